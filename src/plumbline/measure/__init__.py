@@ -1,0 +1,1 @@
+"""Pure statistics on arrays: agreement, intervals, calibration, ranking quality, Bradley–Terry."""

@@ -1,0 +1,1 @@
+"""Scorers of conversations: features, heads, training, calibration, saving."""
