@@ -1,0 +1,268 @@
+"""hh-rlhf preference pairs: ``{"chosen": "...", "rejected": "..."}`` lines ↔ comparisons.
+
+A text is turns opened by ``\\n\\nHuman:`` and ``\\n\\nAssistant:``, each followed by one space that belongs to the
+format. `chosen` is the better side on the axis of the folder (helpful-*, harmless-*). Reading is by columns: one
+regular expression proves that a line is canonical JSON with exactly these two keys, so that the fast decoder behind
+it cannot meet anything it would treat leniently; every other line is decoded strictly on its own.
+
+Source: https://github.com/anthropics/hh-rlhf, and Bai et al. 2022 (arXiv 2204.05862), §2.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import msgspec
+import numpy as np
+import polars as pl
+import pyarrow as pa
+
+from plumbline.formats.line_blocks import Intake, LineBlock
+from plumbline.formats.origin import Origin
+from plumbline.formats.raw_lines import raw_extra
+from plumbline.formats.strict_json import canonical_line, decode_rows
+from plumbline.records import (
+    ROLES,
+    Axis,
+    Kind,
+    Outcome,
+    Role,
+    UsageError,
+    comparison_table,
+    conversation_array,
+    empty_table,
+    message_array,
+)
+
+MARKERS: dict[Role, str] = {Role.HUMAN: "\n\nHuman:", Role.ASSISTANT: "\n\nAssistant:"}
+
+# A JSON string without raw control characters whose escapes are the short ones only. Such a line has both keys once,
+# holds no surrogate escape, and json.dumps(..., ensure_ascii=False) of its values gives its bytes again.
+_TEXT = r'"(?:[^"\\\x00-\x1f]|\\["\\nrtbf])*"'
+_CANONICAL_LINE = rf'\A\{{"chosen": {_TEXT}, "rejected": {_TEXT}\}}\n?\z'
+
+TRANCHES: dict[str, str] = {"base": "base", "rejection-sampled": "rejection-sampled", "online": "online"}
+
+
+class Row(msgspec.Struct):
+    """The keys of a line."""
+
+    chosen: str
+    rejected: str
+
+
+def axis_of(subset: str | None) -> Axis | None:
+    """The axis that a folder's name tells: ``helpful…`` or ``harmless…``; else None."""
+    name = (subset or "").rsplit("/", 1)[-1]
+    if name.startswith("harmless"):
+        return Axis.HARMLESSNESS
+    if name.startswith("helpful"):
+        return Axis.HELPFULNESS
+    return None
+
+
+def tranche_of(subset: str | None) -> str | None:
+    """The tranche that a folder's name ends in: base, rejection-sampled or online; else None."""
+    name = (subset or "").rsplit("/", 1)[-1]
+    return next((tranche for ending, tranche in TRANCHES.items() if name.endswith(f"-{ending}")), None)
+
+
+def parse(block: LineBlock, origin: Origin, intake: Intake) -> dict[Kind, pa.Table]:
+    """Comparisons of a block of lines; `chosen` is the first side and the outcome FIRST.
+
+    Raises:
+        UsageError: neither the folder nor the caller says what the pairs are judged on.
+    """
+    axis = origin.axis or axis_of(origin.subset)
+    if axis is None:
+        raise _axis_unknown(origin)
+    texts = _with_opening_marker(_texts(block, intake), intake)
+    if texts.is_empty():
+        return {Kind.COMPARISONS: empty_table(Kind.COMPARISONS)}
+    separator = _unused_character(texts)
+    chosen, rejected = _Turns.of(texts["chosen"], separator), _Turns.of(texts["rejected"], separator)
+    context, continuations = _common_context(chosen, rejected)
+    columns = {
+        "axis": axis,
+        "outcome": Outcome.FIRST,
+        "source": origin.source,
+        "subset": origin.subset,
+        "tranche": tranche_of(origin.subset),
+        "split": origin.split,
+        "row": texts["row"],
+        "extra": _extra(texts, chosen.spaced & rejected.spaced),
+    }
+    return {Kind.COMPARISONS: comparison_table(context, continuations, columns)}
+
+
+def _axis_unknown(origin: Origin) -> UsageError:
+    return UsageError(
+        "PL-HH-001",
+        origin.source,
+        "nothing says what these pairs were judged on",
+        expected="a folder named helpful-… or harmless-…, or an axis",
+        found=f"the folder {origin.subset}" if origin.subset else "no folder name",
+        advice=f"add --axis, one of {', '.join(Axis)} (in Python: axis=…)",
+    )
+
+
+# --- lines → two columns of text ---
+
+_TEXT_SCHEMA = {"row": pl.Int64, "chosen": pl.String, "rejected": pl.String, "raw": pl.String}
+
+
+def _texts(block: LineBlock, intake: Intake) -> pl.DataFrame:
+    """Columns row, chosen, rejected and raw (null where formatting again gives the line)."""
+    lines = _utf8_lines(block.data)
+    if lines is None:
+        return _decode_strictly(block.numbered_lines(), intake)
+    rows = pl.int_range(block.first_row, block.first_row + len(lines), eager=True)
+    canonical = lines.str.contains(_CANONICAL_LINE)
+    if canonical.all():
+        return _decode_canonical(block.data, rows)
+    proven = "".join(lines.filter(canonical)).encode()
+    others = [line.rstrip("\n").encode() for line in lines.filter(~canonical)]
+    fast = _decode_canonical(proven, rows.filter(canonical))
+    slow = _decode_strictly(list(zip(rows.filter(~canonical), others, strict=True)), intake)
+    return pl.concat([fast, slow]).sort("row")
+
+
+def _utf8_lines(data: bytes) -> pl.Series | None:
+    """The lines, newlines included, over the block's own bytes; None where some byte is not UTF-8."""
+    ends = np.flatnonzero(np.frombuffer(data, np.uint8) == ord("\n")) + 1
+    if not data.endswith(b"\n"):
+        ends = np.append(ends, len(data))
+    offsets = np.concatenate([[0], ends]).astype(np.int64)
+    array = pa.LargeStringArray.from_buffers(len(ends), pa.py_buffer(offsets), pa.py_buffer(data))
+    try:
+        array.validate(full=True)
+    except pa.ArrowInvalid:
+        return None
+    return pl.Series(array)
+
+
+def _decode_canonical(data: bytes, rows: pl.Series) -> pl.DataFrame:
+    if rows.is_empty():
+        return pl.DataFrame(schema=_TEXT_SCHEMA)
+    frame = pl.read_ndjson(data, schema={"chosen": pl.String, "rejected": pl.String})
+    return frame.select(
+        rows.cast(pl.Int64).alias("row"), "chosen", "rejected", pl.lit(None, dtype=pl.String).alias("raw")
+    )
+
+
+def _decode_strictly(lines: list[tuple[int, bytes]], intake: Intake) -> pl.DataFrame:
+    decoded = [(row.row, row.values.chosen, row.values.rejected, row.raw) for row in decode_rows(lines, Row, intake)]
+    return pl.DataFrame(decoded, schema=_TEXT_SCHEMA, orient="row")
+
+
+def _with_opening_marker(texts: pl.DataFrame, intake: Intake) -> pl.DataFrame:
+    opened = pl.all_horizontal(
+        pl.any_horizontal(pl.col(side).str.starts_with(marker) for marker in MARKERS.values())
+        for side in ("chosen", "rejected")
+    )
+    marked = texts.select(opened.alias("opened"))["opened"]
+    if marked.all():
+        return texts
+    for row in texts["row"].filter(~marked):
+        intake.fault(
+            "PL-HH-014",
+            row,
+            "a text does not begin with a turn marker",
+            expected='"\\n\\nHuman:" or "\\n\\nAssistant:" at character 0 of "chosen" and "rejected"',
+            found="other characters",
+        )
+    return texts.filter(marked)
+
+
+# --- texts → messages ---
+
+
+@dataclass(frozen=True)
+class _Turns:
+    """One side of the pairs as flat messages.
+
+    Attributes:
+        starts, ends: shape (n,); the messages of pair i are starts[i]:ends[i].
+        codes: shape (m,); index into `ROLES`.
+        texts: m texts.
+        spaced: shape (n,); every marker is followed by the one space of the format.
+    """
+
+    starts: np.ndarray
+    ends: np.ndarray
+    codes: np.ndarray
+    texts: pl.Series
+    spaced: np.ndarray
+
+    @classmethod
+    def of(cls, sides: pl.Series, separator: str) -> _Turns:
+        markers, letters = list(MARKERS.values()), [separator + role.value[0] for role in MARKERS]
+        pieces = sides.str.replace_many(markers, letters).str.split(separator)
+        lengths = pieces.list.len().to_numpy().astype(np.int64) - 1  # the piece before the first marker is empty
+        ends = np.cumsum(lengths)
+        flat = pieces.list.slice(1).explode()
+        human = flat.str.starts_with("h")
+        space = flat.str.slice(1, 1) == " "
+        texts = pl.select(pl.when(pl.lit(space)).then(pl.lit(flat).str.slice(2)).otherwise(pl.lit(flat).str.slice(1)))[:, 0]
+        codes = np.where(human.to_numpy(), ROLES.index(Role.HUMAN), ROLES.index(Role.ASSISTANT)).astype(np.int8)
+        unspaced = np.concatenate([[0], np.cumsum(~space.to_numpy())])
+        starts = ends - lengths
+        return cls(starts, ends, codes, texts, unspaced[ends] == unspaced[starts])
+
+
+def _unused_character(texts: pl.DataFrame) -> str:
+    """A character that stands in none of the texts, to split at."""
+    usual = "\x1e"
+    if not any(texts[side].str.contains(usual, literal=True).any() for side in ("chosen", "rejected")):
+        return usual
+    used = set().union(*(set(text) for side in ("chosen", "rejected") for text in texts[side]))
+    return next(character for character in map(chr, range(0xE000, 0x10FFFF)) if character not in used)
+
+
+def _common_context(chosen: _Turns, rejected: _Turns) -> tuple[pa.ListArray, pa.ListArray]:
+    """The longest common message prefix, and what follows on each side: at least one message."""
+    shared = _common_lengths(chosen, rejected)
+    texts = pl.concat([chosen.texts, rejected.texts])
+    codes = np.concatenate([chosen.codes, rejected.codes])
+    context = _gather(texts, codes, chosen.starts, shared)
+    starts = np.stack([chosen.starts + shared, rejected.starts + shared + len(chosen.codes)], axis=1).ravel()
+    lengths = np.stack([chosen.ends - chosen.starts - shared, rejected.ends - rejected.starts - shared], axis=1).ravel()
+    sides = _gather(texts, codes, starts, lengths)
+    pairs = pa.array(np.arange(0, len(sides) + 1, 2, dtype=np.int32))
+    return context, pa.ListArray.from_arrays(pairs, sides)
+
+
+def _common_lengths(chosen: _Turns, rejected: _Turns) -> np.ndarray:
+    """How many leading messages the sides share, leaving each side at least one of its own."""
+    most = np.minimum(chosen.ends - chosen.starts, rejected.ends - rejected.starts) - 1
+    left, right = _ranges(chosen.starts, most), _ranges(rejected.starts, most)
+    equal = (chosen.texts.gather(left) == rejected.texts.gather(right)).to_numpy()
+    equal &= chosen.codes[left] == rejected.codes[right]
+    # The first unequal position of each pair, counted from its start; `most` where all are equal.
+    bounds = np.concatenate([[0], np.cumsum(most)])
+    unequal = np.append(np.flatnonzero(~equal), bounds[-1])
+    first_unequal = unequal[np.searchsorted(unequal, bounds[:-1])]
+    return np.minimum(first_unequal, bounds[1:]) - bounds[:-1]
+
+
+def _ranges(starts: np.ndarray, lengths: np.ndarray) -> np.ndarray:
+    """starts[i], starts[i] + 1, …, lengths[i] of them, one range after the other."""
+    ends = np.cumsum(lengths)
+    return np.arange(ends[-1] if len(ends) else 0) + np.repeat(starts - (ends - lengths), lengths)
+
+
+def _gather(texts: pl.Series, codes: np.ndarray, starts: np.ndarray, lengths: np.ndarray) -> pa.ListArray:
+    index = _ranges(starts, lengths)
+    gathered = texts.gather(index).rechunk().to_arrow(compat_level=pl.CompatLevel.oldest()).cast(pa.string())
+    offsets = np.concatenate([[0], np.cumsum(lengths)]).astype(np.int32)
+    return conversation_array(pa.array(offsets), message_array(pa.array(codes[index]), gathered))
+
+
+def _extra(texts: pl.DataFrame, spaced: np.ndarray) -> pa.Array:
+    """``{"raw": line}`` for the rows that formatting again would not give back, else null."""
+    raw = texts["raw"].to_list()
+    for position in np.flatnonzero(~spaced).tolist():
+        if raw[position] is None:
+            values = Row(texts["chosen"][position], texts["rejected"][position])
+            raw[position] = canonical_line(values).decode()
+    return raw_extra(raw)

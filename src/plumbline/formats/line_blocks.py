@@ -1,0 +1,253 @@
+"""Files as blocks of whole lines: decompressed as they are read, bounded in size, never guessed from the name.
+
+Covers: plain and gzipped JSON lines, and JSON arrays (each element becomes a line). Gzip is recognised by its first
+bytes. Does not cover Parquet.
+"""
+
+from __future__ import annotations
+
+import io
+import zlib
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import BinaryIO, cast
+
+import msgspec
+from isal import igzip
+
+from plumbline.lineage import Fault, Finding
+from plumbline.records import FaultError, SourceError
+
+_GZIP_MAGIC = b"\x1f\x8b"
+_BYTE_ORDER_MARK = b"\xef\xbb\xbf"
+_BLANK = b" \t\r\n"
+
+
+@dataclass(frozen=True, slots=True)
+class Limits:
+    """Bounds on what is read. The defaults pass every public data set with room to spare.
+
+    Attributes:
+        block_bytes: decompressed bytes handed on at a time; bounds memory.
+        line_bytes: a longer line is quarantined unread.
+        array_bytes: the largest JSON array, which must be held whole.
+        expansion: decompressed bytes per compressed byte, beyond `expansion_floor_bytes`; more is a bomb.
+    """
+
+    block_bytes: int = 16 << 20
+    line_bytes: int = 32 << 20
+    array_bytes: int = 1 << 30
+    expansion: int = 200
+    expansion_floor_bytes: int = 256 << 20
+
+
+@dataclass(frozen=True, slots=True)
+class LineBlock:
+    """Whole lines of a file, each ended by a newline but perhaps the last of the file.
+
+    Attributes:
+        data: the bytes.
+        first_row: 0-based row of the first line.
+    """
+
+    data: bytes
+    first_row: int
+
+    def numbered_lines(self) -> list[tuple[int, bytes]]:
+        """(row, line without its newline), blank lines included."""
+        lines = self.data.split(b"\n")
+        return list(enumerate(lines[:-1] if lines[-1] == b"" else lines, self.first_row))
+
+
+@dataclass
+class Intake:
+    """What a file's reading turned up, filled while the blocks are drawn.
+
+    Attributes:
+        source: the file as records name it.
+        rows_read: lines seen, blank ones not counted.
+    """
+
+    source: str
+    rows_read: int = 0
+    faults: list[Fault] = field(default_factory=list)
+    findings: list[Finding] = field(default_factory=list)
+
+    def fault(self, code: str, row: int, problem: str, *, expected: str = "", found: str = "") -> None:
+        """Set a row aside."""
+        self.faults.append(Fault(code, self.source, row, problem, expected, found))
+
+    def finding(self, code: str, problem: str, row: int | None = None) -> None:
+        """Note something suspicious about the file or one of its rows."""
+        self.findings.append(Finding(code, self.source, row, None, problem))
+
+
+def read_line_blocks(path: Path, intake: Intake, limits: Limits | None = None) -> Iterator[LineBlock]:
+    """The file's lines in blocks, in order; memory stays near `limits.block_bytes`.
+
+    Raises:
+        SourceError: the file cannot be opened or is empty.
+        FaultError: truncated or damaged gzip, or more expansion than the limits allow. What is missing from such a
+            file cannot be counted, so the run ends rather than go on with part of it.
+    """
+    limits = limits or Limits()
+    with _open(path) as file:
+        zipped = file.read(2) == _GZIP_MAGIC
+        file.seek(0)
+        if path.suffix == ".gz" and not zipped:
+            intake.finding("PL-IO-008", "the name ends in .gz but the content is not gzipped")
+        stream = cast(BinaryIO, igzip.IGzipFile(fileobj=file)) if zipped else file
+        pieces = _bounded(_pieces(stream, path, limits), path, limits if zipped else None)
+        first = next(pieces, b"")
+        if first.startswith(_BYTE_ORDER_MARK):
+            intake.finding("PL-IO-007", "the file begins with a byte order mark, which was left out")
+            first = first[len(_BYTE_ORDER_MARK) :]
+        if first.lstrip(_BLANK)[:1] == b"[":
+            yield from _array_blocks(first, pieces, path, intake, limits)
+        else:
+            yield from _blocks_of_lines(first, pieces, path, intake, limits)
+
+
+def _open(path: Path) -> BinaryIO:
+    try:
+        return path.open("rb")
+    except OSError as error:
+        raise SourceError(
+            "PL-IO-001",
+            str(path),
+            "the file cannot be opened",
+            found=error.strerror or type(error).__name__,
+            advice="check the path and that you may read it",
+        ) from error
+
+
+def _pieces(stream: BinaryIO, path: Path, limits: Limits) -> Iterator[bytes]:
+    try:
+        while piece := stream.read(limits.block_bytes):
+            yield piece
+    except EOFError as error:
+        raise _damaged("PL-IO-002", path, "the gzip file is cut off before its end") from error
+    except (igzip.BadGzipFile, igzip.IsalError, zlib.error) as error:
+        raise _damaged("PL-IO-003", path, "the gzip file is damaged") from error
+    except OSError as error:
+        raise _damaged("PL-IO-001", path, "the file cannot be read to its end") from error
+
+
+def _damaged(code: str, path: Path, problem: str) -> FaultError:
+    return FaultError(
+        code,
+        str(path),
+        problem,
+        advice="fetch the file again; rows that are missing cannot be counted, so nothing was loaded",
+    )
+
+
+def _bounded(pieces: Iterator[bytes], path: Path, limits: Limits | None) -> Iterator[bytes]:
+    """The pieces of a gzip file, stopped where they outgrow the file by more than any honest text does."""
+    if limits is None:
+        yield from pieces
+        return
+    allowed = max(limits.expansion_floor_bytes, limits.expansion * path.stat().st_size)
+    total = 0
+    for piece in pieces:
+        total += len(piece)
+        if total > allowed:
+            raise FaultError(
+                "PL-IO-004",
+                str(path),
+                "the gzip file unpacks to more than any honest text would",
+                expected=f"at most {allowed:,} bytes from {path.stat().st_size:,}",
+                found="more",
+                advice="look where the file comes from; unpack it yourself if you trust it",
+            )
+        yield piece
+
+
+def _blocks_of_lines(
+    first: bytes, pieces: Iterator[bytes], path: Path, intake: Intake, limits: Limits
+) -> Iterator[LineBlock]:
+    row = 0
+    rest = first
+    ended = False
+    any_line = False
+    while not ended:
+        cut = rest.rfind(b"\n") + 1
+        if cut:
+            block, rest = rest[:cut], rest[cut:]
+            yield _line_block(block, row, intake)
+            row += block.count(b"\n")
+            any_line = True
+        if len(rest) > limits.line_bytes:
+            rest = _skip_line(pieces, row, intake, limits)
+            row += 1
+            any_line = True
+            continue
+        piece = next(pieces, None)
+        ended = piece is None
+        rest += piece or b""
+    if rest:
+        yield _line_block(rest, row, intake)
+    elif not any_line:
+        raise SourceError(
+            "PL-IO-006", str(path), "the file is empty", advice="name a file with rows, or remove this one"
+        )
+
+
+def _line_block(data: bytes, first_row: int, intake: Intake) -> LineBlock:
+    intake.rows_read += data.count(b"\n") + (not data.endswith(b"\n"))
+    return LineBlock(data, first_row)
+
+
+def _skip_line(pieces: Iterator[bytes], row: int, intake: Intake, limits: Limits) -> bytes:
+    """Read on to the end of a line that is too long; what follows its newline is returned."""
+    intake.rows_read += 1
+    intake.fault("PL-IO-005", row, "the line is too long", expected=f"at most {limits.line_bytes:,} bytes", found="more")
+    for piece in pieces:
+        cut = piece.find(b"\n")
+        if cut >= 0:
+            return piece[cut + 1 :]
+    return b""
+
+
+def _array_blocks(
+    first: bytes, pieces: Iterator[bytes], path: Path, intake: Intake, limits: Limits
+) -> Iterator[LineBlock]:
+    whole = io.BytesIO()
+    whole.write(first)
+    for piece in pieces:
+        whole.write(piece)
+        if whole.tell() > limits.array_bytes:
+            raise FaultError(
+                "PL-IO-009",
+                str(path),
+                "the JSON array is too large to hold in memory",
+                expected=f"at most {limits.array_bytes:,} bytes",
+                found="more",
+                advice="write it as JSON lines, one object a line",
+            )
+    try:
+        elements = msgspec.json.decode(whole.getvalue(), type=list[msgspec.Raw])
+        lines = [msgspec.json.format(bytes(element), indent=0) + b"\n" for element in elements]
+    except (msgspec.DecodeError, RecursionError, UnicodeDecodeError) as error:
+        raise FaultError(
+            "PL-JSON-001",
+            str(path),
+            "this is no JSON array",
+            found=_offset_only(error),
+            advice="mend the file, or write it as JSON lines so that single bad rows can be set aside",
+        ) from error
+    if not lines:
+        raise SourceError("PL-IO-006", str(path), "the file is empty", advice="name a file with rows")
+    row = 0
+    step = 4096
+    for start in range(0, len(lines), step):
+        part = lines[start : start + step]
+        intake.rows_read += len(part)
+        yield LineBlock(b"".join(part), row)
+        row += len(part)
+
+
+def _offset_only(error: Exception) -> str:
+    text = str(error)
+    return text if isinstance(error, msgspec.DecodeError) else type(error).__name__

@@ -1,0 +1,39 @@
+"""Where data comes from and what may be done with it: digests, manifests, faults, uses, writing aside."""
+
+from plumbline.lineage.digests import file_digest, json_digest
+from plumbline.lineage.faults import Fault, Finding, count_by_code
+from plumbline.lineage.manifest import FileEntry, Manifest, read_manifest
+from plumbline.lineage.uses import (
+    ALL_USES,
+    LICENCE_KEY,
+    USES_KEY,
+    Terms,
+    Use,
+    require_use,
+    strictest_terms,
+    terms_of,
+    with_terms,
+)
+from plumbline.lineage.writing import write_aside, write_folder_aside
+
+__all__ = [
+    "ALL_USES",
+    "LICENCE_KEY",
+    "USES_KEY",
+    "Fault",
+    "FileEntry",
+    "Finding",
+    "Manifest",
+    "Terms",
+    "Use",
+    "count_by_code",
+    "file_digest",
+    "json_digest",
+    "read_manifest",
+    "require_use",
+    "strictest_terms",
+    "terms_of",
+    "with_terms",
+    "write_aside",
+    "write_folder_aside",
+]

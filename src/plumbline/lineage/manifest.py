@@ -1,0 +1,106 @@
+"""Manifests: what a run read, how it was configured, what it wrote. Every output folder holds one."""
+
+from __future__ import annotations
+
+import platform
+import sys
+from datetime import UTC, datetime
+from importlib import metadata
+from pathlib import Path
+
+from pydantic import BaseModel, ConfigDict, Field, JsonValue, ValidationError
+
+from plumbline.lineage.digests import file_digest
+from plumbline.lineage.uses import Terms, Use
+from plumbline.lineage.writing import MANIFEST_NAME, write_aside
+from plumbline.records import SourceError
+
+_VERSIONED = ("plumbline-rlhf", "pyarrow", "polars", "numpy", "scipy", "scikit-learn", "msgspec")
+
+
+class FileEntry(BaseModel):
+    """A file that was read or written: its name, SHA-256, size, and rows where it has rows."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    path: str
+    sha256: str
+    size_bytes: int
+    rows: int | None = None
+
+    @classmethod
+    def of(cls, path: Path, *, name: str | None = None, rows: int | None = None) -> FileEntry:
+        """The entry of a file as it stands on disk now."""
+        return cls(path=name or path.name, sha256=file_digest(path), size_bytes=path.stat().st_size, rows=rows)
+
+
+class Manifest(BaseModel):
+    """One run. `parents` names the digests of the manifests of the Plumbline folders it read."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    command: list[str]
+    configuration: dict[str, JsonValue]
+    seed: int | None = None
+    inputs: list[FileEntry]
+    outputs: list[FileEntry] = Field(default_factory=list)
+    parents: list[str] = Field(default_factory=list)
+    rows_read: int | None = None
+    quarantined: dict[str, int] = Field(default_factory=dict)
+    uses: list[Use]
+    licence: str
+    uses_overridden: bool = False
+    durations_seconds: dict[str, float] = Field(default_factory=dict)
+    versions: dict[str, str] = Field(default_factory=lambda: _versions())
+    created: str = Field(default_factory=lambda: datetime.now(UTC).isoformat(timespec="seconds"))
+
+    @property
+    def terms(self) -> Terms:
+        """What the outputs may be used for."""
+        return Terms(frozenset(self.uses), self.licence)
+
+    def write(self, folder: Path) -> None:
+        """Write ``manifest.json`` into the folder, listing every other file there as an output."""
+        written = [path for path in sorted(folder.rglob("*")) if path.is_file() and path.name != MANIFEST_NAME]
+        rows = {entry.path: entry.rows for entry in self.outputs}
+        outputs = [_output(path, folder, rows) for path in written]
+        text = self.model_copy(update={"outputs": outputs}).model_dump_json(indent=2)
+        with write_aside(folder / MANIFEST_NAME) as aside:
+            aside.write_text(text + "\n", encoding="utf-8")
+
+
+def _output(path: Path, folder: Path, rows: dict[str, int | None]) -> FileEntry:
+    name = path.relative_to(folder).as_posix()
+    return FileEntry.of(path, name=name, rows=rows.get(name))
+
+
+def read_manifest(folder: Path) -> Manifest | None:
+    """The manifest of a folder; None where there is none.
+
+    Raises:
+        SourceError: the file is there but is no manifest.
+    """
+    path = folder / MANIFEST_NAME
+    if not path.is_file():
+        return None
+    try:
+        return Manifest.model_validate_json(path.read_bytes())
+    except ValidationError as error:
+        first = error.errors(include_input=False, include_url=False)[0]
+        raise SourceError(
+            "PL-MAN-001",
+            str(path),
+            "this is no manifest of Plumbline",
+            found=f"{first['msg']} at {'.'.join(map(str, first['loc'])) or 'the top'}",
+            advice="name the folder that a plumbline command wrote, or remove this file to read the data alone",
+        ) from error
+
+
+def _versions() -> dict[str, str]:
+    versions = {"python": platform.python_version(), "platform": sys.platform}
+    for name in _VERSIONED:
+        try:
+            versions[name] = metadata.version(name)
+        except metadata.PackageNotFoundError:
+            versions[name] = "not installed as a distribution"
+    return versions

@@ -1,0 +1,174 @@
+"""Identities: the same content has the same id on every machine, whoever wrote the row.
+
+The canonical text of a record is a chain of netstrings (``5:hello,``, the length counted in UTF-8 bytes; an
+absent field is ``-,``), so no two records share one by accident of punctuation:
+
+    conversation  = netstring(role) + netstring(text), message after message
+    comparison    = "comparison" axis context first second outcome strength worker
+    item of it    = "item" axis context, then both sides in byte order
+    safety label  = "safety_label" conversation taxonomy categories is_safe severity confidence worker
+    item of it    = "item" conversation
+    attempt       = "red_team_attempt" transcript task_description rating model_type model_size worker
+    prompt        = "prompt" conversation
+    group         = "group", first human message (absent where no human speaks)
+
+each field a netstring of its own; an id is the blake2b-128 of the chain, in hex. The functions on columns give the
+same ids as those on single rows: strings are joined by Polars and only the digest is taken row by row.
+"""
+
+from __future__ import annotations
+
+from hashlib import blake2b
+from itertools import pairwise
+
+import numpy as np
+import polars as pl
+import pyarrow as pa
+
+from plumbline.records.message import ROLES, Conversation, Role
+
+_DIGEST_BYTES = 16
+_ABSENT = "-,"
+
+
+def netstring(text: str | None) -> str:
+    """``len:text,`` with the length in UTF-8 bytes; ``-,`` for an absent field."""
+    return _ABSENT if text is None else f"{len(text.encode())}:{text},"
+
+
+def canonical_conversation(conversation: Conversation) -> str:
+    """Role and text of every message as netstrings, in order."""
+    return "".join(netstring(message.role) + netstring(message.text) for message in conversation)
+
+
+def digest(*fields: str | None) -> str:
+    """blake2b-128 hex over the netstrings of the fields."""
+    chain = "".join(netstring(field) for field in fields)
+    return blake2b(chain.encode(), digest_size=_DIGEST_BYTES).hexdigest()
+
+
+def group_id(conversation: Conversation) -> str:
+    """Hash of the first human message: rows that share it never stand on two sides of a split."""
+    first = next((message.text for message in conversation if message.role is Role.HUMAN), None)
+    return digest("group", first)
+
+
+def comparison_ids(
+    context: Conversation,
+    continuations: tuple[Conversation, Conversation],
+    axis: str,
+    *,
+    outcome: str | None = None,
+    strength: int | None = None,
+    worker: str | None = None,
+) -> tuple[str, str, str]:
+    """(id, item_id, group_id) of one comparison."""
+    shared, first, second = (canonical_conversation(part) for part in (context, *continuations))
+    written_strength = None if strength is None else str(strength)
+    identity = digest("comparison", axis, shared, first, second, outcome, written_strength, worker)
+    item = digest("item", axis, shared, *sorted((first, second), key=str.encode))
+    return identity, item, group_id(context + continuations[0])
+
+
+# --- the same on columns ---
+
+
+def netstrings(texts: pl.Expr) -> pl.Expr:
+    """An expression that writes each string as a netstring, nulls as absent."""
+    written = pl.concat_str(texts.str.len_bytes().cast(pl.String), pl.lit(":"), texts, pl.lit(","))
+    return written.fill_null(_ABSENT)
+
+
+def digests(*fields: pl.Series | str) -> pa.Array:
+    """Ids of rows from columns of strings; a plain string is the same in every row.
+
+    Args:
+        fields: the canonical fields in order; columns of one length n.
+    Returns:
+        string array of n hex digests.
+    """
+    parts = [pl.lit(netstring(field)) if isinstance(field, str) else netstrings(pl.lit(field)) for field in fields]
+    chains = pl.select(pl.concat_str(parts).alias("chain"))["chain"]
+    buffers = _string_array(chains)
+    data = memoryview(buffers.buffers()[2] or b"")
+    offsets = np.frombuffer(buffers.buffers()[1], np.int64)[buffers.offset : buffers.offset + len(buffers) + 1]
+    hexes = [
+        blake2b(data[start:end], digest_size=_DIGEST_BYTES).hexdigest() for start, end in pairwise(offsets.tolist())
+    ]
+    return pa.array(hexes, pa.string())
+
+
+def canonical_conversations(conversations: pa.ListArray) -> pl.Series:
+    """The canonical text of each conversation of a column."""
+    messages = conversations.flatten()
+    lengths = _list_lengths(conversations)
+    codes = messages.field("role").indices.to_numpy(zero_copy_only=False)
+    role_netstrings = pl.Series([netstring(role) for role in ROLES])
+    written = pl.select(
+        pl.concat_str(pl.lit(role_netstrings.gather(codes)), netstrings(pl.lit(_series(messages.field("text"))))).alias(
+            "m"
+        )
+    )["m"]
+    flat = _string_array(written)
+    data_offsets = np.frombuffer(flat.buffers()[1], np.int64)[flat.offset : flat.offset + len(flat) + 1]
+    bounds = data_offsets[np.concatenate([[0], np.cumsum(lengths)])]
+    # A conversation's canonical text is a contiguous run of its messages' texts: only the offsets change.
+    joined = pa.LargeStringArray.from_buffers(len(lengths), pa.py_buffer(bounds.astype(np.int64)), flat.buffers()[2])
+    return _series(joined)
+
+
+def first_human_texts(conversations: pa.ListArray) -> pl.Series:
+    """The first human message of each conversation; null where no human speaks."""
+    messages = conversations.flatten()
+    ends = np.cumsum(_list_lengths(conversations))
+    starts = np.concatenate([[0], ends[:-1]]) if len(ends) else ends
+    codes = messages.field("role").indices.to_numpy(zero_copy_only=False)
+    human = np.append(np.flatnonzero(codes == ROLES.index(Role.HUMAN)), len(codes))
+    positions = human[np.searchsorted(human, starts)]
+    index = pl.Series(np.where(positions < ends, positions, 0)).cast(pl.UInt32)
+    texts = _series(messages.field("text"))
+    if len(texts) == 0:
+        return pl.Series([None] * len(conversations), dtype=pl.String)
+    found = pl.Series(positions < ends)
+    return pl.select(pl.when(pl.lit(found)).then(pl.lit(texts.gather(index))))[:, 0]
+
+
+def comparison_id_columns(
+    context: pa.ListArray,
+    continuations: pa.ListArray,
+    axis: pl.Series,
+    *,
+    outcome: pl.Series,
+    strength: pl.Series,
+    worker: pl.Series,
+) -> tuple[pa.Array, pa.Array, pa.Array]:
+    """(id, item_id, group_id) columns of comparisons; `continuations` holds two conversations a row."""
+    shared = canonical_conversations(context)
+    sides = canonical_conversations(continuations.flatten())
+    first, second = sides.gather_every(2), sides.gather_every(2, 1)
+    identities = digests("comparison", axis, shared, first, second, outcome, strength, worker)
+    in_order = first <= second
+    lesser, greater = first.zip_with(in_order, second), second.zip_with(in_order, first)
+    items = digests("item", axis, shared, lesser, greater)
+    opening = first_human_texts(context)
+    if opening.null_count():
+        flat = continuations.flatten()
+        opening = opening.fill_null(first_human_texts(flat.take(pa.array(np.arange(0, len(flat), 2)))))
+    return identities, items, digests("group", opening)
+
+
+def _list_lengths(conversations: pa.ListArray) -> np.ndarray:
+    offsets = conversations.offsets.to_numpy()
+    return np.diff(offsets)
+
+
+def _series(array: pa.Array) -> pl.Series:
+    series = pl.from_arrow(array)
+    if not isinstance(series, pl.Series):
+        raise TypeError(f"expected one column, found {type(series).__name__}")
+    return series.cast(pl.String)
+
+
+def _string_array(series: pl.Series) -> pa.LargeStringArray:
+    array = series.rechunk().to_arrow(compat_level=pl.CompatLevel.oldest())
+    return array.cast(pa.large_string())

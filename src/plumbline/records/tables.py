@@ -1,0 +1,254 @@
+"""Tables of records: columns in, Arrow tables of the fixed schemas out, and rows back as records.
+
+`comparison_table`, `safety_label_table`, `red_team_attempt_table` and `prompt_table` take columns, fill what is not
+given with nulls and compute the ids. `records_from_table` and `table_from_records` go by single rows, for small data.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, fields
+from enum import StrEnum
+from typing import Any
+
+import polars as pl
+import pyarrow as pa
+
+from plumbline.records import identity
+from plumbline.records.comparison import COMPARISON_SCHEMA, Axis, Comparison, Outcome
+from plumbline.records.message import Conversation, Message, Role
+from plumbline.records.prompt import PROMPT_SCHEMA, Prompt
+from plumbline.records.red_team_attempt import RED_TEAM_ATTEMPT_SCHEMA, AttemptOutcome, RedTeamAttempt, Review
+from plumbline.records.safety_label import SAFETY_LABEL_SCHEMA, SafetyLabel
+
+Record = Comparison | SafetyLabel | RedTeamAttempt | Prompt
+
+
+class Kind(StrEnum):
+    """The kinds of record; also the names of their tables on disk."""
+
+    COMPARISONS = "comparisons"
+    SAFETY_LABELS = "safety_labels"
+    RED_TEAM_ATTEMPTS = "red_team_attempts"
+    PROMPTS = "prompts"
+
+
+@dataclass(frozen=True)
+class _Shape:
+    record: type[Record]
+    schema: pa.Schema
+    conversation: str
+
+
+SHAPES: dict[Kind, _Shape] = {
+    Kind.COMPARISONS: _Shape(Comparison, COMPARISON_SCHEMA, "context"),
+    Kind.SAFETY_LABELS: _Shape(SafetyLabel, SAFETY_LABEL_SCHEMA, "conversation"),
+    Kind.RED_TEAM_ATTEMPTS: _Shape(RedTeamAttempt, RED_TEAM_ATTEMPT_SCHEMA, "transcript"),
+    Kind.PROMPTS: _Shape(Prompt, PROMPT_SCHEMA, "conversation"),
+}
+
+SCHEMAS: dict[Kind, pa.Schema] = {kind: shape.schema for kind, shape in SHAPES.items()}
+
+
+def kind_of(table: pa.Table) -> Kind | None:
+    """Which kind of record a table holds, by its column names; None where it is none of ours."""
+    names = set(table.schema.names)
+    return next((kind for kind, schema in SCHEMAS.items() if set(schema.names) == names), None)
+
+
+def empty_table(kind: Kind) -> pa.Table:
+    """A table of that kind without rows."""
+    return SCHEMAS[kind].empty_table()
+
+
+# --- columns → tables ---
+
+Columns = Mapping[str, object]
+"""Column name → Arrow array, Polars series, Python list, or one value for every row."""
+
+
+def comparison_table(context: pa.ListArray, continuations: pa.ListArray, columns: Columns) -> pa.Table:
+    """Comparisons from their conversations and further columns; the ids are computed here.
+
+    Args:
+        context: n conversations, the longest common message prefixes.
+        continuations: n lists of two conversations.
+        columns: at least axis, source and row; any other field of the schema but the ids.
+    Returns:
+        n rows of `COMPARISON_SCHEMA`.
+    """
+    given = {**_full(columns, COMPARISON_SCHEMA, len(context)), "context": context, "continuations": continuations}
+    given["id"], given["item_id"], given["group_id"] = identity.comparison_id_columns(
+        context,
+        continuations,
+        _strings(given["axis"]),
+        outcome=_strings(given["outcome"]),
+        strength=_strings(given["strength"]),
+        worker=_strings(given["worker"]),
+    )
+    return _assemble(given, COMPARISON_SCHEMA)
+
+
+def safety_label_table(conversation: pa.ListArray, columns: Columns) -> pa.Table:
+    """Safety labels from n conversations and further columns: at least taxonomy, source and row."""
+    given = {**_full(columns, SAFETY_LABEL_SCHEMA, len(conversation)), "conversation": conversation}
+    canonical = identity.canonical_conversations(conversation)
+    sorted_names = _series(given["categories"]).cast(pl.List(pl.String)).list.sort()
+    names = sorted_names.list.eval(identity.netstrings(pl.element())).list.join("")
+    given["id"] = identity.digests(
+        "safety_label",
+        canonical,
+        _strings(given["taxonomy"]),
+        names,
+        *(_strings(given[name]) for name in ("is_safe", "severity", "confidence", "worker")),
+    )
+    given["item_id"] = identity.digests("item", canonical)
+    given["group_id"] = identity.digests("group", identity.first_human_texts(conversation))
+    return _assemble(given, SAFETY_LABEL_SCHEMA)
+
+
+def red_team_attempt_table(transcript: pa.ListArray, columns: Columns) -> pa.Table:
+    """Red-team attempts from n transcripts and further columns: at least source and row."""
+    given = {**_full(columns, RED_TEAM_ATTEMPT_SCHEMA, len(transcript)), "transcript": transcript}
+    named = ("task_description", "rating", "model_type", "model_size", "worker")
+    given["id"] = identity.digests(
+        "red_team_attempt", identity.canonical_conversations(transcript), *(_strings(given[name]) for name in named)
+    )
+    given["group_id"] = identity.digests("group", identity.first_human_texts(transcript))
+    return _assemble(given, RED_TEAM_ATTEMPT_SCHEMA)
+
+
+def prompt_table(conversation: pa.ListArray, columns: Columns) -> pa.Table:
+    """Prompts from n conversations and further columns: at least source and row."""
+    given = {**_full(columns, PROMPT_SCHEMA, len(conversation)), "conversation": conversation}
+    given["id"] = identity.digests("prompt", identity.canonical_conversations(conversation))
+    given["group_id"] = identity.digests("group", identity.first_human_texts(conversation))
+    return _assemble(given, PROMPT_SCHEMA)
+
+
+def _full(columns: Columns, schema: pa.Schema, row_count: int) -> dict[str, pa.Array]:
+    unknown = set(columns) - set(schema.names)
+    if unknown:
+        raise ValueError(f"columns must be fields of the schema, found {sorted(unknown)}")
+    full = {}
+    for field in schema:
+        value = columns.get(field.name, [] if field.name in ("parents", "reviews") else None)
+        full[field.name] = _array(value, field.type, row_count)
+    return full
+
+
+def _array(value: object, wanted: pa.DataType, row_count: int) -> pa.Array:
+    if isinstance(value, pl.Series):
+        value = value.to_arrow(compat_level=pl.CompatLevel.oldest())
+    if isinstance(value, pa.ChunkedArray):
+        value = value.combine_chunks()
+    if isinstance(value, pa.Array):
+        return value if value.type == wanted else _cast(value, wanted)
+    if isinstance(value, list) and (value or row_count == 0):
+        return _cast(pa.array(value), wanted) if pa.types.is_dictionary(wanted) else pa.array(value, wanted)
+    if value is None:
+        return pa.nulls(row_count, wanted)
+    plain = wanted.value_type if pa.types.is_dictionary(wanted) else wanted
+    return _cast(pa.repeat(pa.scalar(value, plain), row_count), wanted)
+
+
+def _cast(array: pa.Array, wanted: pa.DataType) -> pa.Array:
+    if pa.types.is_dictionary(wanted) and not pa.types.is_dictionary(array.type):
+        array = array.cast(wanted.value_type).dictionary_encode()
+    return array.cast(wanted)
+
+
+def _series(array: pa.Array) -> pl.Series:
+    return pl.Series(array)
+
+
+def _strings(array: pa.Array) -> pl.Series:
+    return pl.Series(array.cast(pa.string()))
+
+
+def _assemble(given: Mapping[str, pa.Array], schema: pa.Schema) -> pa.Table:
+    return pa.Table.from_arrays([given[name] for name in schema.names], schema=schema)
+
+
+# --- tables ↔ records, row by row ---
+
+
+def records_from_table(table: pa.Table) -> Iterator[Record]:
+    """The rows of a table as records, in order; for people and small data, not for training loops."""
+    kind = kind_of(table)
+    if kind is None:
+        raise ValueError(f"expected the columns of a table of records, found {table.schema.names}")
+    record = SHAPES[kind].record
+    for batch in table.to_batches(max_chunksize=1024):
+        for row in batch.to_pylist():
+            values: dict[str, Any] = {name: _to_python(name, value) for name, value in row.items()}
+            yield record(**values)
+
+
+def table_from_records(records: Sequence[Record]) -> pa.Table:
+    """A table from records of one kind. The ids they carry are kept as they are, not computed again."""
+    if not records:
+        raise ValueError("expected at least one record, found none: use empty_table(kind)")
+    kind = next(kind for kind, shape in SHAPES.items() if isinstance(records[0], shape.record))
+    schema = SCHEMAS[kind]
+    rows = [{field.name: _to_arrow(getattr(record, field.name)) for field in fields(record)} for record in records]
+    return pa.Table.from_arrays(
+        [_plain_array([row[field.name] for row in rows], field.type) for field in schema], schema=schema
+    )
+
+
+def _plain_array(values: list[object], wanted: pa.DataType) -> pa.Array:
+    # Arrow builds no dictionaries nested in lists from Python values: build them plain and cast.
+    return _cast(pa.array(values, _without_dictionaries(wanted)), wanted)
+
+
+def _without_dictionaries(kind: pa.DataType) -> pa.DataType:
+    if pa.types.is_dictionary(kind):
+        return kind.value_type
+    if pa.types.is_list(kind):
+        return pa.list_(_without_dictionaries(kind.value_type))
+    if pa.types.is_struct(kind):
+        return pa.struct([pa.field(field.name, _without_dictionaries(field.type)) for field in kind])
+    return kind
+
+
+def _conversation(messages: list[dict[str, str]]) -> Conversation:
+    return tuple(Message(Role(message["role"]), message["text"]) for message in messages)
+
+
+def _to_python(name: str, value: Any) -> Any:
+    if value is None:
+        return None
+    readers: dict[str, Any] = {
+        "context": _conversation,
+        "conversation": _conversation,
+        "transcript": _conversation,
+        "continuations": lambda sides: tuple(_conversation(side) for side in sides),
+        "axis": Axis,
+        "outcome": lambda text: Outcome(text) if text in Outcome.__members__.values() else AttemptOutcome(text),
+        "categories": _categories,
+        "reviews": lambda reviews: tuple(Review(**{**review, "tags": tuple(review["tags"])}) for review in reviews),
+    }
+    if name in readers:
+        return readers[name](value)
+    return tuple(value) if isinstance(value, list) else value
+
+
+def _categories(value: list[Any]) -> object:
+    if value and (value[0] is None or isinstance(value[0], list)):
+        return tuple(None if names is None else frozenset(names) for names in value)
+    return frozenset(value)
+
+
+def _to_arrow(value: object) -> object:
+    if isinstance(value, Message):
+        return {"role": value.role.value, "text": value.text}
+    if isinstance(value, Review):
+        return {"reviewer": value.reviewer, "rating": value.rating, "tags": list(value.tags)}
+    if isinstance(value, StrEnum):
+        return value.value
+    if isinstance(value, frozenset):
+        return sorted(value)
+    if isinstance(value, tuple):
+        return [_to_arrow(part) for part in value]
+    return value
