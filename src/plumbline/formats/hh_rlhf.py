@@ -10,17 +10,20 @@ Source: https://github.com/anthropics/hh-rlhf, and Bai et al. 2022 (arXiv 2204.0
 
 from __future__ import annotations
 
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 
 import msgspec
 import numpy as np
 import polars as pl
 import pyarrow as pa
+from numpy.typing import NDArray
 
 from plumbline.formats.line_blocks import Intake, LineBlock
 from plumbline.formats.origin import Origin
-from plumbline.formats.raw_lines import raw_extra
+from plumbline.formats.raw_lines import raw_extra, raw_line
 from plumbline.formats.strict_json import canonical_line, decode_rows
+from plumbline.lineage import Fault
 from plumbline.records import (
     ROLES,
     Axis,
@@ -31,6 +34,8 @@ from plumbline.records import (
     comparison_table,
     conversation_array,
     empty_table,
+    in_source_order,
+    join_messages,
     message_array,
 )
 
@@ -42,6 +47,9 @@ _TEXT = r'"(?:[^"\\\x00-\x1f]|\\["\\nrtbf])*"'
 _CANONICAL_LINE = rf'\A\{{"chosen": {_TEXT}, "rejected": {_TEXT}\}}\n?\z'
 
 TRANCHES: dict[str, str] = {"base": "base", "rejection-sampled": "rejection-sampled", "online": "online"}
+
+
+Integers = NDArray[np.int64]
 
 
 class Row(msgspec.Struct):
@@ -203,7 +211,9 @@ class _Turns:
         flat = pieces.list.slice(1).explode()
         human = flat.str.starts_with("h")
         space = flat.str.slice(1, 1) == " "
-        texts = pl.select(pl.when(pl.lit(space)).then(pl.lit(flat).str.slice(2)).otherwise(pl.lit(flat).str.slice(1)))[:, 0]
+        texts = pl.select(pl.when(pl.lit(space)).then(pl.lit(flat).str.slice(2)).otherwise(pl.lit(flat).str.slice(1)))[
+            :, 0
+        ]
         codes = np.where(human.to_numpy(), ROLES.index(Role.HUMAN), ROLES.index(Role.ASSISTANT)).astype(np.int8)
         unspaced = np.concatenate([[0], np.cumsum(~space.to_numpy())])
         starts = ends - lengths
@@ -232,7 +242,7 @@ def _common_context(chosen: _Turns, rejected: _Turns) -> tuple[pa.ListArray, pa.
     return context, pa.ListArray.from_arrays(pairs, sides)
 
 
-def _common_lengths(chosen: _Turns, rejected: _Turns) -> np.ndarray:
+def _common_lengths(chosen: _Turns, rejected: _Turns) -> Integers:
     """How many leading messages the sides share, leaving each side at least one of its own."""
     most = np.minimum(chosen.ends - chosen.starts, rejected.ends - rejected.starts) - 1
     left, right = _ranges(chosen.starts, most), _ranges(rejected.starts, most)
@@ -242,13 +252,15 @@ def _common_lengths(chosen: _Turns, rejected: _Turns) -> np.ndarray:
     bounds = np.concatenate([[0], np.cumsum(most)])
     unequal = np.append(np.flatnonzero(~equal), bounds[-1])
     first_unequal = unequal[np.searchsorted(unequal, bounds[:-1])]
-    return np.minimum(first_unequal, bounds[1:]) - bounds[:-1]
+    lengths: Integers = np.minimum(first_unequal, bounds[1:]) - bounds[:-1]
+    return lengths
 
 
-def _ranges(starts: np.ndarray, lengths: np.ndarray) -> np.ndarray:
+def _ranges(starts: Integers, lengths: Integers) -> Integers:
     """starts[i], starts[i] + 1, …, lengths[i] of them, one range after the other."""
     ends = np.cumsum(lengths)
-    return np.arange(ends[-1] if len(ends) else 0) + np.repeat(starts - (ends - lengths), lengths)
+    positions: Integers = np.arange(ends[-1] if len(ends) else 0) + np.repeat(starts - (ends - lengths), lengths)
+    return positions
 
 
 def _gather(texts: pl.Series, codes: np.ndarray, starts: np.ndarray, lengths: np.ndarray) -> pa.ListArray:
@@ -266,3 +278,120 @@ def _extra(texts: pl.DataFrame, spaced: np.ndarray) -> pa.Array:
             values = Row(texts["chosen"][position], texts["rejected"][position])
             raw[position] = canonical_line(values).decode()
     return raw_extra(raw)
+
+
+# --- comparisons → lines ---
+
+_ESCAPES = {'"': '\\"', "\\": "\\\\", "\n": "\\n", "\r": "\\r", "\t": "\\t", "\b": "\\b", "\f": "\\f"}
+_ESCAPES |= {chr(code): f"\\u{code:04x}" for code in range(0x20) if chr(code) not in _ESCAPES}
+
+
+def format_lines(tables: Mapping[Kind, pa.Table], intake: Intake) -> Iterator[bytes]:
+    """The lines of comparisons, by (source, row), without newlines.
+
+    A raw line kept in `extra` is written where it still says what the record says. Comparisons that the format cannot
+    express become faults: ties, unjudged ones, system messages, and texts that hold a turn marker.
+    """
+    table = in_source_order(tables.get(Kind.COMPARISONS, empty_table(Kind.COMPARISONS)))
+    for batch in table.to_batches(max_chunksize=_WRITTEN_ROWS):
+        yield from _format_batch(pa.Table.from_batches([batch]), intake)
+
+
+_WRITTEN_ROWS = 16_384
+
+
+def _format_batch(table: pa.Table, intake: Intake) -> list[bytes]:
+    context, continuations = (table[name].combine_chunks() for name in ("context", "continuations"))
+    sides = continuations.flatten()
+    opening, closing = join_messages(context, _marked(context)), join_messages(sides, _marked(sides))
+    outcome = pl.Series(table["outcome"].cast(pa.string()))
+    first, second = closing.gather_every(2), closing.gather_every(2, 1)
+    wins = outcome.fill_null("") == Outcome.FIRST
+    sentences = pl.select(
+        pl.concat_str(
+            pl.lit('{"chosen": "'),
+            _escaped(
+                pl.concat_str(pl.lit(opening), pl.when(pl.lit(wins)).then(pl.lit(first)).otherwise(pl.lit(second)))
+            ),
+            pl.lit('", "rejected": "'),
+            _escaped(
+                pl.concat_str(pl.lit(opening), pl.when(pl.lit(wins)).then(pl.lit(second)).otherwise(pl.lit(first)))
+            ),
+            pl.lit('"}'),
+        ).alias("line")
+    )["line"]
+    lines: list[str | None] = sentences.to_list()
+    _refuse_inexpressible(lines, table, outcome, (opening, first, second), intake)
+    for position, raw in _unchanged_raws(table).items():
+        lines[position] = raw
+    return [line.encode() for line in lines if line is not None]
+
+
+def _marked(conversations: pa.ListArray) -> pl.Series:
+    """Each message as it stands in a line: marker, the format's one space, text."""
+    messages = conversations.flatten()
+    markers = pl.Series([MARKERS.get(role, "") for role in ROLES])
+    codes = messages.field("role").indices.to_numpy(zero_copy_only=False)
+    return pl.select(
+        pl.concat_str(pl.lit(markers.gather(codes)), pl.lit(" "), pl.lit(pl.Series(messages.field("text"))))
+    )[:, 0]
+
+
+def _escaped(texts: pl.Expr) -> pl.Expr:
+    return texts.str.replace_many(list(_ESCAPES), list(_ESCAPES.values()))
+
+
+def _refuse_inexpressible(
+    lines: list[str | None], table: pa.Table, outcome: pl.Series, parts: tuple[pl.Series, ...], intake: Intake
+) -> None:
+    """Blank out, with a fault each, the lines that would not say what their record says."""
+    undecided = ~outcome.is_in([Outcome.FIRST, Outcome.SECOND]).fill_null(False)
+    sides = table["continuations"].combine_chunks().flatten()
+    other_roles = _has_system(table["context"].combine_chunks()) | _has_system(sides).reshape(-1, 2).any(axis=1)
+    messages = [table["context"].combine_chunks(), sides]
+    expected = sum(np.diff(column.offsets.to_numpy()).reshape(len(table), -1).sum(axis=1) for column in messages)
+    written = sum((part.str.count_matches(_ANY_MARKER) for part in parts), pl.Series([0] * len(table), dtype=pl.UInt32))
+    refusals = (
+        ("PL-HH-020", undecided.to_numpy(), "a comparison without a better side cannot be a pair of hh-rlhf"),
+        ("PL-HH-021", other_roles, "hh-rlhf knows no system messages"),
+        ("PL-HH-022", written.to_numpy() != expected, "a text holds a turn marker and would be read as two turns"),
+    )
+    for code, refused, problem in refusals:
+        for position in np.flatnonzero(refused).tolist():
+            if lines[position] is not None:
+                lines[position] = None
+                intake.faults.append(
+                    Fault(code, str(table["source"][position]), table["row"][position].as_py(), problem)
+                )
+
+
+_ANY_MARKER = "|".join(MARKERS.values())
+
+
+def _has_system(conversations: pa.ListArray) -> NDArray[np.bool_]:
+    codes = conversations.flatten().field("role").indices.to_numpy(zero_copy_only=False)
+    found = np.concatenate([[0], np.cumsum(codes == ROLES.index(Role.SYSTEM))])
+    offsets = np.concatenate([[0], np.cumsum(np.diff(conversations.offsets.to_numpy()))])
+    flags: NDArray[np.bool_] = found[offsets[1:]] > found[offsets[:-1]]
+    return flags
+
+
+def _unchanged_raws(table: pa.Table) -> dict[int, str]:
+    """Position → raw line, for the rows whose raw line still reads as the same record."""
+    kept = {
+        position: raw
+        for position, extra in enumerate(table["extra"].to_pylist())
+        if (raw := raw_line(extra)) is not None
+    }
+    if not kept:
+        return {}
+    block = LineBlock("\n".join(kept.values()).encode() + b"\n", 0)
+    origin = Origin("", axis=Axis(str(table["axis"][0])))
+    again = parse(block, origin, Intake(""))[Kind.COMPARISONS]
+    ids = dict(zip(again["row"].to_pylist(), again["id"].to_pylist(), strict=True))
+    positions = list(kept)
+    return {
+        position: kept[position]
+        for order, position in enumerate(positions)
+        if ids.get(order) == str(table["id"][position])
+    }

@@ -7,7 +7,6 @@ bytes. Does not cover Parquet.
 from __future__ import annotations
 
 import io
-import zlib
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -15,6 +14,7 @@ from typing import BinaryIO, cast
 
 import msgspec
 from isal import igzip
+from isal.isal_zlib import IsalError
 
 from plumbline.lineage import Fault, Finding
 from plumbline.records import FaultError, SourceError
@@ -128,7 +128,7 @@ def _pieces(stream: BinaryIO, path: Path, limits: Limits) -> Iterator[bytes]:
             yield piece
     except EOFError as error:
         raise _damaged("PL-IO-002", path, "the gzip file is cut off before its end") from error
-    except (igzip.BadGzipFile, igzip.IsalError, zlib.error) as error:
+    except (igzip.BadGzipFile, IsalError) as error:
         raise _damaged("PL-IO-003", path, "the gzip file is damaged") from error
     except OSError as error:
         raise _damaged("PL-IO-001", path, "the file cannot be read to its end") from error
@@ -202,7 +202,9 @@ def _line_block(data: bytes, first_row: int, intake: Intake) -> LineBlock:
 def _skip_line(pieces: Iterator[bytes], row: int, intake: Intake, limits: Limits) -> bytes:
     """Read on to the end of a line that is too long; what follows its newline is returned."""
     intake.rows_read += 1
-    intake.fault("PL-IO-005", row, "the line is too long", expected=f"at most {limits.line_bytes:,} bytes", found="more")
+    intake.fault(
+        "PL-IO-005", row, "the line is too long", expected=f"at most {limits.line_bytes:,} bytes", found="more"
+    )
     for piece in pieces:
         cut = piece.find(b"\n")
         if cut >= 0:

@@ -40,3 +40,24 @@ class Format:
     parse: Parse
     format_lines: FormatLines | None
     terms: Terms
+
+
+PARQUET = "parquet"
+"""Plumbline's own tables, one kind of record a file; recognised by their columns, see `reading`."""
+
+_HH_RLHF_TERMS = Terms(frozenset({Use.PREFERENCE, Use.POLICY, Use.ANALYSIS}), "MIT")
+_NON_COMMERCIAL = Terms(ALL_USES, "CC-BY-NC-4.0")
+
+FORMATS: dict[str, Format] = {
+    known.name: known
+    for known in (
+        Format(
+            name="hh-rlhf",
+            keys=frozenset({"chosen", "rejected"}),
+            kinds=(Kind.COMPARISONS,),
+            parse=hh_rlhf.parse,
+            format_lines=hh_rlhf.format_lines,
+            terms=_HH_RLHF_TERMS,
+        ),
+    )
+}

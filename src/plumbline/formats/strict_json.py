@@ -68,13 +68,19 @@ def decode_carefully(line: bytes) -> dict[str, Any]:
             "PL-IO-010", "the line is not valid UTF-8", "UTF-8", f"another byte at offset {error.start} of the line"
         ) from error
     try:
-        value = json.loads(text, object_pairs_hook=_object_of_single_keys, parse_constant=_refuse_constant, parse_float=_finite)
+        value = json.loads(
+            text, object_pairs_hook=_object_of_single_keys, parse_constant=_refuse_constant, parse_float=_finite
+        )
     except json.JSONDecodeError as error:
-        raise Refusal("PL-JSON-001", "the line is no JSON", "one JSON object", f"an error at character {error.pos}") from error
+        raise Refusal(
+            "PL-JSON-001", "the line is no JSON", "one JSON object", f"an error at character {error.pos}"
+        ) from error
     except RecursionError as error:
         raise Refusal("PL-JSON-006", "the JSON is nested too deep", "a flat object", "hundreds of levels") from error
     except ValueError as error:  # integers of thousands of digits
-        raise Refusal("PL-JSON-005", "a number is too long", "a number of usual length", "thousands of digits") from error
+        raise Refusal(
+            "PL-JSON-005", "a number is too long", "a number of usual length", "thousands of digits"
+        ) from error
     if not isinstance(value, dict):
         raise Refusal("PL-JSON-002", "the line is no object", "an object", _json_type(value))
     if "\\u" in text and _has_lone_surrogate(value):

@@ -11,7 +11,7 @@ from pathlib import Path
 from pydantic import BaseModel, ConfigDict, Field, JsonValue, ValidationError
 
 from plumbline.lineage.digests import file_digest
-from plumbline.lineage.uses import Terms, Use
+from plumbline.lineage.uses import UNKNOWN_LICENCE, Terms, Use
 from plumbline.lineage.writing import MANIFEST_NAME, write_aside
 from plumbline.records import SourceError
 
@@ -47,31 +47,36 @@ class Manifest(BaseModel):
     parents: list[str] = Field(default_factory=list)
     rows_read: int | None = None
     quarantined: dict[str, int] = Field(default_factory=dict)
-    uses: list[Use]
-    licence: str
+    uses: list[Use] | None
+    licence: str | None
     uses_overridden: bool = False
     durations_seconds: dict[str, float] = Field(default_factory=dict)
     versions: dict[str, str] = Field(default_factory=lambda: _versions())
     created: str = Field(default_factory=lambda: datetime.now(UTC).isoformat(timespec="seconds"))
 
     @property
-    def terms(self) -> Terms:
-        """What the outputs may be used for."""
-        return Terms(frozenset(self.uses), self.licence)
+    def terms(self) -> Terms | None:
+        """What the outputs may be used for; None where the run did not look into the files."""
+        return None if self.uses is None else Terms(frozenset(self.uses), self.licence or UNKNOWN_LICENCE)
 
     def write(self, folder: Path) -> None:
-        """Write ``manifest.json`` into the folder, listing every other file there as an output."""
-        written = [path for path in sorted(folder.rglob("*")) if path.is_file() and path.name != MANIFEST_NAME]
+        """Write ``manifest.json`` into the folder, listing every other file there as an output.
+
+        Row counts are taken from `outputs`, by path.
+        """
+        files = [path for path in sorted(folder.rglob("*")) if path.is_file() and path.name != MANIFEST_NAME]
+        self._write(folder / MANIFEST_NAME, {path.relative_to(folder).as_posix(): path for path in files})
+
+    def write_beside(self, output: Path) -> None:
+        """Write ``<name>.manifest.json`` beside a single output file."""
+        self._write(output.with_name(f"{output.name}.{MANIFEST_NAME}"), {output.name: output})
+
+    def _write(self, path: Path, files: dict[str, Path]) -> None:
         rows = {entry.path: entry.rows for entry in self.outputs}
-        outputs = [_output(path, folder, rows) for path in written]
+        outputs = [FileEntry.of(file, name=name, rows=rows.get(name)) for name, file in files.items()]
         text = self.model_copy(update={"outputs": outputs}).model_dump_json(indent=2)
-        with write_aside(folder / MANIFEST_NAME) as aside:
+        with write_aside(path) as aside:
             aside.write_text(text + "\n", encoding="utf-8")
-
-
-def _output(path: Path, folder: Path, rows: dict[str, int | None]) -> FileEntry:
-    name = path.relative_to(folder).as_posix()
-    return FileEntry.of(path, name=name, rows=rows.get(name))
 
 
 def read_manifest(folder: Path) -> Manifest | None:

@@ -1,1 +1,70 @@
-"""Pure statistics on arrays: agreement, intervals, calibration, ranking quality, Bradley–Terry."""
+"""Pure statistics on arrays: agreement, intervals, calibration, ranking quality, Bradley–Terry.
+
+Covers what is computed from judgements, labels and scores that are already arrays. Reads no file, knows no record and
+no format. What cannot be told from the data is an undefined `Figure` with its reason, never 0 and never NaN; what
+the caller got wrong is a ValueError.
+"""
+
+from plumbline.measure.agreement import cohen_kappa, fleiss_kappa, percent_agreement
+from plumbline.measure.bootstrap import Bootstrap, WeightedStatistic, bootstrap_figure
+from plumbline.measure.bradley_terry import Ratings, fit_bradley_terry
+from plumbline.measure.calibration import (
+    Binning,
+    ReliabilityBin,
+    brier_score,
+    expected_calibration_error,
+    reliability_bins,
+)
+from plumbline.measure.curves import PrecisionRecallCurve, RocCurve, precision_recall_curve, roc_curve
+from plumbline.measure.decisions import (
+    f1_at_threshold,
+    false_positive_rate_at_threshold,
+    precision_at_threshold,
+    recall_at_threshold,
+)
+from plumbline.measure.elo import ELO_PER_NAT, elo_lead, win_probability
+from plumbline.measure.figure import Figure, format_figure
+from plumbline.measure.krippendorff import MeasurementLevel, krippendorff_alpha
+from plumbline.measure.ranking import auprc, auroc, recall_at_fpr, threshold_at_fpr
+from plumbline.measure.rates import mean_figure, preference_accuracy, rate_figure, wilson_figure
+from plumbline.measure.rating_tables import pack_ratings
+
+__all__ = [
+    "ELO_PER_NAT",
+    "Binning",
+    "Bootstrap",
+    "Figure",
+    "MeasurementLevel",
+    "PrecisionRecallCurve",
+    "Ratings",
+    "ReliabilityBin",
+    "RocCurve",
+    "WeightedStatistic",
+    "auprc",
+    "auroc",
+    "bootstrap_figure",
+    "brier_score",
+    "cohen_kappa",
+    "elo_lead",
+    "expected_calibration_error",
+    "f1_at_threshold",
+    "false_positive_rate_at_threshold",
+    "fit_bradley_terry",
+    "fleiss_kappa",
+    "format_figure",
+    "krippendorff_alpha",
+    "mean_figure",
+    "pack_ratings",
+    "percent_agreement",
+    "precision_at_threshold",
+    "precision_recall_curve",
+    "preference_accuracy",
+    "rate_figure",
+    "recall_at_fpr",
+    "recall_at_threshold",
+    "reliability_bins",
+    "roc_curve",
+    "threshold_at_fpr",
+    "wilson_figure",
+    "win_probability",
+]

@@ -21,6 +21,7 @@ from plumbline.records.message import (
     Role,
     conversation_array,
     conversation_column,
+    join_messages,
     message_array,
 )
 from plumbline.records.prompt import PROMPT_SCHEMA, Prompt
@@ -32,6 +33,7 @@ from plumbline.records.tables import (
     Record,
     comparison_table,
     empty_table,
+    in_source_order,
     kind_of,
     prompt_table,
     records_from_table,
@@ -81,6 +83,8 @@ __all__ = [
     "conversation_array",
     "conversation_column",
     "empty_table",
+    "in_source_order",
+    "join_messages",
     "kind_of",
     "message_array",
     "prompt_table",

@@ -25,7 +25,7 @@ import numpy as np
 import polars as pl
 import pyarrow as pa
 
-from plumbline.records.message import ROLES, Conversation, Role
+from plumbline.records.message import ROLES, Conversation, Role, join_messages, string_buffers
 
 _DIGEST_BYTES = 16
 _ABSENT = "-,"
@@ -89,9 +89,8 @@ def digests(*fields: pl.Series | str) -> pa.Array:
     """
     parts = [pl.lit(netstring(field)) if isinstance(field, str) else netstrings(pl.lit(field)) for field in fields]
     chains = pl.select(pl.concat_str(parts).alias("chain"))["chain"]
-    buffers = _string_array(chains)
-    data = memoryview(buffers.buffers()[2] or b"")
-    offsets = np.frombuffer(buffers.buffers()[1], np.int64)[buffers.offset : buffers.offset + len(buffers) + 1]
+    offsets, buffer = string_buffers(chains)
+    data = memoryview(buffer)
     hexes = [
         blake2b(data[start:end], digest_size=_DIGEST_BYTES).hexdigest() for start, end in pairwise(offsets.tolist())
     ]
@@ -101,32 +100,23 @@ def digests(*fields: pl.Series | str) -> pa.Array:
 def canonical_conversations(conversations: pa.ListArray) -> pl.Series:
     """The canonical text of each conversation of a column."""
     messages = conversations.flatten()
-    lengths = _list_lengths(conversations)
     codes = messages.field("role").indices.to_numpy(zero_copy_only=False)
     role_netstrings = pl.Series([netstring(role) for role in ROLES])
-    written = pl.select(
-        pl.concat_str(pl.lit(role_netstrings.gather(codes)), netstrings(pl.lit(_series(messages.field("text"))))).alias(
-            "m"
-        )
-    )["m"]
-    flat = _string_array(written)
-    data_offsets = np.frombuffer(flat.buffers()[1], np.int64)[flat.offset : flat.offset + len(flat) + 1]
-    bounds = data_offsets[np.concatenate([[0], np.cumsum(lengths)])]
-    # A conversation's canonical text is a contiguous run of its messages' texts: only the offsets change.
-    joined = pa.LargeStringArray.from_buffers(len(lengths), pa.py_buffer(bounds.astype(np.int64)), flat.buffers()[2])
-    return _series(joined)
+    texts = pl.lit(pl.Series(messages.field("text")))
+    written = pl.select(pl.concat_str(pl.lit(role_netstrings.gather(codes)), netstrings(texts)))[:, 0]
+    return join_messages(conversations, written)
 
 
 def first_human_texts(conversations: pa.ListArray) -> pl.Series:
     """The first human message of each conversation; null where no human speaks."""
     messages = conversations.flatten()
-    ends = np.cumsum(_list_lengths(conversations))
+    ends = np.cumsum(np.diff(conversations.offsets.to_numpy()))
     starts = np.concatenate([[0], ends[:-1]]) if len(ends) else ends
     codes = messages.field("role").indices.to_numpy(zero_copy_only=False)
     human = np.append(np.flatnonzero(codes == ROLES.index(Role.HUMAN)), len(codes))
     positions = human[np.searchsorted(human, starts)]
     index = pl.Series(np.where(positions < ends, positions, 0)).cast(pl.UInt32)
-    texts = _series(messages.field("text"))
+    texts = pl.Series(messages.field("text"))
     if len(texts) == 0:
         return pl.Series([None] * len(conversations), dtype=pl.String)
     found = pl.Series(positions < ends)
@@ -155,20 +145,3 @@ def comparison_id_columns(
         flat = continuations.flatten()
         opening = opening.fill_null(first_human_texts(flat.take(pa.array(np.arange(0, len(flat), 2)))))
     return identities, items, digests("group", opening)
-
-
-def _list_lengths(conversations: pa.ListArray) -> np.ndarray:
-    offsets = conversations.offsets.to_numpy()
-    return np.diff(offsets)
-
-
-def _series(array: pa.Array) -> pl.Series:
-    series = pl.from_arrow(array)
-    if not isinstance(series, pl.Series):
-        raise TypeError(f"expected one column, found {type(series).__name__}")
-    return series.cast(pl.String)
-
-
-def _string_array(series: pl.Series) -> pa.LargeStringArray:
-    array = series.rechunk().to_arrow(compat_level=pl.CompatLevel.oldest())
-    return array.cast(pa.large_string())

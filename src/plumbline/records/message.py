@@ -5,6 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from enum import StrEnum
 
+import numpy as np
+import polars as pl
 import pyarrow as pa
 
 
@@ -60,3 +62,27 @@ def conversation_column(conversations: list[Conversation]) -> pa.ListArray:
         offsets.append(len(codes))
     messages = message_array(pa.array(codes, pa.int8()), pa.array(texts, pa.string()))
     return conversation_array(pa.array(offsets, pa.int32()), messages)
+
+
+def join_messages(conversations: pa.ListArray, written: pl.Series) -> pl.Series:
+    """Join what was written for each message, conversation by conversation.
+
+    Args:
+        conversations: n conversations of m messages in all.
+        written: m strings without nulls, one a message, in order.
+    Returns:
+        n strings. The text of a conversation is a contiguous run of its messages' texts, so only offsets are computed.
+    """
+    lengths = np.diff(conversations.offsets.to_numpy())
+    message_offsets, data = string_buffers(written)
+    bounds = message_offsets[np.concatenate([[0], np.cumsum(lengths)])].astype(np.int64)
+    return pl.Series(pa.LargeStringArray.from_buffers(len(lengths), pa.py_buffer(bounds), data))
+
+
+def string_buffers(texts: pl.Series) -> tuple[np.ndarray, pa.Buffer]:
+    """Offsets (int64, n + 1) and UTF-8 bytes of n strings without nulls."""
+    array = texts.rechunk().to_arrow(compat_level=pl.CompatLevel.oldest()).cast(pa.large_string())
+    _, offsets, data = array.buffers()
+    if data is None:
+        data = pa.py_buffer(b"")
+    return np.frombuffer(offsets, np.int64)[array.offset : array.offset + len(array) + 1], data

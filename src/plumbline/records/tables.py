@@ -61,6 +61,13 @@ def empty_table(kind: Kind) -> pa.Table:
     return SCHEMAS[kind].empty_table()
 
 
+def in_source_order(table: pa.Table) -> pa.Table:
+    """The rows by (source, row), ties in the order they stand in."""
+    keys = pl.DataFrame({"source": pl.Series(table["source"].cast(pa.string())), "row": pl.Series(table["row"])})
+    order = keys.select(pl.arg_sort_by("source", "row", maintain_order=True))[:, 0]
+    return table if order.is_sorted() else table.take(order.to_arrow())
+
+
 # --- columns → tables ---
 
 Columns = Mapping[str, object]

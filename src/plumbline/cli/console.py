@@ -1,0 +1,110 @@
+"""What the commands print: tables, progress on anything over two seconds, JSON. Results go to stdout, the rest to stderr."""
+
+from __future__ import annotations
+
+import json
+import sys
+import threading
+import time
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from typing import TYPE_CHECKING, Protocol
+
+if TYPE_CHECKING:
+    from rich.progress import Progress as RichProgress
+
+_SHOWN_AFTER_SECONDS = 2.0
+_LOGGED_EVERY_SECONDS = 10.0
+
+
+def print_json(value: object) -> None:
+    """One JSON object on stdout."""
+    print(json.dumps(value, ensure_ascii=False, indent=2, allow_nan=False))
+
+
+def print_table(header: Sequence[str], rows: Sequence[Sequence[str]], *, right: Sequence[int] = ()) -> None:
+    """Plain aligned columns.
+
+    Args:
+        header: names of the columns.
+        rows: cells as text; control characters are shown as escapes, so data cannot steer the terminal.
+        right: positions of columns aligned right.
+    """
+    cells = [[_visible(cell) for cell in row] for row in [header, *rows]]
+    widths = [max(len(row[column]) for row in cells) for column in range(len(header))]
+    for row in cells:
+        parts = [
+            cell.rjust(width) if column in right else cell.ljust(width)
+            for column, (cell, width) in enumerate(zip(row, widths, strict=True))
+        ]
+        print("  ".join(parts).rstrip())
+
+
+def _visible(text: str) -> str:
+    return "".join(character if character.isprintable() else repr(character)[1:-1] for character in text)
+
+
+def note(text: str) -> None:
+    """A line for the person, not for the pipe."""
+    print(text, file=sys.stderr)
+
+
+class Shown(Protocol):
+    """What a command tells of its progress."""
+
+    def step(self, what: str) -> None:
+        """Say what is being worked on now."""
+
+    def of(self, what: str, done: int, total: int) -> None:
+        """Say how much of what is done."""
+
+
+class _Bar:
+    """A progress bar on a terminal."""
+
+    def __init__(self, bar: RichProgress, title: str) -> None:
+        self._bar = bar
+        self._task = bar.add_task(title, total=None)
+
+    def step(self, what: str) -> None:
+        self._bar.update(self._task, description=what)
+
+    def of(self, what: str, done: int, total: int) -> None:
+        self._bar.update(self._task, description=what, completed=done, total=max(total, 1))
+
+
+class _Log:
+    """Lines for a log, one every ten seconds at most."""
+
+    def __init__(self, title: str) -> None:
+        self._title = title
+        self._began = self._last = time.monotonic()
+
+    def step(self, what: str) -> None:
+        now = time.monotonic()
+        if now - self._last >= _LOGGED_EVERY_SECONDS:
+            self._last = now
+            note(f"{self._title}: {what} ({now - self._began:.0f} s)")
+
+    def of(self, what: str, done: int, total: int) -> None:
+        self.step(f"{what}, {100 * done / max(total, 1):.0f} %")
+
+
+@contextmanager
+def progress(title: str) -> Iterator[Shown]:
+    """Progress on stderr, once the work has taken two seconds."""
+    if not sys.stderr.isatty():
+        yield _Log(title)
+        return
+    from rich.console import Console
+    from rich.progress import Progress
+
+    bar = Progress(console=Console(stderr=True), transient=True)
+    timer = threading.Timer(_SHOWN_AFTER_SECONDS, bar.start)
+    timer.daemon = True
+    timer.start()
+    try:
+        yield _Bar(bar, title)
+    finally:
+        timer.cancel()
+        bar.stop()

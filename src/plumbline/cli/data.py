@@ -1,0 +1,154 @@
+"""``plumbline data``: look at a source, find its faults, convert it, download it."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from plumbline.cli import options
+from plumbline.cli.console import note, print_json, print_table, progress
+
+if TYPE_CHECKING:
+    from plumbline.formats import Loaded
+    from plumbline.formats.writing import Written
+
+app = typer.Typer(help="Look at data, find its faults, convert it.", no_args_is_help=True, rich_markup_mode=None)
+
+EXIT_FINDINGS = 1
+
+
+def load_with_progress(source: str, **how: object) -> Loaded:
+    """`load`, with progress on stderr."""
+    from plumbline.formats import load
+
+    with progress(f"reading {source}") as shown:
+        return load(source, advance=lambda name, done, total: shown.of(f"reading {name}", done, total), **how)  # type: ignore[arg-type]  # each command passes the options of load by name
+
+
+@app.command()
+def show(
+    source: options.Source,
+    data_dir: options.DataDir = None,
+    split: options.Split = None,
+    format: options.Format = None,
+    axis: options.Axis = None,
+    line: Annotated[
+        int | None, typer.Option(help="Show one line of a single file as it stands, counted from 1.")
+    ] = None,
+    rows: Annotated[int, typer.Option(help="How many records to show.", min=0, max=1000)] = 3,
+    show_text: Annotated[bool, typer.Option("--show-text", help="Show the texts too; they can be offensive.")] = False,
+    no_cache: options.NoCache = False,
+) -> None:
+    """Look at a source: what it holds and a few records, their texts masked until --show-text.
+
+    Example: plumbline data show Anthropic/hh-rlhf --data-dir harmless-base --rows 2
+    """
+    from plumbline.cli.showing import show_line, show_loaded
+
+    if line is not None:
+        show_line(Path(source), line, show_text=show_text)
+        return
+    loaded = load_with_progress(source, data_dir=data_dir, split=split, format=format, axis=axis, cache=not no_cache)
+    show_loaded(loaded, rows=rows, show_text=show_text)
+
+
+@app.command()
+def check(
+    source: options.Source,
+    data_dir: options.DataDir = None,
+    split: options.Split = None,
+    format: options.Format = None,
+    axis: options.Axis = None,
+    on_error: options.OnError = "quarantine",
+    limit: Annotated[int, typer.Option(help="How many places to name of each finding.", min=0)] = 3,
+    no_cache: options.NoCache = False,
+    as_json: options.Json = False,
+) -> None:
+    """Find and count what is wrong: unreadable rows (quarantined) and suspicious ones (findings). Removes nothing.
+
+    Exit code 0: nothing found; 1: findings or quarantined rows.
+
+    Example: plumbline data check hh-rlhf --data-dir harmless-base --limit 5
+    """
+    from plumbline.cli.showing import check_summary, print_check
+    from plumbline.curate import check_tables
+
+    loaded = load_with_progress(
+        source, data_dir=data_dir, split=split, format=format, axis=axis, cache=not no_cache, on_error=on_error
+    )
+    with progress("checking") as shown:
+        findings = check_tables(loaded.tables, advance=shown.step)
+    summary = check_summary(loaded, findings, limit=limit)
+    if as_json:
+        print_json(summary)
+    else:
+        print_check(summary)
+    if summary["findings"] or summary["quarantined"]:
+        raise typer.Exit(EXIT_FINDINGS)
+
+
+@app.command()
+def convert(
+    source: options.Source,
+    out: Annotated[Path, typer.Argument(help="A folder, or one file that ends in .jsonl, .jsonl.gz or .parquet.")],
+    to: Annotated[str, typer.Option(help="hh-rlhf, red-team, beavertails, pku-saferlhf, trl, parquet and others.")],
+    data_dir: options.DataDir = None,
+    split: options.Split = None,
+    format: options.Format = None,
+    axis: options.Axis = None,
+    on_error: options.OnError = "quarantine",
+    no_cache: options.NoCache = False,
+) -> None:
+    """Write a source in another format. What the format cannot express is counted, never dropped in silence.
+
+    Exit code 1: some rows could not be read, or could not be expressed in the new format.
+
+    Example: plumbline data convert hh-rlhf/harmless-base pairs-for-trl --to trl
+    """
+    import sys
+
+    from plumbline.formats.writing import convert_loaded
+
+    loaded = load_with_progress(
+        source, data_dir=data_dir, split=split, format=format, axis=axis, cache=not no_cache, on_error=on_error
+    )
+    with progress(f"writing {out}"):
+        written = convert_loaded(loaded, out, to, command=sys.argv[1:])
+    _tell_written(loaded, written, out, to)
+    if written.faults or loaded.faults:
+        raise typer.Exit(EXIT_FINDINGS)
+
+
+def _tell_written(loaded: Loaded, written: Written, out: Path, to: str) -> None:
+    from plumbline.lineage import count_by_code
+
+    print_table(["file", "rows"], [[name, f"{count:,}"] for name, count in written.rows.items()], right=[1])
+    for kind, count in written.not_carried.items():
+        note(f"not carried: {count:,} {kind.replace('_', ' ')} ({to} holds none)")
+    for code, count in loaded.quarantined.items():
+        note(f"not read: {count:,} rows, {code}")
+    for code, count in count_by_code(written.faults).items():
+        first = next(fault for fault in written.faults if fault.code == code)
+        note(f"not written: {count:,} rows, {code} {first.problem}; the first is {first.source} line {first.row + 1}")
+    note(f"wrote {out}")
+
+
+@app.command()
+def pull(
+    hub_id: Annotated[str, typer.Argument(help="Like Anthropic/hh-rlhf.")],
+    out: Annotated[Path, typer.Argument(help="A folder to download into.")],
+    data_dir: options.DataDir = None,
+    revision: Annotated[str | None, typer.Option(help="Branch, tag or commit; the main branch by default.")] = None,
+) -> None:
+    """Download a data set from the hub into a folder.
+
+    Example: plumbline data pull Anthropic/hh-rlhf hh-rlhf --data-dir harmless-base
+    """
+    from plumbline.formats.hub import pull_dataset
+
+    with progress(f"downloading {hub_id}"):
+        files = pull_dataset(hub_id, out, data_dir=data_dir, revision=revision)
+    print_table(["file", "bytes"], [[name, f"{size:,}"] for name, size in files.items()], right=[1])
+    note(f"next: plumbline data check {out}")

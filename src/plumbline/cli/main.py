@@ -1,0 +1,75 @@
+"""``plumbline``: the commands, and how errors reach a person.
+
+Nothing heavy is imported before a command runs: ``plumbline --help`` answers at once.
+"""
+
+from __future__ import annotations
+
+import os
+import sys
+from typing import Annotated
+
+import typer
+
+from plumbline import __version__
+from plumbline.cli import data, demo, evaluate, report, train
+
+app = typer.Typer(
+    name="plumbline",
+    help="Human judgements of AI conversations into data sets, and those into models that keep an assistant "
+    "helpful and harmless.\n\nStart with: plumbline demo",
+    no_args_is_help=True,
+    add_completion=False,
+    rich_markup_mode=None,
+    pretty_exceptions_enable=False,
+)
+app.add_typer(data.app, name="data")
+app.add_typer(train.app, name="train")
+demo.register(app)
+evaluate.register(app)
+report.register(app)
+
+
+@app.callback(invoke_without_command=True)
+def root(version: Annotated[bool, typer.Option("--version", help="Print the version and stop.")] = False) -> None:
+    """Human judgements in, models out."""
+    if version:
+        print(__version__)
+        raise typer.Exit
+
+
+def run() -> None:
+    """The entry point: runs a command and turns errors into a message and an exit code."""
+    try:
+        app()
+    except KeyboardInterrupt:
+        _stop("interrupted; nothing was left half-written", 130)
+    except BrokenPipeError:
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        sys.exit(0)
+    except Exception as error:
+        _report_error(error)
+
+
+def _report_error(error: Exception) -> None:
+    from plumbline.records.errors import PlumblineError
+
+    if isinstance(error, PlumblineError):
+        _stop(str(error), error.exit_code)
+    if os.environ.get("PLUMBLINE_TRACEBACK"):
+        raise error
+    # The message of an unforeseen error may quote data, so only its type and place are shown.
+    trace = error.__traceback__
+    while trace and trace.tb_next:
+        trace = trace.tb_next
+    place = f"{trace.tb_frame.f_globals.get('__name__')} line {trace.tb_lineno}" if trace else "unknown place"
+    _stop(
+        f"PL-BUG-001  {place}: an unforeseen {type(error).__name__}; this is a fault of plumbline.\n"
+        "            Try: the same with PLUMBLINE_TRACEBACK=1 set, and report what it prints (it may quote data)",
+        1,
+    )
+
+
+def _stop(message: str, code: int) -> None:
+    print(message, file=sys.stderr)
+    sys.exit(code)

@@ -1,0 +1,141 @@
+"""How `plumbline data show` and `data check` look on a terminal."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Mapping
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from plumbline.cli.console import note, print_table
+
+if TYPE_CHECKING:
+    import pyarrow as pa
+
+    from plumbline.formats import Loaded
+
+_GROUPED_BY = ("source", "subset", "split", "axis", "taxonomy")
+
+
+def show_loaded(loaded: Loaded, *, rows: int, show_text: bool) -> None:
+    """Counts by place, then a few records."""
+    print(loaded)
+    for kind, table in loaded.tables.items():
+        print(f"\n{kind.replace('_', ' ')}")
+        names = [name for name in _GROUPED_BY if name in table.schema.names]
+        counts = Counter(zip(*(table[name].to_pylist() for name in names), strict=True))
+        lines = [[*(value or "–" for value in place), f"{count:,}"] for place, count in sorted(counts.items(), key=str)]
+        print_table([*names, "rows"], lines, right=[len(names)])
+        for record in table.slice(0, rows).to_pylist():
+            print()
+            _print_record(record, show_text=show_text)
+    print(f"\nuses: {', '.join(sorted(loaded.terms.uses)) or 'none'}; licence: {loaded.terms.licence}")
+    if not show_text and rows:
+        note("texts are masked; --show-text shows them")
+
+
+def _print_record(record: Mapping[str, Any], *, show_text: bool) -> None:
+    for name, value in record.items():
+        if value is None or value == []:
+            continue
+        if name in ("context", "conversation", "transcript"):
+            _print_messages(name, value, show_text=show_text)
+        elif name == "continuations":
+            for side, messages in zip(("first", "second"), value, strict=True):
+                _print_messages(side, messages, show_text=show_text)
+        elif name in ("extra", "task_description"):
+            print(f"  {name}: {_masked(value, show_text=show_text)}")
+        else:
+            print(f"  {name}: {value}")
+
+
+def _print_messages(name: str, messages: list[dict[str, str]], *, show_text: bool) -> None:
+    print(f"  {name}:" + ("" if messages else " no messages"))
+    for message in messages:
+        print(f"    {message['role']}: {_masked(message['text'], show_text=show_text)}")
+
+
+def _masked(text: str, *, show_text: bool) -> str:
+    if not show_text:
+        return f"[{len(text):,} characters]"
+    return "".join(
+        character if character.isprintable() or character == "\n" else repr(character)[1:-1] for character in text
+    )
+
+
+def show_line(path: Path, line: int, *, show_text: bool) -> None:
+    """One line as it stands: its keys, types and lengths, and why it cannot be read if it cannot."""
+    from plumbline.formats.raw_view import read_line
+
+    raw = read_line(path, line)
+    print(f"{path} line {line}: {len(raw):,} bytes")
+    if show_text:
+        print(_masked(raw.decode("utf-8", errors="backslashreplace"), show_text=True))
+        return
+    from plumbline.formats.strict_json import Refusal, decode_carefully
+
+    try:
+        values = decode_carefully(raw)
+    except Refusal as refusal:
+        print(f"{refusal.code}  {refusal.problem}; expected {refusal.expected}, found {refusal.found}")
+        return
+    print_table(
+        ["key", "type", "length"],
+        [[key, type(value).__name__, _length(value)] for key, value in values.items()],
+        right=[2],
+    )
+    note("texts are masked; --show-text shows the line")
+
+
+def _length(value: object) -> str:
+    return f"{len(value):,}" if isinstance(value, str | list | dict) else ""
+
+
+def check_summary(loaded: Loaded, findings: pa.Table, *, limit: int) -> dict[str, Any]:
+    """What `data check --json` prints: counts by code, and the first places of each."""
+    from plumbline.curate import RULES
+
+    names = {rule.code: rule.name for rule in RULES}
+    found = []
+    by_code: dict[str, list[tuple[str, int | None]]] = {}
+    for code, source, row in zip(*(findings[name].to_pylist() for name in ("code", "source", "row")), strict=True):
+        by_code.setdefault(code, []).append((source, row))
+    for finding in loaded.findings:
+        by_code.setdefault(finding.code, []).append((finding.source, finding.row))
+        names.setdefault(finding.code, finding.problem)
+    for code, places in sorted(by_code.items()):
+        found.append({"code": code, "name": names[code], "count": len(places), "places": _places(places[:limit])})
+    faults: dict[str, list[tuple[str, int | None]]] = {}
+    for fault in loaded.faults:
+        faults.setdefault(fault.code, []).append((fault.source, fault.row))
+        names.setdefault(fault.code, fault.problem)
+    return {
+        "rows_read": loaded.rows_read,
+        "rows_quarantined": len({(fault.source, fault.row) for fault in loaded.faults}),
+        "records": {kind.value: len(table) for kind, table in loaded.tables.items()},
+        "files": [file.path for file in loaded.files],
+        "quarantined": [
+            {"code": code, "name": names[code], "count": len(places), "places": _places(places[:limit])}
+            for code, places in sorted(faults.items())
+        ],
+        "findings": found,
+    }
+
+
+def _places(places: list[tuple[str, int | None]]) -> list[str]:
+    return [source if row is None else f"{source} line {row + 1}" for source, row in places]
+
+
+def print_check(summary: Mapping[str, Any]) -> None:
+    """The summary as two tables."""
+    records = ", ".join(f"{count:,} {kind.replace('_', ' ')}" for kind, count in summary["records"].items())
+    print(f"{summary['rows_read']:,} rows read in {len(summary['files'])} files: {records or 'no records'}")
+    for title, key in (
+        ("quarantined, not in the records", "quarantined"),
+        ("findings, still in the records", "findings"),
+    ):
+        entries = summary[key]
+        print(f"\n{title}: {sum(entry['count'] for entry in entries):,}")
+        lines = [[entry["code"], f"{entry['count']:,}", entry["name"], "; ".join(entry["places"])] for entry in entries]
+        if lines:
+            print_table(["code", "count", "what", "first places"], lines, right=[1])

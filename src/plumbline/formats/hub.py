@@ -1,0 +1,101 @@
+"""Downloading data sets from the Hugging Face hub, through its own client."""
+
+from __future__ import annotations
+
+import shutil
+from pathlib import Path
+
+from pydantic import JsonValue
+
+from plumbline.lineage import Manifest, write_folder_aside
+from plumbline.records import SourceError
+
+
+def download_snapshot(
+    hub_id: str, *, data_dir: str | None = None, revision: str | None = None, folder: Path | None = None
+) -> Path:
+    """A local copy of a data set's files: the client's cache, or `folder` where given.
+
+    Args:
+        hub_id: ``owner/name``.
+        data_dir: only the files below this folder of the repository.
+        revision: branch, tag or commit; the main branch by default.
+        folder: where to put real files instead of the client's cache.
+    Returns:
+        The folder that holds the snapshot.
+    Raises:
+        SourceError: no such data set, no access, or no network and nothing in the cache.
+    """
+    from huggingface_hub import snapshot_download
+    from huggingface_hub.errors import (
+        GatedRepoError,
+        HfHubHTTPError,
+        HFValidationError,
+        LocalEntryNotFoundError,
+        RepositoryNotFoundError,
+        RevisionNotFoundError,
+    )
+
+    patterns = None if data_dir is None else [f"{data_dir.strip('/')}/*", "README.md"]
+    try:
+        return Path(
+            snapshot_download(hub_id, repo_type="dataset", revision=revision, allow_patterns=patterns, local_dir=folder)
+        )
+    except GatedRepoError as error:
+        raise _unavailable(
+            "PL-HUB-003",
+            hub_id,
+            "the data set is gated",
+            "accept its terms on its page, then log in with: hf auth login",
+        ) from error
+    except RepositoryNotFoundError as error:
+        raise _unavailable(
+            "PL-HUB-001",
+            hub_id,
+            "there is no such data set on the hub, or it is private",
+            "check the spelling, or log in with: hf auth login",
+        ) from error
+    except RevisionNotFoundError as error:
+        raise _unavailable(
+            "PL-HUB-004", hub_id, f"there is no revision {revision}", "leave the revision out, or name one that exists"
+        ) from error
+    except (LocalEntryNotFoundError, HFValidationError, HfHubHTTPError, OSError) as error:
+        raise _unavailable(
+            "PL-HUB-002",
+            hub_id,
+            f"the hub could not be reached ({type(error).__name__}) and no copy is in the cache",
+            "check the network, or download it elsewhere and give the folder",
+        ) from error
+
+
+def _unavailable(code: str, hub_id: str, problem: str, advice: str) -> SourceError:
+    return SourceError(code, hub_id, problem, advice=advice)
+
+
+def pull_dataset(hub_id: str, out: Path, *, data_dir: str | None = None, revision: str | None = None) -> dict[str, int]:
+    """Download a data set into a new folder, with a manifest that names where it came from.
+
+    Returns:
+        Size in bytes by file name.
+    Raises:
+        SourceError: as `download_snapshot`, or nothing of the repository is below `data_dir`.
+        UsageError: something that Plumbline did not write stands at `out`.
+    """
+    with write_folder_aside(out) as aside:
+        download_snapshot(hub_id, data_dir=data_dir, revision=revision, folder=aside)
+        shutil.rmtree(aside / ".cache", ignore_errors=True)  # the client's own notes
+        files = {
+            path.relative_to(aside).as_posix(): path.stat().st_size
+            for path in sorted(aside.rglob("*"))
+            if path.is_file()
+        }
+        if not set(files) - {"README.md"}:
+            raise SourceError(
+                "PL-HUB-005",
+                hub_id,
+                f'the repository holds nothing below "{data_dir or ""}"',
+                advice="leave --data-dir out, or name a folder of it",
+            )
+        named: dict[str, JsonValue] = {"hub_id": hub_id, "revision": revision, "data_dir": data_dir}
+        Manifest(command=["data", "pull", hub_id], configuration=named, inputs=[], uses=None, licence=None).write(aside)
+    return files

@@ -1,0 +1,109 @@
+"""Krippendorff's alpha: 1 − observed disagreement / disagreement by chance, for any number of raters, with gaps.
+
+Covers nominal, ordinal and interval disagreement. Ratio and circular are not covered: no judgement here has them.
+"""
+
+from typing import Literal, TypeAlias, assert_never
+
+import numpy as np
+from numpy.typing import ArrayLike
+
+from plumbline.measure.arrays import FloatArray, Ids, divide_or_nan
+from plumbline.measure.bootstrap import Bootstrap, figure_of_statistic, figure_of_totals
+from plumbline.measure.figure import Figure
+from plumbline.measure.rating_tables import RatedItems
+
+MeasurementLevel: TypeAlias = Literal["nominal", "ordinal", "interval"]
+
+_WHY = "every rating is the same"
+# Below this share of the largest it could be, disagreement by chance is rounding: all ratings drawn are equal.
+_ROUNDING = 1e-12
+
+
+def krippendorff_alpha(
+    ratings: ArrayLike, *, level: MeasurementLevel, bootstrap: Bootstrap, group_ids: Ids | None = None
+) -> Figure:
+    """Agreement beyond chance of any number of raters, with missing ratings.
+
+    Args:
+        ratings: shape (items, raters), one row an item (the `krippendorff` library has one row a rater); numbers, NaN
+            where there is none. Items with fewer than two ratings are left out.
+        level: what counts as disagreement. `nominal`: different or not. `ordinal`: how many ratings lie between the
+            two values. `interval`: the squared difference of the two values.
+        bootstrap: seed, number of draws, confidence.
+        group_ids: shape (items,); items of one id are drawn together. None: items are independent.
+    Returns:
+        Alpha, at most 1 and 0 at chance, n = items used; undefined where no item has two ratings and where every
+        rating is the same.
+    Raises:
+        ValueError: not a table of numbers, an infinite rating, group_ids that do not fit, or an unknown level.
+    Source: Krippendorff 2011, Computing Krippendorff's Alpha-Reliability, §E. Deviation: the interval resamples whole
+        items, where Hayes & Krippendorff 2007 draw pairs of ratings.
+    """
+    if level not in ("nominal", "ordinal", "interval"):
+        raise ValueError(f"level: expected nominal, ordinal or interval, found {level!r}.")
+    items = RatedItems.of(ratings, group_ids)
+    if items.why_no_items:
+        return Figure.undefined(0, items.why_no_items)
+    if len(items.values) < 2:
+        return Figure.undefined(items.n, _WHY)
+    if level == "nominal":
+        return figure_of_totals(_nominal_columns(items), _nominal_alpha, items.clusters, bootstrap, _WHY)
+    if level == "interval":
+        return figure_of_totals(_interval_columns(items), _interval_alpha, items.clusters, bootstrap, _WHY)
+    if level == "ordinal":
+        return _ordinal_figure(items, bootstrap)
+    assert_never(level)
+
+
+def _nominal_columns(items: RatedItems) -> FloatArray:
+    per_item = items.ratings_per_item
+    disagreement = (items.counts * (per_item[:, None] - items.counts)).sum(axis=1) / (per_item - 1.0)
+    return np.concatenate([disagreement[:, None], items.counts], axis=1)
+
+
+def _nominal_alpha(totals: FloatArray) -> FloatArray:
+    counts = totals[:, 1:]
+    n = counts.sum(axis=1)
+    by_chance = (counts * (n[:, None] - counts)).sum(axis=1)
+    return 1.0 - divide_or_nan((n - 1.0) * totals[:, 0], by_chance)
+
+
+def _interval_columns(items: RatedItems) -> FloatArray:
+    per_item = items.ratings_per_item
+    mean = (items.counts.sum(axis=0) * items.values).sum() / per_item.sum()
+    values = items.values - mean  # centred, so that the differences of squares below keep their digits
+    sums, squares = (items.counts * values).sum(axis=1), (items.counts * values**2).sum(axis=1)
+    return np.stack([_pair_distances(per_item, sums, squares) / (per_item - 1.0), per_item, sums, squares], axis=1)
+
+
+def _interval_alpha(totals: FloatArray) -> FloatArray:
+    disagreement, n, sums, squares = totals.T
+    by_chance = _pair_distances(n, sums, squares)
+    by_chance = np.where(by_chance <= _ROUNDING * n * squares, 0.0, by_chance)
+    return 1.0 - divide_or_nan((n - 1.0) * disagreement, by_chance)
+
+
+def _ordinal_figure(items: RatedItems, bootstrap: Bootstrap) -> Figure:
+    """Ordinal distance is the squared difference of midranks, and these change with what is drawn."""
+    counts, per_item = items.counts, items.ratings_per_item
+
+    def alpha(weights: FloatArray) -> FloatArray:
+        drawn = np.einsum("di,ic->dc", weights, counts)
+        n = drawn.sum(axis=1)
+        midranks = np.cumsum(drawn, axis=1) - drawn / 2.0
+        midranks -= ((drawn * midranks).sum(axis=1) / n)[:, None]
+        sums = np.einsum("dc,ic->di", midranks, counts)
+        squares = np.einsum("dc,ic->di", midranks**2, counts)
+        distances = _pair_distances(per_item, sums, squares) / (per_item - 1.0)
+        disagreement = np.einsum("di,di->d", weights, distances)
+        by_chance = _pair_distances(n, (drawn * midranks).sum(axis=1), (drawn * midranks**2).sum(axis=1))
+        by_chance = np.where(by_chance <= _ROUNDING * n**4, 0.0, by_chance)
+        return 1.0 - divide_or_nan((n - 1.0) * disagreement, by_chance)
+
+    return figure_of_statistic(alpha, items.n, items.clusters, bootstrap, _WHY)
+
+
+def _pair_distances(n: FloatArray, sums: FloatArray, squares: FloatArray) -> FloatArray:
+    """Sum (v − w)² over ordered pairs of n values, from Σv and Σv²."""
+    return 2.0 * (n * squares - sums**2)

@@ -1,0 +1,66 @@
+import ast
+from pathlib import Path
+
+import plumbline.measure as measure
+
+EXPECTED = {
+    "ELO_PER_NAT",
+    "Binning",
+    "Bootstrap",
+    "Figure",
+    "MeasurementLevel",
+    "PrecisionRecallCurve",
+    "Ratings",
+    "ReliabilityBin",
+    "RocCurve",
+    "WeightedStatistic",
+    "auprc",
+    "auroc",
+    "bootstrap_figure",
+    "brier_score",
+    "cohen_kappa",
+    "elo_lead",
+    "expected_calibration_error",
+    "f1_at_threshold",
+    "false_positive_rate_at_threshold",
+    "fit_bradley_terry",
+    "fleiss_kappa",
+    "format_figure",
+    "krippendorff_alpha",
+    "mean_figure",
+    "pack_ratings",
+    "percent_agreement",
+    "precision_at_threshold",
+    "precision_recall_curve",
+    "preference_accuracy",
+    "rate_figure",
+    "recall_at_fpr",
+    "recall_at_threshold",
+    "reliability_bins",
+    "roc_curve",
+    "threshold_at_fpr",
+    "wilson_figure",
+    "win_probability",
+}
+
+
+def test_exported_names_are_pinned() -> None:
+    assert set(measure.__all__) == EXPECTED
+    assert all(hasattr(measure, name) for name in EXPECTED)
+
+
+def test_imports_nothing_but_numpy_scipy_and_itself() -> None:
+    standard = {"math", "collections", "dataclasses", "typing"}
+    files = sorted(Path(measure.__file__).parent.glob("*.py"))
+    assert len(files) == 17
+    for file in files:
+        for node in ast.walk(ast.parse(file.read_text(encoding="utf-8"))):
+            if isinstance(node, ast.ImportFrom):
+                names = [node.module or ""]
+            elif isinstance(node, ast.Import):
+                names = [alias.name for alias in node.names]
+            else:
+                continue
+            for name in names:
+                root = name.split(".")[0]
+                assert root in standard | {"numpy", "scipy"} or name.startswith("plumbline.measure"), (file.name, name)
