@@ -25,7 +25,7 @@ def test_numbers_say_what_was_found(values: object, message: str) -> None:
 def test_labels_and_probabilities_say_what_was_found() -> None:
     with pytest.raises(ValueError, match="labels: expected only 0, 1, found 2 at row 1"):
         binary_labels("labels", [0, 2, 1])
-    with pytest.raises(ValueError, match="expected only 0, 0.5, 1, found -1 at row 0"):
+    with pytest.raises(ValueError, match=r"expected only 0, 0\.5, 1, found -1 at row 0"):
         one_of("points", [-1], (0.0, 0.5, 1.0))
     with pytest.raises(ValueError, match=r"in \[0, 1\], found 1.5 at row 0"):
         probabilities("p", [1.5, 0.5])
@@ -48,7 +48,13 @@ def test_ids_may_be_arrays_of_any_kind_of_string_or_integer() -> None:
 
 @pytest.mark.parametrize(
     ("ids", "found"),
-    [([None, "a"], "NoneType"), ([1.5], "float"), ([True], "bool"), ("abc", "one str"), (np.zeros((1, 1)), r"\(1, 1\)")],
+    [
+        ([None, "a"], "NoneType"),
+        ([1.5], "float"),
+        ([True], "bool"),
+        ("abc", "one str"),
+        (np.zeros((1, 1)), r"\(1, 1\)"),
+    ],
 )
 def test_other_ids_are_refused(ids: object, found: str) -> None:
     with pytest.raises(ValueError, match=f"ids: expected .* found .*{found}"):

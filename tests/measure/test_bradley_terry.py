@@ -203,7 +203,9 @@ def test_who_wins_or_loses_everything_is_undefined_and_told_which() -> None:
     first, second = ["a", "b", "b", "c", "c"], ["b", "c", "c", "d", "b"]
     ratings = fit_bradley_terry(first, second, [1, 1, 0, 1, 0.5])
     assert ratings.rated == ("b", "c")
-    assert ratings.elo["a"] == Figure.undefined(1, "never lost towards the rated players: the rating is infinitely high")
+    assert ratings.elo["a"] == Figure.undefined(
+        1, "never lost towards the rated players: the rating is infinitely high"
+    )
     assert ratings.elo["d"] == Figure.undefined(1, "never won towards the rated players: the rating is infinitely low")
     assert ratings.n == 3
     assert ratings.lead("a", "b").value is None
@@ -265,7 +267,7 @@ def test_no_rows() -> None:
 def test_invalid_calls_are_refused() -> None:
     with pytest.raises(ValueError, match="expected two different players a row, found one that meets itself at row 1"):
         fit_bradley_terry(["a", "b"], ["b", "b"], [1, 1])
-    with pytest.raises(ValueError, match="first_points: expected only 0, 0.5, 1, found 0.7 at row 0"):
+    with pytest.raises(ValueError, match=r"first_points: expected only 0, 0\.5, 1, found 0\.7 at row 0"):
         fit_bradley_terry(["a"], ["b"], [0.7])
     with pytest.raises(ValueError, match="found first_players 1, second_players 2, first_points 1"):
         fit_bradley_terry(["a"], ["b", "c"], [1])

@@ -26,7 +26,11 @@ def test_numpy_scalars_become_plain_numbers() -> None:
 
 @given(FINITE, st.tuples(FINITE, FINITE).map(sorted), st.integers(0, 10**9))
 def test_json_round_trip(value: float, ends: list[float], n: int) -> None:
-    for figure in (Figure(value, *ends, n, None), Figure.undefined(n, "no rows"), Figure.without_interval(value, n, "x")):
+    for figure in (
+        Figure(value, *ends, n, None),
+        Figure.undefined(n, "no rows"),
+        Figure.without_interval(value, n, "x"),
+    ):
         assert Figure.from_json(json.loads(json.dumps(figure.to_json()))) == figure
 
 

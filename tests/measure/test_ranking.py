@@ -165,7 +165,9 @@ def test_undefined_and_invalid(name: str) -> None:
 
 
 def test_a_rate_out_of_range_is_refused() -> None:
-    with pytest.raises(ValueError, match="max_false_positive_rate: expected a number strictly between 0 and 1, found 5"):
+    with pytest.raises(
+        ValueError, match="max_false_positive_rate: expected a number strictly between 0 and 1, found 5"
+    ):
         recall_at_fpr([1.0, 2.0], [0, 1], 5, bootstrap=SEEDED)
 
 

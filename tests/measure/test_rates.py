@@ -71,7 +71,7 @@ def test_invalid_calls_are_refused() -> None:
         preference_accuracy([1.0, 2.0], [1], bootstrap=SEEDED)
     with pytest.raises(ValueError, match="score_differences: expected finite numbers, found nan at row 0"):
         preference_accuracy([np.nan], [1], bootstrap=SEEDED)
-    with pytest.raises(ValueError, match="first_is_better: expected only 0, 1, found 0.5"):
+    with pytest.raises(ValueError, match=r"first_is_better: expected only 0, 1, found 0\.5"):
         preference_accuracy([1.0], [0.5], bootstrap=SEEDED)
     with pytest.raises(ValueError, match=r"values: expected probabilities in \[0, 1\], found 2"):
         rate_figure([2.0], bootstrap=SEEDED)

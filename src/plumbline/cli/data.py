@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -63,6 +64,9 @@ def check(
     axis: options.Axis = None,
     on_error: options.OnError = "quarantine",
     limit: Annotated[int, typer.Option(help="How many places to name of each finding.", min=0)] = 3,
+    out: Annotated[
+        Path | None, typer.Option("-o", "--out", help="A folder for check.json, which `plumbline report` reads.")
+    ] = None,
     no_cache: options.NoCache = False,
     as_json: options.Json = False,
 ) -> None:
@@ -72,15 +76,20 @@ def check(
 
     Example: plumbline data check hh-rlhf --data-dir harmless-base --limit 5
     """
-    from plumbline.cli.showing import check_summary, print_check
-    from plumbline.curate import check_tables
+    from plumbline.cli.showing import print_check
+    from plumbline.loop.check_run import CHECK_NAME, run_check
 
     loaded = load_with_progress(
         source, data_dir=data_dir, split=split, format=format, axis=axis, cache=not no_cache, on_error=on_error
     )
+    name = f"{Path(source).name}/{data_dir}" if data_dir else Path(source).name
     with progress("checking") as shown:
-        findings = check_tables(loaded.tables, advance=shown.step)
-    summary = check_summary(loaded, findings, limit=limit)
+        summary = run_check(name, loaded, limit=limit, step=shown.step)
+    if out:
+        from plumbline.lineage import write_aside
+
+        with write_aside(out / CHECK_NAME) as aside:
+            aside.write_text(json.dumps(summary, ensure_ascii=False, indent=1) + "\n", encoding="utf-8")
     if as_json:
         print_json(summary)
     else:

@@ -10,8 +10,6 @@ from typing import TYPE_CHECKING, Any
 from plumbline.cli.console import note, print_table
 
 if TYPE_CHECKING:
-    import pyarrow as pa
-
     from plumbline.formats import Loaded
 
 _GROUPED_BY = ("source", "subset", "split", "axis", "taxonomy")
@@ -89,41 +87,6 @@ def show_line(path: Path, line: int, *, show_text: bool) -> None:
 
 def _length(value: object) -> str:
     return f"{len(value):,}" if isinstance(value, str | list | dict) else ""
-
-
-def check_summary(loaded: Loaded, findings: pa.Table, *, limit: int) -> dict[str, Any]:
-    """What `data check --json` prints: counts by code, and the first places of each."""
-    from plumbline.curate import RULES
-
-    names = {rule.code: rule.name for rule in RULES}
-    found = []
-    by_code: dict[str, list[tuple[str, int | None]]] = {}
-    for code, source, row in zip(*(findings[name].to_pylist() for name in ("code", "source", "row")), strict=True):
-        by_code.setdefault(code, []).append((source, row))
-    for finding in loaded.findings:
-        by_code.setdefault(finding.code, []).append((finding.source, finding.row))
-        names.setdefault(finding.code, finding.problem)
-    for code, places in sorted(by_code.items()):
-        found.append({"code": code, "name": names[code], "count": len(places), "places": _places(places[:limit])})
-    faults: dict[str, list[tuple[str, int | None]]] = {}
-    for fault in loaded.faults:
-        faults.setdefault(fault.code, []).append((fault.source, fault.row))
-        names.setdefault(fault.code, fault.problem)
-    return {
-        "rows_read": loaded.rows_read,
-        "rows_quarantined": len({(fault.source, fault.row) for fault in loaded.faults}),
-        "records": {kind.value: len(table) for kind, table in loaded.tables.items()},
-        "files": [file.path for file in loaded.files],
-        "quarantined": [
-            {"code": code, "name": names[code], "count": len(places), "places": _places(places[:limit])}
-            for code, places in sorted(faults.items())
-        ],
-        "findings": found,
-    }
-
-
-def _places(places: list[tuple[str, int | None]]) -> list[str]:
-    return [source if row is None else f"{source} line {row + 1}" for source, row in places]
 
 
 def print_check(summary: Mapping[str, Any]) -> None:

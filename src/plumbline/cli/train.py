@@ -1,10 +1,157 @@
-"""x"""
+"""``plumbline train``: preference, cost and moderation models."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+from typing import Annotated, Any
 
 import typer
 
-app = typer.Typer()
+from plumbline.cli import options
+from plumbline.cli.console import note, print_json, print_table, progress
+
+app = typer.Typer(help="Train a preference, cost or moderation model.", no_args_is_help=True, rich_markup_mode=None)
+
+Model = Annotated[str, typer.Option(help="What to train: linear.")]
+Features = Annotated[
+    str | None,
+    typer.Option(help="Features: words, characters, or words-and-characters; the task's own choice by default."),
+]
+L2 = Annotated[
+    float | None, typer.Option("--l2", help="Strength of the regularisation; the task's own by default.", min=1e-6)
+]
+On = Annotated[str | None, typer.Option("--on", help="Which axis to train on, where the data has several.")]
 
 
 @app.command()
-def a() -> None: ...
-def register(app: typer.Typer) -> None: ...
+def preference(
+    sources: options.Sources,
+    out: options.Out,
+    model: Model = "linear",
+    on: On = None,
+    features: Features = None,
+    l2: L2 = None,
+    seed: options.Seed = 0,
+    data_dir: options.DataDir = None,
+    split: options.Split = None,
+    format: options.Format = None,
+    axis: options.Axis = None,
+    override_uses: options.OverrideUses = False,
+    no_cache: options.NoCache = False,
+    as_json: options.Json = False,
+) -> None:
+    """Train a model that scores a reply: higher is better. Bradley–Terry on judged pairs of one axis.
+
+    Example: plumbline train preference hh-rlhf --data-dir harmless-base -o models/harmless
+    """
+    how = {"data_dir": data_dir, "split": split, "format": format, "axis": axis, "cache": not no_cache}
+    settings = {"features": features, "l2": l2, "seed": seed}
+    _train("preference", sources, out, model, on, how, settings, override_uses=override_uses, as_json=as_json)
+
+
+@app.command()
+def cost(
+    sources: options.Sources,
+    out: options.Out,
+    model: Model = "linear",
+    features: Features = None,
+    l2: L2 = None,
+    seed: options.Seed = 0,
+    data_dir: options.DataDir = None,
+    split: options.Split = None,
+    format: options.Format = None,
+    override_uses: options.OverrideUses = False,
+    no_cache: options.NoCache = False,
+    as_json: options.Json = False,
+) -> None:
+    """Train a model of harm: higher is more harmful, above 0 is unsafe. Needs pairs judged on harmlessness and labels.
+
+    Example: plumbline train cost pku-saferlhf -o models/cost
+    """
+    how = {"data_dir": data_dir, "split": split, "format": format, "axis": None, "cache": not no_cache}
+    settings = {"features": features, "l2": l2, "seed": seed}
+    _train("cost", sources, out, model, None, how, settings, override_uses=override_uses, as_json=as_json)
+
+
+@app.command()
+def moderation(
+    sources: options.Sources,
+    out: options.Out,
+    model: Model = "linear",
+    features: Features = None,
+    l2: L2 = None,
+    false_positive_rate: Annotated[
+        float, typer.Option(help="Thresholds let at most this share of harmless rows be flagged.", min=0.0001, max=0.5)
+    ] = 0.05,
+    seed: options.Seed = 0,
+    data_dir: options.DataDir = None,
+    split: options.Split = None,
+    format: options.Format = None,
+    override_uses: options.OverrideUses = False,
+    no_cache: options.NoCache = False,
+    as_json: options.Json = False,
+) -> None:
+    """Train a model that says whether an answer is unsafe, and in which categories where the labels name them.
+
+    Example: plumbline train moderation beavertails -o models/moderation --false-positive-rate 0.01
+    """
+    how = {"data_dir": data_dir, "split": split, "format": format, "axis": None, "cache": not no_cache}
+    settings = {"features": features, "l2": l2, "seed": seed, "max_false_positive_rate": false_positive_rate}
+    _train("moderation", sources, out, model, None, how, settings, override_uses=override_uses, as_json=as_json)
+
+
+def _train(
+    task: Any,
+    sources: list[str],
+    out: Path,
+    kind: str,
+    on: str | None,
+    how: dict[str, Any],
+    settings: dict[str, Any],
+    *,
+    override_uses: bool,
+    as_json: bool,
+) -> None:
+    from plumbline.loop.training_run import TrainingRun, run_training
+
+    run = TrainingRun(
+        task=task,
+        sources=tuple(sources),
+        out=out,
+        kind=kind,
+        on=on,
+        override_uses=override_uses,
+        settings=settings,
+        load_options=how,
+        command=tuple(sys.argv[1:]),
+    )
+    with progress(f"training {task}") as shown:
+        result = run_training(run, step=shown.step)
+    if as_json:
+        print_json(result.cross_validated)
+        return
+    print_figures(result.cross_validated, f"cross-validated on {result.rows_described}")
+    for left_out, why in result.summary["untrained_categories"].items():
+        note(f"no head for {left_out}: {why}")
+    if not all(fit["converged"] for fit in result.summary["fits"].values()):
+        note("a fit ended short of its tolerance: see README.md in the model's folder")
+    note(f"wrote {out}; next: plumbline evaluate {out} SOURCE")
+
+
+def print_figures(result: dict[str, Any], title: str) -> None:
+    """The seven figures with their intervals, then those by subset."""
+    from plumbline.measure import Figure, format_figure
+    from plumbline.models.evaluation import FIGURE_KEYS
+
+    print(title)
+    rows = [[key, format_figure(Figure.from_json(result[key]))] for key in FIGURE_KEYS]
+    for subset, figures in result["by_subset"].items():
+        rows += [
+            [f"{subset}: {key}", format_figure(Figure.from_json(figure))]
+            for key, figure in figures.items()
+            if len(result["by_subset"]) > 1
+        ]
+    for name, figure in result["baselines"].items():
+        rows.append([f"to compare: {name}", format_figure(Figure.from_json(figure))])
+    print_table(["figure", "value (95 % interval, n)"], rows)

@@ -12,7 +12,7 @@ import numpy as np
 import polars as pl
 import pyarrow as pa
 
-from plumbline.records import ROLES, Kind, Outcome, Role
+from plumbline.records import ROLES, Kind, Outcome, Role, role_codes
 from plumbline.records.identity import canonical_conversations
 
 FINDINGS_SCHEMA = pa.schema(
@@ -58,7 +58,7 @@ class Conversations:
         """The conversations of a column; conversation j belongs to row owners[j]."""
         lengths = np.diff(column.offsets.to_numpy())
         messages = column.flatten()
-        codes = messages.field("role").indices.to_numpy(zero_copy_only=False)
+        codes = role_codes(messages)
         ends = np.cumsum(lengths)
         return cls(ends - lengths, ends, owners, codes, pl.Series(messages.field("text")))
 

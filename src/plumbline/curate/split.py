@@ -1,4 +1,4 @@
-"""Splits and folds by group: rows that share their first human message never stand on two sides.
+"""Splits by group: rows that share their first human message never stand on two sides.
 
 A group's place depends on its id and the seed alone, so it stays where it is when rows are added.
 """
@@ -31,21 +31,6 @@ def assign_splits(group_ids: pa.Array | pa.ChunkedArray, shares: Mapping[str, fl
     bounds = np.cumsum([shares[name] for name in names])[:-1]
     places = np.searchsorted(bounds, _group_places(group_ids, seed), side="right")
     return pa.array(np.array(names, dtype=object)[places], pa.string())
-
-
-def assign_folds(group_ids: pa.Array | pa.ChunkedArray, fold_count: int, *, seed: int) -> np.ndarray:
-    """A fold number, 0 … fold_count − 1, for each row; shape (n,). Groups are spread evenly in a hashed order.
-
-    Raises:
-        ValueError: fewer than two folds, or fewer groups than folds.
-    """
-    groups = pl.Series("group", group_ids)
-    places = pl.DataFrame({"group": groups, "place": _group_places(group_ids, seed)})
-    order = places.unique("group").sort("place", "group").with_row_index("order")
-    if not 2 <= fold_count <= len(order):
-        raise ValueError(f"fold_count must be from 2 to the number of groups ({len(order)}), found {fold_count}")
-    joined = places.join(order.select("group", "order"), on="group", how="left", maintain_order="left")
-    return (joined["order"] % fold_count).to_numpy().astype(np.int64)
 
 
 def _group_places(group_ids: pa.Array | pa.ChunkedArray, seed: int) -> np.ndarray:

@@ -37,6 +37,7 @@ from plumbline.records import (
     in_source_order,
     join_messages,
     message_array,
+    role_codes,
 )
 
 MARKERS: dict[Role, str] = {Role.HUMAN: "\n\nHuman:", Role.ASSISTANT: "\n\nAssistant:"}
@@ -331,7 +332,7 @@ def _marked(conversations: pa.ListArray) -> pl.Series:
     """Each message as it stands in a line: marker, the format's one space, text."""
     messages = conversations.flatten()
     markers = pl.Series([MARKERS.get(role, "") for role in ROLES])
-    codes = messages.field("role").indices.to_numpy(zero_copy_only=False)
+    codes = role_codes(messages)
     return pl.select(
         pl.concat_str(pl.lit(markers.gather(codes)), pl.lit(" "), pl.lit(pl.Series(messages.field("text"))))
     )[:, 0]
@@ -369,7 +370,7 @@ _ANY_MARKER = "|".join(MARKERS.values())
 
 
 def _has_system(conversations: pa.ListArray) -> NDArray[np.bool_]:
-    codes = conversations.flatten().field("role").indices.to_numpy(zero_copy_only=False)
+    codes = role_codes(conversations.flatten())
     found = np.concatenate([[0], np.cumsum(codes == ROLES.index(Role.SYSTEM))])
     offsets = np.concatenate([[0], np.cumsum(np.diff(conversations.offsets.to_numpy()))])
     flags: NDArray[np.bool_] = found[offsets[1:]] > found[offsets[:-1]]

@@ -9,10 +9,12 @@ from __future__ import annotations
 import io
 from collections.abc import Iterator
 from dataclasses import dataclass, field
+from itertools import pairwise
 from pathlib import Path
 from typing import BinaryIO, cast
 
 import msgspec
+import numpy as np
 from isal import igzip
 from isal.isal_zlib import IsalError
 
@@ -21,7 +23,9 @@ from plumbline.records import FaultError, SourceError
 
 _GZIP_MAGIC = b"\x1f\x8b"
 _BYTE_ORDER_MARK = b"\xef\xbb\xbf"
+_BLOCK_LINES = 1 << 16
 _BLANK = b" \t\r\n"
+_DAMAGED: tuple[type[Exception], ...] = (igzip.BadGzipFile, cast("type[Exception]", IsalError))
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,16 +71,23 @@ class Intake:
     Attributes:
         source: the file as records name it.
         rows_read: lines seen, blank ones not counted.
+        blank_lines: lines passed over because nothing stands in them.
     """
 
     source: str
     rows_read: int = 0
+    blank_lines: int = 0
     faults: list[Fault] = field(default_factory=list)
     findings: list[Finding] = field(default_factory=list)
 
     def fault(self, code: str, row: int, problem: str, *, expected: str = "", found: str = "") -> None:
         """Set a row aside."""
         self.faults.append(Fault(code, self.source, row, problem, expected, found))
+
+    def blank(self) -> None:
+        """Pass over a line without content."""
+        self.rows_read -= 1
+        self.blank_lines += 1
 
     def finding(self, code: str, problem: str, row: int | None = None) -> None:
         """Note something suspicious about the file or one of its rows."""
@@ -128,7 +139,7 @@ def _pieces(stream: BinaryIO, path: Path, limits: Limits) -> Iterator[bytes]:
             yield piece
     except EOFError as error:
         raise _damaged("PL-IO-002", path, "the gzip file is cut off before its end") from error
-    except (igzip.BadGzipFile, IsalError) as error:
+    except _DAMAGED as error:
         raise _damaged("PL-IO-003", path, "the gzip file is damaged") from error
     except OSError as error:
         raise _damaged("PL-IO-001", path, "the file cannot be read to its end") from error
@@ -175,7 +186,7 @@ def _blocks_of_lines(
         cut = rest.rfind(b"\n") + 1
         if cut:
             block, rest = rest[:cut], rest[cut:]
-            yield _line_block(block, row, intake)
+            yield from _line_blocks(block, row, intake)
             row += block.count(b"\n")
             any_line = True
         if len(rest) > limits.line_bytes:
@@ -187,16 +198,20 @@ def _blocks_of_lines(
         ended = piece is None
         rest += piece or b""
     if rest:
-        yield _line_block(rest, row, intake)
+        yield from _line_blocks(rest, row, intake)
     elif not any_line:
         raise SourceError(
             "PL-IO-006", str(path), "the file is empty", advice="name a file with rows, or remove this one"
         )
 
 
-def _line_block(data: bytes, first_row: int, intake: Intake) -> LineBlock:
+def _line_blocks(data: bytes, first_row: int, intake: Intake) -> Iterator[LineBlock]:
+    """The data as one block, or as several where its lines are so short that there are very many."""
     intake.rows_read += data.count(b"\n") + (not data.endswith(b"\n"))
-    return LineBlock(data, first_row)
+    ends = np.flatnonzero(np.frombuffer(data, np.uint8) == ord("\n")) + 1
+    cuts = [0, *ends[_BLOCK_LINES - 1 : -1 : _BLOCK_LINES].tolist(), len(data)]
+    for number, (start, end) in enumerate(pairwise(cuts)):
+        yield LineBlock(data[start:end], first_row + number * _BLOCK_LINES)
 
 
 def _skip_line(pieces: Iterator[bytes], row: int, intake: Intake, limits: Limits) -> bytes:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -145,6 +145,39 @@ def load(
     )
 
 
+def merge_loaded(parts: Sequence[Loaded]) -> Loaded:
+    """Several sources as one: rows one after the other, the strictest terms.
+
+    Args:
+        parts: at least one.
+    Raises:
+        UsageError: two parts hold files of one name, so that their rows could not be told apart.
+    """
+    names = [file.path for part in parts for file in part.files]
+    twice = sorted({name for name in names if names.count(name) > 1})
+    if twice:
+        raise UsageError(
+            "PL-SRC-010",
+            twice[0],
+            "two sources hold a file of this name",
+            expected="each file once",
+            advice="name each source once, or rename one of the folders",
+        )
+    terms = strictest_terms(part.terms for part in parts)
+    tables = {}
+    for kind in sorted({kind for part in parts for kind in part.tables}):
+        tables[kind] = with_terms(pa.concat_tables([part.tables[kind] for part in parts if kind in part.tables]), terms)
+    return Loaded(
+        tables,
+        [fault for part in parts for fault in part.faults],
+        [finding for part in parts for finding in part.findings],
+        sum(part.rows_read for part in parts),
+        [file for part in parts for file in part.files],
+        {name: known for part in parts for name, known in part.formats.items()},
+        terms,
+    )
+
+
 def stream(
     source: str | Path,
     kind: Kind | str = Kind.COMPARISONS,
@@ -263,7 +296,13 @@ def _read_file(
     key = file_cache.cache_key(location, asked) if worth_it else ""
     entry = file_cache.read_entry(key) if worth_it else None
     if entry:
-        read = ReadFile(location, entry.format_name, entry.rows_read, entry.faults, entry.findings)
+        read = ReadFile(
+            location,
+            entry.format_name,
+            rows_read=entry.rows_read,
+            faults=entry.faults,
+            findings=entry.findings,
+        )
         return read, dict(entry.tables)
     blocks: dict[Kind, list[pa.Table]] = defaultdict(list)
     for tables in read_tables(read):

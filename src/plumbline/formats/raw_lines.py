@@ -1,13 +1,29 @@
-"""The raw line of a row that formatting its record would not give back, kept in the record's `extra`."""
+"""What a record's `extra` keeps so that its line can be written back: further values, and the raw line itself.
+
+The raw line is kept where formatting the record would not give its bytes. It is a copy of the text outside the
+record's own columns, so it is written back only where it still says what the record says, see `raw_if_unchanged`:
+a text redacted later must not return by this door.
+"""
 
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
+from typing import Any
 
+import msgspec
 import pyarrow as pa
 
+from plumbline.formats.line_blocks import Intake, LineBlock
+from plumbline.formats.origin import Origin
+from plumbline.records import Axis, Kind
+
 _KEY = "raw"
+
+Reader = Callable[[LineBlock, Origin, Intake], Mapping[Kind, pa.Table]]
+"""A format's `parse`."""
+Values = Mapping[str, Any]
+"""A row of a table, by column."""
 
 
 def raw_extra(raws: Sequence[str | None]) -> pa.Array:
@@ -18,9 +34,90 @@ def raw_extra(raws: Sequence[str | None]) -> pa.Array:
     return pa.array(texts, pa.string())
 
 
+def extra_column(values: Sequence[Mapping[str, Any]], raws: Sequence[str | None]) -> pa.Array:
+    """An `extra` column of further values, and the raw line where there is one; null where there is nothing."""
+    return pa.array([extra_text(kept, raw) for kept, raw in zip(values, raws, strict=True)], pa.string())
+
+
+def extra_text(values: Mapping[str, Any], raw: str | None = None) -> str | None:
+    """One `extra`: the values, and the raw line if there is one; None where there is nothing."""
+    kept = dict(values) if raw is None else {**values, _KEY: raw}
+    return msgspec.json.encode(kept).decode() if kept else None
+
+
+def extra_values(extra: str | None) -> dict[str, Any]:
+    """What an `extra` holds; empty where it is none of ours."""
+    if extra is None:
+        return {}
+    try:
+        values = msgspec.json.decode(extra)
+    except (msgspec.DecodeError, RecursionError):
+        return {}
+    return values if isinstance(values, dict) else {}
+
+
 def raw_line(extra: str | None) -> str | None:
     """The raw line in an `extra`, if it holds one."""
-    if extra is None:
-        return None
-    raw = json.loads(extra).get(_KEY)
+    raw = extra_values(extra).get(_KEY)
     return raw if isinstance(raw, str) else None
+
+
+def raw_if_unchanged(
+    raws: Sequence[str], records: Sequence[Sequence[Values]], parse: Reader, *, columns: Collection[str] = ()
+) -> list[bytes | None]:
+    """The raw lines that still say what their records say; the one rule by which raw lines are written back.
+
+    A raw line is read again. It counts as unchanged where it gives as many records, with the same ids, the same
+    `columns`, and nothing in `extra` that the record's own `extra` no longer holds.
+
+    Args:
+        raws: n lines.
+        records: n groups of one or more: all that stands in the tables for that line, of every kind, as rows.
+        parse: the format's reader; records of one axis are read with that axis as the origin's.
+        columns: columns that the format writes and the ids leave out, compared as well.
+    Returns:
+        n lines; None where the raw line must not be written.
+    """
+    lines: list[bytes | None] = [None] * len(raws)
+    for axis in {group[0].get("axis") for group in records}:
+        chosen = [position for position, group in enumerate(records) if group[0].get("axis") == axis]
+        usable = [position for position in chosen if "\n" not in raws[position]]
+        if not usable:
+            continue
+        data = "".join(raws[position] + "\n" for position in usable).encode()
+        origin = Origin("", axis=None if axis is None else Axis(axis))
+        again: list[list[Values]] = [[] for _ in usable]
+        for table in parse(LineBlock(data, 0), origin, Intake("")).values():
+            for record in table.to_pylist():
+                again[record["row"]].append(record)
+        for position, reread in zip(usable, again, strict=True):
+            if _same(records[position], reread, columns):
+                lines[position] = raws[position].encode()
+    return lines
+
+
+def _same(records: Sequence[Values], again: Sequence[Values], columns: Collection[str]) -> bool:
+    return len(records) == len(again) and all(
+        record["id"] == reread["id"]
+        and all(record.get(name) == reread.get(name) for name in columns)
+        and extra_values(reread["extra"]).items() <= extra_values(record["extra"]).items()
+        for record, reread in zip(sorted(records, key=_order), sorted(again, key=_order), strict=True)
+    )
+
+
+def _order(record: Values) -> tuple[str, int]:
+    return record["id"], record.get("side") or 0
+
+
+def unchanged_lines(table: pa.Table, parse: Reader, *, columns: Collection[str] = ()) -> dict[int, bytes]:
+    """Position → raw line to write, for the rows of a table where every record is a line of its own."""
+    raws = {
+        position: raw
+        for position, extra in enumerate(table["extra"].to_pylist())
+        if extra is not None and (raw := raw_line(extra)) is not None
+    }
+    if not raws:
+        return {}
+    records = [[record] for record in table.take(pa.array(list(raws))).to_pylist()]
+    lines = raw_if_unchanged(list(raws.values()), records, parse, columns=columns)
+    return {position: line for position, line in zip(raws, lines, strict=True) if line is not None}

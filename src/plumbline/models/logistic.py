@@ -15,6 +15,7 @@ from __future__ import annotations
 
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
+from itertools import pairwise
 
 import numpy as np
 from numpy.typing import NDArray
@@ -25,6 +26,8 @@ from scipy.special import expit
 from plumbline.records.errors import NoDataError, UsageError
 
 Floats = NDArray[np.float64]
+
+_SLICE_ENTRIES = 1 << 22  # fancy indexing copies 32-bit indices to 64 bits; by slices that stays small
 
 
 @dataclass(frozen=True)
@@ -39,7 +42,7 @@ class LogisticSettings:
     """
 
     l2: float = 1.0
-    tolerance_nats: float = 1e-6
+    tolerance_nats: float = 1e-5
     max_iterations: int = 500
     threads: int = 2
 
@@ -109,7 +112,7 @@ def fit_logistic(
     column = None if intercept_column is None else np.asarray(intercept_column, np.float64)
     _check_shapes(rows, is_positive, weights, column)
     _check_classes(np.asarray(is_positive, bool), weights, column)
-    used = np.flatnonzero(np.bincount(rows.indices, minlength=rows.shape[1]))
+    used = _used_columns(rows)
     with ThreadPoolExecutor(settings.threads) as pool:
         objective = _Objective(
             _keep_columns(rows, used), np.where(is_positive, 1.0, -1.0), weights, column, settings.l2, pool
@@ -172,7 +175,8 @@ class _Objective:
         """Penalised loss in nats (a sum) and its gradient, shape (D,) or (D + 1,) with the intercept last."""
         weights = point[: self.width]
         narrow = weights.astype(self.blocks[0][2].dtype)
-        results = list(self.pool.map(lambda block: self._block(block, narrow, point[-1]), self.blocks))
+        intercept = 0.0 if self.intercept_column is None else float(point[-1])
+        results = list(self.pool.map(lambda block: self._block(block, narrow, intercept), self.blocks))
         gradient = np.zeros(len(point))
         for _, pulled, intercept_pull, _ in results:
             gradient[: self.width] += pulled
@@ -241,11 +245,25 @@ def _blocks(rows: csr_array) -> list[tuple[int, int, csr_array]]:
     cuts = np.searchsorted(rows.indptr, np.linspace(0, rows.nnz, 9)[1:-1])
     edges = sorted({0, *map(int, cuts), rows.shape[0]})
     blocks = []
-    for start, stop in zip(edges[:-1], edges[1:], strict=True):
+    for start, stop in pairwise(edges):
         low, high = int(rows.indptr[start]), int(rows.indptr[stop])
-        part = (rows.data[low:high], rows.indices[low:high], rows.indptr[start : stop + 1] - low)
-        blocks.append((start, stop, csr_array(part, shape=(stop - start, rows.shape[1]), copy=False)))
+        block = csr_array((stop - start, rows.shape[1]), dtype=rows.dtype)
+        # Set one by one: the constructor copies arrays that are small views of large ones.
+        block.data, block.indices = rows.data[low:high], rows.indices[low:high]
+        block.indptr = rows.indptr[start : stop + 1] - low
+        blocks.append((start, stop, block))
     return blocks
+
+
+def _used_columns(rows: csr_array) -> NDArray[np.intp]:
+    """The columns worth solving for: those with entries, or all where most have some; at least one."""
+    is_used = np.zeros(rows.shape[1], bool)
+    for start in range(0, rows.nnz, _SLICE_ENTRIES):
+        is_used[rows.indices[start : start + _SLICE_ENTRIES]] = True
+    used = np.flatnonzero(is_used)
+    if 2 * len(used) > rows.shape[1]:
+        return np.arange(rows.shape[1])
+    return used if len(used) else np.arange(1)
 
 
 def _keep_columns(rows: csr_array, used: NDArray[np.intp]) -> csr_array:
@@ -254,7 +272,11 @@ def _keep_columns(rows: csr_array, used: NDArray[np.intp]) -> csr_array:
         return rows
     position = np.zeros(rows.shape[1], np.int32)
     position[used] = np.arange(len(used), dtype=np.int32)
-    return csr_array((rows.data, position[rows.indices], rows.indptr), shape=(rows.shape[0], len(used)), copy=False)
+    columns = np.empty_like(rows.indices)
+    for start in range(0, rows.nnz, _SLICE_ENTRIES):
+        part = slice(start, start + _SLICE_ENTRIES)
+        columns[part] = position[rows.indices[part]]
+    return csr_array((rows.data, columns, rows.indptr), shape=(rows.shape[0], len(used)), copy=False)
 
 
 def _check_shapes(

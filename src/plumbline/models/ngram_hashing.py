@@ -116,8 +116,8 @@ def count_ngrams(texts: Sequence[str] | Any, space: NgramSpace) -> csr_array:
     Raises:
         UsageError: a text is null.
 
-    Source: Weinberger et al. 2009 (feature hashing). Deviation: unsigned, since rows are differences or
-        normalised afterwards and signs brought nothing (docs/design/linear-features.md).
+    Source: Weinberger et al. 2009 (feature hashing). Deviation: unsigned, so that a count stays a count for the root
+        and the document frequencies taken of it.
     """
     lowered = [text.lower() for text in as_strings(texts)]
     lengths = np.fromiter(map(len, lowered), np.int64, len(lowered))
@@ -266,8 +266,7 @@ def _token_hashes(
     if not len(starts):
         return np.empty(0, np.uint64), np.empty(0, np.uint32)
     first = int(starts[0])
-    token = np.repeat(np.arange(len(starts)), np.diff(starts, append=len(classes)))
-    offsets = np.arange(first, len(classes)) - starts[token]
+    offsets = np.arange(first, len(classes)) - np.repeat(starts, np.diff(starts, append=len(classes)))
     values = mixed[first:] * _powers(offsets.max() + 1)[offsets]
     values[classes[first:] == _BLANK] = 0
     return splitmix64(np.add.reduceat(values, starts - first)), rows[starts]

@@ -5,13 +5,14 @@ numpy and scipy release the interpreter lock in their loops, so threads share th
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from concurrent.futures import ThreadPoolExecutor
 
 import numpy as np
 from scipy.sparse import csr_array
 
 BLOCK_ROWS = 1024
+_PIECE_ENTRIES = 1 << 24
 
 
 def map_row_blocks(
@@ -31,9 +32,21 @@ def map_row_blocks(
     starts = range(0, row_count, BLOCK_ROWS)
     stops = [min(start + BLOCK_ROWS, row_count) for start in starts]
     if threads == 1 or len(starts) < 2:
-        return stack_rows([function(start, stop) for start, stop in zip(starts, stops, strict=True)], width)
+        return _stack_in_pieces(map(function, starts, stops), width)
     with ThreadPoolExecutor(threads) as pool:
-        return stack_rows(list(pool.map(function, starts, stops)), width)
+        return _stack_in_pieces(pool.map(function, starts, stops), width)
+
+
+def _stack_in_pieces(parts: Iterable[csr_array], width: int) -> csr_array:
+    """Stack parts as they come into pieces so large that the allocator hands them back to the system when freed."""
+    pieces: list[csr_array] = []
+    pending: list[csr_array] = []
+    for part in parts:
+        pending.append(part)
+        if sum(waiting.nnz for waiting in pending) >= _PIECE_ENTRIES:
+            pieces.append(stack_rows(pending, width))
+    pieces.append(stack_rows(pending, width))
+    return stack_rows(pieces, width)
 
 
 def stack_rows(parts: list[csr_array], width: int) -> csr_array:

@@ -26,6 +26,7 @@ from plumbline.records.errors import UsageError
 Frequencies = tuple[NDArray[np.float32], ...]
 
 _TYPICAL_LOG_CHARACTERS = 5.0
+_FREQUENCY_SAMPLE = 1 << 16
 
 
 @dataclass(frozen=True)
@@ -85,7 +86,7 @@ class Replies:
         return len(self.texts)
 
 
-_REPLY_CHARACTERS = NgramSpace(character_orders=(3, 4, 5), bucket_bits=20, namespace=1)
+_REPLY_CHARACTERS = NgramSpace(character_orders=(3, 4, 5), bucket_bits=18, namespace=1)
 _REPLY_WORDS = NgramSpace(word_orders=(1, 2), bucket_bits=18, namespace=2)
 _OPENING_WORDS = NgramSpace(word_orders=(1, 2, 3), bucket_bits=16, namespace=3)
 _PROMPT_WORDS = NgramSpace(word_orders=(1, 2), bucket_bits=18, namespace=4)
@@ -106,6 +107,9 @@ MODERATION_RECIPE = FeatureRecipe(
 def fit_inverse_frequencies(replies: Sequence[Replies], recipe: FeatureRecipe, *, threads: int = 2) -> Frequencies:
     """Inverse document frequency of each bucket, ``1 + ln((1 + n) / (1 + texts with it))``.
 
+    Past 65,536 replies every k-th is counted, k as small as keeps within that: the rest would cost a second pass
+    over all texts and change the weights of rare buckets only.
+
     Args:
         replies: the training replies only, n in all; both sides of pairs.
         recipe: the blocks.
@@ -116,8 +120,10 @@ def fit_inverse_frequencies(replies: Sequence[Replies], recipe: FeatureRecipe, *
 
     Source: scikit-learn's ``TfidfTransformer(smooth_idf=True)``. Deviation: buckets take the place of terms.
     """
-    row_count = sum(map(len, replies))
-    tasks = [(column, start) for column in replies for start in range(0, len(column), BLOCK_ROWS)]
+    stride = -(-sum(map(len, replies)) // _FREQUENCY_SAMPLE) or 1
+    sample = [column if stride == 1 else _every(stride, column) for column in replies]
+    row_count = sum(map(len, sample))
+    tasks = [(column, start) for column in sample for start in range(0, len(column), BLOCK_ROWS)]
 
     def document_counts(task: tuple[Replies, int]) -> list[NDArray[np.int64]]:
         column, start = task
@@ -187,6 +193,11 @@ def featurise_pairs(
     return map_row_blocks(difference, len(first), width=recipe.width, threads=threads)
 
 
+def _every(stride: int, replies: Replies) -> Replies:
+    """Every ``stride``-th reply, from the first."""
+    return Replies(replies.texts[::stride], None if replies.prompts is None else replies.prompts[::stride])
+
+
 def _count_blocks(replies: Replies, start: int, stop: int, recipe: FeatureRecipe) -> list[csr_array]:
     """Raw counts of each block for one row range."""
     texts = as_strings(replies.texts[start:stop])
@@ -227,10 +238,13 @@ def _featurise_block(
 def _weigh(counts: csr_array, frequency: NDArray[np.float32], weight: float) -> csr_array:
     """``sqrt(count) * inverse frequency``, each non-empty row scaled to the length ``weight``."""
     values = np.sqrt(counts.data) * frequency[counts.indices]
-    row = np.repeat(np.arange(counts.shape[0]), np.diff(counts.indptr))
-    lengths = np.sqrt(np.bincount(row, values**2, minlength=counts.shape[0])).astype(np.float32)
-    scale = np.divide(np.float32(weight), lengths, out=np.zeros_like(lengths), where=lengths > 0)
-    return csr_array((values * scale[row], counts.indices, counts.indptr), shape=counts.shape)
+    entries = np.diff(counts.indptr)
+    filled = np.flatnonzero(entries)
+    if not len(filled):
+        return counts
+    squares = np.add.reduceat(values * values, counts.indptr[filled])
+    values *= np.repeat(np.float32(weight) / np.sqrt(squares), entries[filled])
+    return csr_array((values, counts.indices, counts.indptr), shape=counts.shape)
 
 
 def _check_frequencies(recipe: FeatureRecipe, frequencies: Frequencies) -> None:

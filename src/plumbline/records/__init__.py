@@ -23,6 +23,7 @@ from plumbline.records.message import (
     conversation_column,
     join_messages,
     message_array,
+    role_codes,
 )
 from plumbline.records.prompt import PROMPT_SCHEMA, Prompt
 from plumbline.records.red_team_attempt import RED_TEAM_ATTEMPT_SCHEMA, AttemptOutcome, RedTeamAttempt, Review
@@ -90,6 +91,7 @@ __all__ = [
     "prompt_table",
     "records_from_table",
     "red_team_attempt_table",
+    "role_codes",
     "safety_label_table",
     "table_from_records",
 ]

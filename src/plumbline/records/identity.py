@@ -25,7 +25,7 @@ import numpy as np
 import polars as pl
 import pyarrow as pa
 
-from plumbline.records.message import ROLES, Conversation, Role, join_messages, string_buffers
+from plumbline.records.message import ROLES, Conversation, Role, join_messages, role_codes, string_buffers
 
 _DIGEST_BYTES = 16
 _ABSENT = "-,"
@@ -100,7 +100,7 @@ def digests(*fields: pl.Series | str) -> pa.Array:
 def canonical_conversations(conversations: pa.ListArray) -> pl.Series:
     """The canonical text of each conversation of a column."""
     messages = conversations.flatten()
-    codes = messages.field("role").indices.to_numpy(zero_copy_only=False)
+    codes = role_codes(messages)
     role_netstrings = pl.Series([netstring(role) for role in ROLES])
     texts = pl.lit(pl.Series(messages.field("text")))
     written = pl.select(pl.concat_str(pl.lit(role_netstrings.gather(codes)), netstrings(texts)))[:, 0]
@@ -112,7 +112,7 @@ def first_human_texts(conversations: pa.ListArray) -> pl.Series:
     messages = conversations.flatten()
     ends = np.cumsum(np.diff(conversations.offsets.to_numpy()))
     starts = np.concatenate([[0], ends[:-1]]) if len(ends) else ends
-    codes = messages.field("role").indices.to_numpy(zero_copy_only=False)
+    codes = role_codes(messages)
     human = np.append(np.flatnonzero(codes == ROLES.index(Role.HUMAN)), len(codes))
     positions = human[np.searchsorted(human, starts)]
     index = pl.Series(np.where(positions < ends, positions, 0)).cast(pl.UInt32)

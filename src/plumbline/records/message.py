@@ -8,6 +8,7 @@ from enum import StrEnum
 import numpy as np
 import polars as pl
 import pyarrow as pa
+from numpy.typing import NDArray
 
 
 class Role(StrEnum):
@@ -43,6 +44,17 @@ def message_array(role_codes: pa.Array, texts: pa.Array) -> pa.StructArray:
     """Flat messages from role codes (int8, indices into `ROLES`) and texts (string), paired by position."""
     roles = pa.DictionaryArray.from_arrays(role_codes, _ROLE_DICTIONARY)
     return pa.StructArray.from_arrays([roles, texts], fields=list(MESSAGE_TYPE))
+
+
+def role_codes(messages: pa.StructArray) -> NDArray[np.int8]:
+    """The role of each message as an index into `ROLES`, shape (m,).
+
+    The one way to read roles by number: a table that was built elsewhere may number its dictionary otherwise.
+    """
+    roles = messages.field("role")
+    positions = np.array([ROLES.index(Role(name)) for name in roles.dictionary.to_pylist()], np.int8)
+    codes: NDArray[np.int8] = positions[roles.indices.to_numpy(zero_copy_only=False)] if len(roles) else positions[:0]
+    return codes
 
 
 def conversation_array(offsets: pa.Array, messages: pa.StructArray) -> pa.ListArray:

@@ -1,0 +1,59 @@
+# `make demo` and `make test` need Python ≥ 3.11 and make, nothing else; they set up .venv themselves.
+
+PYTHON ?= python3
+VENV   := .venv
+BIN    := $(VENV)/bin
+PIP    := $(BIN)/python -m pip --disable-pip-version-check --quiet
+DATA   ?= ../shared/data
+
+.PHONY: demo test check lint types imports format bench clean help
+
+help: ## what can be made
+	@grep -E '^[a-z]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
+
+$(BIN)/python:
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' \
+	  || { echo "plumbline needs Python 3.11 or later; name one with: make PYTHON=python3.12 ..."; exit 2; }
+	@$(PYTHON) -m venv $(VENV) \
+	  || { echo "python3 cannot make environments; on Debian: apt-get install python3-venv"; exit 2; }
+
+$(VENV)/ready-to-run: $(BIN)/python pyproject.toml constraints.txt
+	@echo "setting up $(VENV) (once, about a minute)"
+	@$(PIP) install --constraint constraints.txt --editable '.[report]'
+	@touch $@
+
+$(VENV)/ready-to-test: $(VENV)/ready-to-run
+	@echo "setting up what the tests need (once, about a minute)"
+	@$(PIP) install --constraint constraints.txt --editable '.[report,test,dev]'
+	@touch $@
+
+demo: $(VENV)/ready-to-run ## the main job on a small synthetic corpus; ends with a report to open
+	@$(BIN)/plumbline demo -o demo-out
+
+test: $(VENV)/ready-to-test ## all tests
+	$(BIN)/python -m pytest -n 2
+
+check: lint types imports test ## everything that must hold before a change lands
+
+lint: $(VENV)/ready-to-test
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+
+types: $(VENV)/ready-to-test
+	$(BIN)/mypy
+
+imports: $(VENV)/ready-to-test
+	$(BIN)/lint-imports
+
+format: $(VENV)/ready-to-test ## mend what the formatter can
+	$(BIN)/ruff check --fix .
+	$(BIN)/ruff format .
+
+bench: $(VENV)/ready-to-test ## the benchmarks, on tiled real samples in $(DATA)
+	$(BIN)/python -m benchmarks.loading --data $(DATA)
+	$(BIN)/python -m benchmarks.checking --data $(DATA)
+	$(BIN)/python -m benchmarks.linear_models --data $(DATA)
+	$(BIN)/python -m benchmarks.startup
+
+clean: ## remove what was made
+	rm -rf $(VENV) demo-out .mypy_cache .ruff_cache .pytest_cache .import_linter_cache

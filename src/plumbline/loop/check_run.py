@@ -1,0 +1,69 @@
+"""A checking run: everything that looks wrong about a source, counted by code, as ``check.json`` holds it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import Any
+
+import pyarrow as pa
+
+from plumbline.curate import RULES, check_tables
+from plumbline.formats import Loaded
+from plumbline.lineage import Fault, Finding
+from plumbline.loop.sources import Step, is_synthetic
+
+CHECK_NAME = "check.json"
+Places = dict[str, list[tuple[str, int | None]]]
+
+
+def run_check(name: str, loaded: Loaded, *, limit: int, step: Step = lambda _: None) -> dict[str, Any]:
+    """Check what was loaded.
+
+    Args:
+        name: what people call the source.
+        loaded: the source's tables, with what reading them turned up.
+        limit: how many places to name of each code.
+        step: told the name of each rule as it begins.
+    Returns:
+        The object that ``check.json`` holds and ``data check --json`` prints; places and counts, never texts.
+    """
+    findings = check_tables(loaded.tables, advance=step)
+    names = {rule.code: rule.name for rule in RULES}
+    return {
+        "plumbline": "check",
+        "version": 1,
+        "name": name,
+        "rows_read": loaded.rows_read,
+        "rows_quarantined": len({(fault.source, fault.row) for fault in loaded.faults}),
+        "records": {kind.value: len(table) for kind, table in loaded.tables.items()},
+        "files": [file.path for file in loaded.files],
+        "quarantined": _entries(_by_code(loaded.faults, names), names, limit),
+        "findings": _entries(_of_table(findings, _by_code(loaded.findings, names)), names, limit),
+        "synthetic": is_synthetic(loaded),
+    }
+
+
+def _by_code(entries: Iterable[Fault | Finding], names: dict[str, str]) -> Places:
+    places: Places = {}
+    for entry in entries:
+        names.setdefault(entry.code, entry.problem)
+        places.setdefault(entry.code, []).append((entry.source, entry.row))
+    return places
+
+
+def _of_table(findings: pa.Table, places: Places) -> Places:
+    columns = (findings[name].to_pylist() for name in ("code", "source", "row"))
+    for code, source, row in zip(*columns, strict=True):
+        places.setdefault(code, []).append((source, row))
+    return places
+
+
+def _entries(places: Places, names: dict[str, str], limit: int) -> list[dict[str, Any]]:
+    return [
+        {"code": code, "name": names[code], "count": len(found), "places": [_place(*place) for place in found[:limit]]}
+        for code, found in sorted(places.items())
+    ]
+
+
+def _place(source: str, row: int | None) -> str:
+    return source if row is None else f"{source} line {row + 1}"

@@ -1,0 +1,184 @@
+"""Evaluating and scoring runs: a model and a source → ``evaluation.json``, or a file of scores."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import pyarrow as pa
+import pyarrow.csv
+import pyarrow.parquet
+
+from plumbline.formats import Loaded
+from plumbline.lineage import FileEntry, Manifest, write_aside, write_folder_aside
+from plumbline.loop.sources import Step, is_synthetic, known_axis, load_stage
+from plumbline.measure import Bootstrap
+from plumbline.models.evaluation import evaluate_model
+from plumbline.models.linear_model import LinearModel
+from plumbline.models.saving import DESCRIPTION_NAME, ModelDescription, load_model
+from plumbline.models.scoring import score_tables
+from plumbline.models.training import TaskRows, rows_of_task
+from plumbline.records import Kind, UsageError
+
+EVALUATION_NAME = "evaluation.json"
+SCORE_ENDINGS = (".parquet", ".jsonl", ".csv")
+
+
+@dataclass(frozen=True)
+class EvaluationRun:
+    """Which model, on what.
+
+    Attributes:
+        model: a model's folder.
+        source: its split test, or all of a single file.
+        out: a folder for ``evaluation.json``; None writes nothing.
+        on: axis to measure on; a preference model's own by default.
+        seed: of the bootstrap.
+        load_options: of `formats.load`.
+        command: for the manifest.
+    """
+
+    model: Path
+    source: str
+    out: Path | None = None
+    on: str | None = None
+    seed: int = 0
+    load_options: Mapping[str, Any] = field(default_factory=dict)
+    command: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True)
+class ScoringRun:
+    """Which model, on what, and the file to write."""
+
+    model: Path
+    source: str
+    out: Path
+    load_options: Mapping[str, Any] = field(default_factory=dict)
+    command: tuple[str, ...] = ()
+
+
+def run_evaluation(run: EvaluationRun, step: Step = lambda _: None) -> dict[str, Any]:
+    """Measure a model; the returned object is what ``evaluation.json`` holds.
+
+    Raises:
+        PlumblineError: the model or the source cannot be read, or the source has no rows of the model's task.
+    """
+    model, description = load_model(run.model)
+    loaded = load_stage([run.source], "test", run.load_options, step)
+    rows = _rows(run, model, loaded)
+    step("measuring")
+    figures = evaluate_model(model, rows.pairs, rows.labels, Bootstrap(seed=run.seed))
+    result = {**_heading(run, model, description, loaded, rows), **figures}
+    result["cross_validated"] = description.training.get("cross_validated")
+    if run.out is not None:
+        with write_folder_aside(run.out) as aside:
+            text = json.dumps(result, ensure_ascii=False, indent=1, allow_nan=False)
+            (aside / EVALUATION_NAME).write_text(text + "\n", encoding="utf-8")
+            _manifest(
+                run.command, {"model": str(run.model), "source": run.source, "on": run.on}, run.seed, run.model, loaded
+            ).write(aside)
+    return result
+
+
+def _rows(run: EvaluationRun, model: LinearModel, loaded: Loaded) -> TaskRows:
+    """The source's rows of the model's task. A cost model is measured by whichever it finds, pairs or labels."""
+    asked = known_axis(run.on)
+    if model.task != "cost":
+        return rows_of_task(loaded.tables, model.task, axis=asked or model.axis, place=run.source)
+    pairs = loaded.tables.get(Kind.COMPARISONS)
+    labels = loaded.tables.get(Kind.SAFETY_LABELS)
+    if pairs is None or not len(pairs):
+        return TaskRows(None, rows_of_task({Kind.SAFETY_LABELS: labels}, "moderation", place=run.source).labels)
+    return rows_of_task(loaded.tables, "cost", axis=asked, place=run.source)
+
+
+def _heading(
+    run: EvaluationRun, model: LinearModel, description: ModelDescription, loaded: Loaded, rows: TaskRows
+) -> dict[str, Any]:
+    splits = sorted(
+        {split for table in loaded.tables.values() for split in table["split"].unique().to_pylist() if split}
+    )
+    subsets = sorted(
+        {subset for part in (rows.pairs, rows.labels) if part for subset in part.places.subsets.unique() if subset}
+    )
+    place = ", ".join(subsets) or Path(run.source).name
+    return {
+        "plumbline": "evaluation",
+        "version": 1,
+        "name": f"{description.name} on {place} {'+'.join(splits)}".strip(),
+        "task": model.task,
+        "axis": model.axis,
+        "model": description.name,
+        "source": run.source,
+        "split": splits[0] if len(splits) == 1 else None,
+        "synthetic": is_synthetic(loaded) or description.synthetic,
+        "note": _note(model, rows),
+    }
+
+
+def _note(model: LinearModel, rows: TaskRows) -> str | None:
+    if rows.pairs is not None and model.axis is not None and rows.pairs.axis is not model.axis:
+        return f"the model was trained on {model.axis} and is measured on {rows.pairs.axis}"
+    return None
+
+
+def _manifest(
+    command: tuple[str, ...], configuration: dict[str, Any], seed: int | None, model: Path, loaded: Loaded
+) -> Manifest:
+    return Manifest(
+        command=list(command),
+        configuration=configuration,
+        seed=seed,
+        inputs=[
+            FileEntry.of(model / DESCRIPTION_NAME, name=f"{model.resolve().name}/{DESCRIPTION_NAME}"),
+            *loaded.files,
+        ],
+        rows_read=loaded.rows_read,
+        quarantined=loaded.quarantined,
+        uses=sorted(loaded.terms.uses),
+        licence=loaded.terms.licence,
+    )
+
+
+def run_scoring(run: ScoringRun, step: Step = lambda _: None) -> int:
+    """Score every reply of a source and write the scores aside, then into place.
+
+    Returns:
+        The number of replies scored.
+    Raises:
+        UsageError: the file's ending is none that is written.
+        PlumblineError: the model or the source cannot be read.
+    """
+    if not run.out.name.endswith(SCORE_ENDINGS):
+        raise UsageError(
+            "PL-OUT-006",
+            str(run.out),
+            "no scores are written to such a file",
+            expected=f"a file that ends in {' '.join(SCORE_ENDINGS)}",
+            advice=f"-o {run.out.name.split('.')[0]}.parquet",
+        )
+    model, _ = load_model(run.model)
+    loaded = load_stage([run.source], None, run.load_options, step)
+    step("scoring")
+    scores = score_tables(model, loaded.tables)
+    with write_aside(run.out) as aside:
+        _write(scores, aside, run.out.suffix)
+    configuration = {"model": str(run.model), "source": run.source}
+    outputs = [FileEntry(path=run.out.name, sha256="", size_bytes=0, rows=len(scores))]
+    manifest = _manifest(run.command, configuration, None, run.model, loaded)
+    manifest.model_copy(update={"outputs": outputs}).write_beside(run.out)
+    return len(scores)
+
+
+def _write(scores: pa.Table, path: Path, ending: str) -> None:
+    if ending == ".parquet":
+        pyarrow.parquet.write_table(scores, path, compression="zstd")
+    elif ending == ".csv":
+        pyarrow.csv.write_csv(scores, path)
+    else:
+        lines = (json.dumps(row, ensure_ascii=False) for row in scores.to_pylist())
+        path.write_text("".join(line + "\n" for line in lines), encoding="utf-8")

@@ -1,0 +1,245 @@
+"""Models on disk: ``model.safetensors`` (numbers), ``model.json`` (everything else), a card and a manifest. No pickle.
+
+Only columns that training saw are stored; the others have weight 0 and the inverse frequency of an n-gram never seen.
+"""
+
+from __future__ import annotations
+
+from dataclasses import asdict
+from itertools import pairwise
+from pathlib import Path
+from typing import Any, Literal
+
+import numpy as np
+from numpy.typing import NDArray
+from pydantic import BaseModel, ConfigDict, JsonValue, ValidationError
+from safetensors import SafetensorError
+from safetensors.numpy import load_file, save_file
+
+from plumbline.lineage import Manifest, file_digest, read_manifest, write_folder_aside
+from plumbline.models.calibration import Calibration
+from plumbline.models.linear_model import Head, LinearModel
+from plumbline.models.ngram_hashing import NgramSpace
+from plumbline.models.text_features import FeatureBlock, FeatureRecipe
+from plumbline.records import Axis, ModelError, SourceError
+
+FORMAT_VERSION = 1
+WEIGHTS_NAME = "model.safetensors"
+DESCRIPTION_NAME = "model.json"
+CARD_NAME = "README.md"
+
+
+class _SpaceDescription(BaseModel):
+    model_config = ConfigDict(extra="forbid", frozen=True)
+    word_orders: tuple[int, ...]
+    character_orders: tuple[int, ...]
+    bucket_bits: int
+    namespace: int
+
+
+class _BlockDescription(BaseModel):
+    model_config = ConfigDict(extra="forbid", frozen=True)
+    text: Literal["reply", "opening", "prompt"]
+    space: _SpaceDescription
+    weight: float
+    opening_words: int
+
+
+class _RecipeDescription(BaseModel):
+    model_config = ConfigDict(extra="forbid", frozen=True)
+    blocks: tuple[_BlockDescription, ...]
+    length_weight: float
+
+
+class _HeadDescription(BaseModel):
+    model_config = ConfigDict(extra="forbid", frozen=True)
+    name: str
+    intercept: float
+    scale: float
+    offset: float
+    threshold: float | None
+
+
+class ModelDescription(BaseModel):
+    """``model.json``.
+
+    Attributes:
+        unseen_frequencies: a block each; the inverse frequency of an n-gram that training did not see.
+        data: the files trained on: path, sha256, rows.
+        training: settings, figures and counts, as the card tells them.
+    """
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    plumbline: Literal["linear-model"] = "linear-model"
+    version: int = FORMAT_VERSION
+    name: str
+    task: Literal["preference", "cost", "moderation"]
+    axis: Axis | None
+    created: str
+    recipe: _RecipeDescription
+    unseen_frequencies: tuple[float, ...]
+    heads: tuple[_HeadDescription, ...]
+    data: list[dict[str, JsonValue]]
+    terms: dict[str, JsonValue]
+    synthetic: bool
+    training: dict[str, JsonValue]
+
+
+def save_model(
+    folder: Path,
+    model: LinearModel,
+    manifest: Manifest,
+    *,
+    name: str,
+    synthetic: bool,
+    training: dict[str, Any],
+    card: str,
+) -> None:
+    """Write a model folder aside and rename it into place.
+
+    Args:
+        folder: new, empty, or an earlier model's.
+        model: the model.
+        manifest: of the training run; its inputs and terms are repeated in the description.
+        name: what people call the model.
+        synthetic: whether it was trained on synthetic data.
+        training: settings, figures and counts.
+        card: Markdown.
+    Raises:
+        WriteError: the disk is full or not writable; what stood there before stands there still.
+    """
+    blocks = [block.space.width for block in model.recipe.blocks]
+    unseen = [float(frequency.max()) for frequency in model.frequencies]
+    seen = np.concatenate(
+        [frequency < highest for frequency, highest in zip(model.frequencies, unseen, strict=True)] + [[True]]
+    )
+    columns = np.flatnonzero(seen).astype(np.int32)
+    frequencies = np.concatenate([*model.frequencies, np.ones(1, np.float32)])[columns]
+    weights = np.stack([head.weights[columns] for head in model.heads.values()])
+    if sum(blocks) + 1 != len(seen):
+        raise ValueError(f"expected {sum(blocks) + 1} columns, found {len(seen)}")
+    description = ModelDescription(
+        name=name,
+        task=model.task,
+        axis=model.axis,
+        created=manifest.created,
+        recipe=_RecipeDescription.model_validate(asdict(model.recipe)),
+        unseen_frequencies=tuple(unseen),
+        heads=tuple(
+            _HeadDescription(
+                name=head_name,
+                intercept=head.intercept,
+                scale=head.calibration.scale,
+                offset=head.calibration.offset,
+                threshold=head.threshold,
+            )
+            for head_name, head in model.heads.items()
+        ),
+        data=[entry.model_dump() for entry in manifest.inputs],
+        terms={"uses": [use.value for use in sorted(manifest.uses or [])], "licence": manifest.licence},
+        synthetic=synthetic,
+        training=training,
+    )
+    with write_folder_aside(folder) as aside:
+        save_file({"columns": columns, "frequencies": frequencies, "weights": weights}, aside / WEIGHTS_NAME)
+        (aside / DESCRIPTION_NAME).write_text(description.model_dump_json(indent=2) + "\n", encoding="utf-8")
+        (aside / CARD_NAME).write_text(card, encoding="utf-8")
+        manifest.write(aside)
+
+
+def load_model(folder: Path) -> tuple[LinearModel, ModelDescription]:
+    """A saved model.
+
+    Raises:
+        SourceError: there is no model in the folder.
+        ModelError: it is damaged, changed since it was written, or of another version.
+    """
+    description = _read_description(folder)
+    _check_digest(folder)
+    try:
+        stored = load_file(folder / WEIGHTS_NAME)
+        columns, frequencies, weights = stored["columns"], stored["frequencies"], stored["weights"]
+    except (OSError, KeyError, SafetensorError) as error:
+        raise _damaged(folder / WEIGHTS_NAME, type(error).__name__) from error
+    recipe = _recipe(description.recipe)
+    _check_shapes(folder, recipe, columns, frequencies, weights, len(description.heads))
+    edges = np.cumsum([0] + [block.space.width for block in recipe.blocks])
+    full = np.ones(recipe.width, np.float32)
+    for start, end, unseen in zip(edges[:-1], edges[1:], description.unseen_frequencies, strict=True):
+        full[start:end] = unseen
+    full[columns] = frequencies
+    heads = {}
+    for head, stored_weights in zip(description.heads, weights, strict=True):
+        spread = np.zeros(recipe.width, np.float32)
+        spread[columns] = stored_weights
+        heads[head.name] = Head(spread, head.intercept, Calibration(head.scale, head.offset), head.threshold)
+    parts = tuple(full[start:end] for start, end in pairwise(edges))
+    return LinearModel(description.task, description.axis, recipe, parts, heads), description
+
+
+def _recipe(stored: _RecipeDescription) -> FeatureRecipe:
+    blocks = tuple(
+        FeatureBlock(block.text, NgramSpace(**block.space.model_dump()), block.weight, block.opening_words)
+        for block in stored.blocks
+    )
+    return FeatureRecipe(blocks, stored.length_weight)
+
+
+def _read_description(folder: Path) -> ModelDescription:
+    path = folder / DESCRIPTION_NAME
+    if not path.is_file():
+        raise SourceError(
+            "PL-MOD-001",
+            str(folder),
+            "there is no model here",
+            expected=f"a folder with {DESCRIPTION_NAME} and {WEIGHTS_NAME}",
+            advice="train one: plumbline train preference SOURCE -o MODEL",
+        )
+    try:
+        description = ModelDescription.model_validate_json(path.read_bytes())
+    except ValidationError as error:
+        first = error.errors(include_input=False, include_url=False)[0]
+        raise _damaged(path, f"{first['msg']} at {'.'.join(map(str, first['loc'])) or 'the top'}") from error
+    if description.version != FORMAT_VERSION:
+        raise ModelError(
+            "PL-MOD-003",
+            str(path),
+            "the model was saved by another version",
+            expected=f"version {FORMAT_VERSION}",
+            found=f"version {description.version}",
+            advice="train it again, or use the version of plumbline that saved it (in its manifest.json)",
+        )
+    return description
+
+
+def _check_digest(folder: Path) -> None:
+    manifest = read_manifest(folder)
+    stated = {entry.path: entry.sha256 for entry in manifest.outputs} if manifest else {}
+    for name in (WEIGHTS_NAME, DESCRIPTION_NAME):
+        if name in stated and (folder / name).is_file() and file_digest(folder / name) != stated[name]:
+            raise _damaged(folder / name, "another digest than the manifest states")
+
+
+def _check_shapes(
+    folder: Path,
+    recipe: FeatureRecipe,
+    columns: NDArray[np.int32],
+    frequencies: NDArray[np.float32],
+    weights: NDArray[np.float32],
+    head_count: int,
+) -> None:
+    fits = columns.ndim == 1 and frequencies.shape == columns.shape and weights.shape == (head_count, len(columns))
+    in_range = fits and (not len(columns) or (columns.min() >= 0 and columns.max() < recipe.width))
+    if not in_range or not (np.isfinite(weights).all() and np.isfinite(frequencies).all()):
+        raise _damaged(folder / WEIGHTS_NAME, "arrays that do not fit the description")
+
+
+def _damaged(path: Path, found: str) -> ModelError:
+    return ModelError(
+        "PL-MOD-002",
+        str(path),
+        "the model is damaged",
+        found=found,
+        advice="copy it again from where it came, or train it again",
+    )

@@ -1,0 +1,200 @@
+"""One call from tables to a trained model with its figures: what the command line and the demo both use."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+
+from plumbline.lineage import Use, require_use
+from plumbline.measure import Bootstrap
+from plumbline.models.evaluation import label_figures, merge_cost_figures, pair_figures
+from plumbline.models.linear_model import LinearModel, Task
+from plumbline.models.linear_training import (
+    OutOfFold,
+    Trained,
+    TrainingOptions,
+    train_cost,
+    train_moderation,
+    train_preference,
+)
+from plumbline.models.training_rows import LabelRows, PreferenceRows, label_rows, preference_rows
+from plumbline.records import Axis, Kind, NoDataError, UsageError
+
+Json = dict[str, Any]
+Step = Callable[[str], None]
+
+REQUIRED_USES: dict[str, Use] = {
+    "preference": Use.PREFERENCE,
+    "cost": Use.PREFERENCE,
+    "moderation": Use.MODERATION,
+}
+
+
+@dataclass(frozen=True)
+class TaskRows:
+    """The rows of a task: pairs for preference, labels for moderation, both for cost."""
+
+    pairs: PreferenceRows | None
+    labels: LabelRows | None
+
+
+@dataclass(frozen=True)
+class TrainedTask:
+    """A model with what is known of it.
+
+    Attributes:
+        model: fitted on every row.
+        cross_validated: the evaluation of out-of-fold scores, as `evaluate_model` would give it.
+        summary: counts, convergence, categories left out: what the card and the manifest tell.
+    """
+
+    model: LinearModel
+    cross_validated: Json
+    summary: Json
+
+
+def rows_of_task(tables: Mapping[Kind, pa.Table], task: Task, *, axis: Axis | None = None, place: str) -> TaskRows:
+    """The rows of the tables that a task trains on or is measured by.
+
+    Raises:
+        NoDataError: the tables hold none.
+        UsageError: the comparisons are on several axes and none was chosen; or a cost model was asked for another
+            axis than harmlessness.
+    """
+    pairs = tables.get(Kind.COMPARISONS)
+    labels = tables.get(Kind.SAFETY_LABELS)
+    has_pairs, has_labels = bool(pairs is not None and len(pairs)), bool(labels is not None and len(labels))
+    if task == "cost" and axis not in (None, Axis.HARMLESSNESS):
+        raise UsageError(
+            "PL-TRN-014",
+            "--on",
+            "a cost model is about harm",
+            expected=Axis.HARMLESSNESS,
+            found=str(axis),
+            advice="leave --on out, or: plumbline train preference",
+        )
+    wanted = Axis.HARMLESSNESS if task == "cost" else axis
+    if task == "moderation":
+        return TaskRows(None, label_rows(_present(labels, has_labels, "safety labels", place), place=place))
+    found = preference_rows(_present(pairs, has_pairs, "comparisons", place), axis=wanted, place=place)
+    if task == "preference":
+        return TaskRows(found, None)
+    return TaskRows(found, label_rows(labels, place=place) if has_labels else None)
+
+
+def _present(table: pa.Table | None, is_there: bool, what: str, place: str) -> pa.Table:
+    if table is None or not is_there:
+        raise NoDataError(
+            "PL-TRN-015", place, f"there are no {what}", advice=f"name a source with {what}; see: plumbline data show"
+        )
+    return table
+
+
+def train_task(
+    tables: Mapping[Kind, pa.Table],
+    task: Task,
+    options: TrainingOptions,
+    *,
+    axis: Axis | None = None,
+    place: str,
+    override_uses: bool = False,
+    step: Step = lambda _: None,
+) -> TrainedTask:
+    """Train a model of a task on tables of records.
+
+    Args:
+        tables: by kind; all rows are trained on.
+        task: preference, cost or moderation.
+        options: features, solver, seed.
+        axis: of a preference model, where the comparisons are on several.
+        place: what errors call the data.
+        override_uses: go on though the data does not permit this use.
+        step: told what begins, for progress.
+    Raises:
+        PermittedUseError: the data does not permit the use.
+        NoDataError, UsageError: as `rows_of_task`.
+    """
+    for table in tables.values():
+        if len(table):
+            require_use(table, REQUIRED_USES[task], place=place, override=override_uses)
+    rows = rows_of_task(tables, task, axis=axis, place=place)
+    trained = _train(rows, task, options, place, step)
+    step("cross-validated figures")
+    return TrainedTask(
+        trained.model,
+        _cross_validated(trained, rows, Bootstrap(seed=options.seed)),
+        _summary(trained, rows, options),
+    )
+
+
+def _train(rows: TaskRows, task: Task, options: TrainingOptions, place: str, step: Step) -> Trained:
+    if task == "moderation" and rows.labels is not None:
+        return train_moderation(rows.labels, options, step)
+    if rows.pairs is None:
+        raise ValueError(f"expected pairs for a {task} model, found none")
+    if task == "preference":
+        return train_preference(rows.pairs, options, step)
+    if rows.labels is None or rows.labels.is_unsafe.all() or not rows.labels.is_unsafe.any():
+        raise NoDataError(
+            "PL-TRN-016",
+            place,
+            "a cost needs replies labelled safe and replies labelled unsafe: they fix where 0 is",
+            found="no labels" if rows.labels is None else "labels of one class only",
+            advice="add a source with labels, or train the pairs alone: plumbline train preference",
+        )
+    return train_cost(rows.pairs, rows.labels, options, step)
+
+
+def _cross_validated(trained: Trained, rows: TaskRows, bootstrap: Bootstrap) -> Json:
+    """Figures of the rows scored out of fold, calibrated on the same scores (one or two numbers for all rows)."""
+    model, out = trained.model, trained.out_of_fold
+    if rows.pairs is None and rows.labels is not None:
+        return _label_result(model, out, rows.labels, bootstrap)
+    if rows.pairs is None:
+        raise ValueError("expected pairs or labels, found neither")
+    sign = -1.0 if model.task == "cost" else 1.0
+    of_pairs = pair_figures(sign * out.scores, rows.pairs.take(out.positions), model, bootstrap)
+    of_pairs["score_histogram"] = None  # a pair's own sides have no out-of-fold scores, only their difference
+    if trained.label_scores is None or rows.labels is None:
+        return of_pairs
+    labels = OutOfFold(trained.label_scores.positions, trained.label_scores.scores[:, None])
+    return merge_cost_figures(of_pairs, _label_result(model, labels, rows.labels, bootstrap))
+
+
+def _label_result(model: LinearModel, out: OutOfFold, rows: LabelRows, bootstrap: Bootstrap) -> Json:
+    columns = dict(zip(model.heads, out.scores.T, strict=True))
+    chances = {name: model.heads[name].calibration.probabilities(scores) for name, scores in columns.items()}
+    thresholds = {name: head.threshold for name, head in model.heads.items()}
+    return label_figures(chances, rows.take(out.positions), thresholds, bootstrap)
+
+
+def _summary(trained: Trained, rows: TaskRows, options: TrainingOptions) -> Json:
+    summary: Json = {
+        "l2": options.solver.l2,
+        "tolerance_nats": options.solver.tolerance_nats,
+        "seed": options.seed,
+        "max_false_positive_rate": options.max_false_positive_rate,
+        "fits": {
+            name: {
+                "loss_nats": fit.loss_nats,
+                "gap_nats": fit.gap_nats,
+                "iterations": fit.iterations,
+                "converged": fit.converged,
+            }
+            for name, fit in trained.fits.items()
+        },
+        "untrained_categories": trained.untrained,
+        "scored_out_of_fold": len(trained.out_of_fold.positions),
+        "columns_used": int(np.count_nonzero(trained.model.main_head.weights)),
+    }
+    if rows.pairs is not None:
+        summary["comparisons"] = len(rows.pairs)
+        summary["set_aside"] = dict(rows.pairs.set_aside)
+    if rows.labels is not None:
+        summary["labels"] = len(rows.labels)
+        summary["set_aside"] = {**summary.get("set_aside", {}), **rows.labels.set_aside}
+    return summary

@@ -1,0 +1,260 @@
+"""Tables of records → the rows that models train on and are measured by; what has no label is set aside and counted."""
+
+from __future__ import annotations
+
+from collections import Counter
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import polars as pl
+import pyarrow as pa
+from numpy.typing import NDArray
+
+from plumbline.models.text_features import Replies
+from plumbline.records import Axis, NoDataError, Outcome, UsageError, join_messages
+
+UNDECIDED = "PL-TRN-001"
+IDENTICAL = "PL-TRN-002"
+UNLABELLED = "PL-TRN-003"
+
+
+@dataclass(frozen=True)
+class Places:
+    """Where rows come from, by position: for figures by subset and for naming rows.
+
+    Attributes:
+        ids, sources, subsets: n strings each; a missing subset is "".
+        rows: shape (n,).
+        group_ids: n strings; the unit of folds and of the bootstrap.
+    """
+
+    ids: pl.Series
+    sources: pl.Series
+    subsets: pl.Series
+    rows: NDArray[np.int64]
+    group_ids: NDArray[np.str_]
+
+    @classmethod
+    def of(cls, table: pa.Table) -> Places:
+        """The places of a table of comparisons or safety labels."""
+        return cls(
+            pl.Series(table["id"]),
+            pl.Series(table["source"].cast(pa.string())),
+            pl.Series(table["subset"].cast(pa.string())).fill_null(""),
+            table["row"].to_numpy(),
+            np.asarray(table["group_id"].to_pylist(), dtype=np.str_),
+        )
+
+    def __len__(self) -> int:
+        """n."""
+        return len(self.rows)
+
+    def take(self, positions: NDArray[np.int64]) -> Places:
+        """The places at these positions, in their order."""
+        return Places(
+            self.ids.gather(positions),
+            self.sources.gather(positions),
+            self.subsets.gather(positions),
+            self.rows[positions],
+            self.group_ids[positions],
+        )
+
+
+@dataclass(frozen=True)
+class PreferenceRows:
+    """Decided comparisons on one axis.
+
+    Attributes:
+        first, second: n replies each, with what was said before them.
+        first_is_better: shape (n,).
+        weights: shape (n,); 1 where a comparison carries none.
+        set_aside: rows left out, by code.
+    """
+
+    axis: Axis
+    first: Replies
+    second: Replies
+    first_is_better: NDArray[np.bool_]
+    weights: NDArray[np.float64]
+    places: Places
+    set_aside: dict[str, int]
+
+    def __len__(self) -> int:
+        """n."""
+        return len(self.first_is_better)
+
+    def take(self, positions: NDArray[np.int64]) -> PreferenceRows:
+        """The rows at these positions, in their order."""
+        return PreferenceRows(
+            self.axis,
+            _take(self.first, positions),
+            _take(self.second, positions),
+            self.first_is_better[positions],
+            self.weights[positions],
+            self.places.take(positions),
+            self.set_aside,
+        )
+
+
+@dataclass(frozen=True)
+class LabelRows:
+    """Conversations with a safety label.
+
+    Attributes:
+        replies: n last replies, with what was said before them.
+        is_unsafe: shape (n,).
+        categories: category → shape (n,), whether it applies; only categories that some row has.
+        has_categories: shape (n,); whether the row's categories are known.
+        set_aside: rows left out, by code.
+    """
+
+    replies: Replies
+    is_unsafe: NDArray[np.bool_]
+    categories: dict[str, NDArray[np.bool_]]
+    has_categories: NDArray[np.bool_]
+    places: Places
+    set_aside: dict[str, int]
+
+    def __len__(self) -> int:
+        """n."""
+        return len(self.is_unsafe)
+
+    def take(self, positions: NDArray[np.int64]) -> LabelRows:
+        """The rows at these positions, in their order."""
+        return LabelRows(
+            _take(self.replies, positions),
+            self.is_unsafe[positions],
+            {name: applies[positions] for name, applies in self.categories.items()},
+            self.has_categories[positions],
+            self.places.take(positions),
+            self.set_aside,
+        )
+
+
+def preference_rows(comparisons: pa.Table, *, axis: Axis | None = None, place: str) -> PreferenceRows:
+    """The decided comparisons of a table.
+
+    Args:
+        comparisons: a table of comparisons.
+        axis: which axis; may be None where the table has only one. Two axes are never mixed.
+        place: what errors call the table.
+    Raises:
+        UsageError: the table has several axes and none was chosen, or it has none of the one chosen.
+        NoDataError: no comparison is decided.
+    """
+    table, chosen = _of_one_axis(comparisons, axis, place)
+    outcome = pl.Series(table["outcome"].cast(pa.string()))
+    decided = outcome.is_in([Outcome.FIRST, Outcome.SECOND]).fill_null(False)
+    sides = _column(table, "continuations").flatten()
+    joined = join_messages(sides, _written(sides))
+    different = joined.gather_every(2) != joined.gather_every(2, 1)
+    set_aside = Counter({UNDECIDED: int((~decided).sum()), IDENTICAL: int((decided & ~different).sum())})
+    kept = table.filter(pa.array((decided & different).to_list(), pa.bool_()))
+    if not len(kept):
+        raise NoDataError(
+            "PL-TRN-010",
+            place,
+            "no comparison has a better side",
+            found=f"{len(table):,} comparisons",
+            advice="name data with judgements",
+        )
+    first, second = pair_replies(kept)
+    weights = pl.Series(kept["weight"]).fill_null(1.0).cast(pl.Float64).to_numpy()
+    is_better = (pl.Series(kept["outcome"].cast(pa.string())) == Outcome.FIRST).to_numpy()
+    return PreferenceRows(chosen, first, second, is_better, weights, Places.of(kept), dict(+set_aside))
+
+
+def _of_one_axis(table: pa.Table, axis: Axis | None, place: str) -> tuple[pa.Table, Axis]:
+    names = pl.Series(table["axis"].cast(pa.string()))
+    present = sorted(names.unique())
+    if axis is None and len(present) == 1:
+        return table, Axis(present[0])
+    if axis is not None and axis in present:
+        return table.filter(pa.array((names == axis).to_list(), pa.bool_())), axis
+    if not present:
+        raise NoDataError("PL-TRN-010", place, "there are no comparisons", advice="name data with judged pairs")
+    raise UsageError(
+        "PL-TRN-011",
+        place,
+        "the comparisons are judged on several axes" if axis is None else f"no comparison is judged on {axis}",
+        expected="one axis: helpfulness and harmlessness are never mixed",
+        found=", ".join(present),
+        advice=f"--on {present[0]}",
+    )
+
+
+def label_rows(labels: pa.Table, *, place: str) -> LabelRows:
+    """The labels of a table that say safe or unsafe.
+
+    Raises:
+        NoDataError: none does.
+    """
+    is_safe = pl.Series(labels["is_safe"])
+    kept = labels.filter(pa.array(is_safe.is_not_null().to_list(), pa.bool_()))
+    if not len(kept):
+        raise NoDataError(
+            "PL-TRN-012", place, "no row is labelled safe or unsafe", advice="name data with safety labels"
+        )
+    categories = pl.Series(kept["categories"])
+    known = sorted(set(categories.explode().drop_nulls()))
+    set_aside = {UNLABELLED: int(is_safe.null_count())} if is_safe.null_count() else {}
+    return LabelRows(
+        conversation_replies(_column(kept, "conversation")),
+        (~pl.Series(kept["is_safe"])).to_numpy(),
+        {name: categories.list.contains(name).fill_null(False).to_numpy() for name in known},
+        categories.is_not_null().to_numpy(),
+        Places.of(kept),
+        set_aside,
+    )
+
+
+def pair_replies(comparisons: pa.Table) -> tuple[Replies, Replies]:
+    """The last message of each side, and all that was said before it."""
+    context = _column(comparisons, "context")
+    sides = _column(comparisons, "continuations").flatten()
+    texts, before = _last_and_before(sides)
+    opening = join_messages(context, _written(context))
+    prompts = [pl.select(pl.concat_str(pl.lit(opening), pl.lit(before.gather_every(2, side))))[:, 0] for side in (0, 1)]
+    return Replies(_strings(texts.gather_every(2)), _strings(prompts[0])), Replies(
+        _strings(texts.gather_every(2, 1)), _strings(prompts[1])
+    )
+
+
+def conversation_replies(conversations: pa.ListArray) -> Replies:
+    """The last message of each conversation, and all that was said before it."""
+    texts, before = _last_and_before(conversations)
+    return Replies(_strings(texts), _strings(before))
+
+
+def _last_and_before(conversations: pa.ListArray) -> tuple[pl.Series, pl.Series]:
+    ends = np.cumsum(np.diff(conversations.offsets.to_numpy()))
+    texts = pl.Series(conversations.flatten().field("text"))
+    is_last = np.zeros(len(texts), bool)
+    filled = np.diff(conversations.offsets.to_numpy()) > 0
+    is_last[ends[filled] - 1] = True
+    written = _written(conversations)
+    before = pl.select(pl.when(pl.lit(pl.Series(is_last))).then(pl.lit("")).otherwise(pl.lit(written)))[:, 0]
+    last = pl.select(pl.when(pl.lit(pl.Series(is_last))).then(pl.lit(texts)).otherwise(pl.lit("")))[:, 0]
+    return join_messages(conversations, last), join_messages(conversations, before)
+
+
+def _written(conversations: pa.ListArray) -> pl.Series:
+    texts = pl.Series(conversations.flatten().field("text"))
+    return texts + "\n"
+
+
+def _column(table: pa.Table, name: str) -> pa.ListArray:
+    column = table[name].combine_chunks()
+    return column if isinstance(column, pa.Array) else pa.concat_arrays(column.chunks)
+
+
+def _strings(texts: pl.Series) -> pa.Array:
+    return texts.rechunk().to_arrow(compat_level=pl.CompatLevel.oldest())
+
+
+def _take(replies: Replies, positions: NDArray[np.int64]) -> Replies:
+    def taken(texts: Any) -> pa.Array:
+        return pa.array(texts).take(pa.array(positions))
+
+    return Replies(taken(replies.texts), None if replies.prompts is None else taken(replies.prompts))

@@ -1,0 +1,79 @@
+"""Data health: what could not be read, what looks suspicious, where."""
+
+from __future__ import annotations
+
+from plumbline.report.inputs import Check, CodeCount, ReportInputs
+from plumbline.report.layout import Card, Section, Table, columns
+from plumbline.report.pictures_rows import BarRow, Caption, draw_bars
+from plumbline.report.wording import count, listed, plural
+
+_DRAWN = 12
+_PLACES = 5
+
+
+def data_health(inputs: ReportInputs) -> Section | None:
+    """A card for each check; None where there is none."""
+    if not inputs.checks:
+        return None
+    return Section(
+        "data-health",
+        "Data health",
+        "Rows that could not be read are quarantined; findings are rows that can be read and look suspicious. "
+        "A row may have several findings, and none is removed by checking.",
+        tuple(_card(f"d{position}", found.content) for position, found in enumerate(inputs.checks)),
+    )
+
+
+def _card(key: str, check: Check) -> Card:
+    rows = _bars(check)
+    reading = _reading(check)
+    picture = None
+    if rows:
+        caption = Caption(f"{key}-health", f"Rows by code, {check.name}", reading, check.synthetic)
+        picture = draw_bars(rows[:_DRAWN], caption)
+    note = None
+    if len(rows) > _DRAWN:
+        note = f"The {_DRAWN} commonest of {len(rows)} codes are drawn; the table has all."
+    tables = [_code_table(check)] if rows else []
+    tables.append(_records_table(check))
+    return Card(check.name, reading, check.synthetic, picture, tables=tuple(tables), note=note)
+
+
+def _bars(check: Check) -> list[BarRow]:
+    rows = [BarRow(f"{each.code}  {each.name}", each.count, True) for each in check.quarantined]
+    rows += [BarRow(f"{each.code}  {each.name}", each.count, False) for each in check.findings]
+    return sorted(rows, key=lambda row: (-row.count, row.name))
+
+
+def _reading(check: Check) -> str:
+    quarantined = (
+        "none was quarantined" if not check.rows_quarantined else f"{count(check.rows_quarantined)} quarantined"
+    )
+    commonest = max(check.findings, key=lambda each: each.count, default=None)
+    if commonest is None:
+        found = "no finding"
+    else:
+        found = f"the commonest finding is “{commonest.name}” ({commonest.code}), {count(commonest.count)} times"
+    files = plural(len(check.files), "file")
+    return f"Of {plural(check.rows_read, 'row')} in {files}, {quarantined}; {found}."
+
+
+def _code_table(check: Check) -> Table:
+    quarantined = [_code_row(each, "quarantined") for each in check.quarantined]
+    return Table(
+        f"Codes found in {check.name} (n={check.rows_read} rows)",
+        columns("Code", "Name", "What", "Rows#", "First places"),
+        tuple(quarantined + [_code_row(each, "finding") for each in check.findings]),
+    )
+
+
+def _code_row(each: CodeCount, kind: str) -> tuple[str, ...]:
+    return (each.code, each.name, kind, count(each.count), listed(each.places, _PLACES) or "none given")
+
+
+def _records_table(check: Check) -> Table:
+    rows = [("all", kind, count(number)) for kind, number in check.records.items()]
+    if check.places is not None:
+        for split, kinds in check.places.by_split.items():
+            rows += [(split, kind, count(number)) for kind, number in kinds.items()]
+    return Table(f"Records of {check.name}", columns("Split", "Records", "Count#"), tuple(rows))

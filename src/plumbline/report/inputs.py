@@ -1,0 +1,288 @@
+"""The contracts of what a report reads: ``check.json``, ``evaluation.json``, ``model.json``.
+
+Covers shapes and types only; `finding` walks the folders and turns what is wrong into errors. A check and an
+evaluation are decoded strictly: an unknown key is an error. A model description belongs to the models package, which
+may say more than is read here, so only the keys below are looked at.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Annotated, Any, Generic, Literal, TypeVar
+
+import msgspec
+
+from plumbline.lineage import Manifest
+from plumbline.measure import Figure
+
+Count = Annotated[int, msgspec.Meta(ge=0, le=2**53)]
+WholeNumber = Annotated[int, msgspec.Meta(ge=-(2**53), le=2**53)]
+Share = Annotated[float, msgspec.Meta(ge=0, le=1)]
+
+Content = TypeVar("Content")
+
+FIGURE_NAMES = {
+    "accuracy": "Accuracy",
+    "ece": "Expected calibration error",
+    "auroc": "AUROC",
+    "auprc": "AUPRC",
+    "recall_at_fpr_01": "Recall at 1 % false positives",
+    "recall_at_fpr_05": "Recall at 5 % false positives",
+    "f1": "F1",
+}
+
+
+class Contract(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """A JSON object that holds exactly the keys named here."""
+
+
+class FigureJson(Contract, frozen=True):
+    """A figure as it stands in JSON; holds what `measure.Figure` may hold and nothing else."""
+
+    value: float | None
+    low: float | None
+    high: float | None
+    n: Count
+    why_undefined: str | None
+
+    def __post_init__(self) -> None:
+        self.figure()
+
+    def figure(self) -> Figure:
+        """The figure of `measure`.
+
+        Raises:
+            ValueError: interval, value and reason do not go together.
+        """
+        return Figure(self.value, self.low, self.high, self.n, self.why_undefined)
+
+
+class CodeCount(Contract, frozen=True):
+    """How often one code was found, and the first places: ``file:row``."""
+
+    code: str
+    name: str
+    count: Count
+    places: list[str]
+
+
+class CheckPlaces(Contract, frozen=True):
+    """Records of each kind by split."""
+
+    by_split: dict[str, dict[str, Count]]
+
+
+class Check(Contract, frozen=True):
+    """``check.json``: what was read of one data set, what was quarantined, what looks suspicious."""
+
+    plumbline: Literal["check"]
+    version: Literal[1]
+    name: str
+    rows_read: Count
+    rows_quarantined: Count
+    records: dict[str, Count]
+    files: list[str]
+    quarantined: list[CodeCount]
+    findings: list[CodeCount]
+    synthetic: bool
+    places: CheckPlaces | None = None
+
+
+class CategoryFigures(Contract, frozen=True):
+    """Figures of one harm category; `positives` counts the rows it applies to."""
+
+    auprc: FigureJson
+    auroc: FigureJson
+    recall_at_fpr_05: FigureJson
+    threshold: float | None
+    positives: Count
+
+
+class LengthBin(Contract, frozen=True):
+    """Pairs whose first side is `low` to `high` characters longer: the share in which the first is preferred."""
+
+    low: WholeNumber
+    high: WholeNumber
+    judges_first: FigureJson
+    model_first: FigureJson
+
+
+class LengthBias(Contract, frozen=True):
+    """How often the longer side is preferred, by the judges and by the model."""
+
+    judges_prefer_longer: FigureJson
+    model_prefers_longer: FigureJson
+    by_length_difference: list[LengthBin]
+
+
+class ReliabilityPoint(Contract, frozen=True):
+    """One bin of a reliability diagram; `low` and `high` are the interval of `observed`."""
+
+    mean_predicted: Share
+    observed: Share
+    low: Share
+    high: Share
+    n: Count
+
+
+class PrecisionRecallPoint(Contract, frozen=True):
+    """Precision and recall of flagging everything from `threshold` up."""
+
+    recall: Share
+    precision: Share
+    threshold: float
+
+
+class ScoreHistogram(Contract, frozen=True):
+    """Counts of scores by class; each series has one count less than there are edges."""
+
+    edges: list[float]
+    series: dict[str, list[Count]]
+
+    def __post_init__(self) -> None:
+        for name, counts in self.series.items():
+            if len(counts) != len(self.edges) - 1:
+                raise ValueError(f"series {name!r}: expected {len(self.edges) - 1} counts, found {len(counts)}")
+
+
+class ThresholdRow(Contract, frozen=True):
+    """What one threshold would mean; `chosen` marks the model's own."""
+
+    threshold: float
+    false_positive_rate: Share
+    recall: Share
+    precision: Share | None
+    f1: Share | None
+    chosen: bool
+
+
+class Disagreement(Contract, frozen=True):
+    """A row where the model is sure and the judges say otherwise; named by id, never by its text."""
+
+    id: str
+    source: str
+    row: WholeNumber
+    probability: Share
+    label: str
+
+
+class RowCounts(Contract, frozen=True):
+    """Rows evaluated, and rows set aside by code. `labels_evaluated` where a cost model met pairs and labels."""
+
+    evaluated: Count
+    set_aside: dict[str, Count]
+    labels_evaluated: Count | None = None
+
+
+class SevenFigures(Contract, frozen=True):
+    """The figures every evaluation gives; those that make no sense for its task are undefined and say why."""
+
+    accuracy: FigureJson
+    ece: FigureJson
+    auroc: FigureJson
+    auprc: FigureJson
+    recall_at_fpr_01: FigureJson
+    recall_at_fpr_05: FigureJson
+    f1: FigureJson
+
+
+class SomeFigures(Contract, frozen=True):
+    """Some of the seven figures."""
+
+    accuracy: FigureJson | None = None
+    ece: FigureJson | None = None
+    auroc: FigureJson | None = None
+    auprc: FigureJson | None = None
+    recall_at_fpr_01: FigureJson | None = None
+    recall_at_fpr_05: FigureJson | None = None
+    f1: FigureJson | None = None
+
+
+class Evaluation(SevenFigures, frozen=True):
+    """``evaluation.json``: how good one model is on one set of rows."""
+
+    plumbline: Literal["evaluation"]
+    version: Literal[1]
+    name: str
+    task: Literal["preference", "cost", "moderation"]
+    axis: str | None
+    model: str
+    source: str
+    split: str | None
+    synthetic: bool
+    note: str | None
+    cross_validated: SevenFigures | None
+    by_subset: dict[str, SomeFigures]
+    by_category: dict[str, CategoryFigures]
+    baselines: dict[str, FigureJson]
+    length: LengthBias | None
+    reliability: list[ReliabilityPoint]
+    precision_recall: list[PrecisionRecallPoint]
+    score_histogram: ScoreHistogram | None
+    thresholds: list[ThresholdRow]
+    disagreements: list[Disagreement]
+    rows: RowCounts
+
+    @property
+    def main_key(self) -> str:
+        """The figure that answers "how good": AUPRC for moderation, accuracy for the others."""
+        return "auprc" if self.task == "moderation" else "accuracy"
+
+
+class ModelData(msgspec.Struct, frozen=True):
+    """One file a model was trained on."""
+
+    path: str = ""
+    sha256: str | None = None
+    rows: int | None = None
+
+
+class ModelTerms(msgspec.Struct, frozen=True):
+    """What a model may be used for."""
+
+    uses: list[str] | None = None
+    licence: str | None = None
+
+
+class ModelDescription(msgspec.Struct, frozen=True):
+    """``model.json``, read leniently: other keys are the models package's own."""
+
+    task: str | None = None
+    axis: str | None = None
+    name: str | None = None
+    created: str | None = None
+    recipe: Any = None
+    data: list[ModelData] = []
+    terms: ModelTerms | None = None
+    synthetic: bool = False
+
+
+@dataclass(frozen=True)
+class Found(Generic[Content]):
+    """One file that was found: where it stands as the caller named it, its digest, its content."""
+
+    place: str
+    sha256: str
+    content: Content
+
+
+@dataclass(frozen=True)
+class ReportInputs:
+    """All that was found below the folders, each kind in the order of its path.
+
+    `manifests` are those that stand beside a check, an evaluation or a model.
+    """
+
+    checks: tuple[Found[Check], ...] = ()
+    evaluations: tuple[Found[Evaluation], ...] = ()
+    models: tuple[Found[ModelDescription], ...] = ()
+    manifests: tuple[Found[Manifest], ...] = ()
+
+    @property
+    def synthetic(self) -> bool:
+        """Whether any of it was made by a program."""
+        return (
+            any(found.content.synthetic for found in self.checks)
+            or any(found.content.synthetic for found in self.evaluations)
+            or any(found.content.synthetic for found in self.models)
+        )

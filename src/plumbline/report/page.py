@@ -1,0 +1,138 @@
+"""The page: sections put together and drawn by a template into one HTML file that loads nothing from elsewhere."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from plumbline.lineage import write_aside
+from plumbline.report.data_health import data_health
+from plumbline.report.decisions import by_category, disagreements, precision_and_recall
+from plumbline.report.drawing import drawing, missing_extra
+from plumbline.report.finding import file_counts, read_inputs
+from plumbline.report.glance import Tile, glance_cards, tiles_of
+from plumbline.report.inputs import ReportInputs
+from plumbline.report.layout import Card, Section, subjects_of
+from plumbline.report.model_quality import by_subset, calibration, length_bias, score_distributions
+from plumbline.report.provenance import provenance
+from plumbline.report.wording import listed, plural, visible
+
+
+@dataclass(frozen=True)
+class ReportSummary:
+    """What a report was made of.
+
+    Attributes:
+        checks, evaluations, models, manifests: files read of each kind.
+        synthetic: whether any of the data was made by a program.
+        size_bytes: of the page.
+    """
+
+    path: Path
+    checks: int
+    evaluations: int
+    models: int
+    manifests: int
+    synthetic: bool
+    size_bytes: int
+
+
+@dataclass(frozen=True)
+class Page:
+    """The context of the template, all of it."""
+
+    title: str
+    created: str
+    contents: str
+    synthetic: bool
+    tiles: tuple[Tile, ...]
+    glance: tuple[Card, ...]
+    sections: tuple[Section, ...]
+
+    @property
+    def headings(self) -> tuple[tuple[str, str], ...]:
+        """Anchors and headings, for the list at the top."""
+        return tuple((section.key, section.heading) for section in self.sections)
+
+
+def write_report(folders: Sequence[Path], out: Path, *, title: str, created: str) -> ReportSummary:
+    """Read what stands below the folders and write one HTML page about it.
+
+    Args:
+        folders: what `plumbline data check`, `train` and `evaluate` wrote; at least one.
+        out: the page; written aside and renamed.
+        title: the heading of the page.
+        created: when it was made, as it is to be shown; the only thing that is not taken from the inputs.
+    Raises:
+        UsageError: no folder, no such folder, or nothing to report on in one.
+        SourceError: a file is unreadable or not what its name says.
+        MissingExtraError: jinja2 or matplotlib is not installed.
+        WriteError: the page could not be written.
+    """
+    inputs = read_inputs(folders)
+    raw = build_report(inputs, title=title, created=created).encode()
+    with write_aside(out) as aside:
+        aside.write_bytes(raw)
+    return ReportSummary(path=out, synthetic=inputs.synthetic, size_bytes=len(raw), **dict(file_counts(inputs)))
+
+
+def build_report(inputs: ReportInputs, *, title: str, created: str) -> str:
+    """The page as text; the same arguments give the same text.
+
+    Raises:
+        MissingExtraError: jinja2 or matplotlib is not installed.
+    """
+    template = _template()
+    with drawing():
+        page = _page(inputs, title, created)
+    return str(template.render(page=page))
+
+
+def _page(inputs: ReportInputs, title: str, created: str) -> Page:
+    subjects = subjects_of(inputs)
+    sections: list[Section | None] = [data_health(inputs)]
+    if subjects:
+        sections += [
+            by_subset(subjects),
+            calibration(subjects),
+            score_distributions(subjects),
+            length_bias(subjects),
+            precision_and_recall(subjects),
+            by_category(subjects),
+            disagreements(subjects),
+        ]
+    sections.append(provenance(inputs, subjects))
+    return Page(
+        title=title,
+        created=created,
+        contents=listed([plural(number, kind.removesuffix("s")) for kind, number in file_counts(inputs)]),
+        synthetic=inputs.synthetic,
+        tiles=tiles_of(inputs),
+        glance=glance_cards(subjects),
+        sections=tuple(section for section in sections if section is not None),
+    )
+
+
+def _template() -> Any:
+    try:
+        import jinja2
+        import markupsafe
+    except ImportError as error:
+        raise missing_extra("jinja2") from error
+    environment = jinja2.Environment(
+        loader=jinja2.PackageLoader("plumbline.report", "templates"),
+        autoescape=True,
+        undefined=jinja2.StrictUndefined,
+        finalize=_shown,
+        trim_blocks=True,
+        lstrip_blocks=True,
+    )
+    # The pictures are SVG that `drawing` serialised; every name in them was escaped there.
+    environment.filters["drawn"] = lambda picture: markupsafe.Markup(picture.svg)  # noqa: S704
+    return environment.get_template("page.html.j2")
+
+
+def _shown(value: object) -> object:
+    return visible(value) if type(value) is str else value

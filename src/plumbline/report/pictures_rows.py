@@ -1,0 +1,230 @@
+"""Pictures made of rows: dots with whiskers (a forest plot) and bars, each row with its name above its marks.
+
+The name stands above and not beside its marks, so that long names leave the marks their room on a phone too.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from plumbline.measure import Figure
+from plumbline.report.drawing import (
+    FIRST,
+    GRID,
+    INK,
+    LABEL_SIZE,
+    MUTED,
+    SECOND,
+    SMALL_SIZE,
+    SURFACE,
+    THIRD,
+    WIDTH,
+    Canvas,
+    Picture,
+)
+from plumbline.report.wording import count, figure_label, shorten
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+
+_MARGIN = 16
+_NAME_HEIGHT = 20
+_MARK_HEIGHT = 13
+_ROW_GAP = 10
+
+
+@dataclass(frozen=True)
+class Series:
+    """How one kind of mark looks: colour and shape both tell it apart."""
+
+    name: str
+    colour: str
+    marker: str
+    filled: bool = True
+
+
+MODEL = Series("model", FIRST, "o")
+CROSS_VALIDATED = Series("cross-validated on train", THIRD, "s")
+BASELINE = Series("best baseline", SECOND, "D", filled=False)
+JUDGES = Series("judges", SECOND, "D", filled=False)
+
+
+@dataclass(frozen=True)
+class DotRow:
+    """One row: its name and its marks, the first of which is named in figures on the right.
+
+    `positives` counts the rows of the positive class, where n alone would mislead.
+    """
+
+    name: str
+    marks: tuple[tuple[Series, Figure], ...]
+    positives: int | None = None
+
+    @property
+    def height(self) -> int:
+        """Pixels the row takes, with the gap below it."""
+        return _NAME_HEIGHT + _MARK_HEIGHT * max(1, len(self.marks)) + _ROW_GAP
+
+
+@dataclass(frozen=True)
+class BarRow:
+    """One row: its name, its count, whether it was quarantined rather than found suspicious."""
+
+    name: str
+    count: int
+    quarantined: bool
+
+
+@dataclass(frozen=True)
+class Caption:
+    """What a picture is called: a key unique in the page, a title, a description, whether its data is synthetic."""
+
+    key: str
+    title: str
+    description: str
+    synthetic: bool
+
+
+def draw_dots(rows: Sequence[DotRow], caption: Caption, *, unit: str, references: Sequence[float] = ()) -> Picture:
+    """A dot with a whisker for each mark of each row, on one scale.
+
+    Args:
+        rows: at least one, from the top down.
+        caption: names the picture.
+        unit: what the scale measures.
+        references: values that a dashed line marks; always on the scale.
+    """
+    series = _series_of(rows)
+    top = 30 if len(series) > 1 else 8
+    height = sum(row.height for row in rows)
+    canvas = Canvas(top + height + 38, synthetic=caption.synthetic)
+    axes = canvas.axes(_MARGIN, top, WIDTH - 2 * _MARGIN, height)
+    low, high = _scale([figure for row in rows for _, figure in row.marks], references)
+    axes.set(xlim=(low, high), ylim=(height, 0), yticks=[], xlabel=unit)
+    axes.spines["left"].set_visible(False)
+    axes.grid(visible=True, axis="x")
+    axes.set_axisbelow(True)
+    axes.tick_params(length=0)
+    for reference in references:
+        axes.axvline(reference, color=MUTED, linewidth=1, linestyle=(0, (4, 3)), zorder=1)
+    edge = 0.0
+    for row in rows:
+        _draw_dot_row(axes, row, edge, (low, high))
+        edge += row.height
+    if len(series) > 1:
+        canvas.legend([_handle(each) for each in series])
+    return canvas.finish(caption.key, caption.title, caption.description)
+
+
+def _draw_dot_row(axes: Axes, row: DotRow, edge: float, scale: tuple[float, float]) -> None:
+    main = row.marks[0][1]
+    along = axes.get_yaxis_transform()
+    backed: dict[str, Any] = {"facecolor": SURFACE, "edgecolor": "none", "pad": 1.5}
+    name: dict[str, Any] = {"fontsize": LABEL_SIZE, "color": INK, "va": "center", "bbox": backed}
+    axes.text(0, edge + 11, shorten(row.name, 40 if row.positives is None else 39), transform=along, **name)
+    figures: dict[str, Any] = {**name, "fontsize": SMALL_SIZE, "color": MUTED, "ha": "right"}
+    axes.text(1, edge + 11, figure_label(main, row.positives), transform=along, **figures)
+    for position, (series, figure) in enumerate(row.marks):
+        height = edge + _NAME_HEIGHT + _MARK_HEIGHT * (position + 0.5)
+        if figure.value is not None:
+            draw_mark(axes, series, figure, height, horizontal=True)
+        elif position == 0:
+            why = shorten(f"undefined: {figure.why_undefined}", 62)
+            axes.text(scale[0], height, why, fontsize=SMALL_SIZE, style="italic", color=MUTED, va="center", bbox=backed)
+
+
+def draw_mark(axes: Axes, series: Series, figure: Figure, place: float, *, horizontal: bool) -> None:
+    """A dot at the value and a whisker over the interval, `place` being the other coordinate."""
+    value = figure.value
+    if value is None:
+        return
+    if figure.low is not None and figure.high is not None:
+        ends, across = [figure.low, figure.high], [place, place]
+        axes.plot(*((ends, across) if horizontal else (across, ends)), color=series.colour, linewidth=1.8, zorder=3)
+    axes.plot(
+        *(([value], [place]) if horizontal else ([place], [value])),
+        marker=series.marker,
+        markersize=7 if series.filled else 6,
+        markerfacecolor=series.colour if series.filled else SURFACE,
+        markeredgecolor=series.colour,
+        markeredgewidth=1.6,
+        linestyle="none",
+        zorder=4,
+    )
+
+
+def _handle(series: Series) -> Any:
+    from matplotlib.lines import Line2D
+
+    return Line2D(
+        [],
+        [],
+        color=series.colour,
+        marker=series.marker,
+        markersize=7 if series.filled else 6,
+        markerfacecolor=series.colour if series.filled else SURFACE,
+        markeredgewidth=1.6,
+        label=series.name,
+    )
+
+
+def handles_of(series: Sequence[Series]) -> list[Any]:
+    """Entries of a legend."""
+    return [_handle(each) for each in series]
+
+
+def _series_of(rows: Sequence[DotRow]) -> list[Series]:
+    return list(dict.fromkeys(series for row in rows for series, _ in row.marks))
+
+
+def _scale(figures: Sequence[Figure], references: Sequence[float]) -> tuple[float, float]:
+    """Ends of the scale: tenths around every value and interval, at least three of them."""
+    ends = [*references]
+    for figure in figures:
+        ends += [end for end in (figure.value, figure.low, figure.high) if end is not None]
+    if not ends:
+        return 0.0, 1.0
+    low, high = math.floor(min(ends) * 10 - 0.1) / 10, math.ceil(max(ends) * 10 + 0.1) / 10
+    while high - low < 0.29:
+        low, high = low - 0.1, high + 0.1
+    if min(ends) >= 0 and max(ends) <= 1:
+        return max(0.0, low), min(1.0, high)
+    return low, high
+
+
+def draw_bars(rows: Sequence[BarRow], caption: Caption) -> Picture:
+    """A bar for each row, as long as its count."""
+    kinds = {row.quarantined for row in rows}
+    top, step = 30, 42
+    height = step * len(rows)
+    canvas = Canvas(top + height + (20 if caption.synthetic else 4), synthetic=caption.synthetic)
+    axes = canvas.axes(_MARGIN, top, WIDTH - 2 * _MARGIN, height)
+    axes.set(xlim=(0, max(row.count for row in rows) or 1), ylim=(height, 0), xticks=[], yticks=[])
+    axes.spines[["left", "bottom"]].set_visible(False)
+    axes.axvline(0, color=GRID, linewidth=1.5)
+    along = axes.get_yaxis_transform()
+    for position, row in enumerate(rows):
+        edge = position * step
+        axes.text(0, edge + 10, shorten(row.name, 46), transform=along, fontsize=LABEL_SIZE, va="center")
+        axes.text(
+            1, edge + 10, count(row.count), transform=along, fontsize=SMALL_SIZE, color=MUTED, ha="right", va="center"
+        )
+        axes.barh(edge + 26, row.count, height=12, **_bar_style(row.quarantined))
+    canvas.legend([_bar_handle(quarantined) for quarantined in (True, False) if quarantined in kinds])
+    return canvas.finish(caption.key, caption.title, caption.description)
+
+
+def _bar_style(quarantined: bool) -> dict[str, Any]:
+    if quarantined:
+        return {"facecolor": SURFACE, "edgecolor": SECOND, "hatch": "////", "linewidth": 1.2}
+    return {"facecolor": FIRST, "edgecolor": FIRST, "linewidth": 1.2}
+
+
+def _bar_handle(quarantined: bool) -> Any:
+    from matplotlib.patches import Patch
+
+    name = "quarantined: could not be read" if quarantined else "finding: read, but suspicious"
+    return Patch(label=name, **_bar_style(quarantined))

@@ -1,0 +1,146 @@
+"""Where the figures come from: files, digests, licences, permitted uses, commands."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+from plumbline.lineage import Manifest
+from plumbline.report.inputs import Found, ModelDescription, ReportInputs
+from plumbline.report.layout import Card, Section, Subject, Table, columns
+from plumbline.report.wording import count, listed, plural, shorten
+
+_DIGEST = 12
+_NOT_STATED = "not stated"
+
+
+def provenance(inputs: ReportInputs, subjects: tuple[Subject, ...]) -> Section:
+    """Every file read, every model, every run."""
+    cards = [_files_card(inputs, subjects)]
+    if inputs.models:
+        cards.append(_models_card(inputs.models))
+    if inputs.manifests:
+        cards.append(_runs_card(inputs.manifests))
+    return Section(
+        "provenance",
+        "Provenance",
+        "What this page was made from. Digests are SHA-256, their first twelve characters.",
+        tuple(cards),
+    )
+
+
+def _short(digest: str | None) -> str:
+    return digest[:_DIGEST] if digest else _NOT_STATED
+
+
+def _files_card(inputs: ReportInputs, subjects: tuple[Subject, ...]) -> Card:
+    rows = [("check", found.place, found.content.name, _short(found.sha256)) for found in inputs.checks]
+    rows += [
+        ("evaluation", found.place, subject.name, _short(found.sha256))
+        for found, subject in zip(inputs.evaluations, subjects, strict=True)
+    ]
+    rows += [("model", found.place, found.content.name or "unnamed", _short(found.sha256)) for found in inputs.models]
+    rows += [("manifest", found.place, "", _short(found.sha256)) for found in inputs.manifests]
+    evaluated = Table(
+        "What was evaluated on what",
+        columns("Evaluation", "Model", "Source", "Split", "Axis", "Note"),
+        tuple(
+            (
+                subject.name,
+                subject.evaluation.model,
+                subject.evaluation.source,
+                subject.evaluation.split or "whole",
+                subject.evaluation.axis or "none",
+                subject.evaluation.note or "",
+            )
+            for subject in subjects
+        ),
+    )
+    files = Table("Files read", columns("Kind", "File", "Name", "Digest"), tuple(rows))
+    reading = f"{plural(len(rows), 'file')} read."
+    shown = (evaluated,) if subjects else ()
+    return Card("Files", reading, inputs.synthetic, tables=(files,), open_tables=shown, wide=True)
+
+
+def _models_card(models: tuple[Found[ModelDescription], ...]) -> Card:
+    rows, data = [], []
+    for found in models:
+        model = found.content
+        name = model.name or found.place
+        terms = model.terms
+        rows.append(
+            (
+                f"{name} (synthetic)" if model.synthetic else name,
+                model.task or _NOT_STATED,
+                model.axis or "none",
+                _recipe(model.recipe),
+                model.created or _NOT_STATED,
+                (terms.licence if terms else None) or _NOT_STATED,
+                _uses(terms.uses if terms else None),
+            )
+        )
+        data += [
+            (name, part.path, _NOT_STATED if part.rows is None else count(part.rows), _short(part.sha256))
+            for part in model.data
+        ]
+    tables = [
+        Table("Models", columns("Model", "Task", "Axis", "Recipe", "Created", "Licence", "Permitted uses"), tuple(rows))
+    ]
+    if data:
+        tables.append(
+            Table("What the models were trained on", columns("Model", "File", "Rows#", "Digest"), tuple(data))
+        )
+    synthetic = any(found.content.synthetic for found in models)
+    reading = f"{plural(len(models), 'model')}; licences: {listed(sorted({row[5] for row in rows}))}."
+    return Card("Models", reading, synthetic, tables=tuple(tables[1:]), open_tables=(tables[0],), wide=True)
+
+
+def _recipe(recipe: Any) -> str:
+    if recipe is None:
+        return _NOT_STATED
+    text = recipe if isinstance(recipe, str) else json.dumps(recipe, sort_keys=True, ensure_ascii=False)
+    return shorten(text, 200)
+
+
+def _uses(uses: list[str] | None) -> str:
+    if uses is None:
+        return _NOT_STATED
+    return ", ".join(uses) or "none"
+
+
+def _runs_card(manifests: tuple[Found[Manifest], ...]) -> Card:
+    runs, files = [], []
+    for found in manifests:
+        manifest = found.content
+        uses = _uses(None if manifest.uses is None else [str(use) for use in manifest.uses])
+        runs.append(
+            (
+                found.place,
+                " ".join(manifest.command),
+                "none" if manifest.seed is None else str(manifest.seed),
+                manifest.created,
+                manifest.licence or _NOT_STATED,
+                f"{uses} (overridden)" if manifest.uses_overridden else uses,
+            )
+        )
+        for way, entries in (("read", manifest.inputs), ("written", manifest.outputs)):
+            files += [
+                (found.place, way, entry.path, "" if entry.rows is None else count(entry.rows), _short(entry.sha256))
+                for entry in entries
+            ]
+    tables = [
+        Table("Runs", columns("Manifest", "Command", "Seed#", "Created", "Licence", "Permitted uses"), tuple(runs))
+    ]
+    if files:
+        names = columns("Manifest", "Read or written", "File", "Rows#", "Digest")
+        tables.append(Table("Files of the runs", names, tuple(files)))
+    overridden = sum(found.content.uses_overridden for found in manifests)
+    told = f"; {plural(overridden, 'run')} overrode the permitted uses" if overridden else ""
+    return Card(
+        "Runs",
+        f"{plural(len(manifests), 'run')}{told}.",
+        False,
+        tables=tuple(tables[1:]),
+        open_tables=(tables[0],),
+        wide=True,
+    )

@@ -1,0 +1,77 @@
+"""Words for numbers and names: counts, figures, short labels, sentences that compare. No arithmetic on figures."""
+
+from __future__ import annotations
+
+import unicodedata
+from collections.abc import Sequence
+
+from plumbline.measure import Figure, format_figure
+
+_HIDDEN = frozenset({"Cc", "Cf", "Cs", "Co", "Cn", "Zl", "Zp"})
+
+
+def visible(text: str) -> str:
+    """The text with control, format and unassigned characters spelled out, so that none can hide or turn a line."""
+    if text.isascii() and text.isprintable():
+        return text
+    return "".join(f"⟨U+{ord(each):04X}⟩" if unicodedata.category(each) in _HIDDEN else each for each in text)
+
+
+def shorten(text: str, characters: int) -> str:
+    """The text made visible, its middle left out where it is longer than that."""
+    shown = visible(text)
+    if len(shown) <= characters:
+        return shown
+    head = (characters - 1) * 2 // 3
+    return f"{shown[:head]}…{shown[len(shown) - (characters - 1 - head) :]}"
+
+
+def count(number: int) -> str:
+    """A count with thousands apart by a narrow space: ``12 312``."""
+    return f"{number:,}".replace(",", "\u202f")
+
+
+def plural(number: int, noun: str) -> str:
+    """A count with its noun: ``1 row``, ``2 rows``."""
+    return f"{count(number)} {noun}" if number == 1 else f"{count(number)} {noun}s"
+
+
+def number(value: float | None, digits: int = 3) -> str:
+    """A plain number; a missing one is ``undefined``."""
+    return "undefined" if value is None else f"{value:.{digits}f}"
+
+
+def figure_cell(figure: Figure | None) -> str:
+    """A figure in a cell of a table: with interval and n, or ``undefined: why``; ``not measured`` where absent."""
+    if figure is None:
+        return "not measured"
+    if figure.value is None:
+        return f"undefined: {figure.why_undefined} (n={figure.n})"
+    return format_figure(figure)
+
+
+def figure_label(figure: Figure, positives: int | None = None) -> str:
+    """A figure beside its mark, whose whisker shows the interval: ``0.643  n=335``, ``0.643  21 of n=335``."""
+    rows = f"n={figure.n}" if positives is None else f"{positives} of n={figure.n}"
+    return rows if figure.value is None else f"{figure.value:.3f}  {rows}"
+
+
+def listed(names: Sequence[str], most: int = 4) -> str:
+    """Names as a list in a sentence; beyond `most` the rest are counted."""
+    shown = [*names[:most]]
+    if len(names) > most:
+        shown.append(f"{len(names) - most} more")
+    if len(shown) < 2:
+        return "".join(shown)
+    return f"{', '.join(shown[:-1])} and {shown[-1]}"
+
+
+def comparison(figure: Figure, other: Figure) -> str | None:
+    """Where a figure's interval lies against another's: ``above``, ``below``, ``overlapping``; None if either lacks one."""
+    if figure.low is None or figure.high is None or other.value is None:
+        return None
+    low = other.value if other.low is None else other.low
+    high = other.value if other.high is None else other.high
+    if figure.low > high:
+        return "above"
+    return "below" if figure.high < low else "overlapping"

@@ -1,0 +1,28 @@
+"""Fixtures that several packages' tests share."""
+
+import os
+from pathlib import Path
+
+import pytest
+
+_PLACES = (
+    os.environ.get("PLUMBLINE_DATA", ""),
+    str(Path(__file__).resolve().parents[2] / "shared" / "data"),
+)
+
+
+@pytest.fixture(scope="session")
+def real_data() -> Path:
+    """The folder of real samples; tests that need it are skipped where it is absent."""
+    for place in _PLACES:
+        if place and (Path(place) / "hh-rlhf").is_dir():
+            return Path(place)
+    pytest.skip("the real samples are not here: set PLUMBLINE_DATA to their folder")
+
+
+@pytest.fixture(autouse=True)
+def own_cache(tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """Every test reads and writes a cache of its own."""
+    folder = tmp_path_factory.mktemp("cache")
+    monkeypatch.setenv("PLUMBLINE_CACHE", str(folder))
+    return folder

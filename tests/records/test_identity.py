@@ -1,0 +1,63 @@
+"""Ids: the same on columns as on single rows, told apart by every field, blind to what they must be blind to."""
+
+import pyarrow as pa
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from plumbline.records import Axis, Message, Outcome, Role, comparison_table, conversation_column
+from plumbline.records.identity import comparison_ids, digest, group_id, netstring
+
+texts = st.text(st.characters(exclude_categories=["Cs"]), max_size=30)
+messages = st.builds(Message, st.sampled_from(list(Role)), texts)
+conversations = st.lists(messages, max_size=4).map(tuple)
+sides = st.lists(messages, min_size=1, max_size=3).map(tuple)
+
+
+def _table(context, first, second, outcome, worker):
+    continuations = pa.ListArray.from_arrays(pa.array([0, 2], pa.int32()), conversation_column([first, second]))
+    columns = {"axis": Axis.HARMLESSNESS, "outcome": outcome, "worker": worker, "source": "s", "row": [0]}
+    return comparison_table(conversation_column([context]), continuations, columns)
+
+
+@settings(max_examples=60, deadline=None)
+@given(conversations, sides, sides, st.sampled_from([None, *Outcome]), st.none() | texts)
+def test_columns_give_the_ids_of_single_rows(context, first, second, outcome, worker):
+    row = _table(context, first, second, outcome, worker).to_pylist()[0]
+    expected = comparison_ids(context, (first, second), Axis.HARMLESSNESS, outcome=outcome, worker=worker)
+    assert (row["id"], row["item_id"], row["group_id"]) == expected
+
+
+def test_netstrings_count_bytes_and_mark_what_is_absent():
+    assert netstring("é") == "2:é,"
+    assert netstring("") == "0:,"
+    assert netstring(None) == "-,"
+
+
+def test_an_id_is_pinned():
+    # Another value here means that every id ever written has changed.
+    assert digest("comparison", "harmlessness", None) == "545c4381cba9c90ccc73d28eed0cb299"
+
+
+def test_item_id_ignores_side_order_outcome_and_worker():
+    context, first, second = (
+        (Message(Role.HUMAN, "hi"),),
+        (Message(Role.ASSISTANT, "a"),),
+        (Message(Role.ASSISTANT, "b"),),
+    )
+    one = comparison_ids(context, (first, second), "harmlessness", outcome="first", worker="w")
+    other = comparison_ids(context, (second, first), "harmlessness", outcome="first", worker=None)
+    assert one[1] == other[1]
+    assert one[0] != other[0]
+    assert one[1] != comparison_ids(context, (first, second), "helpfulness")[1]
+
+
+def test_text_cannot_pose_as_structure():
+    joined = (Message(Role.HUMAN, "a5:human,1:b"),)
+    apart = (Message(Role.HUMAN, "a"), Message(Role.HUMAN, "b"))
+    assert digest("x", str(joined)) != digest("x", str(apart))
+    assert comparison_ids(joined, (apart, apart), "overall") != comparison_ids(apart, (apart, apart), "overall")
+
+
+def test_group_is_the_first_human_message():
+    assert group_id((Message(Role.SYSTEM, "s"), Message(Role.HUMAN, "q"))) == group_id((Message(Role.HUMAN, "q"),))
+    assert group_id((Message(Role.ASSISTANT, "q"),)) == group_id(())

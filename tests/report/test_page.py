@@ -1,0 +1,302 @@
+import html.parser
+import re
+from itertools import pairwise
+from pathlib import Path
+
+import pytest
+
+from plumbline.records import MissingExtraError
+from plumbline.report import ReportInputs, build_report, read_inputs, write_report
+from plumbline.report.inputs import Evaluation
+from report import samples
+
+HOSTILE = (
+    '<script>alert(1)</script> $x_1$ "><img src=http://evil.example/x.png onerror=alert(1)> \u202e {{7*7}} \\frac $'
+)
+VOID = {"meta", "link", "br", "img", "input", "hr"}
+
+
+class Reader(html.parser.HTMLParser):
+    """Reads a page as a browser would: elements must close in the order they opened."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.elements: list[tuple[str, dict[str, str | None]]] = []
+        self.open: list[str] = []
+        self.text: list[tuple[str, str]] = []
+
+    def handle_starttag(self, tag, attrs):
+        self.elements.append((tag, dict(attrs)))
+        if tag not in VOID:
+            self.open.append(tag)
+
+    def handle_startendtag(self, tag, attrs):
+        self.elements.append((tag, dict(attrs)))
+
+    def handle_endtag(self, tag):
+        assert self.open.pop() == tag
+
+    def handle_data(self, data):
+        self.text.append((self.open[-1] if self.open else "", data))
+
+
+def read(page: str) -> Reader:
+    reader = Reader()
+    reader.feed(page)
+    reader.close()
+    assert reader.open == []
+    return reader
+
+
+def cards_of(page: str) -> list[str]:
+    return re.findall(r'<article class="card.*?</article>', page, re.DOTALL)
+
+
+def build(folder: Path) -> str:
+    return build_report(read_inputs([folder]), title="A report", created="2026-01-06")
+
+
+def hostile(value):
+    """The same JSON with every name that data may choose made hostile."""
+    fixed = {"plumbline", "version", "task", "why_undefined", "sha256"}
+    open_maps = {"by_subset", "by_category", "baselines", "series", "set_aside", "records", "by_split"}
+    if isinstance(value, dict):
+        return {
+            key: (
+                {f"{HOSTILE}{at}": hostile(each) for at, each in enumerate(inner.values())}
+                if key in open_maps and inner
+                else inner
+                if key in fixed
+                else hostile(inner)
+            )
+            for key, inner in value.items()
+        }
+    if isinstance(value, list):
+        return [hostile(each) for each in value]
+    return HOSTILE if isinstance(value, str) else value
+
+
+@pytest.fixture(scope="module")
+def page(tmp_path_factory: pytest.TempPathFactory) -> str:
+    return build(samples.everything(tmp_path_factory.mktemp("inputs"), synthetic=True))
+
+
+@pytest.fixture(scope="module")
+def hostile_page(tmp_path_factory: pytest.TempPathFactory) -> str:
+    folder = tmp_path_factory.mktemp("hostile")
+    pairs = hostile(samples.pairs_evaluation())
+    pairs["by_subset"] = {
+        HOSTILE: {"accuracy": samples.undefined(HOSTILE)},
+        "two": {"accuracy": samples.figure(0.5, 0.1, 9)},
+    }
+    samples.write(folder / "a", evaluation=pairs, check=hostile(samples.check()), model=hostile(samples.model()))
+    samples.write(folder / "b", evaluation=hostile(samples.labels_evaluation()))
+    return build_report(read_inputs([folder]), title=HOSTILE, created=HOSTILE)
+
+
+def test_page_parses_and_its_headings_are_in_order(page):
+    reader = read(page)
+    levels = [int(tag[1]) for tag, _ in reader.elements if re.fullmatch("h[1-6]", tag)]
+    assert levels.count(1) == 1
+    assert levels[0] == 1
+    assert len(levels) > 20
+    assert all(after <= before + 1 for before, after in pairwise(levels))
+
+
+def test_ids_are_unique_and_every_local_reference_leads_somewhere(page):
+    elements = read(page).elements
+    ids = [attributes["id"] for _, attributes in elements if "id" in attributes]
+    assert len(ids) == len(set(ids))
+    pointed = set(re.findall(r"url\(#([^)]*)\)", page))
+    for _, attributes in elements:
+        pointed |= set((attributes.get("aria-labelledby") or "").split())
+        if (attributes.get("href") or "").startswith("#"):
+            pointed.add(attributes["href"][1:])
+    assert len(pointed) > 50
+    assert pointed <= set(ids)
+
+
+@pytest.mark.parametrize("which", ["page", "hostile_page"])
+def test_page_loads_nothing_and_runs_nothing(which, request):
+    page = request.getfixturevalue(which)
+    elements = read(page).elements
+    tags = {tag for tag, _ in elements}
+    assert not tags & {"script", "img", "link", "iframe", "object", "embed", "image", "foreignobject", "base", "form"}
+    for _, attributes in elements:
+        assert not [name for name in attributes if name.startswith("on")]
+        for name in ("src", "href", "xlink:href", "srcset", "action"):
+            assert (attributes.get(name) or "#").startswith("#")
+    assert all(target.startswith("#") for target in re.findall(r"url\(([^)]*)\)", page))
+    assert "@import" not in page
+
+
+def test_page_without_hostile_names_holds_no_address_at_all(page):
+    assert "http://" not in page
+    assert "https://" not in page
+
+
+def test_hostile_names_are_shown_as_text(hostile_page):
+    reader = read(hostile_page)
+    shown = [text for tag, text in reader.text if tag == "h1"]
+    assert shown == [HOSTILE.replace("\u202e", "⟨U+202E⟩")]
+    assert "\u202e" not in hostile_page
+    in_pictures = [text for tag, text in reader.text if tag == "text"]
+    assert any("<script>" in text for text in in_pictures)
+    titles = [text for tag, text in reader.text if tag in ("title", "desc")]
+    assert any("$x_1$" in text for text in titles)
+
+
+def test_a_dollar_is_no_formula_in_a_picture(tmp_path):
+    evaluation = samples.pairs_evaluation()
+    evaluation["by_subset"] = {"$x_1$ & \\frac{": {"accuracy": samples.figure(0.5, 0.1, 9)}}
+    reader = read(build(samples.write(tmp_path, evaluation=evaluation)))
+    assert "$x_1$ & \\frac{" in [text for tag, text in reader.text if tag == "text"]
+
+
+def test_each_picture_has_a_title_a_description_a_reading_and_a_table(page):
+    drawn = [card for card in cards_of(page) if "<svg" in card]
+    assert len(drawn) == 17
+    for card in drawn:
+        assert card.count("<svg") == 1
+        assert card.count('role="img"') == 1
+        assert re.search(r"<title id=[^>]*>[^<]+</title>", card)
+        assert re.search(r"<desc id=[^>]*>[^<]+</desc>", card)
+        assert re.search(r'<p class="reading">[^<]+\.</p>', card)
+        assert "<details>" in card
+        assert "<table>" in card
+
+
+def test_no_stand_in_colour_is_left(page):
+    assert "#0101" not in page
+    assert "var(--first)" in page
+    assert "DejaVu" not in page
+
+
+def test_synthetic_data_is_said_at_the_top_in_each_section_and_in_each_picture(page):
+    assert "SYNTHETIC DATA" in page
+    for card in cards_of(page):
+        labelled = '<span class="badge">synthetic</span>' in card
+        if "<svg" in card:
+            assert labelled == ("Synthetic data. " in card)
+            assert labelled == (">synthetic</text>" in card)
+    assert page.count("Synthetic data. ") == 7
+    heading = page[page.index('<h2 id="data-health">') :]
+    assert "synthetic" in heading[: heading.index("</h2>")]
+
+
+def test_nothing_is_called_synthetic_where_nothing_is(tmp_path):
+    page = build(samples.everything(tmp_path))
+    assert "synthetic" not in page.lower()
+
+
+def test_undefined_figures_are_told_with_their_reason(page):
+    assert "undefined: no rows (n=0)" in page
+    assert "undefined: no positive rows" in page
+    assert "undefined: pairs are ranked, not classified: see accuracy (n=2312)" in page
+
+
+def test_the_main_figure_stands_with_interval_n_baseline_and_cross_validation(page):
+    assert "0.702 (0.683–0.721, n=2312)" in page
+    assert "0.714 (0.695–0.733, n=42524)" in page
+    assert "shorter is better" in page
+    assert "wholly above the best baseline, chance (AUPRC), at 0.574 (0.556–0.592, n=3021)" in page
+
+
+def test_provenance_names_digests_licences_uses_and_commands(page):
+    assert "abababababab<" in page
+    assert "ab" * 32 not in page
+    assert "plumbline train preference Anthropic/hh-rlhf -o models/harmless-linear" in page
+    assert "analysis, preference" in page
+    assert ">MIT<" in page
+
+
+def test_an_evaluation_with_nothing_but_undefined_figures_makes_a_page(tmp_path):
+    evaluation = samples.labels_evaluation()
+    for key in ("accuracy", "ece", "auroc", "auprc", "recall_at_fpr_01", "recall_at_fpr_05", "f1"):
+        evaluation[key] = samples.undefined("no rows")
+    evaluation |= {
+        "cross_validated": None,
+        "by_category": {},
+        "baselines": {},
+        "reliability": [],
+        "precision_recall": [],
+        "score_histogram": None,
+        "thresholds": [],
+        "disagreements": [],
+    }
+    page = build(samples.write(tmp_path, evaluation=evaluation))
+    assert "AUPRC undefined: no rows (n=0), with no baseline to compare it with" in page
+    assert "the evaluation holds no bins" in page
+    assert ">0.000" not in page
+
+
+def test_empty_parts_make_a_page(tmp_path):
+    bare = samples.clean_check() | {"rows_read": 0, "records": {}, "files": []}
+    del bare["places"]
+    evaluation = samples.pairs_evaluation()
+    evaluation["length"]["by_length_difference"] = []
+    evaluation["score_histogram"] = {"edges": [0.0], "series": {}}
+    page = build(samples.write(tmp_path, check=bare, evaluation=evaluation))
+    assert "no finding" in page
+    assert "the evaluation holds no bins of length" in page
+    read(page)
+
+
+def test_many_rows_are_all_in_the_table(tmp_path):
+    evaluation = samples.pairs_evaluation()
+    evaluation["by_subset"] = {f"subset {at}": {"accuracy": samples.figure(0.6, 0.1, 40)} for at in range(40)}
+    page = build(samples.write(tmp_path, evaluation=evaluation))
+    assert "The first 20 of 40 are drawn; the table has all." in page
+    assert all(f"<td>subset {at}</td>" in page for at in range(40))
+
+
+def test_two_evaluations_of_one_name_are_told_apart(tmp_path):
+    first = samples.pairs_evaluation("same")
+    second = samples.pairs_evaluation("same") | {"model": "models/other"}
+    samples.write(tmp_path / "a", evaluation=first)
+    samples.write(tmp_path / "b", evaluation=second)
+    samples.write(tmp_path / "c", evaluation=second)
+    page = build(tmp_path)
+    assert all(f">same · {name}" in page for name in ("harmless-linear", "other (1)", "other (2)"))
+
+
+def test_the_same_inputs_give_the_same_bytes(tmp_path):
+    inputs = read_inputs([samples.write(tmp_path, evaluation=samples.labels_evaluation(), check=samples.check())])
+    page = build_report(inputs, title="t", created="c")
+    later = build_report(inputs, title="t", created="later")
+    assert later != page
+    assert later.replace("Created later", "Created c") == page
+
+
+def test_the_readers_own_matplotlib_settings_do_not_show(tmp_path):
+    import matplotlib
+
+    inputs = read_inputs([samples.write(tmp_path, evaluation=samples.pairs_evaluation())])
+    plain = build_report(inputs, title="t", created="c")
+    with matplotlib.rc_context({"lines.linewidth": 9, "axes.grid": True, "svg.fonttype": "path"}):
+        assert build_report(inputs, title="t", created="c") == plain
+
+
+def test_write_report_writes_the_page_and_says_what_it_found(tmp_path):
+    folder = samples.everything(tmp_path / "in", synthetic=True)
+    out = tmp_path / "out" / "report.html"
+    summary = write_report([folder], out, title="A report", created="2026-01-06")
+    assert (summary.checks, summary.evaluations, summary.models, summary.manifests) == (2, 3, 1, 1)
+    assert summary.synthetic
+    assert summary.path == out
+    assert summary.size_bytes == out.stat().st_size
+    assert out.read_text(encoding="utf-8").startswith("<!DOCTYPE html>")
+    assert [path.name for path in out.parent.iterdir()] == ["report.html"]
+
+
+@pytest.mark.parametrize("library", ["jinja2", "matplotlib.style"])
+def test_a_missing_library_is_told_with_what_to_install(library, monkeypatch):
+    import sys
+
+    monkeypatch.setitem(sys.modules, library, None)
+    with pytest.raises(MissingExtraError, match=r"PL-RPT-001[\s\S]*pip install -e '\.\[report\]'"):
+        build_report(ReportInputs(), title="t", created="c")
+
+
+def test_no_conversation_text_can_come_in():
+    assert not {"text", "conversation", "prompt", "reply"} & set(Evaluation.__struct_fields__)
