@@ -94,7 +94,7 @@ def test_lines_do_not_drift(tmp_path: Path) -> None:
     """The lines of seed 0 as they were when last changed on purpose: the same on every machine and Python."""
     write_synthetic_corpus(tmp_path, scale=0.1)
     lines = b"".join(gzip.decompress((tmp_path / file).read_bytes()) for file in FILES)
-    assert hashlib.sha256(lines).hexdigest()[:16] == "DIGEST"
+    assert hashlib.sha256(lines).hexdigest()[:16] == "bbccdd3ae41cb12c"
 
 
 def test_it_is_quick(tmp_path: Path) -> None:
@@ -270,7 +270,7 @@ def test_nothing_is_planted_elsewhere(rows: dict[str, list[Row]]) -> None:
     assert not _found_in_labels(rows["labels-synthetic/test.jsonl.gz"])
     both = rows["preferences-synthetic/train.jsonl.gz"] + rows["preferences-synthetic/test.jsonl.gz"]
     assert len({row["prompt"] for row in both}) == len(both) == 1000
-    assert not any("â€™" in text or "" == text for row in both for text in _texts(row))
+    assert not any("â€™" in text or text == "" for row in both for text in _texts(row))
 
 
 def test_unreadable_lines(corpus: tuple[Path, SyntheticTruth]) -> None:
@@ -296,7 +296,7 @@ def test_the_card_says_what_it_is(corpus: tuple[Path, SyntheticTruth]) -> None:
 def test_every_slot_has_words(rows: dict[str, list[Row]]) -> None:
     texts = [text for file in FILES for row in rows[file] for text in _texts(row)]
     assert not any("{" in text or "}" in text for text in texts)
-    assert len(Counter(word for text in texts for word in re.findall(r"\w+", text.lower()))) > 1800
+    assert len(Counter(word for text in texts for word in re.findall(r"\w+", text.lower()))) > 1900
 
 
 def test_adult_content_and_children_never_meet() -> None:

@@ -40,7 +40,7 @@ def evaluate(
     Example: plumbline evaluate models/harmless hh-rlhf --data-dir harmless-base --json
     """
     from plumbline.cli.train import print_figures
-    from plumbline.loop.training_run import EvaluationRun, run_evaluation
+    from plumbline.loop.evaluation_run import EvaluationRun, run_evaluation
 
     how = {"data_dir": data_dir, "split": split, "format": format, "axis": axis, "cache": not no_cache}
     run = EvaluationRun(
@@ -70,7 +70,7 @@ def score(
 
     Example: plumbline score models/harmless hh-rlhf --data-dir harmless-base -o scores.parquet
     """
-    from plumbline.loop.training_run import ScoringRun, run_scoring
+    from plumbline.loop.evaluation_run import ScoringRun, run_scoring
 
     how = {"data_dir": data_dir, "split": split, "format": format, "axis": axis, "cache": not no_cache}
     with progress("scoring") as shown:

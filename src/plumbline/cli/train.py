@@ -16,7 +16,7 @@ app = typer.Typer(help="Train a preference, cost or moderation model.", no_args_
 Model = Annotated[str, typer.Option(help="What to train: linear.")]
 Features = Annotated[
     str | None,
-    typer.Option(help="Features: words, characters, or words-and-characters; the task's own choice by default."),
+    typer.Option(help="Features: words or characters; the better one for the task by default."),
 ]
 L2 = Annotated[
     float | None, typer.Option("--l2", help="Strength of the regularisation; the task's own by default.", min=1e-6)

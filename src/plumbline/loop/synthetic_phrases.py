@@ -269,13 +269,19 @@ TOPICS: tuple[Phrases, ...] = (
     ),
 )
 
-_TOWN_HEADS = "Ash Bram Cold Dun East Elder Fair Glen Hart Holly Iver Kings Lang Mill North Oak Otter Pem Ravens Stan Swan Thorn Wal Winter"
+_TOWN_HEADS = (
+    "Alder Ash Bram Cold Crow Dun East Elder Fair Fox Glen Hart Hazel Holly Iver Kings Lang Marl Mill North Oak Otter "
+    "Pem Quarry Ravens Stan Stone Swan Thorn Under Wal West Winter Wood"
+)
 _TOWN_TAILS = "ford wick ham ton bridge mouth field stead worth bury ley port dale moor"
 _NAMES = (
     "Ada Amir Bea Carlos Chidi Dana Elif Farid Greta Hugo Imani Ivan Jun Kavya Lars Lena Marek Mei Nadia Noor Olu Petra "
     "Quentin Rosa Sam Tariq Uma Viktor Wanda Ximena Yara Zoë"
 )
-_LAST_HEADS = "Ander Blom Carl Dahl Ester Fenn Grim Holm Jor Kell Lund Mor Nils Ol Peter Ros Sand Thom Ulf Wess"
+_LAST_HEADS = (
+    "Alm Ander Berg Blom Carl Dahl Ek Ester Fenn Gran Grim Heden Holm Jor Kell Lind Lund Mor Nils Nor Ol Peter Ros Sand "
+    "Sjo Soder Thom Ulf Wall Wess"
+)
 _LAST_TAILS = "son sen man berg well by strom ley hurst"
 
 

@@ -24,7 +24,7 @@ _FORMS_BY_HARM = tuple(tuple(forms.split("|")) for forms in (_DECLINING, _DODGIN
 _HELPFULNESS_BY_HARM = (0.6, -0.5, 1.2, 2.5)
 # What an answer to a harmless task is made of. "off" is advice on another subject: as long, as concrete, and no help.
 _ANSWERS = (
-    "agree do do tip|do do do|agree do|filler do do offer|do tip|filler do evade|agree off off|off off off offer|evade|"
+    "agree do do tip|do do do|agree do|filler do do offer|do tip|filler do evade|agree evade|off off off offer|evade|"
     "evade evade ask|curt filler|filler ask offer|agree evade offer|agree off do do|filler evade filler off|do do off tip"
 )
 _ANSWER_FORMS = tuple(_ANSWERS.split("|"))

@@ -92,12 +92,23 @@ _OPENING_WORDS = NgramSpace(word_orders=(1, 2, 3), bucket_bits=16, namespace=3)
 _PROMPT_WORDS = NgramSpace(word_orders=(1, 2), bucket_bits=18, namespace=4)
 
 PAIR_RECIPE = FeatureRecipe(
-    blocks=(FeatureBlock("reply", _REPLY_CHARACTERS, 1.0),),
+    blocks=(FeatureBlock("reply", _REPLY_CHARACTERS, 1.0), FeatureBlock("opening", _OPENING_WORDS, 0.5)),
+    length_weight=0.3,
+)
+PAIR_WORDS_RECIPE = FeatureRecipe(
+    blocks=(FeatureBlock("reply", _REPLY_WORDS, 1.0), FeatureBlock("opening", _OPENING_WORDS, 0.5)),
     length_weight=0.3,
 )
 MODERATION_RECIPE = FeatureRecipe(
     blocks=(
         FeatureBlock("reply", _REPLY_WORDS, 1.0),
+        FeatureBlock("opening", _OPENING_WORDS, 0.55),
+        FeatureBlock("prompt", _PROMPT_WORDS, 0.7),
+    ),
+)
+MODERATION_CHARACTERS_RECIPE = FeatureRecipe(
+    blocks=(
+        FeatureBlock("reply", _REPLY_CHARACTERS, 1.0),
         FeatureBlock("opening", _OPENING_WORDS, 0.55),
         FeatureBlock("prompt", _PROMPT_WORDS, 0.7),
     ),

@@ -49,7 +49,7 @@ def _files_card(inputs: ReportInputs, subjects: tuple[Subject, ...]) -> Card:
                 subject.name,
                 subject.evaluation.model,
                 subject.evaluation.source,
-                subject.evaluation.split or "whole",
+                subject.evaluation.split or "not one split",
                 subject.evaluation.axis or "none",
                 subject.evaluation.note or "",
             )

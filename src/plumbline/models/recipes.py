@@ -1,0 +1,57 @@
+"""Which features each task takes by default, chosen by cross-validation: see ``docs/design/linear-features.md``."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from plumbline.models.linear_model import Task
+from plumbline.models.linear_training import TrainingOptions
+from plumbline.models.logistic import LogisticSettings
+from plumbline.models.text_features import (
+    MODERATION_CHARACTERS_RECIPE,
+    MODERATION_RECIPE,
+    PAIR_RECIPE,
+    PAIR_WORDS_RECIPE,
+    FeatureRecipe,
+)
+from plumbline.records import UsageError
+
+_PAIRS = {"characters": PAIR_RECIPE, "words": PAIR_WORDS_RECIPE}
+
+RECIPES: dict[str, dict[str, FeatureRecipe]] = {
+    "preference": _PAIRS,
+    "cost": _PAIRS,
+    "moderation": {"words": MODERATION_RECIPE, "characters": MODERATION_CHARACTERS_RECIPE},
+}
+"""Task → features by name; the first is the default."""
+
+DEFAULT_L2: dict[str, float] = {"preference": 1.0, "cost": 1.0, "moderation": 0.1}
+
+
+def training_options(task: Task, settings: Mapping[str, Any]) -> TrainingOptions:
+    """Options of a task from settings; what is absent or None takes the task's default.
+
+    Args:
+        task: preference, cost or moderation.
+        settings: features, l2, seed, max_false_positive_rate.
+    Raises:
+        UsageError: there are no features of that name.
+    """
+    given = {name: value for name, value in settings.items() if value is not None}
+    recipes = RECIPES[task]
+    features = given.get("features", next(iter(recipes)))
+    if features not in recipes:
+        raise UsageError(
+            "PL-ARG-001",
+            "--features",
+            f'there are no features "{features}"',
+            expected=f"one of {', '.join(recipes)}",
+            advice=f"--features {next(iter(recipes))}",
+        )
+    return TrainingOptions(
+        recipe=recipes[features],
+        solver=LogisticSettings(l2=given.get("l2", DEFAULT_L2[task])),
+        seed=given.get("seed", 0),
+        max_false_positive_rate=given.get("max_false_positive_rate", 0.05),
+    )
