@@ -1,10 +1,36 @@
-"""x"""
+"""``plumbline report``: one HTML page from what checks, trainings and evaluations wrote."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
 
 import typer
 
-app = typer.Typer()
+from plumbline.cli.console import note, progress
 
 
-@app.command()
-def a() -> None: ...
-def register(app: typer.Typer) -> None: ...
+def register(app: typer.Typer) -> None:
+    """Add the command."""
+    app.command()(report)
+
+
+def report(
+    folders: Annotated[
+        list[Path], typer.Argument(help="Folders with check.json, evaluation.json or models below them.")
+    ],
+    out: Annotated[Path, typer.Option("-o", "--out", help="The page to write.")],
+    title: Annotated[str, typer.Option(help="The heading of the page.")] = "Plumbline report",
+) -> None:
+    """Draw one self-contained HTML page: data health, quality of the models with intervals, where they came from.
+
+    Example: plumbline report demo-out/checks demo-out/evaluations -o report.html
+    """
+    from datetime import UTC, datetime
+
+    from plumbline.report import write_report
+
+    created = datetime.now(UTC).strftime("%Y-%m-%d %H:%M UTC")
+    with progress("drawing"):
+        summary = write_report(folders, out, title=title, created=created)
+    note(f"wrote {out}: {summary.evaluations} evaluations, {summary.checks} checks, {summary.models} models")

@@ -12,7 +12,7 @@ import numpy as np
 import pyarrow as pa
 from numpy.typing import NDArray
 
-from plumbline.records import ROLES, Role, conversation_array, message_array
+from plumbline.records import ROLES, Role, conversation_array, message_array, role_codes
 
 Turn = tuple[Role, str]
 """A role and a text: a message before it becomes part of a column."""
@@ -73,7 +73,7 @@ def turn_texts(conversations: pa.ListArray, *roles: Role) -> list[list[str | Non
         As many lists of n texts as there are roles; None throughout where a conversation has other turns.
     """
     messages = conversations.flatten()
-    codes = messages.field("role").indices.to_numpy(zero_copy_only=False)
+    codes = role_codes(messages)
     lengths = np.diff(conversations.offsets.to_numpy())
     starts = np.cumsum(lengths) - lengths
     fits: NDArray[np.bool_] = lengths == len(roles)
@@ -96,7 +96,7 @@ def side_texts(continuations: pa.ListArray) -> tuple[list[str | None], list[str 
 def conversation_turns(conversations: pa.ListArray) -> list[list[Turn]]:
     """The turns of each conversation."""
     messages = conversations.flatten()
-    codes = messages.field("role").indices.to_pylist()
+    codes = role_codes(messages).tolist()
     turns = [(ROLES[code], text) for code, text in zip(codes, messages.field("text").to_pylist(), strict=True)]
     ends = np.cumsum(np.diff(conversations.offsets.to_numpy())).tolist()
     return [turns[start:end] for start, end in zip([0, *ends[:-1]], ends, strict=True)] if ends else []

@@ -21,9 +21,9 @@ from numpy.typing import NDArray
 
 from plumbline.formats.line_blocks import Intake, LineBlock
 from plumbline.formats.origin import Origin
-from plumbline.formats.raw_lines import raw_extra, raw_line
+from plumbline.formats.raw_lines import raw_extra, unchanged_lines
 from plumbline.formats.strict_json import canonical_line, decode_rows
-from plumbline.lineage import Fault
+from plumbline.lineage import Fault, Terms, Use
 from plumbline.records import (
     ROLES,
     Axis,
@@ -51,6 +51,10 @@ TRANCHES: dict[str, str] = {"base": "base", "rejection-sampled": "rejection-samp
 
 
 Integers = NDArray[np.int64]
+
+
+KEYS = frozenset({"chosen", "rejected"})
+TERMS = Terms(frozenset({Use.PREFERENCE, Use.POLICY, Use.ANALYSIS}), "MIT")
 
 
 class Row(msgspec.Struct):
@@ -321,11 +325,11 @@ def _format_batch(table: pa.Table, intake: Intake) -> list[bytes]:
             pl.lit('"}'),
         ).alias("line")
     )["line"]
-    lines: list[str | None] = sentences.to_list()
+    lines: list[bytes | None] = [line.encode() for line in sentences]
     _refuse_inexpressible(lines, table, outcome, (opening, first, second), intake)
-    for position, raw in _unchanged_raws(table).items():
-        lines[position] = raw
-    return [line.encode() for line in lines if line is not None]
+    for position, line in unchanged_lines(table, parse).items():
+        lines[position] = line
+    return [line for line in lines if line is not None]
 
 
 def _marked(conversations: pa.ListArray) -> pl.Series:
@@ -343,7 +347,7 @@ def _escaped(texts: pl.Expr) -> pl.Expr:
 
 
 def _refuse_inexpressible(
-    lines: list[str | None], table: pa.Table, outcome: pl.Series, parts: tuple[pl.Series, ...], intake: Intake
+    lines: list[bytes | None], table: pa.Table, outcome: pl.Series, parts: tuple[pl.Series, ...], intake: Intake
 ) -> None:
     """Blank out, with a fault each, the lines that would not say what their record says."""
     undecided = ~outcome.is_in([Outcome.FIRST, Outcome.SECOND]).fill_null(False)
@@ -375,24 +379,3 @@ def _has_system(conversations: pa.ListArray) -> NDArray[np.bool_]:
     offsets = np.concatenate([[0], np.cumsum(np.diff(conversations.offsets.to_numpy()))])
     flags: NDArray[np.bool_] = found[offsets[1:]] > found[offsets[:-1]]
     return flags
-
-
-def _unchanged_raws(table: pa.Table) -> dict[int, str]:
-    """Position → raw line, for the rows whose raw line still reads as the same record."""
-    kept = {
-        position: raw
-        for position, extra in enumerate(table["extra"].to_pylist())
-        if (raw := raw_line(extra)) is not None
-    }
-    if not kept:
-        return {}
-    block = LineBlock("\n".join(kept.values()).encode() + b"\n", 0)
-    origin = Origin("", axis=Axis(str(table["axis"][0])))
-    again = parse(block, origin, Intake(""))[Kind.COMPARISONS]
-    ids = dict(zip(again["row"].to_pylist(), again["id"].to_pylist(), strict=True))
-    positions = list(kept)
-    return {
-        position: kept[position]
-        for order, position in enumerate(positions)
-        if ids.get(order) == str(table["id"][position])
-    }

@@ -14,7 +14,7 @@ import pyarrow.parquet as pq
 
 from plumbline.formats.line_blocks import Intake, Limits, LineBlock, read_line_blocks
 from plumbline.formats.locations import Location
-from plumbline.formats.registry import FORMATS, PARQUET, Format
+from plumbline.formats.registry import FORMATS, PARQUET, Format, recognise
 from plumbline.formats.strict_json import canonical_line
 from plumbline.lineage import Fault, Finding
 from plumbline.records import SCHEMAS, FaultError, Kind, SourceError, kind_of
@@ -80,26 +80,31 @@ def recognise_format(location: Location) -> str:
         schema = _open_parquet(location).schema_arrow
         if kind_of(schema.empty_table()):
             return PARQUET
-        keys = set(schema.names)
+        keys = frozenset(schema.names)
+        text_keys = frozenset(
+            field.name for field in schema if pa.types.is_string(field.type) or pa.types.is_large_string(field.type)
+        )
     else:
-        keys = _first_keys(location)
-    for known in FORMATS.values():
-        if known.keys and known.keys <= keys:
-            return known.name
+        row = _first_row(location)
+        keys = frozenset(row)
+        text_keys = frozenset(key for key, value in row.items() if isinstance(value, str))
+    known = recognise(keys, text_keys)
+    if known:
+        return known.name
     shown = ", ".join(sorted(key[:40] for key in keys)[:12])
     raise SourceError(
         "PL-SRC-008",
         str(location.path),
         "the columns are those of no known format" if keys else "no row among the first is a readable JSON object",
         expected="; ".join(
-            f"{known.name} ({', '.join(sorted(known.keys))})" for known in FORMATS.values() if known.keys
+            f"{each.name} ({', '.join(sorted(each.keys[0]))})" for each in FORMATS.values() if each.keys
         ),
-        found=shown,
-        advice="name the format with --format if the columns are there under other names in part, or rename them",
+        found=shown or "none",
+        advice="rename the columns after one of these formats" if keys else "plumbline data show FILE --line 1",
     )
 
 
-def _first_keys(location: Location) -> set[str]:
+def _first_row(location: Location) -> dict[str, object]:
     block = next(iter(read_line_blocks(location.path, Intake(""), Limits(block_bytes=1 << 18))), None)
     for _, line in (block.numbered_lines() if block else [])[:_ROWS_LOOKED_AT]:
         try:
@@ -107,8 +112,8 @@ def _first_keys(location: Location) -> set[str]:
         except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
             continue
         if isinstance(value, dict):
-            return set(value)
-    return set()
+            return value
+    return {}
 
 
 def read_tables(file: ReadFile, limits: Limits | None = None) -> Iterator[dict[Kind, pa.Table]]:

@@ -7,10 +7,19 @@ from dataclasses import dataclass
 
 import pyarrow as pa
 
-from plumbline.formats import hh_rlhf
+from plumbline.formats import (
+    beavertails,
+    hh_rlhf,
+    open_assistant,
+    open_assistant_writing,
+    pandalm,
+    pku_saferlhf,
+    red_team,
+    trl,
+)
 from plumbline.formats.line_blocks import Intake, LineBlock
 from plumbline.formats.origin import Origin
-from plumbline.lineage import ALL_USES, Terms, Use
+from plumbline.lineage import Terms
 from plumbline.records import Kind
 
 Tables = Mapping[Kind, pa.Table]
@@ -28,36 +37,93 @@ class Format:
 
     Attributes:
         name: as ``--format`` and ``--to`` take it.
-        keys: a line with at least these keys is of this format; the first match in `FORMATS` counts.
+        keys: a line is of this format where it has at least the keys of one of these sets.
         kinds: what `parse` returns tables of.
-        parse, format_lines: lines ↔ records; format_lines is None where a format is only read.
+        parse, format_lines: lines ↔ records.
         terms: permitted uses and licence where no manifest states others.
+        text_keys: keys whose values must be texts for the line to be of this format.
     """
 
     name: str
-    keys: frozenset[str]
+    keys: tuple[frozenset[str], ...]
     kinds: tuple[Kind, ...]
     parse: Parse
-    format_lines: FormatLines | None
+    format_lines: FormatLines
     terms: Terms
+    text_keys: frozenset[str] = frozenset()
 
 
 PARQUET = "parquet"
 """Plumbline's own tables, one kind of record a file; recognised by their columns, see `reading`."""
 
-_HH_RLHF_TERMS = Terms(frozenset({Use.PREFERENCE, Use.POLICY, Use.ANALYSIS}), "MIT")
-_NON_COMMERCIAL = Terms(ALL_USES, "CC-BY-NC-4.0")
+_PAIRS_AND_LABELS = (Kind.COMPARISONS, Kind.SAFETY_LABELS)
+_PAIRS, _LABELS = (Kind.COMPARISONS,), (Kind.SAFETY_LABELS,)
+_PROMPTS, _ATTEMPTS = (Kind.PROMPTS,), (Kind.RED_TEAM_ATTEMPTS,)
 
 FORMATS: dict[str, Format] = {
     known.name: known
     for known in (
         Format(
-            name="hh-rlhf",
-            keys=frozenset({"chosen", "rejected"}),
-            kinds=(Kind.COMPARISONS,),
-            parse=hh_rlhf.parse,
-            format_lines=hh_rlhf.format_lines,
-            terms=_HH_RLHF_TERMS,
+            "hh-rlhf",
+            (hh_rlhf.KEYS,),
+            _PAIRS,
+            hh_rlhf.parse,
+            hh_rlhf.format_lines,
+            hh_rlhf.TERMS,
+            text_keys=hh_rlhf.KEYS,
         ),
+        Format("red-team", (red_team.KEYS,), _ATTEMPTS, red_team.parse, red_team.format_lines, red_team.TERMS),
+        Format(
+            "beavertails",
+            (beavertails.LABEL_KEYS,),
+            _LABELS,
+            beavertails.parse_labels,
+            beavertails.format_label_lines,
+            beavertails.TERMS,
+        ),
+        Format(
+            "beavertails-evaluation",
+            (beavertails.EVALUATION_KEYS,),
+            _PROMPTS,
+            beavertails.parse_evaluation,
+            beavertails.format_evaluation_lines,
+            beavertails.TERMS,
+        ),
+        Format(
+            "pku-saferlhf",
+            (pku_saferlhf.KEYS,),
+            _PAIRS_AND_LABELS,
+            pku_saferlhf.parse,
+            pku_saferlhf.format_lines,
+            pku_saferlhf.TERMS,
+        ),
+        Format(
+            "open-assistant",
+            (open_assistant.KEYS,),
+            _PAIRS,
+            open_assistant.parse,
+            open_assistant_writing.format_lines,
+            open_assistant.TERMS,
+        ),
+        Format("pandalm", (pandalm.KEYS,), _PAIRS, pandalm.parse, pandalm.format_lines, pandalm.TERMS),
+        Format("trl", (trl.KEYS, hh_rlhf.KEYS), _PAIRS, trl.parse, trl.format_lines, trl.TERMS),
+        Format("trl-text", (), _PAIRS, trl.parse, trl.format_text_lines, trl.TERMS),
     )
 }
+"""By name. ``trl-text`` is only written so: read, both forms are ``trl``."""
+
+
+def recognise(keys: frozenset[str], text_keys: frozenset[str]) -> Format | None:
+    """The format that names most of a line's keys; None where there is none.
+
+    Args:
+        keys: of the line.
+        text_keys: those of them whose values are texts.
+    """
+    fitting = [
+        (len(wanted), known)
+        for known in FORMATS.values()
+        for wanted in known.keys
+        if wanted <= keys and known.text_keys <= text_keys
+    ]
+    return max(fitting, key=lambda pair: pair[0])[1] if fitting else None

@@ -52,8 +52,8 @@ def write_tables(tables: Mapping[Kind, pa.Table], out: Path, to: str) -> Written
     if to == PARQUET:
         return _write_parquet(tables, out)
     known = FORMATS.get(to)
-    if known is None or known.format_lines is None:
-        writable = [name for name, each in FORMATS.items() if each.format_lines] + [PARQUET]
+    if known is None:
+        writable = [*FORMATS, PARQUET]
         raise UsageError(
             "PL-ARG-001",
             "--to",
@@ -127,8 +127,6 @@ def _is_file(out: Path) -> bool:
 
 
 def _write_lines(path: Path, name: str, tables: Mapping[Kind, pa.Table], known: Format, written: Written) -> None:
-    if known.format_lines is None:
-        raise ValueError(f"expected a format that can be written, found {known.name}")
     intake = Intake("")
     with write_aside(path) as aside, aside.open("wb") as file:
         zipped = path.name.endswith(".gz")

@@ -38,7 +38,7 @@ def run_check(name: str, loaded: Loaded, *, limit: int, step: Step = lambda _: N
         "records": {kind.value: len(table) for kind, table in loaded.tables.items()},
         "files": [file.path for file in loaded.files],
         "quarantined": _entries(_by_code(loaded.faults, names), names, limit),
-        "findings": _entries(_of_table(findings, _by_code(loaded.findings, names)), names, limit),
+        "findings": _entries(_by_code(loaded.findings, names), names, limit) + _of_table(findings, names, limit),
         "synthetic": is_synthetic(loaded),
     }
 
@@ -51,11 +51,17 @@ def _by_code(entries: Iterable[Fault | Finding], names: dict[str, str]) -> Place
     return places
 
 
-def _of_table(findings: pa.Table, places: Places) -> Places:
-    columns = (findings[name].to_pylist() for name in ("code", "source", "row"))
-    for code, source, row in zip(*columns, strict=True):
-        places.setdefault(code, []).append((source, row))
-    return places
+def _of_table(findings: pa.Table, names: dict[str, str], limit: int) -> list[dict[str, Any]]:
+    """Entries by rule and kind of record: a repeated label is another thing than a repeated comparison."""
+    by_kind: dict[str, Places] = {}
+    columns = (findings[name].to_pylist() for name in ("kind", "code", "source", "row"))
+    for kind, code, source, row in zip(*columns, strict=True):
+        by_kind.setdefault(kind, {}).setdefault(code, []).append((source, row))
+    entries = []
+    for kind, places in by_kind.items():
+        shown = {code: f"{names[code]} ({kind.replace('_', ' ')})" for code in places}
+        entries += _entries(places, shown, limit)
+    return sorted(entries, key=lambda entry: (entry["code"], entry["name"]))
 
 
 def _entries(places: Places, names: dict[str, str], limit: int) -> list[dict[str, Any]]:

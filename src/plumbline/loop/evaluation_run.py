@@ -109,7 +109,7 @@ def _heading(
     return {
         "plumbline": "evaluation",
         "version": 1,
-        "name": f"{description.name} on {place} {'+'.join(splits)}".strip(),
+        "name": _name(description.name, place, splits),
         "task": model.task,
         "axis": model.axis,
         "model": description.name,
@@ -118,6 +118,14 @@ def _heading(
         "synthetic": is_synthetic(loaded) or description.synthetic,
         "note": _note(model, rows),
     }
+
+
+def _name(model: str, place: str, splits: list[str]) -> str:
+    """``harmless-base test``, with the model's name before it where that does not say it already."""
+    measured = " ".join([place, *splits])
+    return (
+        f"{measured} ({model.removeprefix(place).strip('-')})" if model.startswith(place) else f"{model} on {measured}"
+    )
 
 
 def _note(model: LinearModel, rows: TaskRows) -> str | None:
