@@ -6,7 +6,7 @@ BIN    := $(VENV)/bin
 PIP    := $(BIN)/python -m pip --disable-pip-version-check --quiet
 DATA   ?= ../shared/data
 
-.PHONY: demo test check lint types imports format bench clean help
+.PHONY: demo test check lint types imports format docs bench clean help
 
 help: ## what can be made
 	@grep -E '^[a-z]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
@@ -48,6 +48,9 @@ imports: $(VENV)/ready-to-test
 format: $(VENV)/ready-to-test ## mend what the formatter can
 	$(BIN)/ruff check --fix .
 	$(BIN)/ruff format .
+
+docs: $(VENV)/ready-to-test ## the pages that are made from the program
+	$(BIN)/python -m plumbline.cli.reference > docs/cli.md
 
 bench: $(VENV)/ready-to-test ## the benchmarks, on tiled real samples in $(DATA)
 	$(BIN)/python -m benchmarks.loading --data $(DATA)

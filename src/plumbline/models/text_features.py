@@ -3,8 +3,8 @@
 Covers: recipes (which blocks, how heavy), inverse document frequencies, and rows for single replies and for pairs.
 Does not cover: cutting conversations into prompt and reply, or labels.
 
-A row is the blocks side by side. In a block each n-gram count becomes ``sqrt(count) * inverse frequency``; the block's
-row is then scaled to the length ``weight``. A pair's row is first − second, so its score is the difference of two
+A row is the blocks side by side. In a block each n-gram count becomes ``count * inverse frequency``; the block's row is
+then scaled to the length ``weight``. A pair's row is first − second, so its score is the difference of two
 replies' scores. Which blocks and weights, and what did not help: ``docs/design/linear-features.md``.
 """
 
@@ -34,13 +34,14 @@ class FeatureBlock:
     """One block of columns.
 
     Attributes:
-        text: what is read: the reply, its first ``opening_words`` words, or the prompt (the last human message).
+        text: what is read: the reply, its first ``opening_words`` words, its ending (the last character that is not a
+            blank), or the prompt (what was said before).
         space: n-grams and buckets; blocks of one recipe should differ in ``namespace``.
         weight: Euclidean length of a row of this block; > 0. Heavier blocks are penalised less.
         opening_words: how many words, cut at blanks, an opening has.
     """
 
-    text: Literal["reply", "opening", "prompt"]
+    text: Literal["reply", "opening", "ending", "prompt"]
     space: NgramSpace
     weight: float = 1.0
     opening_words: int = 8
@@ -75,7 +76,7 @@ class Replies:
 
     Attributes:
         texts: B replies; a sequence of strings or a pyarrow string array.
-        prompts: the last human message before each, B; needed only where the recipe reads prompts.
+        prompts: what was said before each, B; needed only where the recipe reads prompts.
     """
 
     texts: Sequence[str] | Any
@@ -86,17 +87,19 @@ class Replies:
         return len(self.texts)
 
 
-_REPLY_CHARACTERS = NgramSpace(character_orders=(3, 4, 5), bucket_bits=18, namespace=1)
+_REPLY_CHARACTERS = NgramSpace(character_orders=(4,), bucket_bits=18, namespace=1)
+_REPLY_WORD = NgramSpace(word_orders=(1,), bucket_bits=18, namespace=2)
 _REPLY_WORDS = NgramSpace(word_orders=(1, 2), bucket_bits=18, namespace=2)
 _OPENING_WORDS = NgramSpace(word_orders=(1, 2, 3), bucket_bits=16, namespace=3)
 _PROMPT_WORDS = NgramSpace(word_orders=(1, 2), bucket_bits=18, namespace=4)
+_LAST_CHARACTER = NgramSpace(character_orders=(1,), bucket_bits=8, namespace=5)
 
 PAIR_RECIPE = FeatureRecipe(
-    blocks=(FeatureBlock("reply", _REPLY_CHARACTERS, 1.0), FeatureBlock("opening", _OPENING_WORDS, 0.5)),
+    blocks=(FeatureBlock("reply", _REPLY_CHARACTERS, 1.0), FeatureBlock("ending", _LAST_CHARACTER, 0.7)),
     length_weight=0.3,
 )
 PAIR_WORDS_RECIPE = FeatureRecipe(
-    blocks=(FeatureBlock("reply", _REPLY_WORDS, 1.0), FeatureBlock("opening", _OPENING_WORDS, 0.5)),
+    blocks=(FeatureBlock("reply", _REPLY_WORD, 1.0), FeatureBlock("ending", _LAST_CHARACTER, 0.7)),
     length_weight=0.3,
 )
 MODERATION_RECIPE = FeatureRecipe(
@@ -219,6 +222,8 @@ def _block_texts(block: FeatureBlock, texts: Sequence[str], replies: Replies, st
     """The texts that a block reads."""
     if block.text == "reply":
         return texts
+    if block.text == "ending":
+        return [text.rstrip()[-1:] for text in texts]
     if block.text == "opening":
         return [" ".join(text.split(maxsplit=block.opening_words)[: block.opening_words]) for text in texts]
     if replies.prompts is None:
@@ -247,8 +252,8 @@ def _featurise_block(
 
 
 def _weigh(counts: csr_array, frequency: NDArray[np.float32], weight: float) -> csr_array:
-    """``sqrt(count) * inverse frequency``, each non-empty row scaled to the length ``weight``."""
-    values = np.sqrt(counts.data) * frequency[counts.indices]
+    """``count * inverse frequency``, each non-empty row scaled to the length ``weight``."""
+    values = counts.data * frequency[counts.indices]
     entries = np.diff(counts.indptr)
     filled = np.flatnonzero(entries)
     if not len(filled):
