@@ -147,7 +147,7 @@ def test_each_rule_is_hit_by_one_row_and_by_no_clean_one(name):
     assert {rule for rule, _ in hit} <= also
 
 
-WRONGLY_READ = "ÄÖÜäöüßÀÉÑéñç°£«»’‘“”–—…•™„‚ ‎😀🙂"
+WRONGLY_READ = "ÄÖÜäöüßÀÉÑéñç°£«»’‘“”–—…•™„‚€‰😀🙂\u200e\u2003"
 
 
 @pytest.mark.parametrize("encoding", ["cp1252", "latin-1"])
@@ -274,7 +274,7 @@ def test_progress_is_told_rule_by_rule():
 def test_slices_chunks_and_otherwise_numbered_roles_do_not_matter():
     whole = comparisons([*CLEAN, *(row for row, _ in HITS.values())])
     expected = check_tables({Kind.COMPARISONS: whole})
-    assert len(expected) > len(HITS)
+    assert len(expected) >= len(HITS)
     renumbered = _renumbered(whole)
     pieces = pa.concat_tables([whole.slice(0, 5), renumbered.slice(5, 7), whole.slice(12)])
     for same in (renumbered, pieces):
@@ -389,7 +389,7 @@ def _is_misread(text):
     """Whether some few characters, taken for bytes of Windows-1252 or Latin-1, are one character of UTF-8."""
     if "\ufffd" in text:
         return True
-    for lead, length in (("Ã", 2), ("Â", 2), ("â€", 3), ("â\x80", 3), ("ðŸ", 4), ("ð\x9f", 4)):
+    for lead, length in (("Ã", 2), ("Â", 2), ("â[€\x80‚\x82„\x84]", 3), ("ð[Ÿ\x9f]", 4)):
         for match in re.finditer(lead, text):
             window = text[match.start() : match.start() + length]
             try:

@@ -13,7 +13,7 @@ import polars as pl
 import pyarrow as pa
 
 from plumbline.records import ROLES, Kind, Outcome, Role, role_codes
-from plumbline.records.identity import canonical_conversations
+from plumbline.records.identity import canonical_conversations, group_id
 
 FINDINGS_SCHEMA = pa.schema(
     [
@@ -25,13 +25,20 @@ FINDINGS_SCHEMA = pa.schema(
     ]
 )
 
-# Text written as UTF-8 and read as Windows-1252 or Latin-1 begins with one of a few letters, followed by a character
-# that the wrong reading makes of a continuation byte; U+FFFD stands where a reader gave up.
+# Text written as UTF-8 and read as Windows-1252 or Latin-1 begins with one of a few letters, followed by characters
+# that the wrong reading makes of continuation bytes: accented letters, then punctuation, then emoji. U+FFFD stands
+# where a reader gave up.
+_WINDOWS = bytes(range(0x80, 0xA0)).decode("cp1252", errors="ignore")
+_CONTINUATION = f"[\u0080-\u00bf{_WINDOWS}]"
 _MOJIBAKE = (
-    "\ufffd|\u00e2\u20ac[\u0080-\u00bf\u2018-\u203a\u0152\u0153\u02dc\u2122\u00a6]|[\u00c3\u00c2][\u0080-\u00bf]"
+    f"\ufffd|[\u00c3\u00c2]{_CONTINUATION}|\u00e2[\u0080\u20ac\u0082\u201a\u0084\u201e]{_CONTINUATION}"
+    f"|\u00f0[\u009f\u0178]{_CONTINUATION}"
 )
 # A marker at the start of a line of a text: the source's own turns have been split off already.
 _MARKER_INSIDE = r"(?m)^[ \t]*(?:Human|Assistant)[ \t]*:"
+
+_NO_PROMPT = group_id(())
+"""The group of all rows in which no human speaks: they share no prompt."""
 
 Positions = np.ndarray
 
@@ -281,13 +288,12 @@ def _across_splits(subjects: list[_Subject]) -> Iterator[tuple[_Subject, Positio
     ]
     if not frames:
         return
-    by_group = pl.concat(frames).drop_nulls("split").group_by("group")
-    leaking = by_group.agg(
-        pl.col("split").n_unique().alias("splits"), pl.struct("subject", "position").min().alias("first")
-    ).filter(pl.col("splits") > 1)
-    first = leaking["first"].struct.unnest() if len(leaking) else pl.DataFrame({"subject": [], "position": []})
+    rows = pl.concat(frames).filter(pl.col("group") != _NO_PROMPT).drop_nulls("split")
+    # Rows stand in order of table and position, so that a group's first row is its earliest.
+    by_group = rows.group_by("group").agg(pl.col("split").n_unique().alias("splits"), pl.all().exclude("split").first())
+    leaking = by_group.filter(pl.col("splits") > 1)
     for number, subject in enumerate(subjects):
-        yield subject, np.sort(first.filter(pl.col("subject") == number)["position"].to_numpy())
+        yield subject, np.sort(leaking.filter(pl.col("subject") == number)["position"].to_numpy())
 
 
 def _findings(code: str, subject: _Subject, positions: Positions) -> pa.Table:

@@ -39,7 +39,7 @@ class _SpaceDescription(BaseModel):
 
 class _BlockDescription(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True)
-    text: Literal["reply", "opening", "prompt"]
+    text: Literal["reply", "opening", "ending", "prompt"]
     space: _SpaceDescription
     weight: float
     opening_words: int
