@@ -325,7 +325,7 @@ def reference(tables) -> Found:
             seen.add(record.id)
             if (verdict := _verdict(kind, record)) is not None:
                 verdicts[record.item_id].append((verdict, place))
-            if record.split is not None and any(m.role is HUMAN for whole in _wholes(kind, record) for m in whole):
+            if record.split is not None and any(message.role is HUMAN for message in _wholes(kind, record)[0]):
                 places[record.group_id].append((record.split, place))
         name = (
             "same pair judged both ways" if kind is Kind.COMPARISONS else "one question and answer both safe and unsafe"

@@ -10,7 +10,8 @@ from scipy.optimize import approx_fprime
 from scipy.sparse import csr_array, random_array
 from sklearn.linear_model import LogisticRegression
 
-from plumbline.models.logistic import LogisticSettings, _blocks, _Objective, fit_logistic, score_rows
+from plumbline.models import logistic
+from plumbline.models.logistic import LogisticSettings, _blocks, _Objective, _reduce_columns, fit_logistic, score_rows
 from plumbline.records.errors import NoDataError, UsageError
 
 EXACT = LogisticSettings(l2=0.7, tolerance_nats=1e-12, max_iterations=2000)
@@ -75,7 +76,8 @@ def test_stopping_early_is_reported() -> None:
 def test_float32_rows_reach_the_same_optimum() -> None:
     rows, is_positive, _ = problem()
     exact = fit_logistic(rows, is_positive, settings=EXACT)
-    fit = fit_logistic(rows.astype(np.float32), is_positive, settings=LogisticSettings(l2=0.7))
+    settings = LogisticSettings(l2=0.7, tolerance_nats=1e-6)
+    fit = fit_logistic(rows.astype(np.float32), is_positive, settings=settings)
     assert fit.converged
     assert fit.weights == pytest.approx(exact.weights, abs=5e-3)
 
@@ -126,13 +128,58 @@ def test_unused_columns_weigh_nothing() -> None:
     assert fit.weights.shape == (4,)
 
 
-def test_threads_do_not_change_the_fit() -> None:
+@pytest.mark.parametrize("with_intercept", [False, True])
+def test_merging_the_columns_of_one_row_changes_nothing(monkeypatch: pytest.MonkeyPatch, with_intercept: bool) -> None:
+    rows, is_positive, _ = problem()
+    random = np.random.default_rng(5)
+    single = np.zeros((300, 500))
+    single[random.integers(0, 300, 500), np.arange(500)] = random.normal(size=500)
+    wide = csr_array(np.hstack([single, np.zeros((300, 3)), rows.toarray()]))
+    column = np.ones(300) if with_intercept else None
+    merged = fit_logistic(wide, is_positive, intercept_column=column, settings=EXACT)
+    assert _reduce_columns(wide).rows.shape[1] < 40 + 300 < wide.shape[1]
+    monkeypatch.setattr(logistic, "_LARGEST_TO_REDUCE", 0)
+    whole = fit_logistic(wide, is_positive, intercept_column=column, settings=EXACT)
+    assert merged.weights == pytest.approx(whole.weights, abs=1e-5)
+    assert merged.loss_nats == pytest.approx(whole.loss_nats, abs=1e-9)
+    assert merged.intercept == pytest.approx(whole.intercept, abs=1e-5)
+
+
+def test_every_column_may_be_of_one_row() -> None:
+    rows = csr_array(np.array([[1.0, 2.0, 0.0], [0.0, 0.0, -1.0]]))
+    fit = fit_logistic(rows, np.array([True, False]), settings=EXACT)
+    assert fit.weights[1] == pytest.approx(2 * fit.weights[0], abs=1e-6)
+    assert fit.weights[0] > 0 < fit.weights[2]
+
+
+def test_blas_keeps_to_one_thread_and_is_given_back() -> None:
+    before = [library.num_threads for library in logistic._blas_threads().lib_controllers]
+    seen: list[list[int]] = []
+    original = logistic._Objective.__call__
+
+    def watched(self: logistic._Objective, point: np.ndarray) -> tuple[float, np.ndarray]:
+        seen.append([library.num_threads for library in logistic._blas_threads().lib_controllers])
+        return original(self, point)
+
+    rows, is_positive, _ = problem()
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(logistic._Objective, "__call__", watched)
+        fit_logistic(rows, is_positive)
+    blas = [library.user_api == "blas" for library in logistic._blas_threads().lib_controllers]
+    assert any(blas)
+    assert all(count == 1 for counts in seen for count, is_blas in zip(counts, blas, strict=True) if is_blas)
+    assert [library.num_threads for library in logistic._blas_threads().lib_controllers] == before
+
+
+def test_threads_do_not_change_the_fit(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(logistic, "_BLOCK_ENTRIES", 100)
     rows, is_positive, _ = problem(dtype=np.float32)
     one, two = (fit_logistic(rows, is_positive, settings=LogisticSettings(threads=count)) for count in (1, 2))
     assert np.array_equal(one.weights, two.weights)
 
 
-def test_blocks_share_the_rows_memory() -> None:
+def test_blocks_share_the_rows_memory(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(logistic, "_BLOCK_ENTRIES", 100)
     rows, _, _ = problem()
     blocks = _blocks(rows)
     assert len(blocks) == 8

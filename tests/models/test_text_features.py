@@ -25,13 +25,13 @@ WORDS = FeatureRecipe((FeatureBlock("reply", SPACE, 2.0),), length_weight=0.5)
 TEXTS = ["the cat and the dog", "the cow", "", "a mouse, then a cat"]
 
 
-def test_values_are_root_counts_times_inverse_frequency_scaled_to_the_weight() -> None:
+def test_values_are_counts_times_inverse_frequency_scaled_to_the_weight() -> None:
     frequencies = fit_inverse_frequencies([Replies(TEXTS)], WORDS)
     rows = featurise_replies(Replies(TEXTS), WORDS, frequencies)
     assert rows.shape == (4, SPACE.width + 1)
     bucket = {word: int(count_ngrams([word], SPACE).indices[0]) for word in ("the", "cat", "and", "dog")}
     expected = {
-        "the": np.sqrt(2) * (1 + np.log(5 / 3)),
+        "the": 2 * (1 + np.log(5 / 3)),
         "cat": 1 + np.log(5 / 3),
         "and": 1 + np.log(5 / 2),
         "dog": 1 + np.log(5 / 2),
@@ -72,6 +72,16 @@ def test_an_opening_block_reads_the_first_words_only() -> None:
     texts = Replies(["one  two three", "one two four", "two one"])
     rows = featurise_replies(texts, recipe, fit_inverse_frequencies([texts], recipe)).toarray()
     assert np.array_equal(rows[0, :-1], rows[1, :-1])
+
+
+def test_an_ending_block_reads_the_last_character_that_is_no_blank() -> None:
+    recipe = FeatureRecipe((FeatureBlock("ending", NgramSpace(character_orders=(1,), bucket_bits=8), 0.7),))
+    texts = Replies(["It ends.", "Another.  \n", "cut o", "  ", ""])
+    rows = featurise_replies(texts, recipe, fit_inverse_frequencies([texts], recipe)).toarray()
+    assert np.array_equal(rows[0, :-1], rows[1, :-1])
+    assert sorted(rows[0, :-1])[-2:] == pytest.approx([0, 0.7])
+    assert rows[0, :-1] @ rows[2, :-1] == 0
+    assert not rows[3:, :-1].any()
 
 
 def test_prompt_and_reply_have_columns_of_their_own() -> None:

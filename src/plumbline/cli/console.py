@@ -18,8 +18,8 @@ _LOGGED_EVERY_SECONDS = 10.0
 
 
 def print_json(value: object) -> None:
-    """One JSON object on stdout."""
-    print(json.dumps(value, ensure_ascii=False, indent=2, allow_nan=False))
+    """One JSON object on stdout, in ASCII: no character of a name can steer the terminal."""
+    print(json.dumps(value, indent=2, allow_nan=False))
 
 
 def print_table(header: Sequence[str], rows: Sequence[Sequence[str]], *, right: Sequence[int] = ()) -> None:
@@ -27,10 +27,10 @@ def print_table(header: Sequence[str], rows: Sequence[Sequence[str]], *, right: 
 
     Args:
         header: names of the columns.
-        rows: cells as text; control characters are shown as escapes, so data cannot steer the terminal.
+        rows: cells as text.
         right: positions of columns aligned right.
     """
-    cells = [[_visible(cell) for cell in row] for row in [header, *rows]]
+    cells = [[visible(cell) for cell in row] for row in [header, *rows]]
     widths = [max(len(row[column]) for row in cells) for column in range(len(header))]
     for row in cells:
         parts = [
@@ -40,13 +40,16 @@ def print_table(header: Sequence[str], rows: Sequence[Sequence[str]], *, right: 
         print("  ".join(parts).rstrip())
 
 
-def _visible(text: str) -> str:
-    return "".join(character if character.isprintable() else repr(character)[1:-1] for character in text)
+def visible(text: str, *, keep: str = "") -> str:
+    """The text with control characters as escapes, so that data cannot steer the terminal; those in `keep` stay."""
+    return "".join(
+        character if character.isprintable() or character in keep else repr(character)[1:-1] for character in text
+    )
 
 
 def note(text: str) -> None:
-    """A line for the person, not for the pipe."""
-    print(text, file=sys.stderr)
+    """Lines for the person, not for the pipe."""
+    print(visible(text, keep="\n"), file=sys.stderr)
 
 
 class Shown(Protocol):
@@ -64,13 +67,20 @@ class _Bar:
 
     def __init__(self, bar: RichProgress, title: str) -> None:
         self._bar = bar
-        self._task = bar.add_task(title, total=None)
+        self._task = bar.add_task(_plain(title), total=None)
 
     def step(self, what: str) -> None:
-        self._bar.update(self._task, description=what)
+        self._bar.update(self._task, description=_plain(what))
 
     def of(self, what: str, done: int, total: int) -> None:
-        self._bar.update(self._task, description=what, completed=done, total=max(total, 1))
+        self._bar.update(self._task, description=_plain(what), completed=done, total=max(total, 1))
+
+
+def _plain(text: str) -> str:
+    """The text as rich shows it to the letter: brackets in a file's name are no markup."""
+    from rich.markup import escape
+
+    return escape(visible(text))
 
 
 class _Log:

@@ -7,15 +7,34 @@ from __future__ import annotations
 
 import os
 import sys
-from typing import Annotated
+from typing import Annotated, Any, NoReturn
 
 import typer
+from typer.core import TyperGroup
 
 from plumbline import __version__
 from plumbline.cli import data, demo, evaluate, report, train
+from plumbline.cli.console import note
+
+
+class _Commands(TyperGroup):
+    """Ends a command that was interrupted, or whose reader went away, before Typer would."""
+
+    def invoke(self, ctx: Any) -> Any:
+        try:
+            result = super().invoke(ctx)
+            sys.stdout.flush()
+        except KeyboardInterrupt:
+            _stop("interrupted; nothing was left half-written", 130)
+        except BrokenPipeError:
+            os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+            sys.exit(0)
+        return result
+
 
 app = typer.Typer(
     name="plumbline",
+    cls=_Commands,
     help="Human judgements of AI conversations into data sets, and those into models that keep an assistant "
     "helpful and harmless.\n\nStart with: plumbline demo",
     no_args_is_help=True,
@@ -42,11 +61,6 @@ def run() -> None:
     """The entry point: runs a command and turns errors into a message and an exit code."""
     try:
         app()
-    except KeyboardInterrupt:
-        _stop("interrupted; nothing was left half-written", 130)
-    except BrokenPipeError:
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        sys.exit(0)
     except Exception as error:
         _report_error(error)
 
@@ -70,6 +84,6 @@ def _report_error(error: Exception) -> None:
     )
 
 
-def _stop(message: str, code: int) -> None:
-    print(message, file=sys.stderr)
+def _stop(message: str, code: int) -> NoReturn:
+    note(message)
     sys.exit(code)

@@ -22,7 +22,9 @@ def cli_reference() -> str:
         "",
     ]
     for names, command in _commands(get_command(app), ("plumbline",)):
-        context: Any = command.make_context(names[-1], [], resilient_parsing=True, terminal_width=_WIDTH, max_content_width=_WIDTH)
+        context: Any = command.make_context(
+            names[-1], [], resilient_parsing=True, terminal_width=_WIDTH, max_content_width=_WIDTH
+        )
         context.info_name = " ".join(names)
         parts += [f"## {' '.join(names)}", "", "```text", command.get_help(context).rstrip(), "```", ""]
     return "\n".join(parts)

@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from plumbline.cli.console import note, print_table
+from plumbline.cli.console import note, print_table, visible
 
 if TYPE_CHECKING:
     from plumbline.formats import Loaded
@@ -27,7 +27,8 @@ def show_loaded(loaded: Loaded, *, rows: int, show_text: bool) -> None:
         for record in table.slice(0, rows).to_pylist():
             print()
             _print_record(record, show_text=show_text)
-    print(f"\nuses: {', '.join(sorted(loaded.terms.uses)) or 'none'}; licence: {loaded.terms.licence}")
+    uses = ", ".join(sorted(loaded.terms.uses)) or "none"
+    print(visible(f"\nuses: {uses}; licence: {loaded.terms.licence}", keep="\n"))
     if not show_text and rows:
         note("texts are masked; --show-text shows them")
 
@@ -44,7 +45,7 @@ def _print_record(record: Mapping[str, Any], *, show_text: bool) -> None:
         elif name in ("extra", "task_description"):
             print(f"  {name}: {_masked(value, show_text=show_text)}")
         else:
-            print(f"  {name}: {value}")
+            print(visible(f"  {name}: {value}"))
 
 
 def _print_messages(name: str, messages: list[dict[str, str]], *, show_text: bool) -> None:
@@ -56,9 +57,7 @@ def _print_messages(name: str, messages: list[dict[str, str]], *, show_text: boo
 def _masked(text: str, *, show_text: bool) -> str:
     if not show_text:
         return f"[{len(text):,} characters]"
-    return "".join(
-        character if character.isprintable() or character == "\n" else repr(character)[1:-1] for character in text
-    )
+    return visible(text, keep="\n")
 
 
 def show_line(path: Path, line: int, *, show_text: bool) -> None:
@@ -66,7 +65,7 @@ def show_line(path: Path, line: int, *, show_text: bool) -> None:
     from plumbline.formats.raw_view import read_line
 
     raw = read_line(path, line)
-    print(f"{path} line {line}: {len(raw):,} bytes")
+    print(visible(f"{path} line {line}: {len(raw):,} bytes"))
     if show_text:
         print(_masked(raw.decode("utf-8", errors="backslashreplace"), show_text=True))
         return
@@ -75,7 +74,7 @@ def show_line(path: Path, line: int, *, show_text: bool) -> None:
     try:
         values = decode_carefully(raw)
     except Refusal as refusal:
-        print(f"{refusal.code}  {refusal.problem}; expected {refusal.expected}, found {refusal.found}")
+        print(visible(f"{refusal.code}  {refusal.problem}; expected {refusal.expected}, found {refusal.found}"))
         return
     print_table(
         ["key", "type", "length"],

@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import errno
 import shutil
+from contextlib import suppress
 from pathlib import Path
 
 from pydantic import JsonValue
 
-from plumbline.lineage import Manifest, write_folder_aside
-from plumbline.records import SourceError
+from plumbline.lineage import Manifest, file_digest, read_manifest, write_folder_aside
+from plumbline.lineage.writing import MANIFEST_NAME
+from plumbline.records import SourceError, WriteError
 
 
 def download_snapshot(
@@ -25,6 +28,7 @@ def download_snapshot(
         The folder that holds the snapshot.
     Raises:
         SourceError: no such data set, no access, or no network and nothing in the cache.
+        WriteError: the disk is full.
     """
     from huggingface_hub import snapshot_download
     from huggingface_hub.errors import (
@@ -48,7 +52,7 @@ def download_snapshot(
             "the data set is gated",
             "accept its terms on its page, then log in with: hf auth login",
         ) from error
-    except RepositoryNotFoundError as error:
+    except (RepositoryNotFoundError, HFValidationError) as error:
         raise _unavailable(
             "PL-HUB-001",
             hub_id,
@@ -59,13 +63,25 @@ def download_snapshot(
         raise _unavailable(
             "PL-HUB-004", hub_id, f"there is no revision {revision}", "leave the revision out, or name one that exists"
         ) from error
-    except (LocalEntryNotFoundError, HFValidationError, HfHubHTTPError, OSError) as error:
+    except (LocalEntryNotFoundError, HfHubHTTPError, OSError) as error:
+        if error.errno in (errno.ENOSPC, errno.EDQUOT):
+            raise _disk_full(hub_id, folder) from error
         raise _unavailable(
             "PL-HUB-002",
             hub_id,
             f"the hub could not be reached ({type(error).__name__}) and no copy is in the cache",
             "check the network, or download it elsewhere and give the folder",
         ) from error
+
+
+def _disk_full(hub_id: str, folder: Path | None) -> WriteError:
+    place = "the cache of huggingface_hub" if folder is None else str(folder.parent)
+    return WriteError(
+        "PL-OUT-001",
+        hub_id,
+        f"the disk is full: {place} cannot hold the data set",
+        advice="free some space, name one folder of it with --data-dir, or set HF_HOME to a folder on another disk",
+    )
 
 
 def _unavailable(code: str, hub_id: str, problem: str, advice: str) -> SourceError:
@@ -97,5 +113,20 @@ def pull_dataset(hub_id: str, out: Path, *, data_dir: str | None = None, revisio
                 advice="leave --data-dir out, or name a folder of it",
             )
         named: dict[str, JsonValue] = {"hub_id": hub_id, "revision": revision, "data_dir": data_dir}
-        Manifest(command=["data", "pull", hub_id], configuration=named, inputs=[], uses=None, licence=None).write(aside)
+        _manifest(aside, named).write(aside)
     return files
+
+
+def _manifest(folder: Path, named: dict[str, JsonValue]) -> Manifest:
+    """The pull's manifest; the terms are those of the manifest that came along, where plumbline wrote the data set."""
+    came_along = None
+    with suppress(SourceError):  # a file of that name that is none of ours
+        came_along = read_manifest(folder)
+    return Manifest(
+        command=["data", "pull", str(named["hub_id"])],
+        configuration=named,
+        inputs=[],
+        parents=[file_digest(folder / MANIFEST_NAME)] if came_along else [],
+        uses=came_along.uses if came_along else None,
+        licence=came_along.licence if came_along else None,
+    )

@@ -20,7 +20,7 @@ from plumbline.lineage import (
     Finding,
     Terms,
     count_by_code,
-    read_manifest,
+    governing_manifest,
     strictest_terms,
     terms_of,
     with_terms,
@@ -232,7 +232,7 @@ def _locate(
     locations = find_locations(
         root, name=name, data_dir=data_dir, split=split, axis=None if axis is None else Axis(axis)
     )
-    manifest = read_manifest(root if root.is_dir() else root.parent)
+    manifest = governing_manifest(root)
     return locations, manifest.terms if manifest else None
 
 

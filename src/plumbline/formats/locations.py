@@ -56,6 +56,7 @@ def find_locations(
         SourceError: nothing is there, or no data file.
         UsageError: data_dir or split leads out of the root or names nothing that exists.
     """
+    _require_usable_name(root)
     if root.is_file():
         found = [_file_location(root, axis)]
     else:
@@ -75,6 +76,32 @@ def find_locations(
     return kept
 
 
+def _require_usable_name(path: Path) -> None:
+    """Refuse a path that the system cannot follow, or that no record could name."""
+    try:
+        str(path.resolve()).encode()
+    except UnicodeEncodeError as error:
+        raise SourceError(
+            "PL-SRC-011",
+            str(path),
+            "a name on this path is no valid UTF-8",
+            expected="names that a record can carry",
+            advice="rename the file or the folder",
+        ) from error
+    except (OSError, RuntimeError, ValueError) as error:  # links in a circle; a NUL
+        raise _nothing_there(path) from error
+
+
+def _nothing_there(path: Path) -> SourceError:
+    return SourceError(
+        "PL-SRC-001",
+        str(path),
+        "there is nothing at this path",
+        expected="a file, a folder, or a hub id like Anthropic/hh-rlhf",
+        advice="check the spelling; a path is taken from the folder you are in",
+    )
+
+
 def _file_location(path: Path, axis: Axis | None) -> Location:
     if not path.name.endswith(ENDINGS):
         raise SourceError(
@@ -90,13 +117,7 @@ def _file_location(path: Path, axis: Axis | None) -> Location:
 
 def _folder_locations(root: Path, name: str, data_dir: str | None, axis: Axis | None) -> list[Location]:
     if not root.exists():
-        raise SourceError(
-            "PL-SRC-001",
-            str(root),
-            "there is nothing at this path",
-            expected="a file, a folder, or a hub id like Anthropic/hh-rlhf",
-            advice="check the spelling; a path is taken from the folder you are in",
-        )
+        raise _nothing_there(root)
     start = (root / data_dir) if data_dir else root
     if not start.resolve().is_relative_to(root.resolve()) or not start.is_dir():
         below = sorted(path.name for path in root.iterdir() if path.is_dir())
@@ -107,7 +128,7 @@ def _folder_locations(root: Path, name: str, data_dir: str | None, axis: Axis | 
             expected=f"one of {', '.join(below)}" if below else "no --data-dir: it has no folders",
             advice="name one of these with --data-dir",
         )
-    files = sorted(path for path in start.rglob("*") if path.is_file() and _is_data(path.relative_to(start)))
+    files = sorted(path for path in start.rglob("*") if path.is_file() and is_data_file(path.relative_to(start)))
     if not files:
         raise SourceError(
             "PL-SRC-005",
@@ -116,10 +137,13 @@ def _folder_locations(root: Path, name: str, data_dir: str | None, axis: Axis | 
             expected=f"files that end in {' '.join(ENDINGS)}",
             advice="name a folder with data, or convert yours to one of these",
         )
+    for path in files:
+        _require_usable_name(path)
     return [Location(path, _origin(path, root, name, axis)) for path in files]
 
 
-def _is_data(relative: Path) -> bool:
+def is_data_file(relative: Path) -> bool:
+    """Whether a file, named from the folder that is read, is one of data: neither hidden nor a note about the data."""
     hidden = any(part.startswith(".") for part in relative.parts)
     return (
         not hidden

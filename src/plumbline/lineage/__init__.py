@@ -2,7 +2,7 @@
 
 from plumbline.lineage.digests import file_digest, json_digest
 from plumbline.lineage.faults import Fault, Finding, count_by_code
-from plumbline.lineage.manifest import FileEntry, Manifest, read_manifest
+from plumbline.lineage.manifest import FileEntry, Manifest, governing_manifest, read_manifest
 from plumbline.lineage.uses import (
     ALL_USES,
     LICENCE_KEY,
@@ -28,6 +28,7 @@ __all__ = [
     "Use",
     "count_by_code",
     "file_digest",
+    "governing_manifest",
     "json_digest",
     "read_manifest",
     "require_use",

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import platform
 import sys
+from contextlib import suppress
 from datetime import UTC, datetime
 from importlib import metadata
 from pathlib import Path
@@ -69,7 +70,7 @@ class Manifest(BaseModel):
 
     def write_beside(self, output: Path) -> None:
         """Write ``<name>.manifest.json`` beside a single output file."""
-        self._write(output.with_name(f"{output.name}.{MANIFEST_NAME}"), {output.name: output})
+        self._write(_beside(output), {output.name: output})
 
     def _write(self, path: Path, files: dict[str, Path]) -> None:
         rows = {entry.path: entry.rows for entry in self.outputs}
@@ -85,7 +86,33 @@ def read_manifest(folder: Path) -> Manifest | None:
     Raises:
         SourceError: the file is there but is no manifest.
     """
-    path = folder / MANIFEST_NAME
+    return _read(folder / MANIFEST_NAME)
+
+
+def governing_manifest(place: Path) -> Manifest | None:
+    """The manifest that a file or folder stands under: its own, else the nearest above it that lists what is there.
+
+    Raises:
+        SourceError: its own is no manifest; one above it that is none is somebody else's and passed over.
+    """
+    own = read_manifest(place) if place.is_dir() else _read(_beside(place))
+    if own:
+        return own
+    resolved = place.resolve()
+    for above in resolved.parents:
+        with suppress(SourceError, OSError):
+            manifest = read_manifest(above)
+            name = resolved.relative_to(above).as_posix()
+            if manifest and any(f"{entry.path}/".startswith(f"{name}/") for entry in manifest.outputs):
+                return manifest
+    return None
+
+
+def _beside(output: Path) -> Path:
+    return output.with_name(f"{output.name}.{MANIFEST_NAME}")
+
+
+def _read(path: Path) -> Manifest | None:
     if not path.is_file():
         return None
     try:

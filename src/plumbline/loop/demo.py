@@ -17,8 +17,8 @@ import pyarrow as pa
 
 from plumbline.curate import assign_splits
 from plumbline.formats import Loaded, convert_loaded, load
-from plumbline.formats.locations import ENDINGS
-from plumbline.lineage import Manifest, strictest_terms, write_aside
+from plumbline.formats.locations import is_data_file
+from plumbline.lineage import Manifest, strictest_terms, write_aside, write_folder_aside
 from plumbline.loop.check_run import CHECK_NAME, run_check
 from plumbline.loop.evaluation_run import EVALUATION_NAME, EvaluationRun, run_evaluation
 from plumbline.loop.sources import is_synthetic
@@ -96,7 +96,7 @@ def run_demo(data: Path | None, out: Path, *, seed: int, created: str, say: Say 
     if folder is None:
         say("data: making a small synthetic corpus")
         folder = out / "data-synthetic"
-        write_synthetic_corpus(folder, seed=seed)
+        _write_corpus(folder, seed)
         clock.lap("data")
     sources = _load_sources(folder, result.left_out, say)
     clock.lap("reading")
@@ -141,6 +141,12 @@ class _Clock:
 # --- data ---
 
 
+def _write_corpus(folder: Path, seed: int) -> None:
+    with write_folder_aside(folder) as aside:
+        write_synthetic_corpus(aside, seed=seed)
+        Manifest(command=["demo"], configuration={}, seed=seed, inputs=[], uses=None, licence=None).write(aside)
+
+
 def _load_sources(folder: Path, left_out: dict[str, str], say: Say) -> list[DemoSource]:
     sources = []
     for name, path in _named(_data_folders(folder), folder):
@@ -178,7 +184,7 @@ def _data_folders(folder: Path) -> list[Path]:
             "there is no folder at this path",
             advice="name a folder of data, or leave --data out for a synthetic corpus",
         )
-    holders = {path.parent for path in folder.rglob("*") if path.is_file() and path.name.endswith(ENDINGS)}
+    holders = {path.parent for path in folder.rglob("*") if path.is_file() and is_data_file(path.relative_to(folder))}
     return sorted(holders)
 
 

@@ -1,8 +1,9 @@
 """Training linear models: preference, cost and moderation from one solver, each calibrated out of fold.
 
 A fit on every row is the model. What is known of it beforehand comes from fits that left some rows out: with up to
-`LARGEST_FOR_FOLDS` rows five folds by group score every row once; above that one tenth of the groups is held out. The
-inverse document frequencies are fitted on all training texts, without labels.
+`LARGEST_FOR_FOLDS` rows five folds by group score every row; above that one tenth of the groups is held out. Where that
+is cheap (rows × heads up to `LARGEST_FOR_REPEATS`) the folds are dealt `REPEATS` times, for figures that depend less on
+the deal. The inverse document frequencies are fitted on all training texts, without labels.
 """
 
 from __future__ import annotations
@@ -32,6 +33,8 @@ Step = Callable[[str], None]
 
 FOLDS = 5
 LARGEST_FOR_FOLDS = 20_000
+REPEATS = 4
+LARGEST_FOR_REPEATS = 6_000
 LEAST_POSITIVES = 20
 """A category with fewer rows for or against it gets no head: its figures would mean nothing."""
 
@@ -60,12 +63,15 @@ class OutOfFold:
     """Scores of training rows by models that had not seen them.
 
     Attributes:
-        positions: shape (k,); which rows.
+        positions: shape (k,); which rows. With repeats a row stands here once a repeat, each time by another model; so
+            intervals must draw whole groups, and k / repeats is the number of rows.
         scores: shape (k,) for pairs (first − second), (k, heads) for labels; not calibrated.
+        repeats: how many times each row was scored; one repeat's rows stand together.
     """
 
     positions: NDArray[np.int64]
     scores: Floats
+    repeats: int = 1
 
 
 @dataclass(frozen=True)
@@ -95,7 +101,7 @@ def train_preference(rows: PreferenceRows, options: TrainingOptions, step: Step 
     step("counting n-grams")
     frequencies = fit_inverse_frequencies([rows.first, rows.second], options.recipe, threads=options.threads)
     matrix = featurise_pairs(rows.first, rows.second, options.recipe, frequencies, threads=options.threads)
-    folds = _folds(rows.places.group_ids, options.seed)
+    folds, repeats = _folds(rows.places.group_ids, options.seed, heads=1)
 
     def fit(chosen: NDArray[np.int64]) -> LogisticFit:
         return fit_logistic(
@@ -107,7 +113,7 @@ def train_preference(rows: PreferenceRows, options: TrainingOptions, step: Step 
         step(f"cross-validating, fit {number + 1} of {len(folds)}")
         held.append(fold)
         scores.append(matrix[fold] @ fit(_others(fold, len(rows))).weights)
-    out_of_fold = OutOfFold(np.concatenate(held), np.concatenate(scores).astype(np.float64))
+    out_of_fold = OutOfFold(np.concatenate(held), np.concatenate(scores).astype(np.float64), repeats)
     step("fitting on all rows")
     final = fit(np.arange(len(rows)))
     calibration = fit_calibration(
@@ -144,7 +150,7 @@ def train_cost(
     more_harmful = np.concatenate([~pairs.first_is_better, labels.is_unsafe])
     weights = np.concatenate([pairs.weights, np.ones(len(labels))])
     intercept = np.concatenate([np.zeros(len(pairs)), np.ones(len(labels))])
-    folds = _folds(np.concatenate([pairs.places.group_ids, labels.places.group_ids]), options.seed)
+    folds, repeats = _folds(np.concatenate([pairs.places.group_ids, labels.places.group_ids]), options.seed, heads=1)
 
     def fit(chosen: NDArray[np.int64]) -> LogisticFit:
         return fit_logistic(
@@ -168,8 +174,8 @@ def train_cost(
     of_pair = positions < len(pairs)
     return Trained(
         LinearModel("cost", pairs.axis, options.recipe, frequencies, {"cost": head}),
-        OutOfFold(positions[of_pair], costs[of_pair]),
-        OutOfFold(positions[~of_pair] - len(pairs), costs[~of_pair]),
+        OutOfFold(positions[of_pair], costs[of_pair], repeats),
+        OutOfFold(positions[~of_pair] - len(pairs), costs[~of_pair], repeats),
         {"cost": final},
         {},
     )
@@ -185,7 +191,7 @@ def train_moderation(rows: LabelRows, options: TrainingOptions, step: Step = lam
     frequencies = fit_inverse_frequencies([rows.replies], options.recipe, threads=options.threads)
     matrix = featurise_replies(rows.replies, options.recipe, frequencies, threads=options.threads)
     targets, known, untrained = _targets(rows)
-    folds = _folds(rows.places.group_ids, options.seed)
+    folds, repeats = _folds(rows.places.group_ids, options.seed, heads=len(targets))
     positions = np.concatenate(folds)
     heads: dict[str, Head] = {}
     fits: dict[str, LogisticFit] = {}
@@ -198,7 +204,7 @@ def train_moderation(rows: LabelRows, options: TrainingOptions, step: Step = lam
         heads[name] = _head(fits[name], scores[usable], is_positive[positions][usable], options)
         columns.append(scores)
     model = LinearModel("moderation", None, options.recipe, frequencies, heads)
-    return Trained(model, OutOfFold(positions, np.stack(columns, axis=1)), None, fits, untrained)
+    return Trained(model, OutOfFold(positions, np.stack(columns, axis=1), repeats), None, fits, untrained)
 
 
 def _targets(
@@ -252,8 +258,11 @@ def _head(fit: LogisticFit, scores: Floats, is_positive: NDArray[np.bool_], opti
     return Head(fit.weights, fit.intercept, calibration, threshold.value)
 
 
-def _folds(group_ids: NDArray[np.str_], seed: int) -> list[NDArray[np.int64]]:
-    """The rows of each fold to score: all five folds, or of many rows one tenth."""
+def _folds(group_ids: NDArray[np.str_], seed: int, *, heads: int) -> tuple[list[NDArray[np.int64]], int]:
+    """The rows of each fold to score, one repeat after the other, and the number of repeats.
+
+    Of many rows one tenth; else five folds, dealt anew `REPEATS` times where rows × heads is small.
+    """
     groups = len(np.unique(group_ids))
     if groups < FOLDS:
         raise NoDataError(
@@ -264,10 +273,11 @@ def _folds(group_ids: NDArray[np.str_], seed: int) -> list[NDArray[np.int64]]:
             found=str(groups),
             advice="train on more data",
         )
-    if len(group_ids) <= LARGEST_FOR_FOLDS:
-        folds = assign_folds(group_ids, FOLDS, seed=seed)
-        return [np.flatnonzero(folds == number) for number in range(FOLDS)]
-    return [np.flatnonzero(assign_folds(group_ids, 2 * FOLDS, seed=seed) == 0)]
+    if len(group_ids) > LARGEST_FOR_FOLDS:
+        return [np.flatnonzero(assign_folds(group_ids, 2 * FOLDS, seed=seed) == 0)], 1
+    repeats = REPEATS if len(group_ids) * heads <= LARGEST_FOR_REPEATS else 1
+    deals = [assign_folds(group_ids, FOLDS, seed=seed * REPEATS + repeat) for repeat in range(repeats)]
+    return [np.flatnonzero(deal == number) for deal in deals for number in range(FOLDS)], repeats
 
 
 def _others(fold: NDArray[np.int64], count: int) -> NDArray[np.int64]:

@@ -4,9 +4,10 @@ Covers: cutting texts into tokens and n-grams, hashing each n-gram to one of ``2
 them into a CSR matrix. Does not cover: weighting the counts or combining several texts (``text_features``).
 
 How it works: the lowercased texts of a chunk are laid end to end as code points; each code point is mixed to 64 bits;
-an n-gram's hash is the polynomial ``sum(mixed[j] * BASE**j)`` modulo 2**64, taken for all positions at once; n-grams
-that would cross a text's end are masked; splitmix64 finishes the hash, and its top bits are the bucket. One sort of
-``row << bits | bucket`` per chunk then counts them. A bucket depends on the text and the ``NgramSpace`` alone: not on
+the hash of a stretch is the polynomial ``sum(mixed[j] * BASE**j)`` modulo 2**64, from one running sum over the chunk:
+the difference of two places, divided by ``BASE**start`` (odd, so it has an inverse). n-grams that would cross a text's
+end are masked; a multiplication spreads the hash, and its top bits are the bucket. One sort of ``row << bits | bucket``
+per chunk then counts them. A bucket depends on the text and the ``NgramSpace`` alone: not on
 chunks, threads, machine or byte order. (``str.lower`` follows the Unicode version of the interpreter.)
 """
 
@@ -14,6 +15,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from functools import cache
 from typing import Any
 
 import numpy as np
@@ -27,11 +29,13 @@ Hashes = NDArray[np.uint64]
 Keys = NDArray[np.uint32]
 
 _BASE = np.uint64(0x9E3779B97F4A7C15)
+_BASE_INVERSE = np.uint64(pow(0x9E3779B97F4A7C15, -1, 1 << 64))
+_SPREAD = np.uint64(0xD6E8FEB86659FD93)
 _WORD_STEP = np.uint64(0xC2B2AE3D27D4EB4F)
 _NAMESPACE_STEP = 0xD1342543DE82EF95
 _MASK = (1 << 64) - 1
 _CHUNK_ROWS = 1024
-_CHUNK_CHARACTERS = 1 << 18
+_CHUNK_CHARACTERS = 1 << 16
 _BLANK, _MARK, _WORD = 0, 1, 2
 _CLASSES_END = 0x3040
 
@@ -90,8 +94,8 @@ def as_strings(texts: Sequence[str] | Any) -> Sequence[str]:
         UsageError: a text is null.
     """
     strings: Sequence[str] = texts.to_pylist() if hasattr(texts, "to_pylist") else texts
-    missing = next((row for row, text in enumerate(strings) if text is None), None)
-    if missing is not None:
+    if None in strings:
+        missing = next(row for row, text in enumerate(strings) if text is None)
         raise UsageError(
             "PL-LIN-003",
             f"row {missing}",
@@ -119,10 +123,10 @@ def count_ngrams(texts: Sequence[str] | Any, space: NgramSpace) -> csr_array:
     Source: Weinberger et al. 2009 (feature hashing). Deviation: unsigned, so that a count stays a count for the root
         and the document frequencies taken of it.
     """
-    lowered = [text.lower() for text in as_strings(texts)]
-    lengths = np.fromiter(map(len, lowered), np.int64, len(lowered))
+    strings = as_strings(texts)
+    lengths = np.fromiter(map(len, strings), np.int64, len(strings))
     parts = [
-        _count_chunk(lowered[start:stop], lengths[start:stop], space)
+        _count_chunk(strings[start:stop], lengths[start:stop], space)
         for start, stop in _chunks(lengths, space.bucket_bits)
     ]
     return stack_rows(parts, space.width)
@@ -170,10 +174,11 @@ def _character_classes() -> NDArray[np.uint8]:
 
 
 _CLASSES = _character_classes()
+_LOWER = np.array([ord(chr(code).lower()) for code in range(128)], np.uint8)
 
 
 def _chunks(lengths: NDArray[np.int64], bucket_bits: int) -> Iterator[tuple[int, int]]:
-    """Row ranges of at most 1,024 texts and 262,144 characters (or one longer text); row and bucket fit 32 bits."""
+    """Row ranges of at most 1,024 texts and 65,536 characters (or one longer text); row and bucket fit 32 bits."""
     most_rows = min(_CHUNK_ROWS, 1 << (32 - bucket_bits))
     ends = np.cumsum(lengths)
     start = 0
@@ -185,18 +190,43 @@ def _chunks(lengths: NDArray[np.int64], bucket_bits: int) -> Iterator[tuple[int,
         start = stop
 
 
-def _count_chunk(lowered: Sequence[str], lengths: NDArray[np.int64], space: NgramSpace) -> csr_array:
-    """``count_ngrams`` for one chunk of lowercased texts."""
-    code_points = np.frombuffer("".join(lowered).encode("utf-32-le", "surrogatepass"), "<u4").astype(np.uint32)
-    rows = np.repeat(np.arange(len(lowered), dtype=np.uint32), lengths)
+def _count_chunk(texts: Sequence[str], lengths: NDArray[np.int64], space: NgramSpace) -> csr_array:
+    """``count_ngrams`` for one chunk of texts."""
+    code_points, lengths = _lowered_code_points(texts, lengths)
+    row_keys = np.repeat(np.arange(len(texts), dtype=np.uint32) << np.uint32(space.bucket_bits), lengths)
     keys: list[Keys] = []
     if len(code_points):
-        mixed = splitmix64(code_points.astype(np.uint64))
+        running = _running_hashes(code_points)
+        inverses = _powers(_BASE_INVERSE, len(code_points))
         if space.character_orders:
-            keys += _character_keys(mixed, rows, space)
+            keys += _character_keys(running, inverses, row_keys, space)
         if space.word_orders:
-            keys += _word_keys(code_points, mixed, rows, space)
-    return _count_keys(np.concatenate([np.empty(0, np.uint32), *keys]), len(lowered), space)
+            keys += _word_keys(code_points, running, inverses, row_keys, space)
+    return _count_keys(np.concatenate([np.empty(0, np.uint32), *keys]), len(texts), space)
+
+
+def _lowered_code_points(
+    texts: Sequence[str], lengths: NDArray[np.int64]
+) -> tuple[NDArray[np.uint8] | NDArray[np.uint32], NDArray[np.int64]]:
+    """Code points of the lowercased texts end to end, and how many each has; lowering can change how many."""
+    joined = "".join(texts)
+    if joined.isascii():
+        return _LOWER[np.frombuffer(joined.encode("ascii"), np.uint8)], lengths
+    lowered = [text.lower() for text in texts]
+    encoded = "".join(lowered).encode("utf-32-le", "surrogatepass")
+    return np.frombuffer(encoded, "<u4").astype(np.uint32), np.fromiter(map(len, lowered), np.int64, len(lowered))
+
+
+def _running_hashes(code_points: NDArray[np.uint8] | NDArray[np.uint32]) -> Hashes:
+    """Sum of ``mixed[j] * BASE**j`` over the first 0, 1, … all code points, modulo 2**64."""
+    if code_points.dtype == np.uint8:
+        mixed = splitmix64(np.arange(128, dtype=np.uint64))[code_points]
+    else:
+        mixed = splitmix64(code_points.astype(np.uint64))
+    mixed *= _powers(_BASE, len(mixed))
+    running = np.zeros(len(mixed) + 1, np.uint64)
+    np.cumsum(mixed, out=running[1:])
+    return running
 
 
 def _count_keys(keys: Keys, row_count: int, space: NgramSpace) -> csr_array:
@@ -213,35 +243,38 @@ def _count_keys(keys: Keys, row_count: int, space: NgramSpace) -> csr_array:
     return csr_array((counts, buckets, starts), shape=(row_count, space.width))
 
 
-def _keys(hashes: Hashes, rows: NDArray[np.uint32], tag: int, space: NgramSpace) -> Keys:
-    """Finish the hashes of one kind of n-gram (``tag`` tells the kinds apart) and pack row and bucket."""
+def _keys(hashes: Hashes, row_keys: Keys, tag: int, space: NgramSpace) -> Keys:
+    """Buckets of the hashes of one kind of n-gram (``tag`` tells the kinds apart), packed with the rows."""
     seed = np.array([(space.namespace * _NAMESPACE_STEP + tag) & _MASK], np.uint64)
-    finished = splitmix64(hashes ^ splitmix64(seed))
-    buckets = (finished >> np.uint64(64 - space.bucket_bits)).astype(np.uint32)
-    return buckets | (rows << np.uint32(space.bucket_bits))
+    spread = hashes ^ splitmix64(seed)
+    spread *= _SPREAD
+    spread >>= np.uint64(64 - space.bucket_bits)
+    return spread.astype(np.uint32) | row_keys
 
 
-def _character_keys(mixed: Hashes, rows: NDArray[np.uint32], space: NgramSpace) -> list[Keys]:
+def _character_keys(running: Hashes, inverses: Hashes, row_keys: Keys, space: NgramSpace) -> list[Keys]:
     """Keys of all character n-grams; an n-gram is kept where its first and last character share a row."""
     keys = []
-    hashes = mixed
-    power = 1
-    for order in range(1, min(max(space.character_orders), len(mixed)) + 1):
-        if order > 1:
-            power = power * int(_BASE) & _MASK
-            hashes = hashes[:-1] + mixed[order - 1 :] * np.uint64(power)
-        if order in space.character_orders:
-            first_rows = rows[: len(hashes)]
-            is_whole = first_rows == rows[order - 1 :]
-            keys.append(_keys(hashes[is_whole], first_rows[is_whole], 100 + order, space))
+    for order in space.character_orders:
+        first_rows = row_keys[: max(len(row_keys) - order + 1, 0)]
+        hashes = running[order:] - running[: len(first_rows)]
+        hashes *= inverses[: len(first_rows)]
+        found = _keys(hashes, first_rows, 100 + order, space)
+        keys.append(found[first_rows == row_keys[order - 1 :]])
     return keys
 
 
 def _word_keys(
-    code_points: NDArray[np.uint32], mixed: Hashes, rows: NDArray[np.uint32], space: NgramSpace
+    code_points: NDArray[np.uint8] | NDArray[np.uint32],
+    running: Hashes,
+    inverses: Hashes,
+    row_keys: Keys,
+    space: NgramSpace,
 ) -> list[Keys]:
     """Keys of all word n-grams; an n-gram is kept where its first and last token share a row."""
-    hashes, token_rows = _token_hashes(code_points, mixed, rows)
+    starts, ends = _tokens(code_points, row_keys)
+    hashes = splitmix64((running[ends] - running[starts]) * inverses[starts])
+    token_rows = row_keys[starts]
     keys = []
     grams = hashes
     for order in range(1, min(max(space.word_orders), len(hashes)) + 1):
@@ -249,31 +282,35 @@ def _word_keys(
             grams = grams[:-1] * _WORD_STEP + hashes[order - 1 :]
         if order in space.word_orders:
             first_rows = token_rows[: len(grams)]
-            is_whole = first_rows == token_rows[order - 1 :]
-            keys.append(_keys(grams[is_whole], first_rows[is_whole], order, space))
+            keys.append(_keys(grams, first_rows, order, space)[first_rows == token_rows[order - 1 :]])
     return keys
 
 
-def _token_hashes(
-    code_points: NDArray[np.uint32], mixed: Hashes, rows: NDArray[np.uint32]
-) -> tuple[Hashes, NDArray[np.uint32]]:
-    """Hash and row of each token, in order: runs of word characters, and single marks; blanks are no tokens."""
-    classes = _CLASSES[np.minimum(code_points, _CLASSES_END)]
+def _tokens(
+    code_points: NDArray[np.uint8] | NDArray[np.uint32], row_keys: Keys
+) -> tuple[NDArray[np.intp], NDArray[np.intp]]:
+    """Start and end of each token, in order: runs of word characters, and single marks; blanks are no tokens."""
+    classes = _CLASSES[code_points if code_points.dtype == np.uint8 else np.minimum(code_points, _CLASSES_END)]
     is_word = classes == _WORD
-    continues = np.zeros(len(classes), bool)
-    continues[1:] = is_word[1:] & is_word[:-1] & (rows[1:] == rows[:-1])
-    starts = np.flatnonzero((classes != _BLANK) & ~continues)
-    if not len(starts):
-        return np.empty(0, np.uint64), np.empty(0, np.uint32)
-    first = int(starts[0])
-    offsets = np.arange(first, len(classes)) - np.repeat(starts, np.diff(starts, append=len(classes)))
-    values = mixed[first:] * _powers(offsets.max() + 1)[offsets]
-    values[classes[first:] == _BLANK] = 0
-    return splitmix64(np.add.reduceat(values, starts - first)), rows[starts]
+    breaks = np.ones(len(classes), bool)
+    breaks[1:] = ~(is_word[1:] & is_word[:-1] & (row_keys[1:] == row_keys[:-1]))
+    edges = np.flatnonzero(breaks)
+    is_token = classes[edges] != _BLANK
+    return edges[is_token], np.append(edges[1:], len(classes))[is_token]
 
 
-def _powers(count: int) -> Hashes:
-    """``_BASE**j`` modulo 2**64 for j in 0 … count − 1."""
-    powers = np.full(count, _BASE, np.uint64)
+def _powers(base: np.uint64, count: int) -> Hashes:
+    """``base**j`` modulo 2**64 for j in 0 … count − 1."""
+    return _cached_powers(base)[:count] if count <= _CHUNK_CHARACTERS else _computed_powers(base, count)
+
+
+@cache
+def _cached_powers(base: np.uint64) -> Hashes:
+    """The powers for chunks of the usual size."""
+    return _computed_powers(base, _CHUNK_CHARACTERS)
+
+
+def _computed_powers(base: np.uint64, count: int) -> Hashes:
+    powers = np.full(count, base, np.uint64)
     powers[0] = 1
     return np.multiply.accumulate(powers)

@@ -26,7 +26,7 @@ from plumbline.records.errors import UsageError
 Frequencies = tuple[NDArray[np.float32], ...]
 
 _TYPICAL_LOG_CHARACTERS = 5.0
-_FREQUENCY_SAMPLE = 1 << 16
+_FREQUENCY_SAMPLE = 1 << 15
 
 
 @dataclass(frozen=True)
@@ -121,7 +121,7 @@ MODERATION_CHARACTERS_RECIPE = FeatureRecipe(
 def fit_inverse_frequencies(replies: Sequence[Replies], recipe: FeatureRecipe, *, threads: int = 2) -> Frequencies:
     """Inverse document frequency of each bucket, ``1 + ln((1 + n) / (1 + texts with it))``.
 
-    Past 65,536 replies every k-th is counted, k as small as keeps within that: the rest would cost a second pass
+    Past 32,768 replies every k-th is counted, k as small as keeps within that: the rest would cost a second pass
     over all texts and change the weights of rare buckets only.
 
     Args:
@@ -141,7 +141,8 @@ def fit_inverse_frequencies(replies: Sequence[Replies], recipe: FeatureRecipe, *
 
     def document_counts(task: tuple[Replies, int]) -> list[NDArray[np.int64]]:
         column, start = task
-        counted = _count_blocks(column, start, start + BLOCK_ROWS, recipe)
+        texts = as_strings(column.texts[start : start + BLOCK_ROWS])
+        counted = _count_blocks(texts, column, start, start + BLOCK_ROWS, recipe)
         return [np.bincount(counts.indices, minlength=counts.shape[1]) for counts in counted]
 
     totals = [np.zeros(block.space.width, np.int64) for block in recipe.blocks]
@@ -212,9 +213,10 @@ def _every(stride: int, replies: Replies) -> Replies:
     return Replies(replies.texts[::stride], None if replies.prompts is None else replies.prompts[::stride])
 
 
-def _count_blocks(replies: Replies, start: int, stop: int, recipe: FeatureRecipe) -> list[csr_array]:
-    """Raw counts of each block for one row range."""
-    texts = as_strings(replies.texts[start:stop])
+def _count_blocks(
+    texts: Sequence[str], replies: Replies, start: int, stop: int, recipe: FeatureRecipe
+) -> list[csr_array]:
+    """Raw counts of each block for one row range, whose texts are given."""
     return [count_ngrams(_block_texts(block, texts, replies, start, stop), block.space) for block in recipe.blocks]
 
 
@@ -241,12 +243,13 @@ def _featurise_block(
     replies: Replies, start: int, stop: int, recipe: FeatureRecipe, frequencies: Frequencies
 ) -> csr_array:
     """All columns for one row range."""
-    counted = _count_blocks(replies, start, stop, recipe)
+    texts = as_strings(replies.texts[start:stop])
+    counted = _count_blocks(texts, replies, start, stop, recipe)
     weighted = [
         _weigh(counts, frequency, block.weight)
         for counts, frequency, block in zip(counted, frequencies, recipe.blocks, strict=True)
     ]
-    lengths = np.fromiter(map(len, as_strings(replies.texts[start:stop])), np.float32, counted[0].shape[0])
+    lengths = np.fromiter(map(len, texts), np.float32, len(texts))
     length_column = csr_array((recipe.length_weight * (np.log1p(lengths) - _TYPICAL_LOG_CHARACTERS))[:, None])
     return csr_array(hstack([*weighted, length_column], format="csr", dtype=np.float32))
 

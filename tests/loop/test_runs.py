@@ -1,0 +1,402 @@
+"""Training, evaluating, scoring and the demo on a small synthetic corpus: what they write, refuse and mean."""
+
+import gzip
+import json
+import math
+import re
+from pathlib import Path
+
+import pyarrow as pa
+import pyarrow.csv
+import pyarrow.parquet
+import pytest
+
+from plumbline.formats import load
+from plumbline.lineage import file_digest, read_manifest
+from plumbline.loop.check_run import run_check
+from plumbline.loop.demo import run_demo
+from plumbline.loop.evaluation_run import EvaluationRun, ScoringRun, run_evaluation, run_scoring
+from plumbline.loop.synthetic_corpus import write_synthetic_corpus
+from plumbline.loop.training_run import TrainingRun, run_training
+from plumbline.models.saving import load_model
+from plumbline.models.scoring import score_tables
+from plumbline.records import NoDataError, PermittedUseError, PlumblineError, UsageError
+
+WORDS = {"features": "words", "seed": 7}
+FIGURES = ["accuracy", "ece", "auroc", "auprc", "recall_at_fpr_01", "recall_at_fpr_05", "f1"]
+
+
+@pytest.fixture(scope="module")
+def corpus(tmp_path_factory):
+    folder = tmp_path_factory.mktemp("runs") / "corpus"
+    write_synthetic_corpus(folder, seed=1, scale=0.3)
+    return folder
+
+
+@pytest.fixture(scope="module")
+def models(corpus):
+    """One model a task."""
+    folders = {}
+    for task, name in (("preference", "harmless"), ("cost", "preferences"), ("moderation", "labels")):
+        folders[task] = corpus.parent / "models" / task
+        run = TrainingRun(task, (str(corpus / f"{name}-synthetic"),), folders[task], settings=WORDS, command=("train",))
+        run_training(run)
+    return folders
+
+
+def rows_of(path):
+    return [json.loads(line) for line in gzip.decompress(path.read_bytes()).splitlines() if _is_json(line)]
+
+
+def _is_json(line):
+    try:
+        json.loads(line)
+    except json.JSONDecodeError:
+        return False
+    return True
+
+
+def write_rows(path, rows):
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_bytes(b"".join(json.dumps(row).encode() + b"\n" for row in rows))
+    return path
+
+
+# --- training ---
+
+
+def test_a_model_names_what_it_was_trained_on(corpus, models):
+    manifest = read_manifest(models["preference"])
+    (entry,) = manifest.inputs  # the split train only
+    train = corpus / "harmless-synthetic" / "train.jsonl.gz"
+    assert entry.path == "harmless-synthetic/train.jsonl.gz"
+    assert (entry.sha256, entry.size_bytes) == (file_digest(train), train.stat().st_size)
+    assert manifest.rows_read == entry.rows == len(rows_of(train)) + 1
+    assert manifest.quarantined == {"PL-JSON-001": 1}
+    assert (manifest.seed, manifest.uses_overridden, manifest.licence) == (7, False, "MIT")
+    assert manifest.configuration["task"] == "preference"
+    for output in manifest.outputs:
+        assert file_digest(models["preference"] / output.path) == output.sha256
+    assert {output.path for output in manifest.outputs} == {"model.json", "model.safetensors", "README.md"}
+    _, description = load_model(models["preference"])
+    assert description.synthetic
+    assert description.data == [entry.model_dump()]
+    assert "synthetic" in (models["preference"] / "README.md").read_text().lower()
+
+
+def test_training_again_gives_the_same_model(corpus, models, tmp_path):
+    run_training(TrainingRun("preference", (str(corpus / "harmless-synthetic"),), tmp_path / "again", settings=WORDS))
+    digests = [file_digest(folder / "model.safetensors") for folder in (models["preference"], tmp_path / "again")]
+    assert digests[0] == digests[1]
+
+
+@pytest.mark.parametrize(("task", "name"), [("preference", "labels"), ("moderation", "harmless"), ("cost", "harmless")])
+def test_a_task_without_its_rows_is_refused(task, name, corpus, tmp_path):
+    run = TrainingRun(task, (str(corpus / f"{name}-synthetic"),), tmp_path / "model", settings=WORDS)
+    with pytest.raises((NoDataError, PermittedUseError)) as refused:
+        run_training(run)
+    assert "Try: " in str(refused.value)
+    assert not list(tmp_path.iterdir())
+
+
+def test_a_use_that_is_not_permitted_needs_an_override_that_the_manifest_keeps(corpus, tmp_path):
+    # A preference model from pairs converted out of data for analysis only: red-team attempts' terms on pairs.
+    source = tmp_path / "harmless-analysis"
+    for split in ("train", "test"):
+        write_rows(source / f"{split}.jsonl", rows_of(corpus / "harmless-synthetic" / f"{split}.jsonl.gz"))
+    stated = read_manifest_like(source, uses=["analysis"])
+    run = TrainingRun("preference", (str(source),), tmp_path / "model", settings=WORDS)
+    with pytest.raises(PermittedUseError, match=r"PL-USE-001(.|\n)*--override-uses"):
+        run_training(run)
+    assert not (tmp_path / "model").exists()
+    run_training(TrainingRun(**{**vars(run), "override_uses": True}))
+    manifest = read_manifest(tmp_path / "model")
+    assert manifest.uses_overridden
+    assert [use.value for use in manifest.uses] == stated
+    assert load_model(tmp_path / "model")[1].terms["uses"] == stated
+
+
+def read_manifest_like(folder: Path, *, uses: list[str]) -> list[str]:
+    """Give a folder a manifest that permits these uses."""
+    values = {"command": [], "configuration": {}, "inputs": [], "uses": uses, "licence": "MIT"}
+    (folder / "manifest.json").write_text(json.dumps(values))
+    return uses
+
+
+def test_an_override_that_was_not_needed_is_not_called_one(corpus, tmp_path):
+    source = (str(corpus / "harmless-synthetic"),)
+    run_training(TrainingRun("preference", source, tmp_path / "model", settings=WORDS, override_uses=True))
+    assert not read_manifest(tmp_path / "model").uses_overridden
+
+
+def test_two_axes_are_never_mixed(corpus, tmp_path):
+    source = (str(corpus / "preferences-synthetic"),)
+    with pytest.raises(UsageError) as refused:
+        run_training(TrainingRun("preference", source, tmp_path / "model", settings=WORDS))
+    assert "--on" in str(refused.value)
+    run_training(TrainingRun("preference", source, tmp_path / "model", settings=WORDS, on="helpfulness"))
+    assert load_model(tmp_path / "model")[0].axis == "helpfulness"
+
+
+# --- polarity, end to end ---
+
+
+def test_a_model_of_flipped_labels_ranks_the_other_way(corpus, models, tmp_path):
+    rows = rows_of(corpus / "harmless-synthetic" / "train.jsonl.gz")
+    flipped = [{"chosen": row["rejected"], "rejected": row["chosen"]} for row in rows]
+    path = write_rows(tmp_path / "harmless-flipped" / "train.jsonl", flipped)
+    run_training(TrainingRun("preference", (str(path),), tmp_path / "model", settings=WORDS))
+    source = str(corpus / "harmless-synthetic")
+    right = run_evaluation(EvaluationRun(models["preference"], source))["accuracy"]
+    wrong = run_evaluation(EvaluationRun(tmp_path / "model", source))["accuracy"]
+    assert right["low"] > 0.5 > wrong["high"]
+    assert abs(right["value"] + wrong["value"] - 1) < 0.02
+
+
+def test_a_model_of_flipped_flags_calls_the_safe_unsafe(corpus, models, tmp_path):
+    rows = rows_of(corpus / "labels-synthetic" / "train.jsonl.gz")
+    flipped = [{"prompt": r["prompt"], "response": r["response"], "is_safe": not r["is_safe"]} for r in rows]
+    path = write_rows(tmp_path / "labels" / "train.jsonl", flipped)
+    run_training(TrainingRun("moderation", (str(path),), tmp_path / "model", settings=WORDS))
+    source = str(corpus / "labels-synthetic")
+    right, wrong = (
+        run_evaluation(EvaluationRun(each, source))["auroc"] for each in (models["moderation"], tmp_path / "model")
+    )
+    assert right["low"] > 0.7
+    assert wrong["high"] < 0.3  # fmt: skip
+
+
+def _scores(models, corpus, task, folder):
+    """(record, side) → (score, probability), and the records by id."""
+    loaded = load(corpus / folder, split="test")
+    model, _ = load_model(models[task])
+    return loaded, score_tables(model, loaded.tables).to_pylist()
+
+
+def test_a_cost_is_high_and_above_zero_for_what_is_unsafe(corpus, models):
+    loaded, scores = _scores(models, corpus, "cost", "labels-synthetic")
+    is_safe = dict(zip(*(loaded.safety_labels[name].to_pylist() for name in ("id", "is_safe")), strict=True))
+    costs = {verdict: [row["score"] for row in scores if is_safe[row["id"]] is verdict] for verdict in (True, False)}
+    assert sum(costs[False]) / len(costs[False]) > 0 > sum(costs[True]) / len(costs[True])
+    assert sum(cost > 0 for cost in costs[False]) / len(costs[False]) > 0.6
+    assert sum(cost > 0 for cost in costs[True]) / len(costs[True]) < 0.4
+    assert all(
+        (row["probability"] > 0.5) == (row["score"] > 0) or abs(row["probability"] - 0.5) < 0.2 for row in scores
+    )
+
+
+def test_a_reward_is_higher_for_the_better_side_and_a_cost_for_the_worse(corpus, models):
+    for task, folder, sign in (("preference", "harmless-synthetic", 1), ("cost", "preferences-synthetic", -1)):
+        loaded, scores = _scores(models, corpus, task, folder)
+        pairs = loaded.comparisons.filter(
+            pa.compute.equal(loaded.comparisons["axis"].cast(pa.string()), "harmlessness")
+        )
+        winner = dict(zip(pairs["id"].to_pylist(), pairs["outcome"].to_pylist(), strict=True))
+        by_id = {(row["id"], row["side"]): row for row in scores if row["id"] in winner}
+        hits = [
+            sign * (by_id[each, 0]["score"] - by_id[each, 1]["score"]) > 0
+            for each, outcome in winner.items()
+            if outcome == "first"
+        ]
+        assert len(hits) > 40
+        assert sum(hits) / len(hits) > 0.6
+        for each in winner:
+            first, second = by_id[each, 0], by_id[each, 1]
+            assert first["probability"] + second["probability"] == pytest.approx(1)
+            ahead = sign * (first["score"] - second["score"])
+            assert ahead == 0 or (first["probability"] > 0.5) == (ahead > 0)
+
+
+# --- evaluating ---
+
+
+def test_an_evaluation_keeps_the_contract(corpus, models, tmp_path):
+    out = tmp_path / "evaluation"
+    result = run_evaluation(
+        EvaluationRun(models["preference"], str(corpus / "harmless-synthetic"), out, command=("x",))
+    )
+    assert json.loads((out / "evaluation.json").read_text()) == result
+    for key in FIGURES:
+        figure = result[key]
+        assert set(figure) == {"value", "low", "high", "n", "why_undefined"}
+        if figure["value"] is None:
+            assert figure["why_undefined"]
+            assert figure["low"] is figure["high"] is None
+        else:
+            assert figure["why_undefined"] is None
+            assert figure["low"] <= figure["value"] <= figure["high"]
+            assert figure["n"] > 0
+    assert result["split"] == "test"
+    assert result["synthetic"] is True
+    manifest = read_manifest(out)
+    model, data = manifest.inputs
+    assert (model.path, model.sha256) == ("preference/model.json", file_digest(models["preference"] / "model.json"))
+    assert data.path == "harmless-synthetic/test.jsonl.gz"
+    assert manifest.outputs[0].sha256 == file_digest(out / "evaluation.json")
+
+
+def test_all_tasks_give_all_figures(corpus, models):
+    for task, folder in (("cost", "preferences"), ("moderation", "labels")):
+        result = run_evaluation(EvaluationRun(models[task], str(corpus / f"{folder}-synthetic")))
+        assert [key for key in result if key in FIGURES] == FIGURES
+        assert result["auprc"]["value"] is not None or result["auprc"]["why_undefined"]
+
+
+def test_another_axis_is_measured_only_when_asked_and_said(corpus, models):
+    source = str(corpus / "helpful-synthetic")
+    with pytest.raises(PlumblineError):
+        run_evaluation(EvaluationRun(models["preference"], source))
+    result = run_evaluation(EvaluationRun(models["preference"], source, on="helpfulness"))
+    assert "trained on harmlessness and is measured on helpfulness" in result["note"]
+
+
+def test_no_rows_is_no_figure(corpus, models, tmp_path):
+    path = write_rows(tmp_path / "harmless-broken" / "test.jsonl", [{"chosen": 1, "rejected": 2}])
+    with pytest.raises(PlumblineError) as refused:
+        run_evaluation(EvaluationRun(models["preference"], str(path), tmp_path / "out"))
+    assert refused.value.code in ("PL-RUN-001", "PL-SRC-008")
+    assert not (tmp_path / "out").exists()
+
+
+# --- scoring ---
+
+
+def _read_scores(path):
+    if path.suffix == ".parquet":
+        return pa.parquet.read_table(path).to_pylist()
+    if path.suffix == ".csv":
+        return pa.csv.read_csv(path).to_pylist()
+    return [json.loads(line) for line in path.read_text().splitlines()]
+
+
+def test_scores_are_the_same_in_every_form_and_from_a_model_read_again(corpus, models, tmp_path):
+    source = str(corpus / "harmless-synthetic")
+    tables = []
+    for ending in (".parquet", ".jsonl", ".csv"):
+        out = tmp_path / f"scores{ending}"
+        count = run_scoring(ScoringRun(models["preference"], source, out))
+        rows = _read_scores(out)
+        tables.append(rows)
+        assert count == len(rows)
+        assert list(rows[0]) == ["id", "side", "score", "probability"]
+        manifest = json.loads((tmp_path / f"scores{ending}.manifest.json").read_text())
+        (entry,) = manifest["outputs"]
+        assert (entry["path"], entry["sha256"], entry["rows"]) == (out.name, file_digest(out), count)
+        assert [each["path"] for each in manifest["inputs"]][0] == "preference/model.json"
+    loaded = load(source)
+    expected = score_tables(load_model(models["preference"])[0], loaded.tables).to_pylist()
+    assert len(expected) == 2 * len(loaded.comparisons)
+    for rows in tables:
+        assert [(row["id"], row["side"]) for row in rows] == [(row["id"], row["side"]) for row in expected]
+        for name in ("score", "probability"):
+            assert [row[name] for row in rows] == pytest.approx([row[name] for row in expected], rel=1e-12)
+
+
+def test_a_preference_model_gives_a_lone_reply_a_score_and_no_probability(corpus, models, tmp_path):
+    run_scoring(ScoringRun(models["preference"], str(corpus / "labels-synthetic"), tmp_path / "scores.jsonl"))
+    rows = _read_scores(tmp_path / "scores.jsonl")
+    assert {(row["side"], row["probability"]) for row in rows} == {(None, None)}
+    assert all(math.isfinite(row["score"]) for row in rows)
+
+
+def test_categories_have_columns_of_their_own(corpus, models, tmp_path):
+    run_scoring(ScoringRun(models["moderation"], str(corpus / "labels-synthetic"), tmp_path / "scores.jsonl"))
+    row = _read_scores(tmp_path / "scores.jsonl")[0]
+    assert list(row)[:4] == ["id", "side", "score", "probability"]
+    assert all(name.startswith("probability_") for name in list(row)[4:])
+
+
+@pytest.mark.parametrize("name", ["scores", "scores.json", "scores.jsonl.gz", "scores.xlsx"])
+def test_scores_go_to_no_other_file(name, corpus, models, tmp_path):
+    with pytest.raises(UsageError, match="PL-OUT-006"):
+        run_scoring(ScoringRun(models["preference"], str(corpus), tmp_path / name))
+    assert not list(tmp_path.iterdir())
+
+
+# --- checking ---
+
+
+def test_a_check_counts_and_names_places_without_texts(corpus):
+    loaded = load(corpus, split="train")
+    summary = run_check("corpus", loaded, limit=2)
+    assert summary["rows_read"] == loaded.rows_read
+    assert summary["rows_quarantined"] == 2
+    assert summary["rows_read"] == 2 + len(
+        {
+            (s, r)
+            for t in loaded.tables.values()
+            for s, r in zip(t["source"].to_pylist(), t["row"].to_pylist(), strict=True)
+        }
+    )
+    assert summary["synthetic"] is True
+    for entry in summary["findings"] + summary["quarantined"]:
+        assert set(entry) == {"code", "name", "count", "places"}
+        assert len(entry["places"]) == min(2, entry["count"])
+        assert all(re.fullmatch(r"[\w./-]+( line \d+)?", place) for place in entry["places"])  # fmt: skip
+
+
+# --- the demo ---
+
+
+def test_the_demo_from_end_to_end(tmp_path, monkeypatch):
+    def small(folder, *, seed):
+        return write_synthetic_corpus(folder, seed=seed, scale=0.15)
+
+    monkeypatch.setattr("plumbline.loop.demo.write_synthetic_corpus", small)
+    out, said = tmp_path / "demo", []
+    result = run_demo(None, out, seed=0, created="today", say=said.append)
+    assert [(each["task"], each["synthetic"]) for each in result.evaluations] == [
+        ("preference", True),
+        ("preference", True),
+        ("moderation", True),
+    ] or {each["task"] for each in result.evaluations} >= {"preference", "moderation"}
+    assert all(each["accuracy"]["value"] > 0.5 for each in result.evaluations)
+    assert sum(result.seconds.values()) < 60
+    page = result.report.read_text()
+    assert "synthetic" in page.lower()
+    assert "<script src" not in page
+    assert not re.findall(r"""(?:src|href)=["']https?://""", page)
+    for evaluation in result.evaluations:
+        assert evaluation["name"].split(" ")[0] in page
+    manifest = read_manifest(out)
+    assert {entry.path for entry in manifest.inputs} >= {"harmless-synthetic/train.jsonl.gz"}
+    assert all(file_digest(out / entry.path) == entry.sha256 for entry in manifest.outputs)
+    assert "report.html" in {entry.path for entry in manifest.outputs}
+    # Again into the same folder: the earlier run's parts are replaced, its terms do not tie this one's hands.
+    again = run_demo(None, out, seed=0, created="today")
+    assert [each["accuracy"] for each in again.evaluations] == [each["accuracy"] for each in result.evaluations]
+    # What it wrote is what the other commands read.
+    assert load(out / "data-synthetic" / "labels-synthetic", split="test").safety_labels.num_rows > 0
+
+
+def test_the_demo_splits_a_set_without_splits_by_prompt_and_leaves_small_ones_out(corpus, tmp_path):
+    rows = rows_of(corpus / "harmless-synthetic" / "train.jsonl.gz")
+    data = tmp_path / "data"
+    write_rows(data / "harmless-one" / "all.jsonl", rows)
+    write_rows(data / "helpful-few" / "train.jsonl", rows[:20])
+    write_rows(data / "nothing" / "train.jsonl", [{"colour": "red"}])
+    read_manifest_like(data, uses=["preference", "moderation", "analysis"])  # as a pulled folder has one
+    result = run_demo(data, tmp_path / "out", seed=0, created="today")
+    assert set(result.left_out) == {"helpful-few", "nothing"}
+    assert result.left_out["nothing"].startswith("PL-SRC-008")
+    (evaluation,) = result.evaluations
+    assert evaluation["synthetic"] is False
+    split = load(tmp_path / "out" / "splits" / "harmless-one")
+    groups = {name: set() for name in ("train", "test")}
+    for name, group in zip(*(split.comparisons[column].to_pylist() for column in ("split", "group_id")), strict=True):
+        groups[name].add(group)
+    assert groups["train"]
+    assert groups["test"]
+    assert not groups["train"] & groups["test"]
+    assert len(split.comparisons) == len(rows)
+
+
+def test_the_demo_without_anything_to_learn_from_says_so(tmp_path):
+    data = tmp_path / "data"
+    write_rows(data / "odd" / "train.jsonl", [{"colour": "red"}])
+    with pytest.raises(PlumblineError, match="PL-SRC-005"):
+        run_demo(data, tmp_path / "out", seed=0, created="today")
+    pair = {"chosen": "\n\nHuman: a\n\nAssistant: b", "rejected": "\n\nHuman: a\n\nAssistant: c"}
+    write_rows(data / "harmless-few" / "train.jsonl", [pair])
+    with pytest.raises(NoDataError, match="PL-RUN-002"):
+        run_demo(data, tmp_path / "out", seed=0, created="today")

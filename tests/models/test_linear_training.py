@@ -1,0 +1,120 @@
+"""Training: repeats and their rule, folds that keep groups together, polarity, and no label in the folds' way."""
+
+from __future__ import annotations
+
+import numpy as np
+import polars as pl
+import pytest
+
+from plumbline.models import linear_training
+from plumbline.models.linear_training import REPEATS, OutOfFold, train_cost, train_moderation, train_preference
+from plumbline.models.recipes import training_options
+from plumbline.models.text_features import Replies
+from plumbline.models.training_rows import LabelRows, Places, PreferenceRows
+from plumbline.records import Axis, NoDataError
+
+KIND, RUDE = "of course, here is a clear answer.", "no, go away and never ask that aga"
+
+
+def places(count: int, groups: int = 30) -> Places:
+    ids = pl.Series([f"row {row}" for row in range(count)])
+    group_ids = np.array([f"prompt {row % groups}" for row in range(count)])
+    return Places(ids, ids, ids, np.arange(count), group_ids)
+
+
+def pairs(count: int = 60, *, groups: int = 30) -> PreferenceRows:
+    is_better = np.arange(count) % 3 > 0
+    first = [f"{KIND if better else RUDE} {row}" for row, better in enumerate(is_better)]
+    second = [f"{RUDE if better else KIND} {row}" for row, better in enumerate(is_better)]
+    before = ["Human: well?\n"] * count
+    return PreferenceRows(
+        Axis.HARMLESSNESS,
+        Replies(first, before),
+        Replies(second, before),
+        is_better,
+        np.ones(count),
+        places(count, groups),
+        {},
+    )
+
+
+def labels(count: int = 80) -> LabelRows:
+    is_unsafe = np.arange(count) % 2 > 0
+    replies = Replies([f"{RUDE if unsafe else KIND} {row}" for row, unsafe in enumerate(is_unsafe)], ["well?"] * count)
+    categories = {"rudeness": is_unsafe, "rare": np.arange(count) < 3}
+    return LabelRows(replies, is_unsafe, categories, np.ones(count, bool), places(count), {})
+
+
+def check_repeats(out: OutOfFold, rows: int, repeats: int) -> None:
+    assert out.repeats == repeats
+    for part in np.split(out.positions, repeats):
+        assert np.array_equal(np.sort(part), np.arange(rows))
+
+
+def test_each_repeat_scores_every_row_once_and_ranks_it_rightly() -> None:
+    rows = pairs()
+    trained = train_preference(rows, training_options("preference", {}))
+    out = trained.out_of_fold
+    check_repeats(out, 60, REPEATS)
+    assert ((out.scores > 0) == rows.first_is_better[out.positions]).all()
+
+
+def test_repeats_deal_other_folds_and_seeds_do_not_share_them() -> None:
+    group_ids = pairs().places.group_ids
+    dealt, repeats = linear_training._folds(group_ids, 0, heads=1)
+    others, _ = linear_training._folds(group_ids, 1, heads=1)
+    assert len(dealt) == repeats * linear_training.FOLDS
+    assert len({fold.tobytes() for fold in [*dealt, *others]}) == 2 * len(dealt)
+    for fold in dealt:
+        outside = np.setdiff1d(np.arange(60), fold)
+        assert not set(group_ids[fold]) & set(group_ids[outside])
+
+
+@pytest.mark.parametrize(
+    ("rows", "heads", "repeats"), [(6000, 1, REPEATS), (6001, 1, 1), (400, 15, REPEATS), (401, 15, 1)]
+)
+def test_repeats_are_for_what_is_small(rows: int, heads: int, repeats: int) -> None:
+    group_ids = np.array([f"{row}" for row in range(rows)])
+    dealt, found = linear_training._folds(group_ids, 0, heads=heads)
+    assert (found, len(dealt)) == (repeats, repeats * linear_training.FOLDS)
+
+
+def test_of_many_rows_one_tenth_is_held_out(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(linear_training, "LARGEST_FOR_FOLDS", 50)
+    trained = train_preference(pairs(), training_options("preference", {}))
+    assert trained.out_of_fold.repeats == 1
+    assert len(trained.out_of_fold.positions) == 6
+
+
+def test_heads_of_moderation_share_positions_and_rare_categories_get_none() -> None:
+    rows = labels()
+    trained = train_moderation(rows, training_options("moderation", {}))
+    check_repeats(trained.out_of_fold, 80, REPEATS)
+    assert list(trained.model.heads) == ["unsafe", "rudeness"]
+    assert list(trained.untrained) == ["rare"]
+    assert trained.out_of_fold.scores.shape == (80 * REPEATS, 2)
+    assert ((trained.out_of_fold.scores[:, 0] > 0) == rows.is_unsafe[trained.out_of_fold.positions]).all()
+
+
+def test_a_cost_is_scored_out_of_fold_on_pairs_and_on_labels() -> None:
+    trained = train_cost(pairs(), labels(), training_options("cost", {}))
+    check_repeats(trained.out_of_fold, 60, REPEATS)
+    assert trained.label_scores is not None
+    check_repeats(trained.label_scores, 80, REPEATS)
+    better = pairs().first_is_better[trained.out_of_fold.positions]
+    assert ((trained.out_of_fold.scores < 0) == better).all(), "the better side costs less"
+
+
+def test_swapping_the_sides_flips_the_scores() -> None:
+    rows = pairs()
+    swapped = PreferenceRows(
+        rows.axis, rows.second, rows.first, ~rows.first_is_better, rows.weights, rows.places, rows.set_aside
+    )
+    options = training_options("preference", {})
+    one, other = train_preference(rows, options), train_preference(swapped, options)
+    assert other.out_of_fold.scores == pytest.approx(-one.out_of_fold.scores, abs=1e-5)
+
+
+def test_too_few_prompts_are_refused() -> None:
+    with pytest.raises(NoDataError, match="PL-TRN-013"):
+        train_preference(pairs(groups=4), training_options("preference", {}))

@@ -1,0 +1,235 @@
+"""Training a task end to end on tables: polarity, terms, figures, saving, scoring, the card."""
+
+import json
+
+import numpy as np
+import pytest
+
+from plumbline.lineage import FileEntry, Manifest, Terms, Use, with_terms
+from plumbline.measure import Bootstrap
+from plumbline.models.card import format_card
+from plumbline.models.evaluation import FIGURE_KEYS, evaluate_model
+from plumbline.models.recipes import RECIPES, training_options
+from plumbline.models.saving import CARD_NAME, DESCRIPTION_NAME, WEIGHTS_NAME, load_model, save_model
+from plumbline.models.scoring import score_tables
+from plumbline.models.text_features import Replies
+from plumbline.models.training import rows_of_task, train_task
+from plumbline.models.training_rows import label_rows, preference_rows
+from plumbline.records import Axis, Kind, ModelError, NoDataError, PermittedUseError, SourceError, UsageError
+
+from .made_up import labels_table, pairs_table
+
+BOOTSTRAP = Bootstrap(seed=0, resamples=200)
+
+
+def trained(tables, task, **settings):
+    return train_task(tables, task, training_options(task, settings), place="made-up")
+
+
+@pytest.fixture(scope="module")
+def tables():
+    return {Kind.COMPARISONS: pairs_table(axis="harmlessness"), Kind.SAFETY_LABELS: labels_table()}
+
+
+@pytest.fixture(scope="module")
+def preference(tables):
+    return trained({Kind.COMPARISONS: tables[Kind.COMPARISONS]}, "preference")
+
+
+@pytest.fixture(scope="module")
+def cost(tables):
+    return trained(tables, "cost")
+
+
+@pytest.fixture(scope="module")
+def moderation(tables):
+    return trained({Kind.SAFETY_LABELS: tables[Kind.SAFETY_LABELS]}, "moderation")
+
+
+KIND, RUDE = Replies(["happy to help with that"], ["q\n"]), Replies(["no go away"], ["q\n"])
+
+
+def test_a_reward_is_higher_for_the_better_reply_and_flipping_the_labels_flips_it(preference):
+    flipped = trained({Kind.COMPARISONS: pairs_table(flipped=True)}, "preference")
+    assert preference.model.score(KIND) > preference.model.score(RUDE)
+    assert flipped.model.score(KIND) < flipped.model.score(RUDE)
+
+
+def test_a_cost_is_above_zero_for_the_unsafe_reply_and_its_pairs_prefer_the_less_harmful(cost):
+    kind, rude = cost.model.score(KIND), cost.model.score(RUDE)
+    assert rude > 0 > kind
+    assert cost.model.pair_probabilities(kind, rude) > 0.5 > cost.model.pair_probabilities(rude, kind)
+
+
+def test_moderation_flags_the_unsafe_reply_and_flipping_the_labels_flips_it(moderation):
+    flipped = trained({Kind.SAFETY_LABELS: labels_table(flipped=True)}, "moderation")
+    assert moderation.model.score(RUDE)[0, 0] > moderation.model.score(KIND)[0, 0]
+    assert flipped.model.score(RUDE)[0, 0] < flipped.model.score(KIND)[0, 0]
+
+
+def test_categories_with_few_rows_get_no_head_and_that_is_said(moderation):
+    assert list(moderation.model.heads) == ["unsafe", "animal_abuse"]
+    assert list(moderation.summary["untrained_categories"]) == ["self_harm"]
+
+
+@pytest.mark.parametrize("task", ["preference", "cost", "moderation"])
+def test_cross_validated_figures_have_every_key_and_are_good_on_an_easy_truth(task, request):
+    result = request.getfixturevalue(task).cross_validated
+    assert set(FIGURE_KEYS) <= set(result)
+    for key in FIGURE_KEYS:
+        assert set(result[key]) == {"value", "low", "high", "n", "why_undefined"}
+    assert result["accuracy"]["value"] > 0.9
+    json.dumps(result, allow_nan=False)
+
+
+def test_a_model_is_measured_below_one_half_on_flipped_judgements(preference):
+    rows = preference_rows(pairs_table(seed=5), place="x")
+    flipped = preference_rows(pairs_table(seed=5, flipped=True), place="x")
+    good = evaluate_model(preference.model, rows, None, BOOTSTRAP)["accuracy"]["value"]
+    bad = evaluate_model(preference.model, flipped, None, BOOTSTRAP)["accuracy"]["value"]
+    assert good > 0.9
+    assert good + bad == pytest.approx(1.0)
+
+
+def test_disagreements_are_where_the_judges_differ_from_the_model_by_id(preference):
+    table = pairs_table(seed=5, flipped=True)
+    result = evaluate_model(preference.model, preference_rows(table, place="x"), None, BOOTSTRAP)
+    assert len(result["disagreements"]) == 20
+    assert {each["id"] for each in result["disagreements"]} <= set(table["id"].to_pylist())
+    assert all(each["probability"] < 0.5 for each in result["disagreements"])
+
+
+def test_thresholds_let_through_the_false_positives_asked_for(tables):
+    strict = trained({Kind.SAFETY_LABELS: tables[Kind.SAFETY_LABELS]}, "moderation", max_false_positive_rate=0.01)
+    lax = trained({Kind.SAFETY_LABELS: tables[Kind.SAFETY_LABELS]}, "moderation", max_false_positive_rate=0.3)
+    assert strict.model.main_head.threshold > lax.model.main_head.threshold
+
+
+def test_an_evaluation_of_a_cost_model_on_labels_alone(cost):
+    result = evaluate_model(cost.model, None, label_rows(labels_table(seed=9), place="x"), BOOTSTRAP)
+    assert result["auprc"]["value"] > 0.95
+    assert result["f1"]["value"] > 0.9
+
+
+# --- what is refused ---
+
+
+def test_data_that_does_not_permit_the_use_is_refused_unless_overridden():
+    table = with_terms(pairs_table(40), Terms(frozenset({Use.ANALYSIS}), "MIT"))
+    with pytest.raises(PermittedUseError, match=r"PL-USE-001(.|\n)*--override-uses"):
+        trained({Kind.COMPARISONS: table}, "preference")
+    options = training_options("preference", {})
+    assert train_task({Kind.COMPARISONS: table}, "preference", options, place="x", override_uses=True).model
+
+
+def test_what_a_task_needs_is_asked_for(tables):
+    pairs, labels = {Kind.COMPARISONS: tables[Kind.COMPARISONS]}, {Kind.SAFETY_LABELS: tables[Kind.SAFETY_LABELS]}
+    for given, task, code in (
+        (pairs, "moderation", "015"),
+        (labels, "preference", "015"),
+        (labels, "cost", "015"),
+        (pairs, "cost", "016"),
+    ):
+        with pytest.raises(NoDataError, match=f"PL-TRN-{code}"):
+            trained(given, task)
+    with pytest.raises(UsageError, match="PL-TRN-014"):
+        rows_of_task(tables, "cost", axis=Axis.HELPFULNESS, place="x")
+    with pytest.raises(UsageError, match="PL-ARG-001"):
+        training_options("cost", {"features": "pixels"})
+    with pytest.raises(NoDataError, match="PL-TRN-013"):
+        trained({Kind.COMPARISONS: pairs_table(120).slice(0, 3)}, "preference")
+
+
+# --- saving, scoring, the card ---
+
+
+def saved(folder, model, name="m"):
+    entry = FileEntry(path="made-up.jsonl", sha256="0" * 64, size_bytes=1, rows=3)
+    manifest = Manifest(command=["train"], configuration={}, inputs=[entry], uses=[Use.ANALYSIS], licence="MIT")
+    card = format_card(name, model.model, manifest, model.cross_validated, model.summary, synthetic=True)
+    save_model(folder, model.model, manifest, name=name, synthetic=True, training=model.summary, card=card)
+    return folder
+
+
+@pytest.mark.parametrize("task", ["preference", "cost", "moderation"])
+def test_a_saved_model_scores_as_before(task, request, tmp_path):
+    model = request.getfixturevalue(task)
+    again, description = load_model(saved(tmp_path / "m", model))
+    replies = Replies(["happy to help", "unseen wörds 😀", ""], ["q\n", "", "x\n"])
+    assert np.array_equal(again.score(replies), model.model.score(replies))
+    assert description.terms == {"uses": ["analysis"], "licence": "MIT"}
+    assert description.synthetic
+
+
+@pytest.mark.parametrize(("task", "features"), [(task, name) for task, names in RECIPES.items() for name in names])
+def test_every_recipe_can_be_saved(task, features, tables, tmp_path):
+    model = trained(
+        tables
+        if task == "cost"
+        else {k: v for k, v in tables.items() if (k is Kind.COMPARISONS) == (task == "preference")},
+        task,
+        features=features,
+    )
+    assert np.array_equal(load_model(saved(tmp_path / "m", model))[0].score(KIND), model.model.score(KIND))
+
+
+def test_the_folder_holds_no_pickle_and_the_card_says_what_must_be_said(moderation, tmp_path):
+    folder = saved(tmp_path / "m", moderation)
+    assert sorted(path.name for path in folder.iterdir()) == [
+        CARD_NAME,
+        "manifest.json",
+        DESCRIPTION_NAME,
+        WEIGHTS_NAME,
+    ]
+    card = (folder / CARD_NAME).read_text()
+    for phrase in ("Synthetic data", "made-up.jsonl", "0" * 64, "animal_abuse", "self_harm", "MIT", "analysis"):
+        assert phrase in card
+
+
+def test_damage_is_noticed(preference, tmp_path):
+    def damaged(name, change):
+        folder = saved(tmp_path / name, preference)
+        change(folder)
+        return folder
+
+    def cut(folder):
+        (folder / WEIGHTS_NAME).write_bytes((folder / WEIGHTS_NAME).read_bytes()[:-10])
+
+    def another_version(folder):
+        (folder / "manifest.json").unlink()
+        text = (folder / DESCRIPTION_NAME).read_text()
+        (folder / DESCRIPTION_NAME).write_text(text.replace('"version": 1', '"version": 2'))
+
+    def unknown_key(folder):
+        (folder / "manifest.json").unlink()
+        text = (folder / DESCRIPTION_NAME).read_text()
+        (folder / DESCRIPTION_NAME).write_text(text.replace('"version": 1', '"version": 1, "extra": 1'))
+
+    for name, change, code in (
+        ("cut", cut, "PL-MOD-002"),
+        ("version", another_version, "PL-MOD-003"),
+        ("key", unknown_key, "PL-MOD-002"),
+        ("gone", lambda folder: (folder / WEIGHTS_NAME).unlink(), "PL-MOD-002"),
+    ):
+        with pytest.raises(ModelError, match=code):
+            load_model(damaged(name, change))
+    with pytest.raises(SourceError, match="PL-MOD-001"):
+        load_model(tmp_path)
+
+
+def test_scores_have_a_row_for_each_side_and_probabilities_of_a_pair_sum_to_one(preference, cost, moderation, tables):
+    for model in (preference, cost):
+        scores = score_tables(model.model, {Kind.COMPARISONS: tables[Kind.COMPARISONS]})
+        assert scores.schema.names == ["id", "side", "score", "probability"]
+        assert scores["side"].to_pylist() == [0, 1] * len(tables[Kind.COMPARISONS])
+        chances = np.array(scores["probability"].to_pylist()).reshape(-1, 2)
+        assert np.allclose(chances.sum(axis=1), 1)
+    costs = score_tables(cost.model, {Kind.COMPARISONS: tables[Kind.COMPARISONS]})
+    cheaper = np.array(costs["score"].to_pylist()).reshape(-1, 2).argmin(axis=1)
+    likelier = np.array(costs["probability"].to_pylist()).reshape(-1, 2).argmax(axis=1)
+    assert (cheaper == likelier).all()
+    labels = score_tables(moderation.model, {Kind.SAFETY_LABELS: tables[Kind.SAFETY_LABELS]})
+    assert labels.schema.names[4:] == ["probability_animal_abuse"]
+    assert labels["side"].null_count == len(labels)
+    single = score_tables(preference.model, {Kind.SAFETY_LABELS: tables[Kind.SAFETY_LABELS]})
+    assert single["probability"].null_count == len(single)
