@@ -206,6 +206,7 @@ def _bad_sources(folder):
         "every row unreadable": put("harmless-rows/train.jsonl", b'{"chosen": 1, "rejected": "x"}\n' * 5),
         "a manifest that is none": put("claimed/manifest.json", b"{}").parent,
         "UTF-16": put("harmless-wide/train.jsonl", lines.decode().encode("utf-16")),
+        "a name too long": folder / ("x" * 300 + ".jsonl"),
         "a name that is no UTF-8": put(os.fsdecode(b"harmless-\xff/train.jsonl"), lines),
     }
 
@@ -220,7 +221,7 @@ BAD = [
     *("other keys are the text", "an empty file", "an empty folder", "a folder that is called a file", "two formats"),
     *("a link to itself", "a link to nothing", "a folder with a pipe", "no Parquet", "an unknown ending"),
     *("only a broken array", "every row unreadable", "a manifest that is none", "UTF-16"),
-    "a name that is no UTF-8",
+    *("a name that is no UTF-8", "a name too long"),
 ]
 READABLE_IN_PART = {"every row unreadable"}
 """`data show` and `data check` have something to say of these: rows in quarantine."""
@@ -272,6 +273,10 @@ def test_outputs_that_cannot_be_written(plumb, corpus, model, tmp_path):
         if out.name != "foreign":
             fails(plumb("data", "check", source, "-o", out), "PL-OUT-00[12]")
             fails(plumb("demo", "-o", out), "PL-OUT-00[12]")
+    unnameable = tmp_path / os.fsdecode(b"\xff")
+    for out in (unnameable, tmp_path / ("x" * 300)):
+        for code, name in ((plumb("data", "convert", source, out, "--to", "parquet"), out.name),):
+            assert code[0] == 0 or fails(code), name
     (tmp_path / "scores.csv").mkdir()
     fails(plumb("score", model, source, "-o", tmp_path / "scores.csv"), "PL-OUT-001")
     (tmp_path / "page.html").mkdir()

@@ -15,6 +15,7 @@ from plumbline.records import Axis, SourceError, UsageError
 
 ENDINGS = (".jsonl", ".jsonl.gz", ".json", ".json.gz", ".parquet")
 _HUB_ID = re.compile(r"[A-Za-z0-9][\w.-]*/[\w.-]+")
+_MOST_HUB_ID_CHARACTERS = 96
 _SHARD = re.compile(r"-\d{5}-of-\d{5}$")
 
 
@@ -33,7 +34,7 @@ class Location:
 
 def is_hub_id(source: str) -> bool:
     """Whether a source that is no path on this machine reads like ``owner/name``."""
-    return bool(_HUB_ID.fullmatch(source)) and not Path(source).exists()
+    return len(source) <= _MOST_HUB_ID_CHARACTERS and bool(_HUB_ID.fullmatch(source)) and not Path(source).exists()
 
 
 def find_locations(
@@ -80,6 +81,7 @@ def _require_usable_name(path: Path) -> None:
     """Refuse a path that the system cannot follow, or that no record could name."""
     try:
         str(path.resolve()).encode()
+        path.exists()
     except UnicodeEncodeError as error:
         raise SourceError(
             "PL-SRC-011",
@@ -88,7 +90,7 @@ def _require_usable_name(path: Path) -> None:
             expected="names that a record can carry",
             advice="rename the file or the folder",
         ) from error
-    except (OSError, RuntimeError, ValueError) as error:  # links in a circle; a NUL
+    except (OSError, RuntimeError, ValueError) as error:  # links in a circle, a NUL, a name too long
         raise _nothing_there(path) from error
 
 

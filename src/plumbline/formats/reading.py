@@ -163,18 +163,29 @@ def _parse_blocks(blocks: Iterator[LineBlock], known: Format, file: ReadFile) ->
 def _open_parquet(location: Location) -> pq.ParquetFile:
     try:
         return pq.ParquetFile(location.path)
-    except (pa.ArrowInvalid, OSError) as error:
-        raise SourceError(
-            "PL-IO-012",
-            str(location.path),
-            "this is no readable Parquet file",
-            advice="fetch or write the file again",
-        ) from error
+    except (pa.ArrowException, OSError) as error:
+        raise _unreadable_parquet(location) from error
+
+
+def _parquet_batches(location: Location) -> Iterator[pa.RecordBatch]:
+    try:
+        yield from _open_parquet(location).iter_batches(batch_size=_PARQUET_BATCH_ROWS)
+    except (pa.ArrowException, OSError) as error:  # damage behind an intact footer shows only now
+        raise _unreadable_parquet(location) from error
+
+
+def _unreadable_parquet(location: Location) -> SourceError:
+    return SourceError(
+        "PL-IO-012",
+        str(location.path),
+        "this is no readable Parquet file",
+        advice="fetch or write the file again",
+    )
 
 
 def _own_parquet(file: ReadFile) -> Iterator[dict[Kind, pa.Table]]:
-    parquet = _open_parquet(file.location)
-    kind = kind_of(parquet.schema_arrow.empty_table())
+    schema = _open_parquet(file.location).schema_arrow
+    kind = kind_of(schema.empty_table())
     if kind is None:
         raise SourceError(
             "PL-SRC-008",
@@ -183,16 +194,16 @@ def _own_parquet(file: ReadFile) -> Iterator[dict[Kind, pa.Table]]:
             expected="a Parquet file that plumbline wrote",
             advice="leave --format out, so that the columns are recognised",
         )
-    for batch in parquet.iter_batches(batch_size=_PARQUET_BATCH_ROWS):
+    for batch in _parquet_batches(file.location):
         file.rows_read += len(batch)
         table = pa.Table.from_batches([batch])
-        yield {kind: table.cast(SCHEMAS[kind].with_metadata(parquet.schema_arrow.metadata))}
+        yield {kind: table.cast(SCHEMAS[kind].with_metadata(schema.metadata))}
 
 
 def _parquet_lines(location: Location, intake: Intake) -> Iterator[LineBlock]:
     """Rows of a foreign Parquet file as the lines they would be, so that one reader serves both."""
     row = 0
-    for batch in _open_parquet(location).iter_batches(batch_size=_PARQUET_BATCH_ROWS):
+    for batch in _parquet_batches(location):
         lines = [canonical_line(values) for values in batch.to_pylist()]
         intake.rows_read += len(lines)
         yield LineBlock(b"\n".join(lines) + b"\n", row)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 from typing import BinaryIO, cast
 
 import polars as pl
@@ -20,6 +20,7 @@ from plumbline.lineage import Fault, FileEntry, Manifest, count_by_code, write_a
 from plumbline.records import Axis, Kind, UsageError
 
 _LINE_ENDINGS = (".jsonl", ".jsonl.gz")
+_FILE_SUFFIXES = (".jsonl", ".json", ".gz", ".csv", ".arrow", ".parquet")
 _GZIP_LEVEL = 2  # isal's best; files come out a little larger than gzip's own, ten times as fast
 
 
@@ -65,11 +66,11 @@ def write_tables(tables: Mapping[Kind, pa.Table], out: Path, to: str) -> Written
         not_carried={kind: len(table) for kind, table in tables.items() if kind not in known.kinds and len(table)}
     )
     carried = {kind: table for kind, table in tables.items() if kind in known.kinds and len(table)}
-    if _is_file(out):
+    if _is_file(out, to):
         _write_lines(out, out.name, carried, known, written)
         return written
     for name, part in _by_place(carried, by_axis=known.name == "hh-rlhf"):
-        _write_lines(out / name, name, part, known, written)
+        _write_lines(_below(out, name), name, part, known, written)
     return written
 
 
@@ -89,7 +90,7 @@ def convert_loaded(loaded: Loaded, out: Path, to: str, *, command: list[str]) ->
             found=", ".join(kind for kind, table in loaded.tables.items() if len(table)) or "no rows",
             advice="choose another format, or parquet, which holds everything",
         )
-    if _is_file(out):
+    if _is_file(out, to):
         written = write_tables(loaded.tables, out, to)
         _manifest(loaded, written, to, command).write_beside(out)
         return written
@@ -112,18 +113,34 @@ def _manifest(loaded: Loaded, written: Written, to: str, command: list[str]) -> 
     )
 
 
-def _is_file(out: Path) -> bool:
-    if out.name.endswith((*_LINE_ENDINGS, ".parquet")):
+def _is_file(out: Path, to: str) -> bool:
+    """Whether the output is one file, by its ending; the ending must be one that the format is written to."""
+    fitting = (".parquet",) if to == PARQUET else _LINE_ENDINGS
+    if out.name.endswith(fitting):
         return True
-    if out.suffix in (".json", ".gz", ".csv", ".arrow"):
+    if out.suffix in _FILE_SUFFIXES:
         raise UsageError(
             "PL-OUT-003",
             str(out),
-            "no format is written to such a file",
-            expected="a folder, or a file that ends in .jsonl, .jsonl.gz or .parquet",
-            advice=f"name it {out.name.split('.')[0]}.jsonl.gz, or name a folder",
+            f"{to} is not written to such a file",
+            expected=f"a folder, or a file that ends in {' or '.join(fitting)}",
+            advice=f"name it {out.name.split('.')[0]}{fitting[-1]}, or name a folder",
         )
     return False
+
+
+def _below(out: Path, name: str) -> Path:
+    """The file of that name in the output folder; subsets and splits are words of the data and may be anything."""
+    if name.startswith("/") or "\0" in name or ".." in PurePosixPath(name).parts:
+        raise UsageError(
+            "PL-OUT-007",
+            str(out),
+            "a subset or split of the data leads out of the output folder",
+            expected='names without "..", not absolute',
+            found=name,
+            advice="look where the data come from; name a single output file to leave subsets and splits out",
+        )
+    return out / name
 
 
 def _write_lines(path: Path, name: str, tables: Mapping[Kind, pa.Table], known: Format, written: Written) -> None:
@@ -180,7 +197,7 @@ def _folder(subset: str | None, axis: str) -> str:
 def _write_parquet(tables: Mapping[Kind, pa.Table], out: Path) -> Written:
     filled = {kind: table for kind, table in tables.items() if len(table)}
     written = Written()
-    if _is_file(out):
+    if _is_file(out, PARQUET):
         if len(filled) != 1:
             raise UsageError(
                 "PL-OUT-004",
@@ -196,7 +213,7 @@ def _write_parquet(tables: Mapping[Kind, pa.Table], out: Path) -> Written:
         splits = pl.Series(table["split"].cast(pa.string())).fill_null("data")
         for split in sorted(splits.unique()):
             name = f"{kind}/{split}.parquet"
-            _write_parquet_file(out / name, name, table.filter(pa.array((splits == split).to_list())), written)
+            _write_parquet_file(_below(out, name), name, table.filter(pa.array((splits == split).to_list())), written)
     return written
 
 

@@ -80,7 +80,7 @@ def terms_of(table: pa.Table) -> Terms | None:
     metadata = table.schema.metadata or {}
     if USES_KEY not in metadata:
         return None
-    names = [name for name in metadata[USES_KEY].decode().split(",") if name]
+    names = [name for name in _text(metadata[USES_KEY]).split(",") if name]
     unknown = sorted(set(names) - set(Use))
     if unknown:
         raise UsageError(
@@ -91,7 +91,11 @@ def terms_of(table: pa.Table) -> Terms | None:
             found=", ".join(unknown),
             advice="write the table again with plumbline, or mend its metadata",
         )
-    return Terms(frozenset(Use(name) for name in names), metadata.get(LICENCE_KEY, b"unknown").decode())
+    return Terms(frozenset(Use(name) for name in names), _text(metadata.get(LICENCE_KEY, b"unknown")))
+
+
+def _text(value: bytes) -> str:
+    return value.decode(errors="backslashreplace")
 
 
 def require_use(table: pa.Table, use: Use, *, place: str, override: bool = False) -> None:

@@ -60,10 +60,10 @@ def write_folder_aside(folder: Path) -> Iterator[Path]:
             resolved.rename(former)
         aside.rename(resolved)
     except OSError as error:
-        if former.exists() and not resolved.exists():
-            former.rename(resolved)
         raise _write_error(folder, error) from error
     finally:
+        if former.exists() and not resolved.exists():  # stopped between the renames, by whatever it was
+            former.rename(resolved)
         shutil.rmtree(aside, ignore_errors=True)
         shutil.rmtree(former, ignore_errors=True)
 

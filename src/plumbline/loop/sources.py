@@ -30,7 +30,7 @@ def load_stage(sources: Sequence[str], split: str | None, options: Mapping[str, 
 
     parts = []
     for source in sources:
-        chosen = options.get("split") or (None if Path(source).is_file() else split)
+        chosen = options.get("split") or (None if _is_file(source) else split)
         parts.append(load(source, advance=advance, **{**options, "split": chosen}))
     loaded = merge_loaded(parts)
     if not any(len(table) for table in loaded.tables.values()):
@@ -42,6 +42,14 @@ def load_stage(sources: Sequence[str], split: str | None, options: Mapping[str, 
             advice=f"plumbline data check {sources[0]}",
         )
     return loaded
+
+
+def _is_file(source: str) -> bool:
+    """Whether it is a single file; what the system takes for no path at all is none, and `load` says why."""
+    try:
+        return Path(source).is_file()
+    except OSError:
+        return False
 
 
 def is_synthetic(loaded: Loaded) -> bool:

@@ -31,6 +31,7 @@ Floats = NDArray[np.float64]
 
 _BLOCK_ENTRIES = 1 << 18
 _LARGEST_TO_REDUCE = 1 << 22
+_SLICE_ENTRIES = 1 << 22  # fancy indexing copies 32-bit indices to 64 bits; by slices that stays small
 
 
 @dataclass(frozen=True)
@@ -319,10 +320,11 @@ class _Reduced:
 
 
 def _reduce_columns(rows: csr_array) -> _Reduced:
-    """Leave out unused columns and merge single ones; large data stays as it is, for it has few of either."""
+    """Leave out unused columns where they are many, and merge single ones where that is cheap."""
+    nothing = np.empty(0, np.intp)
     if rows.nnz > _LARGEST_TO_REDUCE or not rows.nnz:
-        nothing = np.empty(0, np.intp)
-        return _Reduced(rows, np.arange(rows.shape[1]), nothing, np.empty(0), nothing)
+        used = _used_columns(rows)
+        return _Reduced(_keep_columns(rows, used), used, nothing, np.empty(0), nothing)
     counts = np.bincount(rows.indices, minlength=rows.shape[1])
     used = np.flatnonzero(counts > 1)
     is_single = counts[rows.indices] == 1
@@ -356,6 +358,30 @@ def _merge_single(
         shape=(rows.shape[0], len(with_single)),
     )
     return csr_array(hstack([shared, merged], format="csr"))
+
+
+def _used_columns(rows: csr_array) -> NDArray[np.intp]:
+    """The columns with entries, or all where most have some; at least one."""
+    is_used = np.zeros(rows.shape[1], bool)
+    for start in range(0, rows.nnz, _SLICE_ENTRIES):
+        is_used[rows.indices[start : start + _SLICE_ENTRIES]] = True
+    used = np.flatnonzero(is_used)
+    if 2 * len(used) > rows.shape[1]:
+        return np.arange(rows.shape[1])
+    return used if len(used) else np.arange(1)
+
+
+def _keep_columns(rows: csr_array, used: NDArray[np.intp]) -> csr_array:
+    """``rows[:, used]`` where no other column has entries; shares the values."""
+    if len(used) == rows.shape[1]:
+        return rows
+    position = np.zeros(rows.shape[1], np.int32)
+    position[used] = np.arange(len(used), dtype=np.int32)
+    columns = np.empty_like(rows.indices)
+    for start in range(0, rows.nnz, _SLICE_ENTRIES):
+        part = slice(start, start + _SLICE_ENTRIES)
+        columns[part] = position[rows.indices[part]]
+    return csr_array((rows.data, columns, rows.indptr), shape=(rows.shape[0], len(used)), copy=False)
 
 
 def _check_shapes(

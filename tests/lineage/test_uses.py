@@ -1,0 +1,89 @@
+"""Permitted uses: the strictest wins, and a table says for itself what may be done with it."""
+
+import pyarrow as pa
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from plumbline.lineage import (
+    ALL_USES,
+    LICENCE_KEY,
+    USES_KEY,
+    Terms,
+    Use,
+    require_use,
+    strictest_terms,
+    terms_of,
+    with_terms,
+)
+from plumbline.records import PermittedUseError, UsageError
+
+LICENCES = ["CC0-1.0", "MIT", "Apache-2.0", "CC-BY-4.0", "CC-BY-SA-4.0", "CC-BY-NC-4.0", "unknown"]
+TERMS = st.builds(Terms, st.frozensets(st.sampled_from(list(Use))), st.sampled_from([*LICENCES, "Our-Own-1.0"]))
+TABLE = pa.table({"x": [1]})
+
+
+def strictness(licence):
+    return LICENCES.index(licence) if licence in LICENCES else len(LICENCES)
+
+
+@given(st.lists(TERMS, min_size=1, max_size=5))
+def test_the_strictest_wins(parts):
+    whole = strictest_terms(parts)
+    for use in Use:
+        assert (use in whole.uses) == all(use in part.uses for part in parts)
+    assert whole.licence in {part.licence for part in parts}
+    assert all(strictness(whole.licence) >= strictness(part.licence) for part in parts)
+
+
+@given(TERMS, TERMS, TERMS)
+def test_order_and_grouping_do_not_matter(one, two, three):
+    whole = strictest_terms([one, two, three])
+    assert strictest_terms([three, one, two]) == whole
+    assert strictest_terms([strictest_terms([one, two]), three]) == whole
+    assert strictest_terms([one, one]) == one
+
+
+def test_no_parts_have_no_terms():
+    with pytest.raises(ValueError, match="at least one"):
+        strictest_terms([])
+
+
+@given(TERMS)
+def test_terms_travel_with_the_table(terms):
+    table = with_terms(TABLE.replace_schema_metadata({"other": "kept"}), terms)
+    assert terms_of(table) == terms
+    assert table.schema.metadata[b"other"] == b"kept"
+    assert terms_of(table.slice(0, 0)) == terms
+    assert terms.to_json() == {"uses": sorted(terms.uses), "licence": terms.licence}
+
+
+def test_a_table_without_terms():
+    assert terms_of(TABLE) is None
+    assert terms_of(TABLE.replace_schema_metadata({USES_KEY: b""})) == Terms(frozenset(), "unknown")
+    assert terms_of(TABLE.replace_schema_metadata({LICENCE_KEY: b"MIT"})) is None
+
+
+@pytest.mark.parametrize("written", [b"analysis,resale", b"ANALYSIS", b"analysis;policy", b"analysis, policy", b"\xff"])
+def test_a_use_that_does_not_exist_is_refused_not_dropped(written):
+    with pytest.raises(UsageError, match=r"PL-USE-002(.|\n)*preference, policy"):
+        terms_of(TABLE.replace_schema_metadata({USES_KEY: written, LICENCE_KEY: b"MIT"}))
+
+
+@given(st.frozensets(st.sampled_from(list(Use))), st.sampled_from(list(Use)))
+def test_a_use_is_required_or_overridden(uses, use):
+    table = with_terms(TABLE, Terms(uses, "MIT"))
+    require_use(table, use, place="x", override=True)
+    if use in uses:
+        require_use(table, use, place="x")
+        return
+    with pytest.raises(PermittedUseError, match=r"PL-USE-001(.|\n)*--override-uses") as refused:
+        require_use(table, use, place="the/place")
+    assert refused.value.exit_code == 2
+    assert refused.value.place == "the/place"
+
+
+def test_a_table_that_says_nothing_permits_nothing():
+    for use in ALL_USES:
+        with pytest.raises(PermittedUseError, match="none"):
+            require_use(TABLE, use, place="x")
