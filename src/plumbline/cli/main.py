@@ -66,12 +66,18 @@ def run() -> None:
 
 
 def _report_error(error: Exception) -> None:
-    from plumbline.records.errors import PlumblineError
+    from plumbline.records.errors import PlumblineError, SourceError
 
+    if os.environ.get("PLUMBLINE_TRACEBACK") and not isinstance(error, PlumblineError):
+        raise error
+    if isinstance(error, OSError) and error.filename is not None:
+        # The system refuses a path before a reader sees it: a name too long, a disk that fails.
+        refused = error.strerror or type(error).__name__
+        error = SourceError(
+            "PL-IO-001", str(error.filename), "the path cannot be used", found=refused, advice="check the path"
+        )
     if isinstance(error, PlumblineError):
         _stop(str(error), error.exit_code)
-    if os.environ.get("PLUMBLINE_TRACEBACK"):
-        raise error
     # The message of an unforeseen error may quote data, so only its type and place are shown.
     trace = error.__traceback__
     while trace and trace.tb_next:

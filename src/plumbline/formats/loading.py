@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Callable, Iterator, Sequence
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -29,7 +28,6 @@ from plumbline.lineage import (
 from plumbline.records import Axis, Kind, SourceError, UsageError, empty_table
 
 _CACHED_FROM_BYTES = 4 << 20
-_FILES_AT_ONCE = 2
 
 Advance = Callable[[str, int, int], None]
 """Told the file being read, and how many of how many bytes on disk are behind."""
@@ -125,7 +123,8 @@ def load(
     parts: dict[Kind, list[pa.Table]] = defaultdict(list)
     reads: list[ReadFile] = []
     done = 0
-    for location, read, tables in _read_files(chosen, cache=cache, asked=format):
+    for location, name in chosen:
+        read, tables = _read_file(location, name, cache=cache, asked=format)
         if on_error == "stop" and read.faults:
             raise read.faults[0].error(str(location.path))
         for kind, table in tables.items():
@@ -287,18 +286,6 @@ def _refuse_mixed_folders(chosen: list[tuple[Location, str]]) -> None:
                 found=", ".join(sorted(names)),
                 advice=f"--format {sorted(names)[0]} to read only these files, or name a single file",
             )
-
-
-def _read_files(
-    chosen: list[tuple[Location, str]], *, cache: bool, asked: str | None
-) -> Iterator[tuple[Location, ReadFile, dict[Kind, pa.Table]]]:
-    """The files in order, the next one begun while the last blocks of one are decoded."""
-
-    def read(each: tuple[Location, str]) -> tuple[Location, ReadFile, dict[Kind, pa.Table]]:
-        return each[0], *_read_file(*each, cache=cache, asked=asked)
-
-    with ThreadPoolExecutor(_FILES_AT_ONCE) as pool:
-        yield from pool.map(read, chosen)
 
 
 def _read_file(

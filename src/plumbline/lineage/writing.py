@@ -24,6 +24,7 @@ def write_aside(path: Path) -> Iterator[Path]:
     """
     aside = path.with_name(f".{path.name}.{secrets.token_hex(4)}.partial")
     try:
+        _require_usable_name(path)
         path.parent.mkdir(parents=True, exist_ok=True)
         yield aside
         _sync(aside)
@@ -45,12 +46,13 @@ def write_folder_aside(folder: Path) -> Iterator[Path]:
         UsageError: something else stands at `folder`.
         WriteError: the disk is full, the parent is not writable, or the rename failed.
     """
-    _refuse_foreign(folder)
     token = secrets.token_hex(4)
     resolved = folder.resolve()
     aside = resolved.with_name(f".{resolved.name}.{token}.partial")
     former = resolved.with_name(f".{resolved.name}.{token}.former")
     try:
+        _require_usable_name(folder)
+        _refuse_foreign(folder)
         aside.mkdir(parents=True)
         yield aside
         for written in aside.rglob("*"):
@@ -62,10 +64,25 @@ def write_folder_aside(folder: Path) -> Iterator[Path]:
     except OSError as error:
         raise _write_error(folder, error) from error
     finally:
-        if former.exists() and not resolved.exists():  # stopped between the renames, by whatever it was
+        if _is_there(former) and not resolved.exists():  # stopped between the renames, by whatever it was
             former.rename(resolved)
         shutil.rmtree(aside, ignore_errors=True)
         shutil.rmtree(former, ignore_errors=True)
+
+
+def _is_there(path: Path) -> bool:
+    try:
+        return path.exists()
+    except OSError:  # a name that is too long
+        return False
+
+
+def _require_usable_name(path: Path) -> None:
+    """Refuse a name that no manifest could state, as the system refuses one that is too long."""
+    try:
+        str(path).encode()
+    except UnicodeEncodeError as error:
+        raise OSError(errno.EILSEQ, "a name that is no valid UTF-8") from error
 
 
 def _refuse_foreign(folder: Path) -> None:

@@ -210,7 +210,7 @@ def figures_only(result: Mapping[str, Any]) -> Json:
 def _shown_in_random_order(differences: Floats, rows: PreferenceRows, model: LinearModel) -> Measured:
     swapped = np.array([int(identity[0], 16) & 1 for identity in rows.places.ids], bool)
     shown = np.where(swapped, -differences, differences)
-    probabilities = model.main_head.calibration.probabilities(shown)
+    probabilities = model.pair_calibration.probabilities(shown)
     return Measured(probabilities, rows.first_is_better ^ swapped, rows.places)
 
 
@@ -265,7 +265,7 @@ def _length_bias(differences: Floats, rows: PreferenceRows, bootstrap: Bootstrap
 
 
 def _pair_disagreements(differences: Floats, rows: PreferenceRows, model: LinearModel) -> list[Json]:
-    probabilities = model.main_head.calibration.probabilities(differences)
+    probabilities = model.pair_calibration.probabilities(differences)
     of_judged = np.where(rows.first_is_better, probabilities, 1 - probabilities)
     labels = np.where(rows.first_is_better, "first", "second")
     return _worst(of_judged, rows.places, labels.tolist())

@@ -26,14 +26,16 @@ class Head:
     Attributes:
         weights: shape (recipe.width,), float32.
         intercept: added to every score.
-        calibration: score → probability. For pairs, of the difference of two scores.
+        calibration: score → probability; of a reward, the difference of two scores → that the first is preferred.
         threshold: probability from which the head says yes; None where nothing is decided by one.
+        pair_calibration: of a cost, the difference of two costs → that the first is the more harmful; else None.
     """
 
     weights: NDArray[np.float32]
     intercept: float
     calibration: Calibration
     threshold: float | None = None
+    pair_calibration: Calibration | None = None
 
 
 @dataclass(frozen=True)
@@ -79,4 +81,9 @@ class LinearModel:
         A cost model's better side is the less harmful one.
         """
         sign = -1.0 if self.task == "cost" else 1.0
-        return self.main_head.calibration.probabilities(sign * (first_scores - second_scores))
+        return self.pair_calibration.probabilities(sign * (first_scores - second_scores))
+
+    @property
+    def pair_calibration(self) -> Calibration:
+        """Signed score difference → probability, for pairs."""
+        return self.main_head.pair_calibration or self.main_head.calibration

@@ -15,7 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.sparse import csr_array, vstack
 
-from plumbline.measure import Bootstrap, assign_folds, threshold_at_fpr
+from plumbline.measure import assign_folds
 from plumbline.models.calibration import fit_calibration
 from plumbline.models.linear_model import UNSAFE, Head, LinearModel
 from plumbline.models.logistic import LogisticFit, LogisticSettings, fit_logistic, score_rows
@@ -37,6 +37,8 @@ REPEATS = 4
 LARGEST_FOR_REPEATS = 6_000
 LEAST_POSITIVES = 20
 """A category with fewer rows for or against it gets no head: its figures would mean nothing."""
+LEAST_GROUPS = 2 * FOLDS
+"""Both must come from at least as many prompts, so that every fold leaves some of each."""
 
 
 @dataclass(frozen=True)
@@ -72,6 +74,13 @@ class OutOfFold:
     positions: NDArray[np.int64]
     scores: Floats
     repeats: int = 1
+
+    def first(self, repeats: int) -> OutOfFold:
+        """Only the first repeats."""
+        if repeats == self.repeats:
+            return self
+        count = len(self.positions) // self.repeats * repeats
+        return OutOfFold(self.positions[:count], self.scores[:count], repeats)
 
 
 @dataclass(frozen=True)
@@ -138,7 +147,7 @@ def train_cost(
     Args:
         pairs: judged on harmlessness.
         labels: of single replies; both safe and unsafe ones.
-    Source: Dai et al. 2023 (arXiv 2310.12773), eq. 6. Deviation: a linear cost; the sign terms are counted once a
+    Source: Dai et al. 2023 (arXiv 2310.12773), the cost model. Deviation: a linear cost; the sign terms are counted once a
         labelled reply, not once a pair it stands in.
     """
     step("counting n-grams")
@@ -169,9 +178,13 @@ def train_cost(
     positions, costs = np.concatenate(held), np.concatenate(scores)
     step("fitting on all rows")
     final = fit(np.arange(len(more_harmful)))
-    calibration = fit_calibration(costs, more_harmful[positions], weights=weights[positions], with_offset=False)
-    head = Head(final.weights, final.intercept, calibration, threshold=0.5)
     of_pair = positions < len(pairs)
+    # The sign of a reply and the order of a pair are two questions: each has a scale of its own, and 0 stays 0.
+    of_signs, of_pairs = (
+        fit_calibration(costs[part], more_harmful[positions[part]], weights=weights[positions[part]], with_offset=False)
+        for part in (~of_pair, of_pair)
+    )
+    head = Head(final.weights, final.intercept, of_signs, threshold=0.5, pair_calibration=of_pairs)
     return Trained(
         LinearModel("cost", pairs.axis, options.recipe, frequencies, {"cost": head}),
         OutOfFold(positions[of_pair], costs[of_pair], repeats),
@@ -213,18 +226,35 @@ def _targets(
     """Head → labels, head → which rows have one, category → why it gets no head."""
     targets = {UNSAFE: rows.is_unsafe}
     known = {UNSAFE: np.ones(len(rows), bool)}
+    if why := _too_few(rows.is_unsafe, known[UNSAFE], rows.places.group_ids):
+        raise NoDataError(
+            "PL-TRN-018",
+            "training rows",
+            "too few rows of both kinds to tell safe from unsafe",
+            found=why,
+            advice="add labels of the kind that is missing",
+        )
     untrained = {}
     for name, applies in rows.categories.items():
-        positives = int(applies[rows.has_categories].sum())
-        negatives = int(rows.has_categories.sum()) - positives
-        if min(positives, negatives) < LEAST_POSITIVES:
-            untrained[name] = (
-                f"{positives} rows for it and {negatives} against; at least {LEAST_POSITIVES} of each needed"
-            )
+        if why := _too_few(applies, rows.has_categories, rows.places.group_ids):
+            untrained[name] = why
             continue
         targets[name] = applies
         known[name] = rows.has_categories
     return targets, known, untrained
+
+
+def _too_few(applies: NDArray[np.bool_], known: NDArray[np.bool_], group_ids: NDArray[np.str_]) -> str | None:
+    """Why a head cannot be trained; None where it can."""
+    sides = [known & applies, known & ~applies]
+    rows = [int(side.sum()) for side in sides]
+    groups = [len(np.unique(group_ids[side])) for side in sides]
+    if min(rows) >= LEAST_POSITIVES and min(groups) >= LEAST_GROUPS:
+        return None
+    return (
+        f"{rows[0]} rows of {groups[0]} prompts for it and {rows[1]} of {groups[1]} against; "
+        f"at least {LEAST_POSITIVES} rows of {LEAST_GROUPS} prompts of each needed"
+    )
 
 
 def _fit_labels(
@@ -248,14 +278,21 @@ def _held_out_scores(
 
 def _head(fit: LogisticFit, scores: Floats, is_positive: NDArray[np.bool_], options: TrainingOptions) -> Head:
     calibration = fit_calibration(scores, is_positive, with_offset=True)
-    probabilities = calibration.probabilities(scores)
-    threshold = threshold_at_fpr(
-        probabilities,
-        is_positive,
-        options.max_false_positive_rate,
-        bootstrap=Bootstrap(seed=options.seed, resamples=100),
-    )
-    return Head(fit.weights, fit.intercept, calibration, threshold.value)
+    threshold = _threshold(calibration.probabilities(scores), is_positive, options.max_false_positive_rate)
+    return Head(fit.weights, fit.intercept, calibration, threshold)
+
+
+def _threshold(probabilities: Floats, is_positive: NDArray[np.bool_], max_false_positive_rate: float) -> float:
+    """The lowest threshold that lets through no more false positives than allowed, out of fold.
+
+    It lies halfway between the first negative that must not be flagged and the next score above it: where the classes
+    lie far apart, the lowest positive seen would be a needlessly high bar for the next one.
+    """
+    negatives = np.sort(probabilities[~is_positive])[::-1]
+    allowed = int(max_false_positive_rate * len(negatives))
+    limit = negatives[allowed]
+    above = probabilities[probabilities > limit]
+    return float((limit + above.min()) / 2 if len(above) else (limit + 1) / 2)
 
 
 def _folds(group_ids: NDArray[np.str_], seed: int, *, heads: int) -> tuple[list[NDArray[np.int64]], int]:

@@ -58,6 +58,7 @@ class _HeadDescription(BaseModel):
     scale: float
     offset: float
     threshold: float | None
+    pair_scale: float | None
 
 
 class ModelDescription(BaseModel):
@@ -133,6 +134,7 @@ def save_model(
                 scale=head.calibration.scale,
                 offset=head.calibration.offset,
                 threshold=head.threshold,
+                pair_scale=head.pair_calibration.scale if head.pair_calibration else None,
             )
             for head_name, head in model.heads.items()
         ),
@@ -173,7 +175,13 @@ def load_model(folder: Path) -> tuple[LinearModel, ModelDescription]:
     for head, stored_weights in zip(description.heads, weights, strict=True):
         spread = np.zeros(recipe.width, np.float32)
         spread[columns] = stored_weights
-        heads[head.name] = Head(spread, head.intercept, Calibration(head.scale, head.offset), head.threshold)
+        heads[head.name] = Head(
+            spread,
+            head.intercept,
+            Calibration(head.scale, head.offset),
+            head.threshold,
+            None if head.pair_scale is None else Calibration(head.pair_scale),
+        )
     parts = tuple(full[start:end] for start, end in pairwise(edges))
     return LinearModel(description.task, description.axis, recipe, parts, heads), description
 

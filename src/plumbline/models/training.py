@@ -11,7 +11,7 @@ import pyarrow as pa
 
 from plumbline.lineage import Use, require_use
 from plumbline.measure import Bootstrap
-from plumbline.models.evaluation import label_figures, merge_cost_figures, pair_figures
+from plumbline.models.evaluation import FIGURE_KEYS, label_figures, merge_cost_figures, pair_figures
 from plumbline.models.linear_model import LinearModel, Task
 from plumbline.models.linear_training import (
     OutOfFold,
@@ -150,8 +150,29 @@ def _train(rows: TaskRows, task: Task, options: TrainingOptions, place: str, ste
 
 
 def _cross_validated(trained: Trained, rows: TaskRows, bootstrap: Bootstrap) -> Json:
-    """Figures of the rows scored out of fold, calibrated on the same scores (one or two numbers for all rows)."""
-    model, out = trained.model, trained.out_of_fold
+    """Figures of the rows scored out of fold, calibrated on the same scores (one or two numbers for all rows).
+
+    Where the folds were dealt several times, the figures and their intervals are over all deals; n, curves and lists
+    are of the first one.
+    """
+    result = _figures(trained, rows, bootstrap, repeats=1)
+    if trained.out_of_fold.repeats > 1:
+        _take_figures(result, _figures(trained, rows, bootstrap, repeats=trained.out_of_fold.repeats))
+    return result
+
+
+def _take_figures(result: Json, of_all: Json) -> None:
+    """Put in the figures over all deals, keeping the n of one."""
+    subsets = [(result["by_subset"][subset], of_all["by_subset"][subset]) for subset in result["by_subset"]]
+    categories = [(result["by_category"][name], of_all["by_category"][name]) for name in result["by_category"]]
+    for figures, better in [(result, of_all), *subsets, *categories]:
+        for key in FIGURE_KEYS:
+            if key in figures:
+                figures[key] = {**better[key], "n": figures[key]["n"]}
+
+
+def _figures(trained: Trained, rows: TaskRows, bootstrap: Bootstrap, *, repeats: int) -> Json:
+    model, out = trained.model, trained.out_of_fold.first(repeats)
     if rows.pairs is None and rows.labels is not None:
         return _label_result(model, out, rows.labels, bootstrap)
     if rows.pairs is None:
@@ -161,8 +182,9 @@ def _cross_validated(trained: Trained, rows: TaskRows, bootstrap: Bootstrap) -> 
     of_pairs["score_histogram"] = None  # a pair's own sides have no out-of-fold scores, only their difference
     if trained.label_scores is None or rows.labels is None:
         return of_pairs
-    labels = OutOfFold(trained.label_scores.positions, trained.label_scores.scores[:, None])
-    return merge_cost_figures(of_pairs, _label_result(model, labels, rows.labels, bootstrap))
+    labels = trained.label_scores.first(repeats)
+    columns = OutOfFold(labels.positions, labels.scores[:, None])
+    return merge_cost_figures(of_pairs, _label_result(model, columns, rows.labels, bootstrap))
 
 
 def _label_result(model: LinearModel, out: OutOfFold, rows: LabelRows, bootstrap: Bootstrap) -> Json:
@@ -188,7 +210,8 @@ def _summary(trained: Trained, rows: TaskRows, options: TrainingOptions) -> Json
             for name, fit in trained.fits.items()
         },
         "untrained_categories": trained.untrained,
-        "scored_out_of_fold": len(trained.out_of_fold.positions),
+        "scored_out_of_fold": len(np.unique(trained.out_of_fold.positions)),
+        "deals_of_folds": trained.out_of_fold.repeats,
         "columns_used": int(np.count_nonzero(trained.model.main_head.weights)),
     }
     if rows.pairs is not None:
