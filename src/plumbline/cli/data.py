@@ -44,6 +44,7 @@ def show(
 ) -> None:
     """Look at a source: what it holds and a few records, their texts masked until --show-text.
 
+    \b
     Example: plumbline data show Anthropic/hh-rlhf --data-dir harmless-base --rows 2
     """
     from plumbline.cli.showing import show_line, show_loaded
@@ -74,6 +75,7 @@ def check(
 
     Exit code 0: nothing found; 1: findings or quarantined rows.
 
+    \b
     Example: plumbline data check hh-rlhf --data-dir harmless-base --limit 5
     """
     from plumbline.cli.showing import print_check
@@ -114,6 +116,7 @@ def convert(
 
     Exit code 1: some rows could not be read, or could not be expressed in the new format.
 
+    \b
     Example: plumbline data convert hh-rlhf/harmless-base pairs-for-trl --to trl
     """
     import sys
@@ -153,6 +156,7 @@ def pull(
 ) -> None:
     """Download a data set from the hub into a folder.
 
+    \b
     Example: plumbline data pull Anthropic/hh-rlhf hh-rlhf --data-dir harmless-base
     """
     from plumbline.formats.hub import pull_dataset

@@ -25,6 +25,7 @@ def demo(
 ) -> None:
     """Check data, train preference, cost and moderation models on it, measure them, and write a report.
 
+    \b
     Example: plumbline demo -o demo-out
     """
     from datetime import UTC, datetime

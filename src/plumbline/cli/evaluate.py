@@ -37,6 +37,7 @@ def evaluate(
 ) -> None:
     """Measure a model on labelled data: figures with 95 % intervals over prompts. Reads the split test where there is one.
 
+    \b
     Example: plumbline evaluate models/harmless hh-rlhf --data-dir harmless-base --json
     """
     from plumbline.cli.train import print_figures
@@ -68,6 +69,7 @@ def score(
 ) -> None:
     """Score every reply of a source: columns id, side, score, probability.
 
+    \b
     Example: plumbline score models/harmless hh-rlhf --data-dir harmless-base -o scores.parquet
     """
     from plumbline.loop.evaluation_run import ScoringRun, run_scoring

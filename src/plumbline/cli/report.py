@@ -24,6 +24,7 @@ def report(
 ) -> None:
     """Draw one self-contained HTML page: data health, quality of the models with intervals, where they came from.
 
+    \b
     Example: plumbline report demo-out/checks demo-out/evaluations -o report.html
     """
     from datetime import UTC, datetime

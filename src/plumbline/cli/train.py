@@ -43,6 +43,7 @@ def preference(
 ) -> None:
     """Train a model that scores a reply: higher is better. Bradley–Terry on judged pairs of one axis.
 
+    \b
     Example: plumbline train preference hh-rlhf --data-dir harmless-base -o models/harmless
     """
     how = {"data_dir": data_dir, "split": split, "format": format, "axis": axis, "cache": not no_cache}
@@ -67,6 +68,7 @@ def cost(
 ) -> None:
     """Train a model of harm: higher is more harmful, above 0 is unsafe. Needs pairs judged on harmlessness and labels.
 
+    \b
     Example: plumbline train cost pku-saferlhf -o models/cost
     """
     how = {"data_dir": data_dir, "split": split, "format": format, "axis": None, "cache": not no_cache}
@@ -94,6 +96,7 @@ def moderation(
 ) -> None:
     """Train a model that says whether an answer is unsafe, and in which categories where the labels name them.
 
+    \b
     Example: plumbline train moderation beavertails -o models/moderation --false-positive-rate 0.01
     """
     how = {"data_dir": data_dir, "split": split, "format": format, "axis": None, "cache": not no_cache}
