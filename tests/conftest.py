@@ -7,6 +7,11 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from hypothesis import settings
+
+# No example is timed: a slow machine is no failure. Where CI says so, the same examples are tried each time.
+settings.register_profile("plumbline", deadline=None, derandomize=bool(os.environ.get("CI")))
+settings.load_profile("plumbline")
 
 _PLACES = (
     os.environ.get("PLUMBLINE_DATA", ""),

@@ -356,14 +356,7 @@ DAMAGES = {
 }
 
 
-UNCAUGHT = {"frequencies missing", "columns of another type"}
-_MARKED = [
-    pytest.param(kind, marks=pytest.mark.xfail(reason="models.saving ends in PL-BUG-001")) if kind in UNCAUGHT else kind
-    for kind in DAMAGES
-]
-
-
-@pytest.mark.parametrize("kind", _MARKED)
+@pytest.mark.parametrize("kind", DAMAGES)
 def test_a_damaged_model_is_refused(kind, plumb, model, corpus, tmp_path):
     damage, code = DAMAGES[kind]
     copy = tmp_path / "model"

@@ -15,6 +15,7 @@ EXPECTED = {
     "ReliabilityBin",
     "RocCurve",
     "WeightedStatistic",
+    "assign_folds",
     "auprc",
     "auroc",
     "bootstrap_figure",

@@ -39,7 +39,7 @@ class Limits:
         expansion: decompressed bytes per compressed byte, beyond `expansion_floor_bytes`; more is a bomb.
     """
 
-    block_bytes: int = 16 << 20
+    block_bytes: int = 8 << 20
     line_bytes: int = 32 << 20
     array_bytes: int = 1 << 30
     expansion: int = 200
@@ -179,24 +179,25 @@ def _blocks_of_lines(
     first: bytes, pieces: Iterator[bytes], path: Path, intake: Intake, limits: Limits
 ) -> Iterator[LineBlock]:
     row = 0
-    rest = first
-    ended = False
+    rest = b""
+    piece: bytes | None = first
     any_line = False
-    while not ended:
-        cut = rest.rfind(b"\n") + 1
+    while piece is not None:
+        cut = piece.rfind(b"\n") + 1
         if cut:
-            block, rest = rest[:cut], rest[cut:]
+            block = b"".join((rest, memoryview(piece)[:cut]))
+            rest = piece[cut:]
             yield from _line_blocks(block, row, intake)
             row += block.count(b"\n")
             any_line = True
+        else:
+            rest += piece
         if len(rest) > limits.line_bytes:
-            rest = _skip_line(pieces, row, intake, limits)
+            piece, rest = _skip_line(pieces, row, intake, limits), b""
             row += 1
             any_line = True
-            continue
-        piece = next(pieces, None)
-        ended = piece is None
-        rest += piece or b""
+        else:
+            piece = next(pieces, None)
     if rest:
         yield from _line_blocks(rest, row, intake)
     elif not any_line:
@@ -207,7 +208,11 @@ def _blocks_of_lines(
 
 def _line_blocks(data: bytes, first_row: int, intake: Intake) -> Iterator[LineBlock]:
     """The data as one block, or as several where its lines are so short that there are very many."""
-    intake.rows_read += data.count(b"\n") + (not data.endswith(b"\n"))
+    count = data.count(b"\n") + (not data.endswith(b"\n"))
+    intake.rows_read += count
+    if count <= _BLOCK_LINES:
+        yield LineBlock(data, first_row)
+        return
     ends = np.flatnonzero(np.frombuffer(data, np.uint8) == ord("\n")) + 1
     cuts = [0, *ends[_BLOCK_LINES - 1 : -1 : _BLOCK_LINES].tolist(), len(data)]
     for number, (start, end) in enumerate(pairwise(cuts)):

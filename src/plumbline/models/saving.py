@@ -5,6 +5,7 @@ Only columns that training saw are stored; the others have weight 0 and the inve
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import asdict
 from itertools import pairwise
 from pathlib import Path
@@ -165,7 +166,7 @@ def load_model(folder: Path) -> tuple[LinearModel, ModelDescription]:
     except (OSError, KeyError, SafetensorError) as error:
         raise _damaged(folder / WEIGHTS_NAME, type(error).__name__) from error
     recipe = _recipe(description.recipe)
-    _check_shapes(folder, recipe, columns, frequencies, weights, len(description.heads))
+    _check_shapes(folder, recipe, stored, description)
     edges = np.cumsum([0] + [block.space.width for block in recipe.blocks])
     full = np.ones(recipe.width, np.float32)
     for start, end, unseen in zip(edges[:-1], edges[1:], description.unseen_frequencies, strict=True):
@@ -232,12 +233,18 @@ def _check_digest(folder: Path) -> None:
 def _check_shapes(
     folder: Path,
     recipe: FeatureRecipe,
-    columns: NDArray[np.int32],
-    frequencies: NDArray[np.float32],
-    weights: NDArray[np.float32],
-    head_count: int,
+    stored: Mapping[str, NDArray[Any]],
+    description: ModelDescription,
 ) -> None:
-    fits = columns.ndim == 1 and frequencies.shape == columns.shape and weights.shape == (head_count, len(columns))
+    columns, frequencies, weights = stored["columns"], stored["frequencies"], stored["weights"]
+    fits = (
+        columns.dtype == np.int32
+        and columns.ndim == 1
+        and frequencies.shape == columns.shape
+        and weights.shape == (len(description.heads), len(columns))
+        and len(description.unseen_frequencies) == len(recipe.blocks)
+        and len(description.heads) > 0
+    )
     in_range = fits and (not len(columns) or (columns.min() >= 0 and columns.max() < recipe.width))
     if not in_range or not (np.isfinite(weights).all() and np.isfinite(frequencies).all()):
         raise _damaged(folder / WEIGHTS_NAME, "arrays that do not fit the description")
