@@ -1,6 +1,7 @@
 """The same job done with Hugging Face `datasets`: load, then one batched map that parses, checks and gives ids.
 
-Written to be fast: Arrow batches in and out, conversations built flat from offsets, no feature inference. Two readers:
+Two ways to write the map: ``lists``, lists in and out, as its documentation shows; ``arrow``, written for speed: Arrow
+batches in and out, conversations built flat from offsets, nothing inferred. Two readers:
 
 - ``json``: the builder for JSON lines, as most people would. It cannot see duplicate keys or the order of keys; extra
   and missing keys show as columns and nulls. So it checks less than Plumbline does.
@@ -22,10 +23,11 @@ TURN = re.compile(r"\n\n(Human|Assistant):")
 MARKERS = ("\n\nHuman:", "\n\nAssistant:")
 ROLE_CODES = {"Human": 0, "Assistant": 1}
 NAMES = ("5:human,", "9:assistant,")
+NAMES_OF = ("human", "assistant")
 AXES = {"harmless-base": "harmlessness", "helpful-base": "helpfulness"}
 
 ROLE_TYPE = pa.dictionary(pa.int8(), pa.string())
-ROLES = pa.array(["human", "assistant"])
+ROLES = pa.array(NAMES_OF)
 
 BATCH_ROWS = 4096
 
@@ -73,7 +75,8 @@ class Columns:
         self.context: tuple[list[int], list[int], list[str]] = ([0], [], [])
         self.sides: tuple[list[int], list[int], list[str]] = ([0], [], [])
 
-    def add(self, chosen: str, rejected: str) -> None:
+    def add(self, chosen: str, rejected: str) -> tuple[list[tuple[int, str]], ...]:
+        """Check and parse one pair; (context, chosen, rejected) as turns."""
         if not (isinstance(chosen, str) and isinstance(rejected, str)):
             raise ValueError("expected two strings")
         if not (chosen.startswith(MARKERS) and rejected.startswith(MARKERS)):
@@ -96,12 +99,26 @@ class Columns:
         self.ids[0].append(hex_digest(f"10:comparison,{opening}{both}5:first,-,-,"))
         self.ids[1].append(hex_digest(f"4:item,{opening}{in_order}"))
         self.ids[2].append(hex_digest("5:group," + ("-," if human is None else netstring(human))))
+        return context, first, second
 
     def table(self) -> pa.Table:
         sides = _conversations(self.sides)
         pairs = pa.ListArray.from_arrays(pa.array(range(0, len(sides) + 1, 2), pa.int32()), sides)
         columns = [*map(pa.array, self.ids), _conversations(self.context), pairs]
         return pa.Table.from_arrays(columns, names=["id", "item_id", "group_id", "context", "continuations"])
+
+
+def parse_lists(batch: dict[str, list[Any]], axis: str) -> dict[str, list[Any]]:
+    """As `parse_batch`, from lists and to lists."""
+    columns = Columns(axis)
+    context, continuations = [], []
+    for chosen, rejected in zip(batch["chosen"], batch["rejected"], strict=True):
+        sides = columns.add(chosen, rejected)
+        shared, first, second = ([{"role": NAMES_OF[role], "text": text} for role, text in part] for part in sides)
+        context.append(shared)
+        continuations.append([first, second])
+    names = ("id", "item_id", "group_id")
+    return {**dict(zip(names, columns.ids, strict=True)), "context": context, "continuations": continuations}
 
 
 def _put(column: tuple[list[int], list[int], list[str]], turns: list[tuple[int, str]]) -> None:
@@ -133,7 +150,7 @@ def parse_batch(batch: pa.Table, axis: str) -> pa.Table:
     return columns.table()
 
 
-def parsed(folder: str, reader: str, processes: int) -> Iterator[Any]:
+def parsed(folder: str, reader: str, style: str, processes: int) -> Iterator[Any]:
     """Candidate: load and map, `processes` at a time."""
     from datasets import concatenate_datasets, load_dataset
 
@@ -145,8 +162,8 @@ def parsed(folder: str, reader: str, processes: int) -> Iterator[Any]:
     parts = []
     for split, rows in loaded.items():
         parts.append(
-            rows.with_format("arrow").map(
-                parse_batch,
+            (rows.with_format("arrow") if style == "arrow" else rows).map(
+                parse_batch if style == "arrow" else parse_lists,
                 batched=True,
                 batch_size=BATCH_ROWS,
                 remove_columns=rows.column_names,

@@ -10,7 +10,7 @@ A candidate is a generator function, named ``module:function``, that yields twic
         return {"bytes": size}          # what came out, so that candidates can be compared
 
 Before each run the page cache of the files named is dropped. Not covered: processor frequency, other work on the
-machine; the load average of every round is printed beside the figures, so that a busy machine shows.
+machine; the processors that others kept busy are printed beside the figures, so that a busy machine shows.
 """
 
 from __future__ import annotations
@@ -18,6 +18,7 @@ from __future__ import annotations
 import json
 import os
 import platform
+import resource
 import shutil
 import subprocess
 import sys
@@ -31,6 +32,9 @@ from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from statistics import median
 from typing import Any
+
+PROGRAM = str(Path(sys.executable).with_name("plumbline"))
+"""The command line program of this environment."""
 
 FRESH = "{fresh}"
 """In a candidate's environment: replaced by a new empty folder in every run."""
@@ -62,12 +66,15 @@ class Run:
     Attributes:
         seconds: wall clock between the two yields.
         cpu_seconds: processor time of the process and its children in between.
-        peak_mb: most memory resident in the process up to the second yield, imports included; children not.
+        peak_mb: most memory resident at once up to the second yield, imports included, in the process or in a child
+            that has ended, whichever is larger; several processes are not added up.
+        others_cores: processors that the rest of the machine kept busy meanwhile, on average; 0 on a quiet machine.
         result: what the candidate returned.
     """
 
     seconds: float
     cpu_seconds: float
+    others_cores: float
     peak_mb: float
     result: Any
 
@@ -96,6 +103,7 @@ class Measured:
             "name": self.candidate.name,
             "note": self.candidate.note,
             "seconds": {"min": min(seconds), "median": median(seconds), "max": max(seconds)},
+            "others_cores": max(run.others_cores for run in self.runs),
             "cpu_seconds": median(run.cpu_seconds for run in self.runs),
             "peak_mb": self.peak_mb,
             "runs": [asdict(run) for run in self.runs],
@@ -165,14 +173,15 @@ def _run_here(function: str, arguments: Mapping[str, Any]) -> Run:
     module, name = function.split(":")
     steps = getattr(import_module(module), name)(**arguments)
     next(steps)
-    cpu, start = _cpu_seconds(), time.perf_counter()
+    cpu, busy, start = _cpu_seconds(), _busy_seconds(), time.perf_counter()
     next(steps)
-    seconds, cpu = time.perf_counter() - start, _cpu_seconds() - cpu
+    seconds, cpu, busy = time.perf_counter() - start, _cpu_seconds() - cpu, _busy_seconds() - busy
+    others = max(0.0, busy - cpu) / seconds
     peak = _peak_mb()
     try:
         next(steps)
     except StopIteration as end:
-        return Run(seconds, cpu, peak, end.value)
+        return Run(seconds, cpu, others, peak, end.value)
     raise RuntimeError(f"{function} must yield twice, found a third yield")
 
 
@@ -180,10 +189,17 @@ def _cpu_seconds() -> float:
     return sum(os.times()[:4])
 
 
+def _busy_seconds() -> float:
+    """Processor time of the whole machine so far: all but idle and waiting for the disk."""
+    times = [int(ticks) for ticks in _lines_of("/proc/stat")[0].split()[1:9]]
+    return (sum(times) - times[3] - times[4]) / os.sysconf("SC_CLK_TCK")
+
+
 def _peak_mb() -> float:
     """VmHWM; unlike ru_maxrss it does not begin with what the parent process had."""
     status = Path("/proc/self/status").read_text(encoding="ascii")
-    return int(status.split("VmHWM:")[1].split()[0]) / 1024
+    own = int(status.split("VmHWM:")[1].split()[0])
+    return max(own, resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss) / 1024
 
 
 # --- the machine, tables, JSON ---
@@ -235,13 +251,15 @@ def print_session(session: Session) -> None:
             each.candidate.name,
             *(f"{pick(run.seconds for run in each.runs):.3f}" for pick in (min, median, max)),
             f"{median(run.cpu_seconds for run in each.runs):.2f}",
+            f"{max(run.others_cores for run in each.runs):.1f}",
             f"{each.peak_mb:,.0f}",
             each.candidate.note,
         ]
         for each in session.measured
     ]
-    print_table(["", "min s", "median s", "max s", "CPU s", "peak MB", ""], rows, left=(0, 6))
-    print(f"\nload average at the start of each round: {', '.join(f'{load:.1f}' for load in session.loads)}")
+    print_table(["", "min s", "median s", "max s", "CPU s", "others", "peak MB", ""], rows, left=(0, 7))
+    print("\nothers: processors kept busy by other work on the machine, in the worst run")
+    print(f"load average at the start of the rounds: {min(session.loads):.1f} to {max(session.loads):.1f}")
 
 
 def print_table(titles: Sequence[str], rows: Sequence[Sequence[str]], *, left: Sequence[int] = (0,)) -> None:
@@ -268,10 +286,30 @@ def print_targets(targets: Sequence[tuple[str, float, str, float]]) -> None:
     print_table(["target", "measured", "asked", ""], rows, left=(0, 3))
 
 
-def write_json(path: Path | None, value: Mapping[str, Any]) -> None:
-    """Write the figures, if a path was given."""
+def report(
+    session: Session,
+    targets: Sequence[tuple[str, float, str, float]],
+    about: Mapping[str, Any],
+    packages: Sequence[str],
+    path: Path | None,
+) -> None:
+    """Print the figures, the targets and the machine; write all of it as JSON where a path is given."""
+    described = machine(*packages)
+    print_session(session)
+    print()
+    print_targets(targets)
+    print()
+    print_machine(described)
     if path:
-        path.write_text(json.dumps(value, indent=1) + "\n", encoding="utf-8")
+        named = [dict(zip(("figure", "measured", "relation", "asked"), target, strict=True)) for target in targets]
+        figures = {
+            **about,
+            "machine": described,
+            "loads": list(session.loads),
+            "candidates": [each.summary() for each in session.measured],
+            "targets": named,
+        }
+        path.write_text(json.dumps(figures, indent=1) + "\n", encoding="utf-8")
 
 
 if __name__ == "__main__":

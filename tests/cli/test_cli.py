@@ -502,5 +502,5 @@ def test_every_error_code_is_documented_and_every_documented_code_exists():
 def test_a_folder_of_a_run_can_be_replaced_by_the_next(plumb, corpus, tmp_path):
     for to in ("parquet", "trl"):
         plumb("data", "convert", corpus / "preferences-synthetic", tmp_path / "out", "--to", to)
-    with write_folder_aside(tmp_path / "out") as aside:
+    with write_folder_aside(tmp_path / "out", "data") as aside:
         assert not list(aside.iterdir())

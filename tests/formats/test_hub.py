@@ -158,7 +158,9 @@ def test_pull_writes_a_folder_with_a_manifest_and_nothing_of_the_client(tmp_path
 
 
 def test_the_terms_of_a_data_set_that_plumbline_wrote_come_along(tmp_path):
-    stated = Manifest(command=[], configuration={}, inputs=[], uses=[Use.ANALYSIS], licence="CC-BY-NC-4.0")
+    stated = Manifest(
+        holds="data", command=[], configuration={}, inputs=[], uses=[Use.ANALYSIS], licence="CC-BY-NC-4.0"
+    )
     foreign = b'{"name": "an app"}'
     for content, uses in ((stated.model_dump_json().encode(), {Use.ANALYSIS}), (foreign, None)):
         out = tmp_path / hashlib.sha256(content).hexdigest()

@@ -11,7 +11,13 @@ from plumbline.records import SourceError
 
 
 def manifest(**values):
-    given = {"command": ["data", "convert"], "configuration": {"to": "trl"}, "inputs": [], "uses": ["analysis"]}
+    given = {
+        "holds": "data",
+        "command": ["data", "convert"],
+        "configuration": {"to": "trl"},
+        "inputs": [],
+        "uses": ["analysis"],
+    }
     return Manifest(**{**given, "licence": "MIT", **values})
 
 

@@ -8,7 +8,7 @@ import sys
 
 import pytest
 
-from plumbline.lineage import write_aside, write_folder_aside
+from plumbline.lineage import Manifest, is_own_file, refuse_foreign_file, write_aside, write_folder_aside
 from plumbline.records import UsageError, WriteError
 
 
@@ -18,7 +18,7 @@ def names(folder):
 
 def old_folder(path):
     path.mkdir()
-    (path / "manifest.json").write_text("{}")
+    (path / "manifest.json").write_text('{"holds": "data", "outputs": [{"path": "data"}]}')
     (path / "data").write_text("old")
     return path
 
@@ -98,7 +98,7 @@ def test_nothing_written_is_an_error_and_leaves_the_old_file(tmp_path):
 
 def test_a_folder_takes_its_place_whole(tmp_path):
     folder = tmp_path / "a" / "b"
-    with write_folder_aside(folder) as aside:
+    with write_folder_aside(folder, "data") as aside:
         (aside / "below").mkdir()
         (aside / "below" / "manifest.json").write_text("{}")
         (aside / "manifest.json").write_text("{}")
@@ -108,7 +108,7 @@ def test_a_folder_takes_its_place_whole(tmp_path):
 
 def test_a_folder_of_ours_is_replaced_and_nothing_of_it_stays(tmp_path):
     folder = old_folder(tmp_path / "out")
-    with write_folder_aside(folder) as aside:
+    with write_folder_aside(folder, "data") as aside:
         assert list(aside.iterdir()) == []
         (aside / "manifest.json").write_text("{}")
         (aside / "other").write_text("new")
@@ -124,19 +124,49 @@ def test_what_is_not_ours_is_refused_before_anything_is_done(tmp_path, kind):
     else:
         (out / ("manifest.json" if "manifest" in kind else "notes")).mkdir(parents=True)
     entered = []
-    with pytest.raises(UsageError, match=r"PL-OUT-002(.|\n)*Try: "), write_folder_aside(out):
+    with pytest.raises(UsageError, match=r"PL-OUT-002(.|\n)*Try: "), write_folder_aside(out, "data"):
         entered.append(1)
     assert not entered
     assert [path.name for path in tmp_path.iterdir()] == ["out"]
 
 
+@pytest.mark.parametrize(("change", "found"), [("another kind", "a data folder"), ("a file put in", "notes.txt")])
+def test_another_kind_of_output_and_files_put_in_later_are_never_lost(tmp_path, change, found):
+    folder = old_folder(tmp_path / "out")
+    if change == "a file put in":
+        (folder / "notes.txt").write_text("mine")
+    holds = "model" if change == "another kind" else "data"
+    with pytest.raises(UsageError, match=rf"PL-OUT-002(.|\n)*{found}"), write_folder_aside(folder, holds):
+        pytest.fail("the folder was taken")
+    assert (folder / "data").read_text() == "old"
+
+
+@pytest.mark.parametrize("what", ["foreign", "changed since", "folder", "own"])
+def test_a_single_file_is_overwritten_only_where_it_is_ours(tmp_path, what):
+    out = tmp_path / "scores.csv"
+    manifest = Manifest(holds="scores", command=[], configuration={}, inputs=[], uses=None, licence=None)
+    if what == "folder":
+        out.mkdir()
+    else:
+        out.write_text("1")
+    if what in ("changed since", "own"):
+        manifest.write_beside(out)
+    if what == "changed since":
+        out.write_text("2")
+    if what == "own":
+        refuse_foreign_file(out, is_ours=is_own_file(out))
+        return
+    with pytest.raises(UsageError, match="PL-OUT-002"):
+        refuse_foreign_file(out, is_ours=is_own_file(out))
+
+
 def test_an_empty_folder_and_the_present_one_will_do(tmp_path, monkeypatch):
     (tmp_path / "empty").mkdir()
-    with write_folder_aside(tmp_path / "empty") as aside:
+    with write_folder_aside(tmp_path / "empty", "data") as aside:
         (aside / "x").write_text("x")
     here = old_folder(tmp_path / "here")
     monkeypatch.chdir(tmp_path)
-    with write_folder_aside(here.relative_to(tmp_path)) as aside:
+    with write_folder_aside(here.relative_to(tmp_path), "data") as aside:
         (aside / "manifest.json").write_text("new")
     assert names(tmp_path) == ["empty/x", "here/manifest.json"]
 
@@ -144,7 +174,7 @@ def test_an_empty_folder_and_the_present_one_will_do(tmp_path, monkeypatch):
 def test_a_link_to_a_folder_stays_a_link(tmp_path):
     folder = old_folder(tmp_path / "real")
     (tmp_path / "link").symlink_to(folder)
-    with write_folder_aside(tmp_path / "link") as aside:
+    with write_folder_aside(tmp_path / "link", "data") as aside:
         (aside / "manifest.json").write_text("new")
     assert (tmp_path / "link").is_symlink()
     assert (folder / "manifest.json").read_text() == "new"
@@ -154,14 +184,14 @@ def test_a_link_to_a_folder_stays_a_link(tmp_path):
 def test_an_exception_leaves_the_old_folder(tmp_path, error):
     folder = old_folder(tmp_path / "out")
     with pytest.raises(type(error)):
-        _stop_half_way(write_folder_aside(folder), "half", error)
+        _stop_half_way(write_folder_aside(folder, "data"), "half", error)
     assert names(tmp_path) == ["out/data", "out/manifest.json"]
     assert [path.name for path in tmp_path.iterdir()] == ["out"]
 
 
 def test_a_full_disk_leaves_the_old_folder(small_disk):
     folder = old_folder(small_disk / "out")
-    with pytest.raises(WriteError, match="the disk is full"), write_folder_aside(folder) as aside:
+    with pytest.raises(WriteError, match="the disk is full"), write_folder_aside(folder, "data") as aside:
         (aside / "large").write_bytes(bytes(4 << 20))
     assert names(small_disk) == ["out/data", "out/manifest.json"]
     assert [path.name for path in small_disk.iterdir()] == ["out"]
@@ -177,7 +207,7 @@ def test_a_failure_between_the_two_renames_puts_the_old_folder_back(tmp_path, mo
         return rename(path, target)
 
     monkeypatch.setattr(type(folder), "rename", refuse_partial)
-    with pytest.raises(WriteError, match="Permission denied"), write_folder_aside(folder) as aside:
+    with pytest.raises(WriteError, match="Permission denied"), write_folder_aside(folder, "data") as aside:
         (aside / "manifest.json").write_text("new")
     assert (folder / "data").read_text() == "old"
     assert [path.name for path in tmp_path.iterdir()] == ["out"]
@@ -193,7 +223,7 @@ def test_an_interruption_between_the_two_renames_puts_the_old_folder_back(tmp_pa
         return rename(path, target)
 
     monkeypatch.setattr(type(folder), "rename", interrupt)
-    with pytest.raises(KeyboardInterrupt), write_folder_aside(folder) as aside:
+    with pytest.raises(KeyboardInterrupt), write_folder_aside(folder, "data") as aside:
         (aside / "manifest.json").write_text("new")
     assert (folder / "data").read_text() == "old"
     assert [path.name for path in tmp_path.iterdir()] == ["out"]
@@ -206,7 +236,7 @@ import sys, time
 from pathlib import Path
 from plumbline.lineage import write_aside, write_folder_aside
 out = Path(sys.argv[1])
-how = {"file": write_aside, "folder": write_folder_aside}[sys.argv[2]]
+how = {"file": write_aside, "folder": lambda out: write_folder_aside(out, "data")}[sys.argv[2]]
 with how(out) as aside:
     target = aside / "data" if sys.argv[2] == "folder" else aside
     with target.open("w") as file:
@@ -231,6 +261,6 @@ def test_a_killed_writer_leaves_the_old_output_whole(tmp_path, kind):
     assert (out if kind == "file" else out / "data").read_text() == "old"
     # What is left of the attempt is hidden, so that no reader takes it for data, and the next attempt succeeds.
     assert all(path.name.startswith(".") for path in tmp_path.iterdir() if path != out)
-    with (write_aside if kind == "file" else write_folder_aside)(out) as aside:
+    with write_aside(out) if kind == "file" else write_folder_aside(out, "data") as aside:
         (aside if kind == "file" else aside / "data").write_text("new")
     assert (out if kind == "file" else out / "data").read_text() == "new"

@@ -119,7 +119,7 @@ def test_a_use_that_is_not_permitted_needs_an_override_that_the_manifest_keeps(c
 
 def read_manifest_like(folder: Path, *, uses: list[str]) -> list[str]:
     """Give a folder a manifest that permits these uses."""
-    values = {"command": [], "configuration": {}, "inputs": [], "uses": uses, "licence": "MIT"}
+    values = {"holds": "data", "command": [], "configuration": {}, "inputs": [], "uses": uses, "licence": "MIT"}
     (folder / "manifest.json").write_text(json.dumps(values))
     return uses
 

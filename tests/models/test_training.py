@@ -145,7 +145,9 @@ def test_what_a_task_needs_is_asked_for(tables):
 
 def saved(folder, model, name="m"):
     entry = FileEntry(path="made-up.jsonl", sha256="0" * 64, size_bytes=1, rows=3)
-    manifest = Manifest(command=["train"], configuration={}, inputs=[entry], uses=[Use.ANALYSIS], licence="MIT")
+    manifest = Manifest(
+        holds="data", command=["train"], configuration={}, inputs=[entry], uses=[Use.ANALYSIS], licence="MIT"
+    )
     card = format_card(name, model.model, manifest, model.cross_validated, model.summary, synthetic=True)
     save_model(folder, model.model, manifest, name=name, synthetic=True, training=model.summary, card=card)
     return folder

@@ -242,6 +242,7 @@ def model(name: str = "harmless-linear", *, synthetic: bool = False) -> Json:
 
 def manifest() -> Json:
     return {
+        "holds": "model",
         "command": ["plumbline", "train", "preference", "Anthropic/hh-rlhf", "-o", "models/harmless-linear"],
         "configuration": {},
         "seed": 7,

@@ -29,9 +29,19 @@ def report(
     """
     from datetime import UTC, datetime
 
+    from plumbline.lineage import refuse_foreign_file
     from plumbline.report import write_report
 
+    refuse_foreign_file(out, is_ours=_is_own_page(out))
     created = datetime.now(UTC).strftime("%Y-%m-%d %H:%M UTC")
     with progress("drawing"):
         summary = write_report(folders, out, title=title, created=created)
     note(f"wrote {out}: {summary.evaluations} evaluations, {summary.checks} checks, {summary.models} models")
+
+
+def _is_own_page(path: Path) -> bool:
+    """Whether a page of ours stands there: it says so within its first bytes."""
+    try:
+        return b'<meta name="generator" content="plumbline">' in path.read_bytes()[:1000]
+    except OSError:
+        return False

@@ -21,6 +21,8 @@ Features = Annotated[
 L2 = Annotated[
     float | None, typer.Option("--l2", help="Strength of the regularisation; the task's own by default.", min=1e-6)
 ]
+_FEW_ROWS = 200
+
 On = Annotated[str | None, typer.Option("--on", help="Which axis to train on, where the data has several.")]
 
 
@@ -135,11 +137,17 @@ def _train(
         print_json(result.cross_validated)
         return
     print_figures(result.cross_validated, f"cross-validated on {result.rows_described}")
+    for code, count in result.quarantined.items():
+        note(f"not read: {count:,} rows, {code}; see: plumbline data check {sources[0]}")
+    for code, count in result.summary.get("set_aside", {}).items():
+        note(f"set aside: {count:,} rows, {code} (docs/errors.md)")
+    if result.summary["scored_out_of_fold"] < _FEW_ROWS:
+        note(f"trained on fewer than {_FEW_ROWS} rows: look at the intervals before you use it")
     for left_out, why in result.summary["untrained_categories"].items():
         note(f"no head for {left_out}: {why}")
     if not all(fit["converged"] for fit in result.summary["fits"].values()):
         note("a fit ended short of its tolerance: see README.md in the model's folder")
-    note(f"wrote {out}; next: plumbline evaluate {out} SOURCE")
+    note(f"wrote {out}; next: plumbline evaluate {out} {sources[0]}")
 
 
 def print_figures(result: dict[str, Any], title: str) -> None:
@@ -148,13 +156,29 @@ def print_figures(result: dict[str, Any], title: str) -> None:
     from plumbline.models.evaluation import FIGURE_KEYS
 
     print(title)
-    rows = [[key, format_figure(Figure.from_json(result[key]))] for key in FIGURE_KEYS]
-    for subset, figures in result["by_subset"].items():
+    figures = {key: Figure.from_json(result[key]) for key in FIGURE_KEYS}
+    rows = [[key, format_figure(figure)] for key, figure in figures.items() if figure.value is not None]
+    for subset, of_subset in result["by_subset"].items():
         rows += [
             [f"{subset}: {key}", format_figure(Figure.from_json(figure))]
-            for key, figure in figures.items()
-            if len(result["by_subset"]) > 1
+            for key, figure in of_subset.items()
+            if len(result["by_subset"]) > 1 and figure["value"] is not None
         ]
     for name, figure in result["baselines"].items():
         rows.append([f"to compare: {name}", format_figure(Figure.from_json(figure))])
     print_table(["figure", "value (95 % interval, n)"], rows)
+    undefined: dict[str, list[str]] = {}
+    for key, figure in figures.items():
+        if figure.value is None:
+            undefined.setdefault(figure.why_undefined or "", []).append(key)
+    for why, keys in undefined.items():
+        print(f"undefined: {', '.join(keys)} ({why})")
+    for row in result["thresholds"]:
+        if row["chosen"]:
+            print(
+                f"at the model's threshold {row['threshold']:.3f}: "
+                f"{100 * row['false_positive_rate']:.1f} % of the safe rows flagged, "
+                f"{100 * row['recall']:.1f} % of the unsafe ones"
+            )
+    if result.get("note"):
+        print(f"NOTE: {result['note']}")

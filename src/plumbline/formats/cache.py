@@ -78,7 +78,7 @@ def write_entry(key: str, entry: CachedFile) -> None:
     with suppress(PlumblineError, OSError):
         folder = cache_folder()
         folder.mkdir(parents=True, exist_ok=True, mode=0o700)
-        with write_folder_aside(folder / key) as aside:
+        with write_folder_aside(folder / key, "cache") as aside:
             for kind, table in entry.tables.items():
                 with (
                     pa.OSFile(str(aside / f"{kind}.arrow"), "wb") as file,
@@ -86,6 +86,8 @@ def write_entry(key: str, entry: CachedFile) -> None:
                 ):
                     writer.write_table(table.unify_dictionaries())
             notes = {
+                "holds": "cache",
+                "outputs": [{"path": f"{kind}.arrow"} for kind in entry.tables],
                 "kinds": list(entry.tables),
                 "faults": [asdict(fault) for fault in entry.faults],
                 "findings": [asdict(finding) for finding in entry.findings],

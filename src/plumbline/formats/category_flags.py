@@ -26,13 +26,14 @@ def names_that_apply(
         return [name for name, applies in flags.items() if applies], True
     official = {(aliases or {}).get(name, name): applies for name, applies in flags.items()}
     unknown = len(official.keys() - set(names))
+    missing = [name for name in names if name not in official]
+    without = f"without {' and '.join(missing[:2])}{' and others' if len(missing) > 2 else ''}" if missing else ""
     if unknown:
-        raise _refusal(code, "a category is unknown", names, f"{unknown} of other names")
+        raise _refusal(code, "a category is unknown", names, f"{unknown} of other names {without}".strip())
     if len(official) != len(flags):
         raise _refusal(code, "a category is named twice", names, "two spellings of one")
-    missing = len(set(names) - official.keys())
     if missing:
-        raise _refusal(code, "a category is missing", names, f"{len(official)} of them")
+        raise _refusal(code, "a category is missing", names, f"{len(official)} of them, {without}")
     return [name for name in names if official[name]], False
 
 

@@ -86,9 +86,12 @@ def parse(block: LineBlock, origin: Origin, intake: Intake) -> dict[Kind, pa.Tab
     Raises:
         UsageError: neither the folder nor the caller says what the pairs are judged on.
     """
-    axis = origin.axis or axis_of(origin.subset)
+    told = axis_of(origin.subset)
+    axis = origin.axis or told
     if axis is None:
         raise _axis_unknown(origin)
+    if told and told is not axis:
+        raise _axis_contradicted(origin, told)
     texts = _with_opening_marker(_texts(block, intake), intake)
     if texts.is_empty():
         return {Kind.COMPARISONS: empty_table(Kind.COMPARISONS)}
@@ -106,6 +109,17 @@ def parse(block: LineBlock, origin: Origin, intake: Intake) -> dict[Kind, pa.Tab
         "extra": _extra(texts, chosen.spaced & rejected.spaced),
     }
     return {Kind.COMPARISONS: comparison_table(context, continuations, columns)}
+
+
+def _axis_contradicted(origin: Origin, told: Axis) -> UsageError:
+    return UsageError(
+        "PL-HH-002",
+        origin.source,
+        "the folder's name tells another axis than the one given",
+        expected=f"{told}, as the folder {origin.subset} says",
+        found=f"--axis {origin.axis}",
+        advice="leave --axis out; a file of other pairs belongs into a folder named after what they are judged on",
+    )
 
 
 def _axis_unknown(origin: Origin) -> UsageError:

@@ -97,7 +97,7 @@ def pull_dataset(hub_id: str, out: Path, *, data_dir: str | None = None, revisio
         SourceError: as `download_snapshot`, or nothing of the repository is below `data_dir`.
         UsageError: something that Plumbline did not write stands at `out`.
     """
-    with write_folder_aside(out) as aside:
+    with write_folder_aside(out, "data") as aside:
         download_snapshot(hub_id, data_dir=data_dir, revision=revision, folder=aside)
         shutil.rmtree(aside / ".cache", ignore_errors=True)  # the client's own notes
         files = {
@@ -123,6 +123,7 @@ def _manifest(folder: Path, named: dict[str, JsonValue]) -> Manifest:
     with suppress(SourceError):  # a file of that name that is none of ours
         came_along = read_manifest(folder)
     return Manifest(
+        holds="data",
         command=["data", "pull", str(named["hub_id"])],
         configuration=named,
         inputs=[],

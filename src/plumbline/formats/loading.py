@@ -25,7 +25,7 @@ from plumbline.lineage import (
     terms_of,
     with_terms,
 )
-from plumbline.records import Axis, Kind, SourceError, UsageError, empty_table
+from plumbline.records import Axis, Kind, SourceError, UsageError, empty_table, unknown_name
 
 _CACHED_FROM_BYTES = 4 << 20
 
@@ -163,6 +163,17 @@ def merge_loaded(parts: Sequence[Loaded]) -> Loaded:
             expected="each file once",
             advice="name each source once, or rename one of the folders",
         )
+    digests = [file.sha256 for part in parts for file in part.files]
+    copies = sorted(file.path for part in parts for file in part.files if digests.count(file.sha256) > 1)
+    if copies:
+        raise UsageError(
+            "PL-SRC-010",
+            copies[0],
+            "two sources hold the same file under two names",
+            expected="each row once",
+            found=", ".join(copies),
+            advice="name one of them",
+        )
     terms = strictest_terms(part.terms for part in parts)
     tables = {}
     for kind in sorted({kind for part in parts for kind in part.tables}):
@@ -238,13 +249,7 @@ def _locate(
 
 def _require_known(option: str, value: str | None, known: list[str]) -> None:
     if value is not None and value not in known:
-        raise UsageError(
-            "PL-ARG-001",
-            option,
-            f'there is no "{value}"',
-            expected=f"one of {', '.join(known)}",
-            advice=f"{option} {known[0]}",
-        )
+        raise unknown_name(option, value, known)
 
 
 def _choose_formats(locations: list[Location], asked: str | None) -> tuple[list[tuple[Location, str]], list[Finding]]:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass
+from difflib import get_close_matches
 from pathlib import Path
 
 from plumbline.formats.origin import Origin
@@ -34,7 +35,10 @@ class Location:
 
 def is_hub_id(source: str) -> bool:
     """Whether a source that is no path on this machine reads like ``owner/name``."""
-    return len(source) <= _MOST_HUB_ID_CHARACTERS and bool(_HUB_ID.fullmatch(source)) and not Path(source).exists()
+    if len(source) > _MOST_HUB_ID_CHARACTERS or not _HUB_ID.fullmatch(source) or source.endswith(ENDINGS):
+        return False
+    # "data/train" where a folder "data" stands is a path with a slip in it, not a data set of somebody called data.
+    return not Path(source).exists() and not Path(source).parent.exists()
 
 
 def find_locations(
@@ -72,7 +76,7 @@ def find_locations(
             str(root),
             f'there is no split "{split}"',
             expected=f"one of {', '.join(splits)}",
-            advice=f"--split {splits[0]}, or leave --split out",
+            advice=f"--split {(get_close_matches(split, splits, n=1) or splits)[0]}, or another of these",
         )
     return kept
 
@@ -111,7 +115,7 @@ def _file_location(path: Path, axis: Axis | None) -> Location:
             str(path),
             "the file's name ends in nothing that is known",
             expected=" ".join(ENDINGS),
-            advice="name a data file, or rename this one after what it holds",
+            advice="name a data file; CSV and other tables are not read: write one JSON object a line (.jsonl)",
         )
     parent = path.resolve().parent.name
     return Location(path, Origin(f"{parent}/{path.name}", parent, _split_name(path), axis))

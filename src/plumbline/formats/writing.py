@@ -16,8 +16,17 @@ from plumbline.formats.hh_rlhf import axis_of
 from plumbline.formats.line_blocks import Intake
 from plumbline.formats.loading import Loaded
 from plumbline.formats.registry import FORMATS, PARQUET, Format
-from plumbline.lineage import Fault, FileEntry, Manifest, count_by_code, write_aside, write_folder_aside
-from plumbline.records import Axis, Kind, UsageError
+from plumbline.lineage import (
+    Fault,
+    FileEntry,
+    Manifest,
+    count_by_code,
+    is_own_file,
+    refuse_foreign_file,
+    write_aside,
+    write_folder_aside,
+)
+from plumbline.records import Axis, Kind, UsageError, unknown_name
 
 _LINE_ENDINGS = (".jsonl", ".jsonl.gz")
 _FILE_SUFFIXES = (".jsonl", ".json", ".gz", ".csv", ".arrow", ".parquet")
@@ -54,14 +63,7 @@ def write_tables(tables: Mapping[Kind, pa.Table], out: Path, to: str) -> Written
         return _write_parquet(tables, out)
     known = FORMATS.get(to)
     if known is None:
-        writable = [*FORMATS, PARQUET]
-        raise UsageError(
-            "PL-ARG-001",
-            "--to",
-            f'"{to}" cannot be written',
-            expected=f"one of {', '.join(writable)}",
-            advice=f"--to {writable[0]}",
-        )
+        raise unknown_name("--to", to, [*FORMATS, PARQUET])
     written = Written(
         not_carried={kind: len(table) for kind, table in tables.items() if kind not in known.kinds and len(table)}
     )
@@ -91,17 +93,35 @@ def convert_loaded(loaded: Loaded, out: Path, to: str, *, command: list[str]) ->
             advice="choose another format, or parquet, which holds everything",
         )
     if _is_file(out, to):
+        _refuse_single_file(loaded, out, to)
         written = write_tables(loaded.tables, out, to)
         _manifest(loaded, written, to, command).write_beside(out)
         return written
-    with write_folder_aside(out) as aside:
+    with write_folder_aside(out, "data") as aside:
         written = write_tables(loaded.tables, aside, to)
         _manifest(loaded, written, to, command).write(aside)
     return written
 
 
+def _refuse_single_file(loaded: Loaded, out: Path, to: str) -> None:
+    refuse_foreign_file(out, is_ours=is_own_file(out))
+    splits = sorted(
+        {split or "none" for table in loaded.tables.values() for split in table["split"].unique().to_pylist()}
+    )
+    if len(splits) > 1 and to != PARQUET:  # Parquet keeps the split as a column
+        raise UsageError(
+            "PL-OUT-009",
+            str(out),
+            "several splits would be merged into one file",
+            expected="one split in a file",
+            found=", ".join(splits),
+            advice=f"--split {splits[0]}, or name a folder: each split gets a file of its own",
+        )
+
+
 def _manifest(loaded: Loaded, written: Written, to: str, command: list[str]) -> Manifest:
     return Manifest(
+        holds="data",
         command=command,
         configuration={"to": to, "not_carried": {kind.value: count for kind, count in written.not_carried.items()}},
         inputs=loaded.files,

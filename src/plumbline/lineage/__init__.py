@@ -2,7 +2,7 @@
 
 from plumbline.lineage.digests import file_digest, json_digest
 from plumbline.lineage.faults import Fault, Finding, count_by_code
-from plumbline.lineage.manifest import FileEntry, Manifest, governing_manifest, read_manifest
+from plumbline.lineage.manifest import FileEntry, Manifest, governing_manifest, is_own_file, read_manifest
 from plumbline.lineage.uses import (
     ALL_USES,
     LICENCE_KEY,
@@ -14,7 +14,7 @@ from plumbline.lineage.uses import (
     terms_of,
     with_terms,
 )
-from plumbline.lineage.writing import write_aside, write_folder_aside
+from plumbline.lineage.writing import refuse_foreign_file, refuse_foreign_folder, write_aside, write_folder_aside
 
 __all__ = [
     "ALL_USES",
@@ -29,8 +29,11 @@ __all__ = [
     "count_by_code",
     "file_digest",
     "governing_manifest",
+    "is_own_file",
     "json_digest",
     "read_manifest",
+    "refuse_foreign_file",
+    "refuse_foreign_folder",
     "require_use",
     "strictest_terms",
     "terms_of",

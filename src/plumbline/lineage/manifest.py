@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import platform
 import sys
+from collections.abc import Sequence
 from contextlib import suppress
 from datetime import UTC, datetime
 from importlib import metadata
@@ -36,10 +37,16 @@ class FileEntry(BaseModel):
 
 
 class Manifest(BaseModel):
-    """One run. `parents` names the digests of the manifests of the Plumbline folders it read."""
+    """One run.
+
+    Attributes:
+        holds: what the folder or file is: model, evaluation, data, scores, demo.
+        parents: digests of the manifests of the Plumbline folders it read.
+    """
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
+    holds: str
     command: list[str]
     configuration: dict[str, JsonValue]
     seed: int | None = None
@@ -66,6 +73,12 @@ class Manifest(BaseModel):
         Row counts are taken from `outputs`, by path.
         """
         files = [path for path in sorted(folder.rglob("*")) if path.is_file() and path.name != MANIFEST_NAME]
+        self._write(folder / MANIFEST_NAME, {path.relative_to(folder).as_posix(): path for path in files})
+
+    def write_listing(self, folder: Path, parts: Sequence[str]) -> None:
+        """Write ``manifest.json`` into the folder, listing only what stands in these parts of it."""
+        files = [path for part in parts for path in sorted((folder / part).rglob("*")) if path.is_file()]
+        files += [folder / part for part in parts if (folder / part).is_file()]
         self._write(folder / MANIFEST_NAME, {path.relative_to(folder).as_posix(): path for path in files})
 
     def write_beside(self, output: Path) -> None:
@@ -106,6 +119,15 @@ def governing_manifest(place: Path) -> Manifest | None:
             if manifest and any(f"{entry.path}/".startswith(f"{name}/") for entry in manifest.outputs):
                 return manifest
     return None
+
+
+def is_own_file(path: Path) -> bool:
+    """Whether a manifest beside a file says that plumbline wrote it, as it stands now."""
+    try:
+        manifest = _read(_beside(path))
+        return manifest is not None and any(entry.sha256 == file_digest(path) for entry in manifest.outputs)
+    except (SourceError, OSError):
+        return False
 
 
 def _beside(output: Path) -> Path:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import errno
+import json
 import os
 import secrets
 import shutil
@@ -37,11 +38,15 @@ def write_aside(path: Path) -> Iterator[Path]:
 
 
 @contextmanager
-def write_folder_aside(folder: Path) -> Iterator[Path]:
+def write_folder_aside(folder: Path, holds: str) -> Iterator[Path]:
     """Yield an empty folder beside `folder`; on success it takes the place of `folder`, else it is removed.
 
-    An existing folder is replaced only where Plumbline wrote it (it holds a manifest) or it is empty.
+    An existing folder is replaced only where it is empty, or where Plumbline wrote the same thing there and nothing
+    else has been put into it since: nobody loses a model to an evaluation, or notes to a model.
 
+    Args:
+        folder: the output.
+        holds: what the folder will hold, as its manifest says it: "model", "evaluation", "data", …
     Raises:
         UsageError: something else stands at `folder`.
         WriteError: the disk is full, the parent is not writable, or the rename failed.
@@ -52,7 +57,7 @@ def write_folder_aside(folder: Path) -> Iterator[Path]:
     former = resolved.with_name(f".{resolved.name}.{token}.former")
     try:
         _require_usable_name(folder)
-        _refuse_foreign(folder)
+        refuse_foreign_folder(folder, holds)
         aside.mkdir(parents=True)
         yield aside
         for written in aside.rglob("*"):
@@ -85,19 +90,66 @@ def _require_usable_name(path: Path) -> None:
         raise OSError(errno.EILSEQ, "a name that is no valid UTF-8") from error
 
 
-def _refuse_foreign(folder: Path) -> None:
-    if not folder.exists() or (folder.is_dir() and not any(folder.iterdir())):
+def refuse_foreign_folder(folder: Path, holds: str) -> None:
+    """Refuse an output folder that holds anything but an earlier output of the same kind.
+
+    Raises:
+        UsageError: something else stands there; it says what.
+    """
+    if not _is_there_to_write(folder) or (folder.is_dir() and not any(folder.iterdir())):
         return
-    if folder.is_dir() and (folder / MANIFEST_NAME).is_file():
+    found = "a file" if not folder.is_dir() else _foreign_content(folder, holds)
+    if found is None:
         return
     raise UsageError(
         "PL-OUT-002",
         str(folder),
-        "something that Plumbline did not write stands there",
-        expected=f"a new folder, an empty one, or one with a {MANIFEST_NAME}",
-        found="a folder with other files" if folder.is_dir() else "a file",
-        advice="name another output folder",
+        f"something stands there that is no {holds} folder of plumbline",
+        expected=f"a new or empty folder, or an earlier {holds} folder and nothing else in it",
+        found=found,
+        advice="name another output folder, or move away what stands there",
     )
+
+
+def _is_there_to_write(path: Path) -> bool:
+    try:
+        _require_usable_name(path)
+        return path.exists()
+    except OSError as error:
+        raise _write_error(path, error) from error
+
+
+def _foreign_content(folder: Path, holds: str) -> str | None:
+    """What in a folder is not an earlier output of this kind; None where all is."""
+    try:
+        manifest = json.loads((folder / MANIFEST_NAME).read_bytes())
+        named = {entry["path"] for entry in manifest["outputs"]}
+        held = manifest["holds"]
+    except (OSError, ValueError, KeyError, TypeError):
+        return f"a folder without a {MANIFEST_NAME} of plumbline"
+    if held != holds:
+        return f"a {held} folder"
+    files = {path.relative_to(folder).as_posix() for path in folder.rglob("*") if not path.is_dir()}
+    others = sorted(files - named - {MANIFEST_NAME})
+    return f"files that it did not write, such as {others[0]}" if others else None
+
+
+def refuse_foreign_file(path: Path, *, is_ours: bool) -> None:
+    """Refuse to overwrite a file that plumbline did not write.
+
+    Raises:
+        UsageError: it exists and is not ours, or it is a folder.
+    """
+    if _is_there_to_write(path) and (path.is_dir() or not is_ours):
+        raise UsageError(
+            "PL-OUT-002",
+            str(path),
+            "a folder stands there"
+            if path.is_dir()
+            else "a file stands there that plumbline did not write, or that was changed since",
+            expected="a new file name, or an earlier output of the same command",
+            advice="name another file" if path.is_dir() else "name another file, or move this one away",
+        )
 
 
 def _sync(path: Path) -> None:

@@ -37,13 +37,29 @@ def run_check(name: str, loaded: Loaded, *, limit: int, step: Step = lambda _: N
         "rows_quarantined": len({(fault.source, fault.row) for fault in loaded.faults}),
         "records": {kind.value: len(table) for kind, table in loaded.tables.items()},
         "files": [file.path for file in loaded.files],
-        "quarantined": _entries(_by_code(loaded.faults, names), names, limit),
+        "quarantined": _quarantined(loaded.faults, limit),
         "findings": _entries(_by_code(loaded.findings, names), names, limit) + _of_table(findings, names, limit),
         "synthetic": is_synthetic(loaded),
     }
 
 
-def _by_code(entries: Iterable[Fault | Finding], names: dict[str, str]) -> Places:
+def _quarantined(faults: Iterable[Fault], limit: int) -> list[dict[str, Any]]:
+    """Entries by code and by what exactly is wrong: which key is missing, which value is of another type."""
+    groups: dict[tuple[str, str], list[tuple[str, int | None]]] = {}
+    for fault in faults:
+        detail = f" ({fault.found})" if fault.found and fault.code in _DETAILED else ""
+        groups.setdefault((fault.code, f"{fault.problem}{detail}"), []).append((fault.source, fault.row))
+    return [
+        {"code": code, "name": name, "count": len(found), "places": [_place(*place) for place in found[:limit]]}
+        for (code, name), found in sorted(groups.items())
+    ]
+
+
+_DETAILED = ("PL-JSON-003", "PL-JSON-004", "PL-JSON-005", "PL-BT-010", "PL-PKU-011")
+"""Codes whose `found` names keys, of which there are few; that of others may differ from row to row."""
+
+
+def _by_code(entries: Iterable[Finding], names: dict[str, str]) -> Places:
     places: Places = {}
     for entry in entries:
         names.setdefault(entry.code, entry.problem)

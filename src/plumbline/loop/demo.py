@@ -7,6 +7,7 @@ its own folders: pairs become preference models, labels moderation models, pairs
 from __future__ import annotations
 
 import json
+import os
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
@@ -18,7 +19,14 @@ import pyarrow as pa
 from plumbline.curate import assign_splits
 from plumbline.formats import Loaded, convert_loaded, load
 from plumbline.formats.locations import is_data_file
-from plumbline.lineage import Manifest, strictest_terms, write_aside, write_folder_aside
+from plumbline.lineage import (
+    Manifest,
+    read_manifest,
+    refuse_foreign_folder,
+    strictest_terms,
+    write_aside,
+    write_folder_aside,
+)
 from plumbline.loop.check_run import CHECK_NAME, run_check
 from plumbline.loop.evaluation_run import EVALUATION_NAME, EvaluationRun, run_evaluation
 from plumbline.loop.sources import is_synthetic
@@ -27,7 +35,7 @@ from plumbline.loop.training_run import TrainingRun, run_training
 from plumbline.models.linear_model import Task
 from plumbline.models.prompt_categories import cross_validate_prompt_categories
 from plumbline.models.recipes import training_options
-from plumbline.records import Axis, Kind, NoDataError, Outcome, PlumblineError, SourceError
+from plumbline.records import Axis, Kind, NoDataError, Outcome, PlumblineError, SourceError, UsageError
 
 Say = Callable[[str], None]
 
@@ -90,16 +98,19 @@ def run_demo(data: Path | None, out: Path, *, seed: int, created: str, say: Say 
     Raises:
         PlumblineError: the data hold nothing to train on, or the disk is full.
     """
+    _refuse_output(out, data)
     result = DemoResult(out / "report.html")
     clock = _Clock(result.seconds)
     folder = data
     if folder is None:
+        _claim(out, seed)
         say("data: making a small synthetic corpus")
         folder = out / "data-synthetic"
         _write_corpus(folder, seed)
         clock.lap("data")
     sources = _load_sources(folder, result.left_out, say)
     clock.lap("reading")
+    _claim(out, seed)
     _check_sources(sources, out, say)
     clock.lap("checking")
     sources = [_with_splits(source, out, seed, say) for source in sources]
@@ -126,6 +137,41 @@ def run_demo(data: Path | None, out: Path, *, seed: int, created: str, say: Say 
     return result
 
 
+PARTS = ("data-synthetic", "checks", "splits", "models", "evaluations", "report.html")
+"""What a demo writes into its folder."""
+
+
+def _refuse_output(out: Path, data: Path | None) -> None:
+    """Refuse an output folder inside the data, and one that holds anything but an earlier demo."""
+    if data is not None and Path(os.path.realpath(out)).is_relative_to(os.path.realpath(data)):
+        raise UsageError(
+            "PL-OUT-010",
+            str(out),
+            "the output would stand inside the data",
+            expected="a folder outside of --data",
+            advice="-o demo-out, from a folder that is not the data's",
+        )
+    if not _is_demo(out):
+        refuse_foreign_folder(out, "demo")
+
+
+def _is_demo(out: Path) -> bool:
+    try:
+        earlier = read_manifest(out)
+    except SourceError:
+        return False
+    return earlier is not None and earlier.holds == "demo"
+
+
+def _claim(out: Path, seed: int) -> None:
+    """Make the output folder the demo's own before anything else is written, so that a stopped one can be run again."""
+    if not _is_demo(out):
+        manifest = Manifest(
+            holds="demo", command=["demo"], configuration={}, seed=seed, inputs=[], uses=None, licence=None
+        )
+        manifest.write_listing(out, ())
+
+
 class _Clock:
     """Seconds since the last lap, by stage."""
 
@@ -142,9 +188,11 @@ class _Clock:
 
 
 def _write_corpus(folder: Path, seed: int) -> None:
-    with write_folder_aside(folder) as aside:
+    with write_folder_aside(folder, "data") as aside:
         write_synthetic_corpus(aside, seed=seed)
-        Manifest(command=["demo"], configuration={}, seed=seed, inputs=[], uses=None, licence=None).write(aside)
+        Manifest(holds="data", command=["demo"], configuration={}, seed=seed, inputs=[], uses=None, licence=None).write(
+            aside
+        )
 
 
 def _load_sources(folder: Path, left_out: dict[str, str], say: Say) -> list[DemoSource]:
@@ -181,7 +229,7 @@ def _data_folders(folder: Path) -> list[Path]:
         raise SourceError(
             "PL-SRC-001",
             str(folder),
-            "there is no folder at this path",
+            "there is a file, not a folder, at this path" if folder.exists() else "there is no folder at this path",
             advice="name a folder of data, or leave --data out for a synthetic corpus",
         )
     holders = {path.parent for path in folder.rglob("*") if path.is_file() and is_data_file(path.relative_to(folder))}
@@ -332,6 +380,7 @@ def _report(out: Path, created: str, *, synthetic: bool, say: Say) -> None:
 def _write_manifest(out: Path, sources: Sequence[DemoSource], seed: int, seconds: dict[str, float]) -> None:
     terms = strictest_terms(source.loaded.terms for source in sources)
     Manifest(
+        holds="demo",
         command=["demo"],
         configuration={"sources": [source.name for source in sources]},
         seed=seed,
@@ -341,7 +390,7 @@ def _write_manifest(out: Path, sources: Sequence[DemoSource], seed: int, seconds
         uses=sorted(terms.uses),
         licence=terms.licence,
         durations_seconds=seconds,
-    ).write(out)
+    ).write_listing(out, PARTS)
 
 
 def _sum_counts(counts: Sequence[dict[str, int]]) -> dict[str, int]:

@@ -13,7 +13,15 @@ import pyarrow.csv
 import pyarrow.parquet
 
 from plumbline.formats import Loaded
-from plumbline.lineage import FileEntry, Manifest, write_aside, write_folder_aside
+from plumbline.lineage import (
+    FileEntry,
+    Manifest,
+    is_own_file,
+    refuse_foreign_file,
+    refuse_foreign_folder,
+    write_aside,
+    write_folder_aside,
+)
 from plumbline.loop.sources import Step, is_synthetic, known_axis, load_stage
 from plumbline.measure import Bootstrap
 from plumbline.models.evaluation import evaluate_model
@@ -21,7 +29,7 @@ from plumbline.models.linear_model import LinearModel
 from plumbline.models.saving import DESCRIPTION_NAME, ModelDescription, load_model
 from plumbline.models.scoring import score_tables
 from plumbline.models.training import TaskRows, rows_of_task
-from plumbline.records import Kind, UsageError
+from plumbline.records import Kind, NoDataError, UsageError
 
 EVALUATION_NAME = "evaluation.json"
 SCORE_ENDINGS = (".parquet", ".jsonl", ".csv")
@@ -67,6 +75,8 @@ def run_evaluation(run: EvaluationRun, step: Step = lambda _: None) -> dict[str,
     Raises:
         PlumblineError: the model or the source cannot be read, or the source has no rows of the model's task.
     """
+    if run.out is not None:
+        refuse_foreign_folder(run.out, "evaluation")
     model, description = load_model(run.model)
     loaded = load_stage([run.source], "test", run.load_options, step)
     rows = _rows(run, model, loaded)
@@ -75,11 +85,16 @@ def run_evaluation(run: EvaluationRun, step: Step = lambda _: None) -> dict[str,
     result = {**_heading(run, model, description, loaded, rows), **figures}
     result["cross_validated"] = description.training.get("cross_validated")
     if run.out is not None:
-        with write_folder_aside(run.out) as aside:
+        with write_folder_aside(run.out, "evaluation") as aside:
             text = json.dumps(result, ensure_ascii=False, indent=1, allow_nan=False)
             (aside / EVALUATION_NAME).write_text(text + "\n", encoding="utf-8")
             _manifest(
-                run.command, {"model": str(run.model), "source": run.source, "on": run.on}, run.seed, run.model, loaded
+                "evaluation",
+                run.command,
+                {"model": str(run.model), "source": run.source, "on": run.on},
+                run.seed,
+                run.model,
+                loaded,
             ).write(aside)
     return result
 
@@ -116,7 +131,7 @@ def _heading(
         "source": run.source,
         "split": splits[0] if len(splits) == 1 else None,
         "synthetic": is_synthetic(loaded) or description.synthetic,
-        "note": _note(model, rows),
+        "note": _note(model, rows, description, loaded),
     }
 
 
@@ -128,16 +143,23 @@ def _name(model: str, place: str, splits: list[str]) -> str:
     )
 
 
-def _note(model: LinearModel, rows: TaskRows) -> str | None:
+def _note(model: LinearModel, rows: TaskRows, description: ModelDescription, loaded: Loaded) -> str | None:
+    """What a reader must know before trusting the figures; None where there is nothing."""
+    notes = []
+    trained_on = {str(entry["sha256"]) for entry in description.data}
+    seen = [file.path for file in loaded.files if file.sha256 in trained_on]
+    if seen:
+        notes.append(f"the model was TRAINED on these very rows ({', '.join(seen)}): the figures flatter it")
     if rows.pairs is not None and model.axis is not None and rows.pairs.axis is not model.axis:
-        return f"the model was trained on {model.axis} and is measured on {rows.pairs.axis}"
-    return None
+        notes.append(f"the model was trained on {model.axis} and is measured on {rows.pairs.axis}")
+    return "; ".join(notes) or None
 
 
 def _manifest(
-    command: tuple[str, ...], configuration: dict[str, Any], seed: int | None, model: Path, loaded: Loaded
+    holds: str, command: tuple[str, ...], configuration: dict[str, Any], seed: int | None, model: Path, loaded: Loaded
 ) -> Manifest:
     return Manifest(
+        holds=holds,
         command=list(command),
         configuration=configuration,
         seed=seed,
@@ -169,15 +191,24 @@ def run_scoring(run: ScoringRun, step: Step = lambda _: None) -> int:
             expected=f"a file that ends in {' '.join(SCORE_ENDINGS)}",
             advice=f"-o {run.out.name.split('.')[0]}.parquet",
         )
+    refuse_foreign_file(run.out, is_ours=is_own_file(run.out))
     model, _ = load_model(run.model)
     loaded = load_stage([run.source], None, run.load_options, step)
     step("scoring")
     scores = score_tables(model, loaded.tables)
+    if not len(scores):
+        raise NoDataError(
+            "PL-RUN-003",
+            run.source,
+            "there is no reply to score",
+            found=", ".join(f"{len(table):,} {kind.replace('_', ' ')}" for kind, table in loaded.tables.items()),
+            advice="name a source with comparisons, safety labels or red-team attempts",
+        )
     with write_aside(run.out) as aside:
         _write(scores, aside, run.out.suffix)
     configuration = {"model": str(run.model), "source": run.source}
     outputs = [FileEntry(path=run.out.name, sha256="", size_bytes=0, rows=len(scores))]
-    manifest = _manifest(run.command, configuration, None, run.model, loaded)
+    manifest = _manifest("scores", run.command, configuration, None, run.model, loaded)
     manifest.model_copy(update={"outputs": outputs}).write_beside(run.out)
     return len(scores)
 

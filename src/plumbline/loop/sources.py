@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from plumbline.formats import Loaded, load, merge_loaded
-from plumbline.records import Axis, NoDataError, UsageError
+from plumbline.records import Axis, NoDataError, unknown_name
 
 Step = Callable[[str], None]
 
@@ -65,10 +65,4 @@ def known_axis(name: str | None) -> Axis | None:
     """
     if name is None or name in list(Axis):
         return None if name is None else Axis(name)
-    raise UsageError(
-        "PL-ARG-001",
-        "--on",
-        f'there is no axis "{name}"',
-        expected=f"one of {', '.join(Axis)}",
-        advice="--on harmlessness",
-    )
+    raise unknown_name("--on", name, list(Axis))

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from plumbline.formats import Loaded
-from plumbline.lineage import Manifest
+from plumbline.lineage import Manifest, refuse_foreign_folder
 from plumbline.loop.sources import Step, is_synthetic, known_axis, load_stage
 from plumbline.models.card import format_card
 from plumbline.models.evaluation import figures_only
@@ -18,7 +18,7 @@ from plumbline.models.linear_training import TrainingOptions
 from plumbline.models.recipes import training_options
 from plumbline.models.saving import save_model
 from plumbline.models.training import REQUIRED_USES, TrainedTask, train_task
-from plumbline.records import UsageError
+from plumbline.records import unknown_name
 
 MODEL_KINDS = ("linear",)
 
@@ -56,6 +56,7 @@ class TrainingResult:
     cross_validated: dict[str, Any]
     summary: dict[str, Any]
     rows_described: str
+    quarantined: dict[str, int]
 
 
 def run_training(run: TrainingRun, step: Step = lambda _: None) -> TrainingResult:
@@ -65,13 +66,8 @@ def run_training(run: TrainingRun, step: Step = lambda _: None) -> TrainingResul
         PlumblineError: the sources, the data or the options do not allow it; nothing is written then.
     """
     if run.kind not in MODEL_KINDS:
-        raise UsageError(
-            "PL-ARG-001",
-            "--model",
-            f'there is no model "{run.kind}"',
-            expected=f"one of {', '.join(MODEL_KINDS)}",
-            advice="--model linear",
-        )
+        raise unknown_name("--model", run.kind, MODEL_KINDS)
+    refuse_foreign_folder(run.out, "model")
     options = training_options(run.task, run.settings)
     axis = known_axis(run.on)
     began = time.monotonic()
@@ -93,11 +89,12 @@ def run_training(run: TrainingRun, step: Step = lambda _: None) -> TrainingResul
     card = format_card(name, trained.model, manifest, trained.cross_validated, trained.summary, synthetic=synthetic)
     training = {**trained.summary, "cross_validated": figures_only(trained.cross_validated)}
     save_model(run.out, trained.model, manifest, name=name, synthetic=synthetic, training=training, card=card)
-    return TrainingResult(trained.cross_validated, trained.summary, _described(trained))
+    return TrainingResult(trained.cross_validated, trained.summary, _described(trained), loaded.quarantined)
 
 
 def _manifest(run: TrainingRun, loaded: Loaded, options: TrainingOptions, durations: dict[str, float]) -> Manifest:
     return Manifest(
+        holds="model",
         command=list(run.command),
         configuration={
             "task": run.task,

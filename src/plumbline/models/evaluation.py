@@ -208,10 +208,14 @@ def figures_only(result: Mapping[str, Any]) -> Json:
 
 
 def _shown_in_random_order(differences: Floats, rows: PreferenceRows, model: LinearModel) -> Measured:
-    swapped = np.array([int(identity[0], 16) & 1 for identity in rows.places.ids], bool)
-    shown = np.where(swapped, -differences, differences)
-    probabilities = model.pair_calibration.probabilities(shown)
-    return Measured(probabilities, rows.first_is_better ^ swapped, rows.places)
+    turned = _turned(rows)
+    probabilities = model.pair_calibration.probabilities(np.where(turned, -differences, differences))
+    return Measured(probabilities, rows.first_is_better ^ turned, rows.places)
+
+
+def _turned(rows: PreferenceRows) -> Bools:
+    """Which pairs are shown the other way round: half of them, by a bit of their id."""
+    return np.array([int(identity[0], 16) & 1 for identity in rows.places.ids], bool)
 
 
 def _lengths(texts: Any) -> NDArray[np.int64]:
@@ -244,16 +248,23 @@ def _length_bias(differences: Floats, rows: PreferenceRows, bootstrap: Bootstrap
     def share(values: Floats, chosen: Bools) -> Json:
         return rate_figure(values[chosen], bootstrap=bootstrap, group_ids=rows.places.group_ids[chosen]).to_json()
 
-    edges = np.unique(np.quantile(longer_by, np.linspace(0, 1, _LENGTH_BINS + 1)).round().astype(int))
+    # Sets that put the better side first in every row would show judges who always prefer the first: turn some round.
+    turned = _turned(rows)
+    shown_longer_by = np.where(turned, -longer_by, longer_by)
+    shown_differences = np.where(turned, -differences, differences)
+    judges_first = (rows.first_is_better ^ turned).astype(float)
+    edges = np.unique(np.quantile(shown_longer_by, np.linspace(0, 1, _LENGTH_BINS + 1)).round().astype(int))
     bins = []
     for low, high in pairwise(edges):
-        chosen = (longer_by >= low) & ((longer_by < high) | ((high == edges[-1]) & (longer_by == high)))
-        first_wins = np.where(differences == 0, 0.5, (differences > 0).astype(float))
+        chosen = (shown_longer_by >= low) & (
+            (shown_longer_by < high) | ((high == edges[-1]) & (shown_longer_by == high))
+        )
+        first_wins = np.where(shown_differences == 0, 0.5, (shown_differences > 0).astype(float))
         bins.append(
             {
                 "low": int(low),
                 "high": int(high),
-                "judges_first": share(rows.first_is_better.astype(float), chosen),
+                "judges_first": share(judges_first, chosen),
                 "model_first": share(first_wins, chosen),
             }
         )

@@ -15,7 +15,7 @@ from plumbline.models.text_features import (
     PAIR_WORDS_RECIPE,
     FeatureRecipe,
 )
-from plumbline.records import UsageError
+from plumbline.records import unknown_name
 
 _PAIRS = {"characters": PAIR_RECIPE, "words": PAIR_WORDS_RECIPE}
 
@@ -42,13 +42,7 @@ def training_options(task: Task, settings: Mapping[str, Any]) -> TrainingOptions
     recipes = RECIPES[task]
     features = given.get("features", next(iter(recipes)))
     if features not in recipes:
-        raise UsageError(
-            "PL-ARG-001",
-            "--features",
-            f'there are no features "{features}"',
-            expected=f"one of {', '.join(recipes)}",
-            advice=f"--features {next(iter(recipes))}",
-        )
+        raise unknown_name("--features", features, list(recipes))
     return TrainingOptions(
         recipe=recipes[features],
         solver=LogisticSettings(l2=given.get("l2", DEFAULT_L2[task])),

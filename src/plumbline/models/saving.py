@@ -144,8 +144,9 @@ def save_model(
         synthetic=synthetic,
         training=training,
     )
-    with write_folder_aside(folder) as aside:
+    with write_folder_aside(folder, "model") as aside:
         save_file({"columns": columns, "frequencies": frequencies, "weights": weights}, aside / WEIGHTS_NAME)
+        (aside / WEIGHTS_NAME).chmod((aside.stat().st_mode & 0o444) | 0o200)  # safetensors leaves it to its owner alone
         (aside / DESCRIPTION_NAME).write_text(description.model_dump_json(indent=2) + "\n", encoding="utf-8")
         (aside / CARD_NAME).write_text(card, encoding="utf-8")
         manifest.write(aside)

@@ -180,7 +180,9 @@ def _of_one_axis(table: pa.Table, axis: Axis | None, place: str) -> tuple[pa.Tab
         "the comparisons are judged on several axes" if axis is None else f"no comparison is judged on {axis}",
         expected="one axis: helpfulness and harmlessness are never mixed",
         found=", ".join(present),
-        advice=f"--on {present[0]}",
+        advice=f"--on with one of these: {', '.join(present)}"
+        if axis is None
+        else f"data judged on {axis}; a source for it may need another --data-dir",
     )
 
 

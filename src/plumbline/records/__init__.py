@@ -11,6 +11,7 @@ from plumbline.records.errors import (
     SourceError,
     UsageError,
     WriteError,
+    unknown_name,
 )
 from plumbline.records.message import (
     CONVERSATION_TYPE,
@@ -94,4 +95,5 @@ __all__ = [
     "role_codes",
     "safety_label_table",
     "table_from_records",
+    "unknown_name",
 ]

@@ -15,6 +15,9 @@ A message never quotes conversation text: ids, lines and offsets only.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from difflib import get_close_matches
+
 
 class PlumblineError(Exception):
     """An error with a stable code, its place, what was expected and found, and the next step.
@@ -92,3 +95,15 @@ class MissingExtraError(PlumblineError):
     """An optional dependency is not installed."""
 
     exit_code = 2
+
+
+def unknown_name(option: str, value: str, known: Sequence[str]) -> UsageError:
+    """The error for an option's value that does not exist; the advice is the nearest name, where one is near."""
+    near = get_close_matches(value.lower(), known, n=1, cutoff=0.6)
+    return UsageError(
+        "PL-ARG-001",
+        option,
+        f'there is no "{value}"',
+        expected=f"one of {', '.join(known)}",
+        advice=f"{option} {near[0]}" if near else f"{option} with one of these",
+    )

@@ -5,7 +5,7 @@ from __future__ import annotations
 from plumbline.report.inputs import Check, CodeCount, ReportInputs
 from plumbline.report.layout import Card, Section, Table, columns
 from plumbline.report.pictures_rows import BarRow, Caption, draw_bars
-from plumbline.report.wording import count, listed, plural
+from plumbline.report.wording import count, listed, per_thousand, plural, rate_cell
 
 _DRAWN = 12
 _PLACES = 5
@@ -15,22 +15,24 @@ def data_health(inputs: ReportInputs) -> Section | None:
     """A card for each check; None where there is none."""
     if not inputs.checks:
         return None
+    most = max((row.rate for found in inputs.checks for row in _bars(found.content)), default=0.0)
     return Section(
         "data-health",
         "Data health",
         "Rows that could not be read are quarantined; findings are rows that can be read and look suspicious. "
-        "A row may have several findings, and none is removed by checking.",
-        tuple(_card(f"d{position}", found.content) for position, found in enumerate(inputs.checks)),
+        "A row may have several findings, and none is removed by checking. Bars are as long as the rate per 1,000 rows "
+        "read, on one scale for all data sets; the numbers beside them are counts.",
+        tuple(_card(f"d{position}", found.content, most) for position, found in enumerate(inputs.checks)),
     )
 
 
-def _card(key: str, check: Check) -> Card:
+def _card(key: str, check: Check, most: float) -> Card:
     rows = _bars(check)
     reading = _reading(check)
     picture = None
     if rows:
-        caption = Caption(f"{key}-health", f"Rows by code, {check.name}", reading, check.synthetic)
-        picture = draw_bars(rows[:_DRAWN], caption)
+        caption = Caption(f"{key}-health", f"Codes per 1,000 rows read, {check.name}", reading, check.synthetic)
+        picture = draw_bars(rows[:_DRAWN], caption, most=most)
     note = None
     if len(rows) > _DRAWN:
         note = f"The {_DRAWN} commonest of {len(rows)} codes are drawn; the table has all."
@@ -40,9 +42,14 @@ def _card(key: str, check: Check) -> Card:
 
 
 def _bars(check: Check) -> list[BarRow]:
-    rows = [BarRow(f"{each.code}  {each.name}", each.count, True) for each in check.quarantined]
-    rows += [BarRow(f"{each.code}  {each.name}", each.count, False) for each in check.findings]
+    rows = [_bar(check, each, True) for each in check.quarantined]
+    rows += [_bar(check, each, False) for each in check.findings]
     return sorted(rows, key=lambda row: (-row.count, row.name))
+
+
+def _bar(check: Check, each: CodeCount, quarantined: bool) -> BarRow:
+    rate = per_thousand(each.count, check.rows_read) or 0.0
+    return BarRow(f"{each.code}  {each.name}", each.count, rate, quarantined)
 
 
 def _reading(check: Check) -> str:
@@ -53,22 +60,23 @@ def _reading(check: Check) -> str:
     if commonest is None:
         found = "no finding"
     else:
-        found = f"the commonest finding is “{commonest.name}” ({commonest.code}), {count(commonest.count)} times"
+        found = f"the commonest finding is “{commonest.name}” ({commonest.code}), {plural(commonest.count, 'time')}"
     files = plural(len(check.files), "file")
     return f"Of {plural(check.rows_read, 'row')} in {files}, {quarantined}; {found}."
 
 
 def _code_table(check: Check) -> Table:
-    quarantined = [_code_row(each, "quarantined") for each in check.quarantined]
+    quarantined = [_code_row(check, each, "quarantined") for each in check.quarantined]
     return Table(
-        f"Codes found in {check.name} (n={check.rows_read} rows)",
-        columns("Code", "Name", "What", "Rows#", "First places"),
-        tuple(quarantined + [_code_row(each, "finding") for each in check.findings]),
+        f"Codes found in {check.name} (n={plural(check.rows_read, 'row')})",
+        columns("Code", "Name", "What", "Count#", "Per 1,000 rows read#", "First places"),
+        tuple(quarantined + [_code_row(check, each, "finding") for each in check.findings]),
     )
 
 
-def _code_row(each: CodeCount, kind: str) -> tuple[str, ...]:
-    return (each.code, each.name, kind, count(each.count), listed(each.places, _PLACES) or "none given")
+def _code_row(check: Check, each: CodeCount, kind: str) -> tuple[str, ...]:
+    rate = rate_cell(per_thousand(each.count, check.rows_read))
+    return (each.code, each.name, kind, count(each.count), rate, listed(each.places, _PLACES) or "none given")
 
 
 def _records_table(check: Check) -> Table:

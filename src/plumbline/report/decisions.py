@@ -59,6 +59,7 @@ def _curve_card(subject: Subject) -> Card:
         picture,
         tables=tables,
         open_tables=_threshold_tables(subject),
+        warnings=subject.warnings,
     )
 
 
@@ -122,9 +123,10 @@ def _category_card(subject: Subject) -> Card:
         reading = f"AUPRC is highest for {best}, {figure_cell(best_figures.auprc.figure())}"
         if best != worst:
             reading += f", and lowest for {worst}, {figure_cell(worst_figures.auprc.figure())}"
-        reading += f"; {len(ordered) - len(defined)} of {len(ordered)} are undefined."
+        missing = len(ordered) - len(defined)
+        reading += f"; {missing} of {len(ordered)} {'is' if missing == 1 else 'are'} undefined."
     else:
-        reading = f"AUPRC is undefined for each of {len(ordered)} categories."
+        reading = f"AUPRC is undefined for each category ({len(ordered)})."
     caption = Caption(
         f"{subject.key}-category", f"AUPRC by harm category, {subject.name}", reading, evaluation.synthetic
     )
@@ -147,7 +149,9 @@ def _category_card(subject: Subject) -> Card:
     )
     left_out = len(ordered) > _CATEGORIES_DRAWN
     note = f"The first {_CATEGORIES_DRAWN} of {len(ordered)} are drawn; the table has all." if left_out else None
-    return Card(subject.name, reading, evaluation.synthetic, picture, tables=(table,), note=note)
+    return Card(
+        subject.name, reading, evaluation.synthetic, picture, tables=(table,), note=note, warnings=subject.warnings
+    )
 
 
 def _best_first(item: tuple[str, CategoryFigures]) -> tuple[bool, float, str]:
@@ -155,28 +159,31 @@ def _best_first(item: tuple[str, CategoryFigures]) -> tuple[bool, float, str]:
     return value is None, -(value or 0.0), item[0]
 
 
-def disagreements(subjects: tuple[Subject, ...]) -> Section:
-    """Rows where the model is surest and the judges say otherwise."""
+def disagreements(subjects: tuple[Subject, ...]) -> Section | None:
+    """Rows where the model is surest and the judges say otherwise; None where no evaluation lists any."""
+    shown = [each for each in subjects if each.evaluation.disagreements]
+    if not shown:
+        return None
     return Section(
         "disagreements",
         "Where model and judges disagree most",
         "Rows worth a second look: either the model has learnt something wrong or the label is. "
-        "Look a row up by its source and number with plumbline data show.",
-        tuple(_disagreement_card(subject) for subject in subjects),
+        "Look a row up by its line of the file named, with `plumbline data show FILE --line N`. "
+        "The model gave the judges' label the probability shown: the lower, the surer it was of another.",
+        tuple(_disagreement_card(subject) for subject in shown),
     )
 
 
 def _disagreement_card(subject: Subject) -> Card:
     evaluation = subject.evaluation
     rows = evaluation.disagreements
-    if not rows:
-        return Card(subject.name, "The evaluation lists none.", evaluation.synthetic)
     shown = rows[:_DISAGREEMENTS]
     reading = f"{plural(len(rows), 'row')} listed, the surest first"
     reading += f"; {len(shown)} shown." if len(shown) < len(rows) else "."
     table = Table(
         f"Strongest disagreements, {subject.name}",
-        columns("Probability#", "Judges", "Source", "Row#", "Id"),
-        tuple((number(each.probability), each.label, each.source, str(each.row), each.id) for each in shown),
+        columns("Probability the model gave to the judges' label#", "Judges' label", "File", "Line#", "Id"),
+        # Rows are counted from 0, lines from 1.
+        tuple((number(each.probability), each.label, each.source, str(each.row + 1), each.id) for each in shown),
     )
-    return Card(subject.name, reading, evaluation.synthetic, tables=(table,))
+    return Card(subject.name, reading, evaluation.synthetic, tables=(table,), warnings=subject.warnings)

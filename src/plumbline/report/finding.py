@@ -39,7 +39,7 @@ def read_inputs(folders: Sequence[Path]) -> ReportInputs:
             "PL-RPT-006",
             "report",
             "no folder is named",
-            advice="name one or more folders that plumbline check, evaluate or train wrote",
+            advice="name one or more folders that plumbline data check, plumbline evaluate or plumbline train wrote",
         )
     found: dict[Path, Found[Any]] = {}
     manifests: dict[Path, Found[Manifest]] = {}
@@ -68,7 +68,7 @@ def _files_below(folder: Path) -> list[Path]:
             "this is not a folder",
             expected="a folder",
             found="a file" if folder.exists() else "nothing",
-            advice="name a folder that plumbline check, evaluate or train wrote",
+            advice="name a folder that plumbline data check, plumbline evaluate or plumbline train wrote",
         )
     paths = sorted(
         path
@@ -84,7 +84,7 @@ def _files_below(folder: Path) -> list[Path]:
             "nothing to report on",
             expected=f"at least one {', '.join(KINDS)} below it",
             found="none",
-            advice="run plumbline data check, train or evaluate with this folder as output first",
+            advice="run plumbline data check, plumbline train or plumbline evaluate with this folder as output first",
         )
     return paths
 

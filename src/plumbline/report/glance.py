@@ -8,7 +8,28 @@ from plumbline.measure import Figure
 from plumbline.report.inputs import FIGURE_NAMES, Check, ReportInputs
 from plumbline.report.layout import Card, Subject, Table, columns
 from plumbline.report.pictures_rows import BASELINE, CROSS_VALIDATED, MODEL, Caption, DotRow, Series, draw_dots
-from plumbline.report.wording import comparison, count, figure_cell, listed
+from plumbline.report.wording import (
+    count,
+    figure_cell,
+    listed,
+    marked,
+    number,
+    per_thousand,
+    plural,
+    rate_cell,
+    verdict,
+)
+
+_FEW = 10
+_GROUPS = ("clearly above", "not clearly above", "below", "without a comparison")
+
+
+@dataclass(frozen=True)
+class State:
+    """How much of something there is: ``none``, ``few`` (under 10 in 1,000 rows read) or ``many``, and in words."""
+
+    grade: str
+    text: str
 
 
 @dataclass(frozen=True)
@@ -17,9 +38,8 @@ class Tile:
 
     name: str
     rows: str
-    quarantined: str
-    findings: str
-    clean: bool
+    rows_noun: str
+    states: tuple[State, ...]
     synthetic: bool
 
 
@@ -44,11 +64,24 @@ def _tile(check: Check) -> Tile:
     return Tile(
         name=check.name,
         rows=count(check.rows_read),
-        quarantined=count(check.rows_quarantined),
-        findings=count(findings),
-        clean=not findings and not check.rows_quarantined,
+        rows_noun="row read" if check.rows_read == 1 else "rows read",
+        states=(
+            _state(findings, check.rows_read, "finding", "findings"),
+            _state(check.rows_quarantined, check.rows_read, "row quarantined", "rows quarantined"),
+        ),
         synthetic=check.synthetic,
     )
+
+
+def _state(found: int, rows: int, one: str, several: str) -> State:
+    if not found:
+        return State("none", f"No {several}")
+    rate = per_thousand(found, rows)
+    told = f"{count(found)} {one if found == 1 else several}"
+    if rate is None:
+        return State("many", f"Many: {told}, of no rows read")
+    grade = "few" if rate < _FEW else "many"
+    return State(grade, f"{grade.capitalize()}: {told}, {rate_cell(rate)} per 1,000 rows read")
 
 
 def main_figure(subject: Subject) -> MainFigure:
@@ -94,17 +127,34 @@ def glance_cards(subjects: tuple[Subject, ...]) -> tuple[Card, ...]:
 
 
 def _forest_card(key: str, whose: str, figures: list[MainFigure]) -> Card:
-    synthetic = any(each.subject.evaluation.synthetic for each in figures)
+    marks = [each.subject.evaluation.synthetic for each in figures]
+    labels_only = any(each.subject.evaluation.labels_only for each in figures)
     reading = _reading(key, figures)
     heading = f"{whose}: {_in_sentence(key)}"
-    caption = Caption(f"glance-{key}", f"{heading}, with intervals, baselines and cross-validation", reading, synthetic)
-    picture = draw_dots(
-        [DotRow(_marked_name(each), _marks(each)) for each in figures],
-        caption,
-        unit="accuracy (share of pairs)" if key == "accuracy" else "AUPRC",
-        references=(0.5,) if key == "accuracy" else (),
+    caption = Caption(
+        f"glance-{key}", f"{heading}, with intervals, baselines and cross-validation", reading, all(marks)
     )
-    return Card(heading, reading, synthetic, picture, tables=(_table(key, figures),))
+    picture = draw_dots(
+        [DotRow(f"{'⚠ ' if each.subject.warnings else ''}{_marked_name(each)}", _marks(each)) for each in figures],
+        caption,
+        unit=_unit(key, labels_only),
+        references=(0.5,) if key == "accuracy" and not labels_only else (),
+    )
+    return Card(
+        heading,
+        reading,
+        all(marks),
+        picture,
+        tables=(_table(key, figures),),
+        partly=any(marks) and not all(marks),
+        warnings=tuple(f"{each.subject.name} – {line}" for each in figures for line in each.subject.warnings),
+    )
+
+
+def _unit(key: str, labels_only: bool) -> str:
+    if key != "accuracy":
+        return "AUPRC"
+    return "accuracy" if labels_only else "accuracy (share of pairs)"
 
 
 def _in_sentence(key: str) -> str:
@@ -113,7 +163,7 @@ def _in_sentence(key: str) -> str:
 
 
 def _marked_name(each: MainFigure) -> str:
-    return f"{each.subject.name} (synthetic)" if each.subject.evaluation.synthetic else each.subject.name
+    return marked(each.subject.name, each.subject.evaluation.synthetic)
 
 
 def _marks(each: MainFigure) -> tuple[tuple[Series, Figure], ...]:
@@ -131,29 +181,34 @@ def _reading(key: str, figures: list[MainFigure]) -> str:
         return f"{figures[0].subject.name}: {name} {figure_cell(figures[0].figure)}{_against(figures[0])}."
     groups: dict[str, list[str]] = {}
     for each in figures:
-        verdict = None if each.baseline is None else comparison(each.figure, each.baseline)
-        groups.setdefault(verdict or "without", []).append(each.subject.name)
-    told = {
-        "above": "wholly above the best baseline's interval",
-        "overlapping": "overlapping it",
-        "below": "wholly below it",
-        "without": "without a comparison",
-    }
-    parts = [f"{told[verdict]}: {listed(groups[verdict])}" for verdict in told if verdict in groups]
-    return f"Intervals of {name} of {len(figures)} evaluations – {'; '.join(parts)}."
+        told = _verdict(each)
+        group = "without a comparison" if told is None else told
+        groups.setdefault(group, []).append(f"{each.subject.name}{_baseline_aside(each, told)}")
+    parts = [f"{group.capitalize()}: {listed(groups[group], len(figures))}." for group in _GROUPS if group in groups]
+    return (
+        f"{name[0].upper()}{name[1:]} of {len(figures)} evaluations, each against its best baseline. {' '.join(parts)}"
+    )
+
+
+def _verdict(each: MainFigure) -> str | None:
+    return None if each.baseline is None else verdict(each.figure, each.baseline)
+
+
+def _baseline_aside(each: MainFigure, told: str | None) -> str:
+    if each.baseline is None or told is None:
+        return ""
+    against = f"“{each.baseline_name}”, {number(each.baseline.value)}"
+    return f" (no better than {against})" if told == "below" else f" ({against})"
 
 
 def _against(each: MainFigure) -> str:
     if each.baseline is None or each.baseline_name is None:
         return ", with no baseline to compare it with"
-    verdict = comparison(each.figure, each.baseline)
-    told = {
-        "above": "wholly above",
-        "overlapping": "overlapping",
-        "below": "wholly below",
-    }
+    told = _verdict(each)
     against = f"the best baseline, {each.baseline_name}, at {figure_cell(each.baseline)}"
-    return f"; {told[verdict]} {against}" if verdict else f"; {against}"
+    if told == "below":
+        return f"; below: no better than {against}"
+    return f"; {told} {against}" if told else f"; {against}"
 
 
 def _table(key: str, figures: list[MainFigure]) -> Table:
@@ -163,7 +218,14 @@ def _table(key: str, figures: list[MainFigure]) -> Table:
         rows.append((name, "model", figure_cell(each.figure)))
         crossed = each.cross_validated
         rows.append((name, "cross-validated on train", "not given" if crossed is None else figure_cell(crossed)))
-        rows += [(name, f"baseline: {told}", figure_cell(one.figure())) for told, one in evaluation.baselines.items()]
+        rows += [
+            (
+                name,
+                f"{'best baseline' if told == each.baseline_name else 'baseline'}: {told}",
+                figure_cell(one.figure()),
+            )
+            for told, one in evaluation.baselines.items()
+        ]
         rows.append((name, "rows evaluated", _rows_cell(each)))
     return Table(
         f"{FIGURE_NAMES[key]} of each evaluation",
@@ -177,6 +239,6 @@ def _rows_cell(each: MainFigure) -> str:
     rows = each.subject.evaluation.rows
     text = count(rows.evaluated)
     if rows.labels_evaluated is not None:
-        text += f" pairs, {count(rows.labels_evaluated)} labels"
+        text = f"{plural(rows.evaluated, 'pair')}, {plural(rows.labels_evaluated, 'label')}"
     aside = "; ".join(f"{count(number)} set aside, {code}" for code, number in rows.set_aside.items())
     return f"{text}; {aside}" if aside else text

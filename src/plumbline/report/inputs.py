@@ -228,6 +228,11 @@ class Evaluation(SevenFigures, frozen=True):
         """The figure that answers "how good": AUPRC for moderation, accuracy for the others."""
         return "auprc" if self.task == "moderation" else "accuracy"
 
+    @property
+    def labels_only(self) -> bool:
+        """Whether this is a cost model that met no pairs, so that its accuracy is a share of labels."""
+        return self.task == "cost" and self.length is None
+
 
 class ModelData(msgspec.Struct, frozen=True):
     """One file a model was trained on."""
@@ -281,8 +286,17 @@ class ReportInputs:
     @property
     def synthetic(self) -> bool:
         """Whether any of it was made by a program."""
-        return (
-            any(found.content.synthetic for found in self.checks)
-            or any(found.content.synthetic for found in self.evaluations)
-            or any(found.content.synthetic for found in self.models)
-        )
+        return any(self._marks)
+
+    @property
+    def wholly_synthetic(self) -> bool:
+        """Whether all of it was made by a program."""
+        return bool(self._marks) and all(self._marks)
+
+    @property
+    def _marks(self) -> list[bool]:
+        return [
+            *(found.content.synthetic for found in self.checks),
+            *(found.content.synthetic for found in self.evaluations),
+            *(found.content.synthetic for found in self.models),
+        ]

@@ -36,6 +36,8 @@ class Card:
     Attributes:
         open_tables: tables in sight; `tables` are folded away.
         reading: one sentence made from the figures, or why there is no picture.
+        synthetic: all that it shows is synthetic; `partly` where only some of it is.
+        warnings: lines that must not be missed.
         wide: takes the width of the page.
     """
 
@@ -47,6 +49,8 @@ class Card:
     open_tables: tuple[Table, ...] = ()
     note: str | None = None
     wide: bool = False
+    partly: bool = False
+    warnings: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -60,8 +64,13 @@ class Section:
 
     @property
     def synthetic(self) -> bool:
-        """Whether any card of it shows synthetic data."""
-        return any(card.synthetic for card in self.cards)
+        """Whether every card of it shows synthetic data and nothing else."""
+        return bool(self.cards) and all(card.synthetic for card in self.cards)
+
+    @property
+    def partly(self) -> bool:
+        """Whether some of it is synthetic and some is not."""
+        return not self.synthetic and any(card.synthetic or card.partly for card in self.cards)
 
 
 @dataclass(frozen=True)
@@ -72,6 +81,11 @@ class Subject:
     name: str
     place: str
     evaluation: Evaluation
+
+    @property
+    def warnings(self) -> tuple[str, ...]:
+        """What the evaluation notes about itself, for every card that shows it."""
+        return (f"Note: {self.evaluation.note}",) if self.evaluation.note else ()
 
 
 def subjects_of(inputs: ReportInputs) -> tuple[Subject, ...]:
@@ -85,9 +99,11 @@ def subjects_of(inputs: ReportInputs) -> tuple[Subject, ...]:
 
 def _told_apart(evaluations: Sequence[Found[Evaluation]]) -> list[str]:
     contents = [found.content for found in evaluations]
-    repeats = Counter(each.name for each in contents)
+    plain = [_plain_name(each) for each in contents]
+    repeats = Counter(plain)
     names = [
-        each.name if repeats[each.name] == 1 else f"{each.name} · {each.model.rsplit('/', 1)[-1]}" for each in contents
+        name if repeats[name] == 1 else f"{name} · {each.model.rsplit('/', 1)[-1]}"
+        for name, each in zip(plain, contents, strict=True)
     ]
     totals, seen = Counter(names), Counter[str]()
     result = []
@@ -95,6 +111,12 @@ def _told_apart(evaluations: Sequence[Found[Evaluation]]) -> list[str]:
         seen[name] += 1
         result.append(name if totals[name] == 1 else f"{name} ({seen[name]})")
     return result
+
+
+def _plain_name(evaluation: Evaluation) -> str:
+    if evaluation.labels_only and "(labels)" not in evaluation.name:
+        return f"{evaluation.name} (labels)"
+    return evaluation.name
 
 
 def columns(*names: str) -> tuple[Column, ...]:

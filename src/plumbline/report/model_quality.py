@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from plumbline.measure import Figure
-from plumbline.report.inputs import FIGURE_NAMES, ReliabilityPoint, SomeFigures
+from plumbline.report.inputs import FIGURE_NAMES, LengthBin, ReliabilityPoint, SomeFigures
 from plumbline.report.layout import Card, Section, Subject, Table, columns
 from plumbline.report.pictures_curves import draw_histogram, draw_length_bins, draw_reliability
 from plumbline.report.pictures_rows import JUDGES, MODEL, Caption, DotRow, draw_dots
-from plumbline.report.wording import comparison, count, figure_cell, listed, number
+from plumbline.report.wording import comparison, count, figure_cell, listed, number, plural
 
 _DRAWN = 20
 
@@ -33,7 +33,7 @@ def _subset_card(subject: Subject) -> Card:
     if measured:
         caption = Caption(f"{subject.key}-subset", f"{name} by subset, {subject.name}", reading, evaluation.synthetic)
         rows = [DotRow(subset, ((MODEL, figure),)) for subset, figure in measured.items()]
-        picture = draw_dots(rows[:_DRAWN], caption, unit=name, references=(0.5,) if key == "accuracy" else ())
+        picture = draw_dots(rows[:_DRAWN], caption, unit=name, references=_chance(subject))
     given = [each for each in FIGURE_NAMES if any(_one(some, each) for some in evaluation.by_subset.values())]
     table = Table(
         f"Figures by subset, {subject.name}",
@@ -43,9 +43,24 @@ def _subset_card(subject: Subject) -> Card:
             for subset, some in evaluation.by_subset.items()
         ),
     )
-    tables = (table,) if evaluation.by_subset else ()
+    tables = (table, _seven(subject)) if measured else ((table,) if evaluation.by_subset else ())
     note = f"The first {_DRAWN} of {len(measured)} are drawn; the table has all." if len(measured) > _DRAWN else None
-    return Card(subject.name, reading, evaluation.synthetic, picture, tables=(*tables, _seven(subject)), note=note)
+    return Card(
+        subject.name,
+        reading,
+        evaluation.synthetic,
+        picture,
+        tables=tables,
+        open_tables=() if measured else (_seven(subject),),
+        note=note,
+        warnings=subject.warnings,
+    )
+
+
+def _chance(subject: Subject) -> tuple[float, ...]:
+    """Where guessing lands, for the accuracy of pairs; for labels it depends on how many are unsafe."""
+    evaluation = subject.evaluation
+    return (0.5,) if evaluation.main_key == "accuracy" and not evaluation.labels_only else ()
 
 
 def _one(some: SomeFigures, key: str) -> Figure | None:
@@ -73,7 +88,11 @@ def _seven(subject: Subject) -> Table:
 def _subset_reading(name: str, figures: dict[str, Figure]) -> str:
     defined = {subset: figure for subset, figure in figures.items() if figure.value is not None}
     if not defined:
-        return "Nothing to draw: no subset has this figure." if not figures else f"{name} is undefined on every subset."
+        return (
+            f"{name} is not given by subset; here are the figures on all rows."
+            if not figures
+            else f"{name} is undefined on every subset."
+        )
     lowest = min(defined, key=lambda subset: (defined[subset].value or 0.0, subset))
     if len(defined) == 1:
         return f"{name} on the only subset, {lowest}, is {figure_cell(defined[lowest])}."
@@ -85,14 +104,17 @@ def _subset_reading(name: str, figures: dict[str, Figure]) -> str:
     )
 
 
-def calibration(subjects: tuple[Subject, ...]) -> Section:
-    """Reliability diagrams."""
+def calibration(subjects: tuple[Subject, ...]) -> Section | None:
+    """Reliability diagrams; None where no evaluation has bins."""
+    shown = [each for each in subjects if each.evaluation.reliability]
+    if not shown:
+        return None
     return Section(
         "calibration",
         "Calibration",
         "Whether a predicted probability means what it says: on the dashed line, of the rows given 70 % the judges "
         "agree on 70 %. Above the line more is observed than was predicted, below it less.",
-        tuple(_calibration_card(subject) for subject in subjects),
+        tuple(_calibration_card(subject) for subject in shown),
     )
 
 
@@ -100,9 +122,6 @@ def _calibration_card(subject: Subject) -> Card:
     evaluation = subject.evaluation
     points = evaluation.reliability
     ece = figure_cell(evaluation.ece.figure())
-    if not points:
-        reading = f"Nothing to draw: the evaluation holds no bins; expected calibration error {ece}."
-        return Card(subject.name, reading, evaluation.synthetic)
     reading = f"Expected calibration error {ece}; {_bins_apart(points)}."
     caption = Caption(
         f"{subject.key}-reliability", f"Reliability diagram, {subject.name}", reading, evaluation.synthetic
@@ -115,35 +134,41 @@ def _calibration_card(subject: Subject) -> Card:
             for each in points
         ),
     )
-    return Card(subject.name, reading, evaluation.synthetic, draw_reliability(points, caption), tables=(table,))
+    picture = draw_reliability(points, caption)
+    return Card(subject.name, reading, evaluation.synthetic, picture, tables=(table,), warnings=subject.warnings)
 
 
 def _bins_apart(points: list[ReliabilityPoint]) -> str:
     missing = [each for each in points if not each.low <= each.mean_predicted <= each.high]
     if not missing:
-        return f"the interval of each of the {len(points)} bins holds what was predicted"
-    return f"in {len(missing)} of {len(points)} bins the interval of what was observed misses what was predicted"
+        return f"the interval of each bin ({len(points)} in all) holds what was predicted"
+    return (
+        f"in {len(missing)} of {plural(len(points), 'bin')} the interval of what was observed misses what was predicted"
+    )
 
 
-def score_distributions(subjects: tuple[Subject, ...]) -> Section:
-    """Histograms of scores by class."""
+def score_distributions(subjects: tuple[Subject, ...]) -> Section | None:
+    """Histograms of scores by class; None where no evaluation has one."""
+    cards = tuple(card for subject in subjects for card in _score_cards(subject))
+    if not cards:
+        return None
     return Section(
         "scores",
         "Score distributions",
         "How far apart the model's scores put the two classes: the less they overlap, the better it tells them apart.",
-        tuple(_score_card(subject) for subject in subjects),
+        cards,
     )
 
 
-def _score_card(subject: Subject) -> Card:
+def _score_cards(subject: Subject) -> list[Card]:
     evaluation = subject.evaluation
     histogram = evaluation.score_histogram
     if histogram is None or not histogram.series or len(histogram.edges) < 2:
-        return Card(subject.name, "Nothing to draw: the evaluation holds no histogram.", evaluation.synthetic)
+        return []
     sizes = [f"{count(sum(counts))} {name}" for name, counts in histogram.series.items()]
     bins = len(histogram.edges) - 1
     low, high = number(histogram.edges[0], 2), number(histogram.edges[-1], 2)
-    reading = f"Scores of {listed(sizes)} in {bins} bins from {low} to {high}."
+    reading = f"Scores of {listed(sizes)} in {plural(bins, 'bin')} from {low} to {high}."
     caption = Caption(f"{subject.key}-scores", f"Distribution of scores, {subject.name}", reading, evaluation.synthetic)
     rows = tuple(
         (
@@ -159,9 +184,8 @@ def _score_card(subject: Subject) -> Card:
         rows,
     )
     unit = "probability" if evaluation.task == "moderation" else "score"
-    return Card(
-        subject.name, reading, evaluation.synthetic, draw_histogram(histogram, caption, unit=unit), tables=(table,)
-    )
+    picture = draw_histogram(histogram, caption, unit=unit)
+    return [Card(subject.name, reading, evaluation.synthetic, picture, tables=(table,), warnings=subject.warnings)]
 
 
 def length_bias(subjects: tuple[Subject, ...]) -> Section | None:
@@ -206,20 +230,17 @@ def _length_cards(subject: Subject) -> list[Card]:
         columns("Who", "Share"),
         (("model", figure_cell(model)), ("judges", figure_cell(judges))),
     )
-    card = Card(subject.name, reading, evaluation.synthetic, picture, tables=(table,))
-    return [card, _length_bins_card(subject)]
+    card = Card(subject.name, reading, evaluation.synthetic, picture, tables=(table,), warnings=subject.warnings)
+    return [card, _length_bins_card(subject, length.by_length_difference)] if length.by_length_difference else [card]
 
 
-def _length_bins_card(subject: Subject) -> Card:
+def _length_bins_card(subject: Subject, bins: list[LengthBin]) -> Card:
     evaluation = subject.evaluation
-    bins = evaluation.length.by_length_difference if evaluation.length else []
     heading = f"{subject.name}: by difference in length"
-    if not bins:
-        return Card(heading, "Nothing to draw: the evaluation holds no bins of length.", evaluation.synthetic)
     apart = sum(
         comparison(each.model_first.figure(), each.judges_first.figure()) in ("above", "below") for each in bins
     )
-    reading = f"In {apart} of {len(bins)} bins of length the intervals of model and judges lie apart."
+    reading = f"In {apart} of {plural(len(bins), 'bin')} of length the intervals of model and judges lie apart."
     caption = Caption(
         f"{subject.key}-length",
         f"Share preferring the first side by length, {subject.name}",
@@ -239,4 +260,5 @@ def _length_bins_card(subject: Subject) -> Card:
             for each in bins
         ),
     )
-    return Card(heading, reading, evaluation.synthetic, draw_length_bins(bins, caption), tables=(table,))
+    picture = draw_length_bins(bins, caption)
+    return Card(heading, reading, evaluation.synthetic, picture, tables=(table,), warnings=subject.warnings)

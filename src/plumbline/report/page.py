@@ -13,8 +13,9 @@ from plumbline.report.decisions import by_category, disagreements, precision_and
 from plumbline.report.drawing import drawing, missing_extra
 from plumbline.report.finding import file_counts, read_inputs
 from plumbline.report.glance import Tile, glance_cards, tiles_of
+from plumbline.report.glossary import GLOSSARY
 from plumbline.report.inputs import ReportInputs
-from plumbline.report.layout import Card, Section, subjects_of
+from plumbline.report.layout import Card, Section, Subject, subjects_of
 from plumbline.report.model_quality import by_subset, calibration, length_bias, score_distributions
 from plumbline.report.provenance import provenance
 from plumbline.report.wording import listed, plural, visible
@@ -41,15 +42,22 @@ class ReportSummary:
 
 @dataclass(frozen=True)
 class Page:
-    """The context of the template, all of it."""
+    """The context of the template, all of it.
+
+    Attributes:
+        synthetic: all inputs are synthetic.
+        synthetic_names: where only some are: which, by kind and name.
+    """
 
     title: str
     created: str
     contents: str
     synthetic: bool
+    synthetic_names: tuple[str, ...]
     tiles: tuple[Tile, ...]
     glance: tuple[Card, ...]
     sections: tuple[Section, ...]
+    glossary: tuple[tuple[str, str], ...] = GLOSSARY
 
     @property
     def headings(self) -> tuple[tuple[str, str], ...]:
@@ -108,11 +116,22 @@ def _page(inputs: ReportInputs, title: str, created: str) -> Page:
         title=title,
         created=created,
         contents=listed([plural(number, kind.removesuffix("s")) for kind, number in file_counts(inputs)]),
-        synthetic=inputs.synthetic,
+        synthetic=inputs.wholly_synthetic,
+        synthetic_names=() if inputs.wholly_synthetic else _synthetic_names(inputs, subjects),
         tiles=tiles_of(inputs),
         glance=glance_cards(subjects),
         sections=tuple(section for section in sections if section is not None),
     )
+
+
+def _synthetic_names(inputs: ReportInputs, subjects: tuple[Subject, ...]) -> tuple[str, ...]:
+    """Which inputs are synthetic, a line for each kind that has some: ``evaluation: a and b``."""
+    kinds = {
+        "check": [found.content.name for found in inputs.checks if found.content.synthetic],
+        "evaluation": [subject.name for subject in subjects if subject.evaluation.synthetic],
+        "model": [found.content.name or found.place for found in inputs.models if found.content.synthetic],
+    }
+    return tuple(f"{plural(len(names), kind)}: {listed(names, len(names))}" for kind, names in kinds.items() if names)
 
 
 def _template() -> Any:

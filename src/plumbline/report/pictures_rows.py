@@ -71,10 +71,11 @@ class DotRow:
 
 @dataclass(frozen=True)
 class BarRow:
-    """One row: its name, its count, whether it was quarantined rather than found suspicious."""
+    """One row: its name, its count, its count per 1,000 rows read, whether quarantined rather than found suspicious."""
 
     name: str
     count: int
+    rate: float
     quarantined: bool
 
 
@@ -195,15 +196,25 @@ def _scale(figures: Sequence[Figure], references: Sequence[float]) -> tuple[floa
     return low, high
 
 
-def draw_bars(rows: Sequence[BarRow], caption: Caption) -> Picture:
-    """A bar for each row, as long as its count."""
+def draw_bars(rows: Sequence[BarRow], caption: Caption, *, most: float) -> Picture:
+    """A bar for each row, as long as its rate; the number beside it is its count.
+
+    Args:
+        rows: at least one, from the top down.
+        caption: names the picture.
+        most: the rate that fills the width, the same for every picture that is to be compared with this one.
+    """
     kinds = {row.quarantined for row in rows}
     top, step = 30, 42
     height = step * len(rows)
-    canvas = Canvas(top + height + (20 if caption.synthetic else 4), synthetic=caption.synthetic)
+    canvas = Canvas(top + height + (58 if caption.synthetic else 42), synthetic=caption.synthetic)
     axes = canvas.axes(_MARGIN, top, WIDTH - 2 * _MARGIN, height)
-    axes.set(xlim=(0, max(row.count for row in rows) or 1), ylim=(height, 0), xticks=[], yticks=[])
-    axes.spines[["left", "bottom"]].set_visible(False)
+    axes.set(
+        xlim=(0, most or 1), ylim=(height, 0), yticks=[], xlabel="per 1,000 rows read (one scale for all data sets)"
+    )
+    axes.spines["left"].set_visible(False)
+    axes.locator_params(axis="x", nbins=4)
+    axes.tick_params(length=0)
     axes.axvline(0, color=GRID, linewidth=1.5)
     along = axes.get_yaxis_transform()
     for position, row in enumerate(rows):
@@ -212,7 +223,7 @@ def draw_bars(rows: Sequence[BarRow], caption: Caption) -> Picture:
         axes.text(
             1, edge + 10, count(row.count), transform=along, fontsize=SMALL_SIZE, color=MUTED, ha="right", va="center"
         )
-        axes.barh(edge + 26, row.count, height=12, **_bar_style(row.quarantined))
+        axes.barh(edge + 26, row.rate, height=12, **_bar_style(row.quarantined))
     canvas.legend([_bar_handle(quarantined) for quarantined in (True, False) if quarantined in kinds])
     return canvas.finish(caption.key, caption.title, caption.description)
 

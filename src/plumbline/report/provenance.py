@@ -8,7 +8,7 @@ from typing import Any
 from plumbline.lineage import Manifest
 from plumbline.report.inputs import Found, ModelDescription, ReportInputs
 from plumbline.report.layout import Card, Section, Subject, Table, columns
-from plumbline.report.wording import count, listed, plural, shorten
+from plumbline.report.wording import count, listed, marked, plural, shorten
 
 _DIGEST = 12
 _NOT_STATED = "not stated"
@@ -34,19 +34,25 @@ def _short(digest: str | None) -> str:
 
 
 def _files_card(inputs: ReportInputs, subjects: tuple[Subject, ...]) -> Card:
-    rows = [("check", found.place, found.content.name, _short(found.sha256)) for found in inputs.checks]
+    rows = [
+        ("check", found.place, marked(found.content.name, found.content.synthetic), _short(found.sha256))
+        for found in inputs.checks
+    ]
     rows += [
-        ("evaluation", found.place, subject.name, _short(found.sha256))
+        ("evaluation", found.place, marked(subject.name, found.content.synthetic), _short(found.sha256))
         for found, subject in zip(inputs.evaluations, subjects, strict=True)
     ]
-    rows += [("model", found.place, found.content.name or "unnamed", _short(found.sha256)) for found in inputs.models]
+    rows += [
+        ("model", found.place, marked(found.content.name or "unnamed", found.content.synthetic), _short(found.sha256))
+        for found in inputs.models
+    ]
     rows += [("manifest", found.place, "", _short(found.sha256)) for found in inputs.manifests]
     evaluated = Table(
         "What was evaluated on what",
         columns("Evaluation", "Model", "Source", "Split", "Axis", "Note"),
         tuple(
             (
-                subject.name,
+                marked(subject.name, subject.evaluation.synthetic),
                 subject.evaluation.model,
                 subject.evaluation.source,
                 subject.evaluation.split or "not one split",
@@ -59,7 +65,15 @@ def _files_card(inputs: ReportInputs, subjects: tuple[Subject, ...]) -> Card:
     files = Table("Files read", columns("Kind", "File", "Name", "Digest"), tuple(rows))
     reading = f"{plural(len(rows), 'file')} read."
     shown = (evaluated,) if subjects else ()
-    return Card("Files", reading, inputs.synthetic, tables=(files,), open_tables=shown, wide=True)
+    return Card(
+        "Files",
+        reading,
+        inputs.wholly_synthetic,
+        tables=(files,),
+        open_tables=shown,
+        wide=True,
+        partly=inputs.synthetic and not inputs.wholly_synthetic,
+    )
 
 
 def _models_card(models: tuple[Found[ModelDescription], ...]) -> Card:
@@ -70,7 +84,7 @@ def _models_card(models: tuple[Found[ModelDescription], ...]) -> Card:
         terms = model.terms
         rows.append(
             (
-                f"{name} (synthetic)" if model.synthetic else name,
+                marked(name, model.synthetic),
                 model.task or _NOT_STATED,
                 model.axis or "none",
                 _recipe(model.recipe),
@@ -90,9 +104,17 @@ def _models_card(models: tuple[Found[ModelDescription], ...]) -> Card:
         tables.append(
             Table("What the models were trained on", columns("Model", "File", "Rows#", "Digest"), tuple(data))
         )
-    synthetic = any(found.content.synthetic for found in models)
+    marks = [found.content.synthetic for found in models]
     reading = f"{plural(len(models), 'model')}; licences: {listed(sorted({row[5] for row in rows}))}."
-    return Card("Models", reading, synthetic, tables=tuple(tables[1:]), open_tables=(tables[0],), wide=True)
+    return Card(
+        "Models",
+        reading,
+        all(marks),
+        tables=tuple(tables[1:]),
+        open_tables=(tables[0],),
+        wide=True,
+        partly=any(marks) and not all(marks),
+    )
 
 
 def _recipe(recipe: Any) -> str:

@@ -1,4 +1,5 @@
-"""Words for numbers and names: counts, figures, short labels, sentences that compare. No arithmetic on figures."""
+"""Words for numbers and names: counts, figures, short labels, sentences that compare. No arithmetic on figures;
+the one rate here is a count per 1,000 rows."""
 
 from __future__ import annotations
 
@@ -36,6 +37,25 @@ def plural(number: int, noun: str) -> str:
     return f"{count(number)} {noun}" if number == 1 else f"{count(number)} {noun}s"
 
 
+def marked(name: str, synthetic: bool) -> str:
+    """The name, with ``(synthetic)`` after it where it names something that a program made up."""
+    return f"{name} (synthetic)" if synthetic else name
+
+
+def per_thousand(number: int, rows: int) -> float | None:
+    """How many to 1,000 rows; None where there are no rows."""
+    return 1000 * number / rows if rows else None
+
+
+def rate_cell(rate: float | None) -> str:
+    """A rate per 1,000: ``0``, ``under 0.1``, ``1.9``, ``1\u202f369``; ``undefined`` where there were no rows."""
+    if rate is None:
+        return "undefined"
+    if 0 < rate < 0.05:
+        return "under 0.1"
+    return f"{rate:.1f}" if 0 < rate < 9.95 else count(round(rate))
+
+
 def number(value: float | None, digits: int = 3) -> str:
     """A plain number; a missing one is ``undefined``."""
     return "undefined" if value is None else f"{value:.{digits}f}"
@@ -64,6 +84,18 @@ def listed(names: Sequence[str], most: int = 4) -> str:
     if len(shown) < 2:
         return "".join(shown)
     return f"{', '.join(shown[:-1])} and {shown[-1]}"
+
+
+def verdict(figure: Figure, baseline: Figure) -> str | None:
+    """A figure against its best baseline: ``clearly above``, ``not clearly above``, ``below``; None if undefined.
+
+    `clearly above`: the intervals lie apart. `below`: the value itself is no higher than the baseline's.
+    """
+    if figure.value is None or baseline.value is None:
+        return None
+    if figure.value <= baseline.value:
+        return "below"
+    return "clearly above" if comparison(figure, baseline) == "above" else "not clearly above"
 
 
 def comparison(figure: Figure, other: Figure) -> str | None:
