@@ -278,9 +278,9 @@ def test_outputs_that_cannot_be_written(plumb, corpus, model, tmp_path):
         fails(plumb("score", model, source, "-o", tmp_path / f"{name}.csv"), "PL-OUT-001")
         fails(plumb("report", model, "-o", tmp_path / f"{name}.html"), "PL-OUT-001")
     (tmp_path / "scores.csv").mkdir()
-    fails(plumb("score", model, source, "-o", tmp_path / "scores.csv"), "PL-OUT-001")
+    fails(plumb("score", model, source, "-o", tmp_path / "scores.csv"), "PL-OUT-002")
     (tmp_path / "page.html").mkdir()
-    fails(plumb("report", model, "-o", tmp_path / "page.html"), "PL-OUT-001")
+    fails(plumb("report", model, "-o", tmp_path / "page.html"), "PL-OUT-002")
     assert (tmp_path / "file").read_text() == (tmp_path / "foreign" / "notes.txt").read_text() == "mine"
     assert not [path for path in tmp_path.rglob("*") if path.name.endswith((".partial", ".former"))]
 

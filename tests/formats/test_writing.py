@@ -296,7 +296,10 @@ def test_a_full_disk_leaves_what_stood_there(tmp_path, small_disk):
             convert_loaded(load(folder), small_disk / "out", to, command=[])
         with pytest.raises(WriteError, match="the disk is full"):
             convert_loaded(
-                load(folder, split="train"), small_disk / ("one.jsonl" if to == "hh-rlhf" else "one.parquet"), to, command=[]
+                load(folder, split="train"),
+                small_disk / ("one.jsonl" if to == "hh-rlhf" else "one.parquet"),
+                to,
+                command=[],
             )
     assert unzipped(small_disk / "out") == before
     assert sorted(path.name for path in small_disk.iterdir()) == ["filler", "out"]
