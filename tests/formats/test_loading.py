@@ -288,12 +288,16 @@ def test_the_cache_keeps_its_size(own_cache, monkeypatch):
     monkeypatch.setattr(file_cache, "_LIMIT_BYTES", 3000)
     monkeypatch.setattr(file_cache.time, "time", lambda: 4e9)
     for number in range(5):
-        folder = own_cache / f"entry-{number}"
+        folder = own_cache / f"{number:064x}"
         folder.mkdir()
+        (folder / "manifest.json").write_text("{}")
         (folder / "x").write_bytes(b"x" * 1000)
         os.utime(folder, (number, number))
+    (own_cache / "thesis").mkdir()
+    (own_cache / "thesis" / "x").write_bytes(b"x" * 5000)
     file_cache._drop_oldest(own_cache)
-    assert sorted(path.name for path in own_cache.iterdir()) == ["entry-2", "entry-3", "entry-4"]
+    # Oldest first, down to the limit; a folder that is no entry is none of the cache's business.
+    assert sorted(path.name[-1] for path in own_cache.iterdir()) == ["3", "4", "s"]
 
 
 def test_real_hub_layout_reads_whole(real_data):

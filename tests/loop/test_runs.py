@@ -275,7 +275,7 @@ def test_scores_are_the_same_in_every_form_and_from_a_model_read_again(corpus, m
     tables = []
     for ending in (".parquet", ".jsonl", ".csv"):
         out = tmp_path / f"scores{ending}"
-        count = run_scoring(ScoringRun(models["preference"], source, out))
+        count, _ = run_scoring(ScoringRun(models["preference"], source, out))
         rows = _read_scores(out)
         tables.append(rows)
         assert count == len(rows)

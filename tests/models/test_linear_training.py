@@ -42,7 +42,7 @@ def labels(count: int = 80) -> LabelRows:
     is_unsafe = np.arange(count) % 2 > 0
     replies = Replies([f"{RUDE if unsafe else KIND} {row}" for row, unsafe in enumerate(is_unsafe)], ["well?"] * count)
     categories = {"rudeness": is_unsafe, "rare": np.arange(count) < 3}
-    return LabelRows(replies, is_unsafe, categories, np.ones(count, bool), places(count), {})
+    return LabelRows(replies, is_unsafe, categories, np.ones(count, bool), np.full(count, "own"), places(count), {})
 
 
 def check_repeats(out: OutOfFold, rows: int, repeats: int) -> None:

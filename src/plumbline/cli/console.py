@@ -6,9 +6,11 @@ import json
 import sys
 import threading
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Protocol
+
+import typer
 
 if TYPE_CHECKING:
     from rich.progress import Progress as RichProgress
@@ -50,6 +52,18 @@ def visible(text: str, *, keep: str = "") -> str:
 def note(text: str) -> None:
     """Lines for the person, not for the pipe."""
     print(visible(text, keep="\n"), file=sys.stderr)
+
+
+def tell_unread(unread: Mapping[str, int], source: str) -> None:
+    """Say which rows could not be read, by code."""
+    for code, count in unread.items():
+        note(f"not read: {count:,} rows, {code}; see: plumbline data check {source}")
+
+
+def exit_where_rows_are_missing(unread: Mapping[str, int]) -> None:
+    """Exit code 1: the work is done, but without some rows."""
+    if unread:
+        raise typer.Exit(1)
 
 
 class Shown(Protocol):

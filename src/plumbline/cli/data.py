@@ -127,7 +127,7 @@ def convert(
         source, data_dir=data_dir, split=split, format=format, axis=axis, cache=not no_cache, on_error=on_error
     )
     with progress(f"writing {out}"):
-        written = convert_loaded(loaded, out, to, command=sys.argv[1:])
+        written = convert_loaded(loaded, out, to, command=sys.argv[1:], source=source)
     _tell_written(loaded, written, out, to)
     if written.faults or loaded.faults:
         raise typer.Exit(EXIT_FINDINGS)

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import sys
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 
 from plumbline.cli import options
-from plumbline.cli.console import note, print_json, progress
+from plumbline.cli.console import exit_where_rows_are_missing, note, print_json, progress, tell_unread
 
 Model = Annotated[Path, typer.Argument(help="A model's folder.")]
 
@@ -51,10 +51,18 @@ def evaluate(
         result = run_evaluation(run, step=shown.step)
     if as_json:
         print_json(result)
+        exit_where_rows_are_missing(_unread(result))
         return
     print_figures(result, f"{result['name']}, {result['rows']['evaluated']:,} rows")
     if out:
         note(f"wrote {out / 'evaluation.json'}")
+    tell_unread(_unread(result), source)
+    exit_where_rows_are_missing(_unread(result))
+
+
+def _unread(result: dict[str, Any]) -> dict[str, int]:
+    """Rows that could not be read; those set aside for training reasons are not among them."""
+    return {code: count for code, count in result["rows"]["set_aside"].items() if not code.startswith("PL-TRN-")}
 
 
 def score(
@@ -76,8 +84,10 @@ def score(
 
     how = {"data_dir": data_dir, "split": split, "format": format, "axis": axis, "cache": not no_cache}
     with progress("scoring") as shown:
-        count = run_scoring(
+        count, unread = run_scoring(
             ScoringRun(model=model, source=source, out=out, load_options=how, command=tuple(sys.argv[1:])),
             step=shown.step,
         )
     note(f"wrote {out}: {count:,} replies")
+    tell_unread(unread, source)
+    exit_where_rows_are_missing(unread)

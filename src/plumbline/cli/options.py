@@ -24,7 +24,7 @@ OnError = Annotated[
 NoCache = Annotated[bool, typer.Option("--no-cache", help="Neither read nor write the cache of files already read.")]
 Json = Annotated[bool, typer.Option("--json", help="Print one JSON object.")]
 Out = Annotated[Path, typer.Option("-o", "--out", help="Where to write.")]
-Seed = Annotated[int, typer.Option(help="Seed of everything random.")]
+Seed = Annotated[int, typer.Option(help="Seed of everything random.", min=0, max=2**31 - 1)]
 OverrideUses = Annotated[
     bool,
     typer.Option("--override-uses", help="Go on though the data does not permit this use; written to the manifest."),

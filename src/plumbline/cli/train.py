@@ -9,7 +9,7 @@ from typing import Annotated, Any
 import typer
 
 from plumbline.cli import options
-from plumbline.cli.console import note, print_json, print_table, progress
+from plumbline.cli.console import exit_where_rows_are_missing, note, print_json, print_table, progress, tell_unread
 
 app = typer.Typer(help="Train a preference, cost or moderation model.", no_args_is_help=True, rich_markup_mode=None)
 
@@ -134,11 +134,11 @@ def _train(
     with progress(f"training {task}") as shown:
         result = run_training(run, step=shown.step)
     if as_json:
-        print_json(result.cross_validated)
+        print_json({**result.cross_validated, "quarantined": result.quarantined})
+        exit_where_rows_are_missing(result.quarantined)
         return
     print_figures(result.cross_validated, f"cross-validated on {result.rows_described}")
-    for code, count in result.quarantined.items():
-        note(f"not read: {count:,} rows, {code}; see: plumbline data check {sources[0]}")
+    tell_unread(result.quarantined, sources[0])
     for code, count in result.summary.get("set_aside", {}).items():
         note(f"set aside: {count:,} rows, {code} (docs/errors.md)")
     if result.summary["scored_out_of_fold"] < _FEW_ROWS:
@@ -148,6 +148,7 @@ def _train(
     if not all(fit["converged"] for fit in result.summary["fits"].values()):
         note("a fit ended short of its tolerance: see README.md in the model's folder")
     note(f"wrote {out}; next: plumbline evaluate {out} {sources[0]}")
+    exit_where_rows_are_missing(result.quarantined)
 
 
 def print_figures(result: dict[str, Any], title: str) -> None:

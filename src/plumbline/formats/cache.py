@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import shutil
 import time
 from collections.abc import Mapping
@@ -98,8 +99,13 @@ def write_entry(key: str, entry: CachedFile) -> None:
         _drop_oldest(folder)
 
 
+def _is_entry(path: Path) -> bool:
+    """Only folders that this module made are ever removed."""
+    return path.is_dir() and bool(re.fullmatch(r"[0-9a-f]{64}", path.name)) and (path / _COMPLETE).is_file()
+
+
 def _drop_oldest(folder: Path) -> None:
-    entries = [(path.stat().st_mtime, path) for path in folder.iterdir() if path.is_dir()]
+    entries = [(path.stat().st_mtime, path) for path in folder.iterdir() if _is_entry(path)]
     sizes = {path: sum(file.stat().st_size for file in path.iterdir()) for _, path in entries}
     total = sum(sizes.values())
     for modified, path in sorted(entries):

@@ -18,6 +18,7 @@ from plumbline.lineage import (
     Fault,
     FileEntry,
     Finding,
+    Manifest,
     Terms,
     count_by_code,
     governing_manifest,
@@ -115,7 +116,7 @@ def load(
         SourceError, UsageError: the source or an option names nothing that exists.
         FaultError: a file is damaged as a whole, or `on_error` is "stop" and a row is unreadable.
     """
-    locations, stated_terms = _locate(
+    locations, of_root = _locate(
         source, data_dir=data_dir, split=split, format=format, axis=axis, on_error=on_error
     )
     chosen, left_out = _choose_formats(locations, format)
@@ -133,7 +134,7 @@ def load(
         done += location.path.stat().st_size
         if advance:
             advance(location.origin.source, done, total)
-    terms = _terms(reads, parts, stated_terms)
+    terms = _terms(reads, parts, of_root)
     return Loaded(
         {kind: with_terms(pa.concat_tables(tables), terms) for kind, tables in sorted(parts.items())},
         [fault for read in reads for fault in read.faults],
@@ -234,7 +235,7 @@ def _locate(
     format: str | None,
     axis: Axis | str | None,
     on_error: str,
-) -> tuple[list[Location], Terms | None]:
+) -> tuple[list[Location], Manifest | None]:
     _require_known("--format", format, [*FORMATS, PARQUET])
     _require_known("--axis", axis, list(Axis))
     _require_known("--on-error", on_error, ["quarantine", "stop"])
@@ -243,8 +244,7 @@ def _locate(
     locations = find_locations(
         root, name=name, data_dir=data_dir, split=split, axis=None if axis is None else Axis(axis)
     )
-    manifest = governing_manifest(root)
-    return locations, manifest.terms if manifest else None
+    return locations, governing_manifest(root)
 
 
 def _require_known(option: str, value: str | None, known: list[str]) -> None:
@@ -319,10 +319,13 @@ def _read_file(
     return read, whole
 
 
-def _terms(reads: list[ReadFile], parts: dict[Kind, list[pa.Table]], from_manifest: Terms | None) -> Terms:
-    """The manifest's terms where there is one, else those the tables carry, else their formats'."""
-    if from_manifest:
-        return from_manifest
-    carried = [terms for tables in parts.values() for table in tables if (terms := terms_of(table))]
-    by_format = [FORMATS[read.format_name].terms for read in reads if read.format_name in FORMATS]
-    return strictest_terms([*carried, *by_format]) if carried or by_format else Terms(frozenset(), "unknown")
+def _terms(reads: list[ReadFile], parts: dict[Kind, list[pa.Table]], of_root: Manifest | None) -> Terms:
+    """The strictest of what every file's manifest, else its format, and the tables themselves say."""
+    stated = [terms for tables in parts.values() for table in tables if (terms := terms_of(table))]
+    for read in reads:
+        manifest = governing_manifest(read.location.path) or of_root
+        if manifest and manifest.terms:
+            stated.append(manifest.terms)
+        elif read.format_name in FORMATS:
+            stated.append(FORMATS[read.format_name].terms)
+    return strictest_terms(stated) if stated else Terms(frozenset(), "unknown")

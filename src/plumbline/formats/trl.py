@@ -8,7 +8,7 @@ Four forms are read, told apart by their types:
     repeated  prompt is a string that the conversations chosen and rejected repeat (UltraFeedback); where they begin
               with the assistant instead, the prompt is the question they answer
 
-`chosen` is the better side, on the axis given, else the overall one. Further keys (scores, ids) stay in the raw line
+`chosen` is the better side, on the axis given or told by the folder's name (as in hh-rlhf), else the overall one. Further keys (scores, ids) stay in the raw line
 only. Not covered: tools. A row with other roles than user, assistant and system is a fault.
 
 Source: https://huggingface.co/docs/trl/dataset_formats ("preference"); written forms: text, messages, and the form
@@ -24,6 +24,7 @@ import msgspec
 import pyarrow as pa
 
 from plumbline.formats.conversation_columns import Turn, conversation_turns, conversations_column, paired
+from plumbline.formats.hh_rlhf import axis_of
 from plumbline.formats.line_blocks import Intake, LineBlock
 from plumbline.formats.origin import Origin
 from plumbline.formats.raw_lines import extra_column, extra_values, unchanged_lines
@@ -82,7 +83,7 @@ def parse(block: LineBlock, origin: Origin, intake: Intake) -> dict[Kind, pa.Tab
     if not pairs:
         return {Kind.COMPARISONS: empty_table(Kind.COMPARISONS)}
     columns: dict[str, object] = {
-        "axis": origin.axis or Axis.OVERALL,
+        "axis": origin.axis or axis_of(origin.subset) or Axis.OVERALL,
         "outcome": Outcome.FIRST,
         "source": origin.source,
         "subset": origin.subset,

@@ -23,13 +23,16 @@ from plumbline.lineage import (
     count_by_code,
     is_own_file,
     refuse_foreign_file,
+    refuse_output_among_inputs,
     write_aside,
     write_folder_aside,
 )
-from plumbline.records import Axis, Kind, UsageError, unknown_name
+from plumbline.records import Axis, Kind, NoDataError, UsageError, unknown_name
 
 _LINE_ENDINGS = (".jsonl", ".jsonl.gz")
 _FILE_SUFFIXES = (".jsonl", ".json", ".gz", ".csv", ".arrow", ".parquet")
+_AXIS_BY_FOLDER = ("hh-rlhf", "trl", "trl-text")
+"""Formats whose lines do not say what was judged: their folders do."""
 _GZIP_LEVEL = 2  # isal's best; files come out a little larger than gzip's own, ten times as fast
 
 
@@ -71,17 +74,21 @@ def write_tables(tables: Mapping[Kind, pa.Table], out: Path, to: str) -> Written
     if _is_file(out, to):
         _write_lines(out, out.name, carried, known, written)
         return written
-    for name, part in _by_place(carried, by_axis=known.name == "hh-rlhf"):
+    for name, part in _by_place(carried, by_axis=known.name in _AXIS_BY_FOLDER):
         _write_lines(_below(out, name), name, part, known, written)
     return written
 
 
-def convert_loaded(loaded: Loaded, out: Path, to: str, *, command: list[str]) -> Written:
+def convert_loaded(
+    loaded: Loaded, out: Path, to: str, *, command: list[str], source: str | Path | None = None
+) -> Written:
     """Write what was loaded in a format, with a manifest that names the files it came from.
 
     Raises:
         As `write_tables`; and UsageError where nothing of the source can be expressed in the format.
     """
+    if source is not None and Path(source).exists():
+        refuse_output_among_inputs(out, [Path(source)])
     carried = FORMATS[to].kinds if to in FORMATS else tuple(Kind)
     if not any(len(table) for kind, table in loaded.tables.items() if kind in carried):
         raise UsageError(
@@ -95,12 +102,26 @@ def convert_loaded(loaded: Loaded, out: Path, to: str, *, command: list[str]) ->
     if _is_file(out, to):
         _refuse_single_file(loaded, out, to)
         written = write_tables(loaded.tables, out, to)
+        _require_rows(written, to)
         _manifest(loaded, written, to, command).write_beside(out)
         return written
     with write_folder_aside(out, "data") as aside:
         written = write_tables(loaded.tables, aside, to)
+        _require_rows(written, to)
         _manifest(loaded, written, to, command).write(aside)
     return written
+
+
+def _require_rows(written: Written, to: str) -> None:
+    if not written.rows:
+        counts = count_by_code(written.faults)
+        raise NoDataError(
+            "PL-OUT-011",
+            "--to",
+            f"{to} can express no row of this source",
+            found=", ".join(f"{count:,} × {code}" for code, count in counts.items()),
+            advice="choose another format, or parquet, which holds everything",
+        )
 
 
 def _refuse_single_file(loaded: Loaded, out: Path, to: str) -> None:
@@ -108,6 +129,16 @@ def _refuse_single_file(loaded: Loaded, out: Path, to: str) -> None:
     splits = sorted(
         {split or "none" for table in loaded.tables.values() for split in table["split"].unique().to_pylist()}
     )
+    axes = sorted(loaded.comparisons["axis"].unique().to_pylist())
+    if len(axes) > 1 and to in _AXIS_BY_FOLDER:
+        raise UsageError(
+            "PL-OUT-012",
+            str(out),
+            "comparisons on several axes would be mixed in one file",
+            expected="one axis in a file: the lines do not tell it",
+            found=", ".join(axes),
+            advice="name a folder: each axis gets a folder of its own",
+        )
     if len(splits) > 1 and to != PARQUET:  # Parquet keeps the split as a column
         raise UsageError(
             "PL-OUT-009",
@@ -174,8 +205,11 @@ def _write_lines(path: Path, name: str, tables: Mapping[Kind, pa.Table], known: 
             count += 1
         if zipped:
             stream.close()
-    written.rows[name] = count
     written.faults += intake.faults
+    if count:
+        written.rows[name] = count
+    else:
+        path.unlink()  # an empty file is nothing that could be read again
 
 
 def _by_place(tables: Mapping[Kind, pa.Table], *, by_axis: bool) -> Iterator[tuple[str, dict[Kind, pa.Table]]]:
@@ -207,9 +241,9 @@ def _names(table: pa.Table, *, by_axis: bool) -> pl.Series:
 
 
 def _folder(subset: str | None, axis: str) -> str:
-    """The folder of a subset, ending in a slash; for hh-rlhf its name must tell the axis."""
+    """The folder of a subset, ending in a slash; its name tells the axis where the lines do not."""
     named = {Axis.HELPFULNESS: "helpful", Axis.HARMLESSNESS: "harmless", Axis.OVERALL: "overall"}
-    if not axis or axis_of(subset) == axis:
+    if not axis or axis_of(subset) == axis or (axis == Axis.OVERALL and axis_of(subset) is None):
         return f"{subset}/" if subset else ""
     return f"{named[Axis(axis)]}-{subset or 'pairs'}/"
 

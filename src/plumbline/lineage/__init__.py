@@ -14,7 +14,13 @@ from plumbline.lineage.uses import (
     terms_of,
     with_terms,
 )
-from plumbline.lineage.writing import refuse_foreign_file, refuse_foreign_folder, write_aside, write_folder_aside
+from plumbline.lineage.writing import (
+    refuse_foreign_file,
+    refuse_foreign_folder,
+    refuse_output_among_inputs,
+    write_aside,
+    write_folder_aside,
+)
 
 __all__ = [
     "ALL_USES",
@@ -34,6 +40,7 @@ __all__ = [
     "read_manifest",
     "refuse_foreign_file",
     "refuse_foreign_folder",
+    "refuse_output_among_inputs",
     "require_use",
     "strictest_terms",
     "terms_of",

@@ -7,10 +7,11 @@ import json
 import os
 import secrets
 import shutil
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
+from plumbline.lineage.digests import file_digest
 from plumbline.records import UsageError, WriteError
 
 MANIFEST_NAME = "manifest.json"
@@ -123,15 +124,38 @@ def _foreign_content(folder: Path, holds: str) -> str | None:
     """What in a folder is not an earlier output of this kind; None where all is."""
     try:
         manifest = json.loads((folder / MANIFEST_NAME).read_bytes())
-        named = {entry["path"] for entry in manifest["outputs"]}
+        named = {entry["path"]: entry.get("sha256") for entry in manifest["outputs"]}
         held = manifest["holds"]
     except (OSError, ValueError, KeyError, TypeError):
         return f"a folder without a {MANIFEST_NAME} of plumbline"
     if held != holds:
         return f"a {held} folder"
     files = {path.relative_to(folder).as_posix() for path in folder.rglob("*") if not path.is_dir()}
-    others = sorted(files - named - {MANIFEST_NAME})
-    return f"files that it did not write, such as {others[0]}" if others else None
+    others = sorted(files - named.keys() - {MANIFEST_NAME})
+    if others:
+        return f"files that it did not write, such as {others[0]}"
+    changed = [name for name in sorted(files & named.keys()) if named[name] not in (None, file_digest(folder / name))]
+    return f"files that were changed since, such as {changed[0]}" if changed else None
+
+
+def refuse_output_among_inputs(out: Path, inputs: Iterable[Path]) -> None:
+    """Refuse an output that is, holds or lies within what the run reads.
+
+    Raises:
+        UsageError: it does.
+    """
+    target = Path(os.path.realpath(out))
+    for given in inputs:
+        source = Path(os.path.realpath(given))
+        if target == source or target.is_relative_to(source) or source.is_relative_to(target):
+            raise UsageError(
+                "PL-OUT-008",
+                str(out),
+                "the output would stand where the input is",
+                expected="an output apart from what is read",
+                found=f"the input {given}",
+                advice="name another output",
+            )
 
 
 def refuse_foreign_file(path: Path, *, is_ours: bool) -> None:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import json
 import os
+import shutil
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
@@ -111,6 +112,7 @@ def run_demo(data: Path | None, out: Path, *, seed: int, created: str, say: Say 
     sources = _load_sources(folder, result.left_out, say)
     clock.lap("reading")
     _claim(out, seed)
+    _clear_parts(out, keep=data is None)
     _check_sources(sources, out, say)
     clock.lap("checking")
     sources = [_with_splits(source, out, seed, say) for source in sources]
@@ -170,6 +172,22 @@ def _claim(out: Path, seed: int) -> None:
             holds="demo", command=["demo"], configuration={}, seed=seed, inputs=[], uses=None, licence=None
         )
         manifest.write_listing(out, ())
+
+
+def _clear_parts(out: Path, *, keep: bool) -> None:
+    """Remove what an earlier demo wrote: its models and figures must not stand in this one's report.
+
+    Args:
+        out: the demo's own folder.
+        keep: whether the synthetic corpus, just made anew, stays.
+    """
+    for part in PARTS:
+        if part == "data-synthetic" and keep:
+            continue
+        if (out / part).is_dir():
+            shutil.rmtree(out / part)
+        else:
+            (out / part).unlink(missing_ok=True)
 
 
 class _Clock:

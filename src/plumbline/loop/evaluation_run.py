@@ -19,6 +19,7 @@ from plumbline.lineage import (
     is_own_file,
     refuse_foreign_file,
     refuse_foreign_folder,
+    strictest_terms,
     write_aside,
     write_folder_aside,
 )
@@ -83,6 +84,7 @@ def run_evaluation(run: EvaluationRun, step: Step = lambda _: None) -> dict[str,
     step("measuring")
     figures = evaluate_model(model, rows.pairs, rows.labels, Bootstrap(seed=run.seed))
     result = {**_heading(run, model, description, loaded, rows), **figures}
+    result["rows"]["set_aside"] = {**loaded.quarantined, **result["rows"]["set_aside"]}
     result["cross_validated"] = description.training.get("cross_validated")
     if run.out is not None:
         with write_folder_aside(run.out, "evaluation") as aside:
@@ -174,11 +176,11 @@ def _manifest(
     )
 
 
-def run_scoring(run: ScoringRun, step: Step = lambda _: None) -> int:
+def run_scoring(run: ScoringRun, step: Step = lambda _: None) -> tuple[int, dict[str, int]]:
     """Score every reply of a source and write the scores aside, then into place.
 
     Returns:
-        The number of replies scored.
+        The number of replies scored, and the rows that could not be read, by code.
     Raises:
         UsageError: the file's ending is none that is written.
         PlumblineError: the model or the source cannot be read.
@@ -192,7 +194,7 @@ def run_scoring(run: ScoringRun, step: Step = lambda _: None) -> int:
             advice=f"-o {run.out.name.split('.')[0]}.parquet",
         )
     refuse_foreign_file(run.out, is_ours=is_own_file(run.out))
-    model, _ = load_model(run.model)
+    model, description = load_model(run.model)
     loaded = load_stage([run.source], None, run.load_options, step)
     step("scoring")
     scores = score_tables(model, loaded.tables)
@@ -209,8 +211,10 @@ def run_scoring(run: ScoringRun, step: Step = lambda _: None) -> int:
     configuration = {"model": str(run.model), "source": run.source}
     outputs = [FileEntry(path=run.out.name, sha256="", size_bytes=0, rows=len(scores))]
     manifest = _manifest("scores", run.command, configuration, None, run.model, loaded)
-    manifest.model_copy(update={"outputs": outputs}).write_beside(run.out)
-    return len(scores)
+    terms = strictest_terms([loaded.terms, description.permitted])
+    of_scores = {"outputs": outputs, "uses": sorted(terms.uses), "licence": terms.licence}
+    manifest.model_copy(update=of_scores).write_beside(run.out)
+    return len(scores), loaded.quarantined
 
 
 def _write(scores: pa.Table, path: Path, ending: str) -> None:

@@ -304,7 +304,7 @@ def _label_figures(measured: Measured, threshold: float | None, bootstrap: Boots
 def _category_figures(
     probabilities: Floats, rows: LabelRows, name: str, threshold: float | None, bootstrap: Bootstrap
 ) -> Json:
-    known = rows.has_categories
+    known = rows.knows(name)
     labels, scores = rows.categories[name][known], probabilities[known]
     how: Any = {"bootstrap": bootstrap, "group_ids": rows.places.group_ids[known]}
     return {

@@ -209,6 +209,10 @@ def train_moderation(rows: LabelRows, options: TrainingOptions, step: Step = lam
     heads: dict[str, Head] = {}
     fits: dict[str, LogisticFit] = {}
     columns = []
+    for name in [name for name in targets if name != UNSAFE]:
+        if why := _too_few_held_out(targets[name][positions], known[name][positions]):
+            untrained[name] = why
+            del targets[name]
     for name, is_positive in targets.items():
         step(f"fitting {name}")
         scores = np.concatenate([_held_out_scores(matrix, is_positive, known[name], fold, options) for fold in folds])
@@ -236,11 +240,12 @@ def _targets(
         )
     untrained = {}
     for name, applies in rows.categories.items():
-        if why := _too_few(applies, rows.has_categories, rows.places.group_ids):
+        known_rows = rows.knows(name)
+        if why := _too_few(applies, known_rows, rows.places.group_ids):
             untrained[name] = why
             continue
         targets[name] = applies
-        known[name] = rows.has_categories
+        known[name] = known_rows
     return targets, known, untrained
 
 
@@ -255,6 +260,14 @@ def _too_few(applies: NDArray[np.bool_], known: NDArray[np.bool_], group_ids: ND
         f"{rows[0]} rows of {groups[0]} prompts for it and {rows[1]} of {groups[1]} against; "
         f"at least {LEAST_POSITIVES} rows of {LEAST_GROUPS} prompts of each needed"
     )
+
+
+def _too_few_held_out(applies: NDArray[np.bool_], known: NDArray[np.bool_]) -> str | None:
+    """Why a head cannot be calibrated, where one tenth of many rows is held out; None where it can."""
+    counts = int((known & applies).sum()), int((known & ~applies).sum())
+    if min(counts) >= LEAST_GROUPS:
+        return None
+    return f"{counts[0]} rows for it and {counts[1]} against are held out; at least {LEAST_GROUPS} of each needed"
 
 
 def _fit_labels(

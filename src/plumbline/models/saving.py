@@ -5,6 +5,7 @@ Only columns that training saw are stored; the others have weight 0 and the inve
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Mapping
 from dataclasses import asdict
 from itertools import pairwise
@@ -13,11 +14,12 @@ from typing import Any, Literal
 
 import numpy as np
 from numpy.typing import NDArray
-from pydantic import BaseModel, ConfigDict, JsonValue, ValidationError
+from pydantic import BaseModel, ConfigDict, Field, JsonValue, ValidationError
 from safetensors import SafetensorError
-from safetensors.numpy import load_file, save_file
+from safetensors.numpy import load, save
 
-from plumbline.lineage import Manifest, file_digest, read_manifest, write_folder_aside
+from plumbline.lineage import Manifest, Terms, Use, file_digest, read_manifest, write_folder_aside
+from plumbline.lineage.uses import UNKNOWN_LICENCE
 from plumbline.models.calibration import Calibration
 from plumbline.models.linear_model import Head, LinearModel
 from plumbline.models.ngram_hashing import NgramSpace
@@ -53,19 +55,20 @@ class _RecipeDescription(BaseModel):
 
 
 class _HeadDescription(BaseModel):
-    model_config = ConfigDict(extra="forbid", frozen=True)
+    model_config = ConfigDict(extra="forbid", frozen=True, allow_inf_nan=False)
     name: str
     intercept: float
-    scale: float
+    scale: float = Field(gt=0, le=1000)  # a scale below 0 would turn every probability round
     offset: float
-    threshold: float | None
-    pair_scale: float | None
+    threshold: float | None = Field(ge=0, le=1)
+    pair_scale: float | None = Field(gt=0, le=1000)
 
 
 class ModelDescription(BaseModel):
     """``model.json``.
 
     Attributes:
+        weights_sha256: of ``model.safetensors``: figures that name this description name the weights too.
         unseen_frequencies: a block each; the inverse frequency of an n-gram that training did not see.
         data: the files trained on: path, sha256, rows.
         training: settings, figures and counts, as the card tells them.
@@ -76,6 +79,7 @@ class ModelDescription(BaseModel):
     plumbline: Literal["linear-model"] = "linear-model"
     version: int = FORMAT_VERSION
     name: str
+    weights_sha256: str
     task: Literal["preference", "cost", "moderation"]
     axis: Axis | None
     created: str
@@ -86,6 +90,17 @@ class ModelDescription(BaseModel):
     terms: dict[str, JsonValue]
     synthetic: bool
     training: dict[str, JsonValue]
+
+    @property
+    def permitted(self) -> Terms:
+        """What the data permitted; scores made with the model are no freer."""
+        return _permitted(self.terms)
+
+
+def _permitted(terms: Mapping[str, JsonValue]) -> Terms:
+    uses, licence = terms.get("uses"), terms.get("licence")
+    named = frozenset(Use(name) for name in uses if name in list(Use)) if isinstance(uses, list) else frozenset()
+    return Terms(named, licence if isinstance(licence, str) else UNKNOWN_LICENCE)
 
 
 def save_model(
@@ -121,7 +136,9 @@ def save_model(
     weights = np.stack([head.weights[columns] for head in model.heads.values()])
     if sum(blocks) + 1 != len(seen):
         raise ValueError(f"expected {sum(blocks) + 1} columns, found {len(seen)}")
+    stored = save({"columns": columns, "frequencies": frequencies, "weights": weights})
     description = ModelDescription(
+        weights_sha256=hashlib.sha256(stored).hexdigest(),
         name=name,
         task=model.task,
         axis=model.axis,
@@ -145,8 +162,7 @@ def save_model(
         training=training,
     )
     with write_folder_aside(folder, "model") as aside:
-        save_file({"columns": columns, "frequencies": frequencies, "weights": weights}, aside / WEIGHTS_NAME)
-        (aside / WEIGHTS_NAME).chmod((aside.stat().st_mode & 0o444) | 0o200)  # safetensors leaves it to its owner alone
+        (aside / WEIGHTS_NAME).write_bytes(stored)
         (aside / DESCRIPTION_NAME).write_text(description.model_dump_json(indent=2) + "\n", encoding="utf-8")
         (aside / CARD_NAME).write_text(card, encoding="utf-8")
         manifest.write(aside)
@@ -162,10 +178,13 @@ def load_model(folder: Path) -> tuple[LinearModel, ModelDescription]:
     description = _read_description(folder)
     _check_digest(folder)
     try:
-        stored = load_file(folder / WEIGHTS_NAME)
+        content = (folder / WEIGHTS_NAME).read_bytes()
+        stored = load(content)
         columns, frequencies, weights = stored["columns"], stored["frequencies"], stored["weights"]
     except (OSError, KeyError, SafetensorError) as error:
         raise _damaged(folder / WEIGHTS_NAME, type(error).__name__) from error
+    if hashlib.sha256(content).hexdigest() != description.weights_sha256:
+        raise _damaged(folder / WEIGHTS_NAME, "another digest than model.json states")
     recipe = _recipe(description.recipe)
     _check_shapes(folder, recipe, stored, description)
     edges = np.cumsum([0] + [block.space.width for block in recipe.blocks])
@@ -241,13 +260,15 @@ def _check_shapes(
     fits = (
         columns.dtype == np.int32
         and columns.ndim == 1
+        and len(np.unique(columns)) == len(columns)
+        and frequencies.dtype == weights.dtype == np.float32
         and frequencies.shape == columns.shape
         and weights.shape == (len(description.heads), len(columns))
         and len(description.unseen_frequencies) == len(recipe.blocks)
         and len(description.heads) > 0
     )
     in_range = fits and (not len(columns) or (columns.min() >= 0 and columns.max() < recipe.width))
-    if not in_range or not (np.isfinite(weights).all() and np.isfinite(frequencies).all()):
+    if not in_range or not (np.isfinite(weights).all() and np.isfinite(frequencies).all() and (frequencies > 0).all()):
         raise _damaged(folder / WEIGHTS_NAME, "arrays that do not fit the description")
 
 

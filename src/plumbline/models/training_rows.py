@@ -12,7 +12,7 @@ import pyarrow as pa
 from numpy.typing import NDArray
 
 from plumbline.models.text_features import Replies
-from plumbline.records import Axis, NoDataError, Outcome, UsageError, join_messages
+from plumbline.records import TAXONOMIES, Axis, NoDataError, Outcome, UsageError, join_messages
 
 UNDECIDED = "PL-TRN-001"
 IDENTICAL = "PL-TRN-002"
@@ -106,6 +106,7 @@ class LabelRows:
         is_unsafe: shape (n,).
         categories: category → shape (n,), whether it applies; only categories that some row has.
         has_categories: shape (n,); whether the row's categories are known.
+        taxonomies: n names; a row knows nothing of a category that its taxonomy does not have.
         set_aside: rows left out, by code.
     """
 
@@ -113,12 +114,20 @@ class LabelRows:
     is_unsafe: NDArray[np.bool_]
     categories: dict[str, NDArray[np.bool_]]
     has_categories: NDArray[np.bool_]
+    taxonomies: NDArray[np.str_]
     places: Places
     set_aside: dict[str, int]
 
     def __len__(self) -> int:
         """n."""
         return len(self.is_unsafe)
+
+    def knows(self, category: str) -> NDArray[np.bool_]:
+        """Which rows say whether the category applies, shape (n,); a taxonomy of the user's own knows all of its rows'."""
+        having = [name for name, members in TAXONOMIES.items() if category in members or not members]
+        others = ~np.isin(self.taxonomies, list(TAXONOMIES))
+        known: NDArray[np.bool_] = self.has_categories & (np.isin(self.taxonomies, having) | others)
+        return known
 
     def take(self, positions: NDArray[np.int64]) -> LabelRows:
         """The rows at these positions, in their order."""
@@ -127,6 +136,7 @@ class LabelRows:
             self.is_unsafe[positions],
             {name: applies[positions] for name, applies in self.categories.items()},
             self.has_categories[positions],
+            self.taxonomies[positions],
             self.places.take(positions),
             self.set_aside,
         )
@@ -206,6 +216,7 @@ def label_rows(labels: pa.Table, *, place: str) -> LabelRows:
         (~pl.Series(kept["is_safe"])).to_numpy(),
         {name: categories.list.contains(name).fill_null(False).to_numpy() for name in known},
         categories.is_not_null().to_numpy(),
+        np.asarray(kept["taxonomy"].cast(pa.string()).to_pylist(), dtype=np.str_),
         Places.of(kept),
         set_aside,
     )
