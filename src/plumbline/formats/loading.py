@@ -323,9 +323,17 @@ def _terms(reads: list[ReadFile], parts: dict[Kind, list[pa.Table]], of_root: Ma
     """The strictest of what every file's manifest, else its format, and the tables themselves say."""
     stated = [terms for tables in parts.values() for table in tables if (terms := terms_of(table))]
     for read in reads:
-        manifest = governing_manifest(read.location.path) or of_root
+        manifest = _manifest_of(read.location.path) or of_root
         if manifest and manifest.terms:
             stated.append(manifest.terms)
         elif read.format_name in FORMATS:
             stated.append(FORMATS[read.format_name].terms)
     return strictest_terms(stated) if stated else Terms(frozenset(), "unknown")
+
+
+def _manifest_of(path: Path) -> Manifest | None:
+    """The manifest a file stands under; one that is none of ours says nothing of it."""
+    try:
+        return governing_manifest(path)
+    except SourceError:
+        return None

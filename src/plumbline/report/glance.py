@@ -135,7 +135,7 @@ def _forest_card(key: str, whose: str, figures: list[MainFigure]) -> Card:
         f"glance-{key}", f"{heading}, with intervals, baselines and cross-validation", reading, all(marks)
     )
     picture = draw_dots(
-        [DotRow(f"{'⚠ ' if each.subject.warnings else ''}{_marked_name(each)}", _marks(each)) for each in figures],
+        [DotRow(_name_in_picture(each, wholly=all(marks)), _marks(each)) for each in figures],
         caption,
         unit=_unit(key, labels_only),
         references=(0.5,) if key == "accuracy" and not labels_only else (),
@@ -164,6 +164,12 @@ def _in_sentence(key: str) -> str:
 
 def _marked_name(each: MainFigure) -> str:
     return marked(each.subject.name, each.subject.evaluation.synthetic)
+
+
+def _name_in_picture(each: MainFigure, *, wholly: bool) -> str:
+    """The name, marked where it needs to be: a wholly synthetic picture says so once, and room for names is short."""
+    name = each.subject.name if wholly else _marked_name(each)
+    return f"⚠ {name}" if each.subject.warnings else name
 
 
 def _marks(each: MainFigure) -> tuple[tuple[Series, Figure], ...]:

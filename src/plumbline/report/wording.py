@@ -1,5 +1,7 @@
-"""Words for numbers and names: counts, figures, short labels, sentences that compare. No arithmetic on figures;
-the one rate here is a count per 1,000 rows."""
+"""Words for numbers and names: counts, figures, short labels, sentences that compare.
+
+No arithmetic on figures; the one rate here is a count per 1,000 rows.
+"""
 
 from __future__ import annotations
 
