@@ -116,9 +116,7 @@ def load(
         SourceError, UsageError: the source or an option names nothing that exists.
         FaultError: a file is damaged as a whole, or `on_error` is "stop" and a row is unreadable.
     """
-    locations, of_root = _locate(
-        source, data_dir=data_dir, split=split, format=format, axis=axis, on_error=on_error
-    )
+    locations, of_root = _locate(source, data_dir=data_dir, split=split, format=format, axis=axis, on_error=on_error)
     chosen, left_out = _choose_formats(locations, format)
     total = sum(location.path.stat().st_size for location, _ in chosen)
     parts: dict[Kind, list[pa.Table]] = defaultdict(list)
