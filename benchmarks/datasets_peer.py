@@ -3,9 +3,13 @@
 Two ways to write the map: ``lists``, lists in and out, as its documentation shows; ``arrow``, written for speed: Arrow
 batches in and out, conversations built flat from offsets, nothing inferred. Two readers:
 
-- ``json``: the builder for JSON lines, as most people would. It cannot see duplicate keys or the order of keys; extra
-  and missing keys show as columns and nulls. So it checks less than Plumbline does.
-- ``text``: lines as they are, decoded in the map with a hook that sees every key. It checks what Plumbline checks.
+- ``json``: the builder for JSON lines. It refuses repeated keys and lone surrogates itself; missing keys show as nulls,
+  further keys as columns. A number may be turned into text, which then fails for want of a turn marker.
+- ``text``: lines as they are, decoded in the map with a hook that sees every key.
+
+All refuse what Plumbline sets aside: repeated and missing keys, values that are no strings, lone surrogates, texts
+without a marker. Where Plumbline sets one row aside, they end. Rows with further keys Plumbline reads (and keeps the
+raw line), as ``json`` with ``lists`` does; the other two refuse them.
 """
 
 from __future__ import annotations

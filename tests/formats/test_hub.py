@@ -121,6 +121,12 @@ def test_a_hub_id_loads_like_a_folder(tmp_path):
     assert sorted(by_revision["value"]) == sorted(FILES)
 
 
+def test_files_at_the_top_of_a_repository_have_its_name_as_their_subset(tmp_path):
+    with serving(NAME, {"train.jsonl.gz": pairs(2, "top")}) as hub:
+        (answer,) = run_steps(hub.address, tmp_path / "home", ("load", [NAME], {"axis": "harmlessness"}))
+    assert answer["value"]["places"] == [[f"{NAME}/train.jsonl.gz", "hh-tiny", "train", "harmlessness"]]
+
+
 def test_only_the_folder_asked_for_is_downloaded(tmp_path):
     with serving(NAME, FILES) as hub:
         (answer,) = run_steps(hub.address, tmp_path / "home", ("load", [NAME], {"data_dir": "helpful-base"}))

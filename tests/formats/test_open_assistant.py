@@ -75,17 +75,18 @@ def test_models_are_named_where_both_sides_have_one():
 @pytest.mark.parametrize(
     ("replies", "pairs", "findings"),
     [
-        ([message("a", rank=0), message("b"), message("c", rank=None)], 0, {"PL-OA-001": 2}),
-        ([message("a"), message("b")], 0, {"PL-OA-001": 2}),
-        ([message("a")], 0, {}),
-        ([message("a", rank=0)], 0, {}),
+        ([message("a", rank=0), message("b"), message("c", rank=None)], 0, {"PL-OA-001": 2, "PL-OA-004": 1}),
+        ([message("a"), message("b")], 0, {"PL-OA-001": 2, "PL-OA-004": 1}),
+        ([], 0, {"PL-OA-004": 1}),
+        ([message("a")], 0, {"PL-OA-004": 1}),
+        ([message("a", rank=0)], 0, {"PL-OA-004": 1}),
         ([message("a", rank=0), message("b", rank=1), message("c")], 1, {"PL-OA-001": 1}),
         ([message("a", rank=0), message("b", rank=1), asked("c", rank=2)], 1, {}),
         ([message("a", rank=0), message("b", rank=1, deleted=True), message("c", rank=2)], 1, {"PL-OA-002": 1}),
         (
             [message("a", asked("q", message("x"), message("y")), rank=0, deleted=True), message("b", rank=1)],
             0,
-            {"PL-OA-002": 1, "PL-OA-003": 3},
+            {"PL-OA-002": 1, "PL-OA-003": 3, "PL-OA-004": 1},
         ),
     ],
 )
@@ -98,7 +99,7 @@ def test_what_is_not_compared_is_noted(replies, pairs, findings):
 def test_a_deleted_prompt_leaves_nothing():
     tables, intake = read(parse, tree(message("a", rank=0), message("b", rank=1), deleted=True, text=None))
     assert len(tables[Kind.COMPARISONS]) == 0
-    assert count_by_code(intake.findings) == {"PL-OA-002": 1, "PL-OA-003": 2}
+    assert count_by_code(intake.findings) == {"PL-OA-002": 1, "PL-OA-003": 2, "PL-OA-004": 1}
 
 
 def chain(depth):

@@ -106,7 +106,7 @@ def read_line_blocks(path: Path, intake: Intake, limits: Limits | None = None) -
     with _open(path) as file:
         zipped = file.read(2) == _GZIP_MAGIC
         file.seek(0)
-        if path.suffix == ".gz" and not zipped:
+        if path.suffix.lower() == ".gz" and not zipped:
             intake.finding("PL-IO-008", "the name ends in .gz but the content is not gzipped")
         stream = cast(BinaryIO, igzip.IGzipFile(fileobj=file)) if zipped else file
         pieces = _bounded(_pieces(stream, path, limits), path, limits if zipped else None)
@@ -114,10 +114,41 @@ def read_line_blocks(path: Path, intake: Intake, limits: Limits | None = None) -
         if first.startswith(_BYTE_ORDER_MARK):
             intake.finding("PL-IO-007", "the file begins with a byte order mark, which was left out")
             first = first[len(_BYTE_ORDER_MARK) :]
-        if first.lstrip(_BLANK)[:1] == b"[":
+        is_array = first.lstrip(_BLANK)[:1] == b"["
+        if is_array:
+            first, is_array = _look_past_first_line(first, pieces, limits)
+        if is_array:
             yield from _array_blocks(first, pieces, path, intake, limits)
         else:
             yield from _blocks_of_lines(first, pieces, path, intake, limits)
+
+
+def _look_past_first_line(first: bytes, pieces: Iterator[bytes], limits: Limits) -> tuple[bytes, bool]:
+    """What was drawn to find it out, and whether a file that begins with "[" is one array.
+
+    It is not where the first line is whole by itself and another follows: those are lines, the first of them odd.
+    """
+    drawn = bytearray(first)
+    start = len(first) - len(first.lstrip(_BLANK))
+    end = drawn.find(b"\n", start)
+    more = end >= 0 and bool(first[end:].strip(_BLANK))
+    while not more:
+        piece = next(pieces, b"") if len(drawn) <= limits.line_bytes else b""
+        if not piece:
+            return bytes(drawn), True
+        before = len(drawn)
+        drawn += piece
+        end = drawn.find(b"\n", before) if end < 0 else end
+        more = end >= 0 and bool(drawn[max(end, before) :].strip(_BLANK))
+    return bytes(drawn), not _is_json(bytes(drawn[start:end]))
+
+
+def _is_json(line: bytes) -> bool:
+    try:
+        msgspec.json.decode(line)
+    except (msgspec.DecodeError, RecursionError, UnicodeDecodeError):
+        return False
+    return True
 
 
 def _open(path: Path) -> BinaryIO:

@@ -11,7 +11,7 @@ import pyarrow as pa
 
 from plumbline.formats import cache as file_cache
 from plumbline.formats.hub import download_snapshot
-from plumbline.formats.locations import Location, find_locations, is_hub_id
+from plumbline.formats.locations import Location, find_locations, is_hub_id, left_out_files
 from plumbline.formats.reading import ReadFile, read_tables, recognise_format
 from plumbline.formats.registry import FORMATS, PARQUET
 from plumbline.lineage import (
@@ -116,7 +116,9 @@ def load(
         SourceError, UsageError: the source or an option names nothing that exists.
         FaultError: a file is damaged as a whole, or `on_error` is "stop" and a row is unreadable.
     """
-    locations, of_root = _locate(source, data_dir=data_dir, split=split, format=format, axis=axis, on_error=on_error)
+    locations, of_root, unread = _locate(
+        source, data_dir=data_dir, split=split, format=format, axis=axis, on_error=on_error
+    )
     chosen, left_out = _choose_formats(locations, format)
     total = sum(location.path.stat().st_size for location, _ in chosen)
     parts: dict[Kind, list[pa.Table]] = defaultdict(list)
@@ -136,7 +138,7 @@ def load(
     return Loaded(
         {kind: with_terms(pa.concat_tables(tables), terms) for kind, tables in sorted(parts.items())},
         [fault for read in reads for fault in read.faults],
-        [*left_out, *(finding for read in reads for finding in read.findings)],
+        [*unread, *left_out, *(finding for read in reads for finding in read.findings)],
         sum(read.rows_read for read in reads),
         [FileEntry.of(read.location.path, name=read.location.origin.source, rows=read.rows_read) for read in reads],
         {read.location.origin.source: read.format_name for read in reads},
@@ -207,7 +209,7 @@ def stream(
     Raises:
         FaultError: a row is unreadable and nobody listens for faults; further as `load`.
     """
-    locations, _ = _locate(source, data_dir=data_dir, split=split, format=format, axis=axis, on_error="stop")
+    locations, _, _ = _locate(source, data_dir=data_dir, split=split, format=format, axis=axis, on_error="stop")
     for location, name in _choose_formats(locations, format)[0]:
         read = ReadFile(location, name)
         told = 0
@@ -233,7 +235,8 @@ def _locate(
     format: str | None,
     axis: Axis | str | None,
     on_error: str,
-) -> tuple[list[Location], Manifest | None]:
+) -> tuple[list[Location], Manifest | None, list[Finding]]:
+    """The files to read, the manifest of the source, and what is said of files that are not read for their ending."""
     _require_known("--format", format, [*FORMATS, PARQUET])
     _require_known("--axis", axis, list(Axis))
     _require_known("--on-error", on_error, ["quarantine", "stop"])
@@ -242,7 +245,12 @@ def _locate(
     locations = find_locations(
         root, name=name, data_dir=data_dir, split=split, axis=None if axis is None else Axis(axis)
     )
-    return locations, governing_manifest(root)
+    problem = "left out: its ending is none that is read"
+    unread = [
+        Finding("PL-SRC-012", path, None, None, problem)
+        for path in left_out_files(root, data_dir, name=name, split=split)
+    ]
+    return locations, governing_manifest(root), unread
 
 
 def _require_known(option: str, value: str | None, known: list[str]) -> None:

@@ -1,20 +1,27 @@
 """What a SOURCE names: a file, a folder in hub layout, a hub id or a Plumbline folder → the files to read.
 
 The split is the file's name (``held.jsonl.gz`` → held; ``train-00000-of-00002.parquet`` → train) and the subset the
-folder below the source, as ``datasets.load_dataset`` lays its repositories out.
+folder below the source, as ``datasets.load_dataset`` lays its repositories out. Links to folders are followed.
 """
 
 from __future__ import annotations
 
+import os
 import re
+from collections.abc import Iterator
 from dataclasses import dataclass
 from difflib import get_close_matches
 from pathlib import Path
+from typing import NoReturn
 
 from plumbline.formats.origin import Origin
 from plumbline.records import Axis, SourceError, UsageError
 
 ENDINGS = (".jsonl", ".jsonl.gz", ".json", ".json.gz", ".parquet")
+LEFT_OUT_ENDINGS = (".csv", ".csv.gz", ".tsv", ".tsv.gz", ".xz", ".zst", ".bz2", ".arrow", ".feather")
+"""Endings of what is likely data, and yet is not read."""
+_NOTES = ("manifest.json", "croissant.json")
+_ENDING = re.compile(r"(\.(jsonl|json|parquet|csv|tsv|arrow|feather))?(\.(gz|xz|zst|bz2))?$", re.IGNORECASE)
 _HUB_ID = re.compile(r"[A-Za-z0-9][\w.-]*/[\w.-]+")
 _MOST_HUB_ID_CHARACTERS = 96
 _SHARD = re.compile(r"-\d{5}-of-\d{5}$")
@@ -30,12 +37,12 @@ class Location:
     @property
     def is_parquet(self) -> bool:
         """Parquet needs another reader than lines do."""
-        return self.path.suffix == ".parquet"
+        return self.path.suffix.lower() == ".parquet"
 
 
 def is_hub_id(source: str) -> bool:
     """Whether a source that is no path on this machine reads like ``owner/name``."""
-    if len(source) > _MOST_HUB_ID_CHARACTERS or not _HUB_ID.fullmatch(source) or source.endswith(ENDINGS):
+    if len(source) > _MOST_HUB_ID_CHARACTERS or not _HUB_ID.fullmatch(source) or source.lower().endswith(ENDINGS):
         return False
     # "data/train" where a folder "data" stands is a path with a slip in it, not a data set of somebody called data.
     return not Path(source).exists() and not Path(source).parent.exists()
@@ -58,11 +65,12 @@ def find_locations(
         split: only files of this split.
         axis: overrides the axis that a folder's name tells.
     Raises:
-        SourceError: nothing is there, or no data file.
+        SourceError: nothing is there, no data file, or a folder below cannot be read.
         UsageError: data_dir or split leads out of the root or names nothing that exists.
     """
     _require_usable_name(root)
     if root.is_file():
+        _refuse_folder_of_file(root, data_dir)
         found = [_file_location(root, axis)]
     else:
         found = _folder_locations(root, name or root.resolve().name, data_dir, axis)
@@ -79,6 +87,37 @@ def find_locations(
             advice=f"--split {(get_close_matches(split, splits, n=1) or splits)[0]}, or another of these",
         )
     return kept
+
+
+def left_out_files(
+    root: Path, data_dir: str | None = None, *, name: str | None = None, split: str | None = None
+) -> list[str]:
+    """Files of a source that look like data and are not read for their ending, as records would name them.
+
+    Args:
+        root, data_dir, name, split: as in `find_locations`, which refuses those that lead nowhere.
+    """
+    if not root.is_dir():
+        return []
+    start = (root / data_dir) if data_dir else root
+    called = name or root.resolve().name
+    return [
+        f"{called}/{path.relative_to(root).as_posix()}"
+        for path in sorted(_files_below(start))
+        if path.name.lower().endswith(LEFT_OUT_ENDINGS) and split in (None, _split_name(path))
+    ]
+
+
+def _refuse_folder_of_file(path: Path, data_dir: str | None) -> None:
+    if data_dir:
+        raise UsageError(
+            "PL-SRC-003",
+            str(path),
+            "a single file has no folders",
+            expected="no --data-dir",
+            found=f'--data-dir "{data_dir}"',
+            advice="leave --data-dir out, or name the folder that the file is in",
+        )
 
 
 def _require_usable_name(path: Path) -> None:
@@ -109,7 +148,7 @@ def _nothing_there(path: Path) -> SourceError:
 
 
 def _file_location(path: Path, axis: Axis | None) -> Location:
-    if not path.name.endswith(ENDINGS):
+    if not path.name.lower().endswith(ENDINGS):
         raise SourceError(
             "PL-SRC-002",
             str(path),
@@ -134,13 +173,15 @@ def _folder_locations(root: Path, name: str, data_dir: str | None, axis: Axis | 
             expected=f"one of {', '.join(below)}" if below else "no --data-dir: it has no folders",
             advice="name one of these with --data-dir",
         )
-    files = sorted(path for path in start.rglob("*") if path.is_file() and is_data_file(path.relative_to(start)))
+    files = sorted(path for path in _files_below(start) if is_data_file(path.relative_to(start)) and _is_file(path))
     if not files:
+        others = left_out_files(root, data_dir)
         raise SourceError(
             "PL-SRC-005",
             str(start),
             "the folder holds no data file",
             expected=f"files that end in {' '.join(ENDINGS)}",
+            found=f"{len(others):,} of another ending, such as {Path(others[0]).name}" if others else "",
             advice="name a folder with data, or convert yours to one of these",
         )
     for path in files:
@@ -148,27 +189,59 @@ def _folder_locations(root: Path, name: str, data_dir: str | None, axis: Axis | 
     return [Location(path, _origin(path, root, name, axis)) for path in files]
 
 
+def _files_below(start: Path) -> Iterator[Path]:
+    """Files and what cannot be told from them below a folder, hidden ones apart.
+
+    Links to folders are followed last, so that a folder that several names lead to is read once and under its own.
+
+    Raises:
+        SourceError: a folder cannot be read.
+    """
+    seen: set[Path] = set()
+    todo = [start]
+    for first in todo:
+        for folder, names, files in os.walk(first, onerror=_refuse_unreadable):
+            here = Path(folder)
+            if (resolved := here.resolve()) in seen:
+                names.clear()
+                continue
+            seen.add(resolved)
+            names[:] = sorted(name for name in names if not name.startswith("."))
+            todo += [here / name for name in names if (here / name).is_symlink()]  # os.walk passes over them
+            yield from (here / name for name in files if not name.startswith("."))
+
+
+def _is_file(path: Path) -> bool:
+    """Whether a path leads to a file; one that leads nowhere is an error, for its rows would be missed."""
+    try:
+        path.stat()
+    except OSError as error:
+        _refuse_unreadable(error)
+    return path.is_file()
+
+
+def _refuse_unreadable(error: OSError) -> NoReturn:
+    raise SourceError(
+        "PL-IO-001",
+        str(error.filename),
+        "this cannot be read, so its rows would be missing",
+        found=error.strerror or type(error).__name__,
+        advice="check that you may read it, mend or remove a link that leads nowhere, or name another folder",
+    ) from error
+
+
 def is_data_file(relative: Path) -> bool:
     """Whether a file, named from the folder that is read, is one of data: neither hidden nor a note about the data."""
     hidden = any(part.startswith(".") for part in relative.parts)
-    return (
-        not hidden
-        and relative.name.endswith(ENDINGS)
-        and not relative.name.endswith(("manifest.json", "croissant.json"))
-    )
+    return not hidden and relative.name.lower().endswith(ENDINGS) and not relative.name.lower().endswith(_NOTES)
 
 
 def _origin(path: Path, root: Path, name: str, axis: Axis | None) -> Origin:
     relative = path.relative_to(root)
-    # Where the root itself is the subset ("harmless-base" given as the source), its name is.
-    subset = relative.parent.as_posix() if relative.parent.parts else root.resolve().name
+    # Where the root itself is the subset ("harmless-base" given as the source), its name is; of "owner/name", the name.
+    subset = relative.parent.as_posix() if relative.parent.parts else name.rpartition("/")[2]
     return Origin(f"{name}/{relative.as_posix()}", subset, _split_name(path), axis)
 
 
 def _split_name(path: Path) -> str:
-    stem = path.name
-    for ending in sorted(ENDINGS, key=len, reverse=True):
-        if stem.endswith(ending):
-            stem = stem.removesuffix(ending)
-            break
-    return _SHARD.sub("", stem)
+    return _SHARD.sub("", _ENDING.sub("", path.name, count=1))

@@ -6,7 +6,7 @@ Rank 0 is the best reply; equal ranks are ties. Of k ranked replies to one messa
 reply says nothing of its rank. `prompter` is the human.
 
 Not compared, each with a finding: replies without a rank beside others, deleted messages and whatever hangs below
-them. What a tree holds beyond its comparisons (languages, labels, review counts, emojis, single replies) is not kept:
+them, and trees without any two ranked replies side by side. What a tree holds beyond its comparisons (languages, labels, review counts, emojis, single replies) is not kept:
 `format_lines` writes the smallest tree that reads as the same comparisons.
 
 Source: https://huggingface.co/datasets/OpenAssistant/oasst1, and Köpf et al. 2023 (arXiv 2304.07327), §3.
@@ -94,6 +94,8 @@ def parse(block: LineBlock, origin: Origin, intake: Intake) -> dict[Kind, pa.Tab
         except Refusal as refusal:
             set_aside(decoded.row, refusal, intake)
             continue
+        if not found:
+            findings.append(("PL-OA-004", "a tree without two ranked replies side by side: no comparison"))
         for code, problem in findings:
             intake.finding(code, problem, decoded.row)
         pairs += found

@@ -62,13 +62,19 @@ def raw_line(extra: str | None) -> str | None:
     return raw if isinstance(raw, str) else None
 
 
+def without_raw(extra: str | None) -> str | None:
+    """The `extra` without its raw line; as it was where it holds none."""
+    values = extra_values(extra)
+    return extra_text({key: value for key, value in values.items() if key != _KEY}) if _KEY in values else extra
+
+
 def raw_if_unchanged(
     raws: Sequence[str], records: Sequence[Sequence[Values]], parse: Reader, *, columns: Collection[str] = ()
 ) -> list[bytes | None]:
     """The raw lines that still say what their records say; the one rule by which raw lines are written back.
 
-    A raw line is read again. It counts as unchanged where it gives as many records, with the same ids, the same
-    `columns`, and nothing in `extra` that the record's own `extra` no longer holds.
+    A raw line is read again. It counts as unchanged where it gives as many records, with the same ids and content, the
+    same `columns`, and nothing in `extra` that the record's own `extra` no longer holds.
 
     Args:
         raws: n lines.
@@ -99,10 +105,36 @@ def raw_if_unchanged(
 def _same(records: Sequence[Values], again: Sequence[Values], columns: Collection[str]) -> bool:
     return len(records) == len(again) and all(
         record["id"] == reread["id"]
-        and all(record.get(name) == reread.get(name) for name in columns)
+        and all(_plain(name, record.get(name)) == _plain(name, reread.get(name)) for name in _CONTENT | set(columns))
+        and all(record.get(name) == value for name, value in reread.items() if _is_said(name, value))
         and extra_values(reread["extra"]).items() <= extra_values(record["extra"]).items()
         for record, reread in zip(sorted(records, key=_order), sorted(again, key=_order), strict=True)
     )
+
+
+_CONTENT = frozenset(
+    {"context", "continuations", "conversation", "transcript", "axis", "outcome", "strength", "is_safe", "categories"}
+)
+"""Compared always; the ids alone would trust that whoever changed a record made its ids anew."""
+_ELSEWHERE = frozenset(
+    {"source", "row", "subset", "tranche", "split", "parents", "extra", "group_id", "item_id", "categories"}
+)
+"""Where a record stands, not what its line says."""
+
+
+def _is_said(name: str, value: object) -> bool:
+    return value is not None and name not in _ELSEWHERE
+
+
+def _plain(name: str, value: Any) -> Any:
+    """The value to compare; categories are sets, one or one a side."""
+    if name != "categories" or not value:
+        return value
+    return [sorted(part) if isinstance(part, list) else part for part in value] if _sides(value) else sorted(value)
+
+
+def _sides(value: Sequence[object]) -> bool:
+    return any(part is None or isinstance(part, list) for part in value)
 
 
 def _order(record: Values) -> tuple[str, int]:

@@ -6,21 +6,23 @@ import os
 from collections import deque
 from collections.abc import Callable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 import msgspec
+import numpy as np
 import pyarrow as pa
-import pyarrow.parquet as pq
 
 from plumbline.formats.line_blocks import Intake, Limits, LineBlock, read_line_blocks
 from plumbline.formats.locations import Location
+from plumbline.formats.own_tables import Place, require_columns, unknown_columns, validated, with_true_ids
+from plumbline.formats.parquet_batches import open_parquet, parquet_batches, unreadable_parquet
 from plumbline.formats.registry import FORMATS, PARQUET, Format, recognise
 from plumbline.formats.strict_json import canonical_line
 from plumbline.lineage import Fault, Finding
-from plumbline.records import SCHEMAS, FaultError, Kind, SourceError, kind_of
+from plumbline.records import FaultError, Kind, SourceError
+from plumbline.records.tables import kind_by_columns
 
 _ROWS_LOOKED_AT = 50
-_PARQUET_BATCH_ROWS = 16_384
 _MOST_FAULTS = 1_000_000
 
 Advance = Callable[[int], None]
@@ -77,13 +79,11 @@ def recognise_format(location: Location) -> str:
         SourceError: no row among the first is readable, or their keys are those of no known format.
     """
     if location.is_parquet:
-        schema = _open_parquet(location).schema_arrow
-        if kind_of(schema.empty_table()):
+        schema = open_parquet(location.path).schema_arrow
+        if kind_by_columns(schema.names):
             return PARQUET
         keys = frozenset(schema.names)
-        text_keys = frozenset(
-            field.name for field in schema if pa.types.is_string(field.type) or pa.types.is_large_string(field.type)
-        )
+        text_keys = frozenset(field.name for field in schema if _is_text(field.type))
     else:
         row = _first_row(location)
         keys = frozenset(row)
@@ -91,7 +91,6 @@ def recognise_format(location: Location) -> str:
     known = recognise(keys, text_keys)
     if known:
         return known.name
-    shown = ", ".join(sorted(key[:40] for key in keys)[:12])
     raise SourceError(
         "PL-SRC-008",
         str(location.path),
@@ -99,9 +98,37 @@ def recognise_format(location: Location) -> str:
         expected="; ".join(
             f"{each.name} ({', '.join(sorted(each.keys[0]))})" for each in FORMATS.values() if each.keys
         ),
-        found=shown or "none",
-        advice="rename the columns after one of these formats" if keys else "plumbline data show FILE --line 1",
+        found=_keys_found(keys),
+        advice=_nearest_format(keys) if keys else "plumbline data show FILE --line 1",
     )
+
+
+def _keys_found(keys: frozenset[str]) -> str:
+    """The keys that some format has, and how many others: those are the user's own, and could be anything he wrote."""
+    known = sorted(keys & frozenset().union(*(wanted for each in FORMATS.values() for wanted in each.keys)))
+    others = len(keys) - len(known)
+    if not others:
+        return ", ".join(known) or "none"
+    counted = f"{others:,} {'other ' if known else ''}key{'s' if others > 1 else ''}"
+    return f"{', '.join(known)} and {counted}" if known else f"{counted} that no format has"
+
+
+def _nearest_format(keys: frozenset[str]) -> str:
+    """What to do: the format most of whose keys are there, and those it misses."""
+    shares = [
+        (len(wanted & keys) / len(wanted), len(wanted & keys), each.name, wanted - keys)
+        for each in FORMATS.values()
+        for wanted in each.keys
+    ]
+    share, _, name, missing = max(shares, key=lambda each: each[:2])
+    if not share or not missing:
+        return "rename the columns after one of these formats"
+    return f"the nearest is {name}, which misses {', '.join(sorted(missing))}: rename or add these, or take another"
+
+
+def _is_text(kind: pa.DataType) -> bool:
+    plain = kind.value_type if pa.types.is_dictionary(kind) else kind
+    return bool(pa.types.is_string(plain) or pa.types.is_large_string(plain) or pa.types.is_string_view(plain))
 
 
 def _first_row(location: Location) -> dict[str, object]:
@@ -160,32 +187,10 @@ def _parse_blocks(blocks: Iterator[LineBlock], known: Format, file: ReadFile) ->
             yield first()
 
 
-def _open_parquet(location: Location) -> pq.ParquetFile:
-    try:
-        return pq.ParquetFile(location.path)
-    except (pa.ArrowException, OSError) as error:
-        raise _unreadable_parquet(location) from error
-
-
-def _parquet_batches(location: Location) -> Iterator[pa.RecordBatch]:
-    try:
-        yield from _open_parquet(location).iter_batches(batch_size=_PARQUET_BATCH_ROWS)
-    except (pa.ArrowException, OSError) as error:  # damage behind an intact footer shows only now
-        raise _unreadable_parquet(location) from error
-
-
-def _unreadable_parquet(location: Location) -> SourceError:
-    return SourceError(
-        "PL-IO-012",
-        str(location.path),
-        "this is no readable Parquet file",
-        advice="fetch or write the file again",
-    )
-
-
 def _own_parquet(file: ReadFile) -> Iterator[dict[Kind, pa.Table]]:
-    schema = _open_parquet(file.location).schema_arrow
-    kind = kind_of(schema.empty_table())
+    place = Place(file.location.path, file.location.origin.source)
+    schema = open_parquet(place.path).schema_arrow
+    kind = kind_by_columns(schema.names)
     if kind is None:
         raise SourceError(
             "PL-SRC-008",
@@ -194,17 +199,34 @@ def _own_parquet(file: ReadFile) -> Iterator[dict[Kind, pa.Table]]:
             expected="a Parquet file that plumbline wrote",
             advice="leave --format out, so that the columns are recognised",
         )
-    for batch in _parquet_batches(file.location):
-        file.rows_read += len(batch)
-        table = pa.Table.from_batches([batch])
-        yield {kind: table.cast(SCHEMAS[kind].with_metadata(schema.metadata))}
+    require_columns(kind, schema, place.path)
+    file.findings += unknown_columns(kind, schema.names, place.source)
+    for batch in parquet_batches(place.path):
+        intake = Intake(place.source, rows_read=len(batch))
+        table, intake.faults = validated(kind, pa.Table.from_batches([batch]), replace(place, first_row=file.rows_read))
+        refused = np.array([fault.row for fault in intake.faults], np.int64)
+        rows = np.setdiff1d(np.arange(file.rows_read, file.rows_read + len(batch)), refused)
+        table, intake.findings = with_true_ids(kind, table, place, rows)
+        file.take(intake)
+        yield {kind: table.replace_schema_metadata(schema.metadata)}
 
 
 def _parquet_lines(location: Location, intake: Intake) -> Iterator[LineBlock]:
     """Rows of a foreign Parquet file as the lines they would be, so that one reader serves both."""
     row = 0
-    for batch in _parquet_batches(location):
-        lines = [canonical_line(values) for values in batch.to_pylist()]
+    for batch in parquet_batches(location.path):
+        lines = [canonical_line(values) for values in _python_rows(batch, location)]
         intake.rows_read += len(lines)
         yield LineBlock(b"\n".join(lines) + b"\n", row)
         row += len(lines)
+
+
+def _python_rows(batch: pa.RecordBatch, location: Location) -> list[dict[str, object]]:
+    columns = {}
+    for name, column in zip(batch.schema.names, batch.columns, strict=True):
+        try:
+            columns[name] = column.to_pylist()
+        except (ValueError, OverflowError) as error:  # a date beyond Python's, say
+            problem = "a column holds what cannot be read"
+            raise unreadable_parquet(location.path, problem, found=f"column {name[:40]}") from error
+    return [dict(zip(columns, values, strict=True)) for values in zip(*columns.values(), strict=True)]

@@ -6,7 +6,7 @@ given with nulls and compute the ids. `records_from_table` and `table_from_recor
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, fields
 from enum import StrEnum
 from typing import Any
@@ -54,6 +54,24 @@ def kind_of(table: pa.Table) -> Kind | None:
     """Which kind of record a table holds, by its column names; None where it is none of ours."""
     names = set(table.schema.names)
     return next((kind for kind, schema in SCHEMAS.items() if set(schema.names) == names), None)
+
+
+_OWN_COLUMNS = frozenset({"id", "group_id", "source", "row"})
+_LABEL_COLUMNS = frozenset({"item_id", "taxonomy", "is_safe"})
+
+
+def kind_by_columns(names: Collection[str]) -> Kind | None:
+    """Which kind of record a file holds, by the columns that tell it; None where it is none of ours.
+
+    Less strict than `kind_of`: order, further columns and missing ones do not matter, so that a file of ours that
+    was changed elsewhere is recognised and what is wrong with it can be said.
+    """
+    if not set(names) >= _OWN_COLUMNS:
+        return None
+    if "conversation" in names:
+        return Kind.SAFETY_LABELS if _LABEL_COLUMNS.intersection(names) else Kind.PROMPTS
+    kinds = (Kind.COMPARISONS, Kind.RED_TEAM_ATTEMPTS)
+    return next((kind for kind in kinds if SHAPES[kind].conversation in names), None)
 
 
 def empty_table(kind: Kind) -> pa.Table:
@@ -131,6 +149,22 @@ def prompt_table(conversation: pa.ListArray, columns: Columns) -> pa.Table:
     given["id"] = identity.digests("prompt", identity.canonical_conversations(conversation))
     given["group_id"] = identity.digests("group", identity.first_human_texts(conversation))
     return _assemble(given, PROMPT_SCHEMA)
+
+
+def with_ids(kind: Kind, table: pa.Table) -> pa.Table:
+    """The same rows with the ids that their content gives; a table of the kind's schema."""
+    columns: dict[str, object] = {
+        name: table[name].combine_chunks() for name in table.schema.names if name not in ("id", "item_id", "group_id")
+    }
+    conversation = columns.pop(SHAPES[kind].conversation)
+    if kind is Kind.COMPARISONS:
+        return comparison_table(conversation, columns.pop("continuations"), columns)
+    makers = {
+        Kind.SAFETY_LABELS: safety_label_table,
+        Kind.RED_TEAM_ATTEMPTS: red_team_attempt_table,
+        Kind.PROMPTS: prompt_table,
+    }
+    return makers[kind](conversation, columns)
 
 
 def _full(columns: Columns, schema: pa.Schema, row_count: int) -> dict[str, pa.Array]:
