@@ -235,3 +235,15 @@ def test_scores_have_a_row_for_each_side_and_probabilities_of_a_pair_sum_to_one(
     assert labels["side"].null_count == len(labels)
     single = score_tables(preference.model, {Kind.SAFETY_LABELS: tables[Kind.SAFETY_LABELS]})
     assert single["probability"].null_count == len(single)
+
+
+def test_a_card_shows_hostile_names_as_mere_names(preference):
+    entry = FileEntry(path="a|b\x1b<img>.jsonl", sha256="0" * 64, size_bytes=1, rows=1)
+    manifest = Manifest(holds="model", command=[], configuration={}, inputs=[entry], uses=[], licence="MIT")
+    name = "m<img src=x onerror=alert(1)>"
+    card = format_card(
+        name, preference.model, manifest, preference.cross_validated, preference.summary, synthetic=False
+    )
+    assert "<img" not in card
+    assert "\x1b" not in card
+    assert "a&#124;b" in card

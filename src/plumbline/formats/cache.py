@@ -2,7 +2,7 @@
 
 The key is the content's SHA-256 with everything else that shapes the result, so a changed file is never answered with
 old rows. The cache holds texts in the clear: its folder is readable by its owner only, and `plumbline data check` and
-`load` leave it alone with ``cache=False``.
+`load` leave it alone with ``--no-cache`` and ``cache=False``.
 """
 
 from __future__ import annotations

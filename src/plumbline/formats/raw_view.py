@@ -15,7 +15,7 @@ def read_line(path: Path, line: int) -> bytes:
         UsageError: the path is no file of lines, or it has fewer lines.
         SourceError, FaultError: as `read_line_blocks`.
     """
-    if path.suffix == ".parquet" or path.is_dir():
+    if path.suffix.lower() == ".parquet" or path.is_dir():
         raise UsageError(
             "PL-ARG-002",
             "--line",

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import html
 from collections.abc import Mapping
 from typing import Any
 
@@ -37,7 +38,7 @@ def format_card(
         summary: counts and convergence.
         synthetic: whether the data are synthetic; then the card says so before anything else.
     """
-    parts = [f"# {name}", ""]
+    parts = [f"# {_plain(name)}", ""]
     if synthetic:
         parts += [
             "> **Synthetic data.** This model was trained on text made by a program. Its figures say nothing about people.",
@@ -50,7 +51,7 @@ def format_card(
         parts += ["### By category", "", *_category_table(cross_validated["by_category"]), ""]
     if summary.get("untrained_categories"):
         parts += ["Without a head:", ""]
-        parts += [f"- `{category}`: {why}" for category, why in summary["untrained_categories"].items()] + [""]
+        parts += [f"- {_plain(category)}: {why}" for category, why in summary["untrained_categories"].items()] + [""]
     parts += ["## Data", "", *_data_table(manifest), ""]
     parts += [f"Set aside: {_counts(summary.get('set_aside', {}))}. Quarantined: {_counts(manifest.quarantined)}.", ""]
     parts += ["## Permitted uses", "", _terms(manifest), ""]
@@ -66,6 +67,12 @@ _LIMITS = {
     "moderation": "It counts words and character runs; it does not understand. On text of another origin than its data "
     "expect it to be clearly worse: measure it on your own with `plumbline evaluate`.",
 }
+
+
+def _plain(text: str) -> str:
+    """A name out of the data as Markdown that says just that name: no markup, no table cell, no control character."""
+    printable = "".join(character if character.isprintable() else "\ufffd" for character in text)
+    return html.escape(printable).replace("|", "&#124;").replace("[", "&#91;").replace("`", "&#96;")
 
 
 def _figures_note(summary: Mapping[str, Any]) -> str:
@@ -95,13 +102,13 @@ def _category_table(categories: Mapping[str, Any]) -> list[str]:
         value = "undefined" if found["value"] is None else f"{found['value']:.3f}"
         interval = "undefined" if found["low"] is None else f"{found['low']:.3f} – {found['high']:.3f}"
         threshold = "none" if figures["threshold"] is None else f"{figures['threshold']:.3f}"
-        rows.append(f"| `{name}` | {value} | {interval} | {figures['positives']:,} | {threshold} |")
+        rows.append(f"| {_plain(name)} | {value} | {interval} | {figures['positives']:,} | {threshold} |")
     return rows
 
 
 def _data_table(manifest: Manifest) -> list[str]:
     rows = ["| file | rows | SHA-256 |", "|---|---|---|"]
-    return rows + [f"| {entry.path} | {entry.rows or 0:,} | `{entry.sha256}` |" for entry in manifest.inputs]
+    return rows + [f"| {_plain(entry.path)} | {entry.rows or 0:,} | `{entry.sha256}` |" for entry in manifest.inputs]
 
 
 def _counts(counts: Mapping[str, int]) -> str:

@@ -64,11 +64,6 @@ class FeatureRecipe:
         """Number of columns, the length's included."""
         return sum(block.space.width for block in self.blocks) + 1
 
-    @property
-    def reads_prompts(self) -> bool:
-        """Whether a block reads the prompt."""
-        return any(block.text == "prompt" for block in self.blocks)
-
 
 @dataclass(frozen=True)
 class Replies:

@@ -154,7 +154,7 @@ class Canvas:
         nothing = dict.fromkeys(("Date", "Creator", "Format", "Type"))
         self.figure.savefig(buffer, format="svg", transparent=True, metadata=nothing)
         # The text parsed is matplotlib's own output of a moment ago, in which names are escaped.
-        root = ElementTree.fromstring(buffer.getvalue())  # noqa: S314
+        root = ElementTree.fromstring(buffer.getvalue())  # noqa: S314 – what matplotlib has just written
         return Picture(title, _as_element(root, key, visible(title), visible(description), self.height))
 
 

@@ -149,7 +149,7 @@ def _template() -> Any:
         lstrip_blocks=True,
     )
     # The pictures are SVG that `drawing` serialised; every name in them was escaped there.
-    environment.filters["drawn"] = lambda picture: markupsafe.Markup(picture.svg)  # noqa: S704
+    environment.filters["drawn"] = lambda picture: markupsafe.Markup(picture.svg)  # noqa: S704 – our own drawing, its texts escaped
     return environment.get_template("page.html.j2")
 
 
