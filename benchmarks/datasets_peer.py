@@ -17,7 +17,7 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Iterator
-from hashlib import blake2b
+from hashlib import sha256
 from pathlib import Path
 from typing import Any
 
@@ -67,7 +67,7 @@ def netstring(text: str) -> str:
 
 
 def hex_digest(chain: str) -> str:
-    return blake2b(chain.encode(), digest_size=16).hexdigest()
+    return sha256(chain.encode()).hexdigest()[:32]
 
 
 class Columns:
@@ -100,8 +100,10 @@ class Columns:
         # Byte order of UTF-8 is the order of code points, which is how Python compares strings.
         in_order = both if one <= other else other_written + one_written
         human = next((text for role, text in [*context, *first] if role == 0), None)
-        self.ids[0].append(hex_digest(f"10:comparison,{opening}{both}5:first,-,-,"))
-        self.ids[1].append(hex_digest(f"4:item,{opening}{in_order}"))
+        item = hex_digest(f"4:item,{opening}{in_order}")
+        order = "0" if one <= other else "1"
+        self.ids[0].append(hex_digest(f"10:comparison,32:{item},1:{order},5:first,-,-,"))
+        self.ids[1].append(item)
         self.ids[2].append(hex_digest("5:group," + ("-," if human is None else netstring(human))))
         return context, first, second
 
@@ -116,7 +118,8 @@ def parse_lists(batch: dict[str, list[Any]], axis: str) -> dict[str, list[Any]]:
     """As `parse_batch`, from lists and to lists."""
     columns = Columns(axis)
     context, continuations = [], []
-    for chosen, rejected in zip(batch["chosen"], batch["rejected"], strict=True):
+    pairs = pairs_of_lines(batch["text"]) if "text" in batch else zip(batch["chosen"], batch["rejected"], strict=True)
+    for chosen, rejected in pairs:
         sides = columns.add(chosen, rejected)
         shared, first, second = ([{"role": NAMES_OF[role], "text": text} for role, text in part] for part in sides)
         context.append(shared)

@@ -19,6 +19,7 @@ import resource
 import statistics
 import time
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -32,8 +33,9 @@ from threadpoolctl import threadpool_limits
 from plumbline.formats import load
 from plumbline.measure import assign_folds
 from plumbline.models.calibration import Calibration
+from plumbline.models.folds import FOLDS, REPEATS
 from plumbline.models.linear_model import Head, LinearModel
-from plumbline.models.linear_training import FOLDS, REPEATS, train_preference
+from plumbline.models.linear_training import train_preference
 from plumbline.models.logistic import LogisticFit, LogisticSettings, fit_logistic
 from plumbline.models.recipes import DEFAULT_L2, RECIPES, training_options
 from plumbline.models.text_features import Frequencies, Replies, featurise_pairs, fit_inverse_frequencies
@@ -43,6 +45,8 @@ Json = dict[str, Any]
 AXES = {"harmless-base": "harmlessness", "helpful-base": "helpfulness"}
 PEER_STRENGTHS = (0.1, 0.3, 1.0, 3.0, 10.0)
 RECIPE_NAMES = ("words", "characters")
+PRIORS = ("times the copies", "as it stands")
+Contestant = Callable[[], tuple[Json, Any, Any]]
 
 
 def read_axes(data: Path) -> dict[str, PreferenceRows]:
@@ -131,6 +135,23 @@ def spread(values: list[float]) -> Json:
     return {"min": min(values), "median": statistics.median(values), "max": max(values), "n": len(values)}
 
 
+def contestants_of(
+    arrays: tuple[pa.Array, pa.Array],
+    texts: tuple[list[str], list[str]],
+    is_positive: NDArray[np.bool_],
+    copies: float,
+    dtype: type,
+) -> dict[str, Contestant]:
+    """Who is timed, by name: our recipes on the arrays and the peer on the same texts, at each prior."""
+    l2 = DEFAULT_L2["preference"]
+    contestants: dict[str, Contestant] = {}
+    for prior, factor in zip(PRIORS, (copies, 1.0), strict=True):
+        for name in RECIPE_NAMES:
+            contestants[f"{name}, prior {prior}"] = partial(train_ours, name, *arrays, is_positive, l2 * factor)
+        contestants[f"peer, prior {prior}"] = partial(train_peer, *texts, is_positive, 1 / factor, dtype)
+    return contestants
+
+
 def measure_time(axes: dict[str, PreferenceRows], pairs: int, rounds: int) -> Json:
     """Seconds of each contestant, all in turn in every round, and replies scored a second."""
     first, second, is_positive, copies = tile_pairs(axes, pairs)
@@ -139,16 +160,7 @@ def measure_time(axes: dict[str, PreferenceRows], pairs: int, rounds: int) -> Js
         (np.float32, np.float64),
         key=lambda kind: train_peer(texts[0], texts[1], is_positive, 1 / copies, kind)[0]["seconds"],
     )
-    l2 = DEFAULT_L2["preference"]
-    contestants: dict[str, Callable[[], tuple[Json, Any, Any]]] = {}
-    for prior, factor in (("times the copies", copies), ("as it stands", 1.0)):
-        for name in RECIPE_NAMES:
-            contestants[f"{name}, prior {prior}"] = lambda name=name, factor=factor: train_ours(
-                name, first, second, is_positive, l2 * factor
-            )
-        contestants[f"peer, prior {prior}"] = lambda factor=factor: train_peer(
-            texts[0], texts[1], is_positive, 1 / factor, dtype
-        )
+    contestants = contestants_of((first, second), texts, is_positive, copies, dtype)
     runs: dict[str, list[Json]] = {name: [] for name in contestants}
     scoring: dict[str, list[float]] = {name: [] for name in (*RECIPE_NAMES, "peer")}
     for _ in range(rounds):
@@ -168,7 +180,7 @@ def measure_time(axes: dict[str, PreferenceRows], pairs: int, rounds: int) -> Js
             f"{name}, prior {prior}": statistics.median(run["seconds"] for run in runs[f"peer, prior {prior}"])
             / statistics.median(run["seconds"] for run in runs[f"{name}, prior {prior}"])
             for name in RECIPE_NAMES
-            for prior in ("times the copies", "as it stands")
+            for prior in PRIORS
         },
         "replies_scored_per_second": {name: spread(found) for name, found in scoring.items()},
         "peak_memory_gigabytes": resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024 / 1e9,

@@ -28,7 +28,8 @@ WITHOUT_CACHE, WITH_CACHE, FROM_CACHE = "plumbline.load", "plumbline.load, write
 STREAM, STREAM_TWICE = "plumbline.stream", "plumbline.stream, twice the rows"
 PLAIN = "datasets.load_dataset alone"
 PEERS = (
-    ("datasets json + map, lists", "json", "lists", "same result"),
+    ("datasets text + map, lists", "text", "lists", "same result; the usual form, all checks"),
+    ("datasets json + map, lists", "json", "lists", "same result; the usual form, fewer checks"),
     ("datasets json + map, Arrow", "json", "arrow", "same result"),
     ("datasets text + map, Arrow", "text", "arrow", "same result"),
 )

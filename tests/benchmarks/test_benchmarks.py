@@ -45,14 +45,14 @@ def test_loading(samples: Path, tmp_path: Path) -> None:
         pytest.skip("the peers of this benchmark need datasets")
     figures = figures_of("loading", tmp_path / "f.json", "--data", str(samples), "--pairs", str(PAIRS), "--distinct")
     results = {each["name"]: each["runs"][0]["result"] for each in figures["candidates"]}
-    assert len(results) == 15
+    assert len(results) == 17
     assert {name for name, result in results.items() if result.get("rows") != PAIRS} == {
         "plumbline.stream, twice the rows",
         "floor: gunzip (isal)",
     }
     assert results["plumbline.stream, twice the rows"]["rows"] == 2 * PAIRS
     prints = [result["fingerprint"] for result in results.values() if "fingerprint" in result]
-    assert len(prints) == 9
+    assert len(prints) == 11
     assert len(set(prints)) == 1
     assert figures["machine"]["cores"] >= 1
 

@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+
 from benchmarks.measuring import FRESH, Candidate, measure, print_targets, run_once
 
 HERE = "tests.benchmarks.test_measuring"

@@ -5,6 +5,7 @@ import json
 from pathlib import Path
 
 import pytest
+
 from benchmarks.tiling import data_files, tile_pairs
 
 

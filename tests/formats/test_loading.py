@@ -6,13 +6,14 @@ import json
 import os
 import tracemalloc
 
+import pyarrow.parquet as pq
 import pytest
 
 import plumbline
 from plumbline.formats import cache as file_cache
-from plumbline.formats import loading
+from plumbline.formats import convert_loaded, loading
 from plumbline.formats.line_blocks import Intake, Limits, read_line_blocks
-from plumbline.lineage import Use
+from plumbline.lineage import ALL_USES, StatedTerms, Terms, Use, with_terms
 from plumbline.records import Axis, FaultError, Kind, PlumblineError, SourceError, UsageError
 
 GOOD = {"chosen": "\n\nHuman: Hello\n\nAssistant: Good day", "rejected": "\n\nHuman: Hello\n\nAssistant: Go away"}
@@ -306,3 +307,41 @@ def test_real_hub_layout_reads_whole(real_data):
     assert counts == {"harmless-base": 1697, "helpful-base": 1770}
     assert not loaded.faults
     assert Kind.COMPARISONS in loaded.tables
+
+
+# --- an axis that the rows contradict ---
+
+
+def test_an_axis_that_the_rows_contradict_is_refused(tmp_path):
+    row = {"idx": 1, "motivation_app": "a", "cmp_key": "x_y", "instruction": "q", "input": "", "response1": "a"}
+    row |= {"response2": "b", "annotator1": 1, "annotator2": 2, "annotator3": 0}
+    path = put(tmp_path, "pandalm/test.jsonl", json.dumps(row).encode() + b"\n")
+    for read in (plumbline.load, lambda *at, **how: list(plumbline.stream(*at, **how))):
+        with pytest.raises(UsageError, match=r"PL-SRC-015(.|\n)*overall(.|\n)*leave --axis out"):
+            read(path, axis="harmlessness")
+        assert read(path, axis="overall")
+    convert_loaded(plumbline.load(path), tmp_path / "own", "parquet")
+    with pytest.raises(UsageError, match="PL-SRC-015"):
+        plumbline.load(tmp_path / "own", axis=Axis.HELPFULNESS)
+
+
+# --- terms ---
+
+
+def test_one_file_without_terms_makes_the_whole_strict(tmp_path):
+    path = put(tmp_path, "overall-x/train.jsonl", b'{"prompt": "q", "chosen": "a", "rejected": "b"}\n')
+    own = StatedTerms.of("MIT", ["preference"])
+    assert plumbline.load(path, stated_terms=own).terms == Terms(frozenset({Use.PREFERENCE}), "MIT")
+    table = plumbline.load(path).comparisons.replace_schema_metadata(None)
+    (tmp_path / "tables").mkdir()
+    pq.write_table(table, tmp_path / "tables" / "train.parquet")
+    assert plumbline.load(tmp_path / "tables").terms == Terms(frozenset(), "unknown")
+    assert plumbline.load(tmp_path / "tables", stated_terms=own).terms == Terms(frozenset({Use.PREFERENCE}), "MIT")
+    pq.write_table(with_terms(table.slice(0, 0), Terms(ALL_USES, "MIT")), tmp_path / "tables" / "test.parquet")
+    assert plumbline.load(tmp_path / "tables").terms == Terms(frozenset(), "unknown")
+
+
+def test_a_statement_loosens_no_terms_that_the_data_carry(hub):
+    hh = plumbline.load(hub).terms
+    assert plumbline.load(hub, stated_terms=StatedTerms.of("CC0-1.0", list(Use))).terms == hh
+    assert plumbline.load(hub, stated_terms=StatedTerms.of(None, ["analysis"])).terms.uses == {Use.ANALYSIS}

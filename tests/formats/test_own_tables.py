@@ -34,7 +34,7 @@ def own(tmp_path):
     lines.parent.mkdir(parents=True)
     lines.write_text("".join(json.dumps(row, separators=COMPACT) + "\n" for row in ROWS))
     path = tmp_path / "own.parquet"
-    convert_loaded(load(lines), path, PARQUET, command=[])
+    convert_loaded(load(lines), path, PARQUET)
     return path
 
 
@@ -84,7 +84,7 @@ def test_a_label_flipped_elsewhere_is_written_flipped(own, tmp_path):
     assert after["parents"].to_pylist() == [[], [], [before["id"][2].as_py()], []]
     assert [extra is None for extra in after["extra"].to_pylist()] == [False, False, True, False]
     out = tmp_path / "out.jsonl"
-    convert_loaded(loaded, out, "hh-rlhf", command=[])
+    convert_loaded(loaded, out, "hh-rlhf")
     written = out.read_text().splitlines()
     assert written[1] == json.dumps(ROWS[1], separators=COMPACT)
     assert json.loads(written[2]) == {"chosen": ROWS[2]["rejected"], "rejected": ROWS[2]["chosen"]}

@@ -8,7 +8,7 @@ import pyarrow.parquet as pq
 import pytest
 
 from plumbline.formats import FORMATS, PARQUET, convert_loaded, load, write_tables
-from plumbline.formats.writing import Written
+from plumbline.formats.writing import ConversionRun, Written
 from plumbline.lineage import Terms, Use, file_digest, read_manifest, terms_of
 from plumbline.records import BEAVERTAILS_14, SCHEMAS, Kind, UsageError, WriteError, empty_table
 
@@ -120,7 +120,7 @@ def unzipped(folder):
 def test_a_folder_in_its_own_format_keeps_layout_bytes_and_terms(name, tmp_path):
     folder = source(tmp_path / "in", name)
     loaded = load(folder)
-    written = convert_loaded(loaded, tmp_path / "out", name, command=["data", "convert"])
+    written = convert_loaded(loaded, tmp_path / "out", name, run=ConversionRun(["data", "convert"]))
     subset, _, kind = LINES[name]
     expected = {
         f"{subset}/{split}.jsonl": (folder / subset / f"{split}.jsonl").read_bytes() for split in ("train", "test")
@@ -143,7 +143,7 @@ def test_a_folder_in_its_own_format_keeps_layout_bytes_and_terms(name, tmp_path)
 def test_a_single_file_with_a_manifest_beside_it(name, ending, tmp_path):
     folder = source(tmp_path / "in", name, [("train", 5)])
     out = tmp_path / "files" / f"train{ending}"
-    written = convert_loaded(load(folder), out, name, command=["data", "convert"])
+    written = convert_loaded(load(folder), out, name, run=ConversionRun(["data", "convert"]))
     content = out.read_bytes()
     assert (gzip.decompress(content) if ending == ".jsonl.gz" else content) == next(
         folder.rglob("*.jsonl")
@@ -159,7 +159,7 @@ def test_a_single_file_with_a_manifest_beside_it(name, ending, tmp_path):
 
 def test_open_assistant_trees_there_and_back(real_data, tmp_path):
     loaded = load(real_data / "oasst")
-    written = convert_loaded(loaded, tmp_path / "out", "open-assistant", command=[])
+    written = convert_loaded(loaded, tmp_path / "out", "open-assistant")
     again = load(tmp_path / "out")
     assert not written.faults
     assert sum(written.rows.values()) == 100
@@ -170,7 +170,7 @@ def test_open_assistant_trees_there_and_back(real_data, tmp_path):
 def test_real_samples_there_and_back_to_the_byte(place, real_data, tmp_path):
     how = {"format": place}
     loaded = load(real_data / place, **how)
-    written = convert_loaded(loaded, tmp_path / "out", place, command=[])
+    written = convert_loaded(loaded, tmp_path / "out", place)
     assert not written.faults
     got = unzipped(tmp_path / "out")
     files = list((real_data / place).rglob("*.jsonl.gz"))
@@ -183,7 +183,7 @@ def test_real_samples_there_and_back_to_the_byte(place, real_data, tmp_path):
 
 def test_the_array_of_attempts_becomes_lines_of_the_same_values(real_data, tmp_path):
     array = real_data / "hh-rlhf" / "red-team-attempts" / "sample-10.json"
-    convert_loaded(load(array), tmp_path / "out.jsonl", "red-team", command=[])
+    convert_loaded(load(array), tmp_path / "out.jsonl", "red-team")
     lines = (tmp_path / "out.jsonl").read_text().splitlines()
     assert [json.loads(line) for line in lines] == json.loads(array.read_text())
 
@@ -194,7 +194,7 @@ def test_the_array_of_attempts_becomes_lines_of_the_same_values(real_data, tmp_p
 def test_pairs_become_each_form_of_pairs_and_keep_their_winner(tmp_path):
     loaded = load(source(tmp_path / "in", "hh-rlhf"))
     for to in ("trl", "trl-text", PARQUET, "hh-rlhf"):
-        written = convert_loaded(loaded, tmp_path / to, to, command=[])
+        written = convert_loaded(loaded, tmp_path / to, to)
         again = load(tmp_path / to, axis="harmlessness" if to.startswith("trl") else None)
         assert sum(written.rows.values()) == 7
         assert again.comparisons["item_id"].to_pylist() == loaded.comparisons["item_id"].to_pylist()
@@ -206,7 +206,7 @@ def test_pairs_become_each_form_of_pairs_and_keep_their_winner(tmp_path):
 
 def test_what_a_format_does_not_hold_is_counted_and_written_to_the_manifest(tmp_path):
     loaded = load(source(tmp_path / "in", "pku-saferlhf"))
-    written = convert_loaded(loaded, tmp_path / "out", "beavertails", command=[])
+    written = convert_loaded(loaded, tmp_path / "out", "beavertails")
     assert written.not_carried == {Kind.COMPARISONS: 14}
     manifest = read_manifest(tmp_path / "out")
     assert manifest.configuration == {"to": "beavertails", "not_carried": {"comparisons": 14}}
@@ -222,7 +222,7 @@ def test_what_a_format_does_not_hold_is_counted_and_written_to_the_manifest(tmp_
 
 def test_rows_that_a_format_cannot_express_are_faults_with_their_place(tmp_path):
     loaded = load(source(tmp_path / "in", "pandalm"))
-    written = convert_loaded(loaded, tmp_path / "out", "hh-rlhf", command=[])
+    written = convert_loaded(loaded, tmp_path / "out", "hh-rlhf")
     ties = loaded.comparisons["outcome"].to_pylist().count("tie")
     assert ties > 0
     assert {fault.code for fault in written.faults} == {"PL-HH-020"}
@@ -234,7 +234,7 @@ def test_rows_that_a_format_cannot_express_are_faults_with_their_place(tmp_path)
 
 def test_two_axes_go_to_two_folders_of_hh_rlhf(tmp_path):
     loaded = load(source(tmp_path / "in", "pku-saferlhf"))
-    written = convert_loaded(loaded, tmp_path / "out", "hh-rlhf", command=[])
+    written = convert_loaded(loaded, tmp_path / "out", "hh-rlhf")
     assert written.rows == {
         "harmless-preferences/train.jsonl.gz": 5,
         "harmless-preferences/test.jsonl.gz": 2,
@@ -259,9 +259,9 @@ def test_nothing_that_a_format_holds_is_refused_before_anything_is_written(tmp_p
     loaded = load(source(tmp_path / "in", "red-team"))
     for to in ("hh-rlhf", "beavertails", "trl", "pandalm"):
         with pytest.raises(UsageError, match=r"PL-OUT-005(.|\n)*red_team_attempts"):
-            convert_loaded(loaded, tmp_path / "out", to, command=[])
+            convert_loaded(loaded, tmp_path / "out", to)
     with pytest.raises(UsageError, match="PL-OUT-005"):
-        convert_loaded(loaded, tmp_path / "out.jsonl", "trl", command=[])
+        convert_loaded(loaded, tmp_path / "out.jsonl", "trl")
     assert [path.name for path in tmp_path.iterdir()] == ["in"]
 
 
@@ -270,7 +270,7 @@ def test_no_format_is_written_to_such_a_file(name, tmp_path):
     loaded = load(source(tmp_path / "in", "hh-rlhf"))
     for to in ("hh-rlhf", PARQUET):
         with pytest.raises(UsageError, match="PL-OUT-003"):
-            convert_loaded(loaded, tmp_path / name, to, command=[])
+            convert_loaded(loaded, tmp_path / name, to)
     assert [path.name for path in tmp_path.iterdir()] == ["in"]
 
 
@@ -278,28 +278,27 @@ def test_the_ending_must_fit_the_format(tmp_path):
     loaded = load(source(tmp_path / "in", "hh-rlhf"))
     for name, to in (("out.parquet", "hh-rlhf"), ("out.jsonl", PARQUET), ("out.jsonl.gz", PARQUET)):
         with pytest.raises(UsageError, match="PL-OUT-003"):
-            convert_loaded(loaded, tmp_path / name, to, command=[])
+            convert_loaded(loaded, tmp_path / name, to)
     with pytest.raises(UsageError, match="PL-ARG-001"):
-        convert_loaded(loaded, tmp_path / "out", "xml", command=[])
+        convert_loaded(loaded, tmp_path / "out", "xml")
     assert [path.name for path in tmp_path.iterdir()] == ["in"]
 
 
 def test_a_full_disk_leaves_what_stood_there(tmp_path, small_disk):
     folder = source(tmp_path / "in", "hh-rlhf")
-    convert_loaded(load(folder), small_disk / "out", "hh-rlhf", command=[])
+    convert_loaded(load(folder), small_disk / "out", "hh-rlhf")
     (small_disk / "filler").write_bytes(bytes(950 << 10))
     long = "".join(chr(0x4E00 + number % 20_000) for number in range(200_000))
     (folder / "harmless-base" / "train.jsonl").write_text(json.dumps(pair(0, extra=long)) + "\n")
     before = unzipped(small_disk / "out")
     for to in ("hh-rlhf", PARQUET):
         with pytest.raises(WriteError, match="the disk is full"):
-            convert_loaded(load(folder), small_disk / "out", to, command=[])
+            convert_loaded(load(folder), small_disk / "out", to)
         with pytest.raises(WriteError, match="the disk is full"):
             convert_loaded(
                 load(folder, split="train"),
                 small_disk / ("one.jsonl" if to == "hh-rlhf" else "one.parquet"),
                 to,
-                command=[],
             )
     assert unzipped(small_disk / "out") == before
     assert sorted(path.name for path in small_disk.iterdir()) == ["filler", "out"]
@@ -311,7 +310,7 @@ def test_a_full_disk_leaves_what_stood_there(tmp_path, small_disk):
 @pytest.mark.parametrize("name", LINES)
 def test_parquet_keeps_every_column_and_the_terms(name, tmp_path):
     loaded = load(source(tmp_path / "in", name))
-    written = convert_loaded(loaded, tmp_path / "out", PARQUET, command=[])
+    written = convert_loaded(loaded, tmp_path / "out", PARQUET)
     filled = {kind: table for kind, table in loaded.tables.items() if len(table)}
     assert set(written.rows) == {f"{kind}/{split}.parquet" for kind in filled for split in ("train", "test")}
     (tmp_path / "out" / "manifest.json").unlink()  # the tables say it for themselves
@@ -337,10 +336,10 @@ def _plain(table):
 def test_one_parquet_file_holds_one_kind(tmp_path):
     two = load(source(tmp_path / "two", "pku-saferlhf"))
     with pytest.raises(UsageError, match=r"PL-OUT-004(.|\n)*comparisons, safety_labels"):
-        convert_loaded(two, tmp_path / "out.parquet", PARQUET, command=[])
+        convert_loaded(two, tmp_path / "out.parquet", PARQUET)
     assert not (tmp_path / "out.parquet").exists()
     one = load(source(tmp_path / "one", "hh-rlhf"))
-    written = convert_loaded(one, tmp_path / "out.parquet", PARQUET, command=[])
+    written = convert_loaded(one, tmp_path / "out.parquet", PARQUET)
     assert written.rows == {"out.parquet": 7}
     assert load(tmp_path / "out.parquet").comparisons["id"].to_pylist() == one.comparisons["id"].to_pylist()
 
@@ -368,7 +367,7 @@ def test_a_foreign_parquet_file_reads_as_its_lines_would(tmp_path):
 def test_a_parquet_file_damaged_behind_its_footer_ends_in_a_code(tmp_path):
     loaded = load(source(tmp_path / "in", "hh-rlhf"))
     out = tmp_path / "harmless-x" / "train.parquet"
-    convert_loaded(loaded, out, PARQUET, command=[])
+    convert_loaded(loaded, out, PARQUET)
     content = bytearray(out.read_bytes())
     content[100:600] = bytes(500)
     out.write_bytes(content)
@@ -439,3 +438,16 @@ def test_terms_of_several_sources_are_the_strictest(tmp_path):
     assert one.terms == Terms(frozenset({Use.PREFERENCE, Use.POLICY, Use.ANALYSIS}), "MIT")
     both = load(tmp_path, format=None)
     assert both.terms == Terms(one.terms.uses & two.terms.uses, "unknown")
+
+
+def test_a_name_that_leads_out_is_told_of_the_output_asked_for(tmp_path):
+    loaded = load(source(tmp_path / "in", "hh-rlhf"))
+    table = loaded.comparisons
+    index = table.schema.get_field_index("split")
+    field = table.schema.field(index)
+    names = pa.array(["../../x"] * len(table)).dictionary_encode().cast(field.type)
+    odd = type(loaded)(**{**vars(loaded), "tables": {Kind.COMPARISONS: table.set_column(index, field, names)}})
+    with pytest.raises(UsageError) as raised:
+        convert_loaded(odd, tmp_path / "out", "trl")
+    assert (raised.value.code, raised.value.place) == ("PL-OUT-007", str(tmp_path / "out"))
+    assert ".partial" not in str(raised.value)

@@ -6,7 +6,7 @@ import json
 import pytest
 
 from plumbline.formats import load
-from plumbline.lineage import FileEntry, Manifest, Terms, Use, governing_manifest, read_manifest
+from plumbline.lineage import FileEntry, Manifest, ManifestFinder, Terms, Use, read_manifest
 from plumbline.records import SourceError
 
 
@@ -125,7 +125,7 @@ def test_the_terms_hold_for_a_single_file(tmp_path):
     out.write_text(json.dumps(PAIR) + "\n")
     manifest().write_beside(out)
     assert load(out).terms == Terms(frozenset({Use.ANALYSIS}), "MIT")
-    assert governing_manifest(tmp_path) is None
+    assert ManifestFinder().governing(tmp_path) is None
 
 
 def test_a_manifest_rules_only_over_what_it_lists(written):
@@ -134,8 +134,8 @@ def test_a_manifest_rules_only_over_what_it_lists(written):
     (written / "overall").mkdir()
     (written / "overall" / "train.jsonl").write_text(json.dumps(PAIR) + "\n")
     for name in ("late", "overall"):
-        assert governing_manifest(written / name) is None
-    assert governing_manifest(written / "overall-x") is not None
+        assert ManifestFinder().governing(written / name) is None
+    assert ManifestFinder().governing(written / "overall-x") is not None
 
 
 def test_the_nearest_manifest_rules(written):
@@ -153,3 +153,18 @@ def test_somebody_elses_manifest_above_is_passed_over_and_within_is_not(written,
     (tmp_path / "data" / "manifest.json").write_text('{"name": "an app"}')
     with pytest.raises(SourceError, match="PL-MAN-001"):
         load(tmp_path / "data")
+
+
+def test_files_by_the_thousand_read_their_manifest_once(tmp_path, monkeypatch):
+    for number in range(40):
+        (tmp_path / f"{number}.jsonl").write_text("x")
+    manifest().write(tmp_path)
+    reads = []
+    model_validate_json = Manifest.model_validate_json
+    monkeypatch.setattr(
+        Manifest, "model_validate_json", lambda content: reads.append(1) or model_validate_json(content)
+    )
+    finder = ManifestFinder()
+    found = {finder.governing(tmp_path / f"{number}.jsonl").digest for number in range(40)}
+    assert found == {hashlib.sha256((tmp_path / "manifest.json").read_bytes()).hexdigest()}
+    assert len(reads) == 1

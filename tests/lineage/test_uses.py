@@ -9,6 +9,7 @@ from plumbline.lineage import (
     ALL_USES,
     LICENCE_KEY,
     USES_KEY,
+    StatedTerms,
     Terms,
     Use,
     require_use,
@@ -87,3 +88,39 @@ def test_a_table_that_says_nothing_permits_nothing():
     for use in ALL_USES:
         with pytest.raises(PermittedUseError, match="none"):
             require_use(TABLE, use, place="x")
+
+
+# --- what a user states ---
+
+OWN = StatedTerms.of("mit", ["preference", " analysis"])
+
+
+def test_what_is_stated_fills_in_what_nothing_tells():
+    assert StatedTerms("MIT", frozenset({Use.PREFERENCE, Use.ANALYSIS})) == OWN
+    assert OWN.applied([], None) == Terms(OWN.uses, "MIT")
+    assert OWN.applied([], Terms(ALL_USES, "unknown")) == Terms(OWN.uses, "MIT")
+    assert StatedTerms.of("MIT", None).applied([], None) == Terms(frozenset(), "MIT")
+    assert StatedTerms().applied([], None) == Terms(frozenset(), "unknown")
+
+
+def test_what_is_stated_loosens_nothing():
+    narrow = Terms(frozenset({Use.ANALYSIS}), "CC-BY-NC-4.0")
+    assert OWN.applied([narrow], Terms(ALL_USES, "unknown")) == narrow
+    assert OWN.applied([], narrow) == narrow
+    # A set whose parts were of unknown licences stays so: nobody can tell which part the statement is about.
+    assert OWN.applied([Terms(ALL_USES, "unknown")], None).licence == "unknown"
+    assert StatedTerms.of("LicenseRef-ours", None).applied([narrow], None) == Terms(narrow.uses, "LicenseRef-ours")
+    assert StatedTerms().applied([narrow], None) == narrow
+
+
+@pytest.mark.parametrize("name", ["", "  ", "x" * 101, "a\nb", "\x1b[2J"])
+def test_a_licence_is_a_name(name):
+    with pytest.raises(UsageError, match="PL-USE-003"):
+        StatedTerms.of(name, None)
+
+
+def test_an_unknown_use_is_refused_and_the_nearest_named():
+    with pytest.raises(UsageError, match=r"PL-ARG-001(.|\n)*--uses preference"):
+        StatedTerms.of(None, ["preferences"])
+    assert StatedTerms.of(None, ["policy"]).to_json() == {"uses": ["policy"]}
+    assert StatedTerms().to_json() == {}

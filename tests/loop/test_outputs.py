@@ -39,7 +39,7 @@ def test_a_model_takes_the_place_of_a_model_but_of_no_data(corpus, tmp_path):
     run = TrainingRun("preference", (str(corpus / "harmless-synthetic"),), tmp_path / "m", settings=WORDS)
     run_training(run)
     run_training(run)
-    convert_loaded(load(corpus / "helpful-synthetic"), tmp_path / "data", "trl", command=[])
+    convert_loaded(load(corpus / "helpful-synthetic"), tmp_path / "data", "trl")
     with pytest.raises(UsageError, match="PL-OUT-002"):
         run_training(TrainingRun(**{**vars(run), "out": tmp_path / "data"}))
 
@@ -72,10 +72,10 @@ def test_nothing_to_score_is_said(model, tmp_path):
 def test_splits_are_not_merged_into_one_file_of_lines(corpus, tmp_path):
     loaded = load(corpus / "helpful-synthetic")
     with pytest.raises(UsageError, match=r"PL-OUT-009(.|\n)*test, train"):
-        convert_loaded(loaded, tmp_path / "all.jsonl", "trl", command=[])
-    convert_loaded(load(corpus / "helpful-synthetic", split="test"), tmp_path / "test.jsonl", "trl", command=[])
+        convert_loaded(loaded, tmp_path / "all.jsonl", "trl")
+    convert_loaded(load(corpus / "helpful-synthetic", split="test"), tmp_path / "test.jsonl", "trl")
     with pytest.raises(UsageError, match="PL-OUT-002"):
-        convert_loaded(loaded, corpus / "helpful-synthetic" / "train.jsonl.gz", "hh-rlhf", command=[])
+        convert_loaded(loaded, corpus / "helpful-synthetic" / "train.jsonl.gz", "hh-rlhf")
 
 
 def test_one_file_under_two_names_is_refused(corpus, tmp_path):

@@ -1,4 +1,4 @@
-"""Training, evaluating, scoring and the demo on a small synthetic corpus: what they write, refuse and mean."""
+"""Training, evaluating and scoring on a small synthetic corpus: what they write, refuse and mean."""
 
 import gzip
 import json
@@ -12,10 +12,8 @@ import pyarrow.parquet
 import pytest
 
 from plumbline.formats import load
-from plumbline.lineage import Use, file_digest, read_manifest
-from plumbline.loop import demo
+from plumbline.lineage import file_digest, read_manifest
 from plumbline.loop.check_run import run_check
-from plumbline.loop.demo import run_demo
 from plumbline.loop.evaluation_run import EvaluationRun, ScoringRun, run_evaluation, run_scoring
 from plumbline.loop.synthetic_corpus import write_synthetic_corpus
 from plumbline.loop.training_run import TrainingRun, run_training
@@ -304,7 +302,8 @@ def test_categories_have_columns_of_their_own(corpus, models, tmp_path):
     run_scoring(ScoringRun(models["moderation"], str(corpus / "labels-synthetic"), tmp_path / "scores.jsonl"))
     row = _read_scores(tmp_path / "scores.jsonl")[0]
     assert list(row)[:4] == ["id", "side", "score", "probability"]
-    assert all(name.startswith("probability_") for name in list(row)[4:])
+    assert list(row)[4:7] == ["kind", "category", "threshold"]
+    assert all(name.startswith(("probability_", "threshold_")) for name in list(row)[7:])
 
 
 @pytest.mark.parametrize("name", ["scores", "scores.json", "scores.jsonl.gz", "scores.xlsx"])
@@ -334,68 +333,3 @@ def test_a_check_counts_and_names_places_without_texts(corpus):
         assert set(entry) == {"code", "name", "count", "places"}
         assert len(entry["places"]) == min(2, entry["count"])
         assert all(re.fullmatch(r"[\w./-]+( line \d+)?", place) for place in entry["places"])  # fmt: skip
-
-
-# --- the demo ---
-
-
-def test_the_demo_from_end_to_end(tmp_path, monkeypatch):
-    def small(folder, *, seed):
-        return write_synthetic_corpus(folder, seed=seed, scale=0.3)
-
-    monkeypatch.setattr(demo, "write_synthetic_corpus", small)
-    out, said = tmp_path / "demo", []
-    result = run_demo(None, out, seed=0, created="today", say=said.append)
-    tasks = sorted(each["task"] for each in result.evaluations)
-    assert tasks == ["cost", "moderation", "preference", "preference", "preference"]
-    assert all(each["synthetic"] for each in result.evaluations)
-    assert all(each["accuracy"]["value"] > 0.5 for each in result.evaluations)
-    assert sum(result.seconds.values()) < 60
-    page = result.report.read_text()
-    assert "synthetic" in page.lower()
-    assert "<script src" not in page
-    assert not re.findall(r"""(?:src|href)=["']https?://""", page)
-    for evaluation in result.evaluations:
-        assert evaluation["name"].split(" ")[0] in page
-    manifest = read_manifest(out)
-    assert {entry.path for entry in manifest.inputs} >= {"harmless-synthetic/train.jsonl.gz"}
-    assert all(file_digest(out / entry.path) == entry.sha256 for entry in manifest.outputs)
-    assert "report.html" in {entry.path for entry in manifest.outputs}
-    # The next run's corpus takes the place of this one's, and this run's terms do not tie its hands.
-    demo._write_corpus(out / "data-synthetic", 0)
-    assert Use.MODERATION in load(out / "data-synthetic" / "labels-synthetic").terms.uses
-    # What it wrote is what the other commands read.
-    assert load(out / "data-synthetic" / "labels-synthetic", split="test").safety_labels.num_rows > 0
-
-
-def test_the_demo_splits_a_set_without_splits_by_prompt_and_leaves_small_ones_out(corpus, tmp_path):
-    rows = rows_of(corpus / "harmless-synthetic" / "train.jsonl.gz")
-    data = tmp_path / "data"
-    write_rows(data / "harmless-one" / "all.jsonl", rows)
-    write_rows(data / "helpful-few" / "train.jsonl", rows[:20])
-    write_rows(data / "nothing" / "train.jsonl", [{"colour": "red"}])
-    read_manifest_like(data, uses=["preference", "moderation", "analysis"])  # as a pulled folder has one
-    result = run_demo(data, tmp_path / "out", seed=0, created="today")
-    assert set(result.left_out) == {"helpful-few", "nothing"}
-    assert result.left_out["nothing"].startswith("PL-SRC-008")
-    (evaluation,) = result.evaluations
-    assert evaluation["synthetic"] is False
-    split = load(tmp_path / "out" / "splits" / "harmless-one")
-    groups = {name: set() for name in ("train", "test")}
-    for name, group in zip(*(split.comparisons[column].to_pylist() for column in ("split", "group_id")), strict=True):
-        groups[name].add(group)
-    assert groups["train"]
-    assert groups["test"]
-    assert not groups["train"] & groups["test"]
-    assert len(split.comparisons) == len(rows)
-
-
-def test_the_demo_without_anything_to_learn_from_says_so(tmp_path):
-    data = tmp_path / "data"
-    write_rows(data / "odd" / "train.jsonl", [{"colour": "red"}])
-    with pytest.raises(PlumblineError, match="PL-SRC-005"):
-        run_demo(data, tmp_path / "out", seed=0, created="today")
-    pair = {"chosen": "\n\nHuman: a\n\nAssistant: b", "rejected": "\n\nHuman: a\n\nAssistant: c"}
-    write_rows(data / "harmless-few" / "train.jsonl", [pair])
-    with pytest.raises(NoDataError, match="PL-RUN-002"):
-        run_demo(data, tmp_path / "out", seed=0, created="today")

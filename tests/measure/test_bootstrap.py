@@ -1,20 +1,22 @@
 import time
+from functools import partial
 
 import numpy as np
 import pytest
 
-from plumbline.measure import Bootstrap, Figure, bootstrap_figure, mean_figure
+from plumbline.measure import Bootstrap, Figure, WeightedStatistic, bootstrap_figure, mean_figure
 from plumbline.measure.arrays import FloatArray
 from plumbline.measure.bootstrap import Clusters, figure_of_totals, percentile_figure
 
 SEEDED = Bootstrap(seed=11)
 
 
-def _mean_of(values: FloatArray):
-    def statistic(weights: FloatArray) -> FloatArray:
-        return (weights * values).sum(axis=1) / weights.sum(axis=1)
+def _weighted_mean(values: FloatArray, weights: FloatArray) -> FloatArray:
+    return (weights * values).sum(axis=1) / weights.sum(axis=1)
 
-    return statistic
+
+def _mean_of(values: FloatArray) -> WeightedStatistic:
+    return partial(_weighted_mean, values)
 
 
 def test_the_same_seed_gives_the_same_interval_and_another_seed_another() -> None:

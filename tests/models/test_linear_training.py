@@ -1,4 +1,4 @@
-"""Training: repeats and their rule, folds that keep groups together, polarity, and no label in the folds' way."""
+"""Training: every row scored out of fold, polarity, and heads only where there is enough to learn from."""
 
 from __future__ import annotations
 
@@ -6,8 +6,9 @@ import numpy as np
 import polars as pl
 import pytest
 
-from plumbline.models import linear_training
-from plumbline.models.linear_training import REPEATS, OutOfFold, train_cost, train_moderation, train_preference
+from plumbline.models import folds
+from plumbline.models.folds import REPEATS, OutOfFold
+from plumbline.models.linear_training import train_cost, train_moderation, train_preference
 from plumbline.models.recipes import training_options
 from plumbline.models.text_features import Replies
 from plumbline.models.training_rows import LabelRows, Places, PreferenceRows
@@ -59,28 +60,8 @@ def test_each_repeat_scores_every_row_once_and_ranks_it_rightly() -> None:
     assert ((out.scores > 0) == rows.first_is_better[out.positions]).all()
 
 
-def test_repeats_deal_other_folds_and_seeds_do_not_share_them() -> None:
-    group_ids = pairs().places.group_ids
-    dealt, repeats = linear_training._folds(group_ids, 0, heads=1)
-    others, _ = linear_training._folds(group_ids, 1, heads=1)
-    assert len(dealt) == repeats * linear_training.FOLDS
-    assert len({fold.tobytes() for fold in [*dealt, *others]}) == 2 * len(dealt)
-    for fold in dealt:
-        outside = np.setdiff1d(np.arange(60), fold)
-        assert not set(group_ids[fold]) & set(group_ids[outside])
-
-
-@pytest.mark.parametrize(
-    ("rows", "heads", "repeats"), [(6000, 1, REPEATS), (6001, 1, 1), (400, 15, REPEATS), (401, 15, 1)]
-)
-def test_repeats_are_for_what_is_small(rows: int, heads: int, repeats: int) -> None:
-    group_ids = np.array([f"{row}" for row in range(rows)])
-    dealt, found = linear_training._folds(group_ids, 0, heads=heads)
-    assert (found, len(dealt)) == (repeats, repeats * linear_training.FOLDS)
-
-
 def test_of_many_rows_one_tenth_is_held_out(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(linear_training, "LARGEST_FOR_FOLDS", 50)
+    monkeypatch.setattr(folds, "LARGEST_FOR_FOLDS", 50)
     trained = train_preference(pairs(), training_options("preference", {}))
     assert trained.out_of_fold.repeats == 1
     assert len(trained.out_of_fold.positions) == 6

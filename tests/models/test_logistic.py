@@ -10,8 +10,10 @@ from scipy.optimize import approx_fprime
 from scipy.sparse import csr_array, random_array
 from sklearn.linear_model import LogisticRegression
 
-from plumbline.models import logistic
-from plumbline.models.logistic import LogisticSettings, _blocks, _Objective, _reduce_columns, fit_logistic, score_rows
+from plumbline.models import column_reduction, logistic, penalised_loss
+from plumbline.models.column_reduction import reduce_columns
+from plumbline.models.logistic import LogisticSettings, fit_logistic, score_rows
+from plumbline.models.penalised_loss import PenalisedLoss, cut_into_blocks
 from plumbline.records.errors import NoDataError, UsageError
 
 EXACT = LogisticSettings(l2=0.7, tolerance_nats=1e-12, max_iterations=2000)
@@ -30,7 +32,7 @@ def test_the_gradient_is_the_slope_of_the_loss(with_intercept: bool) -> None:
     column = np.linspace(0, 1, 300) if with_intercept else None
     point = np.random.default_rng(1).standard_normal(40 + with_intercept) / 3
     with ThreadPoolExecutor(2) as pool:
-        objective = _Objective(rows, np.where(is_positive, 1.0, -1.0), row_weights, column, 0.7, pool)
+        objective = PenalisedLoss(rows, np.where(is_positive, 1.0, -1.0), row_weights, column, 0.7, pool)
         slope = approx_fprime(point, lambda at: objective(at)[0], 1e-6)
         assert objective(point)[1] == pytest.approx(slope, rel=1e-4, abs=1e-3)
 
@@ -137,8 +139,8 @@ def test_merging_the_columns_of_one_row_changes_nothing(monkeypatch: pytest.Monk
     wide = csr_array(np.hstack([single, np.zeros((300, 3)), rows.toarray()]))
     column = np.ones(300) if with_intercept else None
     merged = fit_logistic(wide, is_positive, intercept_column=column, settings=EXACT)
-    assert _reduce_columns(wide).rows.shape[1] < 40 + 300 < wide.shape[1]
-    monkeypatch.setattr(logistic, "_LARGEST_TO_REDUCE", 0)
+    assert reduce_columns(wide).rows.shape[1] < 40 + 300 < wide.shape[1]
+    monkeypatch.setattr(column_reduction, "_LARGEST_TO_REDUCE", 0)
     whole = fit_logistic(wide, is_positive, intercept_column=column, settings=EXACT)
     assert merged.weights == pytest.approx(whole.weights, abs=1e-5)
     assert merged.loss_nats == pytest.approx(whole.loss_nats, abs=1e-9)
@@ -155,15 +157,15 @@ def test_every_column_may_be_of_one_row() -> None:
 def test_blas_keeps_to_one_thread_and_is_given_back() -> None:
     before = [library.num_threads for library in logistic._blas_threads().lib_controllers]
     seen: list[list[int]] = []
-    original = logistic._Objective.__call__
+    original = PenalisedLoss.__call__
 
-    def watched(self: logistic._Objective, point: np.ndarray) -> tuple[float, np.ndarray]:
+    def watched(self: PenalisedLoss, point: np.ndarray) -> tuple[float, np.ndarray]:
         seen.append([library.num_threads for library in logistic._blas_threads().lib_controllers])
         return original(self, point)
 
     rows, is_positive, _ = problem()
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(logistic._Objective, "__call__", watched)
+        patch.setattr(PenalisedLoss, "__call__", watched)
         fit_logistic(rows, is_positive)
     blas = [library.user_api == "blas" for library in logistic._blas_threads().lib_controllers]
     assert any(blas)
@@ -172,16 +174,16 @@ def test_blas_keeps_to_one_thread_and_is_given_back() -> None:
 
 
 def test_threads_do_not_change_the_fit(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(logistic, "_BLOCK_ENTRIES", 100)
+    monkeypatch.setattr(penalised_loss, "_BLOCK_ENTRIES", 100)
     rows, is_positive, _ = problem(dtype=np.float32)
     one, two = (fit_logistic(rows, is_positive, settings=LogisticSettings(threads=count)) for count in (1, 2))
     assert np.array_equal(one.weights, two.weights)
 
 
 def test_blocks_share_the_rows_memory(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(logistic, "_BLOCK_ENTRIES", 100)
+    monkeypatch.setattr(penalised_loss, "_BLOCK_ENTRIES", 100)
     rows, _, _ = problem()
-    blocks = _blocks(rows)
+    blocks = cut_into_blocks(rows)
     assert len(blocks) == 8
     assert [blocks[0][0], blocks[-1][1]] == [0, 300]
     assert all(np.shares_memory(block.data, rows.data) for _, _, block in blocks)

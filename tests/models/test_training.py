@@ -186,6 +186,7 @@ def test_the_folder_holds_no_pickle_and_the_card_says_what_must_be_said(moderati
     card = (folder / CARD_NAME).read_text()
     for phrase in ("Synthetic data", "made-up.jsonl", "0" * 64, "animal_abuse", "self_harm", "MIT", "analysis"):
         assert phrase in card
+    assert "seen none of its prompts, with word frequencies counted without them too" in card
 
 
 def test_damage_is_noticed(preference, tmp_path):
@@ -231,7 +232,20 @@ def test_scores_have_a_row_for_each_side_and_probabilities_of_a_pair_sum_to_one(
     likelier = np.array(costs["probability"].to_pylist()).reshape(-1, 2).argmax(axis=1)
     assert (cheaper == likelier).all()
     labels = score_tables(moderation.model, {Kind.SAFETY_LABELS: tables[Kind.SAFETY_LABELS]})
-    assert labels.schema.names[4:] == ["probability_animal_abuse"]
+    assert labels.schema.names[4:] == [
+        *("kind", "category", "threshold", "probability_animal_abuse", "threshold_animal_abuse")
+    ]
+    heads = moderation.model.heads
+    for row in labels.to_pylist():
+        assert (row["kind"], row["category"], row["threshold"]) == (
+            "safety_labels",
+            "unsafe",
+            heads["unsafe"].threshold,
+        )
+        assert row["threshold_animal_abuse"] == heads["animal_abuse"].threshold
+    assert score_tables(moderation.model, {}).schema == labels.schema
+    sides = score_tables(moderation.model, {Kind.COMPARISONS: tables[Kind.COMPARISONS]})
+    assert set(sides["kind"].to_pylist()) == {"comparisons"}
     assert labels["side"].null_count == len(labels)
     single = score_tables(preference.model, {Kind.SAFETY_LABELS: tables[Kind.SAFETY_LABELS]})
     assert single["probability"].null_count == len(single)

@@ -34,8 +34,20 @@ def test_ties_unjudged_and_identical_sides_are_set_aside_and_counted():
     assert rows.first_is_better.tolist() == [True, False]
     assert rows.set_aside == {"PL-TRN-001": 2}
     assert rows.places.rows.tolist() == [0, 3]
-    with pytest.raises(NoDataError, match="PL-TRN-010"):
-        preference_rows(comparisons(["first"], sides=("same", "same")), place="x")
+    assert preference_rows(_first_is_identical(), place="x").set_aside == {"PL-TRN-002": 1}
+
+
+def _first_is_identical() -> pa.Table:
+    same, other = comparisons(["first"], sides=("same", "same")), comparisons(["first"])
+    return pa.concat_tables([same, other]).combine_chunks()
+
+
+def test_nothing_to_prefer_says_whether_nobody_judged_or_the_sides_are_the_same():
+    with pytest.raises(NoDataError, match=r"PL-TRN-010(.|\n)*2 ties or unjudged"):
+        preference_rows(comparisons(["tie", None]), place="x")
+    with pytest.raises(NoDataError, match=r"PL-TRN-019(.|\n)*2 of identical sides, 1 ties or unjudged") as caught:
+        preference_rows(comparisons(["first", None, "second"], sides=("same", "same")), place="x")
+    assert "same\n" not in str(caught.value)
 
 
 def test_axes_are_never_mixed():

@@ -1,5 +1,7 @@
 """Ids: the same on columns as on single rows, told apart by every field, blind to what they must be blind to."""
 
+from hashlib import sha256
+
 import pyarrow as pa
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -35,7 +37,19 @@ def test_netstrings_count_bytes_and_mark_what_is_absent():
 
 def test_an_id_is_pinned():
     # Another value here means that every id ever written has changed.
-    assert digest("comparison", "harmlessness", None) == "545c4381cba9c90ccc73d28eed0cb299"
+    assert digest("comparison", "harmlessness", None) == "02847d0028845ce6daf8b741235784be"
+
+
+def test_a_comparison_names_its_item_and_which_side_stands_first():
+    context = (Message(Role.HUMAN, "hi"),)
+    lesser, greater = (Message(Role.ASSISTANT, "a"),), (Message(Role.ASSISTANT, "b"),)
+    chain = "4:item,12:harmlessness,13:5:human,2:hi,,16:9:assistant,1:a,,16:9:assistant,1:b,,"
+    item = sha256(chain.encode()).hexdigest()[:32]
+    swapped = sha256(f"10:comparison,32:{item},1:1,5:first,1:3,-,".encode()).hexdigest()[:32]
+    assert comparison_ids(context, (greater, lesser), "harmlessness", outcome="first", strength=3)[:2] == (
+        swapped,
+        item,
+    )
 
 
 def test_item_id_ignores_side_order_outcome_and_worker():

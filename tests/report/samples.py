@@ -90,13 +90,14 @@ def _reliability(bins: int = 10) -> list[Json]:
     return points
 
 
-def _histogram(first: str, second: str, low: float, high: float) -> Json:
-    def bell(centre: float) -> list[int]:
-        return [round(240 * math.exp(-(((at - centre) / 6) ** 2))) for at in range(30)]
+def _bell(centre: float) -> list[int]:
+    return [round(240 * math.exp(-(((at - centre) / 6) ** 2))) for at in range(30)]
 
+
+def _histogram(first: str, second: str, low: float, high: float) -> Json:
     return {
         "edges": [low + (high - low) * at / 30 for at in range(31)],
-        "series": {first: bell(18), second: bell(11)},
+        "series": {first: _bell(18), second: _bell(11)},
     }
 
 

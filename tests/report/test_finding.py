@@ -1,4 +1,5 @@
 import json
+from unittest.mock import Mock
 
 import pytest
 
@@ -123,10 +124,7 @@ def test_another_version_or_kind_is_refused(tmp_path, change):
 def test_an_unreadable_file_is_named(tmp_path, monkeypatch):
     folder = samples.write(tmp_path, check=samples.check())
 
-    def refuse(self):
-        raise PermissionError(13, "Permission denied")
-
-    monkeypatch.setattr("pathlib.Path.read_bytes", refuse)
+    monkeypatch.setattr("pathlib.Path.read_bytes", Mock(side_effect=PermissionError(13, "Permission denied")))
     assert "Permission denied" in refused(folder, "PL-RPT-007")
 
 

@@ -52,7 +52,8 @@ def test_disagreements_are_named_by_lines_counted_from_1(tmp_path):
     row = {"id": "ab", "source": "test.jsonl.gz", "row": 0, "probability": 0.0625, "label": "first"}
     page = build_evaluation(tmp_path, disagreements=[row, row | {"row": 41}])
     lines = re.findall(
-        r'<td class="number">0.062</td>\s*<td>first</td>\s*<td>test.jsonl.gz</td>\s*<td[^>]*>(\d+)</td>', page
+        r'<th scope="row" class="number">0.062</th>\s*<td>first</td>\s*<td>test.jsonl.gz</td>\s*<td[^>]*>(\d+)</td>',
+        page,
     )
     assert lines == ["1", "42"]
     assert re.search(r"<th[^>]*>Line</th>", page)
@@ -137,8 +138,8 @@ def test_the_best_baseline_is_named_and_a_model_below_it_is_called_no_better(tmp
     samples.write(tmp_path / "two" / "a", evaluation=samples.pairs_evaluation("good", value=0.8))
     samples.write(tmp_path / "two" / "b", evaluation=samples.pairs_evaluation("poor", value=0.5))
     page = build(tmp_path / "two")
-    assert "Clearly above: good (“shorter is better”, 0.568)." in page
-    assert "Below: poor (no better than “shorter is better”, 0.568)." in page
+    assert "Clearly above: good, against “shorter is better” at 0.568 (0.548–0.588, n=2312)." in page
+    assert "Below: poor, no better than “shorter is better” at 0.568 (0.548–0.588, n=2312)." in page
 
 
 def test_a_partly_synthetic_page_names_what_is_synthetic_and_is_not_called_synthetic(tmp_path):

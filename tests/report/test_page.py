@@ -251,7 +251,81 @@ def test_many_rows_are_all_in_the_table(tmp_path):
     evaluation["by_subset"] = {f"subset {at}": {"accuracy": samples.figure(0.6, 0.1, 40)} for at in range(40)}
     page = build(samples.write(tmp_path, evaluation=evaluation))
     assert "The first 20 of 40 are drawn; the table has all." in page
-    assert all(f"<td>subset {at}</td>" in page for at in range(40))
+    assert all(f'<th scope="row">subset {at}</th>' in page for at in range(40))
+
+
+def test_a_long_name_is_drawn_whole_on_several_lines(tmp_path):
+    name = "Anthropic/hh-rlhf, harmless-base and helpful-base together, second annotation round"
+    reader = read(build(samples.write(tmp_path, evaluation=samples.pairs_evaluation(name))))
+    drawn = [text for tag, text in reader.text if tag == "text"]
+    assert name not in drawn
+    assert name in " ".join(drawn)
+
+
+def test_a_name_too_long_to_draw_is_whole_in_the_description_and_the_table(tmp_path):
+    evaluation = samples.pairs_evaluation()
+    name = f"first {'and so on ' * 20}last"
+    evaluation["by_subset"] = {
+        name: {"accuracy": samples.figure(0.6, 0.1, 40)},
+        "low": {"accuracy": samples.figure(0.5, 0.1, 40)},
+        "high": {"accuracy": samples.figure(0.7, 0.1, 40)},
+    }
+    page = build(samples.write(tmp_path, evaluation=evaluation))
+    [card] = [card for card in cards_of(page) if f'<th scope="row">{name}</th>' in card]
+    assert f"Shortened here: {name}.</desc>" in card
+    assert f">{name}<" not in card[: card.index('<div class="told">')]
+    assert "first and so on" in card
+    assert "so on last</text>" in card
+
+
+def test_tables_have_captions_and_headers_of_columns_and_rows(page):
+    tables = re.findall(r"<table>(.*?)</table>", page, re.DOTALL)
+    assert len(tables) > 20
+    for table in tables:
+        assert re.match(r"\s*<caption>[^<]+</caption>", table)
+        assert len(re.findall('<th scope="row"', table)) == len(re.findall("<tr", table)) - 1
+        assert len(re.findall('<th scope="col"', table)) >= 2
+
+
+def test_scrolled_tables_can_be_reached_by_keyboard_and_are_no_landmarks(page):
+    scrolled = [attributes for _, attributes in read(page).elements if attributes.get("class") == "scroll"]
+    assert len(scrolled) > 20
+    for attributes in scrolled:
+        assert (attributes["role"], attributes["tabindex"]) == ("group", "0")
+        assert attributes["aria-label"]
+
+
+def test_rates_at_a_threshold_say_n_and_that_they_have_no_interval(tmp_path):
+    evaluation = samples.labels_evaluation()
+    evaluation["thresholds"][0]["precision"] = evaluation["thresholds"][1]["f1"] = None
+    page = build(samples.write(tmp_path, evaluation=evaluation))
+    assert "flags 0.100 of what is safe (n=3021, no intervals); F1 0.790 (0.770–0.810, n=3021). AUPRC 0.914" in page
+    assert "<caption>Thresholds, BeaverTails test (n=3021, no intervals)</caption>" in page
+    assert "undefined: no row is flagged" in page
+    assert "undefined: no row is unsafe" in page
+
+
+def test_bins_of_length_show_n_and_what_is_undefined(tmp_path):
+    evaluation = samples.pairs_evaluation()
+    evaluation["length"]["by_length_difference"][2]["judges_first"] = samples.undefined("no rows")
+    drawn = [text for tag, text in read(build(samples.write(tmp_path, evaluation=evaluation))).text if tag == "text"]
+    assert drawn.count("n=330") == 7
+    assert drawn.count("and 0") == 1
+    assert drawn.count("undefined") == 1
+
+
+def test_every_undefined_mark_says_why(tmp_path):
+    evaluation = samples.pairs_evaluation()
+    evaluation["cross_validated"]["accuracy"] = samples.undefined("too few groups")
+    page = build(samples.write(tmp_path, evaluation=evaluation))
+    assert ">cross-validated on train undefined: too few groups</text>" in page
+
+
+def test_a_histogram_tells_where_the_middle_of_each_class_lies(tmp_path):
+    evaluation = samples.pairs_evaluation()
+    evaluation["score_histogram"] = {"edges": [0, 1, 2, 4], "series": {"preferred": [1, 1, 5], "other": [0, 0, 0]}}
+    page = build(samples.write(tmp_path, evaluation=evaluation))
+    assert "The middle score of preferred lies from 2.00 to 4.00 and other is undefined: no rows.</desc>" in page
 
 
 def test_two_evaluations_of_one_name_are_told_apart(tmp_path):

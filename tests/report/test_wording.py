@@ -1,8 +1,20 @@
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from plumbline.measure import Figure
 from plumbline.report.glance import baseline_measure
-from plumbline.report.wording import comparison, count, figure_cell, figure_label, listed, plural, shorten, visible
+from plumbline.report.wording import (
+    comparison,
+    count,
+    figure_cell,
+    figure_label,
+    listed,
+    plural,
+    shorten,
+    visible,
+    wrap,
+)
 
 
 def figure(value, low, high):
@@ -17,7 +29,9 @@ def test_undefined_never_reads_as_a_number():
 
 
 def test_a_figure_without_an_interval_says_so():
-    assert figure_cell(Figure.without_interval(0.5, 3, "too few groups")) == "0.500 (no interval: too few groups, n=3)"
+    figure = Figure.without_interval(0.5, 3, "too few groups")
+    assert figure_cell(figure) == "0.500 (no interval: too few groups, n=3)"
+    assert figure_label(figure) == "0.500  no interval  n=3"
 
 
 @pytest.mark.parametrize(
@@ -43,6 +57,31 @@ def test_visible_spells_out_what_hides():
 def test_shorten_keeps_both_ends():
     assert shorten("a" * 20 + "b" * 20, 10) == "aaaaaa…bbb"
     assert shorten("short", 10) == "short"
+
+
+def test_wrap_breaks_behind_separators_and_keeps_every_letter():
+    assert wrap("", 10, 3) == ("",)
+    assert wrap("short", 10, 3) == ("short",)
+    assert wrap("hh-rlhf/harmless base", 10, 3) == ("hh-rlhf/", "harmless", "base")
+    assert wrap("a" * 12, 5, 3) == ("aaaaa", "aaaaa", "aa")
+    assert wrap("a\nb", 10, 1) == ("a⟨U+000A⟩b",)
+
+
+def test_wrap_counts_wide_letters_twice():
+    assert wrap("数据集", 4, 3) == ("数据", "集")
+    assert wrap("MMM", 4, 3) == ("MM", "M")
+
+
+@given(st.text(max_size=200), st.integers(2, 60), st.integers(1, 4))
+def test_wrap_leaves_out_no_more_than_the_middle(text, columns, most):
+    lines = wrap(text, columns, most)
+    assert 1 <= len(lines) <= most
+    joined = "".join("".join(lines).split())
+    whole = "".join(visible(text).split())
+    if joined != whole:
+        head, _, tail = joined.partition("…")
+        assert whole.startswith(head)
+        assert whole.endswith(tail) or "…" in text
 
 
 def test_counts_and_lists_read_as_words():

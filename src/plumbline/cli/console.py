@@ -60,6 +60,12 @@ def tell_unread(unread: Mapping[str, int], source: str) -> None:
         note(f"not read: {count:,} rows, {code}; see: plumbline data check {source}")
 
 
+def tell_findings(findings: Mapping[str, int], source: str) -> None:
+    """Say what looked wrong while reading, by code."""
+    for code, count in findings.items():
+        note(f"found while reading: {count:,} × {code} (docs/errors.md); see: plumbline data check {source}")
+
+
 def exit_where_rows_are_missing(unread: Mapping[str, int]) -> None:
     """Exit code 1: the work is done, but without some rows."""
     if unread:

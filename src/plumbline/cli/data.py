@@ -2,18 +2,19 @@
 
 from __future__ import annotations
 
-import json
+import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from plumbline.cli import options
-from plumbline.cli.console import note, print_json, print_table, progress
+from plumbline.cli.console import note, print_json, print_table, progress, tell_findings
 
 if TYPE_CHECKING:
     from plumbline.formats import Loaded
     from plumbline.formats.writing import Written
+    from plumbline.lineage import StatedTerms
 
 app = typer.Typer(help="Look at data, find its faults, convert it.", no_args_is_help=True, rich_markup_mode=None)
 
@@ -36,7 +37,10 @@ def show(
     format: options.Format = None,
     axis: options.Axis = None,
     line: Annotated[
-        int | None, typer.Option(help="Show one line of a single file as it stands, counted from 1.")
+        int | None,
+        typer.Option(
+            help="Show one line of a single file as it stands, counted from 1 as messages and records say it."
+        ),
     ] = None,
     rows: Annotated[int, typer.Option(help="How many records to show.", min=0, max=1000)] = 3,
     show_text: Annotated[bool, typer.Option("--show-text", help="Show the texts too; they can be offensive.")] = False,
@@ -79,19 +83,18 @@ def check(
     Example: plumbline data check hh-rlhf --data-dir harmless-base --limit 5
     """
     from plumbline.cli.showing import print_check
-    from plumbline.loop.check_run import CHECK_NAME, run_check
+    from plumbline.lineage import refuse_foreign_folder
+    from plumbline.loop.check_run import run_check, write_check
 
-    loaded = load_with_progress(
-        source, data_dir=data_dir, split=split, format=format, axis=axis, cache=not no_cache, on_error=on_error
-    )
+    if out:
+        refuse_foreign_folder(out, "check")
+    how = {"data_dir": data_dir, "split": split, "format": format, "axis": axis, "on_error": on_error}
+    loaded = load_with_progress(source, **how, cache=not no_cache)
     name = f"{Path(source).name}/{data_dir}" if data_dir else Path(source).name
     with progress("checking") as shown:
         summary = run_check(name, loaded, limit=limit, step=shown.step)
     if out:
-        from plumbline.lineage import write_aside
-
-        with write_aside(out / CHECK_NAME) as aside:
-            aside.write_text(json.dumps(summary, ensure_ascii=False, indent=1) + "\n", encoding="utf-8")
+        write_check(out, summary, loaded, sys.argv[1:], {"source": source, **how, "limit": limit})
     if as_json:
         print_json(summary)
     else:
@@ -109,28 +112,44 @@ def convert(
     split: options.Split = None,
     format: options.Format = None,
     axis: options.Axis = None,
+    licence: options.Licence = None,
+    uses: options.Uses = None,
     on_error: options.OnError = "quarantine",
     no_cache: options.NoCache = False,
 ) -> None:
     """Write a source in another format. What the format cannot express is counted, never dropped in silence.
 
-    Exit code 1: some rows could not be read, or could not be expressed in the new format.
+    Exit code 1: some rows could not be read, stand there twice, or are not in the new format: it cannot express them, or
+    holds no such kind of record.
 
     \b
     Example: plumbline data convert hh-rlhf/harmless-base pairs-for-trl --to trl
     """
-    import sys
+    from plumbline.formats.writing import ConversionRun, convert_loaded
+    from plumbline.lineage import count_by_code
 
-    from plumbline.formats.writing import convert_loaded
-
-    loaded = load_with_progress(
-        source, data_dir=data_dir, split=split, format=format, axis=axis, cache=not no_cache, on_error=on_error
-    )
+    stated = stated_terms(licence, uses)
+    asked = {"data_dir": data_dir, "split": split, "format": format, "axis": axis, "on_error": on_error}
+    loaded = load_with_progress(source, **asked, cache=not no_cache, stated_terms=stated)
+    run = ConversionRun(sys.argv[1:], {"source": source, **asked, "stated_terms": stated.to_json()})
     with progress(f"writing {out}"):
-        written = convert_loaded(loaded, out, to, command=sys.argv[1:], source=source)
+        written = convert_loaded(loaded, out, to, run=run, source=source)
     _tell_written(loaded, written, out, to)
-    if written.faults or loaded.faults:
+    tell_findings(count_by_code(loaded.findings), source)
+    doubled_or_left_out = any(finding.code in _MISSING_OR_DOUBLED for finding in loaded.findings)
+    if written.faults or loaded.faults or written.not_carried or doubled_or_left_out:
         raise typer.Exit(EXIT_FINDINGS)
+
+
+_MISSING_OR_DOUBLED = ("PL-SRC-012", "PL-SRC-013")
+"""Findings after which the output is not what the source is: a file was left out, a record stands in it twice."""
+
+
+def stated_terms(licence: str | None, uses: str | None) -> StatedTerms:
+    """What --licence and --uses say."""
+    from plumbline.lineage import StatedTerms
+
+    return StatedTerms.of(licence, None if uses is None else uses.split(","))
 
 
 def _tell_written(loaded: Loaded, written: Written, out: Path, to: str) -> None:

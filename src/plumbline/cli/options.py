@@ -18,6 +18,19 @@ Axis = Annotated[
         help="What pairs were judged on where neither rows nor folder tell: helpfulness, harmlessness, overall."
     ),
 ]
+Licence = Annotated[
+    str | None,
+    typer.Option(
+        help="Licence of your own data, like CC-BY-4.0, where neither manifest, file nor format tells; loosens nothing."
+    ),
+]
+Uses = Annotated[
+    str | None,
+    typer.Option(
+        help="What your own data may be used for, with commas between: preference, policy, supervised, moderation, "
+        "analysis; loosens nothing."
+    ),
+]
 OnError = Annotated[
     str, typer.Option(help="quarantine sets unreadable rows aside and counts them; stop ends at the first.")
 ]

@@ -44,6 +44,8 @@ def _print_record(record: Mapping[str, Any], *, show_text: bool) -> None:
                 _print_messages(side, messages, show_text=show_text)
         elif name in ("extra", "task_description"):
             print(f"  {name}: {_masked(value, show_text=show_text)}")
+        elif name == "row":
+            print(f"  line: {value + 1} of the source (row {value}, counted from 0)")
         else:
             print(visible(f"  {name}: {value}"))
 

@@ -3,13 +3,25 @@
 from __future__ import annotations
 
 import sys
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from plumbline.cli import options
-from plumbline.cli.console import exit_where_rows_are_missing, note, print_json, print_table, progress, tell_unread
+from plumbline.cli.console import (
+    exit_where_rows_are_missing,
+    note,
+    print_json,
+    print_table,
+    progress,
+    tell_findings,
+    tell_unread,
+)
+
+if TYPE_CHECKING:
+    from plumbline.loop.training_run import TrainingResult
 
 app = typer.Typer(help="Train a preference, cost or moderation model.", no_args_is_help=True, rich_markup_mode=None)
 
@@ -39,6 +51,8 @@ def preference(
     split: options.Split = None,
     format: options.Format = None,
     axis: options.Axis = None,
+    licence: options.Licence = None,
+    uses: options.Uses = None,
     override_uses: options.OverrideUses = False,
     no_cache: options.NoCache = False,
     as_json: options.Json = False,
@@ -48,9 +62,10 @@ def preference(
     \b
     Example: plumbline train preference hh-rlhf --data-dir harmless-base -o models/harmless
     """
-    how = {"data_dir": data_dir, "split": split, "format": format, "axis": axis, "cache": not no_cache}
+    how = _Reading(data_dir, split, format, axis, not no_cache, licence, uses)
     settings = {"features": features, "l2": l2, "seed": seed}
-    _train("preference", sources, out, model, on, how, settings, override_uses=override_uses, as_json=as_json)
+    asked = _Asked("preference", sources, out, model, on, settings, override_uses)
+    _train(asked, how, as_json=as_json)
 
 
 @app.command()
@@ -64,6 +79,8 @@ def cost(
     data_dir: options.DataDir = None,
     split: options.Split = None,
     format: options.Format = None,
+    licence: options.Licence = None,
+    uses: options.Uses = None,
     override_uses: options.OverrideUses = False,
     no_cache: options.NoCache = False,
     as_json: options.Json = False,
@@ -73,9 +90,10 @@ def cost(
     \b
     Example: plumbline train cost pku-saferlhf -o models/cost
     """
-    how = {"data_dir": data_dir, "split": split, "format": format, "axis": None, "cache": not no_cache}
+    how = _Reading(data_dir, split, format, None, not no_cache, licence, uses)
     settings = {"features": features, "l2": l2, "seed": seed}
-    _train("cost", sources, out, model, None, how, settings, override_uses=override_uses, as_json=as_json)
+    asked = _Asked("cost", sources, out, model, None, settings, override_uses)
+    _train(asked, how, as_json=as_json)
 
 
 @app.command()
@@ -92,6 +110,8 @@ def moderation(
     data_dir: options.DataDir = None,
     split: options.Split = None,
     format: options.Format = None,
+    licence: options.Licence = None,
+    uses: options.Uses = None,
     override_uses: options.OverrideUses = False,
     no_cache: options.NoCache = False,
     as_json: options.Json = False,
@@ -101,44 +121,73 @@ def moderation(
     \b
     Example: plumbline train moderation beavertails -o models/moderation --false-positive-rate 0.01
     """
-    how = {"data_dir": data_dir, "split": split, "format": format, "axis": None, "cache": not no_cache}
+    how = _Reading(data_dir, split, format, None, not no_cache, licence, uses)
     settings = {"features": features, "l2": l2, "seed": seed, "max_false_positive_rate": false_positive_rate}
-    _train("moderation", sources, out, model, None, how, settings, override_uses=override_uses, as_json=as_json)
+    asked = _Asked("moderation", sources, out, model, None, settings, override_uses)
+    _train(asked, how, as_json=as_json)
 
 
-def _train(
-    task: Any,
-    sources: list[str],
-    out: Path,
-    kind: str,
-    on: str | None,
-    how: dict[str, Any],
-    settings: dict[str, Any],
-    *,
-    override_uses: bool,
-    as_json: bool,
-) -> None:
+@dataclass(frozen=True)
+class _Reading:
+    """The options that say how sources are read."""
+
+    data_dir: str | None
+    split: str | None
+    format: str | None
+    axis: str | None
+    cache: bool
+    licence: str | None
+    uses: str | None
+
+    def load_options(self) -> dict[str, Any]:
+        """As `formats.load` takes them."""
+        from plumbline.cli.data import stated_terms
+
+        options = {name: getattr(self, name) for name in ("data_dir", "split", "format", "axis", "cache")}
+        return {**options, "stated_terms": stated_terms(self.licence, self.uses)}
+
+
+@dataclass(frozen=True)
+class _Asked:
+    """The options that say what to train, and where to put it."""
+
+    task: Any
+    sources: list[str]
+    out: Path
+    kind: str
+    on: str | None
+    settings: dict[str, Any]
+    override_uses: bool
+
+
+def _train(asked: _Asked, how: _Reading, *, as_json: bool) -> None:
     from plumbline.loop.training_run import TrainingRun, run_training
 
     run = TrainingRun(
-        task=task,
-        sources=tuple(sources),
-        out=out,
-        kind=kind,
-        on=on,
-        override_uses=override_uses,
-        settings=settings,
-        load_options=how,
+        task=asked.task,
+        sources=tuple(asked.sources),
+        out=asked.out,
+        kind=asked.kind,
+        on=asked.on,
+        override_uses=asked.override_uses,
+        settings=asked.settings,
+        load_options=how.load_options(),
         command=tuple(sys.argv[1:]),
     )
-    with progress(f"training {task}") as shown:
+    with progress(f"training {asked.task}") as shown:
         result = run_training(run, step=shown.step)
     if as_json:
         print_json({**result.cross_validated, "quarantined": result.quarantined})
-        exit_where_rows_are_missing(result.quarantined)
-        return
-    print_figures(result.cross_validated, f"cross-validated on {result.rows_described}")
-    tell_unread(result.quarantined, sources[0])
+    else:
+        print_figures(result.cross_validated, f"cross-validated on {result.rows_described}")
+        _tell_trained(result, asked)
+    exit_where_rows_are_missing(result.quarantined)
+
+
+def _tell_trained(result: TrainingResult, asked: _Asked) -> None:
+    """What a person must know of a training run beside its figures."""
+    tell_unread(result.quarantined, asked.sources[0])
+    tell_findings(result.findings, asked.sources[0])
     for code, count in result.summary.get("set_aside", {}).items():
         note(f"set aside: {count:,} rows, {code} (docs/errors.md)")
     if result.summary["scored_out_of_fold"] < _FEW_ROWS:
@@ -147,8 +196,7 @@ def _train(
         note(f"no head for {left_out}: {why}")
     if not all(fit["converged"] for fit in result.summary["fits"].values()):
         note("a fit ended short of its tolerance: see README.md in the model's folder")
-    note(f"wrote {out}; next: plumbline evaluate {out} {sources[0]}")
-    exit_where_rows_are_missing(result.quarantined)
+    note(f"wrote {asked.out}; next: plumbline evaluate {asked.out} {asked.sources[0]}")
 
 
 def print_figures(result: dict[str, Any], title: str) -> None:

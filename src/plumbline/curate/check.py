@@ -176,6 +176,7 @@ def _order_faults(conversations: Conversations, before: np.ndarray | None) -> Po
 
 def _texts_matching(pattern: str) -> Callable[[_Subject], Positions]:
     def rule(subject: _Subject) -> Positions:
+        """The rows with a text that matches."""
         found = [part.owners_where(part.texts.str.contains(pattern).to_numpy()) for part in subject.parts()]
         return np.unique(np.concatenate(found))
 

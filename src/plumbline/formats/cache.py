@@ -20,10 +20,10 @@ from pathlib import Path
 import pyarrow as pa
 
 from plumbline.formats.locations import Location
-from plumbline.lineage import Fault, Finding, file_digest, json_digest, write_folder_aside
+from plumbline.lineage import Fault, Finding, clear_leftovers, file_digest, json_digest, write_folder_aside
 from plumbline.records import Kind, PlumblineError
 
-READER_VERSION = 1
+READER_VERSION = 2
 """Raised whenever a reader's result for the same bytes changes."""
 
 _LIMIT_BYTES = 20 << 30
@@ -96,6 +96,7 @@ def write_entry(key: str, entry: CachedFile) -> None:
                 "format_name": entry.format_name,
             }
             (aside / _COMPLETE).write_text(json.dumps(notes), encoding="utf-8")
+        clear_leftovers(folder)
         _drop_oldest(folder)
 
 

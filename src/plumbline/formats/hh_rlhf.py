@@ -11,7 +11,6 @@ Source: https://github.com/anthropics/hh-rlhf, and Bai et al. 2022 (arXiv 2204.0
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
 
 import msgspec
 import numpy as np
@@ -23,6 +22,7 @@ from plumbline.formats.line_blocks import Intake, LineBlock
 from plumbline.formats.origin import Origin
 from plumbline.formats.raw_lines import raw_extra, unchanged_lines
 from plumbline.formats.strict_json import canonical_line, decode_rows
+from plumbline.formats.turn_markers import MARKERS, common_context, split_turns
 from plumbline.lineage import Fault, Terms, Use
 from plumbline.records import (
     ROLES,
@@ -32,15 +32,11 @@ from plumbline.records import (
     Role,
     UsageError,
     comparison_table,
-    conversation_array,
     empty_table,
     in_source_order,
     join_messages,
-    message_array,
     role_codes,
 )
-
-MARKERS: dict[Role, str] = {Role.HUMAN: "\n\nHuman:", Role.ASSISTANT: "\n\nAssistant:"}
 
 # A JSON string without raw control characters whose escapes are the short ones only. Such a line has both keys once,
 # holds no surrogate escape, and json.dumps(..., ensure_ascii=False) of its values gives its bytes again.
@@ -48,9 +44,6 @@ _TEXT = r'"(?:[^"\\\x00-\x1f]|\\["\\nrtbf])*"'
 _CANONICAL_LINE = rf'\A\{{"chosen": {_TEXT}, "rejected": {_TEXT}\}}\n?\z'
 
 TRANCHES: dict[str, str] = {"base": "base", "rejection-sampled": "rejection-sampled", "online": "online"}
-
-
-Integers = NDArray[np.int64]
 
 
 KEYS = frozenset({"chosen", "rejected"})
@@ -95,9 +88,8 @@ def parse(block: LineBlock, origin: Origin, intake: Intake) -> dict[Kind, pa.Tab
     texts = _with_opening_marker(_texts(block, intake), intake)
     if texts.is_empty():
         return {Kind.COMPARISONS: empty_table(Kind.COMPARISONS)}
-    separator = _unused_character(texts)
-    chosen, rejected = _Turns.of(texts["chosen"], separator), _Turns.of(texts["rejected"], separator)
-    context, continuations = _common_context(chosen, rejected)
+    chosen, rejected = split_turns(texts["chosen"]), split_turns(texts["rejected"])
+    context, continuations = common_context(chosen, rejected)
     columns = {
         "axis": axis,
         "outcome": Outcome.FIRST,
@@ -199,94 +191,6 @@ def _with_opening_marker(texts: pl.DataFrame, intake: Intake) -> pl.DataFrame:
             found="other characters",
         )
     return texts.filter(marked)
-
-
-# --- texts → messages ---
-
-
-@dataclass(frozen=True)
-class _Turns:
-    """One side of the pairs as flat messages.
-
-    Attributes:
-        starts, ends: shape (n,); the messages of pair i are starts[i]:ends[i].
-        codes: shape (m,); index into `ROLES`.
-        texts: m texts.
-        spaced: shape (n,); every marker is followed by the one space of the format.
-    """
-
-    starts: np.ndarray
-    ends: np.ndarray
-    codes: np.ndarray
-    texts: pl.Series
-    spaced: np.ndarray
-
-    @classmethod
-    def of(cls, sides: pl.Series, separator: str) -> _Turns:
-        markers, letters = list(MARKERS.values()), [separator + role.value[0] for role in MARKERS]
-        pieces = sides.str.replace_many(markers, letters).str.split(separator)
-        lengths = pieces.list.len().to_numpy().astype(np.int64) - 1  # the piece before the first marker is empty
-        ends = np.cumsum(lengths)
-        flat = pieces.list.slice(1).explode()
-        human = flat.str.starts_with("h")
-        space = flat.str.slice(1, 1) == " "
-        texts = pl.select(pl.when(pl.lit(space)).then(pl.lit(flat).str.slice(2)).otherwise(pl.lit(flat).str.slice(1)))[
-            :, 0
-        ]
-        codes = np.where(human.to_numpy(), ROLES.index(Role.HUMAN), ROLES.index(Role.ASSISTANT)).astype(np.int8)
-        unspaced = np.concatenate([[0], np.cumsum(~space.to_numpy())])
-        starts = ends - lengths
-        return cls(starts, ends, codes, texts, unspaced[ends] == unspaced[starts])
-
-
-def _unused_character(texts: pl.DataFrame) -> str:
-    """A character that stands in none of the texts, to split at."""
-    usual = "\x1e"
-    if not any(texts[side].str.contains(usual, literal=True).any() for side in ("chosen", "rejected")):
-        return usual
-    used = set().union(*(set(text) for side in ("chosen", "rejected") for text in texts[side]))
-    return next(character for character in map(chr, range(0xE000, 0x10FFFF)) if character not in used)
-
-
-def _common_context(chosen: _Turns, rejected: _Turns) -> tuple[pa.ListArray, pa.ListArray]:
-    """The longest common message prefix, and what follows on each side: at least one message."""
-    shared = _common_lengths(chosen, rejected)
-    texts = pl.concat([chosen.texts, rejected.texts])
-    codes = np.concatenate([chosen.codes, rejected.codes])
-    context = _gather(texts, codes, chosen.starts, shared)
-    starts = np.stack([chosen.starts + shared, rejected.starts + shared + len(chosen.codes)], axis=1).ravel()
-    lengths = np.stack([chosen.ends - chosen.starts - shared, rejected.ends - rejected.starts - shared], axis=1).ravel()
-    sides = _gather(texts, codes, starts, lengths)
-    pairs = pa.array(np.arange(0, len(sides) + 1, 2, dtype=np.int32))
-    return context, pa.ListArray.from_arrays(pairs, sides)
-
-
-def _common_lengths(chosen: _Turns, rejected: _Turns) -> Integers:
-    """How many leading messages the sides share, leaving each side at least one of its own."""
-    most = np.minimum(chosen.ends - chosen.starts, rejected.ends - rejected.starts) - 1
-    left, right = _ranges(chosen.starts, most), _ranges(rejected.starts, most)
-    equal = (chosen.texts.gather(left) == rejected.texts.gather(right)).to_numpy()
-    equal &= chosen.codes[left] == rejected.codes[right]
-    # The first unequal position of each pair, counted from its start; `most` where all are equal.
-    bounds = np.concatenate([[0], np.cumsum(most)])
-    unequal = np.append(np.flatnonzero(~equal), bounds[-1])
-    first_unequal = unequal[np.searchsorted(unequal, bounds[:-1])]
-    lengths: Integers = np.minimum(first_unequal, bounds[1:]) - bounds[:-1]
-    return lengths
-
-
-def _ranges(starts: Integers, lengths: Integers) -> Integers:
-    """starts[i], starts[i] + 1, …, lengths[i] of them, one range after the other."""
-    ends = np.cumsum(lengths)
-    positions: Integers = np.arange(ends[-1] if len(ends) else 0) + np.repeat(starts - (ends - lengths), lengths)
-    return positions
-
-
-def _gather(texts: pl.Series, codes: np.ndarray, starts: np.ndarray, lengths: np.ndarray) -> pa.ListArray:
-    index = _ranges(starts, lengths)
-    gathered = texts.gather(index).rechunk().to_arrow(compat_level=pl.CompatLevel.oldest()).cast(pa.string())
-    offsets = np.concatenate([[0], np.cumsum(lengths)]).astype(np.int32)
-    return conversation_array(pa.array(offsets), message_array(pa.array(codes[index]), gathered))
 
 
 def _extra(texts: pl.DataFrame, spaced: np.ndarray) -> pa.Array:

@@ -1,34 +1,38 @@
-"""`load` and `stream`: any SOURCE → tables of records, with everything that was set aside along with them."""
+"""`load`: any SOURCE → tables of records, with everything that was set aside along with them."""
 
 from __future__ import annotations
 
-from collections import defaultdict
-from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
+from collections import Counter, defaultdict
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
 from pathlib import Path
 
 import pyarrow as pa
+from pydantic import JsonValue
 
 from plumbline.formats import cache as file_cache
+from plumbline.formats.doubled_rows import Part, find_doubled_rows, find_repeated_rows, refuse_doubled_rows
 from plumbline.formats.hub import download_snapshot
 from plumbline.formats.locations import Location, find_locations, is_hub_id, left_out_files
+from plumbline.formats.provenance import Provenance, ProvenanceFinder, combined
 from plumbline.formats.reading import ReadFile, read_tables, recognise_format
 from plumbline.formats.registry import FORMATS, PARQUET
 from plumbline.lineage import (
     Fault,
     FileEntry,
     Finding,
+    FoundManifest,
     Manifest,
+    ManifestFinder,
+    StatedTerms,
     Terms,
     count_by_code,
-    governing_manifest,
-    strictest_terms,
-    terms_of,
     with_terms,
 )
 from plumbline.records import Axis, Kind, SourceError, UsageError, empty_table, unknown_name
 
 _CACHED_FROM_BYTES = 4 << 20
+_MOST_NAMED = 5
 
 Advance = Callable[[str, int, int], None]
 """Told the file being read, and how many of how many bytes on disk are behind."""
@@ -45,6 +49,9 @@ class Loaded:
         rows_read: lines or table rows seen; every one is in a table or among the faults.
         files: the files read, with digests.
         terms: what may be done with the rows, strictest over the files.
+        parents: digests of the manifests that the files stand under; what is derived from the rows names them.
+        origins: source of rows → SHA-256 of the file they were first read from, where that is known.
+        derived_from: SHA-256 of the files that these files were made of, as their manifests say.
     """
 
     tables: dict[Kind, pa.Table]
@@ -54,6 +61,9 @@ class Loaded:
     files: list[FileEntry]
     formats: dict[str, str]
     terms: Terms
+    parents: tuple[str, ...] = ()
+    origins: dict[str, str] = field(default_factory=dict)
+    derived_from: frozenset[str] = frozenset()
 
     @property
     def comparisons(self) -> pa.Table:
@@ -83,6 +93,28 @@ class Loaded:
         """How many rows were set aside, by code."""
         return count_by_code(self.faults)
 
+    def manifest(
+        self, holds: str, command: Sequence[str], configuration: Mapping[str, JsonValue], *, seed: int | None = None
+    ) -> Manifest:
+        """The manifest of what is made of these rows: inputs, parents, counts and terms are theirs.
+
+        Args:
+            holds: what is made, see `Manifest`.
+            command, configuration, seed: of the run that makes it.
+        """
+        return Manifest(
+            holds=holds,
+            command=list(command),
+            configuration=dict(configuration),
+            seed=seed,
+            inputs=self.files,
+            parents=list(self.parents),
+            rows_read=self.rows_read,
+            quarantined=self.quarantined,
+            uses=sorted(self.terms.uses),
+            licence=self.terms.licence,
+        )
+
     def __repr__(self) -> str:
         parts = [f"{len(table):,} {kind.replace('_', ' ')}" for kind, table in self.tables.items()]
         return f"Loaded({', '.join(parts)}; {self.rows_read:,} rows read, {len(self.faults):,} quarantined)"
@@ -97,6 +129,7 @@ def load(
     axis: Axis | str | None = None,
     cache: bool = True,
     on_error: str = "quarantine",
+    stated_terms: StatedTerms | None = None,
     advance: Advance | None = None,
 ) -> Loaded:
     """Read a source into tables of records.
@@ -109,40 +142,79 @@ def load(
         axis: what comparisons were judged on, where neither the rows nor the folder's name tell.
         cache: keep large files as Arrow in Plumbline's cache, and take them from there.
         on_error: "quarantine" sets unreadable rows aside; "stop" raises at the first.
+        stated_terms: licence and uses of one's own data; they fill in what nothing else tells, and loosen nothing.
         advance: called as bytes are read, for progress.
     Returns:
         The tables, and what was set aside. Rows read = rows in tables + faults, for formats of one record a row.
     Raises:
-        SourceError, UsageError: the source or an option names nothing that exists.
+        SourceError, UsageError: the source or an option names nothing that exists, or the rows contradict the axis.
         FaultError: a file is damaged as a whole, or `on_error` is "stop" and a row is unreadable.
     """
-    locations, of_root, unread = _locate(
-        source, data_dir=data_dir, split=split, format=format, axis=axis, on_error=on_error
-    )
-    chosen, left_out = _choose_formats(locations, format)
-    total = sum(location.path.stat().st_size for location, _ in chosen)
-    parts: dict[Kind, list[pa.Table]] = defaultdict(list)
-    reads: list[ReadFile] = []
+    files = locate(source, data_dir=data_dir, split=split, format=format, axis=axis, on_error=on_error)
+    behind = ProvenanceFinder(files.manifest, stated_terms or StatedTerms())
+    total = sum(location.path.stat().st_size for location, _ in files.chosen)
     done = 0
-    for location, name in chosen:
+    loaded = []
+    for location, name in files.chosen:
         read, tables = _read_file(location, name, cache=cache, asked=format)
         if on_error == "stop" and read.faults:
             raise read.faults[0].error(str(location.path))
-        for kind, table in tables.items():
-            parts[kind].append(table)
-        reads.append(read)
+        refuse_other_axes(location, tables, axis)
+        loaded.append(_of_file(read, tables, behind))
         done += location.path.stat().st_size
         if advance:
             advance(location.origin.source, done, total)
-    terms = _terms(reads, parts, of_root)
+    return _concatenated(loaded, [*files.findings, *find_doubled_rows([_part(each) for each in loaded])])
+
+
+def _of_file(read: ReadFile, tables: dict[Kind, pa.Table], behind: ProvenanceFinder) -> Loaded:
+    """What one file held."""
+    source = read.location.origin.source
+    file = FileEntry.of(read.location.path, name=source, rows=read.rows_read)
+    of_file = behind.provenance(read.location, read.format_name, file.sha256)
+    again = find_repeated_rows(source, tables) if read.format_name == PARQUET else []
     return Loaded(
-        {kind: with_terms(pa.concat_tables(tables), terms) for kind, tables in sorted(parts.items())},
-        [fault for read in reads for fault in read.faults],
-        [*unread, *left_out, *(finding for read in reads for finding in read.findings)],
-        sum(read.rows_read for read in reads),
-        [FileEntry.of(read.location.path, name=read.location.origin.source, rows=read.rows_read) for read in reads],
-        {read.location.origin.source: read.format_name for read in reads},
-        terms,
+        tables,
+        read.faults,
+        [*read.findings, *again],
+        read.rows_read,
+        [file],
+        {source: read.format_name},
+        of_file.terms,
+        of_file.parents,
+        of_file.origins,
+        of_file.derived_from,
+    )
+
+
+def _part(loaded: Loaded) -> Part:
+    """What was loaded, as the search for doubled rows takes it."""
+    name = loaded.files[0].path if len(loaded.files) == 1 else f"{loaded.files[0].path} and others"
+    return Part(name, loaded.tables, _provenance(loaded), frozenset(file.sha256 for file in loaded.files))
+
+
+def _provenance(loaded: Loaded) -> Provenance:
+    return Provenance(loaded.terms, loaded.parents, loaded.origins, loaded.derived_from)
+
+
+def _concatenated(parts: Sequence[Loaded], findings: list[Finding]) -> Loaded:
+    """The parts one after the other, under the strictest terms; further findings come first."""
+    behind = combined(_provenance(part) for part in parts)
+    tables: dict[Kind, list[pa.Table]] = defaultdict(list)
+    for part in parts:
+        for kind, table in part.tables.items():
+            tables[kind].append(table)
+    return Loaded(
+        {kind: with_terms(pa.concat_tables(several), behind.terms) for kind, several in sorted(tables.items())},
+        [fault for part in parts for fault in part.faults],
+        [*findings, *(finding for part in parts for finding in part.findings)],
+        sum(part.rows_read for part in parts),
+        [file for part in parts for file in part.files],
+        {name: known for part in parts for name, known in part.formats.items()},
+        behind.terms,
+        behind.parents,
+        behind.origins,
+        behind.derived_from,
     )
 
 
@@ -152,10 +224,11 @@ def merge_loaded(parts: Sequence[Loaded]) -> Loaded:
     Args:
         parts: at least one.
     Raises:
-        UsageError: two parts hold files of one name, so that their rows could not be told apart.
+        UsageError: two parts hold files of one name or content, or the same record: it would count twice.
     """
-    names = [file.path for part in parts for file in part.files]
-    twice = sorted({name for name in names if names.count(name) > 1})
+    files = [file for part in parts for file in part.files]
+    names = Counter(file.path for file in files)
+    twice = sorted(name for name, count in names.items() if count > 1)
     if twice:
         raise UsageError(
             "PL-SRC-010",
@@ -164,79 +237,48 @@ def merge_loaded(parts: Sequence[Loaded]) -> Loaded:
             expected="each file once",
             advice="name each source once, or rename one of the folders",
         )
-    digests = [file.sha256 for part in parts for file in part.files]
-    copies = sorted(file.path for part in parts for file in part.files if digests.count(file.sha256) > 1)
+    digests = Counter(file.sha256 for file in files)
+    copies = sorted(file.path for file in files if digests[file.sha256] > 1)
     if copies:
         raise UsageError(
             "PL-SRC-010",
             copies[0],
             "two sources hold the same file under two names",
             expected="each row once",
-            found=", ".join(copies),
+            found=", ".join(copies[:_MOST_NAMED])
+            + (f" and {len(copies) - _MOST_NAMED:,} more" if copies[_MOST_NAMED:] else ""),
             advice="name one of them",
         )
-    terms = strictest_terms(part.terms for part in parts)
-    tables = {}
-    for kind in sorted({kind for part in parts for kind in part.tables}):
-        tables[kind] = with_terms(pa.concat_tables([part.tables[kind] for part in parts if kind in part.tables]), terms)
-    return Loaded(
-        tables,
-        [fault for part in parts for fault in part.faults],
-        [finding for part in parts for finding in part.findings],
-        sum(part.rows_read for part in parts),
-        [file for part in parts for file in part.files],
-        {name: known for part in parts for name, known in part.formats.items()},
-        terms,
-    )
+    findings = find_doubled_rows([_part(part) for part in parts if part.files])
+    refuse_doubled_rows(findings, ", ".join(dict.fromkeys(finding.source for finding in findings[:_MOST_NAMED])))
+    return _concatenated(parts, findings)
 
 
-def stream(
-    source: str | Path,
-    kind: Kind | str = Kind.COMPARISONS,
-    *,
-    data_dir: str | None = None,
-    split: str | None = None,
-    format: str | None = None,
-    axis: Axis | str | None = None,
-    on_fault: Callable[[Fault], None] | None = None,
-) -> Iterator[pa.RecordBatch]:
-    """The rows of one kind as record batches, file after file, in bounded memory.
+@dataclass(frozen=True)
+class SourceFiles:
+    """The files of a source.
 
-    Args:
-        kind: which records to draw.
-        on_fault: told of each unreadable row; without it the first one raises.
-        source, data_dir, split, format, axis: as in `load`.
-    Raises:
-        FaultError: a row is unreadable and nobody listens for faults; further as `load`.
+    Attributes:
+        chosen: each file to read with its format.
+        manifest: what the source as a whole stands under; None for nothing.
+        findings: files that are not read, for their ending or their format.
     """
-    locations, _, _ = _locate(source, data_dir=data_dir, split=split, format=format, axis=axis, on_error="stop")
-    for location, name in _choose_formats(locations, format)[0]:
-        read = ReadFile(location, name)
-        told = 0
-        for tables in read_tables(read):
-            yield from (tables[Kind(kind)].to_batches() if Kind(kind) in tables else ())
-            told = _tell(read, told, on_fault)
-        _tell(read, told, on_fault)
+
+    chosen: list[tuple[Location, str]]
+    manifest: FoundManifest | None
+    findings: list[Finding]
 
 
-def _tell(read: ReadFile, told: int, on_fault: Callable[[Fault], None] | None) -> int:
-    for fault in read.faults[told:]:
-        if on_fault is None:
-            raise fault.error(str(read.location.path))
-        on_fault(fault)
-    return len(read.faults)
-
-
-def _locate(
+def locate(
     source: str | Path,
     *,
     data_dir: str | None,
     split: str | None,
     format: str | None,
     axis: Axis | str | None,
-    on_error: str,
-) -> tuple[list[Location], Manifest | None, list[Finding]]:
-    """The files to read, the manifest of the source, and what is said of files that are not read for their ending."""
+    on_error: str = "quarantine",
+) -> SourceFiles:
+    """The files that `load` and `stream` read; the arguments are those of `load`, and so are the errors."""
     _require_known("--format", format, [*FORMATS, PARQUET])
     _require_known("--axis", axis, list(Axis))
     _require_known("--on-error", on_error, ["quarantine", "stop"])
@@ -250,7 +292,29 @@ def _locate(
         Finding("PL-SRC-012", path, None, None, problem)
         for path in left_out_files(root, data_dir, name=name, split=split)
     ]
-    return locations, governing_manifest(root), unread
+    manifest = ManifestFinder().governing(root)
+    chosen, left_out = _choose_formats(locations, format)
+    return SourceFiles(chosen, manifest, [*unread, *left_out])
+
+
+def refuse_other_axes(location: Location, tables: Mapping[Kind, pa.Table], axis: Axis | str | None) -> None:
+    """Refuse an axis that the rows contradict: PandaLM's and Open-Assistant's are overall, our own say theirs.
+
+    Raises:
+        UsageError: some comparisons are on another axis than the one given.
+    """
+    if axis is None or Kind.COMPARISONS not in tables:
+        return
+    others = sorted(set(tables[Kind.COMPARISONS]["axis"].unique().to_pylist()) - {str(axis)})
+    if others:
+        raise UsageError(
+            "PL-SRC-015",
+            str(location.path),
+            "the rows say themselves what was judged, and it is not the axis given",
+            expected=", ".join(others),
+            found=f"--axis {axis}",
+            advice="leave --axis out; to train or measure on one axis of several, add --on",
+        )
 
 
 def _require_known(option: str, value: str | None, known: list[str]) -> None:
@@ -323,23 +387,3 @@ def _read_file(
     if worth_it:
         file_cache.write_entry(key, file_cache.CachedFile(whole, read.faults, read.findings, read.rows_read, name))
     return read, whole
-
-
-def _terms(reads: list[ReadFile], parts: dict[Kind, list[pa.Table]], of_root: Manifest | None) -> Terms:
-    """The strictest of what every file's manifest, else its format, and the tables themselves say."""
-    stated = [terms for tables in parts.values() for table in tables if (terms := terms_of(table))]
-    for read in reads:
-        manifest = _manifest_of(read.location.path) or of_root
-        if manifest and manifest.terms:
-            stated.append(manifest.terms)
-        elif read.format_name in FORMATS:
-            stated.append(FORMATS[read.format_name].terms)
-    return strictest_terms(stated) if stated else Terms(frozenset(), "unknown")
-
-
-def _manifest_of(path: Path) -> Manifest | None:
-    """The manifest a file stands under; one that is none of ours says nothing of it."""
-    try:
-        return governing_manifest(path)
-    except SourceError:
-        return None

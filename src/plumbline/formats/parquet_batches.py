@@ -1,7 +1,9 @@
 """Parquet files as record batches: opened, bounded in what they may unpack to, and checked for UTF-8.
 
 Strings are drawn as dictionaries, so that a value repeated ten thousand times is held once until it is known that the
-file unpacks to no more than honest text would.
+file unpacks to no more than honest text would. Numbers cannot be held so: what they will take is added up before
+anything is decoded, from the schema, the footer and the headers of the pages, whichever says the most. What was decoded
+is counted too, batch by batch.
 """
 
 from __future__ import annotations
@@ -9,6 +11,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Iterator
 from itertools import chain
+from mmap import ACCESS_READ, mmap
 from pathlib import Path
 
 import pyarrow as pa
@@ -16,6 +19,7 @@ import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
 from plumbline.formats.line_blocks import Limits
+from plumbline.formats.parquet_pages import chunk_size
 from plumbline.records import FaultError, SourceError
 
 _BATCH_ROWS = 16_384
@@ -73,7 +77,11 @@ def parquet_batches(path: Path, limits: Limits | None = None) -> Iterator[pa.Rec
     allowed = max(limits.expansion_floor_bytes, limits.expansion * path.stat().st_size)
     total = 0
     try:
-        for batch in open_parquet(path, strings_as_dictionaries=True).iter_batches(batch_size=_BATCH_ROWS):
+        file = open_parquet(path, strings_as_dictionaries=True)
+        stated = _stated_sizes(file, path)
+        if sum(size for size, _ in stated) > allowed:
+            raise _too_much(path, allowed)
+        for batch in file.iter_batches(batch_size=_batch_rows(file, stated)):
             _require_utf8(batch, path)
             total += unpacked_bytes(batch)
             if total > allowed:
@@ -81,6 +89,52 @@ def parquet_batches(path: Path, limits: Limits | None = None) -> Iterator[pa.Rec
             yield from _pieces(batch)
     except (pa.ArrowException, OSError) as error:  # damage behind an intact footer shows only now
         raise unreadable_parquet(path) from error
+
+
+_VALUE_BYTES = {"BOOLEAN": 1, "INT32": 4, "INT64": 8, "INT96": 12, "FLOAT": 4, "DOUBLE": 8, "BYTE_ARRAY": 4}
+"""What a value takes once decoded; of a string its index, for the text is held once."""
+
+
+def _value_bytes(column: pq.ColumnSchema) -> int:
+    return int(_VALUE_BYTES.get(column.physical_type) or column.length)
+
+
+def _stated_sizes(file: pq.ParquetFile, path: Path) -> list[tuple[int, int]]:
+    """Of each row group: the bytes it decodes to at the least, and its rows.
+
+    Raises:
+        SourceError: the header of a page cannot be read.
+    """
+    columns = [file.schema.column(index) for index in range(len(file.schema))]
+    sizes = []
+    with path.open("rb") as opened, mmap(opened.fileno(), 0, access=ACCESS_READ) as content:
+        for index in range(file.metadata.num_row_groups):
+            group = file.metadata.row_group(index)
+            try:
+                size = sum(
+                    _chunk_bytes(content, group.column(number), column, group.num_rows)
+                    for number, column in enumerate(columns)
+                )
+            except ValueError as error:
+                raise unreadable_parquet(path, "the header of a page is damaged") from error
+            sizes.append((size, group.num_rows))
+    return sizes
+
+
+def _chunk_bytes(content: mmap, chunk: pq.ColumnChunkMetaData, column: pq.ColumnSchema, rows: int) -> int:
+    of_pages = chunk_size(content, chunk)
+    values = max(of_pages.values, chunk.num_values, rows)
+    return int(max(of_pages.page_bytes, chunk.total_uncompressed_size, values * _value_bytes(column)))
+
+
+def _batch_rows(file: pq.ParquetFile, stated: list[tuple[int, int]]) -> int:
+    """How many rows to decode at a time: as many as stay within a batch's bytes in the widest row group."""
+    columns = (file.schema.column(index) for index in range(len(file.schema)))
+    plain = sum(
+        _value_bytes(column) for column in columns if not column.max_repetition_level
+    )  # true whatever is stated
+    widest = max((size // max(rows, 1) for size, rows in stated), default=0)
+    return min(max(_BATCH_BYTES // max(widest, plain, 1), 1), _BATCH_ROWS)
 
 
 def _pieces(batch: pa.RecordBatch) -> Iterator[pa.RecordBatch]:

@@ -21,11 +21,11 @@ import msgspec
 import pyarrow as pa
 
 from plumbline.formats.conversation_columns import Turn, conversation_turns, conversations_column
-from plumbline.formats.hh_rlhf import MARKERS
 from plumbline.formats.line_blocks import Intake, LineBlock
 from plumbline.formats.origin import Origin
 from plumbline.formats.raw_lines import extra_column, extra_values, unchanged_lines
 from plumbline.formats.strict_json import DecodedRow, Refusal, canonical_line, decode_rows, set_aside
+from plumbline.formats.turn_markers import MARKERS
 from plumbline.lineage import Fault, Terms, Use
 from plumbline.records import Kind, empty_table, in_source_order, red_team_attempt_table
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path, PurePosixPath
 from typing import BinaryIO, cast
@@ -11,6 +11,7 @@ import polars as pl
 import pyarrow as pa
 import pyarrow.parquet as pq
 from isal import igzip
+from pydantic import JsonValue
 
 from plumbline.formats.hh_rlhf import axis_of
 from plumbline.formats.line_blocks import Intake
@@ -79,16 +80,57 @@ def write_tables(tables: Mapping[Kind, pa.Table], out: Path, to: str) -> Written
     return written
 
 
-def convert_loaded(
-    loaded: Loaded, out: Path, to: str, *, command: list[str], source: str | Path | None = None
-) -> Written:
-    """Write what was loaded in a format, with a manifest that names the files it came from.
+@dataclass(frozen=True)
+class ConversionRun:
+    """What the manifest says of a conversion beside what it read and wrote.
 
+    Attributes:
+        command: as it was called.
+        configuration: how the source was read and, where the rows were dealt to splits, their shares.
+        seed: of what was random, the splits for one.
+    """
+
+    command: Sequence[str] = ()
+    configuration: Mapping[str, JsonValue] = field(default_factory=dict)
+    seed: int | None = None
+
+
+def convert_loaded(
+    loaded: Loaded,
+    out: Path,
+    to: str,
+    *,
+    run: ConversionRun | None = None,
+    source: str | Path | None = None,
+) -> Written:
+    """Write what was loaded in a format, with a manifest that names the files and the manifests it came from.
+
+    Args:
+        loaded: the rows.
+        out, to: as in `write_tables`.
+        run: what the manifest says of the run.
+        source: where the rows were read; the output may not stand there.
     Raises:
         As `write_tables`; and UsageError where nothing of the source can be expressed in the format.
     """
+    run = run or ConversionRun()
     if source is not None and Path(source).exists():
         refuse_output_among_inputs(out, [Path(source)])
+    _require_something_carried(loaded, to)
+    if _is_file(out, to):
+        _refuse_single_file(loaded, out, to)
+        written = write_tables(loaded.tables, out, to)
+        _require_rows(written, to)
+        _manifest(loaded, written, to, run).write_beside(out)
+        return written
+    with write_folder_aside(out, "data") as aside:
+        written = write_tables(loaded.tables, aside, to)
+        _require_rows(written, to)
+        _manifest(loaded, written, to, run).write(aside)
+    return written
+
+
+def _require_something_carried(loaded: Loaded, to: str) -> None:
     carried = FORMATS[to].kinds if to in FORMATS else tuple(Kind)
     if not any(len(table) for kind, table in loaded.tables.items() if kind in carried):
         raise UsageError(
@@ -99,17 +141,6 @@ def convert_loaded(
             found=", ".join(kind for kind, table in loaded.tables.items() if len(table)) or "no rows",
             advice="choose another format, or parquet, which holds everything",
         )
-    if _is_file(out, to):
-        _refuse_single_file(loaded, out, to)
-        written = write_tables(loaded.tables, out, to)
-        _require_rows(written, to)
-        _manifest(loaded, written, to, command).write_beside(out)
-        return written
-    with write_folder_aside(out, "data") as aside:
-        written = write_tables(loaded.tables, aside, to)
-        _require_rows(written, to)
-        _manifest(loaded, written, to, command).write(aside)
-    return written
 
 
 def _require_rows(written: Written, to: str) -> None:
@@ -150,18 +181,13 @@ def _refuse_single_file(loaded: Loaded, out: Path, to: str) -> None:
         )
 
 
-def _manifest(loaded: Loaded, written: Written, to: str, command: list[str]) -> Manifest:
-    return Manifest(
-        holds="data",
-        command=command,
-        configuration={"to": to, "not_carried": {kind.value: count for kind, count in written.not_carried.items()}},
-        inputs=loaded.files,
-        outputs=[FileEntry(path=name, sha256="", size_bytes=0, rows=rows) for name, rows in written.rows.items()],
-        rows_read=loaded.rows_read,
-        quarantined=count_by_code([*loaded.faults, *written.faults]),
-        uses=sorted(loaded.terms.uses),
-        licence=loaded.terms.licence,
-    )
+def _manifest(loaded: Loaded, written: Written, to: str, run: ConversionRun) -> Manifest:
+    not_carried: JsonValue = {kind.value: count for kind, count in written.not_carried.items()}
+    configuration = {**run.configuration, "to": to, "not_carried": not_carried}
+    outputs = [FileEntry(path=name, sha256="", size_bytes=0, rows=rows) for name, rows in written.rows.items()]
+    quarantined = count_by_code([*loaded.faults, *written.faults])
+    manifest = loaded.manifest("data", run.command, configuration, seed=run.seed)
+    return manifest.model_copy(update={"outputs": outputs, "quarantined": quarantined})
 
 
 def _is_file(out: Path, to: str) -> bool:

@@ -2,11 +2,19 @@
 
 from plumbline.lineage.digests import file_digest, json_digest
 from plumbline.lineage.faults import Fault, Finding, count_by_code
-from plumbline.lineage.manifest import FileEntry, Manifest, governing_manifest, is_own_file, read_manifest
+from plumbline.lineage.manifest import (
+    FileEntry,
+    FoundManifest,
+    Manifest,
+    ManifestFinder,
+    is_own_file,
+    read_manifest,
+)
 from plumbline.lineage.uses import (
     ALL_USES,
     LICENCE_KEY,
     USES_KEY,
+    StatedTerms,
     Terms,
     Use,
     require_use,
@@ -14,6 +22,7 @@ from plumbline.lineage.uses import (
     terms_of,
     with_terms,
 )
+from plumbline.lineage.workplaces import clear_leftovers
 from plumbline.lineage.writing import (
     refuse_foreign_file,
     refuse_foreign_folder,
@@ -29,12 +38,15 @@ __all__ = [
     "Fault",
     "FileEntry",
     "Finding",
+    "FoundManifest",
     "Manifest",
+    "ManifestFinder",
+    "StatedTerms",
     "Terms",
     "Use",
+    "clear_leftovers",
     "count_by_code",
     "file_digest",
-    "governing_manifest",
     "is_own_file",
     "json_digest",
     "read_manifest",

@@ -6,9 +6,10 @@ import platform
 import sys
 from collections.abc import Sequence
 from contextlib import suppress
+from dataclasses import dataclass
 from datetime import UTC, datetime
 from importlib import metadata
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 
 from pydantic import BaseModel, ConfigDict, Field, JsonValue, ValidationError
 
@@ -40,8 +41,8 @@ class Manifest(BaseModel):
     """One run.
 
     Attributes:
-        holds: what the folder or file is: model, evaluation, data, scores, demo.
-        parents: digests of the manifests of the Plumbline folders it read.
+        holds: what the folder or file is: model, evaluation, data, scores, check, demo.
+        parents: digests of the manifests of the Plumbline folders it read, each once.
     """
 
     model_config = ConfigDict(extra="forbid", frozen=True)
@@ -102,23 +103,67 @@ def read_manifest(folder: Path) -> Manifest | None:
     return _read(folder / MANIFEST_NAME)
 
 
-def governing_manifest(place: Path) -> Manifest | None:
-    """The manifest that a file or folder stands under: its own, else the nearest above it that lists what is there.
+@dataclass(frozen=True)
+class FoundManifest:
+    """A manifest on disk.
 
-    Raises:
-        SourceError: its own is no manifest; one above it that is none is somebody else's and passed over.
+    Attributes:
+        path: its file.
+        manifest: what it says.
+        listed: every output it lists, and every folder that holds one.
     """
-    own = read_manifest(place) if place.is_dir() else _read(_beside(place))
-    if own:
-        return own
-    resolved = place.resolve()
-    for above in resolved.parents:
-        with suppress(SourceError, OSError):
-            manifest = read_manifest(above)
-            name = resolved.relative_to(above).as_posix()
-            if manifest and any(f"{entry.path}/".startswith(f"{name}/") for entry in manifest.outputs):
-                return manifest
-    return None
+
+    path: Path
+    manifest: Manifest
+    listed: frozenset[str]
+
+    @classmethod
+    def at(cls, path: Path) -> FoundManifest | None:
+        """The manifest in a file; None where there is no file.
+
+        Raises:
+            SourceError: the file is there but is no manifest.
+        """
+        manifest = _read(path)
+        if manifest is None:
+            return None
+        names = [PurePosixPath(entry.path) for entry in manifest.outputs]
+        listed = frozenset(str(name) for each in names for name in (each, *each.parents))
+        return cls(path, manifest, listed - {"."})
+
+    @property
+    def digest(self) -> str:
+        """SHA-256 of the file: what the manifests of derived sets name as their parent."""
+        return file_digest(self.path)
+
+
+class ManifestFinder:
+    """Finds which manifests files stand under; reads each manifest once, however many files stand under it."""
+
+    def __init__(self) -> None:
+        self._above: dict[Path, FoundManifest | None] = {}
+
+    def governing(self, place: Path) -> FoundManifest | None:
+        """The manifest that a file or folder stands under: its own, else the nearest above that lists what is there.
+
+        Raises:
+            SourceError: its own is no manifest; one above it that is none is somebody else's and passed over.
+        """
+        if own := FoundManifest.at(place / MANIFEST_NAME if place.is_dir() else _beside(place)):
+            return own
+        resolved = place.resolve()
+        for above in resolved.parents:
+            found = self._in_folder(above)
+            if found and resolved.relative_to(above).as_posix() in found.listed:
+                return found
+        return None
+
+    def _in_folder(self, folder: Path) -> FoundManifest | None:
+        if folder not in self._above:
+            self._above[folder] = None
+            with suppress(SourceError, OSError):
+                self._above[folder] = FoundManifest.at(folder / MANIFEST_NAME)
+        return self._above[folder]
 
 
 def is_own_file(path: Path) -> bool:

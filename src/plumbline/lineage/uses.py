@@ -12,8 +12,9 @@ from dataclasses import dataclass
 from enum import StrEnum
 
 import pyarrow as pa
+from pydantic import JsonValue
 
-from plumbline.records import PermittedUseError, UsageError
+from plumbline.records import PermittedUseError, UsageError, unknown_name
 
 
 class Use(StrEnum):
@@ -32,6 +33,7 @@ LICENCE_KEY = b"plumbline.licence"
 
 UNKNOWN_LICENCE = "unknown"
 _STRICTNESS = ("CC0-1.0", "MIT", "Apache-2.0", "CC-BY-4.0", "CC-BY-SA-4.0", "CC-BY-NC-4.0", UNKNOWN_LICENCE)
+_MOST_LICENCE_CHARACTERS = 100
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,6 +59,72 @@ def strictest_terms(parts: Iterable[Terms]) -> Terms:
         raise ValueError("expected the terms of at least one part, found none")
     uses = frozenset.intersection(*(part.uses for part in listed))
     return Terms(uses, max((part.licence for part in listed), key=_rank))
+
+
+@dataclass(frozen=True, slots=True)
+class StatedTerms:
+    """What a user says of the terms of their own data. It fills in what nothing else tells, and loosens nothing.
+
+    Attributes:
+        licence: SPDX name, or the name of one's own; None says nothing.
+        uses: those permitted; None says nothing.
+    """
+
+    licence: str | None = None
+    uses: frozenset[Use] | None = None
+
+    @classmethod
+    def of(cls, licence: str | None, uses: Iterable[str] | None) -> StatedTerms:
+        """From words, as options bring them.
+
+        Raises:
+            UsageError: there is no such use, or the licence is no name.
+        """
+        names = None if uses is None else [name.strip() for name in uses]
+        for name in names or ():
+            if name not in list(Use):
+                raise unknown_name("--uses", name, list(Use))
+        return cls(
+            None if licence is None else _licence_name(licence),
+            None if names is None else frozenset(map(Use, names)),
+        )
+
+    def to_json(self) -> dict[str, JsonValue]:
+        """As it stands in manifests; empty where nothing was stated."""
+        stated: dict[str, JsonValue] = {} if self.licence is None else {"licence": self.licence}
+        return stated if self.uses is None else {**stated, "uses": [use.value for use in sorted(self.uses)]}
+
+    def applied(self, carried: Iterable[Terms], assumed: Terms | None) -> Terms:
+        """The terms of a file.
+
+        Args:
+            carried: what its manifest and the file itself say; at most this is permitted.
+            assumed: what its format says of files that carry nothing; None where it says nothing either.
+        """
+        told = list(carried)
+        if not told:
+            known = assumed or Terms(self.uses or frozenset(), UNKNOWN_LICENCE)
+            told = [Terms(known.uses, self.licence or known.licence) if known.licence == UNKNOWN_LICENCE else known]
+        if self.licence is not None:
+            told.append(Terms(ALL_USES, self.licence))
+        if self.uses is not None:
+            told.append(Terms(self.uses, _STRICTNESS[0]))
+        return strictest_terms(told)
+
+
+def _licence_name(text: str) -> str:
+    """The licence as it is listed, or the user's own name for it."""
+    name = text.strip()
+    if not name or len(name) > _MOST_LICENCE_CHARACTERS or not name.isprintable():
+        raise UsageError(
+            "PL-USE-003",
+            "--licence",
+            "this is no name of a licence",
+            expected=f"1 to {_MOST_LICENCE_CHARACTERS} printable characters",
+            found=f"{len(name):,}",
+            advice="--licence CC-BY-4.0, or another SPDX name, or LicenseRef- and a name of your own",
+        )
+    return next((listed for listed in _STRICTNESS if listed.lower() == name.lower()), name)
 
 
 def _rank(licence: str) -> int:

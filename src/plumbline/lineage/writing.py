@@ -5,14 +5,13 @@ from __future__ import annotations
 import errno
 import json
 import os
-import secrets
-import shutil
 from collections.abc import Iterable, Iterator
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 from pathlib import Path
 
 from plumbline.lineage.digests import file_digest
-from plumbline.records import UsageError, WriteError
+from plumbline.lineage.workplaces import FORMER, NEW, clear_leftovers, workplace
+from plumbline.records import PlumblineError, UsageError, WriteError
 
 MANIFEST_NAME = "manifest.json"
 
@@ -24,18 +23,15 @@ def write_aside(path: Path) -> Iterator[Path]:
     Raises:
         WriteError: the disk is full, the folder is not writable, or the rename failed.
     """
-    aside = path.with_name(f".{path.name}.{secrets.token_hex(4)}.partial")
     try:
         _require_usable_name(path)
-        path.parent.mkdir(parents=True, exist_ok=True)
-        yield aside
-        _sync(aside)
-        aside.replace(path)
+        with workplace(path) as place, _places_as_asked(place, path):
+            aside = place / NEW
+            yield aside
+            _sync(aside)
+            aside.replace(path)
     except OSError as error:
         raise _write_error(path, error) from error
-    finally:
-        with suppress(OSError):
-            aside.unlink(missing_ok=True)
 
 
 @contextmanager
@@ -52,35 +48,50 @@ def write_folder_aside(folder: Path, holds: str) -> Iterator[Path]:
         UsageError: something else stands at `folder`.
         WriteError: the disk is full, the parent is not writable, or the rename failed.
     """
-    token = secrets.token_hex(4)
-    resolved = folder.resolve()
-    aside = resolved.with_name(f".{resolved.name}.{token}.partial")
-    former = resolved.with_name(f".{resolved.name}.{token}.former")
     try:
         _require_usable_name(folder)
+        resolved = folder.resolve()
+        clear_leftovers(resolved.parent, resolved.name)  # a killed run may have moved the former output aside
         refuse_foreign_folder(folder, holds)
-        aside.mkdir(parents=True)
-        yield aside
-        for written in aside.rglob("*"):
-            if written.is_file():
-                _sync(written)
-        if resolved.exists():
-            resolved.rename(former)
-        aside.rename(resolved)
+        with workplace(resolved) as place, _places_as_asked(place, folder):
+            aside = place / NEW
+            aside.mkdir()
+            yield aside
+            for written in aside.rglob("*"):
+                if written.is_file():
+                    _sync(written)
+            _replace_folder(aside, resolved, place / FORMER)
     except OSError as error:
         raise _write_error(folder, error) from error
-    finally:
-        if _is_there(former) and not resolved.exists():  # stopped between the renames, by whatever it was
-            former.rename(resolved)
-        shutil.rmtree(aside, ignore_errors=True)
-        shutil.rmtree(former, ignore_errors=True)
 
 
-def _is_there(path: Path) -> bool:
+def _replace_folder(aside: Path, target: Path, former: Path) -> None:
     try:
-        return path.exists()
-    except OSError:  # a name that is too long
-        return False
+        if target.exists():
+            target.rename(former)
+        aside.rename(target)
+    finally:
+        if former.exists() and not target.exists():  # stopped between the renames, by whatever it was
+            former.rename(target)
+
+
+@contextmanager
+def _places_as_asked(place: Path, out: Path) -> Iterator[None]:
+    """Let errors from within name the output that was asked for, not the folder in which it is being written."""
+
+    def as_asked(text: str) -> str:
+        """The text with the user's own paths."""
+        return text.replace(str(place / NEW), str(out)).replace(str(place), str(out.parent))
+
+    try:
+        yield
+    except PlumblineError as error:
+        parts = (error.place, error.problem, error.expected, error.found, error.advice)
+        asked = tuple(map(as_asked, parts))
+        if asked == parts:
+            raise
+        said, problem, expected, found, advice = asked
+        raise type(error)(error.code, said, problem, expected=expected, found=found, advice=advice) from error
 
 
 def _require_usable_name(path: Path) -> None:

@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+import json
+from collections.abc import Iterable, Mapping, Sequence
+from pathlib import Path
 from typing import Any
 
 import pyarrow as pa
+from pydantic import JsonValue
 
 from plumbline.curate import RULES, check_tables
 from plumbline.formats import Loaded
-from plumbline.lineage import Fault, Finding
+from plumbline.lineage import Fault, Finding, write_folder_aside
 from plumbline.loop.sources import Step, is_synthetic
 
 CHECK_NAME = "check.json"
@@ -41,6 +44,30 @@ def run_check(name: str, loaded: Loaded, *, limit: int, step: Step = lambda _: N
         "findings": _entries(_by_code(loaded.findings, names), names, limit) + _of_table(findings, names, limit),
         "synthetic": is_synthetic(loaded),
     }
+
+
+def write_check(
+    folder: Path,
+    summary: Mapping[str, Any],
+    loaded: Loaded,
+    command: Sequence[str],
+    configuration: dict[str, JsonValue],
+) -> None:
+    """Write a folder with ``check.json`` and its manifest.
+
+    Args:
+        folder: new, empty, or an earlier check's.
+        summary: what `run_check` returned.
+        loaded: what was checked.
+        command, configuration: for the manifest.
+    Raises:
+        UsageError: something else stands there.
+        WriteError: the disk is full or not writable.
+    """
+    with write_folder_aside(folder, "check") as aside:
+        text = json.dumps(summary, ensure_ascii=False, indent=1)
+        (aside / CHECK_NAME).write_text(text + "\n", encoding="utf-8")
+        loaded.manifest("check", command, configuration).write(aside)
 
 
 def _quarantined(faults: Iterable[Fault], limit: int) -> list[dict[str, Any]]:

@@ -6,68 +6,27 @@ its own folders: pairs become preference models, labels moderation models, pairs
 
 from __future__ import annotations
 
-import json
-import os
-import shutil
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-import pyarrow as pa
+from pydantic import JsonValue
 
-from plumbline.curate import assign_splits
-from plumbline.formats import Loaded, convert_loaded, load
-from plumbline.formats.locations import is_data_file
-from plumbline.lineage import (
-    Manifest,
-    read_manifest,
-    refuse_foreign_folder,
-    strictest_terms,
-    write_aside,
-    write_folder_aside,
+from plumbline.lineage import Manifest, write_folder_aside
+from plumbline.loop.check_run import run_check, write_check
+from plumbline.loop.demo_models import (
+    PlannedModel,
+    evaluate_planned,
+    evaluate_prompt_categories,
+    plan_models,
+    train_planned,
 )
-from plumbline.loop.check_run import CHECK_NAME, run_check
-from plumbline.loop.evaluation_run import EVALUATION_NAME, EvaluationRun, run_evaluation
-from plumbline.loop.sources import is_synthetic
+from plumbline.loop.demo_output import claim_output, clear_parts, refuse_output, write_manifest
+from plumbline.loop.demo_sources import FEWEST_ROWS, DemoSource, Say, deal_splits, load_sources
 from plumbline.loop.synthetic_corpus import write_synthetic_corpus
-from plumbline.loop.training_run import TrainingRun, run_training
-from plumbline.models.linear_model import Task
-from plumbline.models.prompt_categories import cross_validate_prompt_categories
-from plumbline.models.recipes import training_options
-from plumbline.records import Axis, Kind, NoDataError, Outcome, PlumblineError, SourceError, UsageError
-
-Say = Callable[[str], None]
-
-FEWEST_ROWS = 200
-"""A source with fewer judged rows is checked, but no model is trained on it."""
-SHARES = {"train": 0.8, "test": 0.2}
-
-
-@dataclass(frozen=True)
-class DemoSource:
-    """One folder of data.
-
-    Attributes:
-        name: unique within the demo.
-        path: where it is read from: the folder itself, or a copy with splits.
-        loaded: all of it.
-    """
-
-    name: str
-    path: Path
-    loaded: Loaded
-
-
-@dataclass(frozen=True)
-class PlannedModel:
-    """One model to train and measure."""
-
-    name: str
-    task: Task
-    source: DemoSource
-    on: Axis | None = None
+from plumbline.records import NoDataError
 
 
 @dataclass
@@ -99,32 +58,22 @@ def run_demo(data: Path | None, out: Path, *, seed: int, created: str, say: Say 
     Raises:
         PlumblineError: the data hold nothing to train on, or the disk is full.
     """
-    _refuse_output(out, data)
+    refuse_output(out, data)
     result = DemoResult(out / "report.html")
     clock = _Clock(result.seconds)
     folder = data
     if folder is None:
-        _claim(out, seed)
+        claim_output(out, seed)
         say("data: making a small synthetic corpus")
         folder = out / "data-synthetic"
         _write_corpus(folder, seed)
         clock.lap("data")
-    sources = _load_sources(folder, result.left_out, say)
+    sources = load_sources(folder, result.left_out, say)
     clock.lap("reading")
-    _claim(out, seed)
-    _clear_parts(out, keep=data is None)
-    _check_sources(sources, out, say)
-    clock.lap("checking")
-    sources = [_with_splits(source, out, seed, say) for source in sources]
-    clock.lap("splitting")
-    plan = _plan_models(sources, result.left_out)
-    for model in plan:
-        _train(model, out, seed, say)
-    clock.lap("training")
-    for model in plan:
-        result.evaluations.append(_evaluate(model, out, seed, say))
-    result.evaluations += _prompt_categories(sources, out, seed, say)
-    clock.lap("measuring")
+    claim_output(out, seed)
+    clear_parts(out, keep=data is None)
+    sources = _check_and_split(sources, out, seed, say, clock)
+    result.evaluations += _train_and_measure(sources, out, seed, say, clock, result.left_out)
     if not result.evaluations:
         raise NoDataError(
             "PL-RUN-002",
@@ -135,59 +84,8 @@ def run_demo(data: Path | None, out: Path, *, seed: int, created: str, say: Say 
         )
     _report(out, created, synthetic=data is None, say=say)
     clock.lap("report")
-    _write_manifest(out, sources, seed, result.seconds)
+    write_manifest(out, [source.loaded for source in sources], _configuration(sources), seed, result.seconds)
     return result
-
-
-PARTS = ("data-synthetic", "checks", "splits", "models", "evaluations", "report.html")
-"""What a demo writes into its folder."""
-
-
-def _refuse_output(out: Path, data: Path | None) -> None:
-    """Refuse an output folder inside the data, and one that holds anything but an earlier demo."""
-    if data is not None and Path(os.path.realpath(out)).is_relative_to(os.path.realpath(data)):
-        raise UsageError(
-            "PL-OUT-010",
-            str(out),
-            "the output would stand inside the data",
-            expected="a folder outside of --data",
-            advice="-o demo-out, from a folder that is not the data's",
-        )
-    if not _is_demo(out):
-        refuse_foreign_folder(out, "demo")
-
-
-def _is_demo(out: Path) -> bool:
-    try:
-        earlier = read_manifest(out)
-    except SourceError:
-        return False
-    return earlier is not None and earlier.holds == "demo"
-
-
-def _claim(out: Path, seed: int) -> None:
-    """Make the output folder the demo's own before anything else is written, so that a stopped one can be run again."""
-    if not _is_demo(out):
-        manifest = Manifest(
-            holds="demo", command=["demo"], configuration={}, seed=seed, inputs=[], uses=None, licence=None
-        )
-        manifest.write_listing(out, ())
-
-
-def _clear_parts(out: Path, *, keep: bool) -> None:
-    """Remove what an earlier demo wrote: its models and figures must not stand in this one's report.
-
-    Args:
-        out: the demo's own folder.
-        keep: whether the synthetic corpus, just made anew, stays.
-    """
-    for part in PARTS:
-        if part == "data-synthetic" and keep:
-            continue
-        if (out / part).is_dir():
-            shutil.rmtree(out / part)
-        else:
-            (out / part).unlink(missing_ok=True)
 
 
 class _Clock:
@@ -198,14 +96,13 @@ class _Clock:
         self._last = time.monotonic()
 
     def lap(self, stage: str) -> None:
+        """Give the time since the last lap to this stage."""
         now = time.monotonic()
         self._seconds[stage], self._last = round(now - self._last, 2), now
 
 
-# --- data ---
-
-
 def _write_corpus(folder: Path, seed: int) -> None:
+    """The synthetic corpus, with a manifest that makes it the demo's own."""
     with write_folder_aside(folder, "data") as aside:
         write_synthetic_corpus(aside, seed=seed)
         Manifest(holds="data", command=["demo"], configuration={}, seed=seed, inputs=[], uses=None, licence=None).write(
@@ -213,180 +110,46 @@ def _write_corpus(folder: Path, seed: int) -> None:
         )
 
 
-def _load_sources(folder: Path, left_out: dict[str, str], say: Say) -> list[DemoSource]:
-    sources = []
-    for name, path in _named(_data_folders(folder), folder):
-        say(f"data: reading {name}")
-        try:
-            sources.append(DemoSource(name, path, load(path)))
-        except PlumblineError as error:
-            left_out[name] = f"{error.code} {error.problem}"
-    if not sources:
-        raise SourceError(
-            "PL-SRC-005",
-            str(folder),
-            "no folder in it holds data that can be read",
-            found="; ".join(f"{name}: {why}" for name, why in left_out.items()) or "no data files",
-            advice="plumbline demo without --data makes a corpus of its own",
-        )
-    return sources
-
-
-def _named(paths: Sequence[Path], folder: Path) -> list[tuple[str, Path]]:
-    """Each folder with its own name, or its whole path where two are named alike."""
-    leaves = [path.resolve().name for path in paths]
-    return [
-        (leaf if leaves.count(leaf) == 1 else "-".join(path.relative_to(folder).parts), path)
-        for leaf, path in zip(leaves, paths, strict=True)
-    ]
-
-
-def _data_folders(folder: Path) -> list[Path]:
-    """The folders that hold data files themselves, in order."""
-    if not folder.is_dir():
-        raise SourceError(
-            "PL-SRC-001",
-            str(folder),
-            "there is a file, not a folder, at this path" if folder.exists() else "there is no folder at this path",
-            advice="name a folder of data, or leave --data out for a synthetic corpus",
-        )
-    holders = {path.parent for path in folder.rglob("*") if path.is_file() and is_data_file(path.relative_to(folder))}
-    return sorted(holders)
-
-
-def _check_sources(sources: Sequence[DemoSource], out: Path, say: Say) -> None:
+def _check_and_split(sources: Sequence[DemoSource], out: Path, seed: int, say: Say, clock: _Clock) -> list[DemoSource]:
+    """Check each source as it came, then see to its splits; the check's file says what became of them."""
+    summaries = []
     for source in sources:
         say(f"check: {source.name}")
-        summary = run_check(source.name, source.loaded, limit=5)
-        with write_aside(out / "checks" / source.name / CHECK_NAME) as aside:
-            aside.write_text(json.dumps(summary, ensure_ascii=False, indent=1) + "\n", encoding="utf-8")
+        summaries.append(run_check(source.name, source.loaded, limit=5))
+    clock.lap("checking")
+    dealt = [deal_splits(source, out, seed, say) for source in sources]
+    for source, summary in zip(dealt, summaries, strict=True):
+        summary["places"] = {"by_split": source.records_by_split()}
+        write_check(out / "checks" / source.name, summary, source.loaded, ["demo"], {})
+    clock.lap("splitting")
+    return dealt
 
 
-def _with_splits(source: DemoSource, out: Path, seed: int, say: Say) -> DemoSource:
-    """The source where it has train and test; else a copy whose prompts are dealt out to both."""
-    judged = [table for kind, table in source.loaded.tables.items() if kind in (Kind.COMPARISONS, Kind.SAFETY_LABELS)]
-    splits = {split for table in judged for split in table["split"].unique().to_pylist()}
-    if {"train", "test"} <= splits or not any(len(table) >= FEWEST_ROWS for table in judged):
-        return source
-    say(f"split: {source.name} by prompt")
-    tables = {kind: _split(table, seed) for kind, table in source.loaded.tables.items()}
-    loaded = Loaded(**{**vars(source.loaded), "tables": tables})
-    path = out / "splits" / source.name
-    convert_loaded(loaded, path, "parquet", command=["demo"])
-    return DemoSource(source.name, path, loaded)
-
-
-def _split(table: pa.Table, seed: int) -> pa.Table:
-    position = table.schema.get_field_index("split")
-    names = assign_splits(table["group_id"], SHARES, seed=seed)
-    return table.set_column(
-        position, table.schema.field(position), names.dictionary_encode().cast(table.schema.field(position).type)
-    )
-
-
-# --- models ---
-
-
-def _plan_models(sources: Sequence[DemoSource], left_out: dict[str, str]) -> list[PlannedModel]:
-    """Which models each source can teach."""
-    plan = []
+def _train_and_measure(
+    sources: Sequence[DemoSource], out: Path, seed: int, say: Say, clock: _Clock, left_out: dict[str, str]
+) -> list[dict[str, Any]]:
+    """Train what the sources can teach, and measure it; what a source holds too little for goes to `left_out`."""
     for source in sources:
-        found = _models_of(source)
-        plan += found
-        if not found and len(source.loaded.prompts) < FEWEST_ROWS:
-            left_out.setdefault(source.name, f"checked only: fewer than {FEWEST_ROWS} judged rows to train on")
-    return plan
-
-
-def _models_of(source: DemoSource) -> list[PlannedModel]:
-    pairs, labels = source.loaded.comparisons, source.loaded.safety_labels
-    has_labels = _train_count(labels, "is_safe") >= FEWEST_ROWS
-    planned = []
-    for axis in Axis:
-        on_axis = pairs.filter(pa.compute.equal(pairs["axis"].cast(pa.string()), axis.value))
-        if _decided_train_count(on_axis) < FEWEST_ROWS:
-            continue
-        if axis is Axis.HARMLESSNESS and has_labels:
-            planned.append(PlannedModel(f"{source.name}-cost", "cost", source))
+        for split, count in source.unused.items():
+            name = f"{source.name}, {f'split {split}' if split else 'rows without a split'}"
+            left_out[name] = f"{count:,} judged records neither trained on nor measured: models take train and test"
+    plan: list[PlannedModel] = []
+    for model in plan_models(sources, left_out):
+        try:
+            train_planned(model, out, seed, say)
+        except NoDataError as error:
+            left_out[model.name] = f"{error.code} {error.problem}"
         else:
-            planned.append(PlannedModel(f"{source.name}-{axis.value}", "preference", source, axis))
-    if has_labels and not any(model.task == "cost" for model in planned):
-        planned.append(PlannedModel(f"{source.name}-moderation", "moderation", source))
-    return planned
-
-
-def _train_count(table: pa.Table, column: str) -> int:
-    in_train = pa.compute.equal(table["split"].cast(pa.string()), "train")
-    return int(pa.compute.sum(pa.compute.and_(in_train, pa.compute.is_valid(table[column]))).as_py() or 0)
-
-
-def _decided_train_count(pairs: pa.Table) -> int:
-    outcome = pairs["outcome"].cast(pa.string())
-    decided = pa.compute.is_in(outcome, pa.array([Outcome.FIRST.value, Outcome.SECOND.value]))
-    return _train_count(pairs.filter(decided), "outcome")
-
-
-def _train(model: PlannedModel, out: Path, seed: int, say: Say) -> None:
-    say(f"train: {model.name}")
-    run_training(
-        TrainingRun(
-            task=model.task,
-            sources=(str(model.source.path),),
-            out=out / "models" / model.name,
-            on=model.on,
-            settings={"seed": seed},
-            command=("demo",),
-        )
-    )
-
-
-def _evaluate(model: PlannedModel, out: Path, seed: int, say: Say) -> dict[str, Any]:
-    say(f"measure: {model.name}")
-    return run_evaluation(
-        EvaluationRun(
-            model=out / "models" / model.name,
-            source=str(model.source.path),
-            out=out / "evaluations" / model.name,
-            on=model.on,
-            seed=seed,
-            command=("demo",),
-        )
-    )
-
-
-def _prompt_categories(sources: Sequence[DemoSource], out: Path, seed: int, say: Say) -> list[dict[str, Any]]:
-    """Evaluations of category heads on prompts that carry categories, by cross-validation."""
-    results = []
-    for source in sources:
-        prompts = source.loaded.prompts
-        if len(prompts) < FEWEST_ROWS:
-            continue
-        say(f"measure: categories of {source.name}")
-        options = training_options("moderation", {"seed": seed})
-        name = f"{source.name} categories"
-        result = {
-            "plumbline": "evaluation",
-            "version": 1,
-            "name": f"{name}, cross-validated",
-            "task": "moderation",
-            "axis": None,
-            "model": name,
-            "source": source.name,
-            "split": None,
-            "synthetic": is_synthetic(source.loaded),
-            "note": "Heads trained and measured on these prompts by cross-validation; no model is kept.",
-            **cross_validate_prompt_categories(prompts, options, place=source.name),
-        }
-        with write_aside(out / "evaluations" / f"{source.name}-categories" / EVALUATION_NAME) as aside:
-            aside.write_text(json.dumps(result, ensure_ascii=False, indent=1, allow_nan=False) + "\n", encoding="utf-8")
-        results.append(result)
+            plan.append(model)
+    clock.lap("training")
+    results = [evaluate_planned(model, out, seed, say) for model in plan]
+    results += evaluate_prompt_categories(sources, out, seed, say)
+    clock.lap("measuring")
     return results
 
 
-# --- the end ---
-
-
 def _report(out: Path, created: str, *, synthetic: bool, say: Say) -> None:
+    """Draw the page from what the stages wrote."""
     from plumbline.report import write_report
 
     say("report: drawing")
@@ -395,22 +158,10 @@ def _report(out: Path, created: str, *, synthetic: bool, say: Say) -> None:
     write_report(parts, out / "report.html", title=title, created=created)
 
 
-def _write_manifest(out: Path, sources: Sequence[DemoSource], seed: int, seconds: dict[str, float]) -> None:
-    terms = strictest_terms(source.loaded.terms for source in sources)
-    Manifest(
-        holds="demo",
-        command=["demo"],
-        configuration={"sources": [source.name for source in sources]},
-        seed=seed,
-        inputs=[file for source in sources for file in source.loaded.files],
-        rows_read=sum(source.loaded.rows_read for source in sources),
-        quarantined=_sum_counts([source.loaded.quarantined for source in sources]),
-        uses=sorted(terms.uses),
-        licence=terms.licence,
-        durations_seconds=seconds,
-    ).write_listing(out, PARTS)
-
-
-def _sum_counts(counts: Sequence[dict[str, int]]) -> dict[str, int]:
-    codes = sorted({code for count in counts for code in count})
-    return {code: sum(count.get(code, 0) for count in counts) for code in codes}
+def _configuration(sources: Sequence[DemoSource]) -> dict[str, JsonValue]:
+    """The sources by name, with the records of each split and whether the demo dealt them."""
+    splits: dict[str, JsonValue] = {
+        source.name: {name: sum(kinds.values()) for name, kinds in source.records_by_split().items()}
+        for source in sources
+    }
+    return {"sources": [source.name for source in sources], "records_by_split": splits}

@@ -11,10 +11,12 @@ from typing import Any
 import pyarrow as pa
 import pyarrow.csv
 import pyarrow.parquet
+from pydantic import JsonValue
 
 from plumbline.formats import Loaded
 from plumbline.lineage import (
     FileEntry,
+    FoundManifest,
     Manifest,
     is_own_file,
     refuse_foreign_file,
@@ -23,7 +25,8 @@ from plumbline.lineage import (
     write_aside,
     write_folder_aside,
 )
-from plumbline.loop.sources import Step, is_synthetic, known_axis, load_stage
+from plumbline.lineage.writing import MANIFEST_NAME
+from plumbline.loop.sources import Step, is_synthetic, known_axis, load_stage, resolved_options
 from plumbline.measure import Bootstrap
 from plumbline.models.evaluation import evaluate_model
 from plumbline.models.linear_model import LinearModel
@@ -87,18 +90,25 @@ def run_evaluation(run: EvaluationRun, step: Step = lambda _: None) -> dict[str,
     result["rows"]["set_aside"] = {**loaded.quarantined, **result["rows"]["set_aside"]}
     result["cross_validated"] = description.training.get("cross_validated")
     if run.out is not None:
-        with write_folder_aside(run.out, "evaluation") as aside:
-            text = json.dumps(result, ensure_ascii=False, indent=1, allow_nan=False)
-            (aside / EVALUATION_NAME).write_text(text + "\n", encoding="utf-8")
-            _manifest(
-                "evaluation",
-                run.command,
-                {"model": str(run.model), "source": run.source, "on": run.on},
-                run.seed,
-                run.model,
-                loaded,
-            ).write(aside)
+        write_evaluation(run.out, result, _manifest("evaluation", run, "test", loaded))
     return result
+
+
+def write_evaluation(folder: Path, result: Mapping[str, Any], manifest: Manifest) -> None:
+    """Write a folder with ``evaluation.json`` and its manifest.
+
+    Args:
+        folder: new, empty, or an earlier evaluation's.
+        result: what ``evaluation.json`` holds.
+        manifest: of the run; `Loaded.manifest` makes it.
+    Raises:
+        UsageError: something else stands there.
+        WriteError: the disk is full or not writable.
+    """
+    with write_folder_aside(folder, "evaluation") as aside:
+        text = json.dumps(result, ensure_ascii=False, indent=1, allow_nan=False)
+        (aside / EVALUATION_NAME).write_text(text + "\n", encoding="utf-8")
+        manifest.write(aside)
 
 
 def _rows(run: EvaluationRun, model: LinearModel, loaded: Loaded) -> TaskRows:
@@ -157,23 +167,20 @@ def _note(model: LinearModel, rows: TaskRows, description: ModelDescription, loa
     return "; ".join(notes) or None
 
 
-def _manifest(
-    holds: str, command: tuple[str, ...], configuration: dict[str, Any], seed: int | None, model: Path, loaded: Loaded
-) -> Manifest:
-    return Manifest(
-        holds=holds,
-        command=list(command),
-        configuration=configuration,
-        seed=seed,
-        inputs=[
-            FileEntry.of(model / DESCRIPTION_NAME, name=f"{model.resolve().name}/{DESCRIPTION_NAME}"),
-            *loaded.files,
-        ],
-        rows_read=loaded.rows_read,
-        quarantined=loaded.quarantined,
-        uses=sorted(loaded.terms.uses),
-        licence=loaded.terms.licence,
-    )
+def _manifest(holds: str, run: EvaluationRun | ScoringRun, split: str | None, loaded: Loaded) -> Manifest:
+    """The manifest of what a model says of a source: the model is an input, and its manifest a parent."""
+    of_model = FileEntry.of(run.model / DESCRIPTION_NAME, name=f"{run.model.resolve().name}/{DESCRIPTION_NAME}")
+    found = FoundManifest.at(run.model / MANIFEST_NAME)
+    configuration: dict[str, JsonValue] = {
+        "model": str(run.model),
+        "source": run.source,
+        **({"on": run.on} if isinstance(run, EvaluationRun) else {}),
+        **resolved_options([run.source], split, run.load_options),
+    }
+    seed = run.seed if isinstance(run, EvaluationRun) else None
+    manifest = loaded.manifest(holds, run.command, configuration, seed=seed)
+    parents = [*([found.digest] if found else []), *manifest.parents]
+    return manifest.model_copy(update={"inputs": [of_model, *manifest.inputs], "parents": parents})
 
 
 def run_scoring(run: ScoringRun, step: Step = lambda _: None) -> tuple[int, dict[str, int]]:
@@ -208,9 +215,8 @@ def run_scoring(run: ScoringRun, step: Step = lambda _: None) -> tuple[int, dict
         )
     with write_aside(run.out) as aside:
         _write(scores, aside, run.out.suffix)
-    configuration = {"model": str(run.model), "source": run.source}
     outputs = [FileEntry(path=run.out.name, sha256="", size_bytes=0, rows=len(scores))]
-    manifest = _manifest("scores", run.command, configuration, None, run.model, loaded)
+    manifest = _manifest("scores", run, None, loaded)
     terms = strictest_terms([loaded.terms, description.permitted])
     of_scores = {"outputs": outputs, "uses": sorted(terms.uses), "licence": terms.licence}
     manifest.model_copy(update=of_scores).write_beside(run.out)

@@ -6,7 +6,11 @@ from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+from pydantic import JsonValue
+
 from plumbline.formats import Loaded, load, merge_loaded
+from plumbline.formats.doubled_rows import refuse_doubled_rows
+from plumbline.lineage import StatedTerms
 from plumbline.records import Axis, NoDataError, unknown_name
 
 Step = Callable[[str], None]
@@ -23,16 +27,19 @@ def load_stage(sources: Sequence[str], split: str | None, options: Mapping[str, 
         step: told what is being read.
     Raises:
         NoDataError: no row could be read.
+        UsageError: a record stands in the sources twice.
     """
 
     def advance(name: str, done: int, total: int) -> None:
+        """Say how much has been read."""
         step(f"reading {name}, {100 * done // max(total, 1)} %")
 
     parts = []
     for source in sources:
-        chosen = options.get("split") or (None if _is_file(source) else split)
-        parts.append(load(source, advance=advance, **{**options, "split": chosen}))
+        chosen = {**options, "split": stage_split(source, split, options)}
+        parts.append(load(source, advance=advance, **chosen))
     loaded = merge_loaded(parts)
+    refuse_doubled_rows(loaded.findings, ", ".join(sources))
     if not any(len(table) for table in loaded.tables.values()):
         raise NoDataError(
             "PL-RUN-001",
@@ -42,6 +49,25 @@ def load_stage(sources: Sequence[str], split: str | None, options: Mapping[str, 
             advice=f"plumbline data check {sources[0]}",
         )
     return loaded
+
+
+def stage_split(source: str, split: str | None, options: Mapping[str, Any]) -> str | None:
+    """The split that a stage reads of a source, see `load_stage`; None is all of it."""
+    return options.get("split") or (None if _is_file(source) else split)
+
+
+def resolved_options(sources: Sequence[str], split: str | None, options: Mapping[str, Any]) -> dict[str, JsonValue]:
+    """How the sources of a stage were read, as its manifest says it: data_dir, split, format, axis, and stated terms.
+
+    The split is what was read in the end; where it differs from source to source, all of them in order.
+    """
+    splits = [stage_split(source, split, options) for source in sources]
+    stated = options.get("stated_terms") or StatedTerms()
+    return {
+        **{name: options.get(name) for name in ("data_dir", "format", "axis")},
+        "split": splits[0] if len(set(splits)) == 1 else list(splits),
+        **({"stated_terms": stated.to_json()} if stated.to_json() else {}),
+    }
 
 
 def _is_file(source: str) -> bool:

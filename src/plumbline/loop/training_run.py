@@ -8,14 +8,16 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from pydantic import JsonValue
+
 from plumbline.formats import Loaded
-from plumbline.lineage import Manifest, refuse_foreign_folder
-from plumbline.loop.sources import Step, is_synthetic, known_axis, load_stage
+from plumbline.lineage import Manifest, count_by_code, refuse_foreign_folder
+from plumbline.loop.sources import Step, is_synthetic, known_axis, load_stage, resolved_options
 from plumbline.models.card import format_card
 from plumbline.models.evaluation import figures_only
 from plumbline.models.linear_model import Task
 from plumbline.models.linear_training import TrainingOptions
-from plumbline.models.recipes import training_options
+from plumbline.models.recipes import RECIPES, training_options
 from plumbline.models.saving import save_model
 from plumbline.models.training import REQUIRED_USES, TrainedTask, train_task
 from plumbline.records import unknown_name
@@ -51,12 +53,17 @@ class TrainingRun:
 
 @dataclass(frozen=True)
 class TrainingResult:
-    """What a run showed."""
+    """What a run showed.
+
+    Attributes:
+        quarantined, findings: what reading the sources turned up, by code.
+    """
 
     cross_validated: dict[str, Any]
     summary: dict[str, Any]
     rows_described: str
     quarantined: dict[str, int]
+    findings: dict[str, int] = field(default_factory=dict)
 
 
 def run_training(run: TrainingRun, step: Step = lambda _: None) -> TrainingResult:
@@ -89,31 +96,30 @@ def run_training(run: TrainingRun, step: Step = lambda _: None) -> TrainingResul
     card = format_card(name, trained.model, manifest, trained.cross_validated, trained.summary, synthetic=synthetic)
     training = {**trained.summary, "cross_validated": figures_only(trained.cross_validated)}
     save_model(run.out, trained.model, manifest, name=name, synthetic=synthetic, training=training, card=card)
-    return TrainingResult(trained.cross_validated, trained.summary, _described(trained), loaded.quarantined)
+    return TrainingResult(
+        trained.cross_validated,
+        trained.summary,
+        _described(trained),
+        loaded.quarantined,
+        count_by_code(loaded.findings),
+    )
 
 
 def _manifest(run: TrainingRun, loaded: Loaded, options: TrainingOptions, durations: dict[str, float]) -> Manifest:
-    return Manifest(
-        holds="model",
-        command=list(run.command),
-        configuration={
-            "task": run.task,
-            "model": run.kind,
-            "sources": list(run.sources),
-            "on": run.on,
-            "l2": options.solver.l2,
-            "max_false_positive_rate": options.max_false_positive_rate,
-            **{name: value for name, value in run.load_options.items() if name != "cache"},
-        },
-        seed=options.seed,
-        inputs=loaded.files,
-        rows_read=loaded.rows_read,
-        quarantined=loaded.quarantined,
-        uses=sorted(loaded.terms.uses),
-        licence=loaded.terms.licence,
-        uses_overridden=run.override_uses and REQUIRED_USES[run.task] not in loaded.terms.uses,
-        durations_seconds={name: round(seconds, 3) for name, seconds in durations.items()},
-    )
+    configuration: dict[str, JsonValue] = {
+        "task": run.task,
+        "model": run.kind,
+        "sources": list(run.sources),
+        "on": run.on,
+        "features": next(name for name, recipe in RECIPES[run.task].items() if recipe == options.recipe),
+        "l2": options.solver.l2,
+        "max_false_positive_rate": options.max_false_positive_rate,
+        **resolved_options(run.sources, "train", run.load_options),
+    }
+    overridden = run.override_uses and REQUIRED_USES[run.task] not in loaded.terms.uses
+    manifest = loaded.manifest("model", run.command, configuration, seed=options.seed)
+    seconds = {name: round(spent, 3) for name, spent in durations.items()}
+    return manifest.model_copy(update={"uses_overridden": overridden, "durations_seconds": seconds})
 
 
 def _described(trained: TrainedTask) -> str:

@@ -93,6 +93,7 @@ def fleiss_kappa(ratings: ArrayLike, *, bootstrap: Bootstrap, group_ids: Ids | N
 
 
 def _one_rater(name: str, ratings: ArrayLike) -> FloatArray:
+    """Read one rater's ratings, shape (items,), NaN where there is none."""
     array = np.asarray(ratings)
     if array.ndim != 1 or (array.size and array.dtype.kind not in "biuf"):
         raise ValueError(f"{name}: expected numbers of shape (items,), found {array.dtype} of shape {array.shape}.")
@@ -103,6 +104,7 @@ def _one_rater(name: str, ratings: ArrayLike) -> FloatArray:
 
 
 def _cohen(totals: FloatArray) -> FloatArray:
+    """Kappa from totals (draws, 1 + 2c) of agreed items and of each rater's c categories: (draws,)."""
     agreed, given = totals[:, 0], totals[:, 1:]
     first, second = np.split(given, 2, axis=1)
     n = first.sum(axis=1)
@@ -112,6 +114,7 @@ def _cohen(totals: FloatArray) -> FloatArray:
 
 
 def _fleiss(totals: FloatArray) -> FloatArray:
+    """Kappa from totals (draws, 2 + c) of agreeing pairs, items and shares of the c categories: (draws,)."""
     agreement = totals[:, 0] / totals[:, 1]
     shares = totals[:, 2:] / totals[:, 1:2]
     by_chance = (shares**2).sum(axis=1)

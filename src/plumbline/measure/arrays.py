@@ -34,11 +34,7 @@ def numbers(name: str, values: ArrayLike) -> FloatArray:
     if array.dtype.kind not in "biuf":
         raise ValueError(f"{name}: expected numbers, found values of type {array.dtype}.")
     result = array.astype(np.float64)
-    bad = np.flatnonzero(~np.isfinite(result))
-    if bad.size:
-        raise ValueError(
-            f"{name}: expected finite numbers, found {result[bad[0]]} at row {bad[0]} ({bad.size} in all)."
-        )
+    _refuse_rows(name, result, ~np.isfinite(result), "finite numbers")
     return result
 
 
@@ -69,12 +65,7 @@ def one_of(name: str, values: ArrayLike, allowed: tuple[float, ...]) -> FloatArr
         ValueError: not a vector of numbers, or some value is not allowed.
     """
     result = numbers(name, values)
-    bad = np.flatnonzero(~np.isin(result, allowed))
-    if bad.size:
-        choices = ", ".join(f"{value:g}" for value in allowed)
-        raise ValueError(
-            f"{name}: expected only {choices}, found {result[bad[0]]:g} at row {bad[0]} ({bad.size} in all)."
-        )
+    _refuse_rows(name, result, ~np.isin(result, allowed), f"only {', '.join(f'{value:g}' for value in allowed)}")
     return result
 
 
@@ -90,12 +81,17 @@ def probabilities(name: str, values: ArrayLike) -> FloatArray:
         ValueError: not a vector of numbers, or some value lies outside [0, 1].
     """
     result = numbers(name, values)
-    bad = np.flatnonzero((result < 0.0) | (result > 1.0))
-    if bad.size:
-        raise ValueError(
-            f"{name}: expected probabilities in [0, 1], found {result[bad[0]]:g} at row {bad[0]} ({bad.size} in all)."
-        )
+    _refuse_rows(name, result, (result < 0.0) | (result > 1.0), "probabilities in [0, 1]")
     return result
+
+
+def _refuse_rows(name: str, values: FloatArray, refused: NDArray[np.bool_], expected: str) -> None:
+    """Name the first row refused, and how many there are, shape (n,) both; nothing where none is."""
+    rows = np.flatnonzero(refused)
+    if rows.size:
+        raise ValueError(
+            f"{name}: expected {expected}, found {values[rows[0]]:g} at row {rows[0]} ({rows.size} in all)."
+        )
 
 
 def check_fraction(name: str, value: float) -> None:
@@ -154,10 +150,10 @@ def divide_or_nan(numerator: FloatArray, denominator: FloatArray) -> FloatArray:
     """Divide, giving NaN (undefined) where the denominator is 0, without a warning.
 
     Args:
-        numerator: any shape.
+        numerator: any shape; any unit.
         denominator: a shape that broadcasts with it.
     Returns:
-        The broadcast shape; NaN where denominator == 0.
+        The broadcast shape, in the unit of the quotient; NaN where denominator == 0.
     """
     shape = np.broadcast_shapes(np.shape(numerator), np.shape(denominator))
     result = np.full(shape, np.nan)

@@ -25,6 +25,9 @@ WeightedStatistic: TypeAlias = Callable[[FloatArray], FloatArray]
 # Weighted column totals (draws, columns) to one value a draw (draws,); NaN likewise.
 TotalsStatistic: TypeAlias = Callable[[FloatArray], FloatArray]
 
+NO_SPREAD = "every resample gives the same value, which says nothing of how sure it is"
+"""Why a figure has no interval where all draws agree; `rates` tells this case from the others by it."""
+
 _UNDEFINED_SHARE_ALLOWED = 0.05
 _NUMBERS_PER_BLOCK = 1 << 19  # 4 MB of float64: a block of draws stays near the cache
 
@@ -131,7 +134,7 @@ def bootstrap_figure(
 def figure_of_statistic(
     statistic: WeightedStatistic, n: int, clusters: Clusters, bootstrap: Bootstrap, why_undefined: str
 ) -> Figure:
-    """Do what `bootstrap_figure` does, with the clusters already read."""
+    """Do what `bootstrap_figure` does, with the clusters already read; same arguments, same figure."""
     if n == 0:
         return Figure.undefined(0, "no rows")
     value = float(statistic(np.ones((1, n)))[0])
@@ -171,7 +174,17 @@ def figure_of_totals(
 def value_and_draws(
     columns: FloatArray, statistic: TotalsStatistic, clusters: Clusters, bootstrap: Bootstrap
 ) -> tuple[float | None, FloatArray | None]:
-    """Give the value (None where undefined) and its draws (None where there are fewer than two clusters)."""
+    """Do the first half of `figure_of_totals`, for those who make the interval themselves.
+
+    Args:
+        columns: shape (n, k); what is summed over the rows.
+        statistic: maps totals (draws, k) to values (draws,), with NaN where undefined.
+        clusters: which rows are drawn together.
+        bootstrap: seed, number of draws.
+    Returns:
+        The value, None where it is undefined; and its draws, shape (resamples,), None where there are fewer than two
+        clusters or no value.
+    """
     if len(columns) == 0:
         return None, None
     value = float(statistic(columns.sum(axis=0, keepdims=True))[0])
@@ -203,9 +216,6 @@ def percentile_figure(value: float, draws: FloatArray, n: int, bootstrap: Bootst
     tail = (1.0 - bootstrap.confidence) / 2.0
     low, high = np.quantile(defined, [tail, 1.0 - tail])
     return Figure(value, float(low), float(high), n, None)
-
-
-NO_SPREAD = "every resample gives the same value, which says nothing of how sure it is"
 
 
 def one_cluster_figure(value: float, n: int) -> Figure:

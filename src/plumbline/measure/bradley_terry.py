@@ -158,6 +158,7 @@ def fit_bradley_terry(
 def _read_comparisons(
     first_players: Ids, second_players: Ids, first_points: ArrayLike, group_ids: Ids | None
 ) -> tuple[_Comparisons, list[Any]]:
+    """Check the arguments of `fit_bradley_terry`; the players by name, in the order of their numbers."""
     first_codes, first_names = encode_ids("first_players", first_players)
     second_codes, second_names = encode_ids("second_players", second_players)
     points = one_of("first_points", first_points, (0.0, 0.5, 1.0))
@@ -175,6 +176,7 @@ def _read_comparisons(
 
 
 def _with_prior(wins: FloatArray, ties: FloatArray, prior_comparisons: float) -> PairCounts:
+    """Count pairs, with the imaginary player of the prior as the last where there is one."""
     if not prior_comparisons:
         return PairCounts.of(wins, ties)
     wins, ties = np.pad(wins, (0, 1)), np.pad(ties, (0, 1))
@@ -233,6 +235,7 @@ def _clustered_covariance(used: _Comparisons, fit: DavidsonFit) -> FloatArray:
 
 
 def _wald(value: float, variance: float, quantile: float, n: int) -> Figure:
+    """Give a value the interval that reaches `quantile` standard errors to each side."""
     error = float(np.sqrt(max(variance, 0.0)))
     if error <= 1e-9:
         return Figure.without_interval(value, n, "every cluster says the same, which says nothing of how sure it is")
@@ -240,6 +243,7 @@ def _wald(value: float, variance: float, quantile: float, n: int) -> Figure:
 
 
 def _exponential(figure: Figure) -> Figure:
+    """Take a figure from the log scale, interval and all."""
     value, low, high = (
         None if number is None else float(np.exp(number)) for number in (figure.value, figure.low, figure.high)
     )

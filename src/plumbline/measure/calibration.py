@@ -158,6 +158,7 @@ def _predictions(predicted: ArrayLike, labels: ArrayLike) -> tuple[FloatArray, F
 
 
 def _bin_codes(chances: FloatArray, bins: int, binning: Binning) -> IntArray:
+    """Number the bin of each row: shape (n,), 0 … bins − 1."""
     if bins < 1:
         raise ValueError(f"bins: expected >= 1, found {bins}.")
     if binning == "equal_width":
@@ -169,4 +170,5 @@ def _bin_codes(chances: FloatArray, bins: int, binning: Binning) -> IntArray:
 
 
 def _mean_gap(totals: FloatArray) -> FloatArray:
+    """Calibration error from totals (draws, bins + 1) of each bin's label minus prediction, and of rows: (draws,)."""
     return divide_or_nan(np.abs(totals[:, :-1]).sum(axis=1), totals[:, -1])

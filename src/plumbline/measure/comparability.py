@@ -72,6 +72,7 @@ def tie_parameter_is_finite(wins: FloatArray, ties: FloatArray) -> bool:
 
 
 def _largest(labels: IntArray, comparisons: FloatArray) -> int:
+    """Choose the label (players,) most players have; then the one with more comparisons; then the one seen first."""
     sizes = np.bincount(labels)
     weights = np.bincount(labels, weights=comparisons)
     first_seen = {label: position for position, label in reversed(list(enumerate(labels.tolist())))}

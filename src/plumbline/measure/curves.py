@@ -14,7 +14,7 @@ from plumbline.measure.sorted_scores import SortedScores
 
 @dataclass(frozen=True, eq=False)
 class PrecisionRecallCurve:
-    """Points by falling threshold, hence rising recall.
+    """Precision against recall: points by falling threshold, hence rising recall.
 
     Attributes:
         thresholds: shape (p,); predict 1 where score >= threshold; unit of the scores.
@@ -33,7 +33,7 @@ class PrecisionRecallCurve:
 
 @dataclass(frozen=True, eq=False)
 class RocCurve:
-    """Points by falling threshold, hence rising rates. The origin, where nothing is flagged, is not among them.
+    """Recall against false-positive rate: points by falling threshold, hence rising rates. The origin, where nothing is flagged, is not among them.
 
     Attributes:
         thresholds: shape (p,); predict 1 where score >= threshold; unit of the scores.
@@ -63,48 +63,52 @@ def precision_recall_curve(scores: ArrayLike, labels: ArrayLike, *, max_points: 
         ValueError: lengths differ, a score is not finite, a label is neither 0 nor 1, or max_points < 2.
     Source: Davis & Goadrich 2006, §2. Deviation: no point is added at recall 0, where precision is undefined.
     """
-    rows, why = _rows(scores, labels, max_points)
-    if why:
-        return PrecisionRecallCurve(np.zeros(0), np.zeros(0), np.zeros(0), rows.n, why)
-    true_positives, false_positives = (counts[0] for counts in rows.confusion(np.ones((1, rows.n))))
-    recall = true_positives / true_positives[-1]
-    precision = true_positives / (true_positives + false_positives)
+    counts = _count(scores, labels, max_points)
+    recall = counts.true_positives / counts.true_positives[-1:]
+    precision = counts.true_positives / (counts.true_positives + counts.false_positives)
     kept = _spread(recall, precision, max_points)
-    return PrecisionRecallCurve(rows.thresholds[kept], recall[kept], precision[kept], rows.n, None)
+    return PrecisionRecallCurve(counts.thresholds[kept], recall[kept], precision[kept], counts.n, counts.why_undefined)
 
 
 def roc_curve(scores: ArrayLike, labels: ArrayLike, *, max_points: int = 200) -> RocCurve:
     """False-positive rate and recall at thresholds spread along the curve.
 
-    Args:
-        scores: shape (n,); higher = more surely label 1.
-        labels: shape (n,); 0 or 1.
-        max_points: how many at most; >= 2. The first and the last threshold are always kept.
+    Args, Raises: as for `precision_recall_curve`.
     Returns:
         The curve; without points for n = 0 and for one class only.
-    Raises:
-        ValueError: lengths differ, a score is not finite, a label is neither 0 nor 1, or max_points < 2.
     Source: Fawcett 2006, algorithm 1. Deviation: the origin is left to who draws, since its threshold is infinite.
     """
-    rows, why = _rows(scores, labels, max_points)
-    if why:
-        return RocCurve(np.zeros(0), np.zeros(0), np.zeros(0), rows.n, why)
-    true_positives, false_positives = (counts[0] for counts in rows.confusion(np.ones((1, rows.n))))
-    recall = true_positives / true_positives[-1]
-    false_positive_rate = false_positives / false_positives[-1]
+    counts = _count(scores, labels, max_points)
+    recall = counts.true_positives / counts.true_positives[-1:]
+    false_positive_rate = counts.false_positives / counts.false_positives[-1:]
     kept = _spread(false_positive_rate, recall, max_points)
-    return RocCurve(rows.thresholds[kept], false_positive_rate[kept], recall[kept], rows.n, None)
+    return RocCurve(counts.thresholds[kept], false_positive_rate[kept], recall[kept], counts.n, counts.why_undefined)
 
 
-def _rows(scores: ArrayLike, labels: ArrayLike, max_points: int) -> tuple[SortedScores, str | None]:
+@dataclass(frozen=True, eq=False)
+class _Counts:
+    """Rows of each label at or above each threshold, shape (t,) each, t = 0 where no curve can be drawn."""
+
+    thresholds: FloatArray
+    true_positives: FloatArray
+    false_positives: FloatArray
+    n: int
+    why_undefined: str | None
+
+
+def _count(scores: ArrayLike, labels: ArrayLike, max_points: int) -> _Counts:
     if max_points < 2:
         raise ValueError(f"max_points: expected >= 2, found {max_points}.")
     rows = SortedScores.of(scores, labels, None)
-    return rows, "no rows" if rows.n == 0 else rows.one_class_only
+    why = "no rows" if rows.n == 0 else rows.one_class_only
+    if why:
+        return _Counts(np.zeros(0), np.zeros(0), np.zeros(0), rows.n, why)
+    true_positives, false_positives = rows.confusion(np.ones((1, rows.n)))
+    return _Counts(rows.thresholds, true_positives[0], false_positives[0], rows.n, None)
 
 
 def _spread(x: FloatArray, y: FloatArray, max_points: int) -> IntArray:
-    """Choose points at even steps of the way along the curve, the first and the last among them."""
+    """Choose points (x, y), shape (t,) each, at even steps of the way along the curve; the first and the last stay."""
     if len(x) <= max_points:
         return np.arange(len(x))
     way = np.concatenate([[0.0], np.cumsum(np.abs(np.diff(x)) + np.abs(np.diff(y)))])

@@ -66,6 +66,8 @@ def fit_davidson(pairs: PairCounts) -> DavidsonFit:
 
     Args:
         pairs: results among players whose ratings are finite (see `comparability`).
+    Returns:
+        Strengths and ln ν at the maximum, with the inverse information there.
     Raises:
         RuntimeError: no maximum was reached, which means that there is none.
     """
@@ -105,11 +107,13 @@ def result_probabilities(lead: FloatArray, log_tie: float | None) -> tuple[Float
 
 
 def _log_total(lead: FloatArray, log_tie: float | None) -> FloatArray:
+    """Logarithm of the sum of the weights of the results, the mean of the two strengths taken as 0."""
     decided = np.logaddexp(lead / 2.0, -lead / 2.0)
     return decided if log_tie is None else np.logaddexp(decided, log_tie)
 
 
 def _split(pairs: PairCounts, parameters: FloatArray) -> tuple[FloatArray, float | None]:
+    """Turn parameters (k,) into the lead of the first player of each pair (pairs,) and ln ν."""
     lead = parameters[pairs.first] - parameters[pairs.second]
     return lead, float(parameters[-1]) if len(parameters) > pairs.player_count else None
 

@@ -39,16 +39,9 @@ def precision_at_threshold(
 ) -> Figure:
     """Share of flagged rows that have label 1.
 
-    Args:
-        scores: shape (n,); higher = more surely label 1.
-        labels: shape (n,); 0 or 1.
-        threshold: predict 1 where score >= threshold; finite.
-        bootstrap: seed, number of draws, confidence.
-        group_ids: shape (n,); rows of one id are drawn together. None: rows are independent.
+    Args, Raises: as for `f1_at_threshold`.
     Returns:
         The precision in [0, 1], n = flagged rows; undefined where none is flagged.
-    Raises:
-        ValueError: lengths differ, a score or the threshold is not finite, or a label is neither 0 nor 1.
     Source: a rate over the flagged rows. Deviation: only clusters with a flagged row are drawn.
     """
     flagged, outcomes, clusters = _decisions(scores, labels, threshold, group_ids)
@@ -60,16 +53,9 @@ def recall_at_threshold(
 ) -> Figure:
     """Share of rows with label 1 that are flagged.
 
-    Args:
-        scores: shape (n,); higher = more surely label 1.
-        labels: shape (n,); 0 or 1.
-        threshold: predict 1 where score >= threshold; finite.
-        bootstrap: seed, number of draws, confidence.
-        group_ids: shape (n,); rows of one id are drawn together. None: rows are independent.
+    Args, Raises: as for `f1_at_threshold`.
     Returns:
         The recall in [0, 1], n = rows with label 1; undefined where there is none.
-    Raises:
-        ValueError: lengths differ, a score or the threshold is not finite, or a label is neither 0 nor 1.
     Source: a rate over the rows with label 1. Deviation: only clusters with such a row are drawn.
     """
     flagged, outcomes, clusters = _decisions(scores, labels, threshold, group_ids)
@@ -81,16 +67,9 @@ def false_positive_rate_at_threshold(
 ) -> Figure:
     """Share of rows with label 0 that are flagged.
 
-    Args:
-        scores: shape (n,); higher = more surely label 1.
-        labels: shape (n,); 0 or 1.
-        threshold: predict 1 where score >= threshold; finite.
-        bootstrap: seed, number of draws, confidence.
-        group_ids: shape (n,); rows of one id are drawn together. None: rows are independent.
+    Args, Raises: as for `f1_at_threshold`.
     Returns:
         The rate in [0, 1], n = rows with label 0; undefined where there is none.
-    Raises:
-        ValueError: lengths differ, a score or the threshold is not finite, or a label is neither 0 nor 1.
     Source: a rate over the rows with label 0. Deviation: only clusters with such a row are drawn.
     """
     flagged, outcomes, clusters = _decisions(scores, labels, threshold, group_ids)
@@ -100,6 +79,7 @@ def false_positive_rate_at_threshold(
 def _decisions(
     scores: ArrayLike, labels: ArrayLike, threshold: float, group_ids: Ids | None
 ) -> tuple[FloatArray, FloatArray, Clusters]:
+    """Check the arguments: which rows are flagged and which have label 1, shape (n,) each, 0.0 or 1.0; the clusters."""
     values = numbers("scores", scores)
     outcomes = binary_labels("labels", labels)
     check_same_length(scores=values, labels=outcomes)
@@ -111,6 +91,7 @@ def _decisions(
 def _rate_among(
     among: FloatArray, holds: FloatArray, clusters: Clusters, bootstrap: Bootstrap, why_undefined: str
 ) -> Figure:
+    """Share of the rows of `among` that are in `holds` too; both shape (n,), 0.0 or 1.0."""
     rows = np.flatnonzero(among)
     if len(rows) == 0:
         return Figure.undefined(0, why_undefined if len(among) else "no rows")
@@ -118,5 +99,6 @@ def _rate_among(
 
 
 def _f1(totals: FloatArray) -> FloatArray:
+    """F1 from totals (draws, 3) of true positives, flagged rows and rows with label 1: (draws,)."""
     true_positives, flagged, positives = totals.T
     return divide_or_nan(2.0 * true_positives, np.where(positives > 0, flagged + positives, 0.0))

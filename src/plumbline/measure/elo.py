@@ -58,4 +58,5 @@ def elo_lead(win_rate: Figure) -> Figure:
 
 
 def _lead(win_rate: float) -> float:
+    """Elo points that predict this win rate, strictly between 0 and 1."""
     return ELO_PER_NAT * (math.log(win_rate) - math.log1p(-win_rate))

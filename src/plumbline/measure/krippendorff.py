@@ -3,6 +3,7 @@
 Covers nominal, ordinal and interval disagreement. Ratio and circular are not covered: no judgement here has them.
 """
 
+from functools import partial
 from typing import Literal, TypeAlias, assert_never
 
 import numpy as np
@@ -15,7 +16,7 @@ from plumbline.measure.rating_tables import RatedItems
 
 MeasurementLevel: TypeAlias = Literal["nominal", "ordinal", "interval"]
 
-_WHY = "every rating is the same"
+_NO_VARIATION = "every rating is the same"
 # Below this share of the largest it could be, disagreement by chance is rounding: all ratings drawn are equal.
 _ROUNDING = 1e-12
 
@@ -46,17 +47,19 @@ def krippendorff_alpha(
     if items.why_no_items:
         return Figure.undefined(0, items.why_no_items)
     if len(items.values) < 2:
-        return Figure.undefined(items.n, _WHY)
+        return Figure.undefined(items.n, _NO_VARIATION)
     if level == "nominal":
-        return figure_of_totals(_nominal_columns(items), _nominal_alpha, items.clusters, bootstrap, _WHY)
+        return figure_of_totals(_nominal_columns(items), _nominal_alpha, items.clusters, bootstrap, _NO_VARIATION)
     if level == "interval":
-        return figure_of_totals(_interval_columns(items), _interval_alpha, items.clusters, bootstrap, _WHY)
+        return figure_of_totals(_interval_columns(items), _interval_alpha, items.clusters, bootstrap, _NO_VARIATION)
     if level == "ordinal":
-        return _ordinal_figure(items, bootstrap)
+        statistic = partial(_ordinal_alpha, items.counts, items.ratings_per_item)
+        return figure_of_statistic(statistic, items.n, items.clusters, bootstrap, _NO_VARIATION)
     assert_never(level)
 
 
 def _nominal_columns(items: RatedItems) -> FloatArray:
+    """Each item's disagreement, then how often it was given each value: (items, 1 + c)."""
     per_item = items.ratings_per_item
     disagreement = (items.counts * (per_item[:, None] - items.counts)).sum(axis=1) / (per_item - 1.0)
     return np.concatenate([disagreement[:, None], items.counts], axis=1)
@@ -70,6 +73,7 @@ def _nominal_alpha(totals: FloatArray) -> FloatArray:
 
 
 def _interval_columns(items: RatedItems) -> FloatArray:
+    """Each item's disagreement, its number of ratings, their sum and the sum of their squares: (items, 4)."""
     per_item = items.ratings_per_item
     mean = (items.counts.sum(axis=0) * items.values).sum() / per_item.sum()
     values = items.values - mean  # centred, so that the differences of squares below keep their digits
@@ -84,24 +88,23 @@ def _interval_alpha(totals: FloatArray) -> FloatArray:
     return 1.0 - divide_or_nan((n - 1.0) * disagreement, by_chance)
 
 
-def _ordinal_figure(items: RatedItems, bootstrap: Bootstrap) -> Figure:
-    """Ordinal distance is the squared difference of midranks, and these change with what is drawn."""
-    counts, per_item = items.counts, items.ratings_per_item
+def _ordinal_alpha(counts: FloatArray, per_item: FloatArray, weights: FloatArray) -> FloatArray:
+    """Alpha for weights (draws, items): (draws,).
 
-    def alpha(weights: FloatArray) -> FloatArray:
-        drawn = np.einsum("di,ic->dc", weights, counts)
-        n = drawn.sum(axis=1)
-        midranks = np.cumsum(drawn, axis=1) - drawn / 2.0
-        midranks -= ((drawn * midranks).sum(axis=1) / n)[:, None]
-        sums = np.einsum("dc,ic->di", midranks, counts)
-        squares = np.einsum("dc,ic->di", midranks**2, counts)
-        distances = _pair_distances(per_item, sums, squares) / (per_item - 1.0)
-        disagreement = np.einsum("di,di->d", weights, distances)
-        by_chance = _pair_distances(n, (drawn * midranks).sum(axis=1), (drawn * midranks**2).sum(axis=1))
-        by_chance = np.where(by_chance <= _ROUNDING * n**4, 0.0, by_chance)
-        return 1.0 - divide_or_nan((n - 1.0) * disagreement, by_chance)
-
-    return figure_of_statistic(alpha, items.n, items.clusters, bootstrap, _WHY)
+    Ordinal distance is the squared difference of midranks. These change with what is drawn, so that the items' share
+    of the disagreement cannot be added up once for all draws, as it is for the other levels.
+    """
+    drawn = np.einsum("di,ic->dc", weights, counts)
+    n = drawn.sum(axis=1)
+    midranks = np.cumsum(drawn, axis=1) - drawn / 2.0
+    midranks -= ((drawn * midranks).sum(axis=1) / n)[:, None]
+    sums = np.einsum("dc,ic->di", midranks, counts)
+    squares = np.einsum("dc,ic->di", midranks**2, counts)
+    distances = _pair_distances(per_item, sums, squares) / (per_item - 1.0)
+    disagreement = np.einsum("di,di->d", weights, distances)
+    by_chance = _pair_distances(n, (drawn * midranks).sum(axis=1), (drawn * midranks**2).sum(axis=1))
+    by_chance = np.where(by_chance <= _ROUNDING * n**4, 0.0, by_chance)
+    return 1.0 - divide_or_nan((n - 1.0) * disagreement, by_chance)
 
 
 def _pair_distances(n: FloatArray, sums: FloatArray, squares: FloatArray) -> FloatArray:

@@ -4,13 +4,21 @@ Covers AUROC, average precision and the operating point at a false-positive rate
 label 1; a cost (higher = more harmful) ranks the label "harmful", a reward its opposite.
 """
 
+from collections.abc import Callable
+from functools import partial
+from typing import TypeAlias
+
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from plumbline.measure.arrays import FloatArray, Ids, IntArray, check_fraction, divide_or_nan
-from plumbline.measure.bootstrap import Bootstrap, WeightedStatistic, figure_of_statistic
+from plumbline.measure.bootstrap import Bootstrap, figure_of_statistic
 from plumbline.measure.figure import Figure
 from plumbline.measure.sorted_scores import SortedScores
+
+# Weight of label 1 and of label 0 at or above each threshold, both (draws, t), to one value a draw (draws,); NaN where
+# a draw leaves it undefined.
+_ConfusionStatistic: TypeAlias = Callable[[FloatArray, FloatArray], FloatArray]
 
 
 def auroc(scores: ArrayLike, labels: ArrayLike, *, bootstrap: Bootstrap, group_ids: Ids | None = None) -> Figure:
@@ -27,17 +35,7 @@ def auroc(scores: ArrayLike, labels: ArrayLike, *, bootstrap: Bootstrap, group_i
         ValueError: lengths differ, a score is not finite, or a label is neither 0 nor 1.
     Source: Hanley & McNeil 1982; equal to the midrank Mann–Whitney statistic. Deviation: none.
     """
-    rows = SortedScores.of(scores, labels, group_ids)
-
-    def area(weights: FloatArray) -> FloatArray:
-        true_positives, false_positives = rows.confusion(weights)
-        pairs = true_positives[:, -1] * false_positives[:, -1]
-        won = 0.5 * true_positives[:, 0] * false_positives[:, 0]
-        height = true_positives[:, 1:] + true_positives[:, :-1]
-        won += 0.5 * np.einsum("ij,ij->i", height, np.diff(false_positives, axis=1))
-        return divide_or_nan(won, pairs)
-
-    return _ranking_figure(rows, area, bootstrap)
+    return _ranking_figure(SortedScores.of(scores, labels, group_ids), _area_under_roc, bootstrap)
 
 
 def auprc(scores: ArrayLike, labels: ArrayLike, *, bootstrap: Bootstrap, group_ids: Ids | None = None) -> Figure:
@@ -57,18 +55,7 @@ def auprc(scores: ArrayLike, labels: ArrayLike, *, bootstrap: Bootstrap, group_i
     Source: the step-wise sum of scikit-learn's `average_precision_score`. Deviation: undefined where every label is 1,
         which there gives 1.
     """
-    rows = SortedScores.of(scores, labels, group_ids)
-
-    def area(weights: FloatArray) -> FloatArray:
-        true_positives, false_positives = rows.confusion(weights)
-        gained = np.diff(true_positives, axis=1, prepend=0.0)
-        admitted = true_positives + false_positives
-        precision = np.divide(true_positives, admitted, out=np.zeros_like(admitted), where=admitted > 0)
-        both_classes = (true_positives[:, -1] > 0) & (false_positives[:, -1] > 0)
-        positives = np.where(both_classes, true_positives[:, -1], 0.0)
-        return divide_or_nan(np.einsum("ij,ij->i", gained, precision), positives)
-
-    return _ranking_figure(rows, area, bootstrap)
+    return _ranking_figure(SortedScores.of(scores, labels, group_ids), _average_precision, bootstrap)
 
 
 def recall_at_fpr(
@@ -100,14 +87,8 @@ def recall_at_fpr(
     Source: a point of the empirical ROC curve, Fawcett 2006, §4. Deviation: none.
     """
     check_fraction("max_false_positive_rate", max_false_positive_rate)
-    rows = SortedScores.of(scores, labels, group_ids)
-
-    def recall(weights: FloatArray) -> FloatArray:
-        true_positives, false_positives = rows.confusion(weights)
-        caught, defined = _caught(true_positives, false_positives, max_false_positive_rate)
-        return divide_or_nan(caught, np.where(defined, true_positives[:, -1], 0.0))
-
-    return _ranking_figure(rows, recall, bootstrap)
+    statistic = partial(_recall_at, max_false_positive_rate)
+    return _ranking_figure(SortedScores.of(scores, labels, group_ids), statistic, bootstrap)
 
 
 def threshold_at_fpr(
@@ -137,21 +118,49 @@ def threshold_at_fpr(
     """
     check_fraction("max_false_positive_rate", max_false_positive_rate)
     rows = SortedScores.of(scores, labels, group_ids)
-
-    def threshold(weights: FloatArray) -> FloatArray:
-        true_positives, false_positives = rows.confusion(weights)
-        caught, defined = _caught(true_positives, false_positives, max_false_positive_rate)
-        highest: IntArray = (true_positives < caught[:, None]).sum(axis=1)
-        return np.where(defined & (caught > 0), rows.thresholds[highest], np.nan)
-
+    statistic = partial(_threshold_at, max_false_positive_rate, rows.thresholds)
     why = f"no threshold flags a row of label 1 at a false-positive rate of {max_false_positive_rate:g} or less"
-    return _ranking_figure(rows, threshold, bootstrap, why)
+    return _ranking_figure(rows, statistic, bootstrap, why)
+
+
+def _area_under_roc(true_positives: FloatArray, false_positives: FloatArray) -> FloatArray:
+    """Trapezoids under the curve, as a share of all pairs of a row of label 1 and one of label 0."""
+    pairs = true_positives[:, -1] * false_positives[:, -1]
+    won = 0.5 * true_positives[:, 0] * false_positives[:, 0]
+    height = true_positives[:, 1:] + true_positives[:, :-1]
+    won += 0.5 * np.einsum("ij,ij->i", height, np.diff(false_positives, axis=1))
+    return divide_or_nan(won, pairs)
+
+
+def _average_precision(true_positives: FloatArray, false_positives: FloatArray) -> FloatArray:
+    """Precision at each threshold, averaged with the recall gained there as weight."""
+    gained = np.diff(true_positives, axis=1, prepend=0.0)
+    admitted = true_positives + false_positives
+    precision = np.divide(true_positives, admitted, out=np.zeros_like(admitted), where=admitted > 0)
+    both_classes = (true_positives[:, -1] > 0) & (false_positives[:, -1] > 0)
+    positives = np.where(both_classes, true_positives[:, -1], 0.0)
+    return divide_or_nan(np.einsum("ij,ij->i", gained, precision), positives)
+
+
+def _recall_at(max_false_positive_rate: float, true_positives: FloatArray, false_positives: FloatArray) -> FloatArray:
+    """Recall at the lowest admissible threshold of each draw."""
+    caught, defined = _caught(true_positives, false_positives, max_false_positive_rate)
+    return divide_or_nan(caught, np.where(defined, true_positives[:, -1], 0.0))
+
+
+def _threshold_at(
+    max_false_positive_rate: float, thresholds: FloatArray, true_positives: FloatArray, false_positives: FloatArray
+) -> FloatArray:
+    """The highest of the thresholds (t,) with the recall of `_recall_at`, for each draw."""
+    caught, defined = _caught(true_positives, false_positives, max_false_positive_rate)
+    highest: IntArray = (true_positives < caught[:, None]).sum(axis=1)
+    return np.where(defined & (caught > 0), thresholds[highest], np.nan)
 
 
 def _caught(
     true_positives: FloatArray, false_positives: FloatArray, max_false_positive_rate: float
 ) -> tuple[FloatArray, NDArray[np.bool_]]:
-    """Weight of label 1 at the lowest admissible threshold (draws,), and where both classes were drawn (draws,)."""
+    """Find the weight of label 1 at the lowest admissible threshold (draws,), and where both classes were drawn (draws,)."""
     negatives = false_positives[:, -1:]
     # A division of counts is exact to the last bit, so 29 of 100 is not above 0.29; 0.29 · 100 would be below 29.
     rate = np.divide(false_positives, negatives, out=np.ones_like(false_positives), where=negatives > 0)
@@ -162,8 +171,11 @@ def _caught(
 
 
 def _ranking_figure(
-    rows: SortedScores, statistic: WeightedStatistic, bootstrap: Bootstrap, why_undefined: str = "one class only"
+    rows: SortedScores, statistic: _ConfusionStatistic, bootstrap: Bootstrap, why_undefined: str = "one class only"
 ) -> Figure:
+    """Give a statistic of the confusion counts its value and its interval; undefined where one class is missing."""
     if rows.one_class_only:
         return Figure.undefined(rows.n, rows.one_class_only)
-    return figure_of_statistic(statistic, rows.n, rows.clusters, bootstrap, why_undefined)
+    return figure_of_statistic(
+        lambda weights: statistic(*rows.confusion(weights)), rows.n, rows.clusters, bootstrap, why_undefined
+    )

@@ -60,7 +60,7 @@ def rate_figure(values: ArrayLike, *, bootstrap: Bootstrap, group_ids: Ids | Non
 
 
 def rate_of_rows(rows: FloatArray, clusters: Clusters, bootstrap: Bootstrap) -> Figure:
-    """Do what `rate_figure` does, with rows and clusters already checked."""
+    """Do what `rate_figure` does, with rows, shape (n,), and clusters already checked."""
     figure = _mean(rows, clusters, bootstrap)
     if figure.value in (0.0, 1.0) and figure.why_undefined == NO_SPREAD:
         successes = clusters.count if figure.value == 1.0 else 0

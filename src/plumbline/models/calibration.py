@@ -49,6 +49,7 @@ def fit_calibration(
     unit = scores / spread
 
     def loss(point: Floats) -> tuple[float, Floats]:
+        """Mean loss and its gradient at (log of the scale, offset)."""
         scale = np.exp(point[0])
         margins = signs * (scale * unit + (point[1] if with_offset else 0.0))
         pull = -row_weights * signs * expit(-margins)

@@ -78,8 +78,9 @@ def _plain(text: str) -> str:
 def _figures_note(summary: Mapping[str, Any]) -> str:
     held = summary["scored_out_of_fold"]
     return (
-        f"On {held:,} training rows, each scored by fits that had seen none of its prompts "
-        f"({summary['deals_of_folds']} deal(s) of the folds). Intervals are 95 %, by bootstrap over prompts. Calibration and thresholds are one or two numbers a head, fitted on the same scores."
+        f"On {held:,} training rows, each scored by fits that had seen none of its prompts, with word frequencies counted "
+        f"without them too ({summary['deals_of_folds']} deal(s) of the folds). Intervals are 95 %, by bootstrap over "
+        "prompts. Calibration and thresholds are one or two numbers a head, fitted on the same scores."
     )
 
 

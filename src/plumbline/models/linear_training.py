@@ -1,40 +1,30 @@
 """Training linear models: preference, cost and moderation from one solver, each calibrated out of fold.
 
-A fit on every row is the model. What is known of it beforehand comes from fits that left some rows out: with up to
-`LARGEST_FOR_FOLDS` rows five folds by group score every row; above that one tenth of the groups is held out. Where that
-is cheap (rows × heads up to `LARGEST_FOR_REPEATS`) the folds are dealt `REPEATS` times, for figures that depend less on
-the deal. The inverse document frequencies are fitted on all training texts, without labels.
+A fit on every row is the model. What is known of it beforehand comes from fits that left some rows out (`folds`), with
+inverse document frequencies that were fitted without them too (`training_features`).
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.sparse import csr_array, vstack
+from scipy.sparse import csr_array
 
-from plumbline.measure import assign_folds
 from plumbline.models.calibration import fit_calibration
+from plumbline.models.folds import FOLDS, Deal, OutOfFold, deal_folds
 from plumbline.models.linear_model import UNSAFE, Head, LinearModel
 from plumbline.models.logistic import LogisticFit, LogisticSettings, fit_logistic, score_rows
-from plumbline.models.text_features import (
-    FeatureRecipe,
-    featurise_pairs,
-    featurise_replies,
-    fit_inverse_frequencies,
-)
+from plumbline.models.text_features import FeatureRecipe
+from plumbline.models.training_features import TrainingFeatures, TrainingReplies, training_features
 from plumbline.models.training_rows import LabelRows, PreferenceRows
 from plumbline.records import NoDataError
 
 Floats = NDArray[np.float64]
 Step = Callable[[str], None]
 
-FOLDS = 5
-LARGEST_FOR_FOLDS = 20_000
-REPEATS = 4
-LARGEST_FOR_REPEATS = 6_000
 LEAST_POSITIVES = 20
 """A category with fewer rows for or against it gets no head: its figures would mean nothing."""
 LEAST_GROUPS = 2 * FOLDS
@@ -58,29 +48,6 @@ class TrainingOptions:
     seed: int = 0
     max_false_positive_rate: float = 0.05
     threads: int = 2
-
-
-@dataclass(frozen=True)
-class OutOfFold:
-    """Scores of training rows by models that had not seen them.
-
-    Attributes:
-        positions: shape (k,); which rows. With repeats a row stands here once a repeat, each time by another model; so
-            intervals must draw whole groups, and k / repeats is the number of rows.
-        scores: shape (k,) for pairs (first − second), (k, heads) for labels; not calibrated.
-        repeats: how many times each row was scored; one repeat's rows stand together.
-    """
-
-    positions: NDArray[np.int64]
-    scores: Floats
-    repeats: int = 1
-
-    def first(self, repeats: int) -> OutOfFold:
-        """Only the first repeats."""
-        if repeats == self.repeats:
-            return self
-        count = len(self.positions) // self.repeats * repeats
-        return OutOfFold(self.positions[:count], self.scores[:count], repeats)
 
 
 @dataclass(frozen=True)
@@ -108,32 +75,19 @@ def train_preference(rows: PreferenceRows, options: TrainingOptions, step: Step 
         NoDataError: too few groups to leave some out.
     """
     step("counting n-grams")
-    frequencies = fit_inverse_frequencies([rows.first, rows.second], options.recipe, threads=options.threads)
-    matrix = featurise_pairs(rows.first, rows.second, options.recipe, frequencies, threads=options.threads)
-    folds, repeats = _folds(rows.places.group_ids, options.seed, heads=1)
-
-    def fit(chosen: NDArray[np.int64]) -> LogisticFit:
-        return fit_logistic(
-            matrix[chosen], rows.first_is_better[chosen], row_weights=rows.weights[chosen], settings=options.solver
-        )
-
-    held, scores = [], []
-    for number, fold in enumerate(folds):
-        step(f"cross-validating, fit {number + 1} of {len(folds)}")
-        held.append(fold)
-        scores.append(matrix[fold] @ fit(_others(fold, len(rows))).weights)
-    out_of_fold = OutOfFold(np.concatenate(held), np.concatenate(scores).astype(np.float64), repeats)
+    deal = deal_folds(rows.places.group_ids, options.seed, heads=1)
+    replies = TrainingReplies(rows.first, rows.second)
+    features = training_features(replies, options.recipe, deal, threads=options.threads)
+    targets = _Targets(rows.first_is_better, rows.weights, None)
+    scores = _held_out_scores(features, deal, targets, options, step)
+    out_of_fold = OutOfFold(deal.positions, scores, deal.repeats)
     step("fitting on all rows")
-    final = fit(np.arange(len(rows)))
+    final = _fit(features.matrix, targets, np.arange(len(rows)), options)
     calibration = fit_calibration(
-        out_of_fold.scores,
-        rows.first_is_better[out_of_fold.positions],
-        weights=rows.weights[out_of_fold.positions],
-        with_offset=False,
+        scores, rows.first_is_better[deal.positions], weights=rows.weights[deal.positions], with_offset=False
     )
-    model = LinearModel(
-        "preference", rows.axis, options.recipe, frequencies, {"reward": Head(final.weights, 0.0, calibration)}
-    )
+    head = Head(features.spread(final.weights), 0.0, calibration)
+    model = LinearModel("preference", rows.axis, options.recipe, features.frequencies, {"reward": head})
     return Trained(model, out_of_fold, None, {"reward": final}, {})
 
 
@@ -151,44 +105,24 @@ def train_cost(
         labelled reply, not once a pair it stands in.
     """
     step("counting n-grams")
-    replies = [pairs.first, pairs.second, labels.replies]
-    frequencies = fit_inverse_frequencies(replies, options.recipe, threads=options.threads)
-    difference = featurise_pairs(pairs.first, pairs.second, options.recipe, frequencies, threads=options.threads)
-    single = featurise_replies(labels.replies, options.recipe, frequencies, threads=options.threads)
-    matrix = csr_array(vstack([difference, single], format="csr"))
-    more_harmful = np.concatenate([~pairs.first_is_better, labels.is_unsafe])
-    weights = np.concatenate([pairs.weights, np.ones(len(labels))])
-    intercept = np.concatenate([np.zeros(len(pairs)), np.ones(len(labels))])
-    folds, repeats = _folds(np.concatenate([pairs.places.group_ids, labels.places.group_ids]), options.seed, heads=1)
-
-    def fit(chosen: NDArray[np.int64]) -> LogisticFit:
-        return fit_logistic(
-            matrix[chosen],
-            more_harmful[chosen],
-            row_weights=weights[chosen],
-            intercept_column=intercept[chosen],
-            settings=options.solver,
-        )
-
-    held, scores = [], []
-    for number, fold in enumerate(folds):
-        step(f"cross-validating, fit {number + 1} of {len(folds)}")
-        held.append(fold)
-        scores.append(score_rows(matrix[fold], fit(_others(fold, len(more_harmful))), intercept[fold]))
-    positions, costs = np.concatenate(held), np.concatenate(scores)
-    step("fitting on all rows")
-    final = fit(np.arange(len(more_harmful)))
-    of_pair = positions < len(pairs)
-    # The sign of a reply and the order of a pair are two questions: each has a scale of its own, and 0 stays 0.
-    of_signs, of_pairs = (
-        fit_calibration(costs[part], more_harmful[positions[part]], weights=weights[positions[part]], with_offset=False)
-        for part in (~of_pair, of_pair)
+    group_ids = np.concatenate([pairs.places.group_ids, labels.places.group_ids])
+    deal = deal_folds(group_ids, options.seed, heads=1)
+    replies = TrainingReplies(pairs.first, pairs.second, labels.replies)
+    features = training_features(replies, options.recipe, deal, threads=options.threads)
+    targets = _Targets(
+        np.concatenate([~pairs.first_is_better, labels.is_unsafe]),
+        np.concatenate([pairs.weights, np.ones(len(labels))]),
+        np.concatenate([np.zeros(len(pairs)), np.ones(len(labels))]),
     )
-    head = Head(final.weights, final.intercept, of_signs, threshold=0.5, pair_calibration=of_pairs)
+    costs = _held_out_scores(features, deal, targets, options, step)
+    step("fitting on all rows")
+    final = _fit(features.matrix, targets, np.arange(deal.row_count), options)
+    positions, of_pair = deal.positions, deal.positions < len(pairs)
+    head = _cost_head(features.spread(final.weights), final.intercept, costs, targets.take(positions), of_pair)
     return Trained(
-        LinearModel("cost", pairs.axis, options.recipe, frequencies, {"cost": head}),
-        OutOfFold(positions[of_pair], costs[of_pair], repeats),
-        OutOfFold(positions[~of_pair] - len(pairs), costs[~of_pair], repeats),
+        LinearModel("cost", pairs.axis, options.recipe, features.frequencies, {"cost": head}),
+        OutOfFold(positions[of_pair], costs[of_pair], deal.repeats),
+        OutOfFold(positions[~of_pair] - len(pairs), costs[~of_pair], deal.repeats),
         {"cost": final},
         {},
     )
@@ -201,36 +135,101 @@ def train_moderation(rows: LabelRows, options: TrainingOptions, step: Step = lam
         NoDataError: too few groups to leave some out, or one class only.
     """
     step("counting n-grams")
-    frequencies = fit_inverse_frequencies([rows.replies], options.recipe, threads=options.threads)
-    matrix = featurise_replies(rows.replies, options.recipe, frequencies, threads=options.threads)
-    targets, known, untrained = _targets(rows)
-    folds, repeats = _folds(rows.places.group_ids, options.seed, heads=len(targets))
-    positions = np.concatenate(folds)
-    heads: dict[str, Head] = {}
-    fits: dict[str, LogisticFit] = {}
-    columns = []
+    targets, untrained = _label_targets(rows)
+    deal = deal_folds(rows.places.group_ids, options.seed, heads=len(targets))
     for name in [name for name in targets if name != UNSAFE]:
-        if why := _too_few_held_out(targets[name][positions], known[name][positions]):
+        if why := _too_few_held_out(targets[name].take(deal.positions)):
             untrained[name] = why
             del targets[name]
-    for name, is_positive in targets.items():
+    features = training_features(TrainingReplies(single=rows.replies), options.recipe, deal, threads=options.threads)
+    scores = _held_out_label_scores(features, deal, list(targets.values()), options, step)
+    heads: dict[str, Head] = {}
+    fits: dict[str, LogisticFit] = {}
+    for column, (name, target) in enumerate(targets.items()):
         step(f"fitting {name}")
-        scores = np.concatenate([_held_out_scores(matrix, is_positive, known[name], fold, options) for fold in folds])
-        usable = known[name][positions]
-        fits[name] = _fit_labels(matrix, is_positive, np.flatnonzero(known[name]), options)
-        heads[name] = _head(fits[name], scores[usable], is_positive[positions][usable], options)
-        columns.append(scores)
-    model = LinearModel("moderation", None, options.recipe, frequencies, heads)
-    return Trained(model, OutOfFold(positions, np.stack(columns, axis=1), repeats), None, fits, untrained)
+        fits[name] = _fit(features.matrix, target, np.flatnonzero(target.weights), options)
+        weights = features.spread(fits[name].weights)
+        heads[name] = _label_head(
+            weights, fits[name].intercept, scores[:, column], target.take(deal.positions), options
+        )
+    model = LinearModel("moderation", None, options.recipe, features.frequencies, heads)
+    return Trained(model, OutOfFold(deal.positions, scores, deal.repeats), None, fits, untrained)
 
 
-def _targets(
-    rows: LabelRows,
-) -> tuple[dict[str, NDArray[np.bool_]], dict[str, NDArray[np.bool_]], dict[str, str]]:
-    """Head → labels, head → which rows have one, category → why it gets no head."""
-    targets = {UNSAFE: rows.is_unsafe}
-    known = {UNSAFE: np.ones(len(rows), bool)}
-    if why := _too_few(rows.is_unsafe, known[UNSAFE], rows.places.group_ids):
+@dataclass(frozen=True)
+class _Targets:
+    """What rows are fitted to.
+
+    Attributes:
+        is_positive: shape (n,).
+        weights: shape (n,); 0 where the row does not say.
+        intercept: shape (n,), what the intercept is multiplied by; None where the fit has none.
+    """
+
+    is_positive: NDArray[np.bool_]
+    weights: Floats
+    intercept: Floats | None
+
+    def take(self, positions: NDArray[np.int64]) -> _Targets:
+        """The targets at these positions, in their order."""
+        intercept = None if self.intercept is None else self.intercept[positions]
+        return _Targets(self.is_positive[positions], self.weights[positions], intercept)
+
+
+def _fit(matrix: csr_array, targets: _Targets, chosen: NDArray[np.int64], options: TrainingOptions) -> LogisticFit:
+    """Fit the chosen rows of a matrix."""
+    of_rows = targets.take(chosen)
+    return fit_logistic(
+        matrix[chosen],
+        of_rows.is_positive,
+        row_weights=of_rows.weights,
+        intercept_column=of_rows.intercept,
+        settings=options.solver,
+    )
+
+
+def _held_out_scores(
+    features: TrainingFeatures, deal: Deal, targets: _Targets, options: TrainingOptions, step: Step
+) -> Floats:
+    """Scores of the deal's positions, shape (k,), by fits and frequencies without the row's fold."""
+    scores = []
+    for number, fold in enumerate(deal.folds):
+        step(f"cross-validating, fit {number + 1} of {len(deal.folds)}")
+        matrix = features.matrix_without(fold)
+        fit = _fit(matrix, targets, deal.others(fold), options)
+        scores.append(score_rows(matrix[fold], fit, targets.take(fold).intercept))
+    return np.concatenate(scores)
+
+
+def _held_out_label_scores(
+    features: TrainingFeatures, deal: Deal, heads: Sequence[_Targets], options: TrainingOptions, step: Step
+) -> Floats:
+    """Scores of the deal's positions, shape (k, heads), by fits and frequencies without the row's fold."""
+    scores = []
+    for number, fold in enumerate(deal.folds):
+        step(f"cross-validating, fold {number + 1} of {len(deal.folds)}")
+        matrix, others = features.matrix_without(fold), deal.others(fold)
+        held = matrix[fold]
+        fits = [_fit(matrix, head, others[head.weights[others] > 0], options) for head in heads]
+        scores.append(np.stack([score_rows(held, fit) for fit in fits], axis=1))
+    return np.concatenate(scores)
+
+
+def _cost_head(
+    weights: NDArray[np.float32], intercept: float, costs: Floats, targets: _Targets, of_pair: NDArray[np.bool_]
+) -> Head:
+    """The sign of a reply and the order of a pair are two questions: each has a scale of its own, and 0 stays 0."""
+    of_signs, of_pairs = (
+        fit_calibration(costs[part], targets.is_positive[part], weights=targets.weights[part], with_offset=False)
+        for part in (~of_pair, of_pair)
+    )
+    return Head(weights, intercept, of_signs, threshold=0.5, pair_calibration=of_pairs)
+
+
+def _label_targets(rows: LabelRows) -> tuple[dict[str, _Targets], dict[str, str]]:
+    """Head → what its rows are fitted to, category → why it gets no head."""
+    everywhere = np.ones(len(rows), bool)
+    if why := _too_few(rows.is_unsafe, everywhere, rows.places.group_ids):
         raise NoDataError(
             "PL-TRN-018",
             "training rows",
@@ -238,15 +237,14 @@ def _targets(
             found=why,
             advice="add labels of the kind that is missing",
         )
-    untrained = {}
+    targets, untrained = {UNSAFE: _Targets(rows.is_unsafe, np.ones(len(rows)), np.ones(len(rows)))}, {}
     for name, applies in rows.categories.items():
-        known_rows = rows.knows(name)
-        if why := _too_few(applies, known_rows, rows.places.group_ids):
+        known = rows.knows(name)
+        if why := _too_few(applies, known, rows.places.group_ids):
             untrained[name] = why
             continue
-        targets[name] = applies
-        known[name] = known_rows
-    return targets, known, untrained
+        targets[name] = _Targets(applies, known.astype(np.float64), np.ones(len(rows)))
+    return targets, untrained
 
 
 def _too_few(applies: NDArray[np.bool_], known: NDArray[np.bool_], group_ids: NDArray[np.str_]) -> str | None:
@@ -262,37 +260,24 @@ def _too_few(applies: NDArray[np.bool_], known: NDArray[np.bool_], group_ids: ND
     )
 
 
-def _too_few_held_out(applies: NDArray[np.bool_], known: NDArray[np.bool_]) -> str | None:
+def _too_few_held_out(targets: _Targets) -> str | None:
     """Why a head cannot be calibrated, where one tenth of many rows is held out; None where it can."""
-    counts = int((known & applies).sum()), int((known & ~applies).sum())
+    of_known = targets.is_positive[targets.weights > 0]
+    counts = int(of_known.sum()), int((~of_known).sum())
     if min(counts) >= LEAST_GROUPS:
         return None
     return f"{counts[0]} rows for it and {counts[1]} against are held out; at least {LEAST_GROUPS} of each needed"
 
 
-def _fit_labels(
-    matrix: csr_array, is_positive: NDArray[np.bool_], chosen: NDArray[np.int64], options: TrainingOptions
-) -> LogisticFit:
-    return fit_logistic(
-        matrix[chosen], is_positive[chosen], intercept_column=np.ones(len(chosen)), settings=options.solver
-    )
-
-
-def _held_out_scores(
-    matrix: csr_array,
-    is_positive: NDArray[np.bool_],
-    known: NDArray[np.bool_],
-    fold: NDArray[np.int64],
-    options: TrainingOptions,
-) -> Floats:
-    others = _others(fold, len(known))
-    return score_rows(matrix[fold], _fit_labels(matrix, is_positive, others[known[others]], options))
-
-
-def _head(fit: LogisticFit, scores: Floats, is_positive: NDArray[np.bool_], options: TrainingOptions) -> Head:
+def _label_head(
+    weights: NDArray[np.float32], intercept: float, scores: Floats, targets: _Targets, options: TrainingOptions
+) -> Head:
+    """Calibration and threshold from out-of-fold scores of the rows that say whether the label applies."""
+    known = targets.weights > 0
+    scores, is_positive = scores[known], targets.is_positive[known]
     calibration = fit_calibration(scores, is_positive, with_offset=True)
     threshold = _threshold(calibration.probabilities(scores), is_positive, options.max_false_positive_rate)
-    return Head(fit.weights, fit.intercept, calibration, threshold)
+    return Head(weights, intercept, calibration, threshold)
 
 
 def _threshold(probabilities: Floats, is_positive: NDArray[np.bool_], max_false_positive_rate: float) -> float:
@@ -306,31 +291,3 @@ def _threshold(probabilities: Floats, is_positive: NDArray[np.bool_], max_false_
     limit = negatives[allowed]
     above = probabilities[probabilities > limit]
     return float((limit + above.min()) / 2 if len(above) else (limit + 1) / 2)
-
-
-def _folds(group_ids: NDArray[np.str_], seed: int, *, heads: int) -> tuple[list[NDArray[np.int64]], int]:
-    """The rows of each fold to score, one repeat after the other, and the number of repeats.
-
-    Of many rows one tenth; else five folds, dealt anew `REPEATS` times where rows × heads is small.
-    """
-    groups = len(np.unique(group_ids))
-    if groups < FOLDS:
-        raise NoDataError(
-            "PL-TRN-013",
-            "training rows",
-            "too few different prompts to leave some out for calibration",
-            expected=f"at least {FOLDS}",
-            found=str(groups),
-            advice="train on more data",
-        )
-    if len(group_ids) > LARGEST_FOR_FOLDS:
-        return [np.flatnonzero(assign_folds(group_ids, 2 * FOLDS, seed=seed) == 0)], 1
-    repeats = REPEATS if len(group_ids) * heads <= LARGEST_FOR_REPEATS else 1
-    deals = [assign_folds(group_ids, FOLDS, seed=seed * REPEATS + repeat) for repeat in range(repeats)]
-    return [np.flatnonzero(deal == number) for deal in deals for number in range(FOLDS)], repeats
-
-
-def _others(fold: NDArray[np.int64], count: int) -> NDArray[np.int64]:
-    kept = np.ones(count, bool)
-    kept[fold] = False
-    return np.flatnonzero(kept)

@@ -9,16 +9,18 @@ import polars as pl
 import pyarrow as pa
 from scipy.special import expit
 
-from plumbline.measure import Bootstrap, Figure, assign_folds, auprc, auroc, rate_figure, recall_at_fpr
+from plumbline.measure import Bootstrap, Figure, assign_folds, rate_figure
 from plumbline.models.evaluation import FIGURE_KEYS
+from plumbline.models.folds import FOLDS, Deal
+from plumbline.models.label_figures import category_figures
 from plumbline.models.linear_training import TrainingOptions
 from plumbline.models.logistic import fit_logistic, score_rows
-from plumbline.models.text_features import Replies, featurise_replies, fit_inverse_frequencies
+from plumbline.models.text_features import Replies
+from plumbline.models.training_features import TrainingReplies, training_features
 from plumbline.models.training_rows import conversation_replies
 from plumbline.records import NoDataError
 
 LEAST_POSITIVES = 20
-FOLDS = 5
 
 
 def cross_validate_prompt_categories(prompts: pa.Table, options: TrainingOptions, *, place: str) -> dict[str, Any]:
@@ -35,9 +37,18 @@ def cross_validate_prompt_categories(prompts: pa.Table, options: TrainingOptions
         NoDataError: no category has at least 20 prompts.
     """
     categories = pl.Series(prompts["categories"])
-    names = sorted(
-        name for name, count in categories.explode().drop_nulls().value_counts().iter_rows() if count >= LEAST_POSITIVES
-    )
+    names = _names_with_enough(categories, place)
+    replies = conversation_replies(prompts["conversation"])
+    labels = np.stack([categories.list.contains(name).fill_null(False).to_numpy() for name in names], axis=1)
+    groups = np.asarray(prompts["group_id"].to_pylist(), dtype=np.str_)
+    scores = _out_of_fold_scores(replies, labels, groups, options)
+    return _result(scores, labels, names, {"bootstrap": Bootstrap(seed=options.seed), "group_ids": groups})
+
+
+def _names_with_enough(categories: pl.Series, place: str) -> list[str]:
+    """The categories of at least `LEAST_POSITIVES` prompts, by name."""
+    counts = categories.explode().drop_nulls().value_counts()
+    names = sorted(name for name, count in counts.iter_rows() if count >= LEAST_POSITIVES)
     if not names:
         raise NoDataError(
             "PL-TRN-017",
@@ -46,27 +57,25 @@ def cross_validate_prompt_categories(prompts: pa.Table, options: TrainingOptions
             expected=f"at least {LEAST_POSITIVES}",
             advice="name prompts with categories, such as BeaverTails-Evaluation",
         )
-    whole = prompts["conversation"].combine_chunks()
-    replies = conversation_replies(whole if isinstance(whole, pa.Array) else pa.concat_arrays(whole.chunks))
-    labels = np.stack([categories.list.contains(name).fill_null(False).to_numpy() for name in names], axis=1)
-    groups = np.asarray(prompts["group_id"].to_pylist(), dtype=np.str_)
-    scores = _out_of_fold_scores(replies, labels, groups, options)
-    how: Any = {"bootstrap": Bootstrap(seed=options.seed), "group_ids": groups}
+    return names
+
+
+def _result(scores: np.ndarray, labels: np.ndarray, names: list[str], how: dict[str, Any]) -> dict[str, Any]:
+    """What `evaluation.json` holds of the figures; scores and labels have the shape (n, categories)."""
     best = labels[np.arange(len(labels)), scores.argmax(axis=1)]
     every = Figure.undefined(len(labels), "every prompt is about some harm: see the categories")
-    figures = dict.fromkeys(FIGURE_KEYS, every.to_json())
-    figures["accuracy"] = rate_figure(best.astype(float), **how).to_json()
+    commonest = labels[:, labels.sum(axis=0).argmax()]
     return {
-        **figures,
+        **dict.fromkeys(FIGURE_KEYS, every.to_json()),
+        "accuracy": rate_figure(best.astype(float), **how).to_json(),
         "cross_validated": None,
         "by_subset": {},
         "by_category": {
-            name: _category(expit(scores[:, column]), labels[:, column], how) for column, name in enumerate(names)
+            name: category_figures(expit(scores[:, column]), labels[:, column], threshold=None, **how)
+            for column, name in enumerate(names)
         },
         "baselines": {
-            "most frequent category (accuracy)": rate_figure(
-                labels[:, labels.sum(axis=0).argmax()].astype(float), **how
-            ).to_json()
+            "most frequent category (accuracy)": rate_figure(commonest.astype(float), **how).to_json(),
         },
         "length": None,
         "reliability": [],
@@ -81,26 +90,16 @@ def cross_validate_prompt_categories(prompts: pa.Table, options: TrainingOptions
 def _out_of_fold_scores(
     replies: Replies, labels: np.ndarray, groups: np.ndarray, options: TrainingOptions
 ) -> np.ndarray:
-    """Scores, shape (n, categories), of fits that had not seen the row's prompt."""
-    frequencies = fit_inverse_frequencies([replies], options.recipe, threads=options.threads)
-    rows = featurise_replies(replies, options.recipe, frequencies, threads=options.threads)
+    """Scores, shape (n, categories), of fits and inverse frequencies that had not seen the row's prompt."""
     folds = assign_folds(groups, FOLDS, seed=options.seed)
+    deal = Deal(tuple(np.flatnonzero(folds == number) for number in range(FOLDS)), len(groups), 1)
+    features = training_features(TrainingReplies(single=replies), options.recipe, deal, threads=options.threads)
     scores = np.empty(labels.shape)
-    for fold in range(FOLDS):
-        train, held = np.flatnonzero(folds != fold), np.flatnonzero(folds == fold)
+    for held in deal.folds:
+        train, rows = deal.others(held), features.matrix_without(held)
         for column in range(labels.shape[1]):
             fit = fit_logistic(
                 rows[train], labels[train, column], intercept_column=np.ones(len(train)), settings=options.solver
             )
             scores[held, column] = score_rows(rows[held], fit)
     return scores
-
-
-def _category(probabilities: np.ndarray, labels: np.ndarray, how: dict[str, Any]) -> dict[str, Any]:
-    return {
-        "auprc": auprc(probabilities, labels, **how).to_json(),
-        "auroc": auroc(probabilities, labels, **how).to_json(),
-        "recall_at_fpr_05": recall_at_fpr(probabilities, labels, 0.05, **how).to_json(),
-        "threshold": None,
-        "positives": int(labels.sum()),
-    }

@@ -23,7 +23,7 @@ from plumbline.lineage.uses import UNKNOWN_LICENCE
 from plumbline.models.calibration import Calibration
 from plumbline.models.linear_model import Head, LinearModel
 from plumbline.models.ngram_hashing import NgramSpace
-from plumbline.models.text_features import FeatureBlock, FeatureRecipe
+from plumbline.models.text_features import FeatureBlock, FeatureRecipe, Frequencies
 from plumbline.records import Axis, ModelError, SourceError
 
 FORMAT_VERSION = 1
@@ -126,46 +126,57 @@ def save_model(
     Raises:
         WriteError: the disk is full or not writable; what stood there before stands there still.
     """
-    blocks = [block.space.width for block in model.recipe.blocks]
-    unseen = [float(frequency.max()) for frequency in model.frequencies]
-    seen = np.concatenate(
-        [frequency < highest for frequency, highest in zip(model.frequencies, unseen, strict=True)] + [[True]]
-    )
-    columns = np.flatnonzero(seen).astype(np.int32)
+    stored = _stored_weights(model)
+    description = _description(model, manifest, stored, name=name, synthetic=synthetic, training=training)
+    with write_folder_aside(folder, "model") as aside:
+        (aside / WEIGHTS_NAME).write_bytes(stored)
+        (aside / DESCRIPTION_NAME).write_text(description.model_dump_json(indent=2) + "\n", encoding="utf-8")
+        (aside / CARD_NAME).write_text(card, encoding="utf-8")
+        manifest.write(aside)
+
+
+def _stored_weights(model: LinearModel) -> bytes:
+    """The content of ``model.safetensors``: columns that training saw, their inverse frequencies and weights."""
+    found = sum(map(len, model.frequencies)) + 1
+    if model.recipe.width != found:
+        raise ValueError(f"expected {model.recipe.width} columns, found {found}")
+    seen = [frequency < frequency.max() for frequency in model.frequencies]
+    columns = np.flatnonzero(np.concatenate([*seen, [True]])).astype(np.int32)
     frequencies = np.concatenate([*model.frequencies, np.ones(1, np.float32)])[columns]
     weights = np.stack([head.weights[columns] for head in model.heads.values()])
-    if sum(blocks) + 1 != len(seen):
-        raise ValueError(f"expected {sum(blocks) + 1} columns, found {len(seen)}")
-    stored = save({"columns": columns, "frequencies": frequencies, "weights": weights})
-    description = ModelDescription(
+    return save({"columns": columns, "frequencies": frequencies, "weights": weights})
+
+
+def _description(
+    model: LinearModel, manifest: Manifest, stored: bytes, *, name: str, synthetic: bool, training: dict[str, Any]
+) -> ModelDescription:
+    """What ``model.json`` says of the model; the arguments are those of `save_model`."""
+    return ModelDescription(
         weights_sha256=hashlib.sha256(stored).hexdigest(),
         name=name,
         task=model.task,
         axis=model.axis,
         created=manifest.created,
         recipe=_RecipeDescription.model_validate(asdict(model.recipe)),
-        unseen_frequencies=tuple(unseen),
-        heads=tuple(
-            _HeadDescription(
-                name=head_name,
-                intercept=head.intercept,
-                scale=head.calibration.scale,
-                offset=head.calibration.offset,
-                threshold=head.threshold,
-                pair_scale=head.pair_calibration.scale if head.pair_calibration else None,
-            )
-            for head_name, head in model.heads.items()
-        ),
+        unseen_frequencies=tuple(float(frequency.max()) for frequency in model.frequencies),
+        heads=tuple(_head_description(head_name, head) for head_name, head in model.heads.items()),
         data=[entry.model_dump() for entry in manifest.inputs],
         terms={"uses": [use.value for use in sorted(manifest.uses or [])], "licence": manifest.licence},
         synthetic=synthetic,
         training=training,
     )
-    with write_folder_aside(folder, "model") as aside:
-        (aside / WEIGHTS_NAME).write_bytes(stored)
-        (aside / DESCRIPTION_NAME).write_text(description.model_dump_json(indent=2) + "\n", encoding="utf-8")
-        (aside / CARD_NAME).write_text(card, encoding="utf-8")
-        manifest.write(aside)
+
+
+def _head_description(name: str, head: Head) -> _HeadDescription:
+    """One head, without its weights."""
+    return _HeadDescription(
+        name=name,
+        intercept=head.intercept,
+        scale=head.calibration.scale,
+        offset=head.calibration.offset,
+        threshold=head.threshold,
+        pair_scale=head.pair_calibration.scale if head.pair_calibration else None,
+    )
 
 
 def load_model(folder: Path) -> tuple[LinearModel, ModelDescription]:
@@ -180,31 +191,42 @@ def load_model(folder: Path) -> tuple[LinearModel, ModelDescription]:
     try:
         content = (folder / WEIGHTS_NAME).read_bytes()
         stored = load(content)
-        columns, frequencies, weights = stored["columns"], stored["frequencies"], stored["weights"]
+        stored = {name: stored[name] for name in ("columns", "frequencies", "weights")}
     except (OSError, KeyError, SafetensorError) as error:
         raise _damaged(folder / WEIGHTS_NAME, type(error).__name__) from error
     if hashlib.sha256(content).hexdigest() != description.weights_sha256:
         raise _damaged(folder / WEIGHTS_NAME, "another digest than model.json states")
     recipe = _recipe(description.recipe)
     _check_shapes(folder, recipe, stored, description)
+    frequencies = _spread_frequencies(recipe, stored, description.unseen_frequencies)
+    heads = {
+        head.name: _head(head, recipe, stored["columns"], weights)
+        for head, weights in zip(description.heads, stored["weights"], strict=True)
+    }
+    return LinearModel(description.task, description.axis, recipe, frequencies, heads), description
+
+
+def _spread_frequencies(
+    recipe: FeatureRecipe, stored: Mapping[str, NDArray[Any]], unseen_frequencies: tuple[float, ...]
+) -> Frequencies:
+    """Inverse frequencies of all columns, block by block; those not stored are of n-grams never seen."""
     edges = np.cumsum([0] + [block.space.width for block in recipe.blocks])
     full = np.ones(recipe.width, np.float32)
-    for start, end, unseen in zip(edges[:-1], edges[1:], description.unseen_frequencies, strict=True):
+    for start, end, unseen in zip(edges[:-1], edges[1:], unseen_frequencies, strict=True):
         full[start:end] = unseen
-    full[columns] = frequencies
-    heads = {}
-    for head, stored_weights in zip(description.heads, weights, strict=True):
-        spread = np.zeros(recipe.width, np.float32)
-        spread[columns] = stored_weights
-        heads[head.name] = Head(
-            spread,
-            head.intercept,
-            Calibration(head.scale, head.offset),
-            head.threshold,
-            None if head.pair_scale is None else Calibration(head.pair_scale),
-        )
-    parts = tuple(full[start:end] for start, end in pairwise(edges))
-    return LinearModel(description.task, description.axis, recipe, parts, heads), description
+    full[stored["columns"]] = stored["frequencies"]
+    return tuple(full[start:end] for start, end in pairwise(edges))
+
+
+def _head(
+    stored: _HeadDescription, recipe: FeatureRecipe, columns: NDArray[np.int32], weights: NDArray[np.float32]
+) -> Head:
+    """One head with the weights of all columns; 0 where none is stored."""
+    spread = np.zeros(recipe.width, np.float32)
+    spread[columns] = weights
+    calibration = Calibration(stored.scale, stored.offset)
+    of_pairs = None if stored.pair_scale is None else Calibration(stored.pair_scale)
+    return Head(spread, stored.intercept, calibration, stored.threshold, of_pairs)
 
 
 def _recipe(stored: _RecipeDescription) -> FeatureRecipe:

@@ -16,6 +16,7 @@ from dataclasses import dataclass
 from typing import Any, Literal
 
 import numpy as np
+import pyarrow as pa
 from numpy.typing import NDArray
 from scipy.sparse import csr_array, hstack
 
@@ -81,6 +82,18 @@ class Replies:
         """B, the number of replies."""
         return len(self.texts)
 
+    def take(self, positions: NDArray[np.int64]) -> Replies:
+        """The replies at these positions, in their order, as pyarrow arrays."""
+        return Replies(
+            _as_arrow(self.texts).take(positions),
+            None if self.prompts is None else _as_arrow(self.prompts).take(positions),
+        )
+
+
+def _as_arrow(texts: Sequence[str] | Any) -> pa.Array | pa.ChunkedArray:
+    """The texts as a pyarrow column, without a copy where they are one already."""
+    return texts if isinstance(texts, pa.Array | pa.ChunkedArray) else pa.array(texts, pa.string())
+
 
 _REPLY_CHARACTERS = NgramSpace(character_orders=(4,), bucket_bits=18, namespace=1)
 _REPLY_WORD = NgramSpace(word_orders=(1,), bucket_bits=18, namespace=2)
@@ -135,6 +148,7 @@ def fit_inverse_frequencies(replies: Sequence[Replies], recipe: FeatureRecipe, *
     tasks = [(column, start) for column in sample for start in range(0, len(column), BLOCK_ROWS)]
 
     def document_counts(task: tuple[Replies, int]) -> list[NDArray[np.int64]]:
+        """How many texts of one row range have each bucket, block by block."""
         column, start = task
         texts = as_strings(column.texts[start : start + BLOCK_ROWS])
         counted = _count_blocks(texts, column, start, start + BLOCK_ROWS, recipe)
@@ -145,7 +159,45 @@ def fit_inverse_frequencies(replies: Sequence[Replies], recipe: FeatureRecipe, *
         for counted in pool.map(document_counts, tasks):
             for total, counts in zip(totals, counted, strict=True):
                 total += counts
-    return tuple((1.0 + np.log((1.0 + row_count) / (1.0 + total))).astype(np.float32) for total in totals)
+    return tuple(inverse_frequencies(total, row_count) for total in totals)
+
+
+def inverse_frequencies(document_counts: NDArray[Any], reply_count: float) -> NDArray[np.float32]:
+    """``1 + ln((1 + reply_count) / (1 + document_counts))``, in the counts' shape, >= 1."""
+    frequencies: NDArray[np.float32] = (1.0 + np.log((1.0 + reply_count) / (1.0 + document_counts))).astype(np.float32)
+    return frequencies
+
+
+def count_replies(replies: Replies, recipe: FeatureRecipe, *, threads: int = 2) -> csr_array:
+    """Raw counts of every block, side by side; 1 in the length's column, so that every row has an entry there.
+
+    Args:
+        replies: B replies.
+        recipe: the blocks.
+        threads: row ranges worked on at a time.
+    Returns:
+        CSR, shape (B, recipe.width), float32, sorted.
+    Raises:
+        UsageError: prompts are needed and absent, or lengths do not pair.
+    """
+
+    def counts(start: int, stop: int) -> csr_array:
+        """One row range."""
+        counted = _count_blocks(as_strings(replies.texts[start:stop]), replies, start, stop, recipe)
+        ones = csr_array(np.ones((counted[0].shape[0], 1), np.float32))
+        return csr_array(hstack([*counted, ones], format="csr", dtype=np.float32))
+
+    return map_row_blocks(counts, len(replies), width=recipe.width, threads=threads)
+
+
+def reply_lengths(replies: Replies, recipe: FeatureRecipe) -> NDArray[np.float32]:
+    """The values of the length's column, shape (B,)."""
+    return _weighted_lengths(as_strings(replies.texts), recipe)
+
+
+def _weighted_lengths(texts: Sequence[str], recipe: FeatureRecipe) -> NDArray[np.float32]:
+    characters = np.fromiter(map(len, texts), np.float32, len(texts))
+    return np.asarray(recipe.length_weight * (np.log1p(characters) - _TYPICAL_LOG_CHARACTERS), np.float32)
 
 
 def featurise_replies(
@@ -196,6 +248,7 @@ def featurise_pairs(
     _check_paired("second", len(second), len(first))
 
     def difference(start: int, stop: int) -> csr_array:
+        """One row range of first − second."""
         rows = _featurise_block(first, start, stop, recipe, frequencies)
         other = _featurise_block(second, start, stop, recipe, frequencies)
         return csr_array(rows - other)
@@ -244,8 +297,7 @@ def _featurise_block(
         _weigh(counts, frequency, block.weight)
         for counts, frequency, block in zip(counted, frequencies, recipe.blocks, strict=True)
     ]
-    lengths = np.fromiter(map(len, texts), np.float32, len(texts))
-    length_column = csr_array((recipe.length_weight * (np.log1p(lengths) - _TYPICAL_LOG_CHARACTERS))[:, None])
+    length_column = csr_array(_weighted_lengths(texts, recipe)[:, None])
     return csr_array(hstack([*weighted, length_column], format="csr", dtype=np.float32))
 
 

@@ -11,16 +11,18 @@ import pyarrow as pa
 
 from plumbline.lineage import Use, require_use
 from plumbline.measure import Bootstrap
-from plumbline.models.evaluation import FIGURE_KEYS, label_figures, merge_cost_figures, pair_figures
+from plumbline.models.evaluation import FIGURE_KEYS, merge_cost_figures
+from plumbline.models.folds import OutOfFold
+from plumbline.models.label_figures import label_figures
 from plumbline.models.linear_model import LinearModel, Task
 from plumbline.models.linear_training import (
-    OutOfFold,
     Trained,
     TrainingOptions,
     train_cost,
     train_moderation,
     train_preference,
 )
+from plumbline.models.pair_figures import pair_figures
 from plumbline.models.training_rows import LabelRows, PreferenceRows, label_rows, preference_rows
 from plumbline.records import Axis, Kind, NoDataError, UsageError
 

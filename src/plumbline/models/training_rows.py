@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from collections import Counter
+from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
 import polars as pl
@@ -88,8 +88,8 @@ class PreferenceRows:
         """The rows at these positions, in their order."""
         return PreferenceRows(
             self.axis,
-            _take(self.first, positions),
-            _take(self.second, positions),
+            self.first.take(positions),
+            self.second.take(positions),
             self.first_is_better[positions],
             self.weights[positions],
             self.places.take(positions),
@@ -132,7 +132,7 @@ class LabelRows:
     def take(self, positions: NDArray[np.int64]) -> LabelRows:
         """The rows at these positions, in their order."""
         return LabelRows(
-            _take(self.replies, positions),
+            self.replies.take(positions),
             self.is_unsafe[positions],
             {name: applies[positions] for name, applies in self.categories.items()},
             self.has_categories[positions],
@@ -151,28 +151,53 @@ def preference_rows(comparisons: pa.Table, *, axis: Axis | None = None, place: s
         place: what errors call the table.
     Raises:
         UsageError: the table has several axes and none was chosen, or it has none of the one chosen.
-        NoDataError: no comparison is decided.
+        NoDataError: no comparison is decided, or all that are have identical sides.
     """
     table, chosen = _of_one_axis(comparisons, axis, place)
-    outcome = pl.Series(table["outcome"].cast(pa.string()))
-    decided = outcome.is_in([Outcome.FIRST, Outcome.SECOND]).fill_null(False)
-    sides = _column(table, "continuations").flatten()
-    joined = join_messages(sides, _written(sides))
-    different = joined.gather_every(2) != joined.gather_every(2, 1)
+    decided, different = _decided(table), _different(table)
     set_aside = Counter({UNDECIDED: int((~decided).sum()), IDENTICAL: int((decided & ~different).sum())})
     kept = table.filter(pa.array((decided & different).to_list(), pa.bool_()))
     if not len(kept):
-        raise NoDataError(
-            "PL-TRN-010",
-            place,
-            "no comparison has a better side",
-            found=f"{len(table):,} comparisons",
-            advice="name data with judgements",
-        )
+        raise _nothing_to_learn_from(set_aside, place)
     first, second = pair_replies(kept)
     weights = pl.Series(kept["weight"]).fill_null(1.0).cast(pl.Float64).to_numpy()
     is_better = (pl.Series(kept["outcome"].cast(pa.string())) == Outcome.FIRST).to_numpy()
     return PreferenceRows(chosen, first, second, is_better, weights, Places.of(kept), dict(+set_aside))
+
+
+def _decided(comparisons: pa.Table) -> pl.Series:
+    """Which comparisons have a better side; neither ties nor unjudged ones have."""
+    outcome = pl.Series(comparisons["outcome"].cast(pa.string()))
+    return outcome.is_in([Outcome.FIRST, Outcome.SECOND]).fill_null(False)
+
+
+def _different(comparisons: pa.Table) -> pl.Series:
+    """Which comparisons have sides that say different things."""
+    sides = _combined(comparisons["continuations"]).flatten()
+    joined = join_messages(sides, _written(sides))
+    return joined.gather_every(2) != joined.gather_every(2, 1)
+
+
+def _nothing_to_learn_from(set_aside: Mapping[str, int], place: str) -> NoDataError:
+    """Why every comparison was set aside: none is decided, or all that are have identical sides."""
+    undecided, identical = set_aside[UNDECIDED], set_aside[IDENTICAL]
+    if not identical:
+        return NoDataError(
+            "PL-TRN-010",
+            place,
+            "no comparison has a better side",
+            expected="at least one that prefers one side to the other",
+            found=f"{undecided:,} ties or unjudged",
+            advice="name data with judgements",
+        )
+    return NoDataError(
+        "PL-TRN-019",
+        place,
+        "in every judged comparison both sides are the same, so there is nothing to prefer",
+        expected="at least one comparison of two different sides",
+        found=f"{identical:,} of identical sides, {undecided:,} ties or unjudged",
+        advice="see how the pairs were made: plumbline data check SOURCE",
+    )
 
 
 def _of_one_axis(table: pa.Table, axis: Axis | None, place: str) -> tuple[pa.Table, Axis]:
@@ -212,7 +237,7 @@ def label_rows(labels: pa.Table, *, place: str) -> LabelRows:
     known = sorted(set(categories.explode().drop_nulls()))
     set_aside = {UNLABELLED: int(is_safe.null_count())} if is_safe.null_count() else {}
     return LabelRows(
-        conversation_replies(_column(kept, "conversation")),
+        conversation_replies(kept["conversation"]),
         (~pl.Series(kept["is_safe"])).to_numpy(),
         {name: categories.list.contains(name).fill_null(False).to_numpy() for name in known},
         categories.is_not_null().to_numpy(),
@@ -224,8 +249,8 @@ def label_rows(labels: pa.Table, *, place: str) -> LabelRows:
 
 def pair_replies(comparisons: pa.Table) -> tuple[Replies, Replies]:
     """The last message of each side, and all that was said before it."""
-    context = _column(comparisons, "context")
-    sides = _column(comparisons, "continuations").flatten()
+    context = _combined(comparisons["context"])
+    sides = _combined(comparisons["continuations"]).flatten()
     texts, before = _last_and_before(sides)
     opening = join_messages(context, _written(context))
     prompts = [pl.select(pl.concat_str(pl.lit(opening), pl.lit(before.gather_every(2, side))))[:, 0] for side in (0, 1)]
@@ -234,9 +259,9 @@ def pair_replies(comparisons: pa.Table) -> tuple[Replies, Replies]:
     )
 
 
-def conversation_replies(conversations: pa.ListArray) -> Replies:
+def conversation_replies(conversations: pa.ListArray | pa.ChunkedArray) -> Replies:
     """The last message of each conversation, and all that was said before it."""
-    texts, before = _last_and_before(conversations)
+    texts, before = _last_and_before(_combined(conversations))
     return Replies(_strings(texts), _strings(before))
 
 
@@ -257,17 +282,11 @@ def _written(conversations: pa.ListArray) -> pl.Series:
     return texts + "\n"
 
 
-def _column(table: pa.Table, name: str) -> pa.ListArray:
-    column = table[name].combine_chunks()
-    return column if isinstance(column, pa.Array) else pa.concat_arrays(column.chunks)
+def _combined(column: pa.ListArray | pa.ChunkedArray) -> pa.ListArray:
+    """A column in one piece."""
+    whole = column.combine_chunks() if isinstance(column, pa.ChunkedArray) else column
+    return whole if isinstance(whole, pa.Array) else pa.concat_arrays(whole.chunks)
 
 
 def _strings(texts: pl.Series) -> pa.Array:
     return texts.rechunk().to_arrow(compat_level=pl.CompatLevel.oldest())
-
-
-def _take(replies: Replies, positions: NDArray[np.int64]) -> Replies:
-    def taken(texts: Any) -> pa.Array:
-        return pa.array(texts).take(pa.array(positions))
-
-    return Replies(taken(replies.texts), None if replies.prompts is None else taken(replies.prompts))

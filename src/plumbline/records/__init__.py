@@ -25,6 +25,7 @@ from plumbline.records.message import (
     join_messages,
     message_array,
     role_codes,
+    string_buffers,
 )
 from plumbline.records.prompt import PROMPT_SCHEMA, Prompt
 from plumbline.records.red_team_attempt import RED_TEAM_ATTEMPT_SCHEMA, AttemptOutcome, RedTeamAttempt, Review
@@ -94,6 +95,7 @@ __all__ = [
     "red_team_attempt_table",
     "role_codes",
     "safety_label_table",
+    "string_buffers",
     "table_from_records",
     "unknown_name",
 ]

@@ -31,7 +31,7 @@ class Comparison:
     """One judgement of two continuations of a conversation.
 
     Attributes:
-        id: blake2b-128 hex over the canonical fields, see `records.identity`.
+        id: 128 bits of SHA-256, in hex, over the canonical fields, see `records.identity`.
         item_id: ignores side order, outcome and worker: finds repeated judgements.
         group_id: hash of the first human message; the unit of splits and of the bootstrap.
         conversation_id: the conversation the context was cut from, where known.

@@ -4,31 +4,34 @@ The canonical text of a record is a chain of netstrings (``5:hello,``, the lengt
 absent field is ``-,``), so no two records share one by accident of punctuation:
 
     conversation  = netstring(role) + netstring(text), message after message
-    comparison    = "comparison" axis context first second outcome strength worker
-    item of it    = "item" axis context, then both sides in byte order
+    item          = "item" axis context, then both sides in byte order
+    comparison    = "comparison" item_id order outcome strength worker; order says which of the sides in byte order
+                    stands first: "0" the lesser, "1" the greater
     safety label  = "safety_label" conversation taxonomy categories is_safe severity confidence worker
     item of it    = "item" conversation
     attempt       = "red_team_attempt" transcript task_description rating model_type model_size worker
     prompt        = "prompt" conversation
     group         = "group", first human message (absent where no human speaks)
 
-each field a netstring of its own; an id is the blake2b-128 of the chain, in hex. The functions on columns give the
-same ids as those on single rows: strings are joined by Polars and only the digest is taken row by row.
+each field a netstring of its own; an id is the first 128 bits of the SHA-256 of the chain, in hex. A comparison names
+its item instead of repeating its texts, so that each text is hashed once. The functions on columns give the same ids as
+those on single rows and leave no work to Python row by row.
 """
 
 from __future__ import annotations
 
-from hashlib import blake2b
-from itertools import pairwise
+from hashlib import sha256
 
 import numpy as np
 import polars as pl
+import polars_hash
 import pyarrow as pa
 
-from plumbline.records.message import ROLES, Conversation, Role, join_messages, role_codes, string_buffers
+from plumbline.records.message import ROLES, Conversation, Role, join_messages, role_codes
 
-_DIGEST_BYTES = 16
+_DIGEST_CHARACTERS = 32
 _ABSENT = "-,"
+_IN_ORDER, _SWAPPED = "0", "1"
 
 
 def netstring(text: str | None) -> str:
@@ -42,9 +45,9 @@ def canonical_conversation(conversation: Conversation) -> str:
 
 
 def digest(*fields: str | None) -> str:
-    """blake2b-128 hex over the netstrings of the fields."""
+    """The first 128 bits of SHA-256, in hex, over the netstrings of the fields."""
     chain = "".join(netstring(field) for field in fields)
-    return blake2b(chain.encode(), digest_size=_DIGEST_BYTES).hexdigest()
+    return sha256(chain.encode()).hexdigest()[:_DIGEST_CHARACTERS]
 
 
 def group_id(conversation: Conversation) -> str:
@@ -64,9 +67,11 @@ def comparison_ids(
 ) -> tuple[str, str, str]:
     """(id, item_id, group_id) of one comparison."""
     shared, first, second = (canonical_conversation(part) for part in (context, *continuations))
+    lesser, greater = sorted((first, second), key=str.encode)
+    item = digest("item", axis, shared, lesser, greater)
+    order = _IN_ORDER if first == lesser else _SWAPPED
     written_strength = None if strength is None else str(strength)
-    identity = digest("comparison", axis, shared, first, second, outcome, written_strength, worker)
-    item = digest("item", axis, shared, *sorted((first, second), key=str.encode))
+    identity = digest("comparison", item, order, outcome, written_strength, worker)
     return identity, item, group_id(context + continuations[0])
 
 
@@ -88,13 +93,9 @@ def digests(*fields: pl.Series | str) -> pa.Array:
         string array of n hex digests.
     """
     parts = [pl.lit(netstring(field)) if isinstance(field, str) else netstrings(pl.lit(field)) for field in fields]
-    chains = pl.select(pl.concat_str(parts).alias("chain"))["chain"]
-    offsets, buffer = string_buffers(chains)
-    data = memoryview(buffer)
-    hexes = [
-        blake2b(data[start:end], digest_size=_DIGEST_BYTES).hexdigest() for start, end in pairwise(offsets.tolist())
-    ]
-    return pa.array(hexes, pa.string())
+    chains = pl.select(pl.concat_str(parts).alias("chain"))
+    hexes = chains.select(polars_hash.col("chain").chash.sha2_256().str.head(_DIGEST_CHARACTERS))["chain"]
+    return hexes.to_arrow(compat_level=pl.CompatLevel.oldest()).cast(pa.string())
 
 
 def canonical_conversations(conversations: pa.ListArray) -> pl.Series:
@@ -136,10 +137,11 @@ def comparison_id_columns(
     shared = canonical_conversations(context)
     sides = canonical_conversations(continuations.flatten())
     first, second = sides.gather_every(2), sides.gather_every(2, 1)
-    identities = digests("comparison", axis, shared, first, second, outcome, strength, worker)
     in_order = first <= second
     lesser, greater = first.zip_with(in_order, second), second.zip_with(in_order, first)
     items = digests("item", axis, shared, lesser, greater)
+    order = pl.Series([_SWAPPED, _IN_ORDER]).gather(in_order.cast(pl.UInt32))
+    identities = digests("comparison", pl.Series(items), order, outcome, strength, worker)
     opening = first_human_texts(context)
     if opening.null_count():
         flat = continuations.flatten()

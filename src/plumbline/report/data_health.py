@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+from plumbline.report.drawing import Caption
 from plumbline.report.inputs import Check, CodeCount, ReportInputs
-from plumbline.report.layout import Card, Section, Table, columns
-from plumbline.report.pictures_rows import BarRow, Caption, draw_bars
+from plumbline.report.layout import Card, Section, Table, columns, left_out_note, section_of
+from plumbline.report.pictures_rows import BarRow, draw_bars
 from plumbline.report.wording import count, listed, per_thousand, plural, rate_cell
 
 _DRAWN = 12
@@ -13,16 +14,14 @@ _PLACES = 5
 
 def data_health(inputs: ReportInputs) -> Section | None:
     """A card for each check; None where there is none."""
-    if not inputs.checks:
-        return None
     most = max((row.rate for found in inputs.checks for row in _bars(found.content)), default=0.0)
-    return Section(
+    return section_of(
         "data-health",
         "Data health",
         "Rows that could not be read are quarantined; findings are rows that can be read and look suspicious. "
         "A row may have several findings, and none is removed by checking. Bars are as long as the rate per 1,000 rows "
         "read, on one scale for all data sets; the numbers beside them are counts.",
-        tuple(_card(f"d{position}", found.content, most) for position, found in enumerate(inputs.checks)),
+        (_card(f"d{position}", found.content, most) for position, found in enumerate(inputs.checks)),
     )
 
 
@@ -33,12 +32,16 @@ def _card(key: str, check: Check, most: float) -> Card:
     if rows:
         caption = Caption(f"{key}-health", f"Codes per 1,000 rows read, {check.name}", reading, check.synthetic)
         picture = draw_bars(rows[:_DRAWN], caption, most=most)
-    note = None
-    if len(rows) > _DRAWN:
-        note = f"The {_DRAWN} commonest of {len(rows)} codes are drawn; the table has all."
     tables = [_code_table(check)] if rows else []
     tables.append(_records_table(check))
-    return Card(check.name, reading, check.synthetic, picture, tables=tuple(tables), note=note)
+    return Card(
+        check.name,
+        reading,
+        check.synthetic,
+        picture,
+        tables=tuple(tables),
+        note=left_out_note(_DRAWN, len(rows), "commonest"),
+    )
 
 
 def _bars(check: Check) -> list[BarRow]:

@@ -11,7 +11,7 @@ import re
 import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 from xml.etree import ElementTree
 
@@ -66,6 +66,23 @@ _SVG, _XLINK = "{http://www.w3.org/2000/svg}", "{http://www.w3.org/1999/xlink}"
 
 
 @dataclass(frozen=True)
+class Caption:
+    """What a picture is called.
+
+    Attributes:
+        key: letters, digits and hyphens; no other picture of the page has it.
+        title: what is shown; read aloud in place of the picture.
+        description: what it says, in a sentence; read after the title.
+        synthetic: whether all of its data was made by a program.
+    """
+
+    key: str
+    title: str
+    description: str
+    synthetic: bool
+
+
+@dataclass(frozen=True)
 class Picture:
     """A drawn picture: the SVG element as text, ready to stand in a page."""
 
@@ -102,14 +119,14 @@ def drawing() -> Iterator[None]:
 
 
 class Canvas:
-    """A picture in the making, `WIDTH` pixels wide, measured from its upper left corner."""
+    """A picture in the making, `WIDTH` by `height` pixels, measured from its upper left corner."""
 
-    def __init__(self, height: int, *, synthetic: bool) -> None:
+    def __init__(self, height: int, caption: Caption) -> None:
         from matplotlib.figure import Figure
 
         self.height = height
         self.figure = Figure(figsize=(WIDTH / 72, height / 72), dpi=72)
-        self._synthetic = synthetic
+        self._caption = caption
 
     def axes(self, left: int, top: int, width: int, height: int) -> Axes:
         """Axes at this place, in pixels."""
@@ -139,26 +156,22 @@ class Canvas:
             handlelength=1.5,
         )
 
-    def finish(self, key: str, title: str, description: str) -> Picture:
-        """The picture as an SVG element with a title and a description.
-
-        Args:
-            key: letters, digits and hyphens; no other picture of the page has it.
-            title: what is shown; read aloud in place of the picture.
-            description: what it says.
-        """
-        if self._synthetic:
-            title = f"Synthetic data. {title}"
+    def finish(self) -> Picture:
+        """The picture as an SVG element with a title and a description."""
+        caption = self._caption
+        if caption.synthetic:
+            caption = replace(caption, title=f"Synthetic data. {caption.title}")
             self.text(WIDTH - SIDE, self.height - 5, "synthetic", ha="right", color=WARNING, fontweight="bold")
         buffer = io.StringIO()
         nothing = dict.fromkeys(("Date", "Creator", "Format", "Type"))
         self.figure.savefig(buffer, format="svg", transparent=True, metadata=nothing)
         # The text parsed is matplotlib's own output of a moment ago, in which names are escaped.
         root = ElementTree.fromstring(buffer.getvalue())  # noqa: S314 – what matplotlib has just written
-        return Picture(title, _as_element(root, key, visible(title), visible(description), self.height))
+        return Picture(caption.title, _as_element(root, caption, self.height))
 
 
-def _as_element(root: ElementTree.Element, key: str, title: str, description: str, height: int) -> str:
+def _as_element(root: ElementTree.Element, caption: Caption, height: int) -> str:
+    """Matplotlib's document as an element of the page: named, without ids of its own, painted with CSS variables."""
     for parent in list(root.iter()):
         for child in list(parent):
             if child.tag in (f"{_SVG}metadata", f"{_SVG}style"):
@@ -166,7 +179,7 @@ def _as_element(root: ElementTree.Element, key: str, title: str, description: st
     for element in root.iter():
         element.tag = element.tag.removeprefix(_SVG)
         attributes = {
-            name.removeprefix(_XLINK): _attribute(name.removeprefix(_XLINK), value, key)
+            name.removeprefix(_XLINK): _attribute(name.removeprefix(_XLINK), value, caption.key)
             for name, value in element.attrib.items()
             if not (element.tag == "g" and name == "id")
         }
@@ -178,17 +191,19 @@ def _as_element(root: ElementTree.Element, key: str, title: str, description: st
     root.attrib = {
         "viewBox": f"0 0 {WIDTH} {height}",
         "role": "img",
-        "aria-labelledby": f"{key}-title {key}-description",
+        "aria-labelledby": f"{caption.key}-title {caption.key}-description",
         "focusable": "false",
     }
-    for position, (name, text) in enumerate((("title", title), ("desc", description))):
-        label = ElementTree.Element(name, {"id": f"{key}-{'title' if name == 'title' else 'description'}"})
-        label.text = text
+    told = (("title", "title", caption.title), ("desc", "description", caption.description))
+    for position, (tag, kind, text) in enumerate(told):
+        label = ElementTree.Element(tag, {"id": f"{caption.key}-{kind}"})
+        label.text = visible(text)
         root.insert(position, label)
     return ElementTree.tostring(root, encoding="unicode")
 
 
 def _attribute(name: str, value: str, key: str) -> str:
+    """The value with ids made unique by the picture's key, without font families, with variables for colours."""
     if name == "id":
         return f"{key}-{value}"
     if name == "href" and value.startswith("#"):

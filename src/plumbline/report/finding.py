@@ -30,6 +30,10 @@ def read_inputs(folders: Sequence[Path]) -> ReportInputs:
 
     Folders keep the order they are named in, files below one are sorted by path. Hidden folders are left out.
 
+    Args:
+        folders: at least one, each with at least one of the files of `KINDS` below it.
+    Returns:
+        What was found, with the manifests beside it.
     Raises:
         UsageError: no folder is named, one is not there, or one holds nothing to report on.
         SourceError: a file cannot be read or is not what its name says.

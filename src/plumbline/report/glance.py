@@ -5,15 +5,14 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from plumbline.measure import Figure
+from plumbline.report.drawing import Caption
 from plumbline.report.inputs import FIGURE_NAMES, Check, ReportInputs
 from plumbline.report.layout import Card, Subject, Table, columns
-from plumbline.report.pictures_rows import BASELINE, CROSS_VALIDATED, MODEL, Caption, DotRow, Series, draw_dots
+from plumbline.report.pictures_rows import BASELINE, CROSS_VALIDATED, MODEL, DotRow, Series, draw_dots
 from plumbline.report.wording import (
     count,
     figure_cell,
-    listed,
     marked,
-    number,
     per_thousand,
     plural,
     rate_cell,
@@ -45,7 +44,14 @@ class Tile:
 
 @dataclass(frozen=True)
 class MainFigure:
-    """The figure that answers how good a model is, beside what it must beat."""
+    """The figure that answers how good a model is, beside what it must beat.
+
+    Attributes:
+        subject: the evaluation.
+        figure: accuracy or AUPRC, as its task has it.
+        baseline_name, baseline: the highest baseline of the same measure; None where none is defined.
+        cross_validated: the same figure on the training data; None where it was not measured.
+    """
 
     subject: Subject
     figure: Figure
@@ -190,7 +196,7 @@ def _reading(key: str, figures: list[MainFigure]) -> str:
         told = _verdict(each)
         group = "without a comparison" if told is None else told
         groups.setdefault(group, []).append(f"{each.subject.name}{_baseline_aside(each, told)}")
-    parts = [f"{group.capitalize()}: {listed(groups[group], len(figures))}." for group in _GROUPS if group in groups]
+    parts = [f"{group.capitalize()}: {'; '.join(groups[group])}." for group in _GROUPS if group in groups]
     return (
         f"{name[0].upper()}{name[1:]} of {len(figures)} evaluations, each against its best baseline. {' '.join(parts)}"
     )
@@ -203,8 +209,8 @@ def _verdict(each: MainFigure) -> str | None:
 def _baseline_aside(each: MainFigure, told: str | None) -> str:
     if each.baseline is None or told is None:
         return ""
-    against = f"“{each.baseline_name}”, {number(each.baseline.value)}"
-    return f" (no better than {against})" if told == "below" else f" ({against})"
+    against = f"“{each.baseline_name}” at {figure_cell(each.baseline)}"
+    return f", no better than {against}" if told == "below" else f", against {against}"
 
 
 def _against(each: MainFigure) -> str:

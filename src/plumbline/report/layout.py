@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
-from plumbline.report.drawing import Picture
+from plumbline.report.drawing import Caption, Picture
 from plumbline.report.inputs import Evaluation, Found, ReportInputs
 from plumbline.report.wording import number
 
@@ -31,14 +31,17 @@ class Table:
 
 @dataclass(frozen=True)
 class Card:
-    """One subject: a heading, pictures, a sentence that reads them, the figures behind them.
+    """One subject: a heading, a picture, a sentence that reads it, the figures behind it.
 
     Attributes:
-        open_tables: tables in sight; `tables` are folded away.
+        heading: its name on the page.
         reading: one sentence made from the figures, or why there is no picture.
         synthetic: all that it shows is synthetic; `partly` where only some of it is.
-        warnings: lines that must not be missed.
+        picture: None where there is nothing to draw.
+        tables: folded away; `open_tables` are in sight.
+        note: what the picture leaves out.
         wide: takes the width of the page.
+        warnings: lines that must not be missed.
     """
 
     heading: str
@@ -75,11 +78,16 @@ class Section:
 
 @dataclass(frozen=True)
 class Subject:
-    """An evaluation under the name it has on the page, which no other has, and a key for its pictures."""
+    """An evaluation as the page tells it from the others.
+
+    Attributes:
+        key: begins the ids of its pictures; letters and digits.
+        name: on the page; no other has it.
+        evaluation: what the file says.
+    """
 
     key: str
     name: str
-    place: str
     evaluation: Evaluation
 
     @property
@@ -87,12 +95,49 @@ class Subject:
         """What the evaluation notes about itself, for every card that shows it."""
         return (f"Note: {self.evaluation.note}",) if self.evaluation.note else ()
 
+    def caption(self, kind: str, title: str, reading: str) -> Caption:
+        """What a picture of it is called; `kind` tells its pictures apart and may become part of an id."""
+        return Caption(f"{self.key}-{kind}", f"{title}, {self.name}", reading, self.evaluation.synthetic)
+
+    def card(
+        self,
+        reading: str,
+        picture: Picture | None = None,
+        *,
+        heading: str | None = None,
+        tables: tuple[Table, ...] = (),
+        open_tables: tuple[Table, ...] = (),
+        note: str | None = None,
+    ) -> Card:
+        """A card about it, under its name where no other heading is given, with its warnings and its mark."""
+        return Card(
+            heading or self.name,
+            reading,
+            self.evaluation.synthetic,
+            picture,
+            tables=tables,
+            open_tables=open_tables,
+            note=note,
+            warnings=self.warnings,
+        )
+
+
+def section_of(key: str, heading: str, intro: str, cards: Iterable[Card]) -> Section | None:
+    """A section of these cards; None where there is none."""
+    found = tuple(cards)
+    return Section(key, heading, intro, found) if found else None
+
+
+def left_out_note(drawn: int, total: int, which: str = "first") -> str | None:
+    """What to say under a picture that draws no more than so many of its rows; None where it draws all."""
+    return f"The {which} {drawn} of {total} are drawn; the table has all." if total > drawn else None
+
 
 def subjects_of(inputs: ReportInputs) -> tuple[Subject, ...]:
     """The evaluations under names that tell them apart: by model, then by number, where a name repeats."""
     names = _told_apart(inputs.evaluations)
     return tuple(
-        Subject(f"e{position}", name, found.place, found.content)
+        Subject(f"e{position}", name, found.content)
         for position, (name, found) in enumerate(zip(names, inputs.evaluations, strict=True))
     )
 

@@ -2,58 +2,55 @@
 
 from __future__ import annotations
 
+from itertools import accumulate
+
 from plumbline.measure import Figure
-from plumbline.report.inputs import FIGURE_NAMES, LengthBin, ReliabilityPoint, SomeFigures
-from plumbline.report.layout import Card, Section, Subject, Table, columns
+from plumbline.report.inputs import FIGURE_NAMES, LengthBias, LengthBin, ReliabilityPoint, ScoreHistogram, SomeFigures
+from plumbline.report.layout import Card, Section, Subject, Table, columns, left_out_note, section_of
 from plumbline.report.pictures_curves import draw_histogram, draw_length_bins, draw_reliability
-from plumbline.report.pictures_rows import JUDGES, MODEL, Caption, DotRow, draw_dots
+from plumbline.report.pictures_rows import JUDGES, MODEL, DotRow, draw_dots
 from plumbline.report.wording import comparison, count, figure_cell, listed, number, plural
 
 _DRAWN = 20
+_APART = {
+    "above": "the model does so more often, and the intervals lie apart",
+    "below": "the model does so less often, and the intervals lie apart",
+    "overlapping": "the intervals overlap",
+}
 
 
-def by_subset(subjects: tuple[Subject, ...]) -> Section:
-    """The main figure of each subset."""
-    return Section(
+def by_subset(subjects: tuple[Subject, ...]) -> Section | None:
+    """The main figure of each subset; None where there is no evaluation."""
+    return section_of(
         "subsets",
         "By subset",
         "The same figure on parts of the data: one number for all may hide a part where the model fails.",
-        tuple(_subset_card(subject) for subject in subjects),
+        (_subset_card(subject) for subject in subjects),
     )
 
 
 def _subset_card(subject: Subject) -> Card:
     evaluation = subject.evaluation
-    key = evaluation.main_key
-    name = FIGURE_NAMES[key]
-    figures = {subset: _one(some, key) for subset, some in evaluation.by_subset.items()}
+    name = FIGURE_NAMES[evaluation.main_key]
+    figures = {subset: _one(some, evaluation.main_key) for subset, some in evaluation.by_subset.items()}
     measured = {subset: figure for subset, figure in figures.items() if figure is not None}
     reading = _subset_reading(name, measured)
-    picture = None
-    if measured:
-        caption = Caption(f"{subject.key}-subset", f"{name} by subset, {subject.name}", reading, evaluation.synthetic)
-        rows = [DotRow(subset, ((MODEL, figure),)) for subset, figure in measured.items()]
-        picture = draw_dots(rows[:_DRAWN], caption, unit=name, references=_chance(subject))
-    given = [each for each in FIGURE_NAMES if any(_one(some, each) for some in evaluation.by_subset.values())]
-    table = Table(
+    by_subset, on_all_rows = (_subset_table(subject),) if figures else (), (_seven(subject),)
+    if not measured:
+        return subject.card(reading, tables=by_subset, open_tables=on_all_rows)
+    rows = [DotRow(subset, ((MODEL, figure),)) for subset, figure in measured.items()]
+    caption = subject.caption("subset", f"{name} by subset", reading)
+    picture = draw_dots(rows[:_DRAWN], caption, unit=name, references=_chance(subject))
+    return subject.card(reading, picture, tables=by_subset + on_all_rows, note=left_out_note(_DRAWN, len(rows)))
+
+
+def _subset_table(subject: Subject) -> Table:
+    subsets = subject.evaluation.by_subset
+    given = [each for each in FIGURE_NAMES if any(_one(some, each) for some in subsets.values())]
+    return Table(
         f"Figures by subset, {subject.name}",
         columns("Subset", *(FIGURE_NAMES[each] for each in given)),
-        tuple(
-            (subset, *(figure_cell(_one(some, each)) for each in given))
-            for subset, some in evaluation.by_subset.items()
-        ),
-    )
-    tables = (table, _seven(subject)) if measured else ((table,) if evaluation.by_subset else ())
-    note = f"The first {_DRAWN} of {len(measured)} are drawn; the table has all." if len(measured) > _DRAWN else None
-    return Card(
-        subject.name,
-        reading,
-        evaluation.synthetic,
-        picture,
-        tables=tables,
-        open_tables=() if measured else (_seven(subject),),
-        note=note,
-        warnings=subject.warnings,
+        tuple((subset, *(figure_cell(_one(some, each)) for each in given)) for subset, some in subsets.items()),
     )
 
 
@@ -106,26 +103,19 @@ def _subset_reading(name: str, figures: dict[str, Figure]) -> str:
 
 def calibration(subjects: tuple[Subject, ...]) -> Section | None:
     """Reliability diagrams; None where no evaluation has bins."""
-    shown = [each for each in subjects if each.evaluation.reliability]
-    if not shown:
-        return None
-    return Section(
+    return section_of(
         "calibration",
         "Calibration",
         "Whether a predicted probability means what it says: on the dashed line, of the rows given 70 % the judges "
         "agree on 70 %. Above the line more is observed than was predicted, below it less.",
-        tuple(_calibration_card(subject) for subject in shown),
+        (_calibration_card(each) for each in subjects if each.evaluation.reliability),
     )
 
 
 def _calibration_card(subject: Subject) -> Card:
-    evaluation = subject.evaluation
-    points = evaluation.reliability
-    ece = figure_cell(evaluation.ece.figure())
+    points = subject.evaluation.reliability
+    ece = figure_cell(subject.evaluation.ece.figure())
     reading = f"Expected calibration error {ece}; {_bins_apart(points)}."
-    caption = Caption(
-        f"{subject.key}-reliability", f"Reliability diagram, {subject.name}", reading, evaluation.synthetic
-    )
     table = Table(
         f"Bins of the reliability diagram, {subject.name}",
         columns("Mean predicted#", "Observed#", "Low#", "High#", "n#"),
@@ -134,8 +124,8 @@ def _calibration_card(subject: Subject) -> Card:
             for each in points
         ),
     )
-    picture = draw_reliability(points, caption)
-    return Card(subject.name, reading, evaluation.synthetic, picture, tables=(table,), warnings=subject.warnings)
+    picture = draw_reliability(points, subject.caption("reliability", "Reliability diagram", reading))
+    return subject.card(reading, picture, tables=(table,))
 
 
 def _bins_apart(points: list[ReliabilityPoint]) -> str:
@@ -149,14 +139,11 @@ def _bins_apart(points: list[ReliabilityPoint]) -> str:
 
 def score_distributions(subjects: tuple[Subject, ...]) -> Section | None:
     """Histograms of scores by class; None where no evaluation has one."""
-    cards = tuple(card for subject in subjects for card in _score_cards(subject))
-    if not cards:
-        return None
-    return Section(
+    return section_of(
         "scores",
         "Score distributions",
         "How far apart the model's scores put the two classes: the less they overlap, the better it tells them apart.",
-        cards,
+        (card for subject in subjects for card in _score_cards(subject)),
     )
 
 
@@ -168,8 +155,8 @@ def _score_cards(subject: Subject) -> list[Card]:
     sizes = [f"{count(sum(counts))} {name}" for name, counts in histogram.series.items()]
     bins = len(histogram.edges) - 1
     low, high = number(histogram.edges[0], 2), number(histogram.edges[-1], 2)
-    reading = f"Scores of {listed(sizes)} in {plural(bins, 'bin')} from {low} to {high}."
-    caption = Caption(f"{subject.key}-scores", f"Distribution of scores, {subject.name}", reading, evaluation.synthetic)
+    middles = listed([_middle(histogram, name) for name in histogram.series], len(histogram.series))
+    reading = f"Scores of {listed(sizes)} in {plural(bins, 'bin')} from {low} to {high}. The middle score of {middles}."
     rows = tuple(
         (
             number(histogram.edges[at]),
@@ -184,44 +171,48 @@ def _score_cards(subject: Subject) -> list[Card]:
         rows,
     )
     unit = "probability" if evaluation.task == "moderation" else "score"
-    picture = draw_histogram(histogram, caption, unit=unit)
-    return [Card(subject.name, reading, evaluation.synthetic, picture, tables=(table,), warnings=subject.warnings)]
+    picture = draw_histogram(histogram, subject.caption("scores", "Distribution of scores", reading), unit=unit)
+    return [subject.card(reading, picture, tables=(table,))]
+
+
+def _middle(histogram: ScoreHistogram, name: str) -> str:
+    """In which bin the middle one of a class's scores lies: ``preferred lies from 0.76 to 0.98``."""
+    running = list(accumulate(histogram.series[name]))
+    if not running[-1]:
+        return f"{name} is undefined: no rows"
+    at = next(position for position, below in enumerate(running) if 2 * below >= running[-1])
+    return f"{name} lies from {number(histogram.edges[at], 2)} to {number(histogram.edges[at + 1], 2)}"
 
 
 def length_bias(subjects: tuple[Subject, ...]) -> Section | None:
     """Whether the model likes long replies more than the judges do; None where no evaluation looked at it."""
-    cards = tuple(card for subject in subjects for card in _length_cards(subject))
-    if not cards:
-        return None
-    return Section(
+    return section_of(
         "length",
         "Length",
         "Whether the model prefers the longer side more often than the judges do: a reward that grows with length is "
         "a reward that a policy learns to talk for.",
-        cards,
+        (card for subject in subjects for card in _length_cards(subject)),
     )
 
 
 def _length_cards(subject: Subject) -> list[Card]:
-    evaluation = subject.evaluation
-    length = evaluation.length
+    length = subject.evaluation.length
     if length is None:
         return []
+    cards = [_longer_card(subject, length)]
+    if length.by_length_difference:
+        cards.append(_length_bins_card(subject, length.by_length_difference))
+    return cards
+
+
+def _longer_card(subject: Subject, length: LengthBias) -> Card:
     judges, model = length.judges_prefer_longer.figure(), length.model_prefers_longer.figure()
-    reading = f"The model prefers the longer side in {figure_cell(model)}, the judges in {figure_cell(judges)}"
     verdict = comparison(model, judges)
-    told = {
-        "above": "; the model does so more often, and the intervals lie apart",
-        "below": "; the model does so less often, and the intervals lie apart",
-        "overlapping": "; the intervals overlap",
-    }
-    reading += f"{told[verdict] if verdict else ''}."
-    caption = Caption(
-        f"{subject.key}-longer", f"Share preferring the longer side, {subject.name}", reading, evaluation.synthetic
-    )
+    told = f"; {_APART[verdict]}" if verdict else ""
+    reading = f"The model prefers the longer side in {figure_cell(model)}, the judges in {figure_cell(judges)}{told}."
     picture = draw_dots(
         [DotRow("model", ((MODEL, model),)), DotRow("judges", ((JUDGES, judges),))],
-        caption,
+        subject.caption("longer", "Share preferring the longer side", reading),
         unit="share preferring the longer side",
         references=(0.5,),
     )
@@ -230,23 +221,13 @@ def _length_cards(subject: Subject) -> list[Card]:
         columns("Who", "Share"),
         (("model", figure_cell(model)), ("judges", figure_cell(judges))),
     )
-    card = Card(subject.name, reading, evaluation.synthetic, picture, tables=(table,), warnings=subject.warnings)
-    return [card, _length_bins_card(subject, length.by_length_difference)] if length.by_length_difference else [card]
+    return subject.card(reading, picture, tables=(table,))
 
 
 def _length_bins_card(subject: Subject, bins: list[LengthBin]) -> Card:
-    evaluation = subject.evaluation
-    heading = f"{subject.name}: by difference in length"
-    apart = sum(
-        comparison(each.model_first.figure(), each.judges_first.figure()) in ("above", "below") for each in bins
-    )
+    compared = [comparison(each.model_first.figure(), each.judges_first.figure()) for each in bins]
+    apart = sum(each in ("above", "below") for each in compared)
     reading = f"In {apart} of {plural(len(bins), 'bin')} of length the intervals of model and judges lie apart."
-    caption = Caption(
-        f"{subject.key}-length",
-        f"Share preferring the first side by length, {subject.name}",
-        reading,
-        evaluation.synthetic,
-    )
     table = Table(
         f"Share preferring the first side, by how much longer it is, {subject.name}",
         columns("From characters#", "To characters#", "Model", "Judges"),
@@ -260,5 +241,5 @@ def _length_bins_card(subject: Subject, bins: list[LengthBin]) -> Card:
             for each in bins
         ),
     )
-    picture = draw_length_bins(bins, caption)
-    return Card(heading, reading, evaluation.synthetic, picture, tables=(table,), warnings=subject.warnings)
+    picture = draw_length_bins(bins, subject.caption("length", "Share preferring the first side by length", reading))
+    return subject.card(reading, picture, heading=f"{subject.name}: by difference in length", tables=(table,))

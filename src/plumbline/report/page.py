@@ -26,6 +26,7 @@ class ReportSummary:
     """What a report was made of.
 
     Attributes:
+        path: the page.
         checks, evaluations, models, manifests: files read of each kind.
         synthetic: whether any of the data was made by a program.
         size_bytes: of the page.
@@ -45,8 +46,15 @@ class Page:
     """The context of the template, all of it.
 
     Attributes:
+        title: the heading, and the name of the window.
+        created: when it was made, in words.
+        contents: how many files of each kind it was made of, in words.
         synthetic: all inputs are synthetic.
         synthetic_names: where only some are: which, by kind and name.
+        tiles: the data sets of the first screen.
+        glance: the cards of the first screen.
+        sections: the chapters below it, in order.
+        glossary: words and what they mean.
     """
 
     title: str
@@ -89,6 +97,12 @@ def write_report(folders: Sequence[Path], out: Path, *, title: str, created: str
 def build_report(inputs: ReportInputs, *, title: str, created: str) -> str:
     """The page as text; the same arguments give the same text.
 
+    Args:
+        inputs: what was found; may be empty.
+        title: the heading of the page.
+        created: when it was made, as it is to be shown.
+    Returns:
+        HTML that loads nothing from elsewhere.
     Raises:
         MissingExtraError: jinja2 or matplotlib is not installed.
     """

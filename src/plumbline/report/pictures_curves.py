@@ -6,9 +6,9 @@ from collections.abc import Sequence
 from itertools import pairwise
 from typing import TYPE_CHECKING, Any
 
-from plumbline.report.drawing import FIRST, GRID, MUTED, SECOND, SMALL_SIZE, SURFACE, WIDTH, Canvas, Picture
+from plumbline.report.drawing import FIRST, GRID, MUTED, SECOND, SMALL_SIZE, SURFACE, WIDTH, Canvas, Caption, Picture
 from plumbline.report.inputs import LengthBin, PrecisionRecallPoint, ReliabilityPoint, ScoreHistogram, ThresholdRow
-from plumbline.report.pictures_rows import JUDGES, MODEL, Caption, draw_mark, handles_of
+from plumbline.report.pictures_rows import JUDGES, MODEL, draw_mark, handles_of
 from plumbline.report.wording import shorten
 
 if TYPE_CHECKING:
@@ -24,7 +24,7 @@ def draw_reliability(points: Sequence[ReliabilityPoint], caption: Caption) -> Pi
     """What was predicted against what was observed, with the rows of each bin below."""
     from matplotlib.lines import Line2D
 
-    canvas = Canvas(432, synthetic=caption.synthetic)
+    canvas = Canvas(432, caption)
     axes = canvas.axes(_LEFT, _TOP, _PLOT_WIDTH, 280)
     _share_axes(axes, "observed share")
     axes.set(xlim=(0, 1), xticks=_SHARE_TICKS, xticklabels=[])
@@ -49,7 +49,7 @@ def draw_reliability(points: Sequence[ReliabilityPoint], caption: Caption) -> Pi
             Line2D([], [], color=MUTED, linewidth=1, linestyle=(0, (4, 3)), label="perfect"),
         ]
     )
-    return canvas.finish(caption.key, caption.title, caption.description)
+    return canvas.finish()
 
 
 def _write_counts(axes: Axes, points: Sequence[ReliabilityPoint]) -> None:
@@ -76,7 +76,7 @@ def draw_histogram(histogram: ScoreHistogram, caption: Caption, *, unit: str) ->
     """Counts of scores by class, as overlapping steps: the first class filled, the others hatched."""
     from matplotlib.patches import Patch
 
-    canvas = Canvas(272, synthetic=caption.synthetic)
+    canvas = Canvas(272, caption)
     axes = canvas.axes(_LEFT, _TOP, _PLOT_WIDTH, 200)
     handles = []
     most = 1
@@ -97,7 +97,7 @@ def draw_histogram(histogram: ScoreHistogram, caption: Caption, *, unit: str) ->
     axes.locator_params(axis="y", nbins=4, integer=True)
     axes.yaxis.set_major_formatter(lambda value, _: _short(int(value)))
     canvas.legend(handles)
-    return canvas.finish(caption.key, caption.title, caption.description)
+    return canvas.finish()
 
 
 def draw_precision_recall(
@@ -106,7 +106,7 @@ def draw_precision_recall(
     """Precision against recall, with the chosen threshold as a point on it."""
     from matplotlib.lines import Line2D
 
-    canvas = Canvas(332, synthetic=caption.synthetic)
+    canvas = Canvas(332, caption)
     axes = canvas.axes(_LEFT, _TOP, _PLOT_WIDTH, 260)
     _share_axes(axes, "precision")
     axes.set(xlim=(-0.02, 1.02), xticks=_SHARE_TICKS, xlabel="recall")
@@ -124,26 +124,36 @@ def draw_precision_recall(
         axes.plot([chosen.recall], [chosen.precision], zorder=4, **look)
         handles.append(Line2D([], [], label=f"chosen threshold, {chosen.threshold:.3f}", **look))
     canvas.legend(handles)
-    return canvas.finish(caption.key, caption.title, caption.description)
+    return canvas.finish()
 
 
 def draw_length_bins(bins: Sequence[LengthBin], caption: Caption) -> Picture:
-    """How often the first side is preferred, by how much longer it is: judges and model side by side."""
-    canvas = Canvas(322, synthetic=caption.synthetic)
+    """How often the first side is preferred, by how much longer it is: judges and model side by side, n below."""
+    labels = [_bin_label(each) for each in bins]
+    canvas = Canvas(274 + 16 * (1 + max(label.count("\n") for label in labels)), caption)
     axes = canvas.axes(_LEFT, _TOP, _PLOT_WIDTH, 222)
     _share_axes(axes, "share preferring the first side")
     axes.axhline(0.5, color=MUTED, linewidth=1, linestyle=(0, (4, 3)))
     for position, each in enumerate(bins):
-        draw_mark(axes, JUDGES, each.judges_first.figure(), position - 0.13, horizontal=False)
-        draw_mark(axes, MODEL, each.model_first.figure(), position + 0.13, horizontal=False)
+        for series, figure, aside in ((JUDGES, each.judges_first, -0.13), (MODEL, each.model_first, 0.13)):
+            draw_mark(axes, series, figure.figure(), position + aside, horizontal=False)
+            if figure.value is None:
+                look: dict[str, Any] = {"fontsize": SMALL_SIZE, "color": series.colour, "rotation": 90}
+                axes.text(position + aside, 0.5, "undefined", ha="center", va="center", **look)
     step = 1 + (len(bins) - 1) // 8
     ticks = range(0, len(bins), step)
     axes.set(xlim=(-0.6, len(bins) - 0.4), xticks=list(ticks))
-    axes.set_xticklabels([f"{_short(bins[at].low)}\nto\n{_short(bins[at].high)}" for at in ticks])
+    axes.set_xticklabels([labels[at] for at in ticks])
     axes.set_xlabel("first side longer by … characters")
     axes.grid(visible=False, axis="x")
     canvas.legend(handles_of([MODEL, JUDGES]))
-    return canvas.finish(caption.key, caption.title, caption.description)
+    return canvas.finish()
+
+
+def _bin_label(each: LengthBin) -> str:
+    """Ends and rows, a line each; the figures of model and judges may rest on different numbers of rows."""
+    rows = dict.fromkeys(_short(figure.n) for figure in (each.model_first, each.judges_first))
+    return "\n".join((_short(each.low), "to", _short(each.high), "n=" + "\nand ".join(rows)))
 
 
 def _share_axes(axes: Axes, name: str) -> None:

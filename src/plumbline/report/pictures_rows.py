@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 from plumbline.measure import Figure
@@ -23,17 +23,23 @@ from plumbline.report.drawing import (
     THIRD,
     WIDTH,
     Canvas,
+    Caption,
     Picture,
 )
-from plumbline.report.wording import count, figure_label, shorten
+from plumbline.report.wording import count, figure_label, listed, visible, wrap
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
 _MARGIN = 16
 _NAME_HEIGHT = 20
+_NAME_LINE = 15
 _MARK_HEIGHT = 13
+_BAR_HEIGHT = 22
 _ROW_GAP = 10
+_COLUMNS = 58
+"""Letters that stand beside each other between the margins; a name shares them with the number on its right."""
+_LEAST_COLUMNS, _NAME_LINES = 16, 3
 
 
 @dataclass(frozen=True)
@@ -56,7 +62,10 @@ JUDGES = Series("judges", SECOND, "D", filled=False)
 class DotRow:
     """One row: its name and its marks, the first of which is named in figures on the right.
 
-    `positives` counts the rows of the positive class, where n alone would mislead.
+    Attributes:
+        name: above the marks; wrapped, and shortened in the middle beyond three lines.
+        marks: at least one.
+        positives: rows of the positive class, where n alone would mislead.
     """
 
     name: str
@@ -64,9 +73,25 @@ class DotRow:
     positives: int | None = None
 
     @property
+    def label(self) -> str:
+        """The figures on the right."""
+        return figure_label(self.marks[0][1], self.positives)
+
+    @property
+    def lines(self) -> list[tuple[str, ...]]:
+        """What stands in place of each mark that cannot be drawn, why, in lines; empty for one that can."""
+        return [
+            ()
+            if figure.value is not None
+            else wrap(f"{series.name + ' ' if at else ''}undefined: {figure.why_undefined}", _COLUMNS, _NAME_LINES)
+            for at, (series, figure) in enumerate(self.marks)
+        ]
+
+    @property
     def height(self) -> int:
         """Pixels the row takes, with the gap below it."""
-        return _NAME_HEIGHT + _MARK_HEIGHT * max(1, len(self.marks)) + _ROW_GAP
+        marks = _MARK_HEIGHT * sum(max(1, len(lines)) for lines in self.lines)
+        return _names_height(self) + marks + _ROW_GAP
 
 
 @dataclass(frozen=True)
@@ -78,15 +103,43 @@ class BarRow:
     rate: float
     quarantined: bool
 
+    @property
+    def label(self) -> str:
+        """The number on the right."""
+        return count(self.count)
 
-@dataclass(frozen=True)
-class Caption:
-    """What a picture is called: a key unique in the page, a title, a description, whether its data is synthetic."""
+    @property
+    def height(self) -> int:
+        """Pixels the row takes."""
+        return _names_height(self) + _BAR_HEIGHT
 
-    key: str
-    title: str
-    description: str
-    synthetic: bool
+
+def _name_lines(row: DotRow | BarRow) -> tuple[str, ...]:
+    return wrap(row.name, max(_LEAST_COLUMNS, _COLUMNS - len(row.label) - 2), _NAME_LINES)
+
+
+def _names_height(row: DotRow | BarRow) -> int:
+    return _NAME_HEIGHT + _NAME_LINE * (len(_name_lines(row)) - 1)
+
+
+def _with_whole_names(caption: Caption, rows: Sequence[DotRow] | Sequence[BarRow]) -> Caption:
+    """The caption, with the names in its description that are too long to be drawn whole."""
+    cut = [row.name for row in rows if "".join("".join(_name_lines(row)).split()) != "".join(visible(row.name).split())]
+    if not cut:
+        return caption
+    return replace(caption, description=f"{caption.description} Shortened here: {listed(cut, len(cut))}.")
+
+
+def _write_name(axes: Axes, row: DotRow | BarRow, edge: float) -> None:
+    """The name on the left, in lines, and the numbers on the right."""
+    look: dict[str, Any] = {
+        "transform": axes.get_yaxis_transform(),
+        "va": "center",
+        "bbox": {"facecolor": SURFACE, "edgecolor": "none", "pad": 1.5},
+    }
+    for at, line in enumerate(_name_lines(row)):
+        axes.text(0, edge + 11 + at * _NAME_LINE, line, fontsize=LABEL_SIZE, color=INK, **look)
+    axes.text(1, edge + 11, row.label, fontsize=SMALL_SIZE, color=MUTED, ha="right", **look)
 
 
 def draw_dots(rows: Sequence[DotRow], caption: Caption, *, unit: str, references: Sequence[float] = ()) -> Picture:
@@ -101,7 +154,7 @@ def draw_dots(rows: Sequence[DotRow], caption: Caption, *, unit: str, references
     series = _series_of(rows)
     top = 30 if len(series) > 1 else 8
     height = sum(row.height for row in rows)
-    canvas = Canvas(top + height + 38, synthetic=caption.synthetic)
+    canvas = Canvas(top + height + 38, _with_whole_names(caption, rows))
     axes = canvas.axes(_MARGIN, top, WIDTH - 2 * _MARGIN, height)
     low, high = _scale([figure for row in rows for _, figure in row.marks], references)
     axes.set(xlim=(low, high), ylim=(height, 0), yticks=[], xlabel=unit)
@@ -117,24 +170,19 @@ def draw_dots(rows: Sequence[DotRow], caption: Caption, *, unit: str, references
         edge += row.height
     if len(series) > 1:
         canvas.legend([_handle(each) for each in series])
-    return canvas.finish(caption.key, caption.title, caption.description)
+    return canvas.finish()
 
 
 def _draw_dot_row(axes: Axes, row: DotRow, edge: float, scale: tuple[float, float]) -> None:
-    main = row.marks[0][1]
-    along = axes.get_yaxis_transform()
-    backed: dict[str, Any] = {"facecolor": SURFACE, "edgecolor": "none", "pad": 1.5}
-    name: dict[str, Any] = {"fontsize": LABEL_SIZE, "color": INK, "va": "center", "bbox": backed}
-    axes.text(0, edge + 11, shorten(row.name, 40 if row.positives is None else 39), transform=along, **name)
-    figures: dict[str, Any] = {**name, "fontsize": SMALL_SIZE, "color": MUTED, "ha": "right"}
-    axes.text(1, edge + 11, figure_label(main, row.positives), transform=along, **figures)
-    for position, (series, figure) in enumerate(row.marks):
-        height = edge + _NAME_HEIGHT + _MARK_HEIGHT * (position + 0.5)
-        if figure.value is not None:
-            draw_mark(axes, series, figure, height, horizontal=True)
-        elif position == 0:
-            why = shorten(f"undefined: {figure.why_undefined}", 62)
-            axes.text(scale[0], height, why, fontsize=SMALL_SIZE, style="italic", color=MUTED, va="center", bbox=backed)
+    _write_name(axes, row, edge)
+    backed = {"facecolor": SURFACE, "edgecolor": "none", "pad": 1.5}
+    look: dict[str, Any] = {"fontsize": SMALL_SIZE, "style": "italic", "color": MUTED, "va": "center", "bbox": backed}
+    height = edge + _names_height(row) + _MARK_HEIGHT * 0.5
+    for (series, figure), lines in zip(row.marks, row.lines, strict=True):
+        draw_mark(axes, series, figure, height, horizontal=True)
+        for at, line in enumerate(lines):
+            axes.text(scale[0], height + at * _MARK_HEIGHT, line, **look)
+        height += _MARK_HEIGHT * max(1, len(lines))
 
 
 def draw_mark(axes: Axes, series: Series, figure: Figure, place: float, *, horizontal: bool) -> None:
@@ -205,9 +253,9 @@ def draw_bars(rows: Sequence[BarRow], caption: Caption, *, most: float) -> Pictu
         most: the rate that fills the width, the same for every picture that is to be compared with this one.
     """
     kinds = {row.quarantined for row in rows}
-    top, step = 30, 42
-    height = step * len(rows)
-    canvas = Canvas(top + height + (58 if caption.synthetic else 42), synthetic=caption.synthetic)
+    top = 30
+    height = sum(row.height for row in rows)
+    canvas = Canvas(top + height + (58 if caption.synthetic else 42), _with_whole_names(caption, rows))
     axes = canvas.axes(_MARGIN, top, WIDTH - 2 * _MARGIN, height)
     axes.set(
         xlim=(0, most or 1), ylim=(height, 0), yticks=[], xlabel="per 1,000 rows read (one scale for all data sets)"
@@ -216,16 +264,13 @@ def draw_bars(rows: Sequence[BarRow], caption: Caption, *, most: float) -> Pictu
     axes.locator_params(axis="x", nbins=4)
     axes.tick_params(length=0)
     axes.axvline(0, color=GRID, linewidth=1.5)
-    along = axes.get_yaxis_transform()
-    for position, row in enumerate(rows):
-        edge = position * step
-        axes.text(0, edge + 10, shorten(row.name, 46), transform=along, fontsize=LABEL_SIZE, va="center")
-        axes.text(
-            1, edge + 10, count(row.count), transform=along, fontsize=SMALL_SIZE, color=MUTED, ha="right", va="center"
-        )
-        axes.barh(edge + 26, row.rate, height=12, **_bar_style(row.quarantined))
+    edge = 0.0
+    for row in rows:
+        _write_name(axes, row, edge)
+        axes.barh(edge + _names_height(row) + 6, row.rate, height=12, **_bar_style(row.quarantined))
+        edge += row.height
     canvas.legend([_bar_handle(quarantined) for quarantined in (True, False) if quarantined in kinds])
-    return canvas.finish(caption.key, caption.title, caption.description)
+    return canvas.finish()
 
 
 def _bar_style(quarantined: bool) -> dict[str, Any]:

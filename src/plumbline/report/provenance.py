@@ -34,6 +34,19 @@ def _short(digest: str | None) -> str:
 
 
 def _files_card(inputs: ReportInputs, subjects: tuple[Subject, ...]) -> Card:
+    files = _files_table(inputs, subjects)
+    return Card(
+        "Files",
+        f"{plural(len(files.rows), 'file')} read.",
+        inputs.wholly_synthetic,
+        tables=(files,),
+        open_tables=(_evaluated_table(subjects),) if subjects else (),
+        wide=True,
+        partly=inputs.synthetic and not inputs.wholly_synthetic,
+    )
+
+
+def _files_table(inputs: ReportInputs, subjects: tuple[Subject, ...]) -> Table:
     rows = [
         ("check", found.place, marked(found.content.name, found.content.synthetic), _short(found.sha256))
         for found in inputs.checks
@@ -47,7 +60,11 @@ def _files_card(inputs: ReportInputs, subjects: tuple[Subject, ...]) -> Card:
         for found in inputs.models
     ]
     rows += [("manifest", found.place, "", _short(found.sha256)) for found in inputs.manifests]
-    evaluated = Table(
+    return Table("Files read", columns("Kind", "File", "Name", "Digest"), tuple(rows))
+
+
+def _evaluated_table(subjects: tuple[Subject, ...]) -> Table:
+    return Table(
         "What was evaluated on what",
         columns("Evaluation", "Model", "Source", "Split", "Axis", "Note"),
         tuple(
@@ -61,18 +78,6 @@ def _files_card(inputs: ReportInputs, subjects: tuple[Subject, ...]) -> Card:
             )
             for subject in subjects
         ),
-    )
-    files = Table("Files read", columns("Kind", "File", "Name", "Digest"), tuple(rows))
-    reading = f"{plural(len(rows), 'file')} read."
-    shown = (evaluated,) if subjects else ()
-    return Card(
-        "Files",
-        reading,
-        inputs.wholly_synthetic,
-        tables=(files,),
-        open_tables=shown,
-        wide=True,
-        partly=inputs.synthetic and not inputs.wholly_synthetic,
     )
 
 

@@ -5,12 +5,15 @@ No arithmetic on figures; the one rate here is a count per 1,000 rows.
 
 from __future__ import annotations
 
+import re
 import unicodedata
 from collections.abc import Sequence
 
 from plumbline.measure import Figure, format_figure
 
 _HIDDEN = frozenset({"Cc", "Cf", "Cs", "Co", "Cn", "Zl", "Zp"})
+_WIDE = frozenset("MW@%…—")
+_PIECES = re.compile(r"[^\s/_,·-]*[\s/_,·-]+|[^\s/_,·-]+")
 
 
 def visible(text: str) -> str:
@@ -27,6 +30,40 @@ def shorten(text: str, characters: int) -> str:
         return shown
     head = (characters - 1) * 2 // 3
     return f"{shown[:head]}…{shown[len(shown) - (characters - 1 - head) :]}"
+
+
+def wrap(text: str, columns: int, most: int) -> tuple[str, ...]:
+    """The text made visible, in lines; its middle is left out where it would take more lines than that.
+
+    Args:
+        text: on one line; broken behind blanks, hyphens, slashes, underscores and commas where it has any.
+        columns: of a line, at least 2; a wide letter, such as a Chinese one or an M, takes two.
+        most: lines, at least 1.
+    """
+    lines = _lines(visible(text), columns)
+    characters = min(len(visible(text)), columns * most)
+    while len(lines) > most:
+        lines = _lines(shorten(text, characters), columns)
+        characters -= 1
+    return tuple(lines)
+
+
+def _lines(text: str, columns: int) -> list[str]:
+    lines, line = [], ""
+    for piece in _PIECES.findall(text):
+        if line and _columns_of(line + piece) > columns:
+            lines.append(line)
+            line = ""
+        line += piece
+        while _columns_of(line) > columns:
+            fitting = next(at for at in range(len(line), 0, -1) if _columns_of(line[:at]) <= columns)
+            lines.append(line[:fitting])
+            line = line[fitting:]
+    return [each.strip() for each in [*lines, line]]
+
+
+def _columns_of(line: str) -> int:
+    return sum(1 + (each in _WIDE or unicodedata.east_asian_width(each) in "WF") for each in line.rstrip())
 
 
 def count(number: int) -> str:
@@ -73,9 +110,14 @@ def figure_cell(figure: Figure | None) -> str:
 
 
 def figure_label(figure: Figure, positives: int | None = None) -> str:
-    """A figure beside its mark, whose whisker shows the interval: ``0.643  n=335``, ``0.643  21 of n=335``."""
+    """A figure beside its mark, whose whisker shows the interval: ``0.643  n=335``, ``0.643  21 of n=335``.
+
+    Where there is no whisker it says so: ``0.643  no interval  n=3``.
+    """
     rows = f"n={figure.n}" if positives is None else f"{positives} of n={figure.n}"
-    return rows if figure.value is None else f"{figure.value:.3f}  {rows}"
+    if figure.value is None:
+        return rows
+    return f"{figure.value:.3f}  {'no interval  ' if figure.low is None else ''}{rows}"
 
 
 def listed(names: Sequence[str], most: int = 4) -> str:

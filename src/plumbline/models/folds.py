@@ -1,0 +1,103 @@
+"""Which training rows are held out of which fit: folds by prompt, dealt anew where that is cheap.
+
+With up to `LARGEST_FOR_FOLDS` rows five folds by group hold out every row; above that one tenth of the groups is held
+out. Where that is cheap (rows × heads up to `LARGEST_FOR_REPEATS`) the folds are dealt `REPEATS` times, for figures that
+depend less on the deal.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from plumbline.measure import assign_folds
+from plumbline.records import NoDataError
+
+FOLDS = 5
+LARGEST_FOR_FOLDS = 20_000
+REPEATS = 4
+LARGEST_FOR_REPEATS = 6_000
+
+
+@dataclass(frozen=True)
+class OutOfFold:
+    """Scores of training rows by models that had not seen them.
+
+    Attributes:
+        positions: shape (k,); which rows. With repeats a row stands here once a repeat, each time by another model; so
+            intervals must draw whole groups, and k / repeats is the number of rows.
+        scores: shape (k,) for pairs (first − second), (k, heads) for labels; not calibrated.
+        repeats: how many times each row was scored; one repeat's rows stand together.
+    """
+
+    positions: NDArray[np.int64]
+    scores: NDArray[np.float64]
+    repeats: int = 1
+
+    def first(self, repeats: int) -> OutOfFold:
+        """Only the first repeats."""
+        if repeats == self.repeats:
+            return self
+        count = len(self.positions) // self.repeats * repeats
+        return OutOfFold(self.positions[:count], self.scores[:count], repeats)
+
+
+@dataclass(frozen=True)
+class Deal:
+    """Which rows are held out.
+
+    Attributes:
+        folds: for each fit the rows held out of it, ascending; one repeat's fits stand together.
+        row_count: of all rows, held out or not.
+        repeats: how many times each held-out row is held out.
+    """
+
+    folds: tuple[NDArray[np.int64], ...]
+    row_count: int
+    repeats: int
+
+    @property
+    def holds_out_all(self) -> bool:
+        """Whether every row is held out of some fit; else one fold stands for all."""
+        return len(self.folds) > 1
+
+    @property
+    def positions(self) -> NDArray[np.int64]:
+        """All held-out rows, fold by fold; with repeats a row stands there once a repeat."""
+        return np.concatenate(self.folds)
+
+    def others(self, fold: NDArray[np.int64]) -> NDArray[np.int64]:
+        """The rows that are not in the fold, ascending."""
+        kept = np.ones(self.row_count, bool)
+        kept[fold] = False
+        return np.flatnonzero(kept)
+
+
+def deal_folds(group_ids: NDArray[np.str_], seed: int, *, heads: int) -> Deal:
+    """Hold out each row of few, and a tenth of many; rows of one group are held out together.
+
+    Args:
+        group_ids: n strings.
+        seed: another one deals other folds.
+        heads: how many fits a fold means; decides with n whether the folds are dealt several times.
+    Raises:
+        NoDataError: there are fewer groups than folds.
+    """
+    groups = len(np.unique(group_ids))
+    if groups < FOLDS:
+        raise NoDataError(
+            "PL-TRN-013",
+            "training rows",
+            "too few different prompts to leave some out for calibration",
+            expected=f"at least {FOLDS}",
+            found=str(groups),
+            advice="train on more data",
+        )
+    count = len(group_ids)
+    if count > LARGEST_FOR_FOLDS:
+        return Deal((np.flatnonzero(assign_folds(group_ids, 2 * FOLDS, seed=seed) == 0),), count, 1)
+    repeats = REPEATS if count * heads <= LARGEST_FOR_REPEATS else 1
+    deals = [assign_folds(group_ids, FOLDS, seed=seed * REPEATS + repeat) for repeat in range(repeats)]
+    return Deal(tuple(np.flatnonzero(deal == number) for deal in deals for number in range(FOLDS)), count, repeats)

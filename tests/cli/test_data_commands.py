@@ -1,0 +1,118 @@
+"""What `data convert`, `show` and `check` and `train` tell of rows lost, doubled, counted and licensed."""
+
+import json
+
+import pytest
+
+from plumbline.lineage import read_manifest
+from plumbline.loop.synthetic_corpus import write_synthetic_corpus
+
+PAIRS = [{"prompt": f"question {n}", "chosen": "yes", "rejected": "no"} for n in range(3)]
+
+
+@pytest.fixture(scope="module")
+def corpus(tmp_path_factory):
+    folder = tmp_path_factory.mktemp("cli") / "corpus"
+    write_synthetic_corpus(folder, scale=0.1)
+    return folder
+
+
+@pytest.fixture
+def pairs(tmp_path):
+    path = tmp_path / "mine" / "pairs.jsonl"
+    path.parent.mkdir()
+    path.write_text("".join(json.dumps(row) + "\n" for row in PAIRS))
+    return path
+
+
+# --- exit codes of convert ---
+
+
+def test_kinds_that_the_format_does_not_carry_are_counted_and_end_with_1(plumb, corpus, tmp_path):
+    source = corpus / "preferences-synthetic"
+    assert plumb("data", "convert", source, tmp_path / "whole", "--to", "pku-saferlhf")[0] == 0
+    code, _, err = plumb("data", "convert", source, tmp_path / "pairs", "--to", "trl")
+    assert code == 1
+    labels = read_manifest(tmp_path / "pairs").configuration["not_carried"]["safety_labels"]
+    assert f"not carried: {labels:,} safety labels (trl holds none)" in err
+    assert labels > 0
+
+
+def test_a_file_left_out_is_told_and_ends_with_1(plumb, pairs, tmp_path):
+    (pairs.parent / "more.csv").write_text("a,b")
+    code, _, err = plumb("data", "convert", pairs.parent, tmp_path / "out", "--to", "parquet")
+    assert code == 1
+    assert "found while reading: 1 × PL-SRC-012" in err
+
+
+# --- the same rows twice ---
+
+
+def test_training_refuses_the_same_rows_twice(plumb, corpus, tmp_path):
+    source = corpus / "preferences-synthetic"
+    assert plumb("data", "convert", source, tmp_path / "derived", "--to", "parquet")[0] == 0
+    both = ("train", "preference", source, tmp_path / "derived", "--on", "harmlessness", "--features", "words")
+    code, _, err = plumb(*both, "-o", tmp_path / "model")
+    assert code == 2
+    assert err.startswith("PL-SRC-013  ")
+    assert not (tmp_path / "model").exists()
+    together = tmp_path / "together"
+    together.mkdir()
+    for name, place in (("a", source), ("b", tmp_path / "derived")):
+        (together / name).symlink_to(place)
+    code, _, err = plumb("train", "moderation", together, "-o", tmp_path / "model")
+    assert (code, err[:10]) == (2, "PL-SRC-013")
+    assert plumb("data", "check", together)[0] == 1
+
+
+# --- terms of one's own data ---
+
+
+def test_a_licence_is_stated_once_and_travels(plumb, pairs, tmp_path):
+    stated = ("--licence", "cc-by-4.0", "--uses", "preference,analysis")
+    assert plumb("data", "convert", pairs, tmp_path / "own", "--to", "parquet", *stated)[0] == 0
+    manifest = read_manifest(tmp_path / "own")
+    assert (manifest.licence, [str(use) for use in manifest.uses]) == ("CC-BY-4.0", ["analysis", "preference"])
+    assert manifest.configuration["stated_terms"] == {"licence": "CC-BY-4.0", "uses": ["analysis", "preference"]}
+    assert "uses: analysis, preference; licence: CC-BY-4.0" in plumb("data", "show", tmp_path / "own")[1]
+    # What is carried now stays: a later word narrows it and never widens it.
+    loosened = ("--licence", "CC0-1.0", "--uses", "analysis,policy")
+    assert plumb("data", "convert", tmp_path / "own", tmp_path / "later", "--to", "trl", *loosened)[0] == 0
+    later = read_manifest(tmp_path / "later")
+    assert (later.licence, [str(use) for use in later.uses]) == ("CC-BY-4.0", ["analysis"])
+    code, _, err = plumb("data", "convert", pairs, tmp_path / "x", "--to", "parquet", "--uses", "sale")
+    assert (code, err[:10]) == (2, "PL-ARG-001")
+
+
+def test_a_model_of_ones_own_pairs_carries_their_licence(plumb, corpus, tmp_path):
+    assert plumb("data", "convert", corpus / "helpful-synthetic", tmp_path / "trl", "--to", "trl")[0] in (0, 1)
+    (tmp_path / "trl" / "manifest.json").unlink()
+    told = ("--licence", "MIT", "--uses", "preference", "--on", "helpfulness", "--features", "words")
+    code, _, err = plumb("train", "preference", tmp_path / "trl", "-o", tmp_path / "model", *told)
+    assert code == 0, err
+    manifest = read_manifest(tmp_path / "model")
+    assert (manifest.licence, manifest.configuration["stated_terms"]["licence"]) == ("MIT", "MIT")
+
+
+# --- lines and rows ---
+
+
+def test_show_names_the_line_that_line_takes(plumb, pairs):
+    out = plumb("data", "show", pairs, "--rows", "3", "--show-text")[1]
+    assert "line: 3 of the source (row 2, counted from 0)" in out
+    assert "  row: " not in out
+    assert "question 2" in plumb("data", "show", pairs, "--line", "3", "--show-text")[1]
+
+
+# --- manifests ---
+
+
+def test_a_check_leaves_a_manifest_and_takes_only_the_place_of_a_check(plumb, pairs, tmp_path):
+    for _ in range(2):
+        assert plumb("data", "check", pairs, "-o", tmp_path / "check", "--limit", "2")[0] == 0
+    manifest = read_manifest(tmp_path / "check")
+    assert (manifest.holds, manifest.configuration["limit"], manifest.rows_read) == ("check", 2, 3)
+    assert [entry.path for entry in manifest.outputs] == ["check.json"]
+    assert plumb("data", "convert", pairs, tmp_path / "data", "--to", "parquet")[0] == 0
+    code, _, err = plumb("data", "check", pairs, "-o", tmp_path / "data")
+    assert (code, err[:10]) == (2, "PL-OUT-002")

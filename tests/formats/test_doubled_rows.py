@@ -1,0 +1,154 @@
+"""A record that stands in two files, or twice in a table of ours, is noticed; rows that only look alike are not."""
+
+import json
+import time
+
+import polars as pl
+import pyarrow as pa
+import pyarrow.parquet as pq
+import pytest
+
+from plumbline.formats import convert_loaded, load, merge_loaded
+from plumbline.records import Kind, UsageError
+
+
+def pairs(path, count=3, word="x"):
+    path.parent.mkdir(parents=True, exist_ok=True)
+    rows = [{"prompt": f"{word} {n}", "chosen": "yes", "rejected": "no"} for n in range(count)]
+    path.write_text("".join(json.dumps(row) + "\n" for row in rows))
+    return path
+
+
+def found(loaded):
+    return [(finding.code, finding.source) for finding in loaded.findings]
+
+
+@pytest.fixture
+def file(tmp_path):
+    return pairs(tmp_path / "set" / "train.jsonl")
+
+
+@pytest.mark.parametrize("to", ["parquet", "trl"])
+@pytest.mark.parametrize("named", ["file", "folder"])
+def test_a_file_and_what_was_made_of_it_are_not_merged(to, named, file, tmp_path):
+    convert_loaded(load(file if named == "file" else tmp_path / "set"), tmp_path / "derived", to)
+    made, source = load(tmp_path / "derived"), load(file)
+    assert not made.findings
+    with pytest.raises(UsageError, match=r"PL-SRC-013(.|\n)*3 rows of set/train.jsonl a second time") as raised:
+        merge_loaded([source, made])
+    assert "x 0" not in str(raised.value)
+
+
+def test_a_derived_table_is_known_again_though_its_folder_was_named_otherwise(file, tmp_path):
+    convert_loaded(load(tmp_path, data_dir="set"), tmp_path / "derived", "parquet")
+    source, made = load(tmp_path / "set"), load(tmp_path / "derived")
+    assert source.comparisons["source"][0].as_py() != made.comparisons["source"][0].as_py()
+    with pytest.raises(UsageError, match="PL-SRC-013"):
+        merge_loaded([source, made])
+
+
+def test_two_tables_made_of_one_file_are_not_merged_where_they_overlap(file, tmp_path):
+    loaded = load(file)
+    for name, start in (("a", 0), ("b", 1), ("c", 2)):
+        part = type(loaded)(**{**vars(loaded), "tables": {Kind.COMPARISONS: loaded.comparisons.slice(start, 2)}})
+        convert_loaded(part, tmp_path / name, "parquet")
+    with pytest.raises(UsageError, match=r"PL-SRC-013(.|\n)*1 row of a/"):
+        merge_loaded([load(tmp_path / "a"), load(tmp_path / "b")])
+    assert len(merge_loaded([load(tmp_path / "a"), load(tmp_path / "c")]).comparisons) == 3
+
+
+def test_one_source_that_holds_both_says_so_and_keeps_every_row(file, tmp_path):
+    convert_loaded(load(file), tmp_path / "set" / "derived", "parquet")
+    loaded = load(tmp_path / "set")
+    assert len(loaded.comparisons) == 6
+    assert ("PL-SRC-013", "set/train.jsonl") in found(loaded)
+
+
+def test_rows_dealt_out_to_files_are_no_doubles(file, tmp_path):
+    loaded = load(file)
+    index = loaded.comparisons.schema.get_field_index("split")
+    field = loaded.comparisons.schema.field(index)
+    dealt = loaded.comparisons.set_column(index, field, pa.array(["train", "test", "train"]).dictionary_encode())
+    convert_loaded(type(loaded)(**{**vars(loaded), "tables": {Kind.COMPARISONS: dealt}}), tmp_path / "out", "parquet")
+    again = load(tmp_path / "out")
+    assert len(again.files) == 2
+    assert not again.findings
+
+
+def test_two_people_who_judged_the_same_pairs_alike_are_no_doubles(tmp_path):
+    first, second = (pairs(tmp_path / name / "train.jsonl", 2) for name in ("ann", "ben"))
+    second.write_text(second.read_text() + "\n")  # another file, the same rows at the same places
+    assert found(merge_loaded([load(first), load(second)])) == [("PL-IO-011", "ben/train.jsonl")]
+
+
+def test_a_row_and_its_changed_version_are_told_and_kept(file, tmp_path):
+    convert_loaded(load(file), tmp_path / "derived", "parquet")
+    path = tmp_path / "derived" / "comparisons" / "train.parquet"
+    table = pq.read_table(path)
+    index = table.schema.get_field_index("strength")
+    pq.write_table(table.set_column(index, table.schema.field(index), pa.array([3] * 3, pa.int8())), path)
+    merged = merge_loaded([load(file), load(tmp_path / "derived")])
+    assert len(merged.comparisons) == 6
+    assert ("PL-SRC-014", "derived/comparisons/train.parquet") in found(merged)
+
+
+def test_a_table_that_holds_its_rows_twice_says_so(file, tmp_path):
+    convert_loaded(load(file), tmp_path / "derived", "parquet")
+    path = tmp_path / "derived" / "comparisons" / "train.parquet"
+    table = pq.read_table(path)
+    pq.write_table(pa.concat_tables([table, table.slice(0, 2)]), path)
+    (finding,) = load(tmp_path / "derived").findings
+    assert (finding.code, finding.problem[:6]) == ("PL-SRC-013", "2 rows")
+
+
+def test_records_of_one_row_are_no_doubles(tmp_path):
+    row = {"idx": 1, "motivation_app": "a", "cmp_key": "x_y", "instruction": "q", "input": "", "response1": "a"}
+    row |= {"response2": "b", "annotator1": 1, "annotator2": 1, "annotator3": 1}
+    safety = {"prompt": "q", "response_0": "a", "response_1": "a", "is_response_0_safe": True}
+    safety |= {"is_response_1_safe": True, "better_response_id": 0, "safer_response_id": 0}
+    for name, values in (("pandalm", row), ("pku", safety)):
+        path = tmp_path / name / "test.jsonl"
+        path.parent.mkdir()
+        path.write_text(json.dumps(values) + "\n")
+        convert_loaded(load(path), tmp_path / f"{name}-parquet", "parquet")
+        loaded = load(tmp_path / f"{name}-parquet")
+        assert sum(map(len, loaded.tables.values())) > 1
+        assert not loaded.findings
+
+
+def test_thousands_of_files_are_merged_in_linear_time(file):
+    loaded = load(file)
+    field = loaded.comparisons.schema.field("source")
+
+    def part(number):
+        sources = pa.array([f"f{number}"] * 3).dictionary_encode().cast(field.type)
+        table = loaded.comparisons.set_column(loaded.comparisons.schema.get_field_index("source"), field, sources)
+        entry = loaded.files[0].model_copy(update={"path": f"f{number}", "sha256": str(number)})
+        return type(loaded)(**{**vars(loaded), "tables": {Kind.COMPARISONS: table}, "files": [entry], "origins": {}})
+
+    parts = [part(number) for number in range(4000)]
+    began = time.monotonic()
+    assert len(merge_loaded(parts).comparisons) == 12_000
+    assert time.monotonic() - began < 2  # 0.1 s on two cores, twice that for twice the files
+
+
+def test_rows_of_one_file_in_two_large_tables_are_told_apart_quickly(file, tmp_path):
+    loaded = load(file)
+    table = loaded.comparisons.take(pa.array([0] * 80_000))
+    numbers = pl.Series(range(160_000), dtype=pl.Int64).to_arrow()
+    index = table.schema.get_field_index("row")
+    parts = [
+        type(loaded)(
+            **{
+                **vars(loaded),
+                "tables": {
+                    Kind.COMPARISONS: table.set_column(index, table.schema.field(index), numbers.slice(at, 80_000))
+                },
+                "files": [loaded.files[0].model_copy(update={"path": str(at), "sha256": str(at)})],
+            }
+        )
+        for at in (0, 80_000)
+    ]
+    began = time.monotonic()
+    assert not merge_loaded(parts).findings
+    assert time.monotonic() - began < 1
