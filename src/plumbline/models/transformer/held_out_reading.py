@@ -1,0 +1,111 @@
+"""How the scores of heads are read: calibrations and thresholds fitted on rows that training had not seen."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+
+import numpy as np
+from numpy.typing import NDArray
+
+from plumbline.models.calibration import choose_threshold, fit_calibration
+from plumbline.models.linear_training import LEAST_GROUPS
+from plumbline.models.scored_model import UNSAFE, Floats, Task
+from plumbline.models.training_rows import LabelRows, PreferenceRows
+from plumbline.models.transformer.model import TransformerHead, TransformerModel
+from plumbline.records import NoDataError
+
+_CATEGORY = "category:"
+
+
+@dataclass(frozen=True, slots=True)
+class HeldOutScores:
+    """Held-out rows and their scores by the model's heads; None where there are none.
+
+    Attributes:
+        of_pairs: shape (n, 2, heads).
+        of_labels: shape (m, heads).
+    """
+
+    pairs: PreferenceRows | None
+    of_pairs: Floats | None
+    labels: LabelRows | None
+    of_labels: Floats | None
+
+
+def task_columns(task: Task, head_names: Sequence[str]) -> dict[str, TransformerHead]:
+    """The heads of a task among those of a scorer, read as they are; the main one first."""
+    if task == "preference":
+        return {"reward": TransformerHead(next(name for name in head_names if name.startswith("reward:")))}
+    if task == "cost":
+        return {"cost": TransformerHead("cost")}
+    categories = {name.removeprefix(_CATEGORY): name for name in head_names if name.startswith(_CATEGORY)}
+    return {UNSAFE: TransformerHead(UNSAFE), **{name: TransformerHead(column) for name, column in categories.items()}}
+
+
+def calibrated_heads(
+    model: TransformerModel, scored: HeldOutScores, max_false_positive_rate: float
+) -> tuple[dict[str, TransformerHead], dict[str, str]]:
+    """The model's heads with calibrations and thresholds, and which categories are left out and why.
+
+    Raises:
+        NoDataError: no row of a kind that the main head is calibrated on was held out.
+    """
+    if model.task == "moderation":
+        return _label_heads(model, scored, max_false_positive_rate)
+    name, head = next(iter(model.heads.items()))
+    if scored.pairs is None or scored.of_pairs is None:
+        raise _too_few_held_out("no comparison")
+    lead, weights = scored.of_pairs[:, 0, 0] - scored.of_pairs[:, 1, 0], scored.pairs.weights
+    if model.task == "preference":
+        fitted = fit_calibration(lead, scored.pairs.first_is_better, weights=weights, with_offset=False)
+        return {name: replace(head, calibration=fitted)}, {}
+    if scored.labels is None or scored.of_labels is None:
+        raise _too_few_held_out("no label")
+    # The sign of a reply and the order of a pair are two questions: each has a scale of its own, and 0 stays 0.
+    of_signs = fit_calibration(scored.of_labels[:, 0], scored.labels.is_unsafe, with_offset=False)
+    of_pairs = fit_calibration(lead, ~scored.pairs.first_is_better, weights=weights, with_offset=False)
+    return {name: replace(head, calibration=of_signs, threshold=0.5, pair_calibration=of_pairs)}, {}
+
+
+def _label_heads(
+    model: TransformerModel, scored: HeldOutScores, max_false_positive_rate: float
+) -> tuple[dict[str, TransformerHead], dict[str, str]]:
+    if scored.labels is None or scored.of_labels is None:
+        raise _too_few_held_out("no label")
+    heads: dict[str, TransformerHead] = {}
+    left_out: dict[str, str] = {}
+    everywhere = np.ones(len(scored.labels), bool)
+    for column, (name, head) in enumerate(model.heads.items()):
+        is_main = name == UNSAFE
+        known = everywhere if is_main else scored.labels.knows(name)
+        applies = scored.labels.is_unsafe if is_main else scored.labels.categories[name]
+        scores, positive = scored.of_labels[known, column], applies[known]
+        if why := _too_few(positive):
+            if is_main:
+                raise _too_few_held_out(why)
+            left_out[name] = why
+            continue
+        calibration = fit_calibration(scores, positive, with_offset=True)
+        chances, one_deal = calibration.probabilities(scores), np.zeros(len(scores), np.int64)
+        threshold = choose_threshold(chances, positive, max_false_positive_rate, deals=one_deal)
+        heads[name] = replace(head, calibration=calibration, threshold=threshold)
+    return heads, left_out
+
+
+def _too_few(positive: NDArray[np.bool_]) -> str | None:
+    """Why a head cannot be calibrated; None where it can."""
+    counts = int(positive.sum()), int((~positive).sum())
+    if min(counts) >= LEAST_GROUPS:
+        return None
+    return f"{counts[0]} rows for it and {counts[1]} against are held out; at least {LEAST_GROUPS} of each needed"
+
+
+def _too_few_held_out(found: str) -> NoDataError:
+    return NoDataError(
+        "PL-TRN-020",
+        "held-out rows",
+        "too few rows are held out to calibrate the model on",
+        found=found,
+        advice="train on more data, or hold more of it out: --held-out 0.3",
+    )

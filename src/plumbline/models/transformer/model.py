@@ -1,0 +1,278 @@
+"""A trained transformer: what it reads, its heads, and its scores."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass, field, replace
+from itertools import pairwise
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+import torch
+
+from plumbline.models.calibration import Calibration
+from plumbline.models.scored_model import Advance, Floats, Task
+from plumbline.models.transformer.conversation_tokens import ConversationEncoder
+from plumbline.models.transformer.examples import Example
+from plumbline.models.transformer.scorer import Scorer, plain_inputs, tree_inputs
+from plumbline.models.transformer.self_check import SelfCheck, check_trees
+from plumbline.models.transformer.settings import TokenSettings
+from plumbline.models.tree_batch import Integers, Tree, build_tree, pack_trees
+from plumbline.records import Axis, Role
+
+Turns = list[tuple[Role, str]]
+
+_LOG = logging.getLogger("plumbline.models")
+_BLOCK_ROWS = 2_048
+"""Conversations are read and scored so many at a time: few enough to hold, enough to find like lengths among."""
+_CHECKED_GROUPS = 2
+
+
+@dataclass(frozen=True, slots=True)
+class TransformerHead:
+    """How one head of the scorer is read.
+
+    Attributes:
+        column: the head's name in the scorer, like ``reward:helpfulness``.
+        calibration: score → probability; of a reward, the difference of two scores → that the first is preferred.
+        threshold: probability from which the head says yes; None where nothing is decided by one.
+        pair_calibration: of a cost, the difference of two costs → that the first is the more harmful; else None.
+    """
+
+    column: str
+    calibration: Calibration = field(default_factory=Calibration)
+    threshold: float | None = None
+    pair_calibration: Calibration | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class BaseModel:
+    """What the trunk started from.
+
+    Attributes:
+        name: a path or a hub id.
+        revision: of a hub id.
+        sha256: of the weights, where they lie on this machine's disk; see `saving`.
+    """
+
+    name: str
+    revision: str | None = None
+    sha256: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class ScoringSettings:
+    """How scores are computed; none of it changes them beyond rounding.
+
+    Attributes:
+        tokens_per_batch: computed at a time, padding included.
+        as_trees: compute what sequences share once, where a self-check finds the same scores.
+    """
+
+    tokens_per_batch: int = 8_192
+    as_trees: bool = True
+
+
+@dataclass(frozen=True)
+class TransformerModel:
+    """A trunk with heads, one task of it.
+
+    Attributes:
+        axis: of a preference model.
+        tokenizer: the one that `encoder` uses.
+        encoder: conversations → tokens, by `tokens`.
+        padding_id: what batches are padded with.
+        heads: name within the task (``reward``, ``cost``, ``unsafe`` and categories) → how it is read; main one first.
+    """
+
+    task: Task
+    axis: Axis | None
+    scorer: Scorer
+    tokenizer: Any
+    encoder: ConversationEncoder
+    tokens: TokenSettings
+    padding_id: int
+    heads: dict[str, TransformerHead]
+    base: BaseModel
+    scoring: ScoringSettings = ScoringSettings()
+
+    def with_heads(self, heads: dict[str, TransformerHead]) -> TransformerModel:
+        """The same model, read otherwise."""
+        return replace(self, heads=heads)
+
+    def score_pairs(self, comparisons: pa.Table, *, advance: Advance | None = None) -> Floats:
+        """Scores of both sides of n comparisons, shape (n, 2, heads)."""
+
+        def read(block: pa.Table) -> list[tuple[Turns, ...]]:
+            """Both sides of each."""
+            contexts, sides = block["context"].to_pylist(), block["continuations"].to_pylist()
+            return [
+                tuple(_turns([*context, *side]) for side in both) for context, both in zip(contexts, sides, strict=True)
+            ]
+
+        table = comparisons.select(["context", "continuations"])
+        return self._score_blocks(table, read, 2, advance).reshape(len(table), 2, len(self.heads))
+
+    def score_conversations(
+        self, conversations: pa.ListArray | pa.ChunkedArray, *, advance: Advance | None = None
+    ) -> Floats:
+        """Scores of the last reply of n conversations, shape (n, heads)."""
+
+        def read(block: pa.Table) -> list[tuple[Turns, ...]]:
+            """One conversation each."""
+            return [(_turns(messages),) for messages in block["conversation"].to_pylist()]
+
+        return self._score_blocks(pa.table({"conversation": conversations}), read, 1, advance)
+
+    def score_groups(self, groups: Sequence[Sequence[Turns]], *, advance: Advance | None = None) -> Floats:
+        """Scores of conversations that share beginnings, as n candidates for one prompt do.
+
+        Args:
+            groups: conversations that belong together; what a group's share is computed once.
+        Returns:
+            Shape (conversations of all groups, heads), in their order.
+        """
+        encoded = self.encoder.encode([turns for group in groups for turns in group]).sequences
+        starts = np.cumsum([0, *map(len, groups)])
+        split = [tuple(encoded[start:stop]) for start, stop in pairwise(starts)]
+        how = GroupScoring(self.padding_id, self.scoring)
+        scores = score_sequences(self.scorer, split, how, advance=advance)
+        columns = [self.scorer.head_names.index(head.column) for head in self.heads.values()]
+        chosen: Floats = scores[:, columns]
+        return chosen
+
+    def _score_blocks(
+        self,
+        table: pa.Table,
+        read: Callable[[pa.Table], list[tuple[Turns, ...]]],
+        replies: int,
+        advance: Advance | None,
+    ) -> Floats:
+        total, parts = replies * len(table), [np.empty((0, len(self.heads)))]
+        for start in range(0, len(table), _BLOCK_ROWS):
+
+            def told(done: int, _of_block: int, before: int = replies * start) -> None:
+                """Count on from the blocks before."""
+                if advance:
+                    advance(before + done, total)
+
+            parts.append(self.score_groups(read(table.slice(start, _BLOCK_ROWS)), advance=told))
+        return np.concatenate(parts)
+
+
+def _turns(messages: Sequence[Any]) -> Turns:
+    """Messages of a table as (role, text)."""
+    return [(Role(message["role"]), message["text"]) for message in messages]
+
+
+@dataclass(frozen=True, slots=True)
+class GroupScoring:
+    """How groups of sequences are scored: the padding's token id, and the settings."""
+
+    padding_id: int
+    settings: ScoringSettings = ScoringSettings()
+
+
+@torch.no_grad()
+def score_sequences(
+    scorer: Scorer, groups: Sequence[Sequence[Integers]], how: GroupScoring, *, advance: Advance | None = None
+) -> Floats:
+    """Scores of token sequences.
+
+    Args:
+        scorer: left in the mode it was in.
+        groups: token ids of sequences that may share a beginning.
+        how: batches, and whether as trees.
+        advance: told how many sequences are done, of how many.
+    Returns:
+        Shape (sequences of all groups, heads of the scorer), in their order.
+    """
+    starts = np.cumsum([0, *map(len, groups)])
+    scores = np.empty((int(starts[-1]), len(scorer.head_names)))
+    was_training = scorer.training
+    scorer.eval()
+    try:
+        as_trees = how.settings.as_trees and trees_hold(scorer, groups, how.padding_id)
+        done = 0
+        for members, values in _scored_batches(scorer, groups, how, as_trees):
+            rows = np.concatenate([np.arange(starts[number], starts[number + 1]) for number in members])
+            scores[rows] = values
+            done += len(rows)
+            if advance:
+                advance(done, len(scores))
+    finally:
+        scorer.train(was_training)
+    return scores
+
+
+def trees_hold(scorer: Scorer, groups: Sequence[Sequence[Integers]], padding_id: int) -> bool:
+    """Whether trees give this model's scores, looked up on its longest groups; says so in the log where they do not."""
+    if scorer.pooling != "last" or all(len(group) < 2 for group in groups):
+        return False
+    longest = sorted(groups, key=lambda group: max(map(len, group)))[-_CHECKED_GROUPS:]
+    check = check_trees(scorer, [Example(tuple(group)) for group in longest], padding_id=padding_id)
+    if not check.passed:
+        _LOG.warning("%s", told_refusal(check))
+    return check.passed
+
+
+def told_refusal(check: SelfCheck) -> str:
+    """Why trees are not used, for a person."""
+    why = check.refused or f"a difference of {check.largest_difference:.1e}"
+    return f"conversation trees give other scores with this model ({why}): each sequence is computed by itself, slower"
+
+
+def _scored_batches(
+    scorer: Scorer, groups: Sequence[Sequence[Integers]], how: GroupScoring, as_trees: bool
+) -> Iterator[tuple[list[int], Floats]]:
+    """Batches of groups, the longest first (where memory is short it shows at once), and their sequences' scores."""
+    device = scorer.heads.weight.device
+    if as_trees:
+        trees = [build_tree(group) for group in groups]
+        for members in like_sizes([len(tree) for tree in trees], [1] * len(trees), how.settings.tokens_per_batch):
+            packed = pack_trees([trees[number] for number in members], padding_id=how.padding_id)
+            yield members, _numbers(scorer(tree_inputs(packed, device)))
+        return
+    lengths = [max(map(len, group)) for group in groups]
+    for members in like_sizes(lengths, [len(group) for group in groups], how.settings.tokens_per_batch):
+        sequences = [sequence for number in members for sequence in groups[number]]
+        yield members, _numbers(scorer(plain_inputs(sequences, padding_id=how.padding_id, device=device)))
+
+
+def like_sizes(lengths: Sequence[int], rows: Sequence[int], tokens: int) -> list[list[int]]:
+    """Batches of items of like length under a budget.
+
+    Args:
+        lengths, rows: tokens of an item's rows, and how many rows it has.
+        tokens: a batch's rows times its longest length stay within it, unless one item alone goes beyond.
+    Returns:
+        Numbers of items, each once, the longest first.
+    """
+    batches: list[list[int]] = []
+    held = 0
+    for number in sorted(range(len(lengths)), key=lambda number: -lengths[number]):
+        if not batches or (held + rows[number]) * lengths[batches[-1][0]] > tokens:
+            batches.append([])
+            held = 0
+        batches[-1].append(number)
+        held += rows[number]
+    return batches
+
+
+def _numbers(scores: torch.Tensor) -> Floats:
+    numbers: Floats = scores.double().cpu().numpy()
+    return numbers
+
+
+__all__ = [
+    "BaseModel",
+    "GroupScoring",
+    "ScoringSettings",
+    "TransformerHead",
+    "TransformerModel",
+    "Tree",
+    "Turns",
+    "score_sequences",
+]

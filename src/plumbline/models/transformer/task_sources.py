@@ -1,0 +1,128 @@
+"""Which rows of which tables teach which heads."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Sequence
+from dataclasses import dataclass, field
+from typing import Literal
+
+import pyarrow as pa
+
+from plumbline.models.training_rows import LabelRows, PreferenceRows, axis_advice, label_rows, preference_rows
+from plumbline.records import Axis, Kind, NoDataError, UsageError, kind_of
+
+Task = Literal["preference", "cost", "moderation"]
+
+COST, UNSAFE = "cost", "unsafe"
+CATEGORY = "category:"
+
+
+def reward_head(axis: Axis) -> str:
+    """The name of an axis's head."""
+    return f"reward:{axis}"
+
+
+def category_head(category: str) -> str:
+    """The name of a category's head."""
+    return f"{CATEGORY}{category}"
+
+
+@dataclass(frozen=True, slots=True)
+class TaskSources:
+    """The rows of the tables, by what they can teach."""
+
+    pairs: list[PreferenceRows] = field(default_factory=list)
+    labels: list[LabelRows] = field(default_factory=list)
+
+
+def sources_of_tasks(tables: Sequence[pa.Table], tasks: Collection[Task], axis: Axis | None, place: str) -> TaskSources:
+    """The rows that the tasks learn from, see `training_examples.prepare_rows`."""
+    if "cost" in tasks and axis not in (None, Axis.HARMLESSNESS) and len(tasks) == 1:
+        raise UsageError(
+            "PL-TRN-014",
+            "--on",
+            "a cost model is about harm",
+            expected=Axis.HARMLESSNESS,
+            found=str(axis),
+            advice="leave --on out, or: plumbline train preference",
+        )
+    comparisons = [table for table in tables if len(table) and kind_of(table) is Kind.COMPARISONS]
+    labels = [table for table in tables if len(table) and kind_of(table) is Kind.SAFETY_LABELS]
+    wants_pairs, wants_labels = {"preference", "cost"} & set(tasks), {"moderation", "cost"} & set(tasks)
+    if wants_pairs and not comparisons:
+        raise _absent("comparisons", place)
+    if "moderation" in tasks and not labels:
+        raise _absent("safety labels", place)
+    pairs = _preference_rows(comparisons, tasks, axis, place) if wants_pairs else []
+    return TaskSources(pairs, _label_rows(labels, tasks, place) if wants_labels else [])
+
+
+def _absent(what: str, place: str) -> NoDataError:
+    advice = f"name a source with {what}; see: plumbline data show"
+    return NoDataError("PL-TRN-015", place, f"there are no {what}", advice=advice)
+
+
+def _preference_rows(
+    tables: Sequence[pa.Table], tasks: Collection[Task], axis: Axis | None, place: str
+) -> list[PreferenceRows]:
+    """Decided comparisons, a table and axis at a time."""
+    present = sorted({Axis(name) for table in tables for name in table["axis"].unique().to_pylist()})
+    wanted = [] if "preference" not in tasks else present if axis is None else [axis]
+    if "cost" in tasks and Axis.HARMLESSNESS not in wanted:
+        wanted = [*wanted, Axis.HARMLESSNESS]
+    missing = [each for each in wanted if each not in present]
+    is_unclear = set(tasks) == {"preference"} and len(wanted) > 1
+    if missing or is_unclear:
+        raise UsageError(
+            "PL-TRN-011",
+            place,
+            f"no comparison is judged on {missing[0]}" if missing else "the comparisons are judged on several axes",
+            expected="one axis: helpfulness and harmlessness are never mixed" if is_unclear else str(missing[0]),
+            found=", ".join(present),
+            advice=f"--on with one of these: {', '.join(present)}" if is_unclear else axis_advice(missing[0], present),
+        )
+    return [rows for each in wanted for rows in _rows_on(tables, each, place)]
+
+
+def _rows_on(tables: Sequence[pa.Table], axis: Axis, place: str) -> list[PreferenceRows]:
+    """The rows of every table that has the axis; a table without a decided one is no error while others have some."""
+    found: list[PreferenceRows] = []
+    refusal: NoDataError | None = None
+    for table in tables:
+        if axis not in table["axis"].unique().to_pylist():
+            continue
+        try:
+            found.append(preference_rows(table, axis=axis, place=place))
+        except NoDataError as error:
+            refusal = error
+    if not found and refusal is not None:
+        raise refusal
+    return found
+
+
+def _label_rows(tables: Sequence[pa.Table], tasks: Collection[Task], place: str) -> list[LabelRows]:
+    """The labels of every table; one without a label is no error while others, or the comparisons, have some."""
+    found: list[LabelRows] = []
+    refusal: NoDataError | None = None
+    for table in tables:
+        try:
+            found.append(label_rows(table, place=place))
+        except NoDataError as error:
+            refusal = error
+    if not found and refusal is not None and "moderation" in tasks:
+        raise refusal
+    return found
+
+
+def head_names(sources: TaskSources, tasks: Collection[Task], axis: Axis | None) -> tuple[str, ...]:
+    """The heads that the rows give the tasks, in the order of their numbers."""
+    names: list[str] = []
+    if "preference" in tasks:
+        present = dict.fromkeys(rows.axis for rows in sources.pairs)
+        names += [reward_head(each) for each in present if axis in (None, each)]
+    if "cost" in tasks:
+        names.append(COST)
+    if "moderation" in tasks:
+        categories = {name for rows in sources.labels for name in rows.categories}
+        names += [UNSAFE, *(category_head(name) for name in sorted(categories))]
+    return tuple(names)

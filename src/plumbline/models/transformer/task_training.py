@@ -1,0 +1,349 @@
+"""One call from tables to a trained transformer with its figures: trunk, rows, training, calibration on held-out prompts.
+
+Some prompts are held out of training, with all their rows: training looks at them to stop early, calibration and
+thresholds are fitted on their scores, and the figures of the card are theirs. So these figures are of one model and one
+deal, not cross-validated: a transformer is too dear to be trained five times.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import asdict, dataclass, field, replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+import torch
+from numpy.typing import NDArray
+from torch.distributed.tensor import DTensor
+
+from plumbline.measure import Bootstrap, assign_folds
+from plumbline.models.evaluation import RowScores, evaluate_scores
+from plumbline.models.scored_model import Task
+from plumbline.models.repeated_rows import count_repeats
+from plumbline.models.trained_rows import TrainedRows
+from plumbline.models.training import TaskRows, require_permitted_rows, rows_of_task
+from plumbline.models.transformer.backbone import Trunk, load_trunk
+from plumbline.models.transformer.checkpoints import trained_weights
+from plumbline.models.transformer.conversation_sharing import share_conversations
+from plumbline.models.transformer.conversation_tokens import ConversationEncoder
+from plumbline.models.transformer.examples import Example
+from plumbline.models.transformer.frozen_training import FrozenOutcome, fit_frozen_heads
+from plumbline.models.transformer.held_out_reading import HeldOutScores, calibrated_heads, task_columns
+from plumbline.models.transformer.model import BaseModel, ScoringSettings, TransformerModel, told_refusal
+from plumbline.models.transformer.saving import local_digest
+from plumbline.models.transformer.scorer import Scorer
+from plumbline.models.transformer.self_check import check_trees
+from plumbline.models.transformer.settings import BackboneSettings, LossSettings, TokenSettings, TrainerSettings
+from plumbline.models.transformer.trainer import train
+from plumbline.models.transformer.training_examples import PreparedRows, prepare_rows
+from plumbline.models.transformer.training_outcome import Progress, TrainingOutcome
+from plumbline.records import Axis, Kind, NoDataError
+
+Json = dict[str, Any]
+Step = Callable[[str], None]
+_CHECKED_EXAMPLES = 2
+
+
+@dataclass(frozen=True, slots=True)
+class TransformerOptions:
+    """How to train.
+
+    Attributes:
+        held_out_share: of the prompts; for early stopping, calibration and figures.
+        max_false_positive_rate: where moderation heads put their thresholds, on held-out scores.
+        threads: of the processor; None leaves them as they are.
+        frozen: fit heads alone, on features of the trunk as it stands; what says how weights are found plays no part.
+        feature_cache: where such features are kept; None keeps none.
+    """
+
+    backbone: BackboneSettings
+    tokens: TokenSettings = field(default_factory=TokenSettings)
+    trainer: TrainerSettings = field(default_factory=TrainerSettings)
+    loss: LossSettings = field(default_factory=LossSettings)
+    held_out_share: float = 0.1
+    max_false_positive_rate: float = 0.05
+    threads: int | None = None
+    frozen: bool = False
+    feature_cache: Path | None = None
+
+    def to_json(self) -> Json:
+        """As it stands in the manifest and in ``model.json``."""
+        found: Json = asdict(self)
+        del found["feature_cache"]  # where it stands on this machine changes nothing
+        return found
+
+
+@dataclass(frozen=True, slots=True)
+class TrainedTransformer:
+    """A model with what is known of it.
+
+    Attributes:
+        held_out: the evaluation of rows whose prompts training had not seen.
+        summary: counts, settings, categories left out: what the card and the description tell.
+        outcome: of the training loop, or of fitting heads.
+        trained_rows: the rows, those held out for calibration among them, to be known again.
+    """
+
+    model: TransformerModel
+    held_out: Json
+    summary: Json
+    outcome: TrainingOutcome | FrozenOutcome
+    trained_rows: TrainedRows
+
+
+@dataclass(frozen=True, slots=True)
+class TaskData:
+    """What to train on.
+
+    Attributes:
+        tables: by kind; those of other kinds than the task needs are passed over.
+        axis: of a preference model, where the comparisons are on several.
+        place: what errors call the data.
+        override_uses: go on though the data does not permit this use.
+    """
+
+    tables: Mapping[Kind, pa.Table]
+    task: Task
+    axis: Axis | None
+    place: str
+    override_uses: bool = False
+
+
+def train_transformer_task(
+    data: TaskData, options: TransformerOptions, work: Path, *, resume: bool, step: Step = lambda _: None
+) -> TrainedTransformer:
+    """Train a transformer for a task.
+
+    Args:
+        work: a folder for checkpoints and metrics, which outlives a run that is killed.
+        resume: go on from the last checkpoint there, where there is one.
+        step: told what begins, and how training goes.
+    Raises:
+        PermittedUseError: the data does not permit the use.
+        NoDataError, UsageError: as `rows_of_task` and `prepare_rows`.
+        SourceError, ModelError: the trunk cannot be loaded; a checkpoint does not fit.
+        TrainingError: a loss that is not finite; memory at an end.
+    """
+    require_permitted_rows(data.tables, data.task, place=data.place, override_uses=data.override_uses)
+    rows = rows_of_task(data.tables, data.task, axis=data.axis, place=data.place)
+    held_groups = held_out_groups(rows, options.held_out_share, options.trainer.seed)
+    if options.threads is not None:
+        torch.set_num_threads(options.threads)
+    torch.manual_seed(options.trainer.seed)  # of the adapters' first values
+    step(f"loading {options.backbone.name}")
+    trunk = load_trunk(options.backbone)
+    encoder = ConversationEncoder(trunk.tokenizer, options.tokens, trunk.positions)
+    step("making tokens")
+    tables = [table for table in data.tables.values() if len(table)]
+    seed = options.trainer.seed
+    prepared = prepare_rows(tables, data.task, encoder, axis=data.axis, loss=options.loss, seed=seed, place=data.place)
+    model = _untrained(data.task, rows, trunk, encoder, prepared.head_names, options)
+    fitted = _fit_frozen if options.frozen else _fine_tune
+    outcome, notes = fitted(model, prepared, held_groups, options, work, resume, step)
+    step("scoring held-out rows")
+    model = _put_together(model, options)
+    model, figures, untrained = read_held_out(model, rows, held_groups, options)
+    counts = {"notes": [*trunk.notes, *notes], "untrained_categories": untrained}
+    summary = {**_summary(rows, prepared, figures, outcome, options), **counts}
+    return TrainedTransformer(model, figures, summary, outcome, TrainedRows.of((rows.pairs, rows.labels)))
+
+
+def _fine_tune(
+    model: TransformerModel,
+    prepared: PreparedRows,
+    held_groups: frozenset[str],
+    options: TransformerOptions,
+    work: Path,
+    resume: bool,
+    step: Step,
+) -> tuple[TrainingOutcome, list[str]]:
+    """Train trunk (or adapters) and heads; what it came to, and what to note."""
+    learned, held = split_examples(prepared, held_groups, share=options.trainer.share_conversations)
+    as_trees, notes = _as_trees(model, learned, options)
+    outcome = train(
+        model.scorer,
+        learned,
+        held,
+        options.trainer,
+        options.loss,
+        padding_id=model.padding_id,
+        out=work,
+        as_trees=as_trees,
+        progress=lambda now: step(told_progress(now)),
+        resume=resume,
+        threads=options.threads,
+    )
+    return outcome, notes
+
+
+def _put_together(model: TransformerModel, options: TransformerOptions) -> TransformerModel:
+    """The model with whole weights where training had sharded them over devices (FSDP2); every process must call it."""
+    if not any(isinstance(weight, DTensor) for weight in model.scorer.parameters()):
+        return model
+    weights = trained_weights(model.scorer)
+    trunk = load_trunk(options.backbone)
+    whole = Scorer(trunk.model, model.scorer.head_names, pooling=trunk.pooling)
+    whole.heads.bias.requires_grad_(model.scorer.heads.bias.requires_grad)
+    whole.load_state_dict(weights, strict=False)  # what was not trained stands as it was loaded
+    return replace(model, scorer=whole.eval())
+
+
+def _fit_frozen(
+    model: TransformerModel,
+    prepared: PreparedRows,
+    held_groups: frozenset[str],
+    options: TransformerOptions,
+    _work: Path,
+    _resume: bool,
+    step: Step,
+) -> tuple[FrozenOutcome, list[str]]:
+    """Fit heads on features of the trunk as it stands; what it came to, and what to note."""
+    chosen = [number for number, group in enumerate(prepared.group_ids) if group not in held_groups]
+    outcome = fit_frozen_heads(
+        model,
+        [prepared.examples[number] for number in chosen],
+        [prepared.group_ids[number] for number in chosen],
+        seed=options.trainer.seed,
+        cache=options.feature_cache,
+        progress=lambda done, total: step(f"features, {done:,} of {total:,} sequences"),
+    )
+    return outcome, list(outcome.notes)
+
+
+def held_out_groups(rows: TaskRows, share: float, seed: int) -> frozenset[str]:
+    """The prompts held out: one in so many, whichever rows they have.
+
+    Raises:
+        NoDataError: there are too few prompts to leave some out.
+    """
+    parts = [part.places.group_ids for part in (rows.pairs, rows.labels) if part is not None]
+    groups = np.unique(np.concatenate(parts))
+    folds = max(2, round(1 / share))
+    if len(groups) < folds:
+        raise NoDataError(
+            "PL-TRN-013",
+            "training rows",
+            "too few different prompts to leave some out for calibration",
+            expected=f"at least {folds}",
+            found=str(len(groups)),
+            advice="train on more data, or hold more of it out: --held-out 0.5",
+        )
+    return frozenset(groups[assign_folds(groups, folds, seed=seed) == 0].tolist())
+
+
+def split_examples(
+    prepared: PreparedRows, held_groups: frozenset[str], *, share: bool
+) -> tuple[list[Example], list[Example]]:
+    """Examples to learn from, and those held out; with `share` those of one conversation are merged."""
+    is_held = np.array([group in held_groups for group in prepared.group_ids], bool)
+    parts = [
+        ([prepared.examples[number] for number in numbers], [prepared.group_ids[number] for number in numbers])
+        for numbers in (np.flatnonzero(~is_held).tolist(), np.flatnonzero(is_held).tolist())
+    ]
+    learned, held = (share_conversations(examples, groups) if share else examples for examples, groups in parts)
+    return learned, held
+
+
+def _untrained(
+    task: Task,
+    rows: TaskRows,
+    trunk: Trunk,
+    encoder: ConversationEncoder,
+    head_names: Sequence[str],
+    options: TransformerOptions,
+) -> TransformerModel:
+    """The model before training, its scores read as they are."""
+    scorer = Scorer(trunk.model, head_names, pooling=trunk.pooling, seed=options.trainer.seed)
+    if trunk.pooling == "last":
+        # Classifiers of causal models have no bias, so that a head without one can be given to other tools as it is.
+        scorer.heads.bias.requires_grad_(False)
+    axis = rows.pairs.axis if rows.pairs is not None and task == "preference" else None
+    return TransformerModel(
+        task,
+        axis,
+        scorer,
+        trunk.tokenizer,
+        encoder,
+        options.tokens,
+        trunk.padding_id,
+        task_columns(task, head_names),
+        BaseModel(options.backbone.name, options.backbone.revision, local_digest(options.backbone.name)),
+        ScoringSettings(min(options.trainer.tokens_per_batch, 8_192), options.trainer.as_trees),
+    )
+
+
+def _as_trees(
+    model: TransformerModel, examples: Sequence[Example], options: TransformerOptions
+) -> tuple[bool, list[str]]:
+    """Whether to train on trees, and why not: the model is asked, with the longest rows."""
+    if not options.trainer.as_trees or model.scorer.pooling != "last":
+        return False, []
+    longest = sorted(examples, key=lambda example: max(map(len, example.sequences)))[-_CHECKED_EXAMPLES:]
+    check = check_trees(model.scorer, longest, padding_id=model.padding_id)
+    return check.passed, [] if check.passed else [told_refusal(check)]
+
+
+def told_progress(now: Progress) -> str:
+    """Where training stands, in a line."""
+    right = "" if now.accuracy is None else f", {100 * now.accuracy:.0f} % right"
+    minutes = max(round(now.seconds_left / 60), 0)
+    left = f"{minutes} min left" if minutes else f"{now.seconds_left:.0f} s left"
+    return f"step {now.step} of {now.steps}, loss {now.loss:.3f}{right}, {now.tokens_per_second:,.0f} tokens/s, {left}"
+
+
+def read_held_out(
+    model: TransformerModel, rows: TaskRows, held_groups: frozenset[str], options: TransformerOptions
+) -> tuple[TransformerModel, Json, dict[str, str]]:
+    """Calibrate a model on held-out rows and measure it on them.
+
+    Returns:
+        The calibrated model, its figures, and which categories have no head and why.
+    """
+    pairs = None if rows.pairs is None else rows.pairs.take(_held(rows.pairs.places.group_ids, held_groups))
+    labels = None if rows.labels is None else rows.labels.take(_held(rows.labels.places.group_ids, held_groups))
+    of_pairs = model.score_pairs(pairs.records.rows()) if pairs is not None and len(pairs) else None
+    of_labels = None
+    if labels is not None and len(labels):
+        of_labels = model.score_conversations(labels.records.rows()["conversation"])
+    scored = HeldOutScores(pairs, of_pairs, labels, of_labels)
+    heads, untrained = calibrated_heads(model, scored, options.max_false_positive_rate)
+    columns = [number for number, name in enumerate(model.heads) if name in heads]
+    calibrated = model.with_heads(heads)
+    kept = RowScores(
+        pairs if of_pairs is not None else None,
+        None if of_pairs is None else of_pairs[:, :, columns],
+        labels if of_labels is not None else None,
+        None if of_labels is None else of_labels[:, columns],
+    )
+    return calibrated, evaluate_scores(calibrated, kept, Bootstrap(seed=options.trainer.seed)), untrained
+
+
+def _held(group_ids: NDArray[np.str_], held_groups: frozenset[str]) -> NDArray[np.int64]:
+    return np.flatnonzero(np.isin(group_ids, sorted(held_groups)))
+
+
+def _summary(
+    rows: TaskRows,
+    prepared: PreparedRows,
+    figures: Json,
+    outcome: TrainingOutcome | FrozenOutcome,
+    options: TransformerOptions,
+) -> Json:
+    counted = {
+        name: len(part) for name, part in (("comparisons", rows.pairs), ("labels", rows.labels)) if part is not None
+    }
+    held = figures["rows"]
+    return {
+        **counted,
+        "settings": options.to_json(),
+        "seed": options.trainer.seed,
+        "max_false_positive_rate": options.max_false_positive_rate,
+        "held_out_rows": max(held["evaluated"], held.get("labels_evaluated", 0)),
+        "set_aside": dict(prepared.set_aside),
+        "repeats": count_repeats((rows.pairs, rows.labels)),
+        "truncated_conversations": prepared.truncated,
+        "tokens": dict(prepared.tokens),
+        "outcome": asdict(outcome),
+    }

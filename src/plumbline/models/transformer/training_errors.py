@@ -1,0 +1,82 @@
+"""What can stop a training run, said so that a person knows which rows, and what to turn."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+
+import torch
+
+from plumbline.models.transformer.batches import Batch
+from plumbline.models.transformer.examples import Example
+from plumbline.records import NoDataError, PlumblineError
+
+_CPU_SAYS = ("can't allocate memory", "DefaultCPUAllocator", "not enough memory")
+_NAMED = 16
+
+
+class TrainingError(PlumblineError):
+    """Training cannot go on; the last checkpoint stands."""
+
+
+@contextmanager
+def memory_watched(batch: Batch, examples: Sequence[Example], *, gradient_checkpointing: bool) -> Iterator[None]:
+    """Let a device that runs out of memory say so as a person can use it.
+
+    Raises:
+        TrainingError: there was not enough memory for the batch.
+    """
+    try:
+        yield
+    except (RuntimeError, MemoryError) as error:
+        if not is_out_of_memory(error):
+            raise
+        sequences = sum(len(examples[number].sequences) for number in batch.examples)
+        tokens = batch.processed_tokens
+        more = [] if gradient_checkpointing else ["--gradient-checkpointing"]
+        flags = ", or ".join([f"--tokens-per-batch {max(tokens // 2, 1)}", *more])
+        single = " (this batch is one example: only a smaller --max-tokens makes it smaller)"
+        raise TrainingError(
+            "PL-FIT-001",
+            f"a batch of {len(batch.examples)} rows, {sequences} sequences",
+            "the device has not enough memory for it",
+            found=f"{tokens} tokens computed at once, padding included",
+            advice=f"{flags}{single if len(batch.examples) == 1 else ''}; the run goes on from its last checkpoint",
+        ) from error
+
+
+def is_out_of_memory(error: BaseException) -> bool:
+    """Whether the error of an allocator says that memory is at an end."""
+    if isinstance(error, torch.OutOfMemoryError | MemoryError):
+        return True
+    return isinstance(error, RuntimeError) and any(words in str(error) for words in _CPU_SAYS)
+
+
+def not_finite(step: int, examples: Sequence[Example], *, loss_is_finite: bool) -> TrainingError:
+    """The error where a loss or a gradient is NaN or infinite.
+
+    Args:
+        step: from 1.
+        examples: of this step.
+    """
+    ids = [each for example in examples for each in example.ids]
+    named = ", ".join(ids[:_NAMED]) + (f" and {len(ids) - _NAMED} more" if len(ids) > _NAMED else "")
+    return TrainingError(
+        "PL-FIT-002",
+        f"step {step}",
+        f"the {'gradient' if loss_is_finite else 'loss'} is not a finite number; its rows are {named or 'without ids'}",
+        expected="finite numbers",
+        advice="look at these rows with plumbline data check, or lower --learning-rate; "
+        "the weights of the last checkpoint are untouched",
+    )
+
+
+def nothing_to_train_on() -> NoDataError:
+    """The error where there is no example."""
+    return NoDataError(
+        "PL-FIT-003",
+        "train",
+        "no row is left to train on",
+        expected="at least one example",
+        advice="plumbline data check SOURCE; the rows set aside are counted by code",
+    )

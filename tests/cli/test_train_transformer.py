@@ -1,0 +1,195 @@
+"""Transformers on the command line: trained, measured, scored, exported, imported; killed and resumed."""
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+from safetensors.numpy import load_file
+from tests.models.transformer import tiny
+
+from plumbline.loop.synthetic_corpus import write_synthetic_corpus
+from plumbline.loop.training_run import TrainingRun, run_training
+
+torch.set_num_threads(1)
+
+ENTRY = [sys.executable, "-m", "plumbline"]
+SMALL = ("--max-tokens", 96, "--held-out", 0.3, "--learning-rate", 1e-3, "--rows-per-step", 8, "--threads", 1)
+
+
+@pytest.fixture(scope="module")
+def corpus(tmp_path_factory):
+    folder = tmp_path_factory.mktemp("cli") / "corpus"
+    write_synthetic_corpus(folder, scale=0.1)
+    return folder
+
+
+@pytest.fixture(scope="module")
+def base(tmp_path_factory):
+    return tiny.save(tmp_path_factory.mktemp("base") / "llama", tiny.llama(), tiny.tokenizer())
+
+
+@pytest.fixture(scope="module")
+def trained(corpus, base, tmp_path_factory):
+    """A preference model and its figures."""
+    out = tmp_path_factory.mktemp("models") / "harmless"
+    names = {"max_tokens": 96, "held_out": 0.3, "learning_rate": 1e-3, "rows_per_step": 8, "threads": 1}
+    run = TrainingRun("preference", (str(corpus / "harmless-synthetic"),), out, kind=str(base), settings=names)
+    told = []
+    result = run_training(run, told.append)
+    assert any("tokens/s" in line and "% right" in line for line in told)
+    return out, result.cross_validated
+
+
+def test_a_trained_model_stands_whole_and_says_what_its_figures_are_of(trained, corpus, base):
+    out, printed = trained
+    assert printed["accuracy"]["n"] > 10
+    card = (out / "README.md").read_text()
+    assert "held out of training" in card
+    assert "Synthetic data" in card
+    described = json.loads((out / "model.json").read_text())
+    assert described["plumbline"] == "transformer-model"
+    assert described["training"]["figures_are_of"] == "held-out prompts"
+    assert described["base"]["sha256"]
+    manifest = json.loads((out / "manifest.json").read_text())
+    assert manifest["configuration"]["backbone"]["name"] == str(base)
+    assert "torch" in manifest["versions"]
+    lines = [json.loads(line) for line in (out / "metrics.jsonl").read_text().splitlines()]
+    assert [line["step"] for line in lines if "loss" in line][:3] == [1, 2, 3]
+    assert not out.with_name("harmless.training").exists()
+    assert not list(out.parent.glob(".*.partial"))
+
+
+def test_it_is_measured_scored_exported_and_comes_back(trained, corpus, plumb, tmp_path):
+    out, _ = trained
+    source = corpus / "harmless-synthetic"
+    ended, printed, _ = plumb("evaluate", out, source, "--json")
+    assert ended in (0, 1)
+    result = json.loads(printed)
+    assert result["accuracy"]["value"] is not None
+    assert result["task"] == "preference"
+    assert result["cross_validated"]["accuracy"]["n"] > 10
+    ended, _, _ = plumb("score", out, source, "-o", tmp_path / "scores.jsonl", "--split", "test")
+    assert ended in (0, 1)
+    rows = [json.loads(line) for line in (tmp_path / "scores.jsonl").read_text().splitlines()]
+    assert rows[0]["probability"] + rows[1]["probability"] == pytest.approx(1)
+
+
+def test_it_goes_to_other_tools_and_comes_back(trained, plumb, tmp_path):
+    short = tmp_path / "harmless-short" / "test.jsonl"
+    short.parent.mkdir()
+    sides = {"chosen": "\n\nHuman: tea?\n\nAssistant: Yes, do.", "rejected": "\n\nHuman: tea?\n\nAssistant: No."}
+    short.write_text(json.dumps(sides) + "\n")
+    assert plumb("train", "export", trained[0], "-o", tmp_path / "out")[0] == 0
+    assert plumb("train", "import", tmp_path / "out", "--on", "harmlessness", "-o", tmp_path / "again")[0] == 0
+    scores = []
+    for model in (trained[0], tmp_path / "again"):
+        ended, _, told = plumb("score", model, short, "-o", tmp_path / "scores.jsonl")
+        assert ended == 0, told
+        scores.append([json.loads(line)["score"] for line in (tmp_path / "scores.jsonl").read_text().splitlines()])
+    assert len(scores[0]) == 2
+    assert np.allclose(*scores, atol=1e-5)
+
+
+@pytest.mark.parametrize("task", ["cost", "moderation"])
+def test_the_other_tasks_train_too(task, corpus, base, plumb, tmp_path):
+    source = corpus / ("preferences-synthetic" if task == "cost" else "labels-synthetic")
+    words = (*SMALL, "--held-out", 0.5, "--split", "test", "--lora", 2)
+    ended, _, told = plumb("train", task, source, "--model", base, "-o", tmp_path / "m", *words)
+    assert ended in (0, 1), told
+    described = json.loads((tmp_path / "m" / "model.json").read_text())
+    assert described["adapter"]
+    assert described["heads"][0]["name"] == ("cost" if task == "cost" else "unsafe")
+    assert described["heads"][0]["threshold"] is not None
+    ended, printed, told = plumb("evaluate", tmp_path / "m", source, "--json")
+    assert ended in (0, 1), told
+    assert json.loads(printed)["auprc"]["value"] is not None
+
+
+@pytest.mark.parametrize(
+    ("task", "source"),
+    [("preference", "harmless-synthetic"), ("cost", "preferences-synthetic"), ("moderation", "labels-synthetic")],
+)
+def test_heads_alone_are_fitted_on_a_frozen_trunk(task, source, corpus, base, plumb, tmp_path, monkeypatch):
+    monkeypatch.setenv("PLUMBLINE_CACHE", str(tmp_path / "cache"))
+    words = ("train", task, corpus / source, "--split", "test", "--model", base, "--max-tokens", 96, "--held-out", 0.5)
+    ended, _, told = plumb(*words, "-o", tmp_path / "m", "--frozen")
+    assert ended in (0, 1), told
+    outcome = json.loads((tmp_path / "m" / "model.json").read_text())["training"]["outcome"]
+    assert outcome["computed"] == outcome["sequences"] > 20
+    plumb(*words, "-o", tmp_path / "again", "--frozen")
+    assert json.loads((tmp_path / "again" / "model.json").read_text())["training"]["outcome"]["computed"] == 0
+    one, other, trunk = (
+        load_file(folder / name)
+        for folder, name in (
+            (tmp_path / "m", "heads.safetensors"),
+            (tmp_path / "again", "heads.safetensors"),
+            (tmp_path / "m", "model.safetensors"),
+        )
+    )
+    assert all(np.array_equal(one[name], other[name]) for name in one)
+    before = load_file(base / "model.safetensors")
+    assert all(np.array_equal(trunk[name], before[name]) for name in before)
+    assert "the heads alone were fitted" in (tmp_path / "m" / "README.md").read_text()
+
+
+@pytest.mark.parametrize(
+    ("words", "code"),
+    [
+        (["--model", "gpt"], "PL-ARG-001"),
+        (["--epochs", "2"], "PL-ARG-003"),
+        (["--model", "PATH", "--features", "words"], "PL-ARG-003"),
+        (["--model", "PATH", "--template", "alpaca"], "PL-ARG-001"),
+        (["--model", "PATH", "--resume", "--restart"], "PL-ARG-004"),
+        (["--model", "PATH", "--frozen", "--lora", "2"], "PL-ARG-005"),
+        (["--model", "PATH", "--max-tokens", "4000"], "PL-TOK-001"),
+        (["--model", "./nothing/here"], "PL-BBN-001"),
+    ],
+)
+def test_wrong_usage_says_so_and_leaves_nothing(words, code, corpus, base, plumb, tmp_path):
+    words = [str(base) if word == "PATH" else word for word in words]
+    ended, _, told = plumb("train", "preference", corpus / "harmless-synthetic", "-o", tmp_path / "m", *words)
+    assert (ended, told.split()[0]) == (2, code)
+    assert not (tmp_path / "m").exists()
+    assert not (tmp_path / "m.training" / "checkpoints").exists()
+
+
+def test_a_linear_model_is_not_exported(corpus, plumb, tmp_path):
+    plumb("train", "preference", corpus / "harmless-synthetic", "-o", tmp_path / "m", "--features", "words")
+    ended, _, told = plumb("train", "export", tmp_path / "m", "-o", tmp_path / "out")
+    assert (ended, told.split()[0]) == (2, "PL-XCH-008")
+    ended, _, told = plumb("train", "export", tmp_path, "-o", tmp_path / "out")
+    assert (ended, told.split()[0]) == (2, "PL-MOD-001")
+
+
+def test_a_killed_run_goes_on_and_ends_with_the_same_weights(trained, corpus, base, plumb, tmp_path):
+    out = tmp_path / "harmless"
+    words = ["train", "preference", corpus / "harmless-synthetic", "--model", base, "-o", out, *SMALL]
+    words = [*words, "--checkpoint-every", "2"]
+    process = subprocess.Popen([*ENTRY, *map(str, words)], stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+    work = out.with_name("harmless.training")
+    for _ in range(1200):
+        if list((work / "checkpoints").glob("step-*")) or process.poll() is not None:
+            break
+        time.sleep(0.02)
+    os.kill(process.pid, signal.SIGKILL)
+    process.wait()
+    assert not out.exists()
+    assert list((work / "checkpoints").glob("step-*"))
+    ended, _, told = plumb(*words)
+    assert (ended, told.split()[0]) == (2, "PL-RUN-004")
+    ended, _, told = plumb(*words, "--resume")
+    assert ended in (0, 1), told
+    assert not work.exists()
+    outcome = json.loads((out / "model.json").read_text())["training"]["outcome"]
+    assert outcome["resumed_step"] >= 2
+    uninterrupted = trained[0]
+    for name in ("model.safetensors", "heads.safetensors"):
+        ours, theirs = load_file(out / name), load_file(Path(uninterrupted) / name)
+        assert all(np.array_equal(ours[key], theirs[key]) for key in theirs), name

@@ -1,0 +1,179 @@
+"""Ensembles of heads: hand-derived figures, draws by group, a spread that tells errors where it should."""
+
+import numpy as np
+import pytest
+
+from plumbline.measure import Bootstrap
+from plumbline.models.calibration import Calibration
+from plumbline.models.folds import deal_folds
+from plumbline.models.transformer.head_ensemble import (
+    EnsembleSettings,
+    HeadEnsemble,
+    HeldOut,
+    calibrate_heads,
+    error_figures,
+    fit_heads,
+    held_out_scores,
+    judge_scores,
+    lower_bound,
+    pair_probability,
+    selective_accuracy,
+)
+from plumbline.records import NoDataError, UsageError
+
+BOOTSTRAP = Bootstrap(seed=0, resamples=200)
+
+
+def made_up(count=400, columns=6, seed=0, strength=1.5):
+    random = np.random.default_rng(seed)
+    rows = random.normal(size=(count, columns))
+    chances = 1 / (1 + np.exp(-strength * (rows[:, 0] - rows[:, 1])))
+    return rows, random.random(count) < chances, np.array([f"g{number // 2}" for number in range(count)])
+
+
+def test_what_heads_say_by_hand():
+    # Two heads say log-odds ln 3 and −ln 3: probabilities 3/4 and 1/4.
+    said = judge_scores(np.array([[np.log(3), -np.log(3)], [0.0, 0.0]]), Calibration())
+    np.testing.assert_allclose(said.scores, [0, 0], atol=1e-12)
+    np.testing.assert_allclose(said.probabilities, [0.5, 0.5])
+    np.testing.assert_allclose(said.disagreement, [0.25 * np.sqrt(2), 0])
+    np.testing.assert_allclose(said.score_spread, [np.log(3) * np.sqrt(2), 0])
+    # Entropy ln 2 of one half, less that of 1/4: 1/4 ln 4 + 3/4 ln(4/3).
+    np.testing.assert_allclose(said.unsure_nats, [np.log(2) - 0.25 * np.log(4) - 0.75 * np.log(4 / 3), 0], atol=1e-12)
+
+
+def test_sure_heads_give_numbers_and_no_nan():
+    said = judge_scores(np.array([[900.0, 900.0], [-900.0, 900.0]]), Calibration())
+    np.testing.assert_allclose(said.unsure_nats, [0, np.log(2)])
+    np.testing.assert_allclose(said.disagreement, [0, np.sqrt(0.5)])
+
+
+def test_turning_a_pair_round_turns_its_probability_and_keeps_its_spread():
+    random = np.random.default_rng(0)
+    first, second = random.normal(size=(2, 5, 4))
+    one, other = (pair_probability(*sides, Calibration(2.0)) for sides in ((first, second), (second, first)))
+    np.testing.assert_allclose(one.probabilities, 1 - other.probabilities)
+    np.testing.assert_allclose(one.disagreement, other.disagreement)
+    np.testing.assert_allclose(lower_bound(one, 1.0), one.scores - one.score_spread)
+
+
+def test_flipped_labels_flip_the_order():
+    rows, labels, groups = made_up()
+    settings = EnsembleSettings(members=4)
+    scores = fit_heads(rows, labels, groups, settings).judge(rows).scores
+    flipped = fit_heads(rows, ~labels, groups, settings).judge(rows).scores
+    assert np.corrcoef(scores, labels)[0, 1] > 0.4
+    np.testing.assert_allclose(flipped, -scores, atol=1e-4)
+
+
+def test_heads_differ_are_repeatable_and_draw_whole_groups():
+    rows, labels, groups = made_up(60)
+    settings = EnsembleSettings(members=3, l2=0.5)
+    heads = fit_heads(rows, labels, groups, settings)
+    np.testing.assert_array_equal(heads.weights, fit_heads(rows, labels, groups, settings).weights)
+    assert np.abs(heads.weights[0] - heads.weights[1]).max() > 1e-3
+    # All rows in one group: every draw is all rows, so nothing is left to disagree on.
+    same = fit_heads(rows, labels, np.full(60, "one"), settings)
+    np.testing.assert_allclose(same.weights[0], same.weights[2])
+    # More columns than rows take the other way to the same weights.
+    wide = np.hstack([rows, np.zeros((60, 80))])
+    np.testing.assert_allclose(fit_heads(wide, labels, groups, settings).weights[:, :6], heads.weights, atol=1e-5)
+
+
+def test_more_rows_less_spread():
+    spreads = []
+    for count in (100, 1600):
+        rows, labels, groups = made_up(count)
+        spreads.append(fit_heads(rows, labels, groups, EnsembleSettings(members=8)).judge(rows).score_spread.mean())
+    assert spreads[1] < 0.5 * spreads[0]
+
+
+def test_spread_grows_away_from_what_was_seen():
+    rows, labels, groups = made_up()
+    heads = fit_heads(rows, labels, groups, EnsembleSettings(members=8))
+    assert heads.judge(5 * rows).score_spread.mean() > 3 * heads.judge(rows).score_spread.mean()
+
+
+def test_calibration_brings_overconfident_heads_back():
+    random = np.random.default_rng(0)
+    log_odds = random.normal(size=4000)
+    labels = random.random(4000) < 1 / (1 + np.exp(-log_odds))
+    members = 5 * log_odds[:, None] + 0.5 * random.normal(size=(4000, 6))
+    held = HeldOut(np.arange(4000), members)
+    found = calibrate_heads(held, labels, EnsembleSettings(members=6))
+    assert found.scale == pytest.approx(0.2, rel=0.15)
+    chances = judge_scores(members, found).probabilities
+    assert chances[labels].mean() > chances[~labels].mean()
+    for low, high in ((0.1, 0.3), (0.4, 0.6), (0.7, 0.9)):
+        inside = (chances >= low) & (chances < high)
+        assert labels[inside].mean() == pytest.approx(chances[inside].mean(), abs=0.06)
+
+
+def test_selective_accuracy_by_hand():
+    unsure = np.array([0.1, 0.2, 0.3, 0.4])
+    is_error = np.array([False, False, True, True])
+    values = [
+        selective_accuracy(unsure, is_error, coverage, bootstrap=BOOTSTRAP).value
+        for coverage in (0.5, 0.75, 0.625, 1.0)
+    ]
+    np.testing.assert_allclose(values, [1.0, 2 / 3, 2 / 2.5, 0.5])
+
+
+def test_a_spread_that_tells_errors_and_one_that_does_not():
+    random = np.random.default_rng(0)
+    noisy = random.random(1000) < 0.4
+    labels = random.random(1000) < 0.5
+    seen = np.where(noisy & (random.random(1000) < 0.5), ~labels, labels)
+    spread = np.where(noisy, 2.0, 0.1)[:, None] * np.array([1.0, -1.0, 0.5, -0.5])
+    members = np.where(seen, 2.5, -2.5)[:, None] + spread
+    groups = np.arange(1000).astype(str)
+    told = error_figures(judge_scores(members, Calibration()), labels, bootstrap=BOOTSTRAP, group_ids=groups)
+    assert told["error_auroc_by_disagreement"].value > 0.75
+    assert told["accuracy_at_50_by_disagreement"].value > told["accuracy"].value + 0.1
+    shuffled = np.take_along_axis(spread, random.permutation(1000)[:, None], axis=0)
+    blind = judge_scores(np.where(seen, 2.5, -2.5)[:, None] + shuffled, Calibration())
+    value = error_figures(blind, labels, bootstrap=BOOTSTRAP, group_ids=groups)["error_auroc_by_disagreement"].value
+    assert value == pytest.approx(0.5, abs=0.06)
+
+
+def test_held_out_rows_play_no_part_in_their_heads():
+    rows, _, groups = made_up(300, columns=40)
+    labels = np.random.default_rng(5).random(150).repeat(2) < 0.5  # nothing to learn: by group, at random
+    deal = deal_folds(groups, 0, heads=1)
+    settings = EnsembleSettings(members=4, l2=0.01)
+    held = held_out_scores(rows, labels, groups, deal, settings)
+    assert held.member_scores.shape == (300 * deal.repeats, 4)
+    right = (held.member_scores.mean(axis=1) > 0) == labels[held.positions]
+    assert right.mean() == pytest.approx(0.5, abs=0.08)
+    seen = fit_heads(rows, labels, groups, settings).judge(rows)
+    assert ((seen.scores > 0) == labels).mean() > 0.6
+
+
+def test_what_makes_rows_ready_is_fitted_without_the_fold():
+    rows, labels, groups = made_up(200)
+    sizes = []
+
+    def prepare(known):
+        sizes.append(len(known))
+        return lambda given: given / known.std()
+
+    held_out_scores(rows, labels, groups, deal_folds(groups, 0, heads=1), EnsembleSettings(members=2), prepare=prepare)
+    assert len(sizes) == 20
+    assert max(sizes) < 200
+
+
+def test_one_class_and_one_head_are_refused():
+    rows, _, groups = made_up(20)
+    with pytest.raises(NoDataError, match="PL-FRZ-005"):
+        fit_heads(rows, np.zeros(20, bool), groups, EnsembleSettings(members=2))
+    with pytest.raises(UsageError, match="PL-FRZ-004"):
+        EnsembleSettings(members=1)
+
+
+def test_pairs_need_no_second_class():
+    rows, _, groups = made_up(40)
+    better = np.where(rows[:, :1] > 0, 1, -1) * rows
+    heads = fit_heads(better, np.ones(40, bool), groups, EnsembleSettings(members=3, with_intercept=False))
+    assert isinstance(heads, HeadEnsemble)
+    assert (heads.intercepts == 0).all()
+    assert (heads.judge(better).probabilities > 0.5).mean() > 0.9

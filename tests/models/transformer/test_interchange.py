@@ -1,0 +1,206 @@
+"""Exports load with plain transformers and give our scores for the same text; imports the other way round."""
+
+import json
+
+import numpy as np
+import pytest
+import torch
+from tests.models.transformer import tiny
+from tests.models.transformer.test_saving import TALKS, made, saved
+from transformers import (
+    AutoModelForSequenceClassification,
+    AutoTokenizer,
+    GPT2Config,
+    GPT2Model,
+    LlamaConfig,
+    LlamaForSequenceClassification,
+)
+
+from plumbline.models.transformer.backbone import quiet
+from plumbline.models.transformer.classifier_import import ImportSettings, import_sequence_classifier
+from plumbline.models.transformer.interchange import export_sequence_classifier
+from plumbline.models.transformer.saving import load_transformer
+from plumbline.models.transformer.settings import LoraSettings
+from plumbline.records import Axis, ModelError, UsageError
+
+torch.set_num_threads(1)
+
+QWEN_LIKE = tiny.CHAT_TEMPLATE  # ends each turn with <|im_end|> and a line break
+
+
+@pytest.fixture(scope="module")
+def base(tmp_path_factory):
+    return tiny.save(tmp_path_factory.mktemp("base") / "llama", tiny.llama(), tiny.tokenizer())
+
+
+def elsewhere(folder, talks):
+    """Scores as anyone computes them: chat template, one padded batch."""
+    with quiet():
+        classifier = AutoModelForSequenceClassification.from_pretrained(folder).eval()
+        tokenizer = AutoTokenizer.from_pretrained(folder)
+    names = {"human": "user", "assistant": "assistant"}
+    messages = [[{"role": names[role], "content": text} for role, text in talk] for talk in talks]
+    texts = tokenizer.apply_chat_template(messages, tokenize=False)
+    batch = tokenizer(texts, add_special_tokens=False, padding=True, return_tensors="pt", return_token_type_ids=False)
+    with torch.no_grad():
+        return classifier, classifier(**batch).logits.numpy()
+
+
+def gpt2(folder):
+    torch.manual_seed(0)
+    model = GPT2Model(GPT2Config(vocab_size=310, n_embd=32, n_layer=2, n_head=2, n_positions=128))
+    return tiny.save(folder, model, tiny.tokenizer(end="<s>"))  # one token is beginning and end, as GPT-2's is
+
+
+@pytest.mark.parametrize("kind", ["llama", "gpt2", "adapters", "chat"])
+def test_an_exported_reward_is_the_same_everywhere(kind, base, tmp_path):
+    if kind == "gpt2":
+        base = gpt2(tmp_path / "gpt2")
+    if kind == "chat":
+        base = tiny.save(tmp_path / "q", tiny.llama(), tiny.tokenizer(end="<|im_end|>", chat_template=QWEN_LIKE))
+    model = made(base, lora=LoraSettings(rank=2) if kind == "adapters" else None)
+    ours = model.score_groups([TALKS])
+    folder = saved(tmp_path / "m", model)
+    exported = export_sequence_classifier(folder, tmp_path / "out")
+    classifier, theirs = elsewhere(tmp_path / "out", TALKS)
+    assert classifier.config.num_labels == 1
+    assert exported.has_template
+    assert exported.dropped_bias == 0
+    assert np.allclose(theirs, ours, atol=1e-5)
+    manifest = json.loads((tmp_path / "out" / "manifest.json").read_text())
+    assert manifest["parents"]
+    assert manifest["licence"] == "MIT"
+
+
+def test_a_model_trained_on_the_tokenizers_own_chat_template(tmp_path):
+    from dataclasses import replace
+
+    from plumbline.models.transformer.conversation_tokens import ConversationEncoder
+    from plumbline.models.transformer.settings import TokenSettings
+
+    tokenizer = tiny.tokenizer(end="<|im_end|>", chat_template=QWEN_LIKE)
+    base = tiny.save(tmp_path / "q", tiny.llama(), tokenizer)
+    model, tokens = made(base), TokenSettings(max_tokens=120, template="chat")
+    model = replace(model, tokens=tokens, encoder=ConversationEncoder(model.tokenizer, tokens, 128))
+    folder = saved(tmp_path / "m", model)
+    assert export_sequence_classifier(folder, tmp_path / "out").has_template
+    assert np.allclose(elsewhere(tmp_path / "out", TALKS)[1], model.score_groups([TALKS]), atol=1e-5)
+
+
+def test_a_moderation_model_has_its_labels(base, tmp_path):
+    model = made(base, task="moderation", columns=("unsafe", "category:theft", "category:violence"))
+    model = model.with_heads(dict(zip(["unsafe", "theft", "violence"], model.heads.values(), strict=True)))
+    folder = saved(tmp_path / "m", model)
+    export_sequence_classifier(folder, tmp_path / "out")
+    classifier, theirs = elsewhere(tmp_path / "out", TALKS)
+    assert classifier.config.id2label == {0: "unsafe", 1: "theft", 2: "violence"}
+    assert classifier.config.problem_type == "multi_label_classification"
+    assert np.allclose(theirs, model.score_groups([TALKS]), atol=1e-5)
+    export_sequence_classifier(folder, tmp_path / "one", "theft")
+    assert np.allclose(elsewhere(tmp_path / "one", TALKS)[1][:, 0], model.score_groups([TALKS])[:, 1], atol=1e-5)
+    with pytest.raises(UsageError, match="PL-XCH-001"):
+        export_sequence_classifier(folder, tmp_path / "none", "nothing")
+
+
+def biased(model, value):
+    with torch.no_grad():
+        model.scorer.heads.bias.fill_(value)
+    return model
+
+
+def test_a_rewards_bias_is_dropped_and_said(base, tmp_path):
+    model = biased(made(base), 0.75)
+    exported = export_sequence_classifier(saved(tmp_path / "m", model), tmp_path / "out")
+    assert exported.dropped_bias == pytest.approx(0.75)
+    assert any("lower by 0.75" in note for note in exported.notes)
+    assert "lower by 0.75" in (tmp_path / "out" / "README.md").read_text()
+    assert np.allclose(elsewhere(tmp_path / "out", TALKS)[1] + 0.75, model.score_groups([TALKS]), atol=1e-5)
+
+
+def test_a_costs_bias_is_refused_where_it_cannot_be_said_and_kept_where_it_can(base, tmp_path):
+    folder = saved(tmp_path / "m", biased(made(base, task="cost", columns=("cost",)), 0.75))
+    with pytest.raises(ModelError, match="PL-XCH-004"):
+        export_sequence_classifier(folder, tmp_path / "out")
+    assert not (tmp_path / "out").exists()
+    model = biased(made(gpt2(tmp_path / "gpt2"), task="cost", columns=("cost",)), 0.75)
+    export_sequence_classifier(saved(tmp_path / "g", model), tmp_path / "gout")
+    assert np.allclose(elsewhere(tmp_path / "gout", TALKS)[1], model.score_groups([TALKS]), atol=1e-5)
+
+
+def test_an_encoder_is_refused(tmp_path):
+    base = tiny.save(tmp_path / "bert", tiny.bert(), tiny.tokenizer(padding="<pad>"))
+    folder = saved(tmp_path / "m", made(base, task="moderation", columns=("unsafe",)))
+    with pytest.raises(ModelError, match="PL-XCH-002"):
+        export_sequence_classifier(folder, tmp_path / "out")
+
+
+# --- the other way ---
+
+
+def trained_elsewhere(folder, *, labels=("LABEL_0",), padding="<pad>", chat_template=None, **config):
+    torch.manual_seed(3)
+    tokenizer = tiny.tokenizer(padding=padding, chat_template=chat_template)
+    model = LlamaForSequenceClassification(
+        LlamaConfig(
+            vocab_size=310,
+            hidden_size=32,
+            intermediate_size=64,
+            num_hidden_layers=2,
+            num_attention_heads=2,
+            max_position_embeddings=128,
+            pad_token_id=tokenizer.pad_token_id,
+            id2label=dict(enumerate(labels)),
+            label2id={label: number for number, label in enumerate(labels)},
+            **config,
+        )
+    )
+    with torch.no_grad():
+        model.score.weight.normal_()
+    return tiny.save(folder, model, tokenizer)
+
+
+def test_an_imported_reward_model_scores_as_it_did(tmp_path):
+    path = trained_elsewhere(tmp_path / "rm", chat_template=QWEN_LIKE)
+    settings = ImportSettings(axis=Axis.HELPFULNESS)
+    import_sequence_classifier(str(path), tmp_path / "m", settings)
+    model, description = load_transformer(tmp_path / "m")
+    assert description.tokens.template == "chat"
+    assert np.allclose(model.score_groups([TALKS]), elsewhere(path, TALKS)[1], atol=1e-5)
+    assert description.permitted.licence == "unknown"
+
+
+def test_an_export_comes_back_as_it_went(base, tmp_path):
+    model = made(base)
+    export_sequence_classifier(saved(tmp_path / "m", model), tmp_path / "out")
+    import_sequence_classifier(str(tmp_path / "out"), tmp_path / "again", ImportSettings(axis=Axis.HELPFULNESS))
+    again, description = load_transformer(tmp_path / "again")
+    assert np.allclose(again.score_groups([TALKS]), model.score_groups([TALKS]), atol=1e-5)
+    assert description.permitted.licence == "MIT"
+
+
+def test_imported_labels_are_heads(tmp_path):
+    path = trained_elsewhere(tmp_path / "rm", labels=("theft", "unsafe"), problem_type="multi_label_classification")
+    model = import_sequence_classifier(str(path), tmp_path / "m", ImportSettings(task="moderation"))
+    assert list(model.heads) == ["unsafe", "theft"]
+    assert model.scorer.head_names == ("category:theft", "unsafe")
+
+
+@pytest.mark.parametrize(
+    ("settings", "made_of", "error", "code"),
+    [
+        (ImportSettings(), {}, UsageError, "PL-XCH-006"),
+        (ImportSettings(task="moderation"), {"labels": ("good", "bad")}, ModelError, "PL-XCH-007"),
+        (
+            ImportSettings(task="moderation"),
+            {"labels": ("safe", "unsafe"), "problem_type": "single_label_classification"},
+            ModelError,
+            "PL-XCH-007",
+        ),
+        (ImportSettings(axis=Axis.OVERALL, add_end_of_sequence=True), {"padding": "</s>"}, ModelError, "PL-XCH-005"),
+    ],
+)
+def test_what_cannot_be_imported_says_why(settings, made_of, error, code, tmp_path):
+    path = trained_elsewhere(tmp_path / "rm", **made_of)
+    with pytest.raises(error, match=code):
+        import_sequence_classifier(str(path), tmp_path / "m", settings)
+    assert not (tmp_path / "m").exists()

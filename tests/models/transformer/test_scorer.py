@@ -1,0 +1,99 @@
+"""Scores of trees and of sequences, and the last layer computed only where it is read."""
+
+import pytest
+import torch
+from tests.models.transformer.toy import PADDING, make_pairs, make_scorer
+
+from plumbline.models.transformer.scorer import plain_inputs, tree_inputs
+from plumbline.models.tree_batch import build_tree, pack_trees
+
+EXAMPLES = make_pairs(5, seed=3)
+SEQUENCES = [sequence for example in EXAMPLES for sequence in example.sequences]
+
+
+def both_inputs():
+    trees = pack_trees([build_tree(example.sequences) for example in EXAMPLES], padding_id=PADDING)
+    return {"trees": tree_inputs(trees), "plain": plain_inputs(SEQUENCES, padding_id=PADDING)}
+
+
+def scores_and_gradients(scorer, inputs, *, whole):
+    scorer.zero_grad()
+    scores = scorer(inputs, last_layer_whole=whole)
+    (scores * torch.arange(1.0, 1 + scores.numel()).reshape(scores.shape)).sum().backward()
+    return scores.detach(), {
+        name: each.grad.clone() for name, each in scorer.named_parameters() if each.grad is not None
+    }
+
+
+@pytest.mark.parametrize("checkpointing", [False, True])
+@pytest.mark.parametrize("layout", ["trees", "plain"])
+@pytest.mark.parametrize("kind", ["llama", "gpt2", "mistral-window", "gemma2-window"])
+def test_a_trimmed_last_layer_gives_the_same_scores_and_gradients(kind, layout, checkpointing):
+    scorer = make_scorer(kind, ("one", "two"), spread=1.0).train()
+    for module in scorer.modules():
+        if isinstance(module, torch.nn.Dropout):
+            module.p = 0.0
+    if kind == "gpt2":
+        scorer.trunk.config.attn_pdrop = 0.0
+        for block in scorer.trunk.h:
+            block.attn.attn_dropout.p = 0.0
+    assert scorer.padding_free_parts == 2
+    inputs = both_inputs()[layout]
+    whole, whole_gradients = scores_and_gradients(scorer, inputs, whole=True)
+    if checkpointing:
+        scorer.trunk.activation_checkpointing_enable()
+    trimmed, trimmed_gradients = scores_and_gradients(scorer, inputs, whole=False)
+    torch.testing.assert_close(trimmed, whole, atol=1e-5, rtol=1e-5)
+    assert trimmed_gradients.keys() == whole_gradients.keys()
+    for name, gradient in whole_gradients.items():
+        largest = float(gradient.abs().max())
+        assert float((trimmed_gradients[name] - gradient).abs().max()) <= 1e-5 * max(largest, 1), name
+
+
+def test_the_last_layer_is_really_trimmed():
+    scorer, seen = make_scorer().eval(), []
+    scorer.trunk.layers[-1].mlp.gate_proj.register_forward_hook(lambda _, inputs, __: seen.append(inputs[0].shape[:-1]))
+    scorer.trunk.layers[0].mlp.gate_proj.register_forward_hook(lambda _, inputs, __: seen.append(inputs[0].shape[:-1]))
+    inputs = both_inputs()["trees"]
+    scorer(inputs)
+    assert seen == [inputs.tokens.shape, (1, len(SEQUENCES))]
+
+
+@pytest.mark.parametrize("kind", ["llama", "gpt2"])
+def test_trees_give_the_gradients_of_plain_sequences(kind):
+    scorer = make_scorer(kind, spread=1.0).eval()
+    found = [scores_and_gradients(scorer, inputs, whole=False) for inputs in both_inputs().values()]
+    torch.testing.assert_close(found[0][0], found[1][0], atol=1e-5, rtol=1e-5)
+    for name, gradient in found[0][1].items():
+        assert float((found[1][1][name] - gradient).abs().max()) <= 2e-5 * max(float(gradient.abs().max()), 1), name
+
+
+@pytest.mark.parametrize("pooling", ["mean", "first"])
+def test_padding_changes_no_score_of_an_encoder(pooling):
+    scorer = make_scorer("bert", pooling=pooling, spread=1.0).eval()
+    with torch.no_grad():
+        together = scorer(plain_inputs(SEQUENCES, padding_id=PADDING))
+        alone = torch.cat([scorer(plain_inputs([each], padding_id=PADDING)) for each in SEQUENCES])
+    torch.testing.assert_close(together, alone, atol=1e-5, rtol=1e-5)
+
+
+def test_heads_read_in_32_bits_also_where_the_trunk_does_not():
+    scorer = make_scorer(spread=1.0).eval()
+    features = torch.randn(6, 32)
+    exact = scorer.read(features)
+    with torch.autocast("cpu", torch.bfloat16):
+        assert torch.equal(scorer.read(features), exact)
+
+
+def test_in_16_bits_trees_and_sequences_agree_as_16_bits_can():
+    scorer = make_scorer(spread=0.1).eval()
+    with torch.no_grad(), torch.autocast("cpu", torch.bfloat16):
+        trees, plain = (scorer(inputs) for inputs in both_inputs().values())
+    assert float((trees - plain).abs().max()) < 0.05
+
+
+def test_heads_start_from_their_seed():
+    one, same, other = make_scorer(seed=1), make_scorer(seed=1), make_scorer(seed=2)
+    assert torch.equal(one.heads.weight, same.heads.weight)
+    assert not torch.equal(one.heads.weight, other.heads.weight)
+    assert one.heads.bias.abs().sum() == 0

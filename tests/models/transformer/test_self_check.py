@@ -1,0 +1,62 @@
+"""The check that trees give a model's plain scores: passed where they do, and seen where they do not."""
+
+import math
+
+import pytest
+import torch
+from tests.models.transformer.toy import PADDING, make_pairs, make_scorer
+
+from plumbline.models.transformer.attention import dense_mask
+from plumbline.models.transformer.self_check import check_trees
+
+EXAMPLES = make_pairs(4, seed=2)  # sequences of up to 36 tokens, far beyond the toy windows of 8
+
+
+@pytest.mark.parametrize("kind", ["llama", "gpt2", "mistral-window", "gemma2-window"])
+def test_models_whose_attention_follows_the_mask_pass(kind):
+    found = check_trees(make_scorer(kind, spread=1.0), EXAMPLES, padding_id=PADDING)
+    assert found.passed
+    assert found.largest_difference < 1e-5
+    assert (found.sequences, found.refused) == (8, "")
+
+
+@pytest.mark.parametrize("kind", ["bloom", "mamba"])
+def test_positions_of_its_own_and_recurrent_layers_do_not(kind):
+    found = check_trees(make_scorer(kind, spread=1.0), EXAMPLES, padding_id=PADDING)
+    assert not found.passed
+    assert found.refused or found.largest_difference > 1e-3
+
+
+def test_a_window_that_the_mask_forgets_is_seen(monkeypatch):
+    def forgetful(_config, exits, _depths, dtype):
+        return dense_mask(exits, dtype)
+
+    monkeypatch.setattr("plumbline.models.transformer.scorer.masks_for", forgetful)
+    found = check_trees(make_scorer("mistral-window", spread=1.0), EXAMPLES, padding_id=PADDING)
+    assert not found.passed
+    assert found.largest_difference > 1e-3
+
+
+def test_an_encoder_that_is_read_at_its_mean_refuses_trees():
+    found = check_trees(make_scorer("bert", pooling="mean"), EXAMPLES, padding_id=PADDING)
+    assert not found.passed
+    assert found.refused == "ValueError"
+    assert math.isnan(found.largest_difference)
+
+
+@pytest.mark.parametrize("training", [True, False])
+def test_the_mode_is_left_as_it_was(training):
+    scorer = make_scorer().train(training)
+    check_trees(scorer, EXAMPLES, padding_id=PADDING)
+    assert scorer.training == training
+
+
+def test_memory_at_an_end_is_no_answer():
+    scorer = make_scorer()
+
+    def full(*_):
+        raise torch.OutOfMemoryError("out of memory")
+
+    scorer.trunk.register_forward_hook(full)
+    with pytest.raises(torch.OutOfMemoryError):
+        check_trees(scorer, EXAMPLES, padding_id=PADDING)
