@@ -23,8 +23,8 @@ $(VENV)/ready-to-run: $(BIN)/python pyproject.toml constraints.txt
 	@touch $@
 
 $(VENV)/ready-to-test: $(VENV)/ready-to-run
-	@echo "setting up what the tests need (once, about a minute)"
-	@$(PIP) install --constraint constraints.txt --editable '.[report,test,dev]'
+	@echo "setting up what the tests need, torch among it (once, a few minutes)"
+	@$(PIP) install --constraint constraints.txt --editable '.[report,train,test,dev]'
 	@touch $@
 
 demo: $(VENV)/ready-to-run ## the main job on a small synthetic corpus; ends with a report to open

@@ -71,7 +71,7 @@ def commands(group, names=()):
 COMMANDS = dict(commands(typer.main.get_command(app)))
 CONTRACT = [
     *("demo", "data show", "data check", "data convert", "data pull", "evaluate", "score", "report"),
-    *("train preference", "train cost", "train moderation"),
+    *("train preference", "train cost", "train moderation", "train export", "train import"),
 ]
 
 
@@ -83,15 +83,16 @@ def test_the_commands_are_those_of_the_contract():
 def test_every_command_has_an_example_that_parses(name):
     text = COMMANDS[name].callback.__doc__
     examples = re.findall(r"^ *Example: plumbline (.+)$", text, re.MULTILINE)
-    assert len(examples) == 1
-    words = shlex.split(examples[0])
-    assert words[: len(name.split())] == name.split()
-    arguments = words[len(name.split()) :]
-    context = COMMANDS[name].make_context(name, list(arguments))
-    assert not context.args
-    given = [word for word in arguments if word.startswith("-")]
-    known = {option for parameter in COMMANDS[name].params for option in parameter.opts}
-    assert set(given) <= known
+    assert examples
+    for example in examples:
+        words = shlex.split(example)
+        assert words[: len(name.split())] == name.split()
+        arguments = words[len(name.split()) :]
+        context = COMMANDS[name].make_context(name, list(arguments))
+        assert not context.args
+        given = [word for word in arguments if word.startswith("-")]
+        known = {option for parameter in COMMANDS[name].params for option in parameter.opts}
+        assert set(given) <= known
 
 
 @pytest.mark.parametrize("name", COMMANDS)
@@ -473,8 +474,6 @@ def test_an_interrupted_run_ends_with_130(corpus, tmp_path):
 
 def test_every_error_code_is_documented_and_every_documented_code_exists():
     page = ROOT / "docs" / "errors.md"
-    if not page.is_file():
-        pytest.skip("docs/errors.md is not written yet")
     files = sorted((ROOT / "src").rglob("*.py"))
     assert len(files) > 80
     raised = {code for file in files for code in re.findall(r"PL-[A-Z]+-\d{3}", file.read_text(encoding="utf-8"))}

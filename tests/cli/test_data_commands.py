@@ -38,6 +38,17 @@ def test_kinds_that_the_format_does_not_carry_are_counted_and_end_with_1(plumb, 
     assert labels > 0
 
 
+def test_columns_that_the_format_does_not_have_are_counted_and_end_with_1(plumb, tmp_path):
+    row = {"idx": 0, "motivation_app": "", "cmp_key": "a_b", "instruction": "Say it.", "input": ""}
+    row |= {"response1": "One", "response2": "Two", "annotator1": 1, "annotator2": 1, "annotator3": 2}
+    (tmp_path / "judged.jsonl").write_text(json.dumps(row) + "\n")
+    source = tmp_path / "judged.jsonl"
+    code, _, err = plumb("data", "convert", source, tmp_path / "pairs", "--to", "trl")
+    assert code == 1
+    assert "not carried of comparisons: models of 3, worker of 3 (trl has no place for them)" in err
+    assert plumb("data", "convert", source, tmp_path / "same", "--to", "pandalm")[0] == 0
+
+
 def test_a_file_left_out_is_told_and_ends_with_1(plumb, pairs, tmp_path):
     (pairs.parent / "more.csv").write_text("a,b")
     code, _, err = plumb("data", "convert", pairs.parent, tmp_path / "out", "--to", "parquet")
@@ -109,10 +120,95 @@ def test_show_names_the_line_that_line_takes(plumb, pairs):
 
 def test_a_check_leaves_a_manifest_and_takes_only_the_place_of_a_check(plumb, pairs, tmp_path):
     for _ in range(2):
-        assert plumb("data", "check", pairs, "-o", tmp_path / "check", "--limit", "2")[0] == 0
+        assert plumb("data", "check", pairs, "--axis", "overall", "-o", tmp_path / "check", "--limit", "2")[0] == 0
     manifest = read_manifest(tmp_path / "check")
     assert (manifest.holds, manifest.configuration["limit"], manifest.rows_read) == ("check", 2, 3)
     assert [entry.path for entry in manifest.outputs] == ["check.json"]
     assert plumb("data", "convert", pairs, tmp_path / "data", "--to", "parquet")[0] == 0
     code, _, err = plumb("data", "check", pairs, "-o", tmp_path / "data")
     assert (code, err[:10]) == (2, "PL-OUT-002")
+
+
+# --- terms that loosen nothing, and what nothing says ---
+
+LABELS = [{"prompt": f"question {n}", "response": "an answer", "is_safe": bool(n % 2)} for n in range(60)]
+
+
+def write_lines(path, rows):
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_text("".join(json.dumps(row) + "\n" for row in rows))
+    return path
+
+
+def test_no_stated_licence_replaces_one_that_data_carry(plumb, tmp_path):
+    labels = write_lines(tmp_path / "labels" / "train.jsonl", LABELS)
+    own = ("--licence", "LicenseRef-mine")
+    both = "CC-BY-NC-4.0 AND LicenseRef-mine"
+    code, _, err = plumb("data", "convert", labels, tmp_path / "tables", "--to", "parquet", *own)
+    assert (code, read_manifest(tmp_path / "tables").licence) == (0, both)
+    assert f"PL-USE-004  {labels}: --licence LicenseRef-mine stands beside what the data carry: {both}" in err
+    code, _, err = plumb("train", "moderation", tmp_path / "tables", "-o", tmp_path / "model", "--licence", "MIT")
+    assert (code, read_manifest(tmp_path / "model").licence) == (0, both), err
+    assert "1 × PL-USE-004 (--licence or --uses loosen nothing" in err
+    for name in ("my own", "unknown"):
+        code, _, err = plumb("data", "convert", labels, tmp_path / "x", "--to", "trl", "--licence", name)
+        assert (code, err[:10]) == (2, "PL-USE-003")
+
+
+def test_an_unknown_format_is_refused_before_anything_else(plumb, tmp_path):
+    code, _, err = plumb("data", "convert", tmp_path / "nowhere", tmp_path / "x.csv", "--to", "csv")
+    assert (code, err[:10]) == (2, "PL-ARG-001")
+    assert "to (--to)" in err
+
+
+def test_pairs_that_say_no_axis_are_told_and_converted_ones_keep_theirs(plumb, corpus, pairs, tmp_path):
+    assert "PL-TRL-002" in plumb("data", "convert", pairs, tmp_path / "x", "--to", "parquet")[2]
+    assert "PL-TRL-002" in plumb("data", "check", pairs)[1]
+    assert "PL-TRL-002" not in plumb("data", "check", pairs, "--axis", "overall")[1]
+    source = corpus / "helpful-synthetic" / "test.jsonl.gz"
+    for to in ("trl", "hh-rlhf"):
+        out = tmp_path / "one" / f"{to}.jsonl"
+        assert plumb("data", "convert", source, out, "--to", to)[0] in (0, 1)
+        shown, err = plumb("data", "show", out)[1:]
+        assert "axis: helpfulness" in shown, err
+
+
+# --- what a person sees ---
+
+
+def test_show_ends_with_1_where_rows_cannot_be_read(plumb, tmp_path):
+    path = write_lines(tmp_path / "x" / "bad.jsonl", [{**row, "is_safe": 1} for row in LABELS])
+    code, _, err = plumb("data", "show", path, "--format", "beavertails")
+    assert code == 1
+    assert "not read: 60 rows, PL-JSON-005" in err
+    assert "write true or false" in plumb("data", "check", path)[1]
+    path = write_lines(tmp_path / "y" / "bad.jsonl", [{**LABELS[0], "category": {"violence": False}}])
+    told = plumb("data", "check", path)[1]
+    assert "1 name of no category, 14 of the 14 missing; docs/data.md lists them" in told
+    assert "violence" not in told
+
+
+def test_places_can_be_opened_and_are_named_once(plumb, tmp_path, monkeypatch):
+    row = {"prompt": "q", "response_0": " ", "response_1": " ", "is_response_0_safe": True, "is_response_1_safe": True}
+    row |= {"better_response_id": 0, "safer_response_id": 0}
+    write_lines(tmp_path / "deep" / "set" / "train.jsonl", [row, {**row, "response_1": "b"}])
+    monkeypatch.chdir(tmp_path)
+    code, out, err = plumb("data", "check", "deep/set")
+    assert code == 1
+    assert "empty reply (safety labels)" in out
+    assert "deep/set/train.jsonl lines 1, 2 (first reply)" in out
+    assert "look a row up: plumbline data show deep/set/train.jsonl --line 1" in err
+    assert plumb("data", "show", "deep/set/train.jsonl", "--line", "1")[0] == 0
+
+
+# --- folders and splits ---
+
+
+def test_what_to_do_about_folders_and_splits_that_are_not_there(plumb, pairs, tmp_path):
+    told = plumb("data", "check", pairs.parent, "--data-dir", "nowhere")[2]
+    assert "Try: leave --data-dir out" in told
+    assert "SOURCE/FOLDER" in told
+    assert "--data-dir mine, or another" in plumb("data", "check", tmp_path, "--data-dir", "min")[2]
+    told = plumb("data", "check", pairs.parent, "--split", "test")[2]
+    assert "nothing is held out" in told
+    assert "plumbline demo --data" in told

@@ -111,14 +111,22 @@ CLEAN = [
     pair("Of course. Human beings: they err.", "Assistants: none.", context=turns((SYSTEM, "Be kind."), (HUMAN, "Hi"))),
     pair("Ā, São, Ação, naïve, 10 £, 20 °C, âge, «Ã.»", "It’s “fine” – really… ™", context=turns("Façade?")),
     pair("Both fine.", "As good.", outcome=Outcome.TIE, context=turns("Which?")),
+    pair("\u200bYes.\u200b", "👨\u200d👩\ufe0f", context=turns("Zero\u200bwidth?")),
+    pair(
+        "ÎLE, MAÎTRE, ÏAMBE, ÐORÐ, AÑO, “Ñ”, ×², × ×, ÑANDÚ, ØRE", "МИР, мир, Ελλάδα, שלום, سلام", context=turns("¿Ñ?")
+    ),
     pair("Nobody asked.", "Indeed.", outcome=None, context=turns("Who?")),
 ]
 
 HITS = {
     "blank reply": (pair(" \n\t"), "empty reply"),
     "no reply": (pair(second=""), "empty reply"),
+    "zero-width reply": (pair("\u200b"), "empty reply"),
+    "reply of what cannot be seen": (pair(" \ufeff\u2060\u200d\u00ad\u3164\u2800\ufe0f\x00\n"), "empty reply"),
     "equal sides": (pair("Yes.", "Yes."), "identical sides"),
-    "earlier difference": (pair(said("Why?", "So.", "Fine."), said("No.", "Ah.", "Bye.")), "sides differ before the last reply"),
+    "earlier difference": (
+        pair(said("Why?", "So.", "Fine."), said("No.", "Ah.", "Bye.")), "sides differ before the last reply"
+    ),
     "one side longer": (pair(said("Why?", "So.", "Fine."), said("No.")), "sides differ before the last reply"),
     "human last": (
         pair((Message(HUMAN, "Bye"),), (Message(HUMAN, "See you"),), context=turns("Hi", "Hello")),
@@ -156,6 +164,14 @@ def test_mojibake_of_common_characters_is_found(character, encoding):
     misread = "".join(_misread(byte, encoding) for byte in character.encode())
     assert found({Kind.COMPARISONS: comparisons([pair(f"It {misread} is")])}) == {("mojibake", "comparisons"): [0]}
     assert found({Kind.COMPARISONS: comparisons([pair(f"It {character} is")])}) == {}
+
+
+@pytest.mark.parametrize("encoding", ["cp1252", "latin-1"])
+@pytest.mark.parametrize("word", ["мир", "Я не", "ёж", "їжак", "λόγος", "Ώρα", "שלום", "سلام"])
+def test_mojibake_of_other_alphabets_is_found(word, encoding):
+    misread = "".join(_misread(byte, encoding) for byte in word.encode())
+    assert found({Kind.COMPARISONS: comparisons([pair(f"It {misread} is")])}) == {("mojibake", "comparisons"): [0]}
+    assert found({Kind.COMPARISONS: comparisons([pair(f"It {word} is")])}) == {}
 
 
 def _misread(byte, encoding):
@@ -252,8 +268,9 @@ def test_findings_name_their_rows_and_never_a_text():
             "code": CODES["empty reply"],
             "kind": "comparisons",
             "source": "pairs.jsonl",
-            "row": 6,
-            "record_id": table["id"][6].as_py(),
+            "row": len(CLEAN),
+            "record_id": table["id"][len(CLEAN)].as_py(),
+            "part": None,
         }
     ]
 
@@ -325,7 +342,9 @@ def reference(tables) -> Found:
             seen.add(record.id)
             if (verdict := _verdict(kind, record)) is not None:
                 verdicts[record.item_id].append((verdict, place))
-            if record.split is not None and any(message.role is HUMAN for message in _wholes(kind, record)[0]):
+            if record.split is not None and any(
+                message.role is HUMAN for whole in _wholes(kind, record) for message in whole
+            ):
                 places[record.group_id].append((record.split, place))
         name = (
             "same pair judged both ways" if kind is Kind.COMPARISONS else "one question and answer both safe and unsafe"

@@ -56,6 +56,32 @@ def read(parse: Callable, *lines: bytes, origin: Origin = ORIGIN) -> tuple[dict[
     return parse(LineBlock(b"".join(text + b"\n" for text in lines), 0), origin, intake), intake
 
 
+_JSON = st.recursive(
+    st.none() | st.booleans() | st.integers() | st.floats(allow_nan=False, allow_infinity=False) | TEXTS,
+    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(TEXTS, inner, max_size=2),
+    max_leaves=6,
+)
+
+
+def extras(**likely: list) -> st.SearchStrategy[str]:
+    """Whatever another program may have put in `extra`, with a liking for these keys and near misses of their values."""
+    keys = {key: st.sampled_from([*values, None, 5, -1, "x", [1, 2], {}, True]) for key, values in likely.items()}
+    usual = st.fixed_dictionaries({}, optional={key: value | _JSON for key, value in keys.items()})
+    return st.one_of(usual.map(json.dumps), usual.map(json.dumps), _JSON.map(json.dumps), TEXTS)
+
+
+def assert_written_or_refused(parse: Callable, format_lines: Callable, tables: dict[Kind, pa.Table]) -> None:
+    """Every record is in a line that reads back without faults as the same records, or is a fault."""
+    lines, faults = written(format_lines, tables)
+    places = {place for table in tables.values() for place in table["row"].to_pylist()}
+    assert len(lines) + sum(faults.values()) == len(places)
+    if lines:
+        again, intake = read(parse, *lines)
+        assert not intake.faults
+        for kind, table in tables.items():
+            assert faults or sorted(again[kind]["id"].to_pylist()) == sorted(table["id"].to_pylist())
+
+
 def records(parse: Callable, kind: Kind, *lines: bytes) -> list:
     """The records of lines without faults."""
     tables, intake = read(parse, *lines)

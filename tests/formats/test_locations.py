@@ -170,7 +170,9 @@ def test_keys_of_the_user_are_counted_and_not_shown(tmp_path):
     text = refused(tmp_path, b'{"chosen": "a", "my secret question?": 1, "b": 2, "c": 3}\n')
     assert "found chosen and 3 other keys" in text
     assert "secret" not in text
-    assert "the nearest is hh-rlhf, which misses rejected" in text
+    assert "Expected those of hh-rlhf, the nearest: chosen, rejected, of which rejected is missing" in text
+    assert "Your own labels and pairs" in text
+    assert len(text) < 400
 
 
 def test_where_no_key_is_known_no_format_is_near(tmp_path):

@@ -12,7 +12,20 @@ from plumbline.formats.open_assistant_writing import format_lines
 from plumbline.lineage import count_by_code
 from plumbline.records import Axis, Kind, Message, Outcome, Role
 
-from .reading_back import TEXTS, codes, line, read, read_file, records, remade, replace_texts, set_values, written
+from .reading_back import (
+    TEXTS,
+    assert_written_or_refused,
+    codes,
+    extras,
+    line,
+    read,
+    read_file,
+    records,
+    remade,
+    replace_texts,
+    set_values,
+    written,
+)
 
 
 def message(message_id, *replies, role="assistant", **keys):
@@ -215,11 +228,22 @@ def of_first_pair(change):
         (of_first_pair(set_values(outcome="tie")), "PL-OA-021"),
         (of_first_pair(set_values(conversation_id="other")), "PL-OA-021"),
         (set_values(worker="someone"), "PL-OA-021"),
+        (set_values(weight=0.25), "PL-OA-021"),
+        (of_first_pair(set_values(weight=None)), "PL-OA-021"),
+        (of_first_pair(set_values(models=["m", "n"])), "PL-OA-021"),
     ],
 )
 def test_comparisons_that_are_no_tree_become_a_fault(change, code):
     changed = {Kind.COMPARISONS: remade(Kind.COMPARISONS, three(), change)}
     assert written(format_lines, changed) == ([], {code: 1})
+
+
+@settings(max_examples=200, deadline=None)
+@given(extras(path=[["root"], "r"], replies=[["a", "b"], ["a", "a"]], ranks=[[0, 1], [1, 0]], tree_state=["s"]))
+def test_whatever_stands_in_extra_is_written_so_that_it_reads_back_or_refused(extra):
+    tables, _ = read(parse, tree(message("a", rank=0), message("b", rank=1)))
+    changed = {Kind.COMPARISONS: remade(Kind.COMPARISONS, tables[Kind.COMPARISONS], set_values(extra=extra))}
+    assert_written_or_refused(parse, format_lines, changed)
 
 
 def test_a_tree_without_one_of_its_pairs_is_not_written_as_if_it_had_it():

@@ -136,6 +136,8 @@ BROKEN = {
     "two votes": (setter(votes=[1, 2]), "votes"),
     "severity": (setter(severity=[0, 4]), "severity"),
     "strength": (setter(strength=1000), "strength"),
+    "not a number": (setter(weight=float("nan")), "weight that is no finite number"),
+    "infinity": (setter(weight=float("inf")), "weight that is no finite number"),
 }
 
 
@@ -220,9 +222,9 @@ def test_kinds_are_told_by_their_columns():
 
 def test_large_tables_are_checked_by_columns(own):
     table = pa.concat_tables([load(own).comparisons] * 5000).unify_dictionaries()
-    start = time.perf_counter()
+    start = time.process_time()
     good, faults = validated(Kind.COMPARISONS, table, Place(own, "f"))
-    assert time.perf_counter() - start < 2
+    assert time.process_time() - start < 2
     assert (len(good), faults) == (20_000, [])
     sliced = table.slice(7, 9)
     assert with_true_ids(Kind.COMPARISONS, sliced, Place(own, "f"), None)[1] == []

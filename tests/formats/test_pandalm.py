@@ -7,13 +7,16 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from plumbline.formats.line_blocks import Intake
 from plumbline.formats.pandalm import format_lines, parse
 from plumbline.records import Axis, Kind, Message, Outcome, Role
 
 from .reading_back import (
     TEXTS,
     assert_exact,
+    assert_written_or_refused,
     codes,
+    extras,
     line,
     read,
     read_file,
@@ -98,12 +101,22 @@ def of_second(change):
         (of_second(replace_texts("Short.", "Long.")), "PL-PAN-022"),
         (of_second(set_values(outcome=None)), "PL-PAN-023"),
         (set_values(axis="helpfulness"), "PL-PAN-024"),
+        (of_second(set_values(models=["a", "b"])), "PL-PAN-025"),
+        (set_values(models=["a_b", "c"]), "PL-PAN-025"),
+        (set_values(models=[None, "c"]), "PL-PAN-025"),
     ],
 )
 def test_rows_that_the_format_cannot_express_become_faults(change, code):
     tables, _ = read(parse, row())
     changed = {Kind.COMPARISONS: remade(Kind.COMPARISONS, tables[Kind.COMPARISONS], change)}
     assert written(format_lines, changed) == ([], {code: 1})
+
+
+def test_models_that_were_changed_are_written_and_not_the_key_that_was_read():
+    tables, _ = read(parse, row())
+    for models, cmp_key in ((["a", "b"], "a_b"), (None, "")):
+        changed = remade(Kind.COMPARISONS, tables[Kind.COMPARISONS], set_values(models=models))
+        assert written(format_lines, {Kind.COMPARISONS: changed}) == ([row(cmp_key=cmp_key)], {})
 
 
 def test_two_judgements_are_no_row():
@@ -159,3 +172,32 @@ def test_real_rows(real_data):
     assert Counter(table["outcome"].to_pylist()) == {"tie": expected[0], "first": expected[1], "second": expected[2]}
     assert table["models"].null_count == 0
     assert written(format_lines, tables) == ([lines[at] for at in kept], {})
+
+
+@settings(max_examples=200, deadline=None)
+@given(
+    extras(
+        idx=[3, 2**70], motivation_app=["a"], cmp_key=["bloom-7b_llama-7b", "a"], instruction_characters=[13, -18, 0]
+    )
+)
+def test_whatever_stands_in_extra_is_written_so_that_it_reads_back_or_refused(extra):
+    tables, _ = read(parse, row())
+    changed = tables | {Kind.COMPARISONS: remade(Kind.COMPARISONS, tables[Kind.COMPARISONS], set_values(extra=extra))}
+    assert_written_or_refused(parse, format_lines, changed)
+
+
+@pytest.mark.parametrize(
+    "extra",
+    [{"idx": "secret"}, {"idx": None}, {"cmp_key": 3}, {"motivation_app": ["secret"]}, {"instruction_characters": "5"}],
+)
+def test_an_extra_of_other_types_is_a_fault_that_quotes_nothing(extra):
+    tables, _ = read(parse, row())
+    changed = tables | {
+        Kind.COMPARISONS: remade(Kind.COMPARISONS, tables[Kind.COMPARISONS], set_values(extra=json.dumps(extra)))
+    }
+    intake = Intake("")
+    assert list(format_lines(changed, intake)) == []
+    (fault,) = intake.faults
+    assert (fault.code, fault.row) == ("PL-EXT-020", 0)
+    assert fault.found.startswith("another value at $." + next(iter(extra)))
+    assert "secret" not in repr(fault)

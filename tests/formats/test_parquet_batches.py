@@ -1,7 +1,5 @@
 """Parquet that unpacks to far too much is refused before it is unpacked; honest tables are read in bounded batches."""
 
-from mmap import ACCESS_READ, mmap
-
 import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
@@ -9,7 +7,6 @@ import pytest
 
 from plumbline.formats import load, parquet_batches
 from plumbline.formats.line_blocks import Limits
-from plumbline.formats.parquet_pages import chunk_size
 from plumbline.records import FaultError, SourceError
 
 
@@ -74,46 +71,30 @@ def test_a_footer_that_understates_its_values_deceives_nobody(tmp_path, monkeypa
         list(parquet_batches.parquet_batches(path, Limits(expansion=0, expansion_floor_bytes=8 * count - 1)))
 
 
-@pytest.mark.parametrize("version", ["1.0", "2.0"])
-@pytest.mark.parametrize("compression", ["none", "snappy", "zstd"])
-def test_the_pages_of_honest_files_add_up(version, compression, tmp_path):
-    rows = 30_000
-    table = pa.table(
-        {
-            "number": pa.array(range(rows), pa.int64()),
-            "text": [f"text {n % 7}" for n in range(rows)],
-            "lists": [[n] * (n % 3) for n in range(rows)],
-            "nothing": pa.nulls(rows, pa.int8()),
-        }
-    )
-    path = tmp_path / "x.parquet"
-    pq.write_table(
-        table, path, compression=compression, data_page_version=version, row_group_size=9000, data_page_size=4096
-    )
-    file = pq.ParquetFile(path)
-    with path.open("rb") as opened, mmap(opened.fileno(), 0, access=ACCESS_READ) as content:
-        for index in range(file.metadata.num_row_groups):
-            group = file.metadata.row_group(index)
-            for number in range(group.num_columns):
-                chunk = group.column(number)
-                of_pages = chunk_size(content, chunk)
-                assert of_pages.values >= chunk.num_values
-                assert 0 < of_pages.page_bytes <= chunk.total_uncompressed_size
-    assert sum(len(batch) for batch in parquet_batches.parquet_batches(path)) == rows
-
-
-def test_headers_that_cannot_be_read_are_damage(tmp_path):
-    path = tmp_path / "x.parquet"
-    pq.write_table(pa.table({"x": pa.array(range(1000))}), path)
-    content = path.read_bytes()
-    for garbage in (b"\xff" * 60, b"\x1c" * 60, b"\x15\x01" * 30):
-        path.write_bytes(content[:4] + garbage + content[64:])
-        with pytest.raises(SourceError, match="PL-IO-012"):
-            list(parquet_batches.parquet_batches(path))
-
-
 def test_what_the_footer_hides_is_still_counted(tmp_path, monkeypatch):
     pq.write_table(pa.table({"x": pa.array(range(100_000))}), tmp_path / "x.parquet")
     monkeypatch.setattr(parquet_batches, "_stated_sizes", lambda *_: [(1, 100_000)])
     with pytest.raises(FaultError, match="PL-IO-004"):
         list(parquet_batches.parquet_batches(tmp_path / "x.parquet", Limits(expansion=0, expansion_floor_bytes=5000)))
+
+
+@pytest.mark.parametrize("name", ["chosen", "inner"])
+def test_a_column_name_that_is_not_utf8_is_damage(name, tmp_path):
+    path = tmp_path / "harmless-x" / "train.parquet"
+    path.parent.mkdir()
+    pq.write_table(pa.table({"chosen": ["a"], "rejected": [{"inner": "b"}]}), path, store_schema=False)
+    content = path.read_bytes()
+    assert name.encode() in content
+    path.write_bytes(content.replace(name.encode(), b"\xff" + name.encode()[1:]))
+    for read in (load, parquet_batches.open_parquet, lambda path: list(parquet_batches.parquet_batches(path))):
+        with pytest.raises(SourceError, match="PL-IO-012"):
+            read(path)
+
+
+def test_texts_inside_lists_are_read_over_many_row_groups(tmp_path):
+    path = tmp_path / "harmless-x" / "train.jsonl"
+    path.parent.mkdir()
+    path.write_text('{"chosen": "\\n\\nHuman: a", "rejected": "\\n\\nHuman: b"}\n' * 30)
+    table = load(path).comparisons
+    pq.write_table(table, tmp_path / "own.parquet", row_group_size=11)
+    assert load(tmp_path / "own.parquet").comparisons["id"].equals(table["id"])

@@ -8,6 +8,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from plumbline.formats.line_blocks import Intake
 from plumbline.formats.pku_saferlhf import format_lines, parse
 from plumbline.lineage import count_by_code
 from plumbline.records import PKU_19, Axis, Kind, Message, Outcome, Role
@@ -15,7 +16,9 @@ from plumbline.records import PKU_19, Axis, Kind, Message, Outcome, Role
 from .reading_back import (
     TEXTS,
     assert_exact,
+    assert_written_or_refused,
     codes,
+    extras,
     line,
     read,
     read_file,
@@ -176,10 +179,34 @@ def only_first(change):
         (Kind.COMPARISONS, only_first(set_values(outcome=None)), "PL-PKU-023"),
         (Kind.SAFETY_LABELS, only_first(set_values(is_safe=None)), "PL-PKU-024"),
         (Kind.SAFETY_LABELS, set_values(taxonomy="beavertails-14", categories=["self_harm"]), "PL-PKU-025"),
+        (Kind.COMPARISONS, set_values(is_safe=[False, False]), "PL-PKU-026"),
+        (Kind.COMPARISONS, only_first(set_values(is_safe=[True, True])), "PL-PKU-026"),
+        (Kind.COMPARISONS, set_values(severity=[0, 3]), "PL-PKU-026"),
+        (Kind.COMPARISONS, set_values(categories=[[], ["Violence"]]), "PL-PKU-026"),
+        (Kind.COMPARISONS, only_first(set_values(models=["model-b", "model-a"])), "PL-PKU-026"),
+        (Kind.SAFETY_LABELS, only_first(set_values(is_safe=False)), "PL-PKU-026"),
+        (Kind.SAFETY_LABELS, set_values(severity=None), "PL-PKU-026"),
+        (Kind.SAFETY_LABELS, set_values(categories=None), "PL-PKU-026"),
     ],
 )
 def test_rows_that_the_format_cannot_express_become_faults(kind, change, code):
     assert written(format_lines, changed_tables(kind, change)) == ([], {code: 1})
+
+
+def test_a_comparison_that_leaves_open_what_the_labels_say_is_no_contradiction():
+    silent = set_values(is_safe=[None, False], severity=None, categories=None)
+    assert written(format_lines, changed_tables(Kind.COMPARISONS, silent)) == ([line(**new_schema())], {})
+
+
+def test_models_that_only_the_comparison_on_helpfulness_names_are_written():
+    tables = changed_tables(Kind.COMPARISONS, only_first(set_values(models=None)))
+    assert written(format_lines, tables) == ([line(**new_schema())], {})
+
+
+def test_a_contradiction_names_the_column():
+    intake = Intake("")
+    assert list(format_lines(changed_tables(Kind.COMPARISONS, set_values(severity=[0, 3])), intake)) == []
+    assert intake.faults[0].found == "severity"
 
 
 def test_comparisons_or_labels_alone_are_no_rows():
@@ -252,3 +279,35 @@ def test_real_rows(real_data, name, rows, compared):
     ]
     assert harmless == [("first", "second")[json.loads(text)["safer_response_id"]] for text in lines]
     assert written(format_lines, tables) == (lines, {})
+
+
+@settings(max_examples=200, deadline=None)
+@given(extras(prompt_source=["me"], sha256_sides=[[0], [0, 1], [2]], models=[["a", None], ["a"]], raw=["{}"]))
+def test_whatever_stands_in_extra_is_written_so_that_it_reads_back_or_refused(extra):
+    tables, _ = read(parse, line(**new_schema()))
+    changed = tables | {Kind.COMPARISONS: remade(Kind.COMPARISONS, tables[Kind.COMPARISONS], set_values(extra=extra))}
+    assert_written_or_refused(parse, format_lines, changed)
+
+
+@pytest.mark.parametrize(
+    "extra",
+    [
+        {"sha256_sides": 5},
+        {"sha256_sides": [2]},
+        {"models": 5},
+        {"models": [1, 2]},
+        {"models": ["secret"]},
+        {"prompt_source": 3},
+    ],
+)
+def test_an_extra_of_other_types_is_a_fault_that_quotes_nothing(extra):
+    tables, _ = read(parse, line(**new_schema()))
+    changed = tables | {
+        Kind.COMPARISONS: remade(Kind.COMPARISONS, tables[Kind.COMPARISONS], set_values(extra=json.dumps(extra)))
+    }
+    intake = Intake("")
+    assert list(format_lines(changed, intake)) == []
+    (fault,) = intake.faults
+    assert (fault.code, fault.row) == ("PL-EXT-020", 0)
+    assert fault.found.startswith("another value at $." + next(iter(extra)))
+    assert "secret" not in repr(fault)

@@ -6,6 +6,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from plumbline.formats.line_blocks import Intake
 from plumbline.formats.red_team import format_lines, join_transcript, parse, split_transcript
 from plumbline.lineage import Use
 from plumbline.records import Kind, Message, Role
@@ -13,7 +14,9 @@ from plumbline.records import Kind, Message, Role
 from .reading_back import (
     TEXTS,
     assert_exact,
+    assert_written_or_refused,
     codes,
+    extras,
     line,
     read,
     read_file,
@@ -192,3 +195,32 @@ def test_attempts_may_be_analysed_only():
     from plumbline.formats.red_team import TERMS
 
     assert TERMS.uses == {Use.ANALYSIS}
+
+
+@settings(max_examples=200, deadline=None)
+@given(extras(is_upworker=[True], score_key=["task_description_harmlessness_score"]))
+def test_whatever_stands_in_extra_is_written_so_that_it_reads_back_or_refused(extra):
+    tables, _ = read(parse, attempt())
+    changed = tables | {
+        Kind.RED_TEAM_ATTEMPTS: remade(Kind.RED_TEAM_ATTEMPTS, tables[Kind.RED_TEAM_ATTEMPTS], set_values(extra=extra))
+    }
+    assert_written_or_refused(parse, format_lines, changed)
+
+
+@pytest.mark.parametrize(
+    "extra",
+    [{"is_upworker": "secret"}, {"is_upworker": 1}, {"score_key": "secret"}, {"score_key": 1}],
+)
+def test_an_extra_of_other_types_is_a_fault_that_quotes_nothing(extra):
+    tables, _ = read(parse, attempt())
+    changed = tables | {
+        Kind.RED_TEAM_ATTEMPTS: remade(
+            Kind.RED_TEAM_ATTEMPTS, tables[Kind.RED_TEAM_ATTEMPTS], set_values(extra=json.dumps(extra))
+        )
+    }
+    intake = Intake("")
+    assert list(format_lines(changed, intake)) == []
+    (fault,) = intake.faults
+    assert (fault.code, fault.row) == ("PL-EXT-020", 0)
+    assert fault.found.startswith("another value at $." + next(iter(extra)))
+    assert "secret" not in repr(fault)

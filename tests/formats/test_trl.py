@@ -7,6 +7,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from plumbline.formats import open_assistant, pandalm
+from plumbline.formats.line_blocks import Intake
 from plumbline.formats.origin import Origin
 from plumbline.formats.trl import format_lines, format_text_lines, parse
 from plumbline.lineage import count_by_code
@@ -15,7 +16,9 @@ from plumbline.records import Axis, Kind, Message, Outcome, Role
 from .reading_back import (
     TEXTS,
     assert_exact,
+    assert_written_or_refused,
     codes,
+    extras,
     line,
     read,
     read_file,
@@ -214,3 +217,28 @@ def test_real_comparisons_of_other_formats_become_rows(real_data, read_from, nam
     decided = table.filter([outcome != "tie" for outcome in table["outcome"].to_pylist()])
     assert again[Kind.COMPARISONS]["item_id"].to_pylist() == decided["item_id"].to_pylist()
     assert written(format_lines, again) == (lines, {})
+
+
+@settings(max_examples=200, deadline=None)
+@given(extras(form=["whole", "repeated", "text"]))
+def test_whatever_stands_in_extra_is_written_so_that_it_reads_back_or_refused(extra):
+    tables, _ = read(parse, line(prompt=[user("Hi")], chosen=[assistant("Yes")], rejected=[assistant("No")]))
+    changed = tables | {Kind.COMPARISONS: remade(Kind.COMPARISONS, tables[Kind.COMPARISONS], set_values(extra=extra))}
+    assert_written_or_refused(parse, format_lines, changed)
+
+
+@pytest.mark.parametrize(
+    "extra",
+    [{"form": "secret"}, {"form": "text"}, {"form": 1}],
+)
+def test_an_extra_of_other_types_is_a_fault_that_quotes_nothing(extra):
+    tables, _ = read(parse, line(prompt=[user("Hi")], chosen=[assistant("Yes")], rejected=[assistant("No")]))
+    changed = tables | {
+        Kind.COMPARISONS: remade(Kind.COMPARISONS, tables[Kind.COMPARISONS], set_values(extra=json.dumps(extra)))
+    }
+    intake = Intake("")
+    assert list(format_lines(changed, intake)) == []
+    (fault,) = intake.faults
+    assert (fault.code, fault.row) == ("PL-EXT-020", 0)
+    assert fault.found.startswith("another value at $." + next(iter(extra)))
+    assert "secret" not in repr(fault)

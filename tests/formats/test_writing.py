@@ -131,6 +131,7 @@ def test_a_folder_in_its_own_format_keeps_layout_bytes_and_terms(name, tmp_path)
     assert got == expected
     assert not written.faults
     assert not written.not_carried
+    assert not written.columns_not_carried
     assert sorted(written.rows.values()) == [2, 5]
     again = load(tmp_path / "out")
     assert again.terms == loaded.terms
@@ -209,7 +210,11 @@ def test_what_a_format_does_not_hold_is_counted_and_written_to_the_manifest(tmp_
     written = convert_loaded(loaded, tmp_path / "out", "beavertails")
     assert written.not_carried == {Kind.COMPARISONS: 14}
     manifest = read_manifest(tmp_path / "out")
-    assert manifest.configuration == {"to": "beavertails", "not_carried": {"comparisons": 14}}
+    assert manifest.configuration == {
+        "to": "beavertails",
+        "not_carried": {"comparisons": 14},
+        "columns_not_carried": {},
+    }
     assert manifest.rows_read == 7
     assert {entry.path: entry.sha256 for entry in manifest.inputs} == {
         f"in/preferences/{split}.jsonl": file_digest(tmp_path / "in" / "preferences" / f"{split}.jsonl")
@@ -218,6 +223,35 @@ def test_what_a_format_does_not_hold_is_counted_and_written_to_the_manifest(tmp_
     assert {entry.path for entry in manifest.outputs} == set(written.rows)
     assert all(file_digest(tmp_path / "out" / entry.path) == entry.sha256 for entry in manifest.outputs)
     assert manifest.licence == "CC-BY-NC-4.0"
+
+
+def test_columns_that_a_format_does_not_have_are_counted_and_written_to_the_manifest(tmp_path):
+    loaded = load(source(tmp_path / "in", "pandalm"))
+    written = convert_loaded(loaded, tmp_path / "out", "trl")
+    count = len(loaded.comparisons)
+    assert written.columns_not_carried == {Kind.COMPARISONS: {"models": count, "worker": count}}
+    manifest = read_manifest(tmp_path / "out")
+    assert manifest.configuration["columns_not_carried"] == {"comparisons": {"models": count, "worker": count}}
+
+
+def test_strength_votes_and_weights_of_pairs_are_counted_row_by_row(tmp_path):
+    loaded = load(source(tmp_path / "in", "hh-rlhf"))
+    table = loaded.comparisons
+    said = {
+        "strength": [1, None, 3, None, None, None, None],
+        "votes": [[2, 1, 0], *[None] * 6],
+        "weight": [1.0, 0.5, None, 0.25, 1.0, 2.0, None],
+        "worker": ["w", *[None] * 6],
+    }
+    for name, values in said.items():
+        at = table.schema.get_field_index(name)
+        table = table.set_column(at, table.schema.field(at), pa.array(values, table.schema.field(at).type))
+    for to in ("hh-rlhf", "trl", "trl-text"):
+        written = write_tables({Kind.COMPARISONS: table}, tmp_path / to, to)
+        expected = {"strength": 2, "votes": 1, "weight": 3, "worker": 1}
+        assert (sum(written.rows.values()), written.faults) == (7, [])
+        assert written.columns_not_carried == {Kind.COMPARISONS: expected}
+    assert not write_tables({Kind.COMPARISONS: table}, tmp_path / "own", PARQUET).columns_not_carried
 
 
 def test_rows_that_a_format_cannot_express_are_faults_with_their_place(tmp_path):
@@ -384,13 +418,13 @@ def test_a_parquet_file_damaged_behind_its_footer_ends_in_a_code(tmp_path):
 
 
 def test_a_foreign_parquet_file_with_values_that_json_has_no_word_for(tmp_path):
-    rows = [
-        {**text(number), "score": float("nan"), "when": pa.scalar(0, pa.timestamp("s")).as_py()} for number in (0, 1)
-    ]
+    rows = [{**text(number), "score": None, "when": pa.scalar(0, pa.timestamp("s")).as_py()} for number in (0, 1)]
+    rows[1]["score"] = float("nan")
     path = tmp_path / "pairs" / "train.parquet"
     path.parent.mkdir()
     pq.write_table(pa.Table.from_pylist(rows), path)
-    assert load(path).comparisons["row"].to_pylist() == [0, 1]
+    loaded = load(path)
+    assert (loaded.comparisons["row"].to_pylist(), loaded.quarantined) == ([0], {"PL-JSON-008": 1})
 
 
 def test_empty_tables_write_nothing(tmp_path):
@@ -437,7 +471,7 @@ def test_terms_of_several_sources_are_the_strictest(tmp_path):
     one, two = load(source(tmp_path / "a", "hh-rlhf")), load(source(tmp_path / "b", "trl"))
     assert one.terms == Terms(frozenset({Use.PREFERENCE, Use.POLICY, Use.ANALYSIS}), "MIT")
     both = load(tmp_path, format=None)
-    assert both.terms == Terms(one.terms.uses & two.terms.uses, "unknown")
+    assert both.terms == Terms(one.terms.uses & two.terms.uses, "MIT AND unknown")
 
 
 def test_a_name_that_leads_out_is_told_of_the_output_asked_for(tmp_path):

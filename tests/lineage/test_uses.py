@@ -19,13 +19,10 @@ from plumbline.lineage import (
 )
 from plumbline.records import PermittedUseError, UsageError
 
-LICENCES = ["CC0-1.0", "MIT", "Apache-2.0", "CC-BY-4.0", "CC-BY-SA-4.0", "CC-BY-NC-4.0", "unknown"]
-TERMS = st.builds(Terms, st.frozensets(st.sampled_from(list(Use))), st.sampled_from([*LICENCES, "Our-Own-1.0"]))
+LICENCES = ["CC0-1.0", "MIT", "Apache-2.0", "CC-BY-4.0", "CC-BY-SA-4.0", "CC-BY-NC-4.0"]
+OTHERS = ["Our-Own-1.0", "LicenseRef-b", "(MIT OR GPL-3.0-only)", "unknown"]
+TERMS = st.builds(Terms, st.frozensets(st.sampled_from(list(Use))), st.sampled_from([*LICENCES, *OTHERS]))
 TABLE = pa.table({"x": [1]})
-
-
-def strictness(licence):
-    return LICENCES.index(licence) if licence in LICENCES else len(LICENCES)
 
 
 @given(st.lists(TERMS, min_size=1, max_size=5))
@@ -33,8 +30,27 @@ def test_the_strictest_wins(parts):
     whole = strictest_terms(parts)
     for use in Use:
         assert (use in whole.uses) == all(use in part.uses for part in parts)
-    assert whole.licence in {part.licence for part in parts}
-    assert all(strictness(whole.licence) >= strictness(part.licence) for part in parts)
+    named = whole.licence.split(" AND ")
+    known = [part.licence for part in parts if part.licence in LICENCES]
+    assert [name for name in named if name in LICENCES] == ([max(known, key=LICENCES.index)] if known else [])
+    assert {name for name in named if name in OTHERS} == {part.licence for part in parts if part.licence in OTHERS}
+
+
+@pytest.mark.parametrize(
+    ("one", "two", "together"),
+    [
+        ("CC-BY-NC-4.0", "my own", "CC-BY-NC-4.0 AND my own"),
+        ("cc-by-nc-4.0", "unknown", "CC-BY-NC-4.0 AND unknown"),
+        ("MIT AND LicenseRef-a", "CC-BY-4.0 AND LicenseRef-b", "CC-BY-4.0 AND LicenseRef-a AND LicenseRef-b"),
+        ("(A AND B) AND C", "MIT", "MIT AND (A AND B) AND C"),
+        ("A AND B OR C", "MIT", "MIT AND (A AND B OR C)"),
+    ],
+)
+def test_a_licence_of_unknown_strictness_replaces_none(one, two, together):
+    for pair in ((one, two), (two, one)):
+        whole = strictest_terms(Terms(ALL_USES, licence) for licence in pair)
+        assert whole.licence == together
+        assert strictest_terms([whole, whole]) == whole
 
 
 @given(TERMS, TERMS, TERMS)
@@ -108,12 +124,25 @@ def test_what_is_stated_loosens_nothing():
     assert OWN.applied([narrow], Terms(ALL_USES, "unknown")) == narrow
     assert OWN.applied([], narrow) == narrow
     # A set whose parts were of unknown licences stays so: nobody can tell which part the statement is about.
-    assert OWN.applied([Terms(ALL_USES, "unknown")], None).licence == "unknown"
-    assert StatedTerms.of("LicenseRef-ours", None).applied([narrow], None) == Terms(narrow.uses, "LicenseRef-ours")
+    assert OWN.applied([Terms(ALL_USES, "unknown")], None).licence == "MIT AND unknown"
+    both = Terms(narrow.uses, "CC-BY-NC-4.0 AND LicenseRef-ours")
+    for carried, assumed in (([narrow], None), ([], narrow)):
+        assert StatedTerms.of("LicenseRef-ours", None).applied(carried, assumed) == both
     assert StatedTerms().applied([narrow], None) == narrow
 
 
-@pytest.mark.parametrize("name", ["", "  ", "x" * 101, "a\nb", "\x1b[2J"])
+def test_what_is_overruled_is_said():
+    narrow = Terms(frozenset({Use.ANALYSIS}), "CC-BY-NC-4.0")
+    assert OWN.overruled(narrow) == (
+        "--licence MIT is overruled by what the data carry: CC-BY-NC-4.0; "
+        "--uses preference is overruled by what the data carry: analysis"
+    )
+    ours = StatedTerms.of("LicenseRef-ours", None)
+    assert "stands beside" in ours.overruled(ours.applied([narrow], None))
+    assert OWN.overruled(OWN.applied([], None)) == StatedTerms().overruled(narrow) == ""
+
+
+@pytest.mark.parametrize("name", ["", "  ", "x" * 101, "a\nb", "\x1b[2J", "my own", "unknown", "UNKNOWN", "MIT AND"])
 def test_a_licence_is_a_name(name):
     with pytest.raises(UsageError, match="PL-USE-003"):
         StatedTerms.of(name, None)

@@ -142,6 +142,16 @@ def test_a_source_that_teaches_nothing_is_left_out_and_the_others_go_on(corpus, 
     assert result.left_out["helpful-same-helpfulness"].startswith("PL-TRN-019")
 
 
+def test_one_file_is_data_too(corpus, tmp_path):
+    path = tmp_path / "harmless-one" / "all.jsonl"
+    write_rows(path, readable_rows(corpus / "harmless-synthetic" / "train.jsonl.gz"))
+    result = run_demo(path, tmp_path / "out", seed=0, created="today")
+    assert [each["model"] for each in result.evaluations] == ["all-harmlessness"]
+    assert sorted(checked_splits(tmp_path / "out", "all")) == ["test, dealt by the demo", "train, dealt by the demo"]
+    with pytest.raises(PlumblineError, match="PL-SRC-001"):
+        run_demo(tmp_path / "nowhere", tmp_path / "out2", seed=0, created="today")
+
+
 def test_the_demo_without_anything_to_learn_from_says_so(tmp_path):
     data = tmp_path / "data"
     write_rows(data / "odd" / "train.jsonl", [{"colour": "red"}])

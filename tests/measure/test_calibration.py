@@ -122,3 +122,18 @@ def test_undefined_and_invalid() -> None:
         reliability_bins([0.2], [1], bins=0)
     with pytest.raises(ValueError, match="expected equal_mass or equal_width, found 'quantile'"):
         reliability_bins([0.2], [1], binning="quantile")  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize("n", [100, 335])
+def test_the_interval_of_a_calibrated_model_holds_zero_as_often_as_it_says(n: int) -> None:
+    rng = np.random.default_rng(n)
+    held = 0
+    for seed in range(100):
+        predicted = 1 / (1 + np.exp(-rng.normal(0, 1.5, n)))
+        labels = rng.random(n) < predicted
+        figure = expected_calibration_error(predicted, labels, bootstrap=Bootstrap(seed=seed, resamples=200))
+        held += figure.low == 0.0
+        assert figure.low is not None
+        assert figure.value is not None
+        assert figure.low <= figure.value
+    assert held >= 93

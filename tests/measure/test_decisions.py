@@ -7,8 +7,10 @@ from sklearn.metrics import f1_score, precision_score, recall_score
 from plumbline.measure import (
     Bootstrap,
     Figure,
+    decision_figures,
     f1_at_threshold,
     false_positive_rate_at_threshold,
+    majority_accuracy,
     precision_at_threshold,
     recall_at_threshold,
 )
@@ -72,3 +74,28 @@ def test_undefined_and_invalid() -> None:
             measure([1.0], [1], float("nan"), bootstrap=SEEDED)
         with pytest.raises(ValueError, match="found scores 1, labels 2"):
             measure([1.0], [1, 0], 0.5, bootstrap=SEEDED)
+
+
+def test_all_four_at_once_are_the_four_with_their_own_n() -> None:
+    scores, labels, groups = [0.9, 0.8, 0.7, 0.2, 0.1], [1, 0, 1, 1, 0], ["a", "a", "b", "c", "d"]
+    found = decision_figures(scores, labels, 0.5, bootstrap=SEEDED, group_ids=groups)
+    assert list(found) == ["false_positive_rate", "recall", "precision", "f1"]
+    assert {name: figure.n for name, figure in found.items()} == {
+        "false_positive_rate": 2,
+        "recall": 3,
+        "precision": 3,
+        "f1": 5,
+    }
+    assert found["recall"] == recall_at_threshold(scores, labels, 0.5, bootstrap=SEEDED, group_ids=groups)
+    assert found["recall"].low is not None
+    assert found["false_positive_rate"].value == 0.5
+
+
+def test_the_majority_is_right_as_often_as_it_is_large() -> None:
+    assert majority_accuracy([0, 0, 0, 1], bootstrap=SEEDED).value == 0.75
+    assert majority_accuracy([1, 1, 0], bootstrap=SEEDED).value == pytest.approx(2 / 3)
+    assert majority_accuracy([0, 1], bootstrap=SEEDED).value == 0.5
+    assert majority_accuracy([1, 1], bootstrap=SEEDED).value == 1.0
+    assert majority_accuracy([], bootstrap=SEEDED) == Figure.undefined(0, "no rows")
+    figure = majority_accuracy([0, 0, 0, 1], bootstrap=SEEDED, group_ids=["a", "a", "b", "b"])
+    assert (figure.low, figure.high) == (0.5, 1.0)

@@ -7,7 +7,6 @@ from hypothesis import strategies as st
 
 from plumbline.measure import assign_folds
 
-
 names = st.text(st.characters(exclude_characters="\x00", exclude_categories=["Cs"]), max_size=4)
 
 

@@ -2,9 +2,11 @@
 
 import numpy as np
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 from scipy.special import expit
 
-from plumbline.models.calibration import Calibration, fit_calibration
+from plumbline.models.calibration import Calibration, choose_threshold, fit_calibration
 
 
 @pytest.mark.parametrize(("scale", "offset"), [(0.4, 0.0), (2.5, 0.0), (1.5, -1.0)])
@@ -47,3 +49,50 @@ def test_weights_count_as_copies():
 
 def test_identity():
     assert Calibration().probabilities(np.array([0.0])) == pytest.approx([0.5])
+
+
+ROWS = st.lists(
+    st.tuples(st.one_of(st.integers(0, 6).map(lambda eighth: eighth / 8), st.floats(0, 0.999)), st.booleans()),
+    min_size=1,
+    max_size=60,
+)
+
+
+@given(ROWS, st.lists(st.integers(0, 3), min_size=60, max_size=60), st.sampled_from([0.0, 0.01, 0.05, 0.07, 0.29, 0.5]))
+def test_a_threshold_keeps_its_promise_in_every_deal_whatever_the_ties(rows, deals, rate):
+    chances, positive = (np.array(column) for column in zip(*[*rows, (0.3, False)], strict=True))
+    deals = np.array([*deals, 0])[: len(chances)]
+    threshold = choose_threshold(chances, positive, rate, deals=deals)
+    assert 0 < threshold <= 1
+    for deal in np.unique(deals):
+        flagged = chances[~positive & (deals == deal)] >= threshold
+        assert not len(flagged) or flagged.sum() / len(flagged) <= rate
+    found = (chances[positive] >= threshold).sum()
+    spared = (chances[~positive] >= threshold).sum()
+    for other in np.unique(chances):
+        rates = [(chances[~positive & (deals == deal)] >= other) for deal in np.unique(deals)]
+        if all(not len(each) or each.mean() <= rate for each in rates):
+            more = (chances[positive] >= other).sum()
+            assert more <= found, "no admissible threshold finds more"
+            assert more < found or (chances[~positive] >= other).sum() >= spared, "none finds as much at a lower price"
+
+
+def test_classes_that_lie_apart_cost_no_false_positive():
+    chances = np.array([0.1, 0.2, 0.3, 0.4, 0.8, 0.9])
+    positive = np.array([False, False, False, False, True, True])
+    assert choose_threshold(chances, positive, 0.25, deals=np.zeros(6, int)) == pytest.approx(0.6)
+
+
+def test_a_rate_kept_on_the_whole_is_kept_in_each_deal_too():
+    negatives = np.array([0.9, 0.8, 0.7, 0.6, 0.1, 0.1, 0.1, 0.1])
+    chances, positive = np.append(negatives, [0.75, 0.85]), np.arange(10) > 7
+    pooled = choose_threshold(chances, positive, 0.25, deals=np.zeros(10, int))
+    assert pooled == pytest.approx(0.725)
+    threshold = choose_threshold(chances, positive, 0.25, deals=np.array([0] * 4 + [1] * 4 + [0, 1]))
+    assert threshold == pytest.approx(0.825)
+
+
+def test_no_probability_is_one_so_that_a_threshold_of_one_flags_nothing():
+    chances = Calibration(100.0).probabilities(np.array([50.0, 1.0, -50.0]))
+    assert chances.max() < 1
+    assert choose_threshold(chances, np.zeros(3, bool), 0.0, deals=np.zeros(3, int)) == 1.0

@@ -102,7 +102,10 @@ def test_disagreements_are_where_the_judges_differ_from_the_model_by_id(preferen
 def test_thresholds_let_through_the_false_positives_asked_for(tables):
     strict = trained({Kind.SAFETY_LABELS: tables[Kind.SAFETY_LABELS]}, "moderation", max_false_positive_rate=0.01)
     lax = trained({Kind.SAFETY_LABELS: tables[Kind.SAFETY_LABELS]}, "moderation", max_false_positive_rate=0.3)
-    assert strict.model.main_head.threshold > lax.model.main_head.threshold
+    assert strict.model.main_head.threshold >= lax.model.main_head.threshold
+    for result, rate in ((strict, 0.01), (lax, 0.3)):
+        [chosen] = [row for row in result.cross_validated["thresholds"] if row["chosen"]]
+        assert chosen["false_positive_rate"] <= rate
 
 
 def test_an_evaluation_of_a_cost_model_on_labels_alone(cost):
@@ -261,3 +264,23 @@ def test_a_card_shows_hostile_names_as_mere_names(preference):
     assert "<img" not in card
     assert "\x1b" not in card
     assert "a&#124;b" in card
+
+
+@pytest.mark.parametrize(("deals", "told"), [(1, "the folds were dealt once"), (4, "the folds were dealt 4 times")])
+def test_the_card_says_how_often_folds_were_dealt_and_what_ece_is(moderation, deals, told):
+    from plumbline.models.card import _figure_table, _figures_note
+
+    assert told in _figures_note(moderation.summary | {"deals_of_folds": deals})
+    rows = "\n".join(_figure_table(moderation.cross_validated))
+    assert "expected calibration error (ECE; 0 is best)" in rows
+    assert "recall at 5 % false positives" in rows
+
+
+def test_labels_come_with_rates_at_thresholds_and_with_the_commoner_label(moderation):
+    result = moderation.cross_validated
+    assert result["thresholds"]
+    for row in result["thresholds"]:
+        for key in ("recall", "false_positive_rate", "precision", "f1"):
+            assert row["figures"][key]["value"] == pytest.approx(row[key])
+        assert row["figures"]["recall"]["low"] is not None
+    assert result["baselines"]["majority label (accuracy of labels)"]["value"] >= 0.5

@@ -3,6 +3,7 @@
 from hashlib import sha256
 
 import pyarrow as pa
+import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -75,3 +76,51 @@ def test_text_cannot_pose_as_structure():
 def test_group_is_the_first_human_message():
     assert group_id((Message(Role.SYSTEM, "s"), Message(Role.HUMAN, "q"))) == group_id((Message(Role.HUMAN, "q"),))
     assert group_id((Message(Role.ASSISTANT, "q"),)) == group_id(())
+
+
+def human(text):
+    return (Message(Role.ASSISTANT, "hm"), Message(Role.HUMAN, text))
+
+
+SILENT = (Message(Role.ASSISTANT, "a"),)
+
+
+@pytest.mark.parametrize(
+    ("first", "second", "asked"),
+    [
+        (human("q"), SILENT, human("q")),
+        (SILENT, human("q"), human("q")),
+        (human("é"), human("z"), human("z")),
+        (human("z"), human("é"), human("z")),
+        (human("\uffff"), human("😀"), human("\uffff")),
+        (SILENT, SILENT, SILENT),
+    ],
+)
+@pytest.mark.parametrize("context", [(), (Message(Role.SYSTEM, "s"),)])
+def test_the_group_ignores_the_order_of_sides_where_the_context_has_no_human_turn(context, first, second, asked):
+    assert comparison_ids(context, (first, second), "overall")[2] == group_id(asked)
+    assert _table(context, first, second, None, None)["group_id"].to_pylist() == [group_id(asked)]
+
+
+def test_the_group_is_that_of_the_context_where_a_human_speaks_there():
+    context = (Message(Role.HUMAN, "q"),)
+    assert comparison_ids(context, (human("a"), human("b")), "overall")[2] == group_id(context)
+
+
+@settings(max_examples=60, deadline=None)
+@given(conversations, sides, sides)
+def test_item_and_group_are_blind_to_the_order_of_sides(context, first, second):
+    assert (
+        comparison_ids(context, (first, second), "overall")[1:]
+        == comparison_ids(context, (second, first), "overall")[1:]
+    )
+
+
+def test_groups_of_a_column_stay_in_their_rows():
+    rows = [((Message(Role.HUMAN, "q"),), human("x"), SILENT), ((), SILENT, human("y")), ((), human("z"), SILENT)]
+    flat = conversation_column([side for _, *both in rows for side in both])
+    pairs = pa.ListArray.from_arrays(pa.array([0, 2, 4, 6], pa.int32()), flat)
+    columns = {"axis": Axis.OVERALL, "source": "s", "row": [0, 1, 2]}
+    table = comparison_table(conversation_column([context for context, *_ in rows]), pairs, columns)
+    assert table["group_id"].to_pylist() == [group_id(human(text)) for text in "qyz"]
+    assert table.slice(1).to_pylist() == table.to_pylist()[1:]

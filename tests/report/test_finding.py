@@ -1,4 +1,5 @@
 import json
+from pathlib import Path
 from unittest.mock import Mock
 
 import pytest
@@ -42,7 +43,7 @@ def test_hidden_folders_are_left_out(tmp_path):
 
 def test_a_model_says_more_than_is_read_or_less(tmp_path):
     samples.write(tmp_path / "more", model=samples.model() | {"layers": [1, 2]})
-    samples.write(tmp_path / "less", model={"name": "bare"})
+    samples.write(tmp_path / "less", model={"plumbline": "model", "name": "bare"})
     names = [found.content.name for found in read_inputs([tmp_path]).models]
     assert names == ["bare", "harmless-linear"]
 
@@ -91,11 +92,11 @@ def test_a_missing_key_is_refused(tmp_path, missing):
 @pytest.mark.parametrize(
     "raw",
     [
-        b"",
-        b"[]",
-        b"{",
-        b"\xff",
-        b"[" * 5000,
+        b'["plumbline"]',
+        b'{"plumbline": "check',
+        b'"plumbline"',
+        b'{"plumbline": "check"\xff',
+        b"[" * 5000 + b'"plumbline"',
         b'{"plumbline": "check", "version": NaN}',
     ],
 )
@@ -130,3 +131,25 @@ def test_an_unreadable_file_is_named(tmp_path, monkeypatch):
 
 def test_a_broken_manifest_is_refused(tmp_path):
     refused(samples.write(tmp_path, check=samples.check(), manifest={"command": 3}), "PL-MAN-001")
+
+
+@pytest.mark.parametrize("raw", [b"", b"[]", b'[{"prompt": "a"}]', b"\xff", b'{"accuracy": 0.5}'])
+def test_a_file_of_such_a_name_that_something_else_wrote_is_passed_over(tmp_path, raw):
+    samples.write(tmp_path / "ours", evaluation=samples.pairs_evaluation())
+    (tmp_path / "theirs").mkdir()
+    (tmp_path / "theirs" / "evaluation.json").write_bytes(raw)
+    inputs = read_inputs([tmp_path])
+    assert len(inputs.evaluations) == 1
+    assert inputs.passed_over == (f"{tmp_path.name}/theirs/evaluation.json",)
+    assert "1 of such a name, written by something else" in refused(tmp_path / "theirs", "PL-RPT-002")
+
+
+def test_places_say_nothing_of_where_a_far_folder_lies(tmp_path, monkeypatch):
+    folder = samples.write(tmp_path / "runs", check=samples.check(), manifest=samples.manifest())
+    inputs = read_inputs([folder])
+    assert [inputs.checks[0].place, inputs.manifests[0].place] == ["runs/check.json", "runs/manifest.json"]
+    monkeypatch.chdir(tmp_path)
+    assert read_inputs([Path("runs")]).checks[0].place == "runs/check.json"
+    (tmp_path / "in").mkdir()
+    monkeypatch.chdir(tmp_path / "in")
+    assert read_inputs([Path("../runs")]).checks[0].place == "runs/check.json"

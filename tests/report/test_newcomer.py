@@ -5,6 +5,7 @@ from pathlib import Path
 
 import pytest
 import typer
+from typer.testing import CliRunner
 
 import plumbline.report
 from plumbline.cli.main import app
@@ -92,9 +93,11 @@ def test_tiles_grade_findings_and_quarantined_rows_in_words_and_per_1000(tmp_pat
     assert not re.search(r"(?<![\d,.\u202f])1 (findings|times|rows(?! read \()|files)\b", page)
 
 
-def test_bars_of_all_cards_have_one_scale_and_counts_beside_them(tmp_path):
-    narrow, wide = bar_widths(build_checks(tmp_path, (1000, 0, 10), (100, 0, 10)))
-    assert wide == pytest.approx(10 * narrow, rel=0.01)
+def test_the_longest_bar_of_each_card_fills_its_width(tmp_path):
+    page = build_checks(tmp_path, (100_000, 0, 1), (100, 0, 100))
+    few, many = bar_widths(page)
+    assert few == pytest.approx(many, rel=0.01)
+    assert "each data set on its own scale" in page
 
 
 @pytest.mark.parametrize(
@@ -208,10 +211,145 @@ def test_empty_parts_of_an_evaluation_are_not_drawn(tmp_path):
     samples.write(tmp_path / "b", evaluation=samples.pairs_evaluation("full"))
     page = build(tmp_path)
     assert len(re.findall(r"<h3>full\b", page)) == 6
-    assert re.findall(r"<h3>empty[^<]*</h3>", page) == ["<h3>empty</h3>"]
+    assert re.findall(r"<h3>empty[^<]*</h3>", page) == []
+    assert "<caption>All figures, empty</caption>" in page
     assert "Nothing to draw" not in page
     assert set(empty) <= set(Evaluation.__struct_fields__)
 
 
 def test_the_page_says_early_that_plumbline_made_it(tmp_path):
     assert '<meta name="generator" content="plumbline">' in build_evaluation(tmp_path)[:1000]
+
+
+def test_a_model_that_a_trivial_rule_beats_is_flagged_beside_its_good_headline(tmp_path):
+    evaluation = samples.labels_evaluation() | {"f1": samples.figure(0.559, 0.02, 448)}
+    evaluation["baselines"]["flag everything (F1)"] = samples.figure(0.694, 0.02, 448)
+    evaluation["baselines"]["majority label (accuracy of labels)"] = samples.figure(0.53, 0.02, 448)
+    alone = build(samples.write(tmp_path / "a", evaluation=evaluation))
+    assert "clearly above the best baseline, chance (AUPRC)" in alone
+    assert "accuracy 0.860 (0.840–0.880, n=3021), clearly above “majority label (accuracy of labels)” at 0.530" in alone
+    warned = re.findall(r'<p class="warning" role="note">([^<]*)</p>', alone)
+    assert any(
+        "F1 at its threshold, 0.559" in line and "no better than “flag everything (F1)” at 0.694" in line
+        for line in warned
+    )
+    assert "majority label (accuracy of labels): 0.530" in alone
+    samples.write(tmp_path / "b", evaluation=samples.labels_evaluation("fine"))
+    both = build(tmp_path)
+    assert "At its threshold, BeaverTails test: accuracy" in both
+    assert len(re.findall("no better than “flag everything", both)) == 3  # warning, reading, the picture's description
+
+
+def test_the_majority_of_labels_is_no_baseline_of_a_cost_models_pairs(tmp_path):
+    baselines = samples.pairs_evaluation()["baselines"]
+    baselines["majority label (accuracy of labels)"] = samples.figure(0.9, 0.02, 448)
+    pairs = build_evaluation(tmp_path / "pairs", task="cost", baselines=baselines)
+    assert "clearly above the best baseline, shorter is better" in pairs
+    labels = build_evaluation(tmp_path / "labels", task="cost", baselines=baselines, length=None)
+    assert "no better than the best baseline, majority label (accuracy of labels), at 0.900" in labels
+
+
+@pytest.mark.parametrize(
+    ("name", "model", "shown"),
+    [
+        ("h tr (armless)", "harmless", "harmless on h tr"),
+        ("harm test (less)", "models/harmless", "harmless on harm test"),
+        ("harmless-base test (linear)", "harmless-base-linear", "harmless-base test (linear)"),
+        ("harmless-base test ()", "harmless-base", "harmless-base test"),
+        ("harmless on h tr", "harmless", "harmless on h tr"),
+        ("set (second round)", "other", "set (second round)"),
+        ("harmless-base test", "harmless-base-linear", "harmless-base test"),
+    ],
+)
+def test_a_models_name_is_never_cut_within_a_word(tmp_path, name, model, shown):
+    page = build_evaluation(tmp_path, name=name, model=model)
+    assert f"<h3>{shown}</h3>" in page
+
+
+def test_rates_at_thresholds_come_with_n_and_interval_where_the_evaluation_gives_them(tmp_path):
+    evaluation = samples.labels_evaluation()
+    for row in evaluation["thresholds"]:
+        row["figures"] = {
+            "false_positive_rate": samples.figure(row["false_positive_rate"], 0.01, 1290),
+            "recall": samples.figure(row["recall"], 0.02, 1731),
+            "precision": samples.figure(row["precision"], 0.03, 1500),
+            "f1": samples.figure(row["f1"], 0.02, 3021),
+        }
+    page = build(samples.write(tmp_path, evaluation=evaluation))
+    assert "finds 0.840 (0.820–0.860, n=1731) of what is unsafe" in page
+    assert "flags 0.100 (0.090–0.110, n=1290) of what is safe; F1" in page
+    assert "<caption>Thresholds, BeaverTails test</caption>" in page
+
+
+def test_a_reason_that_several_figures_share_is_said_once_below_the_table(tmp_path):
+    evaluation = samples.labels_evaluation()
+    for key in ("auroc", "auprc", "recall_at_fpr_01", "recall_at_fpr_05"):
+        evaluation[key] = evaluation[key] | {
+            "value": 1.0,
+            "low": None,
+            "high": None,
+            "why_undefined": "all draws agree",
+        }
+    page = build(samples.write(tmp_path, evaluation=evaluation))
+    table = page[page.index("<caption>All figures, BeaverTails test</caption>") :]
+    assert table[: table.index("</details>")].count("all draws agree") == 1
+    assert table.count('<p class="note">No interval: all draws agree.</p>') == 1
+    assert "1.000 (no interval, n=3021)" in table
+
+
+def test_features_are_told_in_words(tmp_path):
+    space = {"word_orders": [1, 2], "character_orders": [], "bucket_bits": 18}
+    letters = {"word_orders": [], "character_orders": [3, 4, 5], "bucket_bits": 18}
+    blocks = [{"text": "reply", "space": space}, {"text": "prompt", "space": letters}]
+    page = build(samples.write(tmp_path, model=samples.model() | {"recipe": {"blocks": blocks, "length_weight": 0.0}}))
+    assert "the reply: runs of 1 and 2 words; the prompt: runs of 3, 4 and 5 characters" in page
+    assert "bucket_bits" not in page
+
+
+@pytest.mark.parametrize("recipe", [None, 3, [], {}, {"blocks": 3}, {"blocks": [3, {}]}, {"blocks": [{"space": 3}]}])
+def test_a_recipe_of_any_shape_makes_a_page(tmp_path, recipe):
+    build(samples.write(tmp_path, model=samples.model() | {"recipe": recipe}))
+
+
+def test_no_path_from_the_root_stands_on_the_page(tmp_path):
+    far = "/home/someone/private"
+    manifest = samples.manifest() | {
+        "command": ["train", f"{far}/hh-rlhf", f"--out={far}/models/m", "-o", f"{far}/x/y"]
+    }
+    manifest["inputs"][0]["path"] = f"{far}/hh-rlhf/train.jsonl.gz"
+    evaluation = samples.pairs_evaluation() | {"source": f"{far}/hh-rlhf", "model": f"{far}/models/m"}
+    evaluation["disagreements"][0]["source"] = f"{far}/hh-rlhf/test.jsonl"
+    page = build(samples.write(tmp_path, evaluation=evaluation, manifest=manifest, model=samples.model()))
+    assert "someone" not in page
+    assert str(tmp_path) not in page
+    assert "train …/private/hh-rlhf --out=…/models/m -o …/x/y" in page
+
+
+def test_long_tables_of_provenance_are_folded_and_short_ones_are_not(tmp_path):
+    samples.write(tmp_path / "0", check=samples.check(), manifest=samples.manifest())
+    short = build(tmp_path)
+    assert "<summary>Runs</summary>" not in short
+    for at in range(1, 12):
+        samples.write(tmp_path / str(at), check=samples.check(f"set {at}"), manifest=samples.manifest())
+    assert "<summary>Runs</summary>" in build(tmp_path)
+
+
+def test_files_passed_over_are_told(tmp_path):
+    samples.write(tmp_path / "ours", check=samples.check())
+    samples.write(tmp_path / "theirs", evaluation={"rows": []})
+    assert "Passed over, since Plumbline did not write them: " in build(tmp_path)
+
+
+def test_words_agree_with_their_numbers_and_commands_write_what_is_said(tmp_path):
+    page = build_evaluation(tmp_path)
+    assert "plumbline data check SOURCE -o FOLDER writes one" in page
+    assert "  n=" not in page
+
+
+def test_the_command_counts_in_words_and_tells_of_files_passed_over(tmp_path):
+    samples.write(tmp_path / "in" / "ours", evaluation=samples.pairs_evaluation())
+    samples.write(tmp_path / "in" / "theirs", evaluation={"rows": []})
+    told = CliRunner().invoke(app, ["report", str(tmp_path / "in"), "-o", str(tmp_path / "page.html")])
+    assert told.exit_code == 0
+    assert "1 evaluation, 0 checks, 0 models" in told.output
+    assert "passed over: in/theirs/evaluation.json, which Plumbline did not write" in told.output

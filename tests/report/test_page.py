@@ -148,7 +148,10 @@ def test_hostile_names_are_shown_as_text(hostile_page):
 
 def test_a_dollar_is_no_formula_in_a_picture(tmp_path):
     evaluation = samples.pairs_evaluation()
-    evaluation["by_subset"] = {"$x_1$ & \\frac{": {"accuracy": samples.figure(0.5, 0.1, 9)}}
+    evaluation["by_subset"] = {
+        "$x_1$ & \\frac{": {"accuracy": samples.figure(0.5, 0.1, 9)},
+        "other": {"accuracy": samples.figure(0.5, 0.1, 9)},
+    }
     reader = read(build(samples.write(tmp_path, evaluation=evaluation)))
     assert "$x_1$ & \\frac{" in [text for tag, text in reader.text if tag == "text"]
 
@@ -229,7 +232,7 @@ def test_an_evaluation_with_nothing_but_undefined_figures_makes_a_page(tmp_path)
     assert "AUPRC undefined: no rows (n=0), with no baseline to compare it with" in page
     for absent in ("Calibration", "Score distributions", "Harm categories", "Where model and judges disagree most"):
         assert f">{absent}</h2>" not in page
-    assert "AUPRC is not given by subset" in page
+    assert "BeaverTails test is not divided into several subsets" in page
     assert ">0.000" not in page
 
 

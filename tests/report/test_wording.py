@@ -10,9 +10,13 @@ from plumbline.report.wording import (
     figure_cell,
     figure_label,
     listed,
+    missing_interval,
     plural,
+    short_argument,
+    short_path,
     shorten,
     visible,
+    without_reason,
     wrap,
 )
 
@@ -31,7 +35,7 @@ def test_undefined_never_reads_as_a_number():
 def test_a_figure_without_an_interval_says_so():
     figure = Figure.without_interval(0.5, 3, "too few groups")
     assert figure_cell(figure) == "0.500 (no interval: too few groups, n=3)"
-    assert figure_label(figure) == "0.500  no interval  n=3"
+    assert figure_label(figure) == "0.500, no interval, n=3"
 
 
 @pytest.mark.parametrize(
@@ -105,3 +109,28 @@ def test_counts_and_lists_read_as_words():
 )
 def test_a_baseline_is_compared_with_figures_of_its_own_measure(name, task, key):
     assert baseline_measure(name, task) == key
+
+
+@pytest.mark.parametrize(
+    ("path", "shown"),
+    [
+        ("/home/someone/runs/models/harmless", "…/models/harmless"),
+        ("/data", "…/data"),
+        ("../../other/place/file.json", "…/place/file.json"),
+        ("~/runs/a", "…/runs/a"),
+        ("C:\\Users\\someone\\file.json", "…/someone/file.json"),
+        ("models/harmless", "models/harmless"),
+        ("Anthropic/hh-rlhf", "Anthropic/hh-rlhf"),
+        ("", ""),
+    ],
+)
+def test_a_path_from_the_root_is_shown_by_its_end(path, shown):
+    assert short_path(path) == shown
+    assert short_argument(f"--out={path}") == f"--out={shown}"
+
+
+def test_a_reason_for_no_interval_is_found_and_taken_out():
+    cell = figure_cell(Figure.without_interval(1.0, 3, "all draws (every one) agree, n=9"))
+    assert missing_interval(cell) == "all draws (every one) agree, n=9"
+    assert without_reason(cell) == "1.000 (no interval, n=3)"
+    assert missing_interval("0.5 (0.4–0.6, n=3)") is None

@@ -63,7 +63,15 @@ def tell_unread(unread: Mapping[str, int], source: str) -> None:
 def tell_findings(findings: Mapping[str, int], source: str) -> None:
     """Say what looked wrong while reading, by code."""
     for code, count in findings.items():
-        note(f"found while reading: {count:,} × {code} (docs/errors.md); see: plumbline data check {source}")
+        said = _MEANING.get(code) or f"(docs/errors.md); see: plumbline data check {source}"
+        note(f"found while reading: {count:,} × {code} {said}")
+
+
+_MEANING = {
+    "PL-USE-004": "(--licence or --uses loosen nothing: the data carry stricter terms, which hold)",
+    "PL-TRL-002": "(nothing says what the pairs were judged on: read as overall; --axis says otherwise)",
+}
+"""Findings on what the user stated, or should: a check says no more of them."""
 
 
 def exit_where_rows_are_missing(unread: Mapping[str, int]) -> None:

@@ -9,7 +9,15 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from plumbline.cli import options
-from plumbline.cli.console import note, print_json, print_table, progress, tell_findings
+from plumbline.cli.console import (
+    exit_where_rows_are_missing,
+    note,
+    print_json,
+    print_table,
+    progress,
+    tell_findings,
+    tell_unread,
+)
 
 if TYPE_CHECKING:
     from plumbline.formats import Loaded
@@ -48,6 +56,8 @@ def show(
 ) -> None:
     """Look at a source: what it holds and a few records, their texts masked until --show-text.
 
+    Exit code 1: some rows could not be read.
+
     \b
     Example: plumbline data show Anthropic/hh-rlhf --data-dir harmless-base --rows 2
     """
@@ -58,6 +68,8 @@ def show(
         return
     loaded = load_with_progress(source, data_dir=data_dir, split=split, format=format, axis=axis, cache=not no_cache)
     show_loaded(loaded, rows=rows, show_text=show_text)
+    tell_unread(loaded.quarantined, source)
+    exit_where_rows_are_missing(loaded.quarantined)
 
 
 @app.command()
@@ -98,7 +110,7 @@ def check(
     if as_json:
         print_json(summary)
     else:
-        print_check(summary)
+        print_check(summary, loaded.paths)
     if summary["findings"] or summary["quarantined"]:
         raise typer.Exit(EXIT_FINDINGS)
 
@@ -119,15 +131,15 @@ def convert(
 ) -> None:
     """Write a source in another format. What the format cannot express is counted, never dropped in silence.
 
-    Exit code 1: some rows could not be read, stand there twice, or are not in the new format: it cannot express them, or
-    holds no such kind of record.
+    Exit code 1: some rows could not be read, stand there twice, or are not wholly in the new format: it cannot
+    express them, holds no such kind of record, or has no place for a column (worker, strength and the like).
 
     \b
     Example: plumbline data convert hh-rlhf/harmless-base pairs-for-trl --to trl
     """
-    from plumbline.formats.writing import ConversionRun, convert_loaded
-    from plumbline.lineage import count_by_code
+    from plumbline.formats.writing import ConversionRun, convert_loaded, refuse_unknown_format
 
+    refuse_unknown_format(to)
     stated = stated_terms(licence, uses)
     asked = {"data_dir": data_dir, "split": split, "format": format, "axis": axis, "on_error": on_error}
     loaded = load_with_progress(source, **asked, cache=not no_cache, stated_terms=stated)
@@ -135,9 +147,10 @@ def convert(
     with progress(f"writing {out}"):
         written = convert_loaded(loaded, out, to, run=run, source=source)
     _tell_written(loaded, written, out, to)
-    tell_findings(count_by_code(loaded.findings), source)
+    _tell_findings(loaded, source)
     doubled_or_left_out = any(finding.code in _MISSING_OR_DOUBLED for finding in loaded.findings)
-    if written.faults or loaded.faults or written.not_carried or doubled_or_left_out:
+    lost = written.faults or loaded.faults or written.not_carried or written.columns_not_carried
+    if lost or doubled_or_left_out:
         raise typer.Exit(EXIT_FINDINGS)
 
 
@@ -152,17 +165,35 @@ def stated_terms(licence: str | None, uses: str | None) -> StatedTerms:
     return StatedTerms.of(licence, None if uses is None else uses.split(","))
 
 
+_SAID_IN_FULL = ("PL-USE-004", "PL-TRL-002")
+"""Findings on what the user stated, or should: there is nothing about them to look up."""
+
+
+def _tell_findings(loaded: Loaded, source: str) -> None:
+    from plumbline.lineage import count_by_code
+
+    for finding in loaded.findings:
+        if finding.code in _SAID_IN_FULL:
+            note(f"{finding.code}  {loaded.place(finding.source)}: {finding.problem}")
+    others = [finding for finding in loaded.findings if finding.code not in _SAID_IN_FULL]
+    tell_findings(count_by_code(others), source)
+
+
 def _tell_written(loaded: Loaded, written: Written, out: Path, to: str) -> None:
     from plumbline.lineage import count_by_code
 
     print_table(["file", "rows"], [[name, f"{count:,}"] for name, count in written.rows.items()], right=[1])
     for kind, count in written.not_carried.items():
         note(f"not carried: {count:,} {kind.replace('_', ' ')} ({to} holds none)")
+    for kind, counts in written.columns_not_carried.items():
+        columns = ", ".join(f"{name} of {count:,}" for name, count in counts.items())
+        note(f"not carried of {kind.replace('_', ' ')}: {columns} ({to} has no place for them)")
     for code, count in loaded.quarantined.items():
         note(f"not read: {count:,} rows, {code}")
     for code, count in count_by_code(written.faults).items():
         first = next(fault for fault in written.faults if fault.code == code)
-        note(f"not written: {count:,} rows, {code} {first.problem}; the first is {first.source} line {first.row + 1}")
+        place = loaded.place(first.source, first.row)
+        note(f"not written: {count:,} rows, {code} {first.problem}; the first is {place}")
     note(f"wrote {out}")
 
 

@@ -18,7 +18,7 @@ def register(app: typer.Typer) -> None:
 
 def demo(
     data: Annotated[
-        Path | None, typer.Option(help="A folder with folders of data; a small synthetic corpus by default.")
+        Path | None, typer.Option(help="A folder with folders of data, or a file; a small synthetic corpus by default.")
     ] = None,
     out: Annotated[Path, typer.Option("-o", "--out", help="Where to write.")] = Path("demo-out"),
     seed: options.Seed = 0,

@@ -4,14 +4,20 @@ from __future__ import annotations
 
 import sys
 from pathlib import Path
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from plumbline.cli import options
 from plumbline.cli.console import exit_where_rows_are_missing, note, print_json, progress, tell_unread
 
+if TYPE_CHECKING:
+    from plumbline.loop.evaluation_run import ScoringResult
+
 Model = Annotated[Path, typer.Argument(help="A model's folder.")]
+TrustRemoteCode = Annotated[
+    bool, typer.Option("--trust-remote-code", help="Run code that comes with a transformer's own architecture.")
+]
 
 
 def register(app: typer.Typer) -> None:
@@ -33,6 +39,7 @@ def evaluate(
     axis: options.Axis = None,
     seed: options.Seed = 0,
     no_cache: options.NoCache = False,
+    trust_remote_code: TrustRemoteCode = False,
     as_json: options.Json = False,
 ) -> None:
     """Measure a model on labelled data: figures with 95 % intervals over prompts. Reads the split test where there is one.
@@ -40,20 +47,19 @@ def evaluate(
     \b
     Example: plumbline evaluate models/harmless hh-rlhf --data-dir harmless-base --json
     """
-    from plumbline.cli.train import print_figures
+    from plumbline.cli.figures import print_figures
     from plumbline.loop.evaluation_run import EvaluationRun, run_evaluation
 
     how = {"data_dir": data_dir, "split": split, "format": format, "axis": axis, "cache": not no_cache}
-    run = EvaluationRun(
-        model=model, source=source, out=out, on=on, seed=seed, load_options=how, command=tuple(sys.argv[1:])
-    )
+    run = EvaluationRun(model, source, out, on, seed, how, tuple(sys.argv[1:]), trust_remote_code)
     with progress("evaluating") as shown:
         result = run_evaluation(run, step=shown.step)
     if as_json:
         print_json(result)
         exit_where_rows_are_missing(_unread(result))
         return
-    print_figures(result, f"{result['name']}, {result['rows']['evaluated']:,} rows")
+    of_what = f"{result['task']} model" + (f" of {result['axis']}" if result["axis"] else "")
+    print_figures(result, f"{result['name']}: {of_what}, {result['rows']['evaluated']:,} rows")
     if out:
         note(f"wrote {out / 'evaluation.json'}")
     tell_unread(_unread(result), source)
@@ -74,8 +80,9 @@ def score(
     format: options.Format = None,
     axis: options.Axis = None,
     no_cache: options.NoCache = False,
+    trust_remote_code: TrustRemoteCode = False,
 ) -> None:
-    """Score every reply of a source: columns id, side, score, probability.
+    """Score every reply of a source, of all its splits: columns id, side, score, probability, kind, source, row, split.
 
     \b
     Example: plumbline score models/harmless hh-rlhf --data-dir harmless-base -o scores.parquet
@@ -84,10 +91,25 @@ def score(
 
     how = {"data_dir": data_dir, "split": split, "format": format, "axis": axis, "cache": not no_cache}
     with progress("scoring") as shown:
-        count, unread = run_scoring(
-            ScoringRun(model=model, source=source, out=out, load_options=how, command=tuple(sys.argv[1:])),
+        result = run_scoring(
+            ScoringRun(model, source, out, how, tuple(sys.argv[1:]), trust_remote_code),
             step=shown.step,
         )
-    note(f"wrote {out}: {count:,} replies")
-    tell_unread(unread, source)
-    exit_where_rows_are_missing(unread)
+    _tell_scored(result, out)
+    tell_unread(result.quarantined, source)
+    exit_where_rows_are_missing(result.quarantined)
+
+
+def _tell_scored(result: ScoringResult, out: Path) -> None:
+    """What was scored, of which splits, what was not, and what to beware of."""
+    parts = [
+        f"{count:,} {kind.replace('_', ' ')}" + (f" of split {name}" if name else "")
+        for kind, by_split in result.records.items()
+        for name, count in sorted(by_split.items())
+    ]
+    trained = f"; the model was trained on {result.trained:,} of them" if result.trained else ""
+    note(f"wrote {out}: {result.replies:,} replies, of {', '.join(parts)}{trained}")
+    for kind, count in result.passed_over.items():
+        note(f"not scored: {count:,} {kind.replace('_', ' ')}, which have no reply")
+    if result.note:
+        note(result.note)

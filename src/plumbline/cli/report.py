@@ -36,7 +36,10 @@ def report(
     created = datetime.now(UTC).strftime("%Y-%m-%d %H:%M UTC")
     with progress("drawing"):
         summary = write_report(folders, out, title=title, created=created)
-    note(f"wrote {out}: {summary.evaluations} evaluations, {summary.checks} checks, {summary.models} models")
+    for place in summary.passed_over:
+        note(f"passed over: {place}, which Plumbline did not write")
+    kinds = (("evaluation", summary.evaluations), ("check", summary.checks), ("model", summary.models))
+    note(f"wrote {out}: {', '.join(f'{count} {kind}' if count == 1 else f'{count} {kind}s' for kind, count in kinds)}")
 
 
 def _is_own_page(path: Path) -> bool:

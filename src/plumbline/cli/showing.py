@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Mapping
 from pathlib import Path
+from shlex import quote
 from typing import TYPE_CHECKING, Any
 
 from plumbline.cli.console import note, print_table, visible
@@ -90,16 +91,50 @@ def _length(value: object) -> str:
     return f"{len(value):,}" if isinstance(value, str | list | dict) else ""
 
 
-def print_check(summary: Mapping[str, Any]) -> None:
-    """The summary as two tables."""
+def print_check(summary: Mapping[str, Any], paths: Mapping[str, str]) -> None:
+    """The summary as two tables.
+
+    Args:
+        summary: of `run_check`.
+        paths: source → path that a person here can open.
+    """
     records = ", ".join(f"{count:,} {kind.replace('_', ' ')}" for kind, count in summary["records"].items())
-    print(f"{summary['rows_read']:,} rows read in {len(summary['files'])} files: {records or 'no records'}")
+    files = len(summary["files"])
+    print(f"{summary['rows_read']:,} rows read in {files} file{'' if files == 1 else 's'}: {records or 'no records'}")
+    places: list[str] = []
     for title, key in (
         ("quarantined, not in the records", "quarantined"),
         ("findings, still in the records", "findings"),
     ):
         entries = summary[key]
         print(f"\n{title}: {sum(entry['count'] for entry in entries):,}")
-        lines = [[entry["code"], f"{entry['count']:,}", entry["name"], "; ".join(entry["places"])] for entry in entries]
+        lines = [[entry["code"], f"{entry['count']:,}", entry["name"], _places(entry, paths)] for entry in entries]
         if lines:
             print_table(["code", "count", "what", "first places"], lines, right=[1])
+        places += [place for entry in entries for place in entry["places"]]
+    _tell_how_to_look_up([_opened(place, paths) for place in places], set(paths.values()))
+
+
+def _tell_how_to_look_up(places: list[tuple[str, str]], files: set[str]) -> None:
+    for path, line in places:
+        if line and path in files and not path.endswith(".parquet"):
+            note(f"look a row up: plumbline data show {quote(path)} --line {line.split()[0]}")
+            return
+
+
+def _opened(place: str, paths: Mapping[str, str]) -> tuple[str, str]:
+    """(path, line and what follows it); the line is empty for a whole file."""
+    source, between, line = place.rpartition(" line ")
+    return (paths.get(source, source), line) if between else (paths.get(place, place), "")
+
+
+def _places(entry: Mapping[str, Any], paths: Mapping[str, str]) -> str:
+    """The places of an entry with paths that can be opened; a file named once for several lines."""
+    by_path: dict[str, list[str]] = {}
+    for place in entry["places"]:
+        path, line = _opened(place, paths)
+        by_path.setdefault(path, []).extend([line] if line else [])
+    return "; ".join(
+        f"{path} line{'s' if len(lines) > 1 else ''} {', '.join(lines)}" if lines else path
+        for path, lines in by_path.items()
+    )

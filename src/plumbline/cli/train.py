@@ -5,27 +5,35 @@ from __future__ import annotations
 import sys
 from dataclasses import dataclass
 from pathlib import Path
+from shlex import join, quote
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from plumbline.cli import options
+from plumbline.cli import interchange, options
 from plumbline.cli.console import (
     exit_where_rows_are_missing,
     note,
     print_json,
-    print_table,
     progress,
     tell_findings,
     tell_unread,
 )
+from plumbline.cli.option_groups import with_options
 
 if TYPE_CHECKING:
-    from plumbline.loop.training_run import TrainingResult
+    from plumbline.loop.training_run import TrainingResult, TrainingRun
 
-app = typer.Typer(help="Train a preference, cost or moderation model.", no_args_is_help=True, rich_markup_mode=None)
+app = typer.Typer(
+    help="Train a preference, cost or moderation model; carry transformers to and from other tools.",
+    no_args_is_help=True,
+    rich_markup_mode=None,
+)
 
-Model = Annotated[str, typer.Option(help="What to train: linear.")]
+Model = Annotated[
+    str,
+    typer.Option(help="What to train: linear, or a transformer to start from: a folder, or a hub id owner/name."),
+]
 Features = Annotated[
     str | None,
     typer.Option(help="Features: words or characters; the better one for the task by default."),
@@ -35,10 +43,91 @@ L2 = Annotated[
 ]
 _FEW_ROWS = 200
 
+
+@dataclass(frozen=True)
+class TransformerFlags:
+    """Options of transformers alone; what is None or False takes the default."""
+
+    epochs: Annotated[int | None, typer.Option(help="Transformers: passes over the rows; 1.", min=1)] = None
+    learning_rate: Annotated[
+        float | None, typer.Option(help="Transformers: peak; 2e-5, with --lora 2e-4.", min=0.0)
+    ] = None
+    rows_per_step: Annotated[int | None, typer.Option(help="Transformers: rows a step learns from; 16.", min=1)] = None
+    tokens_per_batch: Annotated[
+        int | None, typer.Option(help="Transformers: tokens computed at a time, padding included; 16384.", min=1)
+    ] = None
+    max_tokens: Annotated[
+        int | None,
+        typer.Option(
+            help="Transformers: longer conversations lose their oldest turns; the model's positions, to 4096."
+        ),
+    ] = None
+    template: Annotated[
+        str | None,
+        typer.Option(help="Transformers: hh writes turns as hh-rlhf does (default), chat as the model does."),
+    ] = None
+    lora: Annotated[
+        int | None, typer.Option(help="Transformers: train low-rank adapters of this rank, not all weights.", min=1)
+    ] = None
+    frozen: Annotated[
+        bool, typer.Option("--frozen", help="Transformers: fit heads alone, on features of the model as it is.")
+    ] = False
+    merge_adapter: Annotated[
+        bool, typer.Option("--merge-adapter", help="With --lora: save a whole model, not the adapters alone.")
+    ] = False
+    precision: Annotated[str | None, typer.Option(help="Transformers: fp32 (default) or bf16.")] = None
+    gradient_checkpointing: Annotated[
+        bool, typer.Option("--gradient-checkpointing", help="Transformers: less memory for a third more work.")
+    ] = False
+    held_out: Annotated[
+        float | None,
+        typer.Option(
+            help="Transformers: share of the prompts kept for early stopping, calibration and figures; 0.1.",
+            min=0.01,
+            max=0.5,
+        ),
+    ] = None
+    patience: Annotated[
+        int | None, typer.Option(help="Transformers: end after so many epochs without a lower held-out loss.", min=1)
+    ] = None
+    margin: Annotated[
+        float | None, typer.Option(help="Transformers: lead asked of the better side, a step of strength.", min=0.0)
+    ] = None
+    smoothing: Annotated[
+        float | None, typer.Option(help="Transformers: share of judgements taken to be wrong.", min=0.0, max=0.49)
+    ] = None
+    centring: Annotated[
+        float | None, typer.Option(help="Transformers: weight that draws the rewards of a pair to 0.", min=0.0)
+    ] = None
+    balance_categories: Annotated[
+        bool,
+        typer.Option("--balance-categories", help="Transformers: weigh what is rare about a category by its odds."),
+    ] = False
+    checkpoint_every: Annotated[
+        int | None, typer.Option(help="Transformers: steps; at the end of each epoch by default.", min=1)
+    ] = None
+    resume: Annotated[
+        bool, typer.Option("--resume", help="Transformers: go on where an earlier run to the same output was stopped.")
+    ] = False
+    restart: Annotated[
+        bool, typer.Option("--restart", help="Transformers: begin anew where an earlier run was stopped.")
+    ] = False
+    revision: Annotated[str | None, typer.Option(help="Transformers: of a hub id: branch, tag or commit.")] = None
+    trust_remote_code: Annotated[
+        bool, typer.Option("--trust-remote-code", help="Transformers: run code that comes with the model.")
+    ] = False
+    threads: Annotated[int | None, typer.Option(help="Transformers: threads of the processor.", min=1)] = None
+
+    def settings(self) -> dict[str, Any]:
+        """As `TrainingRun.settings` names them."""
+        return {name: None if value is False else value for name, value in vars(self).items()}
+
+
 On = Annotated[str | None, typer.Option("--on", help="Which axis to train on, where the data has several.")]
 
 
 @app.command()
+@with_options("transformer", TransformerFlags)
 def preference(
     sources: options.Sources,
     out: options.Out,
@@ -56,19 +145,23 @@ def preference(
     override_uses: options.OverrideUses = False,
     no_cache: options.NoCache = False,
     as_json: options.Json = False,
+    *,
+    transformer: TransformerFlags,
 ) -> None:
     """Train a model that scores a reply: higher is better. Bradley–Terry on judged pairs of one axis.
 
     \b
     Example: plumbline train preference hh-rlhf --data-dir harmless-base -o models/harmless
+    Example: plumbline train preference hh-rlhf --data-dir harmless-base --model Qwen/Qwen3-0.6B --lora 16 -o models/qwen
     """
     how = _Reading(data_dir, split, format, axis, not no_cache, licence, uses)
-    settings = {"features": features, "l2": l2, "seed": seed}
+    settings = {**transformer.settings(), "features": features, "l2": l2, "seed": seed}
     asked = _Asked("preference", sources, out, model, on, settings, override_uses)
     _train(asked, how, as_json=as_json)
 
 
 @app.command()
+@with_options("transformer", TransformerFlags)
 def cost(
     sources: options.Sources,
     out: options.Out,
@@ -84,6 +177,8 @@ def cost(
     override_uses: options.OverrideUses = False,
     no_cache: options.NoCache = False,
     as_json: options.Json = False,
+    *,
+    transformer: TransformerFlags,
 ) -> None:
     """Train a model of harm: higher is more harmful, above 0 is unsafe. Needs pairs judged on harmlessness and labels.
 
@@ -91,12 +186,13 @@ def cost(
     Example: plumbline train cost pku-saferlhf -o models/cost
     """
     how = _Reading(data_dir, split, format, None, not no_cache, licence, uses)
-    settings = {"features": features, "l2": l2, "seed": seed}
+    settings = {**transformer.settings(), "features": features, "l2": l2, "seed": seed}
     asked = _Asked("cost", sources, out, model, None, settings, override_uses)
     _train(asked, how, as_json=as_json)
 
 
 @app.command()
+@with_options("transformer", TransformerFlags)
 def moderation(
     sources: options.Sources,
     out: options.Out,
@@ -115,6 +211,8 @@ def moderation(
     override_uses: options.OverrideUses = False,
     no_cache: options.NoCache = False,
     as_json: options.Json = False,
+    *,
+    transformer: TransformerFlags,
 ) -> None:
     """Train a model that says whether an answer is unsafe, and in which categories where the labels name them.
 
@@ -122,9 +220,18 @@ def moderation(
     Example: plumbline train moderation beavertails -o models/moderation --false-positive-rate 0.01
     """
     how = _Reading(data_dir, split, format, None, not no_cache, licence, uses)
-    settings = {"features": features, "l2": l2, "seed": seed, "max_false_positive_rate": false_positive_rate}
+    settings = {
+        **transformer.settings(),
+        "features": features,
+        "l2": l2,
+        "seed": seed,
+        "max_false_positive_rate": false_positive_rate,
+    }
     asked = _Asked("moderation", sources, out, model, None, settings, override_uses)
     _train(asked, how, as_json=as_json)
+
+
+interchange.register(app)
 
 
 @dataclass(frozen=True)
@@ -161,6 +268,7 @@ class _Asked:
 
 
 def _train(asked: _Asked, how: _Reading, *, as_json: bool) -> None:
+    from plumbline.cli.figures import print_figures
     from plumbline.loop.training_run import TrainingRun, run_training
 
     run = TrainingRun(
@@ -176,58 +284,57 @@ def _train(asked: _Asked, how: _Reading, *, as_json: bool) -> None:
     )
     with progress(f"training {asked.task}") as shown:
         result = run_training(run, step=shown.step)
+    if result is None:  # a further process of a distributed run
+        return
     if as_json:
         print_json({**result.cross_validated, "quarantined": result.quarantined})
     else:
-        print_figures(result.cross_validated, f"cross-validated on {result.rows_described}")
-        _tell_trained(result, asked)
+        print_figures(result.cross_validated, result.measured)
+        _tell_trained(result, asked, run)
     exit_where_rows_are_missing(result.quarantined)
 
 
-def _tell_trained(result: TrainingResult, asked: _Asked) -> None:
+def _tell_trained(result: TrainingResult, asked: _Asked, run: TrainingRun) -> None:
     """What a person must know of a training run beside its figures."""
     tell_unread(result.quarantined, asked.sources[0])
     tell_findings(result.findings, asked.sources[0])
     for code, count in result.summary.get("set_aside", {}).items():
         note(f"set aside: {count:,} rows, {code} (docs/errors.md)")
-    if result.summary["scored_out_of_fold"] < _FEW_ROWS:
+    trained_on = [result.summary[key] for key in ("comparisons", "labels") if key in result.summary]
+    if result.summary.get("scored_out_of_fold", min(trained_on)) < _FEW_ROWS:
         note(f"trained on fewer than {_FEW_ROWS} rows: look at the intervals before you use it")
     for left_out, why in result.summary["untrained_categories"].items():
         note(f"no head for {left_out}: {why}")
-    if not all(fit["converged"] for fit in result.summary["fits"].values()):
+    if not all(fit["converged"] for fit in result.summary.get("fits", {}).values()):
         note("a fit ended short of its tolerance: see README.md in the model's folder")
-    note(f"wrote {asked.out}; next: plumbline evaluate {asked.out} {asked.sources[0]}")
+    for told in result.summary.get("notes", []):
+        note(told)
+    if result.summary.get("truncated_conversations"):
+        note(f"{result.summary['truncated_conversations']:,} conversations were too long and lost their oldest turns")
+    _tell_repeats(result, run)
+    _tell_next(run)
 
 
-def print_figures(result: dict[str, Any], title: str) -> None:
-    """The seven figures with their intervals, then those by subset."""
-    from plumbline.measure import Figure, format_figure
-    from plumbline.models.evaluation import FIGURE_KEYS
+def _tell_repeats(result: TrainingResult, run: TrainingRun) -> None:
+    """Say how many training rows are repetitions, and what names them."""
+    from plumbline.models.repeated_rows import told_repeats
 
-    print(title)
-    figures = {key: Figure.from_json(result[key]) for key in FIGURE_KEYS}
-    rows = [[key, format_figure(figure)] for key, figure in figures.items() if figure.value is not None]
-    for subset, of_subset in result["by_subset"].items():
-        rows += [
-            [f"{subset}: {key}", format_figure(Figure.from_json(figure))]
-            for key, figure in of_subset.items()
-            if len(result["by_subset"]) > 1 and figure["value"] is not None
-        ]
-    for name, figure in result["baselines"].items():
-        rows.append([f"to compare: {name}", format_figure(Figure.from_json(figure))])
-    print_table(["figure", "value (95 % interval, n)"], rows)
-    undefined: dict[str, list[str]] = {}
-    for key, figure in figures.items():
-        if figure.value is None:
-            undefined.setdefault(figure.why_undefined or "", []).append(key)
-    for why, keys in undefined.items():
-        print(f"undefined: {', '.join(keys)} ({why})")
-    for row in result["thresholds"]:
-        if row["chosen"]:
-            print(
-                f"at the model's threshold {row['threshold']:.3f}: "
-                f"{100 * row['false_positive_rate']:.1f} % of the safe rows flagged, "
-                f"{100 * row['recall']:.1f} % of the unsafe ones"
-            )
-    if result.get("note"):
-        print(f"NOTE: {result['note']}")
+    repeats = told_repeats(result.summary.get("repeats", {}))
+    if repeats:
+        folder = run.load_options.get("data_dir")
+        words = ["plumbline", "data", "check", run.sources[0], *(["--data-dir", folder] if folder else [])]
+        note(f"among the training rows: {repeats}; see: {join(words)}")
+
+
+def _tell_next(run: TrainingRun) -> None:
+    """Say what was written, and how to measure it on rows that it has not seen."""
+    from plumbline.loop.held_out import evaluation_commands
+
+    commands = [join(words) for words in evaluation_commands(run)]
+    if commands:
+        note("\n".join([f"wrote {run.out}; next: {commands[0]}", *(f"and: {each}" for each in commands[1:])]))
+    else:
+        note(
+            f"wrote {run.out}; these sources have no split test that was not trained on: measure the model on rows that "
+            f"it has not seen, with: plumbline evaluate {quote(str(run.out))} SOURCE"
+        )

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
+from functools import cached_property
 
 import numpy as np
 import polars as pl
@@ -22,18 +23,26 @@ FINDINGS_SCHEMA = pa.schema(
         pa.field("source", pa.string(), nullable=False),
         pa.field("row", pa.int64(), nullable=False),
         pa.field("record_id", pa.string(), nullable=False),
+        pa.field("part", pa.string()),
     ]
 )
+"""`part` tells a record apart from the others of its row (side, worker or axis), where not all of them are found."""
 
 # Text written as UTF-8 and read as Windows-1252 or Latin-1 begins with one of a few letters, followed by characters
-# that the wrong reading makes of continuation bytes: accented letters, then punctuation, then emoji. U+FFFD stands
-# where a reader gave up.
+# that the wrong reading makes of continuation bytes: accented letters, then punctuation, then emoji. Greek, Cyrillic,
+# Hebrew and Arabic letters begin with letters that are common in other languages: there two in a row count. U+FFFD
+# stands where a reader gave up.
 _WINDOWS = bytes(range(0x80, 0xA0)).decode("cp1252", errors="ignore")
 _CONTINUATION = f"[\u0080-\u00bf{_WINDOWS}]"
 _MOJIBAKE = (
     f"\ufffd|[\u00c3\u00c2]{_CONTINUATION}|\u00e2[\u0080\u20ac\u0082\u201a\u0084\u201e]{_CONTINUATION}"
     f"|\u00f0[\u009f\u0178]{_CONTINUATION}"
+    f"|(?:[\u00ce-\u00d1\u00d7-\u00d9]{_CONTINUATION}){{2}}"
 )
+# White space, controls, and what takes no room or leaves it blank: zero-width characters and joiners, marks of
+# direction, soft hyphens, variation selectors, Hangul fillers, the empty Braille cell.
+_BLANK = r"\x{034F}\x{115F}\x{1160}\x{17B4}\x{17B5}\x{2800}\x{3164}\x{FE00}-\x{FE0F}\x{FFA0}\x{E0100}-\x{E01EF}"
+_VISIBLE = rf"[^\s\p{{Cc}}\p{{Cf}}{_BLANK}]"
 # A marker at the start of a line of a text: the source's own turns have been split off already.
 _MARKER_INSIDE = r"(?m)^[ \t]*(?:Human|Assistant)[ \t]*:"
 
@@ -92,6 +101,11 @@ class _Subject:
     prefixes: Conversations
     endings: Conversations
 
+    @cached_property
+    def places(self) -> pl.DataFrame:
+        """Each record's source and row, what tells it apart from the others of its row, and how many those are."""
+        return _places(self.table)
+
     @classmethod
     def of(cls, kind: Kind, table: pa.Table) -> _Subject:
         rows = np.arange(len(table))
@@ -121,11 +135,11 @@ def _combined(table: pa.Table, name: str) -> pa.ListArray:
 
 
 def _empty_reply(subject: _Subject) -> Positions:
-    """A last message of nothing but blanks."""
+    """A last message in which nothing can be seen."""
     if subject.kind is Kind.PROMPTS:
         return np.empty(0, np.int64)
     last = subject.endings.last()
-    blank = subject.endings.texts.gather(last).str.strip_chars().str.len_bytes() == 0
+    blank = ~subject.endings.texts.gather(last).str.contains(_VISIBLE)
     return np.unique(subject.endings.last_owners()[blank.to_numpy()])
 
 
@@ -307,6 +321,25 @@ def _findings(code: str, subject: _Subject, positions: Positions) -> pa.Table:
             rows["source"].cast(pa.string()),
             rows["row"],
             rows["id"],
+            _parts(subject.places[positions]),
         ],
         schema=FINDINGS_SCHEMA,
     )
+
+
+def _places(table: pa.Table) -> pl.DataFrame:
+    """Columns source, row, part (what tells a record apart from the others of its row) and count (of those)."""
+    names = [name for name in ("side", "worker", "axis") if name in table.schema.names]
+    columns = [pl.Series(name, table[name].cast(pa.string())) for name in ("source", *names)]
+    frame = pl.DataFrame([*columns, pl.Series("row", table["row"])])
+    if "side" in names:
+        frame = frame.with_columns(pl.col("side").replace({"0": "first reply", "1": "second reply"}))
+    part = pl.coalesce(*names, pl.lit(None, pl.String)).alias("part")
+    return frame.select("source", "row", part, pl.len().over("source", "row").alias("count"))
+
+
+def _parts(places: pl.DataFrame) -> pa.Array:
+    """Which of a row's records were found; null where all of them were."""
+    all_found = pl.len().over("source", "row") == pl.col("count")
+    parts = places.select(pl.when(~all_found).then("part"))["part"]
+    return parts.to_arrow().cast(pa.string())

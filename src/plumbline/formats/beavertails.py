@@ -19,9 +19,9 @@ from plumbline.formats.category_flags import flags_of, names_that_apply
 from plumbline.formats.conversation_columns import question_answer_column, question_column, turn_texts
 from plumbline.formats.line_blocks import Intake, LineBlock
 from plumbline.formats.origin import Origin
-from plumbline.formats.raw_lines import extra_column, unchanged_lines
+from plumbline.formats.raw_lines import extra_column, fault_of, unchanged_lines
 from plumbline.formats.strict_json import DecodedRow, Refusal, canonical_line, decode_rows, set_aside, without_nulls
-from plumbline.lineage import ALL_USES, Fault, Terms
+from plumbline.lineage import ALL_USES, Terms
 from plumbline.records import (
     BEAVERTAILS_14,
     BEAVERTAILS_ALIASES,
@@ -119,7 +119,7 @@ def format_label_lines(tables: Mapping[Kind, pa.Table], intake: Intake) -> Itera
             try:
                 yield unchanged.get(position) or canonical_line(_label_row(*label))
             except Refusal as refusal:
-                intake.faults.append(Fault(refusal.code, source, row, refusal.problem))
+                intake.faults.append(fault_of(refusal, source, row))
 
 
 def _label_row(
@@ -190,7 +190,7 @@ def format_evaluation_lines(tables: Mapping[Kind, pa.Table], intake: Intake) -> 
             try:
                 yield unchanged.get(position) or canonical_line(_evaluation_row(prompt, categories))
             except Refusal as refusal:
-                intake.faults.append(Fault(refusal.code, source, row, refusal.problem))
+                intake.faults.append(fault_of(refusal, source, row))
 
 
 def _evaluation_row(prompt: str | None, categories: list[str] | None) -> EvaluationRow:

@@ -27,13 +27,18 @@ def names_that_apply(
     official = {(aliases or {}).get(name, name): applies for name, applies in flags.items()}
     unknown = len(official.keys() - set(names))
     missing = [name for name in names if name not in official]
-    without = f"without {' and '.join(missing[:2])}{' and others' if len(missing) > 2 else ''}" if missing else ""
     if unknown:
-        raise _refusal(code, "a category is unknown", names, f"{unknown} of other names {without}".strip())
+        counted = (
+            f"{unknown} name{'s' if unknown > 1 else ''} of no category, {len(missing)} of the {len(names)} missing"
+        )
+        raise _refusal(code, "a category is unknown", names, counted)
     if len(official) != len(flags):
         raise _refusal(code, "a category is named twice", names, "two spellings of one")
     if missing:
-        raise _refusal(code, "a category is missing", names, f"{len(official)} of them, {without}")
+        further = f" and {len(missing) - 2} more" if len(missing) > 2 else ""
+        raise _refusal(
+            code, "a category is missing", names, f"{len(official)} of them, without {', '.join(missing[:2])}{further}"
+        )
     return [name for name in names if official[name]], False
 
 
@@ -43,4 +48,5 @@ def flags_of(applying: Collection[str], names: Sequence[str]) -> dict[str, bool]
 
 
 def _refusal(code: str, problem: str, names: tuple[str, ...], found: str) -> Refusal:
-    return Refusal(code, problem, f"the {len(names)} categories of the taxonomy, once each", found)
+    expected = f"the {len(names)} categories of the taxonomy, once each"
+    return Refusal(code, problem, expected, f"{found}; docs/data.md lists them, or leave the categories out")

@@ -2,7 +2,8 @@
 
 A row is known by its (source, row) and the digest of the file it was first read from, so that a file is known again
 under another name, and in a table that was made of it. Files in other formats that were made of one another give their
-rows new places: there records of one id count as the same.
+rows new places: there records of one id count as the same. A file beside its own copy in another packing (``.jsonl``
+and ``.jsonl.gz``, ``.json``) is known by its records, alike row for row.
 """
 
 from __future__ import annotations
@@ -10,11 +11,13 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from pathlib import PurePosixPath
 
 import numpy as np
 import polars as pl
 import pyarrow as pa
 
+from plumbline.formats.locations import split_name
 from plumbline.formats.provenance import Provenance
 from plumbline.lineage import Finding
 from plumbline.records import Kind, UsageError
@@ -23,6 +26,8 @@ DOUBLED, CONTRADICTED = "PL-SRC-013", "PL-SRC-014"
 _APART = ("axis", "worker", "side")
 """Columns that tell the records of one row apart, where the kind has them."""
 _ROW_BITS = 40
+_TELLING_ROWS = 20
+"""Two people may judge fewer rows than this alike, all of them; more in one folder are a copy."""
 
 
 @dataclass(frozen=True)
@@ -46,7 +51,7 @@ def find_doubled_rows(parts: Sequence[Part]) -> list[Finding]:
     for kind in Kind:
         holding = [part for part in parts if kind in part.tables and len(part.tables[kind])]
         if len(holding) > 1:
-            findings += _by_place(kind, holding) or _by_descent(kind, holding)
+            findings += _by_place(kind, holding) or _by_descent(kind, holding) or _by_content(kind, holding)
     return findings
 
 
@@ -80,7 +85,8 @@ def refuse_doubled_rows(findings: Sequence[Finding], place: str) -> None:
             "the same records stand here twice",
             expected="each record once, for one that stands here twice would count twice",
             found="; ".join(f"{finding.source}: {finding.problem}" for finding in doubled[:3]),
-            advice="name each source once: the data or what was made of it, not both; --data-dir takes one folder",
+            advice="remove the copy, or name each source once: one file, or the data or what was made of it, not both; "
+            "--data-dir takes one folder",
         )
 
 
@@ -201,3 +207,39 @@ def _by_descent(kind: Kind, parts: Sequence[Part]) -> list[Finding]:
                 problem = f"{_rows(int(again.sum()))} of {other.name} a second time, made of that file"
                 findings.append(Finding(DOUBLED, part.name, row, record_id, problem))
     return findings
+
+
+# --- by content ---
+
+
+def _by_content(kind: Kind, parts: Sequence[Part]) -> list[Finding]:
+    """Files of one folder that begin alike and hold the same records at the same rows.
+
+    Of one split (``train.jsonl`` beside ``train.jsonl.gz``) half of the shorter file is enough, for one of them may have
+    grown since; of others, all rows of both, and not few.
+    """
+    alike: dict[tuple[PurePosixPath, int, str], list[Part]] = defaultdict(list)
+    for part in parts:
+        if len(part.digests) == 1:
+            row, record_id = (part.tables[kind][name][0].as_py() for name in ("row", "id"))
+            alike[PurePosixPath(part.name).parent, row, record_id].append(part)
+    findings = []
+    for first, *later in alike.values():
+        for part in later:
+            lengths = [len(each.tables[kind]) for each in (first, part)]
+            of_one_split = split_name(first.name) == split_name(part.name)
+            if not of_one_split and (lengths[0] != lengths[1] or lengths[0] < _TELLING_ROWS):
+                continue
+            again = _same_rows(part.tables[kind], first.tables[kind])
+            if 2 * again >= min(lengths) if of_one_split else again == lengths[0]:
+                row, record_id = (part.tables[kind][name][0].as_py() for name in ("row", "id"))
+                problem = f"{_rows(again)} of {first.name} a second time"
+                findings.append(Finding(DOUBLED, part.name, row, record_id, problem))
+    return findings
+
+
+def _same_rows(table: pa.Table, other: pa.Table) -> int:
+    """How many records of a table stand in the other at the same row."""
+    names = [name for name in ("row", "id", *_APART) if name in table.schema.names]
+    frames = [pl.DataFrame([_column(each, name) for name in names]) for each in (table, other)]
+    return len(frames[0].join(frames[1], on=names, how="semi", nulls_equal=True))

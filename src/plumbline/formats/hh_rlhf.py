@@ -50,6 +50,9 @@ KEYS = frozenset({"chosen", "rejected"})
 TERMS = Terms(frozenset({Use.PREFERENCE, Use.POLICY, Use.ANALYSIS}), "MIT")
 
 
+_AXES = {"harmless": Axis.HARMLESSNESS, "helpful": Axis.HELPFULNESS, "overall": Axis.OVERALL}
+
+
 class Row(msgspec.Struct):
     """The keys of a line."""
 
@@ -58,13 +61,9 @@ class Row(msgspec.Struct):
 
 
 def axis_of(subset: str | None) -> Axis | None:
-    """The axis that a folder's name tells: ``helpful…`` or ``harmless…``; else None."""
+    """The axis that a folder's name tells: ``helpful…``, ``harmless…`` or ``overall…``; else None."""
     name = (subset or "").rsplit("/", 1)[-1]
-    if name.startswith("harmless"):
-        return Axis.HARMLESSNESS
-    if name.startswith("helpful"):
-        return Axis.HELPFULNESS
-    return None
+    return next((axis for opening, axis in _AXES.items() if name.startswith(opening)), None)
 
 
 def tranche_of(subset: str | None) -> str | None:
@@ -119,7 +118,7 @@ def _axis_unknown(origin: Origin) -> UsageError:
         "PL-HH-001",
         origin.source,
         "nothing says what these pairs were judged on",
-        expected="a folder named helpful-… or harmless-…, or an axis",
+        expected="a folder named helpful-…, harmless-… or overall-…, or an axis",
         found=f"the folder {origin.subset}" if origin.subset else "no folder name",
         advice=f"add --axis, one of {', '.join(Axis)} (in Python: axis=…)",
     )

@@ -15,17 +15,19 @@ from typing import BinaryIO, cast
 
 import msgspec
 import numpy as np
-from isal import igzip
+from isal import igzip, isal_zlib
 from isal.isal_zlib import IsalError
 
 from plumbline.lineage import Fault, Finding
 from plumbline.records import FaultError, SourceError
 
 _GZIP_MAGIC = b"\x1f\x8b"
+_GZIP_WINDOW = 31  # what zlib calls a window of 32 KiB with gzip's header and trailer
 _BYTE_ORDER_MARK = b"\xef\xbb\xbf"
 _BLOCK_LINES = 1 << 16
 _BLANK = b" \t\r\n"
 _DAMAGED: tuple[type[Exception], ...] = (igzip.BadGzipFile, cast("type[Exception]", IsalError))
+_UNFINISHED: tuple[type[Exception], ...] = (EOFError, *_DAMAGED)
 
 
 @dataclass(frozen=True, slots=True)
@@ -168,12 +170,52 @@ def _pieces(stream: BinaryIO, path: Path, limits: Limits) -> Iterator[bytes]:
     try:
         while piece := stream.read(limits.block_bytes):
             yield piece
-    except EOFError as error:
-        raise _damaged("PL-IO-002", path, "the gzip file is cut off before its end") from error
-    except _DAMAGED as error:
-        raise _damaged("PL-IO-003", path, "the gzip file is damaged") from error
+    except _UNFINISHED as error:
+        raise _unreadable_gzip(path, limits, cut_off=isinstance(error, EOFError)) from error
     except OSError as error:
         raise _damaged("PL-IO-001", path, "the file cannot be read to its end") from error
+
+
+def _something_follows(path: Path, limits: Limits) -> bool:
+    """Whether a gzip file that cannot be read to its end is whole, and bytes that are no gzip stand behind it."""
+    with path.open("rb") as file:
+        member = isal_zlib.decompressobj(wbits=_GZIP_WINDOW)
+        data = file.read(limits.block_bytes)
+        try:
+            while data:
+                member.decompress(data, limits.block_bytes)
+                if not member.eof:
+                    data = member.unconsumed_tail or file.read(limits.block_bytes)
+                    continue
+                data = _past_zeros(member.unused_data, file, limits)
+                if data and not _GZIP_MAGIC.startswith(data[:2]):
+                    return True
+                member = isal_zlib.decompressobj(wbits=_GZIP_WINDOW)
+        except _DAMAGED:
+            return False
+    return False
+
+
+def _past_zeros(data: bytes, file: BinaryIO, limits: Limits) -> bytes:
+    """What follows the zeros that pad a gzip file, as far as it was drawn; nothing at the file's end."""
+    while not (rest := data.lstrip(b"\0")) and (data := file.read(limits.block_bytes)):
+        pass
+    return rest
+
+
+def _unreadable_gzip(path: Path, limits: Limits, *, cut_off: bool) -> FaultError:
+    """The error of a gzip file that cannot be read to its end; trailing bytes look like either damage at first."""
+    if _something_follows(path, limits):
+        return FaultError(
+            "PL-IO-003",
+            str(path),
+            "the gzip file is whole, but something that is no gzip follows its end",
+            expected="nothing after the last member, or zeros",
+            advice="fetch the file again, or unpack it yourself and name the unpacked file: gunzip leaves the rest out",
+        )
+    if cut_off:
+        return _damaged("PL-IO-002", path, "the gzip file is cut off before its end")
+    return _damaged("PL-IO-003", path, "the gzip file is damaged")
 
 
 def _damaged(code: str, path: Path, problem: str) -> FaultError:
@@ -218,13 +260,14 @@ def _blocks_of_lines(
         if cut:
             block = b"".join((rest, memoryview(piece)[:cut]))
             rest = piece[cut:]
-            yield from _line_blocks(block, row, intake)
+            yield from _bounded_lines(block, row, intake, limits)
             row += block.count(b"\n")
             any_line = True
         else:
             rest += piece
         if len(rest) > limits.line_bytes:
-            piece, rest = _skip_line(pieces, row, intake, limits), b""
+            _set_aside_long_line(row, intake, limits)
+            piece, rest = _past_line(pieces), b""
             row += 1
             any_line = True
         else:
@@ -250,12 +293,32 @@ def _line_blocks(data: bytes, first_row: int, intake: Intake) -> Iterator[LineBl
         yield LineBlock(data[start:end], first_row + number * _BLOCK_LINES)
 
 
-def _skip_line(pieces: Iterator[bytes], row: int, intake: Intake, limits: Limits) -> bytes:
-    """Read on to the end of a line that is too long; what follows its newline is returned."""
+def _bounded_lines(data: bytes, first_row: int, intake: Intake, limits: Limits) -> Iterator[LineBlock]:
+    """Whole lines as blocks, without those that are too long."""
+    if len(data) <= limits.line_bytes:
+        yield from _line_blocks(data, first_row, intake)
+        return
+    ends = np.flatnonzero(np.frombuffer(data, np.uint8) == ord("\n")) + 1
+    begins = np.append(0, ends[:-1])
+    start, row = 0, 0
+    for long in np.flatnonzero(ends - begins - 1 > limits.line_bytes).tolist():
+        if long > row:
+            yield from _line_blocks(data[start : begins[long]], first_row + row, intake)
+        _set_aside_long_line(first_row + long, intake, limits)
+        start, row = int(ends[long]), long + 1
+    if start < len(data):
+        yield from _line_blocks(data[start:], first_row + row, intake)
+
+
+def _set_aside_long_line(row: int, intake: Intake, limits: Limits) -> None:
     intake.rows_read += 1
     intake.fault(
         "PL-IO-005", row, "the line is too long", expected=f"at most {limits.line_bytes:,} bytes", found="more"
     )
+
+
+def _past_line(pieces: Iterator[bytes]) -> bytes:
+    """Read on to the end of a line; what follows its newline is returned."""
     for piece in pieces:
         cut = piece.find(b"\n")
         if cut >= 0:

@@ -12,24 +12,22 @@ from pydantic import JsonValue
 
 from plumbline.formats import cache as file_cache
 from plumbline.formats.doubled_rows import Part, find_doubled_rows, find_repeated_rows, refuse_doubled_rows
-from plumbline.formats.hub import download_snapshot
-from plumbline.formats.locations import Location, find_locations, is_hub_id, left_out_files
+from plumbline.formats.locations import Location
 from plumbline.formats.provenance import Provenance, ProvenanceFinder, combined
-from plumbline.formats.reading import ReadFile, read_tables, recognise_format
-from plumbline.formats.registry import FORMATS, PARQUET
+from plumbline.formats.reading import ReadFile, read_tables
+from plumbline.formats.registry import PARQUET
+from plumbline.formats.source_files import locate, refuse_other_axes
 from plumbline.lineage import (
     Fault,
     FileEntry,
     Finding,
-    FoundManifest,
     Manifest,
-    ManifestFinder,
     StatedTerms,
     Terms,
     count_by_code,
     with_terms,
 )
-from plumbline.records import Axis, Kind, SourceError, UsageError, empty_table, unknown_name
+from plumbline.records import Axis, Kind, UsageError, empty_table
 
 _CACHED_FROM_BYTES = 4 << 20
 _MOST_NAMED = 5
@@ -52,6 +50,7 @@ class Loaded:
         parents: digests of the manifests that the files stand under; what is derived from the rows names them.
         origins: source of rows → SHA-256 of the file they were first read from, where that is known.
         derived_from: SHA-256 of the files that these files were made of, as their manifests say.
+        paths: source of rows → path of the file, from the folder that the caller is in.
     """
 
     tables: dict[Kind, pa.Table]
@@ -64,6 +63,12 @@ class Loaded:
     parents: tuple[str, ...] = ()
     origins: dict[str, str] = field(default_factory=dict)
     derived_from: frozenset[str] = frozenset()
+    paths: dict[str, str] = field(default_factory=dict)
+
+    def place(self, source: str, row: int | None = None) -> str:
+        """A file, or a row of it, as a person on this machine can open it; a source that is no file read stays as it is."""
+        path = self.paths.get(source, source)
+        return path if row is None else f"{path} line {row + 1}"
 
     @property
     def comparisons(self) -> pa.Table:
@@ -164,7 +169,12 @@ def load(
         done += location.path.stat().st_size
         if advance:
             advance(location.origin.source, done, total)
-    return _concatenated(loaded, [*files.findings, *find_doubled_rows([_part(each) for each in loaded])])
+    findings = [*files.findings, *find_doubled_rows([_part(each) for each in loaded])]
+    whole = _concatenated(loaded, findings)
+    overruled = (stated_terms or StatedTerms()).overruled(whole.terms)
+    if overruled:
+        whole.findings.append(Finding("PL-USE-004", str(source), None, None, overruled))
+    return whole
 
 
 def _of_file(read: ReadFile, tables: dict[Kind, pa.Table], behind: ProvenanceFinder) -> Loaded:
@@ -184,6 +194,7 @@ def _of_file(read: ReadFile, tables: dict[Kind, pa.Table], behind: ProvenanceFin
         of_file.parents,
         of_file.origins,
         of_file.derived_from,
+        {source: str(read.location.path)},
     )
 
 
@@ -215,6 +226,7 @@ def _concatenated(parts: Sequence[Loaded], findings: list[Finding]) -> Loaded:
         behind.parents,
         behind.origins,
         behind.derived_from,
+        {source: path for part in parts for source, path in part.paths.items()},
     )
 
 
@@ -252,115 +264,6 @@ def merge_loaded(parts: Sequence[Loaded]) -> Loaded:
     findings = find_doubled_rows([_part(part) for part in parts if part.files])
     refuse_doubled_rows(findings, ", ".join(dict.fromkeys(finding.source for finding in findings[:_MOST_NAMED])))
     return _concatenated(parts, findings)
-
-
-@dataclass(frozen=True)
-class SourceFiles:
-    """The files of a source.
-
-    Attributes:
-        chosen: each file to read with its format.
-        manifest: what the source as a whole stands under; None for nothing.
-        findings: files that are not read, for their ending or their format.
-    """
-
-    chosen: list[tuple[Location, str]]
-    manifest: FoundManifest | None
-    findings: list[Finding]
-
-
-def locate(
-    source: str | Path,
-    *,
-    data_dir: str | None,
-    split: str | None,
-    format: str | None,
-    axis: Axis | str | None,
-    on_error: str = "quarantine",
-) -> SourceFiles:
-    """The files that `load` and `stream` read; the arguments are those of `load`, and so are the errors."""
-    _require_known("--format", format, [*FORMATS, PARQUET])
-    _require_known("--axis", axis, list(Axis))
-    _require_known("--on-error", on_error, ["quarantine", "stop"])
-    text = str(source)
-    root, name = (download_snapshot(text, data_dir=data_dir), text) if is_hub_id(text) else (Path(source), None)
-    locations = find_locations(
-        root, name=name, data_dir=data_dir, split=split, axis=None if axis is None else Axis(axis)
-    )
-    problem = "left out: its ending is none that is read"
-    unread = [
-        Finding("PL-SRC-012", path, None, None, problem)
-        for path in left_out_files(root, data_dir, name=name, split=split)
-    ]
-    manifest = ManifestFinder().governing(root)
-    chosen, left_out = _choose_formats(locations, format)
-    return SourceFiles(chosen, manifest, [*unread, *left_out])
-
-
-def refuse_other_axes(location: Location, tables: Mapping[Kind, pa.Table], axis: Axis | str | None) -> None:
-    """Refuse an axis that the rows contradict: PandaLM's and Open-Assistant's are overall, our own say theirs.
-
-    Raises:
-        UsageError: some comparisons are on another axis than the one given.
-    """
-    if axis is None or Kind.COMPARISONS not in tables:
-        return
-    others = sorted(set(tables[Kind.COMPARISONS]["axis"].unique().to_pylist()) - {str(axis)})
-    if others:
-        raise UsageError(
-            "PL-SRC-015",
-            str(location.path),
-            "the rows say themselves what was judged, and it is not the axis given",
-            expected=", ".join(others),
-            found=f"--axis {axis}",
-            advice="leave --axis out; to train or measure on one axis of several, add --on",
-        )
-
-
-def _require_known(option: str, value: str | None, known: list[str]) -> None:
-    if value is not None and value not in known:
-        raise unknown_name(option, value, known)
-
-
-def _choose_formats(locations: list[Location], asked: str | None) -> tuple[list[tuple[Location, str]], list[Finding]]:
-    """Each file with its format; files of another format than the one asked for are left out, and said so."""
-    if asked and len(locations) == 1:
-        return [(locations[0], asked)], []
-    chosen: list[tuple[Location, str]] = []
-    left_out: list[Finding] = []
-    for location in locations:
-        name = recognise_format(location)
-        if asked and name != asked:
-            problem = f"left out: its format is {name}, asked for was {asked}"
-            left_out.append(Finding("PL-SRC-007", location.origin.source, None, None, problem))
-        else:
-            chosen.append((location, name))
-    if not chosen:
-        raise SourceError(
-            "PL-SRC-009",
-            str(locations[0].path.parent),
-            f"no file is of the format {asked}",
-            found=", ".join(sorted({finding.problem.split(",")[0].rsplit(" ", 1)[1] for finding in left_out})),
-            advice="leave --format out, or name the format found",
-        )
-    _refuse_mixed_folders(chosen)
-    return chosen, left_out
-
-
-def _refuse_mixed_folders(chosen: list[tuple[Location, str]]) -> None:
-    by_folder: dict[Path, set[str]] = defaultdict(set)
-    for location, name in chosen:
-        by_folder[location.path.parent].add(name)
-    for folder, names in by_folder.items():
-        if len(names) > 1:
-            raise UsageError(
-                "PL-SRC-006",
-                str(folder),
-                "the folder holds files of several formats",
-                expected="one format in a folder",
-                found=", ".join(sorted(names)),
-                advice=f"--format {sorted(names)[0]} to read only these files, or name a single file",
-            )
 
 
 def _read_file(

@@ -11,7 +11,7 @@ import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 from difflib import get_close_matches
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 from typing import NoReturn
 
 from plumbline.formats.origin import Origin
@@ -84,9 +84,20 @@ def find_locations(
             str(root),
             f'there is no split "{split}"',
             expected=f"one of {', '.join(splits)}",
-            advice=f"--split {(get_close_matches(split, splits, n=1) or splits)[0]}, or another of these",
+            advice=_split_advice(split, splits),
         )
     return kept
+
+
+def _split_advice(split: str, splits: list[str]) -> str:
+    """What to do where a split is not there. One split alone is no choice: nothing would be held out."""
+    near = get_close_matches(split, splits, n=1)
+    if near or len(splits) > 1:
+        return f"--split {(near or splits)[0]}, or another of these"
+    return (
+        f"--split {splits[0]} reads all there is, and nothing is held out to measure on; to hold some out, deal the rows "
+        "to files named train and test, as plumbline demo --data does"
+    )
 
 
 def left_out_files(
@@ -104,7 +115,7 @@ def left_out_files(
     return [
         f"{called}/{path.relative_to(root).as_posix()}"
         for path in sorted(_files_below(start))
-        if path.name.lower().endswith(LEFT_OUT_ENDINGS) and split in (None, _split_name(path))
+        if path.name.lower().endswith(LEFT_OUT_ENDINGS) and split in (None, split_name(path.name))
     ]
 
 
@@ -116,7 +127,8 @@ def _refuse_folder_of_file(path: Path, data_dir: str | None) -> None:
             "a single file has no folders",
             expected="no --data-dir",
             found=f'--data-dir "{data_dir}"',
-            advice="leave --data-dir out, or name the folder that the file is in",
+            advice="leave --data-dir out, or name the folder that the file is in; where other sources need it, "
+            "write it into them: SOURCE/FOLDER",
         )
 
 
@@ -157,7 +169,7 @@ def _file_location(path: Path, axis: Axis | None) -> Location:
             advice="name a data file; CSV and other tables are not read: write one JSON object a line (.jsonl)",
         )
     parent = path.resolve().parent.name
-    return Location(path, Origin(f"{parent}/{path.name}", parent, _split_name(path), axis))
+    return Location(path, Origin(f"{parent}/{path.name}", parent, split_name(path.name), axis))
 
 
 def _folder_locations(root: Path, name: str, data_dir: str | None, axis: Axis | None) -> list[Location]:
@@ -165,14 +177,7 @@ def _folder_locations(root: Path, name: str, data_dir: str | None, axis: Axis | 
         raise _nothing_there(root)
     start = (root / data_dir) if data_dir else root
     if not start.resolve().is_relative_to(root.resolve()) or not start.is_dir():
-        below = sorted(path.name for path in root.iterdir() if path.is_dir())
-        raise UsageError(
-            "PL-SRC-003",
-            str(root),
-            f'there is no folder "{data_dir}" in it',
-            expected=f"one of {', '.join(below)}" if below else "no --data-dir: it has no folders",
-            advice="name one of these with --data-dir",
-        )
+        raise _no_such_folder(root, str(data_dir))
     files = sorted(path for path in _files_below(start) if is_data_file(path.relative_to(start)) and _is_file(path))
     if not files:
         others = left_out_files(root, data_dir)
@@ -187,6 +192,19 @@ def _folder_locations(root: Path, name: str, data_dir: str | None, axis: Axis | 
     for path in files:
         _require_usable_name(path)
     return [Location(path, _origin(path, root, name, axis)) for path in files]
+
+
+def _no_such_folder(root: Path, data_dir: str) -> UsageError:
+    below = sorted(path.name for path in root.iterdir() if path.is_dir() and not path.name.startswith("."))
+    near = (get_close_matches(data_dir, below, n=1) or below or [""])[0]
+    return UsageError(
+        "PL-SRC-003",
+        str(root),
+        f'there is no folder "{data_dir}" in it',
+        expected=f"one of {', '.join(below)}" if below else "no --data-dir: the source has no folders of its own",
+        advice=(f"--data-dir {near}, or another of these" if below else "leave --data-dir out for this source")
+        + "; where several sources need different ones, write them into the sources: SOURCE/FOLDER",
+    )
 
 
 def _files_below(start: Path) -> Iterator[Path]:
@@ -240,8 +258,9 @@ def _origin(path: Path, root: Path, name: str, axis: Axis | None) -> Origin:
     relative = path.relative_to(root)
     # Where the root itself is the subset ("harmless-base" given as the source), its name is; of "owner/name", the name.
     subset = relative.parent.as_posix() if relative.parent.parts else name.rpartition("/")[2]
-    return Origin(f"{name}/{relative.as_posix()}", subset, _split_name(path), axis)
+    return Origin(f"{name}/{relative.as_posix()}", subset, split_name(path.name), axis)
 
 
-def _split_name(path: Path) -> str:
-    return _SHARD.sub("", _ENDING.sub("", path.name, count=1))
+def split_name(name: str) -> str:
+    """The split that a file's name tells, see above."""
+    return _SHARD.sub("", _ENDING.sub("", PurePosixPath(name).name, count=1))

@@ -1,13 +1,15 @@
 """Open-Assistant conversation trees: every pair of ranked sibling replies becomes a comparison.
 
-A line is a tree: ``{"message_tree_id", "tree_state", "prompt": {"message_id", "text", "role", "rank", "replies": […]}}``.
+A line is a tree, ``{"message_tree_id", "tree_state", "prompt"}``, whose prompt is a message,
+``{"message_id", "text", "role", "rank", "replies": […]}``, as are its replies.
 Rank 0 is the best reply; equal ranks are ties. Of k ranked replies to one message every pair is a comparison of weight
 1/(k-1), so that each reply weighs the same however many siblings it has. Sides stand in file order, so the place of a
 reply says nothing of its rank. `prompter` is the human.
 
 Not compared, each with a finding: replies without a rank beside others, deleted messages and whatever hangs below
-them, and trees without any two ranked replies side by side. What a tree holds beyond its comparisons (languages, labels, review counts, emojis, single replies) is not kept:
-`format_lines` writes the smallest tree that reads as the same comparisons.
+them, and trees without any two ranked replies side by side. What a tree holds beyond its comparisons (languages,
+labels, review counts, emojis, single replies) is not kept: `open_assistant_writing` writes the smallest tree that reads
+as the same comparisons.
 
 Source: https://huggingface.co/datasets/OpenAssistant/oasst1, and Köpf et al. 2023 (arXiv 2304.07327), §3.
 """

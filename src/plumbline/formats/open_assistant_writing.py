@@ -25,15 +25,16 @@ _ROLES_WRITTEN = {role: name for name, role in ROLES_READ.items()}
 def format_lines(tables: Mapping[Kind, pa.Table], intake: Intake) -> Iterator[bytes]:
     """One tree for the comparisons of a (source, row), in that order, without newlines.
 
-    A tree that is written reads as exactly the comparisons it was built from; the ids are compared. Where that cannot
-    be (a pair was removed, a text or an outcome changed on one side only, the comparisons are of no tree) the row
-    becomes a fault.
+    A tree that is written reads as exactly the comparisons it was built from; ids, models and weights are compared.
+    Where that cannot be (a pair was removed, a text or an outcome changed on one side only, a weight is not 1/(k-1),
+    the comparisons are of no tree) the row becomes a fault.
     """
     for rows in row_groups(tables, (Kind.COMPARISONS,)):
         table = rows.tables[Kind.COMPARISONS]
         contexts = conversation_turns(table["context"].combine_chunks())
         sides = conversation_turns(table["continuations"].combine_chunks().flatten())
-        lists = {name: table[name].to_pylist() for name in ("id", "conversation_id", "models", "extra")}
+        lists = {name: table[name].to_pylist() for name in ("conversation_id", "models", "extra")}
+        said = _said(table)
         for group in rows.groups:
             positions = group.positions[Kind.COMPARISONS]
             pairs = [
@@ -47,7 +48,7 @@ def format_lines(tables: Mapping[Kind, pa.Table], intake: Intake) -> Iterator[by
                 for at in positions
             ]
             try:
-                yield _tree_line(pairs, sorted(lists["id"][at] for at in positions))
+                yield _tree_line(pairs, sorted(said[at] for at in positions))
             except Refusal as refusal:
                 found = f"{len(positions)} comparisons"
                 intake.faults.append(Fault(refusal.code, group.source, group.row, refusal.problem, found=found))
@@ -70,7 +71,8 @@ class _Tree:
 
     Attributes:
         nodes: messages by id, as the file writes them.
-        times_first: by id, how often a reply is the first of its pair; the first of k siblings k-1 times, the last never.
+        times_first: by id, how often a reply is the first of its pair; the first of k siblings k-1 times, the last
+            never.
     """
 
     nodes: dict[str, dict[str, Any]] = field(default_factory=dict)
@@ -92,7 +94,16 @@ class _Tree:
             node["replies"].sort(key=lambda reply: -self.times_first[reply["message_id"]])
 
 
-def _tree_line(pairs: list[_Compared], ids: list[str]) -> bytes:
+def _said(table: pa.Table) -> list[str]:
+    """What each comparison says and a tree must say again: its id, its models, its weight; one text, to be sorted."""
+    columns = (table[name].to_pylist() for name in ("id", "models", "weight"))
+    return [
+        f"{record_id} {models} {1.0 if weight is None else weight}"
+        for record_id, models, weight in zip(*columns, strict=True)
+    ]
+
+
+def _tree_line(pairs: list[_Compared], said: list[str]) -> bytes:
     first = pairs[0]
     try:
         tree = _built(pairs)
@@ -107,7 +118,7 @@ def _tree_line(pairs: list[_Compared], ids: list[str]) -> bytes:
         raise Refusal("PL-OA-020", "the comparisons are not those of a conversation tree") from error
     again = parse(LineBlock(line, 0), Origin(""), Intake(""))[Kind.COMPARISONS]
     same_tree = all(pair.tree_id == first.tree_id for pair in pairs)
-    if not same_tree or sorted(again["id"].to_pylist()) != ids:
+    if not same_tree or sorted(_said(again)) != said:
         raise Refusal("PL-OA-021", "no tree reads as exactly these comparisons: all pairs of its ranked replies")
     return line
 

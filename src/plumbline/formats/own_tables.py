@@ -154,6 +154,8 @@ def _rules(kind: Kind, columns: dict[str, pa.Array]) -> Iterator[tuple[str, Flag
     for field in SCHEMAS[kind]:
         if not field.nullable:
             yield f"no {field.name}", _nulls(columns[field.name])
+        if pa.types.is_floating(field.type):
+            yield f"a {field.name} that is no finite number", ~_set(pc.is_finite(columns[field.name].fill_null(0)))
     yield from _conversation_rules(SHAPES[kind].conversation, columns[SHAPES[kind].conversation])
     yield "a row number below 0", _outside(columns["row"], 0, None)
     if "parents" in columns:

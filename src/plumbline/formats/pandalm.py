@@ -20,10 +20,10 @@ import pyarrow as pa
 from plumbline.formats.conversation_columns import answer_pair_column, question_column, side_texts, turn_texts
 from plumbline.formats.line_blocks import Intake, LineBlock
 from plumbline.formats.origin import Origin
-from plumbline.formats.raw_lines import extra_column, extra_values
+from plumbline.formats.raw_lines import extra_column, fault_of, typed_extra
 from plumbline.formats.row_groups import RowGroup, RowGroups, row_groups, unchanged_groups
 from plumbline.formats.strict_json import DecodedRow, Refusal, canonical_line, decode_rows, set_aside
-from plumbline.lineage import Fault, Terms, Use
+from plumbline.lineage import Terms, Use
 from plumbline.records import Axis, Kind, Outcome, Role, comparison_table, empty_table
 
 KEYS = frozenset({"instruction", "input", "response1", "response2", "annotator1", "annotator2", "annotator3"})
@@ -108,6 +108,15 @@ Lists = dict[str, list[Any]]
 """A table's columns as lists."""
 
 
+class _Extra(msgspec.Struct):
+    """What `_extra` keeps."""
+
+    idx: int | msgspec.UnsetType = msgspec.UNSET
+    motivation_app: str = ""
+    cmp_key: str | None = None
+    instruction_characters: int | None = None
+
+
 def format_lines(tables: Mapping[Kind, pa.Table], intake: Intake) -> Iterator[bytes]:
     """The rows of comparisons, by (source, row), without newlines.
 
@@ -121,7 +130,7 @@ def format_lines(tables: Mapping[Kind, pa.Table], intake: Intake) -> Iterator[by
             try:
                 yield unchanged.get(index) or canonical_line(_joined(group, lists))
             except Refusal as refusal:
-                intake.faults.append(Fault(refusal.code, group.source, group.row, refusal.problem))
+                intake.faults.append(fault_of(refusal, group.source, group.row))
 
 
 def _lists(rows: RowGroups) -> Lists:
@@ -145,13 +154,15 @@ def _joined(group: RowGroup, lists: Lists) -> Row:
         raise Refusal("PL-PAN-022", "the judgements of one row are on different texts")
     if any(lists["axis"][at] != Axis.OVERALL for at in positions):
         raise Refusal("PL-PAN-024", "PandaLM's judgements are on the overall axis only")
-    extra = extra_values(lists["extra"][by_worker[ANNOTATORS[0]]])
-    instruction, added = _split_question(question, extra.get("instruction_characters"))
+    if any(lists["models"][at] != lists["models"][positions[0]] for at in positions):
+        raise Refusal("PL-PAN-025", "the judgements of one row name different models", found="models")
+    extra = typed_extra(lists["extra"][by_worker[ANNOTATORS[0]]], _Extra)
+    instruction, added = _split_question(question, extra.instruction_characters)
     judgements = [_judgement(lists["outcome"][by_worker[worker]]) for worker in ANNOTATORS]
     return Row(
-        idx=extra.get("idx", group.row),
-        motivation_app=extra.get("motivation_app", ""),
-        cmp_key=extra.get("cmp_key", "_".join(lists["models"][positions[0]] or [])),
+        idx=group.row if extra.idx is msgspec.UNSET else extra.idx,
+        motivation_app=extra.motivation_app,
+        cmp_key=_cmp_key(lists["models"][positions[0]], extra.cmp_key),
         instruction=instruction,
         input=added,
         response1=first,
@@ -162,9 +173,19 @@ def _joined(group: RowGroup, lists: Lists) -> Row:
     )
 
 
-def _split_question(question: str, instruction_characters: object) -> tuple[str, str]:
+def _cmp_key(models: list[str | None] | None, kept: str | None) -> str:
+    """The key that was read where it still names these models, else one made of them."""
+    if kept is not None and _models(kept) == models:
+        return kept
+    key = "_".join(name or "" for name in models or [])
+    if _models(key) != models:
+        raise Refusal("PL-PAN-025", "a key of two models cannot name these: one is empty, or holds an underscore")
+    return key
+
+
+def _split_question(question: str, instruction_characters: int | None) -> tuple[str, str]:
     """Instruction and input; a question changed since, so that they no longer meet there, is all instruction."""
-    if isinstance(instruction_characters, int):
+    if instruction_characters is not None:
         instruction, gap, added = (
             question[:instruction_characters],
             question[instruction_characters : instruction_characters + len(_GAP)],

@@ -19,12 +19,15 @@ import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
 from plumbline.formats.line_blocks import Limits
+from plumbline.formats.parquet_footer import ColumnChunk, read_footer
 from plumbline.formats.parquet_pages import chunk_size
 from plumbline.records import FaultError, SourceError
 
 _BATCH_ROWS = 16_384
 _BATCH_BYTES = 256 << 20
 _WRITE_AGAIN = "fetch or write the file again"
+_UNREADABLE = (pa.ArrowException, OSError, UnicodeDecodeError)
+"""What PyArrow raises of a damaged file; the last of a column's name, which is decoded when it is asked for."""
 
 
 def open_parquet(path: Path, *, strings_as_dictionaries: bool = False) -> pq.ParquetFile:
@@ -40,9 +43,9 @@ def open_parquet(path: Path, *, strings_as_dictionaries: bool = False) -> pq.Par
             columns = [file.schema.column(index) for index in range(len(file.schema))]
             paths = [column.path for column in columns if column.physical_type == "BYTE_ARRAY"]
             file = pq.ParquetFile(path, read_dictionary=paths)
-    except (pa.ArrowException, OSError) as error:
+        doubled = _doubled_name(list(schema))
+    except _UNREADABLE as error:
         raise unreadable_parquet(path) from error
-    doubled = _doubled_name(list(schema))
     if doubled is not None:
         raise unreadable_parquet(path, "a column stands twice in the file", "each name once", doubled[:40])
     return file
@@ -81,14 +84,20 @@ def parquet_batches(path: Path, limits: Limits | None = None) -> Iterator[pa.Rec
         stated = _stated_sizes(file, path)
         if sum(size for size, _ in stated) > allowed:
             raise _too_much(path, allowed)
-        for batch in file.iter_batches(batch_size=_batch_rows(file, stated)):
+        for batch in _batches_by_row_group(file, _batch_rows(file, stated)):
             _require_utf8(batch, path)
             total += unpacked_bytes(batch)
             if total > allowed:
                 raise _too_much(path, allowed)
             yield from _pieces(batch)
-    except (pa.ArrowException, OSError) as error:  # damage behind an intact footer shows only now
+    except _UNREADABLE as error:  # damage behind an intact footer shows only now
         raise unreadable_parquet(path) from error
+
+
+def _batches_by_row_group(file: pq.ParquetFile, rows: int) -> Iterator[pa.RecordBatch]:
+    """The batches, none of them across row groups: nested dictionaries of two row groups cannot stand in one."""
+    for index in range(file.metadata.num_row_groups):
+        yield from file.iter_batches(batch_size=rows, row_groups=[index])
 
 
 _VALUE_BYTES = {"BOOLEAN": 1, "INT32": 4, "INT64": 8, "INT96": 12, "FLOAT": 4, "DOUBLE": 8, "BYTE_ARRAY": 4}
@@ -103,28 +112,36 @@ def _stated_sizes(file: pq.ParquetFile, path: Path) -> list[tuple[int, int]]:
     """Of each row group: the bytes it decodes to at the least, and its rows.
 
     Raises:
-        SourceError: the header of a page cannot be read.
+        SourceError: the footer or the header of a page cannot be read.
     """
     columns = [file.schema.column(index) for index in range(len(file.schema))]
-    sizes = []
     with path.open("rb") as opened, mmap(opened.fileno(), 0, access=ACCESS_READ) as content:
-        for index in range(file.metadata.num_row_groups):
-            group = file.metadata.row_group(index)
-            try:
-                size = sum(
-                    _chunk_bytes(content, group.column(number), column, group.num_rows)
-                    for number, column in enumerate(columns)
+        try:
+            groups = read_footer(content)
+            for group in groups:
+                for chunk, column in zip(group.chunks, columns, strict=True):
+                    chunk.check_levels(column)
+        except ValueError as error:
+            raise unreadable_parquet(path, "the footer is damaged, or longer than 16 MiB") from error
+        try:
+            return [
+                (
+                    sum(
+                        _chunk_bytes(content, chunk, column, group.rows)
+                        for chunk, column in zip(group.chunks, columns, strict=True)
+                    ),
+                    group.rows,
                 )
-            except ValueError as error:
-                raise unreadable_parquet(path, "the header of a page is damaged") from error
-            sizes.append((size, group.num_rows))
-    return sizes
+                for group in groups
+            ]
+        except ValueError as error:
+            raise unreadable_parquet(path, "the header of a page is damaged") from error
 
 
-def _chunk_bytes(content: mmap, chunk: pq.ColumnChunkMetaData, column: pq.ColumnSchema, rows: int) -> int:
+def _chunk_bytes(content: mmap, chunk: ColumnChunk, column: pq.ColumnSchema, rows: int) -> int:
     of_pages = chunk_size(content, chunk)
-    values = max(of_pages.values, chunk.num_values, rows)
-    return int(max(of_pages.page_bytes, chunk.total_uncompressed_size, values * _value_bytes(column)))
+    values = max(of_pages.values, chunk.values, rows)
+    return max(of_pages.page_bytes, chunk.unpacked_bytes, values * _value_bytes(column))
 
 
 def _batch_rows(file: pq.ParquetFile, stated: list[tuple[int, int]]) -> int:

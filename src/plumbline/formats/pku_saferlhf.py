@@ -15,7 +15,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from hashlib import sha256
-from typing import Any, NamedTuple
+from typing import Any, Literal, NamedTuple
 
 import msgspec
 import pyarrow as pa
@@ -30,10 +30,10 @@ from plumbline.formats.conversation_columns import (
 )
 from plumbline.formats.line_blocks import Intake, LineBlock
 from plumbline.formats.origin import Origin
-from plumbline.formats.raw_lines import extra_column, extra_values
+from plumbline.formats.raw_lines import extra_column, fault_of, typed_extra
 from plumbline.formats.row_groups import RowGroup, RowGroups, row_groups, unchanged_groups
 from plumbline.formats.strict_json import DecodedRow, Refusal, canonical_line, decode_rows, set_aside, without_nulls
-from plumbline.lineage import ALL_USES, Fault, Terms
+from plumbline.lineage import ALL_USES, Terms
 from plumbline.records import (
     PKU_19,
     UNSPECIFIED,
@@ -228,15 +228,27 @@ def _labels(judged: list[_Judged], place: Mapping[str, str | None]) -> pa.Table:
 _COMPARED = ("side", "is_safe", "categories", "severity", "models")
 """Columns written back that the ids of comparisons leave out."""
 
+_SAID_OF_SIDES = ("is_safe", "categories", "severity")
+"""What the labels say of a side and a comparison may say of its two."""
+
 Lists = dict[str, list[Any]]
 """A table's columns as lists."""
+
+
+class _Extra(msgspec.Struct):
+    """What `_extra` keeps."""
+
+    prompt_source: str | None = None
+    sha256_sides: list[Literal[0, 1]] = []
+    models: tuple[str | None, str | None] = (None, None)
 
 
 def format_lines(tables: Mapping[Kind, pa.Table], intake: Intake) -> Iterator[bytes]:
     """The rows of comparisons and safety labels, by (source, row), without newlines.
 
     A row needs a comparison on harmlessness, at most one on helpfulness, and a safety label of either side; what the
-    labels say of a side is written. Rows that lack something or say what the format cannot become faults.
+    labels say of a side is written. Rows that lack something, contradict themselves or say what the format cannot
+    become faults.
     """
     for rows in row_groups(tables, KINDS):
         unchanged = unchanged_groups(rows, parse, columns=_COMPARED)
@@ -245,21 +257,22 @@ def format_lines(tables: Mapping[Kind, pa.Table], intake: Intake) -> Iterator[by
             try:
                 yield unchanged.get(index) or canonical_line(_joined(group, comparisons, labels))
             except Refusal as refusal:
-                intake.faults.append(Fault(refusal.code, group.source, group.row, refusal.problem))
+                intake.faults.append(fault_of(refusal, group.source, group.row))
 
 
 def _comparison_lists(rows: RowGroups) -> Lists:
     table = rows.tables[Kind.COMPARISONS]
     (questions,) = turn_texts(table["context"].combine_chunks(), Role.HUMAN)
     first, second = side_texts(table["continuations"].combine_chunks())
-    lists: Lists = {name: table[name].to_pylist() for name in ("axis", "outcome", "models", "extra")}
+    names = ("axis", "outcome", "models", "extra", *_SAID_OF_SIDES)
+    lists: Lists = {name: table[name].to_pylist() for name in names}
     return {**lists, "texts": list(zip(questions, first, second, strict=True))}
 
 
 def _label_lists(rows: RowGroups) -> Lists:
     table = rows.tables[Kind.SAFETY_LABELS]
     texts = turn_texts(table["conversation"].combine_chunks(), Role.HUMAN, Role.ASSISTANT)
-    names = ("side", "taxonomy", "categories", "is_safe", "severity")
+    names = ("side", "taxonomy", *_SAID_OF_SIDES)
     lists: Lists = {name: table[name].to_pylist() for name in names}
     return {**lists, "texts": list(zip(*texts, strict=True))}
 
@@ -282,14 +295,13 @@ def _joined(group: RowGroup, comparisons: Lists, labels: Lists) -> Row:
         [comparisons["texts"][at] for at in judged], labels["texts"][first], labels["texts"][second]
     )
     better = {axis: _response_id(comparisons["outcome"][at]) for axis, at in by_axis.items()}
-    harmlessness = by_axis[Axis.HARMLESSNESS]
-    extra = extra_values(comparisons["extra"][harmlessness])
-    models = comparisons["models"][harmlessness] or extra.get("models") or [None, None]
+    extra = typed_extra(comparisons["extra"][by_axis[Axis.HARMLESSNESS]], _Extra)
+    models = _models_agreed([comparisons["models"][at] for at in judged]) or extra.models
     row = Row(
         prompt=prompt,
         response_0=response_0,
         response_1=response_1,
-        prompt_source=_set(extra.get("prompt_source")),
+        prompt_source=_set(extra.prompt_source),
         response_0_source=_set(models[0]),
         response_1_source=_set(models[1]),
         is_response_0_safe=_is_safe(labels, first),
@@ -301,9 +313,10 @@ def _joined(group: RowGroup, comparisons: Lists, labels: Lists) -> Row:
         better_response_id=_set(better.get(Axis.HELPFULNESS)),
         safer_response_id=better[Axis.HARMLESSNESS],
     )
-    with_digest = extra.get("sha256_sides") or []
-    row.response_0_sha256 = _digest(row, 0) if 0 in with_digest else msgspec.UNSET
-    row.response_1_sha256 = _digest(row, 1) if 1 in with_digest else msgspec.UNSET
+    for at in judged:
+        _refuse_contradiction(comparisons, at, labels, (first, second))
+    row.response_0_sha256 = _digest(row, 0) if 0 in extra.sha256_sides else msgspec.UNSET
+    row.response_1_sha256 = _digest(row, 1) if 1 in extra.sha256_sides else msgspec.UNSET
     return row
 
 
@@ -316,6 +329,26 @@ def _texts_agreed(
     if set(compared) != {compared[0]} or first != (prompt, response_0) or second != (prompt, response_1):
         raise Refusal("PL-PKU-022", "the records of one row hold different texts, or their sides differ")
     return prompt, response_0, response_1
+
+
+def _models_agreed(models: list[list[str | None] | None]) -> list[str | None] | None:
+    stated = [both for both in models if both is not None]
+    if any(both != stated[0] for both in stated):
+        raise Refusal("PL-PKU-026", "the comparisons of one row name different models", found="models")
+    return stated[0] if stated else None
+
+
+def _refuse_contradiction(comparisons: Lists, at: int, labels: Lists, sides: tuple[int, int]) -> None:
+    """Refuse a comparison that says of a side what the side's label does not; what it leaves open is the label's."""
+    for name in _SAID_OF_SIDES:
+        for own, label in zip(comparisons[name][at] or (None, None), sides, strict=True):
+            if own is not None and _plain(own) != _plain(labels[name][label]):
+                raise Refusal("PL-PKU-026", "a comparison says of a side what its safety label does not", found=name)
+
+
+def _plain(value: Any) -> Any:
+    """The value to compare; categories are sets."""
+    return frozenset(value) if isinstance(value, list) else value
 
 
 def _response_id(outcome: str | None) -> int:

@@ -9,13 +9,15 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Collection, Mapping, Sequence
-from typing import Any
+from typing import Any, TypeVar
 
 import msgspec
 import pyarrow as pa
 
 from plumbline.formats.line_blocks import Intake, LineBlock
 from plumbline.formats.origin import Origin
+from plumbline.formats.strict_json import Refusal
+from plumbline.lineage import Fault
 from plumbline.records import Axis, Kind
 
 _KEY = "raw"
@@ -54,6 +56,36 @@ def extra_values(extra: str | None) -> dict[str, Any]:
     except (msgspec.DecodeError, RecursionError):
         return {}
     return values if isinstance(values, dict) else {}
+
+
+ExtraT = TypeVar("ExtraT", bound=msgspec.Struct)
+
+
+def typed_extra(extra: str | None, keys: type[ExtraT]) -> ExtraT:
+    """What an `extra` holds under a format's keys, strictly typed; another program may have written anything there.
+
+    Args:
+        extra: of a record; other keys, and an `extra` that is no object, are passed over.
+        keys: a Struct of the keys that the format writes from, each with what holds where it is absent.
+    Raises:
+        Refusal: a value is of another type, so that the line could not be read back.
+    """
+    try:
+        return msgspec.convert(extra_values(extra), keys, strict=True)
+    except msgspec.ValidationError as error:
+        place = str(error).rpartition(" - at ")[2].strip("`")  # the message may quote a value, the place names keys
+        names = ", ".join(field.name for field in msgspec.structs.fields(keys))
+        raise Refusal(
+            "PL-EXT-020",
+            "extra holds a value that the format cannot write",
+            f"{names} as the format's reader keeps them",
+            f"another value at {place}",
+        ) from error
+
+
+def fault_of(refusal: Refusal, source: str, row: int) -> Fault:
+    """The fault of a record that a writer refused."""
+    return Fault(refusal.code, source, row, refusal.problem, expected=refusal.expected, found=refusal.found)
 
 
 def raw_line(extra: str | None) -> str | None:

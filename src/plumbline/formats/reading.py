@@ -15,9 +15,9 @@ import pyarrow as pa
 from plumbline.formats.line_blocks import Intake, Limits, LineBlock, read_line_blocks
 from plumbline.formats.locations import Location
 from plumbline.formats.own_tables import Place, require_columns, unknown_columns, validated, with_true_ids
-from plumbline.formats.parquet_batches import open_parquet, parquet_batches, unreadable_parquet
+from plumbline.formats.parquet_batches import open_parquet, parquet_batches
+from plumbline.formats.parquet_lines import row_lines
 from plumbline.formats.registry import FORMATS, PARQUET, Format, recognise
-from plumbline.formats.strict_json import canonical_line
 from plumbline.lineage import Fault, Finding
 from plumbline.records import FaultError, Kind, SourceError
 from plumbline.records.tables import kind_by_columns
@@ -94,13 +94,23 @@ def recognise_format(location: Location) -> str:
     raise SourceError(
         "PL-SRC-008",
         str(location.path),
-        "the columns are those of no known format" if keys else "no row among the first is a readable JSON object",
-        expected="; ".join(
-            f"{each.name} ({', '.join(sorted(each.keys[0]))})" for each in FORMATS.values() if each.keys
-        ),
-        found=_keys_found(keys),
-        advice=_nearest_format(keys) if keys else "plumbline data show FILE --line 1",
+        "the columns are those of no known format" if keys else f"no row among the first is {_READABLE}",
+        expected=_nearest_format(keys) if keys else "one JSON object a line",
+        found=_keys_found(keys) if keys else _not_gzip(location),
+        advice='rename or add columns, see docs/data.md, "Your own labels and pairs"'
+        if keys
+        else f"plumbline data show {location.path} --line 1",
     )
+
+
+_READABLE = "a readable JSON object"
+
+
+def _not_gzip(location: Location) -> str:
+    """What the name of a file says wrongly; empty where it is right."""
+    with location.path.open("rb") as file:
+        zipped = file.read(2) == b"\x1f\x8b"
+    return "plain text, not gzip as the name says" if location.path.suffix.lower() == ".gz" and not zipped else ""
 
 
 def _keys_found(keys: frozenset[str]) -> str:
@@ -114,16 +124,18 @@ def _keys_found(keys: frozenset[str]) -> str:
 
 
 def _nearest_format(keys: frozenset[str]) -> str:
-    """What to do: the format most of whose keys are there, and those it misses."""
+    """The format most of whose keys are there and those it misses; else the names of all formats."""
     shares = [
-        (len(wanted & keys) / len(wanted), len(wanted & keys), each.name, wanted - keys)
+        (len(wanted & keys) / len(wanted), len(wanted & keys), each.name, wanted)
         for each in FORMATS.values()
         for wanted in each.keys
     ]
-    share, _, name, missing = max(shares, key=lambda each: each[:2])
-    if not share or not missing:
-        return "rename the columns after one of these formats"
-    return f"the nearest is {name}, which misses {', '.join(sorted(missing))}: rename or add these, or take another"
+    share, _, name, wanted = max(shares, key=lambda each: each[:2])
+    if not share:
+        return f"the columns of one of {', '.join(each.name for each in FORMATS.values() if each.keys)}"
+    missing = ", ".join(sorted(wanted - keys))
+    nearest = f"those of {name}, the nearest: {', '.join(sorted(wanted))}"
+    return f"{nearest}, of which {missing} is missing" if missing else f"{nearest}, as texts"
 
 
 def _is_text(kind: pa.DataType) -> bool:
@@ -215,18 +227,7 @@ def _parquet_lines(location: Location, intake: Intake) -> Iterator[LineBlock]:
     """Rows of a foreign Parquet file as the lines they would be, so that one reader serves both."""
     row = 0
     for batch in parquet_batches(location.path):
-        lines = [canonical_line(values) for values in _python_rows(batch, location)]
+        lines = row_lines(batch, location.path)
         intake.rows_read += len(lines)
         yield LineBlock(b"\n".join(lines) + b"\n", row)
         row += len(lines)
-
-
-def _python_rows(batch: pa.RecordBatch, location: Location) -> list[dict[str, object]]:
-    columns = {}
-    for name, column in zip(batch.schema.names, batch.columns, strict=True):
-        try:
-            columns[name] = column.to_pylist()
-        except (ValueError, OverflowError) as error:  # a date beyond Python's, say
-            problem = "a column holds what cannot be read"
-            raise unreadable_parquet(location.path, problem, found=f"column {name[:40]}") from error
-    return [dict(zip(columns, values, strict=True)) for values in zip(*columns.values(), strict=True)]

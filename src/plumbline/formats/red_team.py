@@ -15,7 +15,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator, Mapping
-from typing import Any
+from typing import Any, Final, Literal
 
 import msgspec
 import pyarrow as pa
@@ -23,10 +23,10 @@ import pyarrow as pa
 from plumbline.formats.conversation_columns import Turn, conversation_turns, conversations_column
 from plumbline.formats.line_blocks import Intake, LineBlock
 from plumbline.formats.origin import Origin
-from plumbline.formats.raw_lines import extra_column, extra_values, unchanged_lines
+from plumbline.formats.raw_lines import extra_column, fault_of, typed_extra, unchanged_lines
 from plumbline.formats.strict_json import DecodedRow, Refusal, canonical_line, decode_rows, set_aside
 from plumbline.formats.turn_markers import MARKERS
-from plumbline.lineage import Fault, Terms, Use
+from plumbline.lineage import Terms, Use
 from plumbline.records import Kind, empty_table, in_source_order, red_team_attempt_table
 
 KEYS = frozenset({"transcript", "min_harmlessness_score_transcript", "task_description", "red_team_member_id"})
@@ -34,7 +34,7 @@ TERMS = Terms(frozenset({Use.ANALYSIS}), "MIT")
 
 _WRITTEN_ROWS = 16_384
 _AS_DOCUMENTED = "task_description_harmlessness_score"
-_MISSPELT = "task_descripton_harmlessness_score"
+_MISSPELT: Final = "task_descripton_harmlessness_score"
 
 
 class Row(msgspec.Struct, kw_only=True):
@@ -162,6 +162,15 @@ def _extra(row: Row) -> dict[str, Any]:
 
 _COMPARED = ("transcript_score", "description_score", "tags")
 """Columns written back that an attempt's id leaves out."""
+
+
+class _Extra(msgspec.Struct):
+    """What `_extra` keeps."""
+
+    is_upworker: bool | None = None
+    score_key: Literal["task_descripton_harmlessness_score", "task_description_harmlessness_score"] = _MISSPELT
+
+
 _COLUMNS = (
     *("rating", "transcript_score", "description_score", "model_size", "model_type"),
     *("task_description", "worker", "tags", "extra", "source", "row"),
@@ -183,7 +192,7 @@ def format_lines(tables: Mapping[Kind, pa.Table], intake: Intake) -> Iterator[by
             try:
                 yield unchanged.get(position) or canonical_line(_row(transcripts[position], values))
             except Refusal as refusal:
-                intake.faults.append(Fault(refusal.code, values["source"], values["row"], refusal.problem))
+                intake.faults.append(fault_of(refusal, values["source"], values["row"]))
 
 
 def _row(turns: list[Turn], values: Mapping[str, Any]) -> Row:
@@ -192,8 +201,8 @@ def _row(turns: list[Turn], values: Mapping[str, Any]) -> Row:
         raise Refusal("PL-RT-020", "red-team attempts of hh-rlhf know no system messages")
     if split_transcript(transcript) != turns:
         raise Refusal("PL-RT-021", "a text holds a turn marker and would be read as two turns, or there is no turn")
-    extra = extra_values(values["extra"])
-    score_key = extra.get("score_key", _MISSPELT)
+    extra = typed_extra(values["extra"], _Extra)
+    misspelt = extra.score_key == _MISSPELT
     return Row(
         transcript=transcript,
         min_harmlessness_score_transcript=values["transcript_score"],
@@ -201,10 +210,10 @@ def _row(turns: list[Turn], values: Mapping[str, Any]) -> Row:
         model_type=values["model_type"],
         rating=values["rating"],
         task_description=values["task_description"],
-        task_descripton_harmlessness_score=values["description_score"] if score_key == _MISSPELT else msgspec.UNSET,
-        task_description_harmlessness_score=msgspec.UNSET if score_key == _MISSPELT else values["description_score"],
+        task_descripton_harmlessness_score=values["description_score"] if misspelt else msgspec.UNSET,
+        task_description_harmlessness_score=msgspec.UNSET if misspelt else values["description_score"],
         red_team_member_id=_member_id(values["worker"]),
-        is_upworker=extra.get("is_upworker"),
+        is_upworker=extra.is_upworker,
         tags=values["tags"],
     )
 

@@ -56,6 +56,9 @@ class Format:
 PARQUET = "parquet"
 """Plumbline's own tables, one kind of record a file; recognised by their columns, see `reading`."""
 
+AXIS_BY_FOLDER = ("hh-rlhf", "trl", "trl-text")
+"""Formats whose lines do not say what was judged: their folders do, or the manifest of a conversion."""
+
 _PAIRS_AND_LABELS = (Kind.COMPARISONS, Kind.SAFETY_LABELS)
 _PAIRS, _LABELS = (Kind.COMPARISONS,), (Kind.SAFETY_LABELS,)
 _PROMPTS, _ATTEMPTS = (Kind.PROMPTS,), (Kind.RED_TEAM_ATTEMPTS,)

@@ -9,9 +9,9 @@ from pathlib import Path
 
 import pyarrow as pa
 
-from plumbline.formats.loading import SourceFiles, locate, refuse_other_axes
 from plumbline.formats.provenance import ProvenanceFinder
 from plumbline.formats.reading import ReadFile, read_tables
+from plumbline.formats.source_files import SourceFiles, locate, refuse_other_axes
 from plumbline.lineage import Fault, Finding, StatedTerms, Terms, strictest_terms, with_terms
 from plumbline.records import Axis, Kind, unknown_name
 
@@ -35,8 +35,8 @@ def stream(
     Args:
         kind: which records to draw.
         on_fault: told of each unreadable row; without it the first one raises.
-        on_finding: told of files left out and of what looked wrong while reading; without it files left out are warned
-            of.
+        on_finding: told of files left out and of what looked wrong while reading; without it what is known of the files
+            beforehand (left out, nothing says what was judged) is warned of.
         source, data_dir, split, format, axis: as in `load`.
     Raises:
         UsageError: there is no such kind; at once, as everything that concerns the source.

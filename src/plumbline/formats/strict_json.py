@@ -19,6 +19,7 @@ import msgspec
 from plumbline.formats.line_blocks import Intake
 
 _BLANK = b" \t\r"
+_ENCODER = msgspec.json.Encoder(decimal_format="number")
 
 
 RowT = TypeVar("RowT", bound=msgspec.Struct)
@@ -55,8 +56,11 @@ class DecodedRow(Generic[RowT]):
 
 
 def canonical_line(value: object) -> bytes:
-    """JSON as the public sets write it: ``, `` and ``: `` as separators, non-ASCII kept, no newline."""
-    return msgspec.json.format(msgspec.json.encode(value), indent=0)
+    """JSON as the public sets write it: ``, `` and ``: `` as separators, non-ASCII kept, no newline.
+
+    Decimals are numbers with all their digits. Numbers that are not finite must not come here: they would be null.
+    """
+    return msgspec.json.format(_ENCODER.encode(value), indent=0)
 
 
 def decode_carefully(line: bytes) -> dict[str, Any]:
@@ -204,4 +208,6 @@ def typed(value: dict[str, Any], row_type: type[RowT]) -> RowT:
         message = str(error)  # names keys and types, never values
         if "missing required field" in message:
             raise Refusal("PL-JSON-004", "a key is missing", found=message) from error
+        if message.startswith("Expected `bool`"):
+            message += "; write true or false, not 0 or 1"
         raise Refusal("PL-JSON-005", "a value is of another type", found=message) from error

@@ -8,8 +8,9 @@ Four forms are read, told apart by their types:
     repeated  prompt is a string that the conversations chosen and rejected repeat (UltraFeedback); where they begin
               with the assistant instead, the prompt is the question they answer
 
-`chosen` is the better side, on the axis given or told by the folder's name (as in hh-rlhf), else the overall one. Further keys (scores, ids) stay in the raw line
-only. Not covered: tools. A row with other roles than user, assistant and system is a fault.
+`chosen` is the better side, on the axis given or told by the folder's name (as in hh-rlhf), else the overall one.
+Further keys (scores, ids) stay in the raw line only. Not covered: tools. A row with other roles than user, assistant
+and system is a fault.
 
 Source: https://huggingface.co/docs/trl/dataset_formats ("preference"); written forms: text, messages, and the form
 that a row came in where that is whole or repeated.
@@ -18,7 +19,7 @@ that a row came in where that is whole or repeated.
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from typing import Any, NamedTuple
+from typing import Any, Literal, NamedTuple
 
 import msgspec
 import pyarrow as pa
@@ -27,9 +28,9 @@ from plumbline.formats.conversation_columns import Turn, conversation_turns, con
 from plumbline.formats.hh_rlhf import axis_of
 from plumbline.formats.line_blocks import Intake, LineBlock
 from plumbline.formats.origin import Origin
-from plumbline.formats.raw_lines import extra_column, extra_values, unchanged_lines
+from plumbline.formats.raw_lines import extra_column, fault_of, typed_extra, unchanged_lines
 from plumbline.formats.strict_json import DecodedRow, Refusal, canonical_line, decode_rows, set_aside, without_nulls
-from plumbline.lineage import ALL_USES, Fault, Terms
+from plumbline.lineage import ALL_USES, Terms
 from plumbline.lineage.uses import UNKNOWN_LICENCE
 from plumbline.records import Axis, Kind, Outcome, Role, comparison_table, empty_table, in_source_order
 
@@ -166,6 +167,12 @@ def _compare_prompt(prompt: str, pair: _Pair, intake: Intake) -> None:
 # --- comparisons → rows ---
 
 
+class _Extra(msgspec.Struct):
+    """What `parse` keeps."""
+
+    form: Literal["whole", "repeated"] | None = None
+
+
 def format_lines(tables: Mapping[Kind, pa.Table], intake: Intake) -> Iterator[bytes]:
     """Rows of comparisons as messages, by (source, row), without newlines.
 
@@ -194,10 +201,10 @@ def _format(tables: Mapping[Kind, pa.Table], intake: Intake, *, as_text: bool) -
         for position, (outcome, extra, source, row) in enumerate(zip(*columns, strict=True)):
             try:
                 chosen, rejected = _by_outcome(outcome, *sides[2 * position : 2 * position + 2])
-                form = "text" if as_text else extra_values(extra).get("form")
+                form = "text" if as_text else typed_extra(extra, _Extra).form
                 yield unchanged.get(position) or canonical_line(_row(contexts[position], chosen, rejected, form))
             except Refusal as refusal:
-                intake.faults.append(Fault(refusal.code, source, row, refusal.problem))
+                intake.faults.append(fault_of(refusal, source, row))
 
 
 def _is_text(raw: bytes) -> bool:
@@ -219,7 +226,8 @@ def _row(context: list[Turn], chosen: list[Turn], rejected: list[Turn], form: st
     asked = next((text for role, text in context if role is Role.HUMAN), None)
     if form == _WHOLE:
         return Row(chosen=_messages(context + chosen), rejected=_messages(context + rejected))
-    if form == _REPEATED and asked is not None:
+    # Where the assistant opens, the prompt would be read as a turn before it.
+    if form == _REPEATED and asked is not None and context[0][0] is not Role.ASSISTANT:
         return Row(prompt=asked, chosen=_messages(context + chosen), rejected=_messages(context + rejected))
     return Row(prompt=_messages(context), chosen=_messages(chosen), rejected=_messages(rejected))
 

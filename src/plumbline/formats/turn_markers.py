@@ -45,7 +45,7 @@ def split_turns(texts: pl.Series) -> Turns:
     """The turns of texts that each begin with a marker.
 
     Args:
-        texts: n strings, no nulls.
+        texts: n ≥ 1 strings, no nulls.
     """
     offsets, buffer = string_buffers(texts)
     data = np.frombuffer(buffer, np.uint8)[: offsets[-1]]

@@ -13,10 +13,12 @@ import pyarrow.parquet as pq
 from isal import igzip
 from pydantic import JsonValue
 
+from plumbline.formats.columns_not_carried import ColumnCounts, added, count_columns_not_carried
 from plumbline.formats.hh_rlhf import axis_of
 from plumbline.formats.line_blocks import Intake
 from plumbline.formats.loading import Loaded
-from plumbline.formats.registry import FORMATS, PARQUET, Format
+from plumbline.formats.registry import AXIS_BY_FOLDER, FORMATS, PARQUET, Format
+from plumbline.formats.source_files import JUDGED_ON
 from plumbline.lineage import (
     Fault,
     FileEntry,
@@ -32,8 +34,6 @@ from plumbline.records import Axis, Kind, NoDataError, UsageError, unknown_name
 
 _LINE_ENDINGS = (".jsonl", ".jsonl.gz")
 _FILE_SUFFIXES = (".jsonl", ".json", ".gz", ".csv", ".arrow", ".parquet")
-_AXIS_BY_FOLDER = ("hh-rlhf", "trl", "trl-text")
-"""Formats whose lines do not say what was judged: their folders do."""
 _GZIP_LEVEL = 2  # isal's best; files come out a little larger than gzip's own, ten times as fast
 
 
@@ -45,11 +45,15 @@ class Written:
         rows: lines or rows by file name, relative to the output.
         faults: records that the format cannot express; they are in no file.
         not_carried: rows of kinds that the format never holds, by kind.
+        columns_not_carried: rows that say something in a column that the format does not have, by kind and column.
+        judged_on: axis by file name, where the lines do not say what was judged.
     """
 
     rows: dict[str, int] = field(default_factory=dict)
     faults: list[Fault] = field(default_factory=list)
     not_carried: dict[Kind, int] = field(default_factory=dict)
+    columns_not_carried: ColumnCounts = field(default_factory=dict)
+    judged_on: dict[str, str] = field(default_factory=dict)
 
 
 def write_tables(tables: Mapping[Kind, pa.Table], out: Path, to: str) -> Written:
@@ -63,11 +67,10 @@ def write_tables(tables: Mapping[Kind, pa.Table], out: Path, to: str) -> Written
         UsageError: the format is not one that can be written, or the file's ending does not fit it.
         WriteError: the disk is full or not writable; nothing is left half-written.
     """
+    refuse_unknown_format(to)
     if to == PARQUET:
         return _write_parquet(tables, out)
-    known = FORMATS.get(to)
-    if known is None:
-        raise unknown_name("--to", to, [*FORMATS, PARQUET])
+    known = FORMATS[to]
     written = Written(
         not_carried={kind: len(table) for kind, table in tables.items() if kind not in known.kinds and len(table)}
     )
@@ -75,9 +78,19 @@ def write_tables(tables: Mapping[Kind, pa.Table], out: Path, to: str) -> Written
     if _is_file(out, to):
         _write_lines(out, out.name, carried, known, written)
         return written
-    for name, part in _by_place(carried, by_axis=known.name in _AXIS_BY_FOLDER):
+    for name, part in _by_place(carried, by_axis=known.name in AXIS_BY_FOLDER):
         _write_lines(_below(out, name), name, part, known, written)
     return written
+
+
+def refuse_unknown_format(to: str) -> None:
+    """Refuse a format that is none of those written; a command asks before it reads anything.
+
+    Raises:
+        UsageError: there is no such format.
+    """
+    if to not in (*FORMATS, PARQUET):
+        raise unknown_name("--to", to, [*FORMATS, PARQUET])
 
 
 @dataclass(frozen=True)
@@ -113,6 +126,7 @@ def convert_loaded(
     Raises:
         As `write_tables`; and UsageError where nothing of the source can be expressed in the format.
     """
+    refuse_unknown_format(to)
     run = run or ConversionRun()
     if source is not None and Path(source).exists():
         refuse_output_among_inputs(out, [Path(source)])
@@ -161,7 +175,7 @@ def _refuse_single_file(loaded: Loaded, out: Path, to: str) -> None:
         {split or "none" for table in loaded.tables.values() for split in table["split"].unique().to_pylist()}
     )
     axes = sorted(loaded.comparisons["axis"].unique().to_pylist())
-    if len(axes) > 1 and to in _AXIS_BY_FOLDER:
+    if len(axes) > 1 and to in AXIS_BY_FOLDER:
         raise UsageError(
             "PL-OUT-012",
             str(out),
@@ -183,7 +197,15 @@ def _refuse_single_file(loaded: Loaded, out: Path, to: str) -> None:
 
 def _manifest(loaded: Loaded, written: Written, to: str, run: ConversionRun) -> Manifest:
     not_carried: JsonValue = {kind.value: count for kind, count in written.not_carried.items()}
-    configuration = {**run.configuration, "to": to, "not_carried": not_carried}
+    columns: JsonValue = {kind.value: dict(counts) for kind, counts in written.columns_not_carried.items()}
+    configuration = {
+        **run.configuration,
+        "to": to,
+        "not_carried": not_carried,
+        "columns_not_carried": columns,
+    }
+    if written.judged_on:
+        configuration[JUDGED_ON] = dict(written.judged_on)
     outputs = [FileEntry(path=name, sha256="", size_bytes=0, rows=rows) for name, rows in written.rows.items()]
     quarantined = count_by_code([*loaded.faults, *written.faults])
     manifest = loaded.manifest("data", run.command, configuration, seed=run.seed)
@@ -232,8 +254,13 @@ def _write_lines(path: Path, name: str, tables: Mapping[Kind, pa.Table], known: 
         if zipped:
             stream.close()
     written.faults += intake.faults
+    lost = count_columns_not_carried(known.name, tables)
+    written.columns_not_carried = added(written.columns_not_carried, lost)
     if count:
         written.rows[name] = count
+        axes = tables[Kind.COMPARISONS]["axis"].unique().to_pylist() if Kind.COMPARISONS in tables else []
+        if known.name in AXIS_BY_FOLDER and len(axes) == 1:
+            written.judged_on[name] = axes[0]
     else:
         path.unlink()  # an empty file is nothing that could be read again
 

@@ -1,12 +1,14 @@
 """Permitted uses and licences: they travel with a table, through every derived set, to the model's card.
 
-Where sets are combined the strictest wins: a use is permitted only where every part permits it, and of the licences
-the most restrictive is named. Sources: the cards of hh-rlhf ("not for supervised training of dialogue agents";
+Where sets are combined the strictest wins: a use is permitted only where every part permits it. Of the licences whose
+strictness is known the most restrictive is named; one that is not known stands beside it, ``A AND B``, for nobody can tell
+which of them is stricter. Sources: the cards of hh-rlhf ("not for supervised training of dialogue agents";
 red-team attempts "not for fine-tuning or preference modelling") and the licences of BeaverTails and PKU-SafeRLHF.
 """
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable
 from dataclasses import dataclass
 from enum import StrEnum
@@ -32,8 +34,10 @@ USES_KEY = b"plumbline.uses"
 LICENCE_KEY = b"plumbline.licence"
 
 UNKNOWN_LICENCE = "unknown"
-_STRICTNESS = ("CC0-1.0", "MIT", "Apache-2.0", "CC-BY-4.0", "CC-BY-SA-4.0", "CC-BY-NC-4.0", UNKNOWN_LICENCE)
+_STRICTNESS = ("CC0-1.0", "MIT", "Apache-2.0", "CC-BY-4.0", "CC-BY-SA-4.0", "CC-BY-NC-4.0")
+_AND = " AND "
 _MOST_LICENCE_CHARACTERS = 100
+_LICENCE_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9.+-]*")
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,7 +53,7 @@ class Terms:
 
 
 def strictest_terms(parts: Iterable[Terms]) -> Terms:
-    """The terms of a set made of all the parts; an unlisted licence counts as the strictest.
+    """The terms of a set made of all the parts, see above.
 
     Raises:
         ValueError: no parts.
@@ -58,7 +62,35 @@ def strictest_terms(parts: Iterable[Terms]) -> Terms:
     if not listed:
         raise ValueError("expected the terms of at least one part, found none")
     uses = frozenset.intersection(*(part.uses for part in listed))
-    return Terms(uses, max((part.licence for part in listed), key=_rank))
+    return Terms(uses, _all_of(name for part in listed for name in _conjuncts(part.licence)))
+
+
+def _all_of(names: Iterable[str]) -> str:
+    """Licences that hold together: the strictest of those known, then all others by name, `UNKNOWN_LICENCE` last."""
+    distinct = set(names)
+    known = [name for name in _STRICTNESS if name in distinct]
+    others = sorted(distinct - {*_STRICTNESS, UNKNOWN_LICENCE})
+    return _AND.join([*known[-1:], *others, *([UNKNOWN_LICENCE] if UNKNOWN_LICENCE in distinct else [])])
+
+
+def _conjuncts(licence: str) -> list[str]:
+    """The licences that all hold at once; what stands in brackets or is a choice stays together."""
+    parts: list[str] = []
+    for piece in licence.split(_AND):
+        if parts and parts[-1].count("(") > parts[-1].count(")"):
+            parts[-1] += _AND + piece
+        else:
+            parts.append(piece)
+    names = [part.strip() for part in parts]
+    if len(names) > 1 and any(" OR " in name and not name.startswith("(") for name in names):
+        return [f"({licence})"]
+    return [_as_listed(name) for name in names]
+
+
+def _as_listed(name: str) -> str:
+    """A licence's name in the spelling of those known, else as it is."""
+    known = (*_STRICTNESS, UNKNOWN_LICENCE)
+    return next((listed for listed in known if listed.lower() == name.lower()), name)
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,7 +98,7 @@ class StatedTerms:
     """What a user says of the terms of their own data. It fills in what nothing else tells, and loosens nothing.
 
     Attributes:
-        licence: SPDX name, or the name of one's own; None says nothing.
+        licence: SPDX name, or ``LicenseRef-`` and a name of one's own; None says nothing.
         uses: those permitted; None says nothing.
     """
 
@@ -108,27 +140,40 @@ class StatedTerms:
         if self.licence is not None:
             told.append(Terms(ALL_USES, self.licence))
         if self.uses is not None:
-            told.append(Terms(self.uses, _STRICTNESS[0]))
+            told.append(Terms(self.uses, told[0].licence))
         return strictest_terms(told)
+
+    def overruled(self, terms: Terms) -> str:
+        """What of this statement the terms of the data did not take over, one clause; empty where they took all of it."""
+        said = []
+        if self.licence is not None and self.licence != terms.licence:
+            beside = set(_conjuncts(self.licence)) <= set(_conjuncts(terms.licence))
+            how = "stands beside what the data carry" if beside else "is overruled by what the data carry"
+            said.append(f"--licence {self.licence} {how}: {terms.licence}")
+        if self.uses is not None and self.uses - terms.uses:
+            refused = ", ".join(sorted(self.uses - terms.uses))
+            said.append(
+                f"--uses {refused} is overruled by what the data carry: {', '.join(sorted(terms.uses)) or 'none'}"
+            )
+        return "; ".join(said)
 
 
 def _licence_name(text: str) -> str:
     """The licence as it is listed, or the user's own name for it."""
-    name = text.strip()
-    if not name or len(name) > _MOST_LICENCE_CHARACTERS or not name.isprintable():
+    names = [name.strip() for name in text.split(_AND)]
+    wrong = [name for name in names if not _LICENCE_NAME.fullmatch(name) or name.lower() == UNKNOWN_LICENCE]
+    if wrong or len(text) > _MOST_LICENCE_CHARACTERS:
+        own = re.sub(r"[^A-Za-z0-9.]+", "-", text[:40]).strip("-")
+        is_unknown = text.strip().lower() == UNKNOWN_LICENCE
         raise UsageError(
             "PL-USE-003",
-            "--licence",
-            "this is no name of a licence",
-            expected=f"1 to {_MOST_LICENCE_CHARACTERS} printable characters",
-            found=f"{len(name):,}",
-            advice="--licence CC-BY-4.0, or another SPDX name, or LicenseRef- and a name of your own",
+            "licence (--licence)",
+            "an unknown licence states nothing" if is_unknown else "this is no name of a licence",
+            expected="an SPDX name like CC-BY-4.0, or LicenseRef- and a name of your own, without blanks",
+            found=f"{len(text):,} characters",
+            advice="leave --licence out" if is_unknown or not own else f"--licence LicenseRef-{own}",
         )
-    return next((listed for listed in _STRICTNESS if listed.lower() == name.lower()), name)
-
-
-def _rank(licence: str) -> int:
-    return _STRICTNESS.index(licence) if licence in _STRICTNESS else len(_STRICTNESS)
+    return _all_of(map(_as_listed, names))
 
 
 def with_terms(table: pa.Table, terms: Terms) -> pa.Table:

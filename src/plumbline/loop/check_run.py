@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import pyarrow as pa
 from pydantic import JsonValue
@@ -16,7 +16,9 @@ from plumbline.lineage import Fault, Finding, write_folder_aside
 from plumbline.loop.sources import Step, is_synthetic
 
 CHECK_NAME = "check.json"
-Places = dict[str, list[tuple[str, int | None]]]
+Place = tuple[str, int | None, str | None]
+"""Source, row, and which of the row's records, where it has several."""
+Places = dict[str, list[Place]]
 
 
 def run_check(name: str, loaded: Loaded, *, limit: int, step: Step = lambda _: None) -> dict[str, Any]:
@@ -72,12 +74,12 @@ def write_check(
 
 def _quarantined(faults: Iterable[Fault], limit: int) -> list[dict[str, Any]]:
     """Entries by code and by what exactly is wrong: which key is missing, which value is of another type."""
-    groups: dict[tuple[str, str], list[tuple[str, int | None]]] = {}
+    groups: dict[tuple[str, str], list[Place]] = {}
     for fault in faults:
         detail = f" ({fault.found})" if fault.found and fault.code in _DETAILED else ""
-        groups.setdefault((fault.code, f"{fault.problem}{detail}"), []).append((fault.source, fault.row))
+        groups.setdefault((fault.code, f"{fault.problem}{detail}"), []).append((fault.source, fault.row, None))
     return [
-        {"code": code, "name": name, "count": len(found), "places": [_place(*place) for place in found[:limit]]}
+        {"code": code, "name": name, "count": len(found), "places": _first_places(found, limit)}
         for (code, name), found in sorted(groups.items())
     ]
 
@@ -90,16 +92,16 @@ def _by_code(entries: Iterable[Finding], names: dict[str, str]) -> Places:
     places: Places = {}
     for entry in entries:
         names.setdefault(entry.code, entry.problem)
-        places.setdefault(entry.code, []).append((entry.source, entry.row))
+        places.setdefault(entry.code, []).append((entry.source, entry.row, None))
     return places
 
 
 def _of_table(findings: pa.Table, names: dict[str, str], limit: int) -> list[dict[str, Any]]:
     """Entries by rule and kind of record: a repeated label is another thing than a repeated comparison."""
     by_kind: dict[str, Places] = {}
-    columns = (findings[name].to_pylist() for name in ("kind", "code", "source", "row"))
-    for kind, code, source, row in zip(*columns, strict=True):
-        by_kind.setdefault(kind, {}).setdefault(code, []).append((source, row))
+    columns = (findings[name].to_pylist() for name in ("kind", "code", "source", "row", "part"))
+    for kind, code, *place in zip(*columns, strict=True):
+        by_kind.setdefault(kind, {}).setdefault(code, []).append(cast(Place, tuple(place)))
     entries = []
     for kind, places in by_kind.items():
         shown = {code: f"{names[code]} ({kind.replace('_', ' ')})" for code in places}
@@ -109,10 +111,25 @@ def _of_table(findings: pa.Table, names: dict[str, str], limit: int) -> list[dic
 
 def _entries(places: Places, names: dict[str, str], limit: int) -> list[dict[str, Any]]:
     return [
-        {"code": code, "name": names[code], "count": len(found), "places": [_place(*place) for place in found[:limit]]}
+        {"code": code, "name": names[code], "count": len(found), "places": _first_places(found, limit)}
         for code, found in sorted(places.items())
     ]
 
 
-def _place(source: str, row: int | None) -> str:
-    return source if row is None else f"{source} line {row + 1}"
+def _first_places(found: Sequence[Place], limit: int) -> list[str]:
+    """The first places, each once: a row, and which of its records where it has several."""
+    parts: dict[tuple[str, int | None], list[str]] = {}
+    for source, row, part in found:
+        if (source, row) not in parts:
+            if len(parts) == limit:
+                break
+            parts[source, row] = []
+        if part is not None and part not in parts[source, row]:
+            parts[source, row].append(part)
+    return [_place(*place, which) for place, which in parts.items()]
+
+
+def _place(source: str, row: int | None, which: Sequence[str]) -> str:
+    if row is None:
+        return source
+    return f"{source} line {row + 1}" + (f" ({', '.join(which)})" if which else "")

@@ -26,7 +26,7 @@ from plumbline.loop.demo_models import (
 from plumbline.loop.demo_output import claim_output, clear_parts, refuse_output, write_manifest
 from plumbline.loop.demo_sources import FEWEST_ROWS, DemoSource, Say, deal_splits, load_sources
 from plumbline.loop.synthetic_corpus import write_synthetic_corpus
-from plumbline.records import NoDataError
+from plumbline.records import NoDataError, UsageError
 
 
 @dataclass
@@ -50,7 +50,7 @@ def run_demo(data: Path | None, out: Path, *, seed: int, created: str, say: Say 
     """Run every stage.
 
     Args:
-        data: a folder with folders of data; None makes the synthetic corpus.
+        data: a folder with folders of data, or a file; None makes the synthetic corpus.
         out: gets checks, splits, models, evaluations and ``report.html``; an earlier demo's are replaced one by one.
         seed: of the corpus, the splits, the folds and the bootstrap.
         created: the moment shown in the report.
@@ -80,7 +80,7 @@ def run_demo(data: Path | None, out: Path, *, seed: int, created: str, say: Say 
             str(folder),
             "there is nothing to train a model on",
             found="; ".join(f"{name}: {why}" for name, why in result.left_out.items()) or "no judged rows",
-            advice=f"a folder needs {FEWEST_ROWS} judged rows; see: plumbline data show {folder}",
+            advice=f"a folder or a file needs {FEWEST_ROWS} judged rows; see: plumbline data check {folder}",
         )
     _report(out, created, synthetic=data is None, say=say)
     clock.lap("report")
@@ -137,12 +137,17 @@ def _train_and_measure(
     for model in plan_models(sources, left_out):
         try:
             train_planned(model, out, seed, say)
-        except NoDataError as error:
+        except (NoDataError, UsageError) as error:  # a record that stands there twice, say
             left_out[model.name] = f"{error.code} {error.problem}"
         else:
             plan.append(model)
     clock.lap("training")
-    results = [evaluate_planned(model, out, seed, say) for model in plan]
+    results = []
+    for model in plan:
+        try:
+            results.append(evaluate_planned(model, out, seed, say))
+        except (NoDataError, UsageError) as error:
+            left_out[model.name] = f"not measured: {error.code} {error.problem}"
     results += evaluate_prompt_categories(sources, out, seed, say)
     clock.lap("measuring")
     return results

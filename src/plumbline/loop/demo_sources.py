@@ -11,9 +11,9 @@ import pyarrow as pa
 
 from plumbline.curate import assign_splits
 from plumbline.formats import Loaded, convert_loaded, load
-from plumbline.formats.locations import is_data_file
+from plumbline.formats.locations import is_data_file, split_name
 from plumbline.formats.writing import ConversionRun
-from plumbline.records import Kind, PlumblineError, SourceError
+from plumbline.records import Kind, NoDataError, PlumblineError, SourceError
 
 Say = Callable[[str], None]
 
@@ -78,15 +78,19 @@ def _by_split(loaded: Loaded, kinds: Sequence[Kind]) -> dict[str, dict[str, int]
 
 
 def load_sources(folder: Path, left_out: dict[str, str], say: Say) -> list[DemoSource]:
-    """Every folder of data below the folder.
+    """Every folder of data below the folder, or the one file.
 
     Args:
-        folder: of folders with data files.
+        folder: of folders with data files; or a file.
         left_out: gets the folders that cannot be read, each with why.
         say: told what is being read.
     Raises:
-        SourceError: there is no folder, or none below it can be read.
+        SourceError: there is nothing at this path, or no folder below it can be read.
+        PlumblineError: as `load`, where it is a file.
     """
+    if folder.is_file():
+        say(f"data: reading {folder.name}")
+        return [_of_file(folder)]
     sources = []
     for name, path in _named(_data_folders(folder), folder):
         say(f"data: reading {name}")
@@ -105,6 +109,19 @@ def load_sources(folder: Path, left_out: dict[str, str], say: Say) -> list[DemoS
     return sources
 
 
+def _of_file(path: Path) -> DemoSource:
+    loaded = load(path)
+    if not any(len(table) for table in loaded.tables.values()):
+        raise NoDataError(
+            "PL-RUN-001",
+            str(path),
+            "no row could be read",
+            found=", ".join(f"{count:,} × {code}" for code, count in loaded.quarantined.items()) or "no rows",
+            advice=f"plumbline data check {path}",
+        )
+    return DemoSource(split_name(path.name), path, loaded)
+
+
 def _named(paths: Sequence[Path], folder: Path) -> list[tuple[str, Path]]:
     """Each folder with its own name, or its whole path where two are named alike."""
     leaves = [path.resolve().name for path in paths]
@@ -120,21 +137,24 @@ def _data_folders(folder: Path) -> list[Path]:
         raise SourceError(
             "PL-SRC-001",
             str(folder),
-            "there is a file, not a folder, at this path" if folder.exists() else "there is no folder at this path",
-            advice="name a folder of data, or leave --data out for a synthetic corpus",
+            "there is nothing at this path",
+            advice="name a folder or a file of data, or leave --data out for a synthetic corpus",
         )
     holders = {path.parent for path in folder.rglob("*") if path.is_file() and is_data_file(path.relative_to(folder))}
     return sorted(holders)
 
 
 def deal_splits(source: DemoSource, out: Path, seed: int, say: Say) -> DemoSource:
-    """The source where it has train and test; else a copy below ``out`` whose prompts are dealt out to both."""
+    """The source where it has train and test; else a copy below ``out`` whose prompts are dealt out to both.
+
+    A single file with both is copied as it is: read itself, it would be read whole.
+    """
     if not source.has_enough:
         return source
     before = _by_split(source.loaded, _JUDGED)
     if set(SHARES) <= set(before):
         say(f"split: {source.name} has {_counted(before)}")
-        return source
+        return _in_files(source, out, seed) if source.path.is_file() else source
     tables = {kind: _split(table, seed) for kind, table in source.loaded.tables.items()}
     dealt = DemoSource(
         source.name, out / "splits" / source.name, replace(source.loaded, tables=tables), dealt_from=tuple(before)
@@ -144,6 +164,13 @@ def deal_splits(source: DemoSource, out: Path, seed: int, say: Say) -> DemoSourc
     after = _counted(_by_split(dealt.loaded, _JUDGED))
     say(f"split: {source.name} dealt by prompt to {after}; it had {_counted(before)}")
     return dealt
+
+
+def _in_files(source: DemoSource, out: Path, seed: int) -> DemoSource:
+    """A copy below ``out`` with a file a split."""
+    path = out / "splits" / source.name
+    convert_loaded(source.loaded, path, "parquet", run=ConversionRun(["demo"], {}, seed=seed))
+    return replace(source, path=path)
 
 
 def _counted(by_split: dict[str, dict[str, int]]) -> str:

@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pyarrow as pa
 import pyarrow.csv
 import pyarrow.parquet
@@ -26,16 +27,19 @@ from plumbline.lineage import (
     write_folder_aside,
 )
 from plumbline.lineage.writing import MANIFEST_NAME
+from plumbline.loop.earlier_outputs import EVALUATION_NAME, refuse_other_evaluation
 from plumbline.loop.sources import Step, is_synthetic, known_axis, load_stage, resolved_options
 from plumbline.measure import Bootstrap
 from plumbline.models.evaluation import evaluate_model
-from plumbline.models.linear_model import LinearModel
-from plumbline.models.saving import DESCRIPTION_NAME, ModelDescription, load_model
+from plumbline.models.loading import load_any_model
+from plumbline.models.model_folder import DESCRIPTION_NAME, FolderDescription
+from plumbline.models.scored_model import Advance, ScoredModel
 from plumbline.models.scoring import score_tables
+from plumbline.models.trained_rows import Overlap, TrainedRows, read_trained_rows
 from plumbline.models.training import TaskRows, rows_of_task
+from plumbline.models.training_rows import Records
 from plumbline.records import Kind, NoDataError, UsageError
 
-EVALUATION_NAME = "evaluation.json"
 SCORE_ENDINGS = (".parquet", ".jsonl", ".csv")
 
 
@@ -51,6 +55,7 @@ class EvaluationRun:
         seed: of the bootstrap.
         load_options: of `formats.load`.
         command: for the manifest.
+        trust_remote_code: run code that comes with a transformer.
     """
 
     model: Path
@@ -60,6 +65,7 @@ class EvaluationRun:
     seed: int = 0
     load_options: Mapping[str, Any] = field(default_factory=dict)
     command: tuple[str, ...] = ()
+    trust_remote_code: bool = False
 
 
 @dataclass(frozen=True)
@@ -71,6 +77,7 @@ class ScoringRun:
     out: Path
     load_options: Mapping[str, Any] = field(default_factory=dict)
     command: tuple[str, ...] = ()
+    trust_remote_code: bool = False
 
 
 def run_evaluation(run: EvaluationRun, step: Step = lambda _: None) -> dict[str, Any]:
@@ -81,17 +88,27 @@ def run_evaluation(run: EvaluationRun, step: Step = lambda _: None) -> dict[str,
     """
     if run.out is not None:
         refuse_foreign_folder(run.out, "evaluation")
-    model, description = load_model(run.model)
+    model, description = load_any_model(run.model, trust_remote_code=run.trust_remote_code)
+    if run.out is not None:
+        refuse_other_evaluation(run.out, description.name, model.task, model.axis)
+    trained_rows = read_trained_rows(run.model, description)
     loaded = load_stage([run.source], "test", run.load_options, step)
     rows = _rows(run, model, loaded)
     step("measuring")
-    figures = evaluate_model(model, rows.pairs, rows.labels, Bootstrap(seed=run.seed))
-    result = {**_heading(run, model, description, loaded, rows), **figures}
+    figures = evaluate_model(model, rows.pairs, rows.labels, Bootstrap(seed=run.seed), advance=_told(step))
+    overlap = None if trained_rows is None else Overlap.of(trained_rows, (rows.pairs, rows.labels))
+    result = {**_heading(run, model, description, loaded, rows), **_seen(overlap), **figures}
+    result["note"] = _note(model, rows, overlap, _files_seen(description, loaded))
     result["rows"]["set_aside"] = {**loaded.quarantined, **result["rows"]["set_aside"]}
     result["cross_validated"] = description.training.get("cross_validated")
     if run.out is not None:
         write_evaluation(run.out, result, _manifest("evaluation", run, "test", loaded))
     return result
+
+
+def _told(step: Step) -> Advance:
+    """Say how many replies are scored."""
+    return lambda done, total: step(f"scoring, {done:,} of {total:,} replies")
 
 
 def write_evaluation(folder: Path, result: Mapping[str, Any], manifest: Manifest) -> None:
@@ -111,7 +128,7 @@ def write_evaluation(folder: Path, result: Mapping[str, Any], manifest: Manifest
         manifest.write(aside)
 
 
-def _rows(run: EvaluationRun, model: LinearModel, loaded: Loaded) -> TaskRows:
+def _rows(run: EvaluationRun, model: ScoredModel, loaded: Loaded) -> TaskRows:
     """The source's rows of the model's task. A cost model is measured by whichever it finds, pairs or labels."""
     asked = known_axis(run.on)
     if model.task != "cost":
@@ -124,7 +141,7 @@ def _rows(run: EvaluationRun, model: LinearModel, loaded: Loaded) -> TaskRows:
 
 
 def _heading(
-    run: EvaluationRun, model: LinearModel, description: ModelDescription, loaded: Loaded, rows: TaskRows
+    run: EvaluationRun, model: ScoredModel, description: FolderDescription, loaded: Loaded, rows: TaskRows
 ) -> dict[str, Any]:
     splits = sorted(
         {split for table in loaded.tables.values() for split in table["split"].unique().to_pylist() if split}
@@ -143,25 +160,38 @@ def _heading(
         "source": run.source,
         "split": splits[0] if len(splits) == 1 else None,
         "synthetic": is_synthetic(loaded) or description.synthetic,
-        "note": _note(model, rows, description, loaded),
+        "note": None,
     }
+
+
+def _seen(overlap: Overlap | None) -> dict[str, Any]:
+    """How much of what is measured was trained on, where the model says what that was."""
+    return {} if overlap is None else {"trained_on": overlap.to_json()}
 
 
 def _name(model: str, place: str, splits: list[str]) -> str:
     """``harmless-base test``, with the model's name before it where that does not say it already."""
     measured = " ".join([place, *splits])
+    if model == place:
+        return measured
     return (
-        f"{measured} ({model.removeprefix(place).strip('-')})" if model.startswith(place) else f"{model} on {measured}"
+        f"{measured} ({model.removeprefix(f'{place}-')})" if model.startswith(f"{place}-") else f"{model} on {measured}"
     )
 
 
-def _note(model: LinearModel, rows: TaskRows, description: ModelDescription, loaded: Loaded) -> str | None:
+def _files_seen(description: FolderDescription, loaded: Loaded) -> list[str]:
+    """The files that the model was trained on, to the byte."""
+    trained_on = {str(entry["sha256"]) for entry in description.data}
+    return [file.path for file in loaded.files if file.sha256 in trained_on]
+
+
+def _note(model: ScoredModel, rows: TaskRows, overlap: Overlap | None, files_seen: list[str]) -> str | None:
     """What a reader must know before trusting the figures; None where there is nothing."""
     notes = []
-    trained_on = {str(entry["sha256"]) for entry in description.data}
-    seen = [file.path for file in loaded.files if file.sha256 in trained_on]
-    if seen:
-        notes.append(f"the model was TRAINED on these very rows ({', '.join(seen)}): the figures flatter it")
+    if overlap is not None and overlap.told:
+        notes.append(overlap.told)
+    elif overlap is None and files_seen:  # saved before models kept what they were trained on
+        notes.append(f"the model was TRAINED on these very rows ({', '.join(files_seen)}): the figures flatter it")
     if rows.pairs is not None and model.axis is not None and rows.pairs.axis is not model.axis:
         notes.append(f"the model was trained on {model.axis} and is measured on {rows.pairs.axis}")
     return "; ".join(notes) or None
@@ -183,28 +213,41 @@ def _manifest(holds: str, run: EvaluationRun | ScoringRun, split: str | None, lo
     return manifest.model_copy(update={"inputs": [of_model, *manifest.inputs], "parents": parents})
 
 
-def run_scoring(run: ScoringRun, step: Step = lambda _: None) -> tuple[int, dict[str, int]]:
-    """Score every reply of a source and write the scores aside, then into place.
+@dataclass(frozen=True)
+class ScoringResult:
+    """What was scored.
 
-    Returns:
-        The number of replies scored, and the rows that could not be read, by code.
+    Attributes:
+        replies: rows written.
+        records: of which kinds and splits they are: kind → split ("" for none) → records.
+        trained: how many of the records the model was trained on; None where it does not say.
+        passed_over: kinds of records that have no reply to score → how many.
+        quarantined: rows that could not be read, by code.
+        note: what a reader of the scores must know; None where there is nothing.
+    """
+
+    replies: int
+    records: dict[str, dict[str, int]]
+    trained: int | None
+    passed_over: dict[str, int]
+    quarantined: dict[str, int]
+    note: str | None
+
+
+def run_scoring(run: ScoringRun, step: Step = lambda _: None) -> ScoringResult:
+    """Score every reply of a source, of all its splits, and write the scores aside, then into place.
+
     Raises:
         UsageError: the file's ending is none that is written.
         PlumblineError: the model or the source cannot be read.
     """
-    if not run.out.name.endswith(SCORE_ENDINGS):
-        raise UsageError(
-            "PL-OUT-006",
-            str(run.out),
-            "no scores are written to such a file",
-            expected=f"a file that ends in {' '.join(SCORE_ENDINGS)}",
-            advice=f"-o {run.out.name.split('.')[0]}.parquet",
-        )
+    _refuse_other_endings(run.out)
     refuse_foreign_file(run.out, is_ours=is_own_file(run.out))
-    model, description = load_model(run.model)
+    model, description = load_any_model(run.model, trust_remote_code=run.trust_remote_code)
+    trained_rows = read_trained_rows(run.model, description)
     loaded = load_stage([run.source], None, run.load_options, step)
     step("scoring")
-    scores = score_tables(model, loaded.tables)
+    scores = score_tables(model, loaded.tables, advance=_told(step))
     if not len(scores):
         raise NoDataError(
             "PL-RUN-003",
@@ -220,7 +263,40 @@ def run_scoring(run: ScoringRun, step: Step = lambda _: None) -> tuple[int, dict
     terms = strictest_terms([loaded.terms, description.permitted])
     of_scores = {"outputs": outputs, "uses": sorted(terms.uses), "licence": terms.licence}
     manifest.model_copy(update=of_scores).write_beside(run.out)
-    return len(scores), loaded.quarantined
+    return _scored(model, loaded, trained_rows, len(scores))
+
+
+def _refuse_other_endings(out: Path) -> None:
+    if not out.name.endswith(SCORE_ENDINGS):
+        raise UsageError(
+            "PL-OUT-006",
+            str(out),
+            "no scores are written to such a file",
+            expected=f"a file that ends in {' '.join(SCORE_ENDINGS)}",
+            advice=f"-o {out.name.split('.')[0]}.parquet",
+        )
+
+
+def _scored(model: ScoredModel, loaded: Loaded, trained_rows: TrainedRows | None, replies: int) -> ScoringResult:
+    """What is told of a scoring."""
+    scored = {kind: table for kind, table in loaded.tables.items() if kind is not Kind.PROMPTS and len(table)}
+    records = {
+        kind.value: {
+            entry["values"] or "": entry["counts"]
+            for entry in table["split"].cast(pa.string()).value_counts().to_pylist()
+        }
+        for kind, table in scored.items()
+    }
+    trained = None
+    if trained_rows is not None:
+        everything = [Records(table, np.arange(len(table))) for table in scored.values()]
+        trained = sum(int(trained_rows.rows_among(rows).sum()) for rows in everything)
+    others = {kind.value: len(table) for kind, table in loaded.tables.items() if kind not in scored and len(table)}
+    axes = sorted({*loaded.comparisons["axis"].unique().to_pylist()} - {model.axis})
+    note = f"the model was trained on {model.axis}, and scores comparisons on {', '.join(axes)}"
+    return ScoringResult(
+        replies, records, trained, others, loaded.quarantined, note if axes and model.task == "preference" else None
+    )
 
 
 def _write(scores: pa.Table, path: Path, ending: str) -> None:

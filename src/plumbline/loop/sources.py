@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -10,8 +11,8 @@ from pydantic import JsonValue
 
 from plumbline.formats import Loaded, load, merge_loaded
 from plumbline.formats.doubled_rows import refuse_doubled_rows
-from plumbline.lineage import StatedTerms
-from plumbline.records import Axis, NoDataError, unknown_name
+from plumbline.lineage import StatedTerms, Use
+from plumbline.records import Axis, NoDataError, PermittedUseError, unknown_name
 
 Step = Callable[[str], None]
 
@@ -92,3 +93,25 @@ def known_axis(name: str | None) -> Axis | None:
     if name is None or name in list(Axis):
         return None if name is None else Axis(name)
     raise unknown_name("--on", name, list(Axis))
+
+
+def only_axis(loaded: Loaded) -> Axis | None:
+    """The axis of all comparisons; None where there are several, or none."""
+    names = loaded.comparisons["axis"].unique().to_pylist()
+    return Axis(names[0]) if len(names) == 1 else None
+
+
+@contextmanager
+def own_terms_told(stated: StatedTerms | None, use: Use) -> Iterator[None]:
+    """Let a refused use say that the user's own ``--uses`` leave it out, where they do."""
+    try:
+        yield
+    except PermittedUseError as error:
+        if stated is None or stated.uses is None or use in stated.uses:
+            raise
+        own = ",".join(sorted(stated.uses)) or "nothing"
+        advice = f"add {use} to --uses where that is true of the data; or {error.advice}"
+        found = f"{error.found}; your own --uses names {own}"
+        raise PermittedUseError(
+            error.code, error.place, error.problem, expected=error.expected, found=found, advice=advice
+        ) from error

@@ -12,7 +12,16 @@ from pydantic import JsonValue
 
 from plumbline.formats import Loaded
 from plumbline.lineage import Manifest, count_by_code, refuse_foreign_folder
-from plumbline.loop.sources import Step, is_synthetic, known_axis, load_stage, resolved_options
+from plumbline.loop.earlier_outputs import refuse_other_model
+from plumbline.loop.sources import (
+    Step,
+    is_synthetic,
+    known_axis,
+    load_stage,
+    only_axis,
+    own_terms_told,
+    resolved_options,
+)
 from plumbline.models.card import format_card
 from plumbline.models.evaluation import figures_only
 from plumbline.models.linear_model import Task
@@ -20,9 +29,11 @@ from plumbline.models.linear_training import TrainingOptions
 from plumbline.models.recipes import RECIPES, training_options
 from plumbline.models.saving import save_model
 from plumbline.models.training import REQUIRED_USES, TrainedTask, train_task
-from plumbline.records import unknown_name
+from plumbline.records import UsageError, unknown_name
 
-MODEL_KINDS = ("linear",)
+LINEAR = "linear"
+LINEAR_SETTINGS = ("features", "l2")
+COMMON_SETTINGS = ("seed", "max_false_positive_rate")
 
 
 @dataclass(frozen=True)
@@ -33,9 +44,10 @@ class TrainingRun:
         task: preference, cost or moderation.
         sources: files, folders, hub ids; their split train, or all of a single file.
         out: the model's folder.
-        kind: ``linear``.
+        kind: ``linear``, or the transformer to start from: a path or a hub id.
         on: axis, where the comparisons are on several.
-        settings: features, l2, seed, max_false_positive_rate; None or absent takes the task's default.
+        settings: features, l2, seed, max_false_positive_rate, and those of `transformer_run.transformer_options`; None
+            or absent takes the default. A setting of the other kind of model is refused.
         load_options: of `formats.load`.
         command: for the manifest.
     """
@@ -56,7 +68,9 @@ class TrainingResult:
     """What a run showed.
 
     Attributes:
+        cross_validated: figures of rows that no fit had seen which scored them.
         quarantined, findings: what reading the sources turned up, by code.
+        measured: on what the figures were found.
     """
 
     cross_validated: dict[str, Any]
@@ -64,21 +78,58 @@ class TrainingResult:
     rows_described: str
     quarantined: dict[str, int]
     findings: dict[str, int] = field(default_factory=dict)
+    measured: str = ""
 
 
-def run_training(run: TrainingRun, step: Step = lambda _: None) -> TrainingResult:
+def run_training(run: TrainingRun, step: Step = lambda _: None) -> TrainingResult | None:
     """Load, train, and write the model's folder.
 
+    Returns:
+        What the run showed; None in processes of a distributed run other than the first, which write nothing.
     Raises:
-        PlumblineError: the sources, the data or the options do not allow it; nothing is written then.
+        PlumblineError: the sources, the data or the options do not allow it; no model is written then.
     """
-    if run.kind not in MODEL_KINDS:
-        raise unknown_name("--model", run.kind, MODEL_KINDS)
+    _refuse_other_settings(run)
+    with own_terms_told(run.load_options.get("stated_terms"), REQUIRED_USES[run.task]):
+        if run.kind == LINEAR:
+            return _run_linear(run, step)
+        _refuse_unknown_model(run.kind)
+        from plumbline.loop.transformer_run import run_transformer_training
+
+        return run_transformer_training(run, step)
+
+
+def _refuse_unknown_model(name: str) -> None:
+    """A word that is neither linear nor a folder nor owner/name is none of those there are."""
+    if "/" not in name and not Path(name).is_dir():
+        raise unknown_name("--model", name, (LINEAR, "a folder", "owner/name"))
+
+
+def _refuse_other_settings(run: TrainingRun) -> None:
+    """Refuse what has no meaning for the kind of model."""
+    is_linear = run.kind == LINEAR
+    given = [name for name, value in run.settings.items() if value is not None and value is not False]
+    others = [name for name in given if name not in COMMON_SETTINGS and (name in LINEAR_SETTINGS) is not is_linear]
+    if others:
+        flag = f"--{others[0].replace('_', '-')}"
+        raise UsageError(
+            "PL-ARG-003",
+            flag,
+            f"it means nothing for {'linear models' if is_linear else 'transformers'}",
+            found=f"--model {run.kind}",
+            advice=f"leave {flag} out"
+            + (", or name a transformer: --model PATH" if is_linear else ", or: --model linear"),
+        )
+
+
+def _run_linear(run: TrainingRun, step: Step) -> TrainingResult:
     refuse_foreign_folder(run.out, "model")
     options = training_options(run.task, run.settings)
     axis = known_axis(run.on)
+    refuse_other_model(run.out, run.task, axis)
     began = time.monotonic()
     loaded = load_stage(run.sources, "train", run.load_options, step)
+    refuse_other_model(run.out, run.task, axis or only_axis(loaded))
     read = time.monotonic()
     trained = train_task(
         loaded.tables,
@@ -90,19 +141,36 @@ def run_training(run: TrainingRun, step: Step = lambda _: None) -> TrainingResul
         step=step,
     )
     durations = {"reading": read - began, "training": time.monotonic() - read}
-    manifest = _manifest(run, loaded, options, durations)
+    manifest = with_repeats(_manifest(run, loaded, options, durations), trained.summary)
     name = run.out.resolve().name
     synthetic = is_synthetic(loaded)
     card = format_card(name, trained.model, manifest, trained.cross_validated, trained.summary, synthetic=synthetic)
     training = {**trained.summary, "cross_validated": figures_only(trained.cross_validated)}
-    save_model(run.out, trained.model, manifest, name=name, synthetic=synthetic, training=training, card=card)
+    save_model(
+        run.out,
+        trained.model,
+        manifest,
+        name=name,
+        synthetic=synthetic,
+        training=training,
+        card=card,
+        trained_rows=trained.trained_rows,
+    )
     return TrainingResult(
         trained.cross_validated,
         trained.summary,
         _described(trained),
         loaded.quarantined,
         count_by_code(loaded.findings),
+        f"cross-validated on {_described(trained)}",
     )
+
+
+def with_repeats(manifest: Manifest, summary: Mapping[str, Any]) -> Manifest:
+    """The manifest with how many training rows are repetitions, where some are."""
+    if not summary.get("repeats"):
+        return manifest
+    return manifest.model_copy(update={"configuration": {**manifest.configuration, "repeats": summary["repeats"]}})
 
 
 def _manifest(run: TrainingRun, loaded: Loaded, options: TrainingOptions, durations: dict[str, float]) -> Manifest:

@@ -17,8 +17,10 @@ from plumbline.measure.calibration import (
 )
 from plumbline.measure.curves import PrecisionRecallCurve, RocCurve, precision_recall_curve, roc_curve
 from plumbline.measure.decisions import (
+    decision_figures,
     f1_at_threshold,
     false_positive_rate_at_threshold,
+    majority_accuracy,
     precision_at_threshold,
     recall_at_threshold,
 )
@@ -47,6 +49,7 @@ __all__ = [
     "bootstrap_figure",
     "brier_score",
     "cohen_kappa",
+    "decision_figures",
     "elo_lead",
     "expected_calibration_error",
     "f1_at_threshold",
@@ -55,6 +58,7 @@ __all__ = [
     "fleiss_kappa",
     "format_figure",
     "krippendorff_alpha",
+    "majority_accuracy",
     "mean_figure",
     "pack_ratings",
     "percent_agreement",

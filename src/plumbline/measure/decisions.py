@@ -1,4 +1,4 @@
-"""Decisions at a fixed threshold: F1, precision, recall and false-positive rate of "predict 1 where score >= threshold".
+"""Decisions at a fixed threshold, and without one: F1, precision, recall and false-positive rate of "predict 1 where score >= threshold".
 
 The threshold is given, not fitted: the intervals say nothing of how sure the threshold is.
 """
@@ -74,6 +74,45 @@ def false_positive_rate_at_threshold(
     """
     flagged, outcomes, clusters = _decisions(scores, labels, threshold, group_ids)
     return _rate_among(1.0 - outcomes, flagged, clusters, bootstrap, "no row has label 0")
+
+
+def decision_figures(
+    scores: ArrayLike, labels: ArrayLike, threshold: float, *, bootstrap: Bootstrap, group_ids: Ids | None = None
+) -> dict[str, Figure]:
+    """All four at once: `false_positive_rate`, `recall`, `precision` and `f1`, each with its own n and interval.
+
+    Args, Raises: as for `f1_at_threshold`.
+    """
+    figures = {
+        "false_positive_rate": false_positive_rate_at_threshold,
+        "recall": recall_at_threshold,
+        "precision": precision_at_threshold,
+        "f1": f1_at_threshold,
+    }
+    return {
+        name: figure(scores, labels, threshold, bootstrap=bootstrap, group_ids=group_ids)
+        for name, figure in figures.items()
+    }
+
+
+def majority_accuracy(labels: ArrayLike, *, bootstrap: Bootstrap, group_ids: Ids | None = None) -> Figure:
+    """Accuracy of giving every row the label that most of these rows have; what a model's accuracy must beat.
+
+    Args:
+        labels: shape (n,); 0 or 1.
+        bootstrap: seed, number of draws, confidence.
+        group_ids: shape (n,); rows of one id are drawn together. None: rows are independent.
+    Returns:
+        A share in [0.5, 1], its interval that of `rate_figure` for this label; undefined for n = 0.
+    Raises:
+        ValueError: a label is neither 0 nor 1, or group_ids do not fit.
+    Source: the majority-class rule. Deviation: the majority is that of the rows at hand, which flatters it where both
+        classes are near one half.
+    """
+    outcomes = binary_labels("labels", labels)
+    is_one = bool(len(outcomes)) and float(outcomes.mean()) >= 0.5
+    right = outcomes if is_one else 1.0 - outcomes
+    return rate_of_rows(right, Clusters.of(group_ids, len(right)), bootstrap)
 
 
 def _decisions(

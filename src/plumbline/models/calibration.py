@@ -1,4 +1,4 @@
-"""Calibration: scores that were computed out of fold → probabilities."""
+"""Calibration: scores that were computed out of fold → probabilities, and the probability from which to say yes."""
 
 from __future__ import annotations
 
@@ -12,6 +12,8 @@ from scipy.special import expit
 Floats = NDArray[np.float64]
 
 _LARGEST_SCALE = 100.0
+_BELOW_ONE = float(np.nextafter(1.0, 0.0))
+"""No probability is 1, so that a threshold of 1 flags nothing."""
 
 
 @dataclass(frozen=True)
@@ -22,8 +24,8 @@ class Calibration:
     offset: float = 0.0
 
     def probabilities(self, scores: Floats) -> Floats:
-        """Probabilities of scores, any shape; higher score = higher probability."""
-        calibrated: Floats = expit(self.scale * scores + self.offset)
+        """Probabilities of scores, any shape, each below 1; higher score = higher probability."""
+        calibrated: Floats = np.minimum(expit(self.scale * scores + self.offset), _BELOW_ONE)
         return calibrated
 
 
@@ -65,3 +67,43 @@ def fit_calibration(
     result = minimize(loss, np.zeros(2 if with_offset else 1), jac=True, method="L-BFGS-B")
     scale = min(float(np.exp(result.x[0])) / spread, _LARGEST_SCALE)
     return Calibration(scale, float(result.x[1]) if with_offset else 0.0)
+
+
+def choose_threshold(
+    probabilities: Floats, is_positive: NDArray[np.bool_], max_false_positive_rate: float, *, deals: NDArray[np.int64]
+) -> float:
+    """The threshold that finds most while, in each deal, no larger share of the negatives than allowed lies at or above it.
+
+    Of several that find the same it is the one with the fewest false positives, halfway between the lowest positive that
+    it flags and the highest negative that it need not.
+
+    Args:
+        probabilities: shape (n,); out of fold, each below 1.
+        is_positive: shape (n,); some are not.
+        max_false_positive_rate: at least 0 and below 1; of each deal, ties counted as flagged.
+        deals: shape (n,); of which deal of the folds the probability is. The promise is kept in every one: the figures shown
+            are those of a single deal, and a pooled rate may hide one above the limit.
+    Returns:
+        In (0, 1]; 1 flags nothing.
+    """
+    limit = max(
+        _highest_spared(probabilities[~is_positive & (deals == deal)], max_false_positive_rate)
+        for deal in np.unique(deals)
+    )
+    found = probabilities[is_positive & (probabilities > limit)]
+    if not len(found):
+        return 1.0
+    lowest = found.min()
+    limit = float(probabilities[~is_positive & (probabilities < lowest)].max(initial=limit))
+    halfway = float((limit + lowest) / 2)
+    return halfway if halfway > limit else float(lowest)
+
+
+def _highest_spared(negatives: Floats, max_false_positive_rate: float) -> float:
+    """The highest of the negatives that must lie below the threshold; 0 where there are none."""
+    count = len(negatives)
+    if not count:
+        return 0.0
+    # By division: 0.29 · 100 is below 29, 29 / 100 is not above 0.29.
+    allowed = int((np.arange(1, count + 1) / count <= max_false_positive_rate).sum())
+    return float(np.sort(negatives)[count - 1 - min(allowed, count - 1)])

@@ -4,11 +4,14 @@ from __future__ import annotations
 
 import html
 from collections.abc import Mapping
+from dataclasses import dataclass
 from typing import Any
 
 from plumbline.lineage import Manifest
 from plumbline.models.evaluation import FIGURE_KEYS
 from plumbline.models.linear_model import LinearModel
+from plumbline.models.repeated_rows import told_repeats
+from plumbline.models.scored_model import ScoredModel
 
 _MEANING = {
     "preference": "Scores a reply: higher = better on **{axis}**. The difference of two scores, calibrated, is the "
@@ -17,6 +20,23 @@ _MEANING = {
     "moderation": "Scores a question with its answer: the probability that the answer is unsafe, and of each harm "
     "category that had enough examples.",
 }
+
+
+@dataclass(frozen=True)
+class KindOfModel:
+    """What a card says of a kind of model.
+
+    Attributes:
+        called: like "A linear".
+        figures_note: on which rows the figures were found, and how.
+        mechanism: how it works.
+        limits: what it cannot do.
+    """
+
+    called: str
+    figures_note: str
+    mechanism: str
+    limits: str
 
 
 def format_card(
@@ -28,11 +48,27 @@ def format_card(
     *,
     synthetic: bool,
 ) -> str:
+    """The card of a linear model, see `format_model_card`."""
+    kind = KindOfModel("A linear", _figures_note(summary), _mechanism(model, summary), _LIMITS[model.task])
+    return format_model_card(name, model, kind, manifest, cross_validated, summary, synthetic=synthetic)
+
+
+def format_model_card(
+    name: str,
+    model: ScoredModel,
+    kind: KindOfModel,
+    manifest: Manifest,
+    cross_validated: Mapping[str, Any],
+    summary: Mapping[str, Any],
+    *,
+    synthetic: bool,
+) -> str:
     """The card's Markdown.
 
     Args:
         name: the model's.
         model: the model.
+        kind: what is said of its kind.
         manifest: of the training run: inputs, terms, versions.
         cross_validated: figures of rows scored out of fold.
         summary: counts and convergence.
@@ -45,8 +81,8 @@ def format_card(
             "",
         ]
     meaning = _MEANING[model.task].format(axis=model.axis)
-    parts += [f"A linear {model.task} model of Plumbline. {meaning}", ""]
-    parts += ["## Figures", "", _figures_note(summary), "", *_figure_table(cross_validated), ""]
+    parts += [f"{kind.called} {model.task} model of Plumbline. {meaning}", ""]
+    parts += ["## Figures", "", kind.figures_note, "", *_figure_table(cross_validated), ""]
     if model.task == "moderation" and cross_validated.get("by_category"):
         parts += ["### By category", "", *_category_table(cross_validated["by_category"]), ""]
     if summary.get("untrained_categories"):
@@ -54,12 +90,23 @@ def format_card(
         parts += [f"- {_plain(category)}: {why}" for category, why in summary["untrained_categories"].items()] + [""]
     parts += ["## Data", "", *_data_table(manifest), ""]
     parts += [f"Set aside: {_counts(summary.get('set_aside', {}))}. Quarantined: {_counts(manifest.quarantined)}.", ""]
+    if repeats := told_repeats(summary.get("repeats", {})):
+        parts += [f"Among the training rows are {repeats}; `plumbline data check` names them.", ""]
     parts += ["## Permitted uses", "", _terms(manifest), ""]
-    parts += ["## How it works", "", _mechanism(model, summary), ""]
-    parts += ["## Limits", "", _LIMITS[model.task], ""]
+    parts += ["## How it works", "", kind.mechanism, ""]
+    parts += ["## Limits", "", kind.limits, ""]
     return "\n".join(parts)
 
 
+_NAMES = {
+    "accuracy": "accuracy",
+    "ece": "expected calibration error (ECE; 0 is best)",
+    "auroc": "AUROC",
+    "auprc": "AUPRC",
+    "recall_at_fpr_01": "recall at 1 % false positives",
+    "recall_at_fpr_05": "recall at 5 % false positives",
+    "f1": "F1 at the threshold",
+}
 _LIMITS = {
     "preference": "It counts words and character runs; it does not understand. It learns what the judges of its data "
     "preferred, their mistakes and their taste for length included.",
@@ -79,16 +126,18 @@ def _figures_note(summary: Mapping[str, Any]) -> str:
     held = summary["scored_out_of_fold"]
     return (
         f"On {held:,} training rows, each scored by fits that had seen none of its prompts, with word frequencies counted "
-        f"without them too ({summary['deals_of_folds']} deal(s) of the folds). Intervals are 95 %, by bootstrap over "
+        f"without them too ({_deals(summary['deals_of_folds'])}). Intervals are 95 %, by bootstrap over "
         "prompts. Calibration and thresholds are one or two numbers a head, fitted on the same scores."
     )
 
 
+def _deals(count: int) -> str:
+    return "the folds were dealt once" if count == 1 else f"the folds were dealt {count} times"
+
+
 def _figure_table(figures: Mapping[str, Any]) -> list[str]:
     rows = ["| figure | value | 95 % interval | n |", "|---|---|---|---|"]
-    return rows + [
-        _figure_row(key.replace("_", " "), figures[key]) for key in FIGURE_KEYS if figures[key]["value"] is not None
-    ]
+    return rows + [_figure_row(_NAMES[key], figures[key]) for key in FIGURE_KEYS if figures[key]["value"] is not None]
 
 
 def _figure_row(name: str, figure: Mapping[str, Any]) -> str:

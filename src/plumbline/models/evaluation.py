@@ -6,34 +6,63 @@ The result is what ``evaluation.json`` holds and ``plumbline evaluate --json`` p
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import dataclass
 from typing import Any
 
 from plumbline.measure import Bootstrap
 from plumbline.models.label_figures import label_figures
-from plumbline.models.linear_model import LinearModel
 from plumbline.models.measured_rows import FIGURE_KEYS, Json
 from plumbline.models.pair_figures import pair_figures, pair_histogram
+from plumbline.models.scored_model import Advance, Floats, ScoredModel, better_sign, pair_calibration
 from plumbline.models.training_rows import LabelRows, PreferenceRows
 
 
 def evaluate_model(
-    model: LinearModel, pairs: PreferenceRows | None, labels: LabelRows | None, bootstrap: Bootstrap
+    model: ScoredModel,
+    pairs: PreferenceRows | None,
+    labels: LabelRows | None,
+    bootstrap: Bootstrap,
+    *,
+    advance: Advance | None = None,
 ) -> Json:
     """Figures of a model on rows of its task: pairs for a preference model, labels for moderation, both for cost.
 
     A cost model's accuracy is that of its pairs where there are some; its other figures are of its labels.
     """
-    result: Json = {}
+    of_pairs = None if pairs is None else model.score_pairs(pairs.records.rows(), advance=advance)
+    of_labels = None
     if labels is not None:
-        scores = model.score(labels.replies)
-        heads = dict(zip(model.heads, scores.T, strict=True))
+        of_labels = model.score_conversations(labels.records.rows()["conversation"], advance=advance)
+    return evaluate_scores(model, RowScores(pairs, of_pairs, labels, of_labels), bootstrap)
+
+
+@dataclass(frozen=True)
+class RowScores:
+    """Rows and what a model says of them.
+
+    Attributes:
+        pair_scores: shape (n, 2, heads), of `pairs`.
+        label_scores: shape (m, heads), of `labels`.
+    """
+
+    pairs: PreferenceRows | None
+    pair_scores: Floats | None
+    labels: LabelRows | None
+    label_scores: Floats | None
+
+
+def evaluate_scores(model: ScoredModel, scored: RowScores, bootstrap: Bootstrap) -> Json:
+    """Figures of scores, as `evaluate_model`; the model is asked for its calibration and thresholds alone."""
+    result: Json = {}
+    if scored.labels is not None and scored.label_scores is not None:
+        heads = dict(zip(model.heads, scored.label_scores.T, strict=True))
         chances = {name: model.heads[name].calibration.probabilities(values) for name, values in heads.items()}
-        result = label_figures(chances, labels, {name: head.threshold for name, head in model.heads.items()}, bootstrap)
-    if pairs is not None:
-        first, second = model.score(pairs.first)[:, 0], model.score(pairs.second)[:, 0]
-        sign = -1.0 if model.task == "cost" else 1.0
-        of_pairs = pair_figures(sign * (first - second), pairs, model, bootstrap)
-        of_pairs["score_histogram"] = pair_histogram(first, second, pairs)
+        thresholds = {name: head.threshold for name, head in model.heads.items()}
+        result = label_figures(chances, scored.labels, thresholds, bootstrap)
+    if scored.pairs is not None and scored.pair_scores is not None:
+        first, second = scored.pair_scores[:, 0, 0], scored.pair_scores[:, 1, 0]
+        of_pairs = pair_figures(better_sign(model) * (first - second), scored.pairs, pair_calibration(model), bootstrap)
+        of_pairs["score_histogram"] = pair_histogram(first, second, scored.pairs)
         result = merge_cost_figures(of_pairs, result) if result else of_pairs
     return result
 
@@ -64,4 +93,4 @@ def figures_only(result: Mapping[str, Any]) -> Json:
     return {key: result[key] for key in FIGURE_KEYS}
 
 
-__all__ = ["FIGURE_KEYS", "evaluate_model", "figures_only", "merge_cost_figures"]
+__all__ = ["FIGURE_KEYS", "RowScores", "evaluate_model", "evaluate_scores", "figures_only", "merge_cost_figures"]

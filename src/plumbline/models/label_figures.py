@@ -13,8 +13,10 @@ from plumbline.measure import (
     Figure,
     auprc,
     auroc,
+    decision_figures,
     f1_at_threshold,
     false_positive_rate_at_threshold,
+    majority_accuracy,
     precision_at_threshold,
     precision_recall_curve,
     rate_figure,
@@ -53,7 +55,6 @@ def label_figures(
     """
     main = next(iter(probabilities))
     measured = Measured(probabilities[main], rows.is_unsafe, rows.places)
-    everything = np.ones(len(rows))
     return {
         **figures_json(_label_figures(measured, thresholds[main], bootstrap)),
         "by_subset": {
@@ -61,14 +62,7 @@ def label_figures(
             for subset, of_subset in rows_by_subset(rows.places)
         },
         "by_category": _by_category(probabilities, rows, thresholds, bootstrap),
-        "baselines": {
-            "flag everything (F1)": f1_at_threshold(
-                everything, rows.is_unsafe, 0.5, bootstrap=bootstrap, group_ids=rows.places.group_ids
-            ).to_json(),
-            "chance (AUPRC)": rate_figure(
-                rows.is_unsafe.astype(float), bootstrap=bootstrap, group_ids=rows.places.group_ids
-            ).to_json(),
-        },
+        "baselines": _baselines(rows, bootstrap),
         "length": None,
         "reliability": reliability_points(measured),
         "precision_recall": _precision_recall(measured),
@@ -79,6 +73,18 @@ def label_figures(
         "disagreements": _label_disagreements(measured),
         "rows": {"evaluated": len(rows), "set_aside": rows.set_aside},
     }
+
+
+def _baselines(rows: LabelRows, bootstrap: Bootstrap) -> Json:
+    """What rules without a model reach."""
+    how: Any = {"bootstrap": bootstrap, "group_ids": rows.places.group_ids}
+    return figures_json(
+        {
+            "flag everything (F1)": f1_at_threshold(np.ones(len(rows)), rows.is_unsafe, 0.5, **how),
+            "majority label (accuracy of labels)": majority_accuracy(rows.is_unsafe, **how),
+            "chance (AUPRC)": rate_figure(rows.is_unsafe.astype(float), **how),
+        }
+    )
 
 
 def _by_category(
@@ -163,6 +169,11 @@ def _threshold_table(measured: Measured, chosen: float | None, bootstrap: Bootst
                 "precision": precision_at_threshold(scores, labels, threshold, bootstrap=few).value,
                 "f1": f1_at_threshold(scores, labels, threshold, bootstrap=few).value,
                 "chosen": threshold == chosen,
+                "figures": figures_json(
+                    decision_figures(
+                        scores, labels, threshold, bootstrap=bootstrap, group_ids=measured.places.group_ids
+                    )
+                ),
             }
         )
     return table

@@ -3,20 +3,16 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Literal
 
 import numpy as np
+import pyarrow as pa
 from numpy.typing import NDArray
 
 from plumbline.models.calibration import Calibration
+from plumbline.models.scored_model import UNSAFE, Advance, Floats, Task, pair_probabilities
 from plumbline.models.text_features import FeatureRecipe, Frequencies, Replies, featurise_replies
+from plumbline.models.training_rows import conversation_replies, pair_replies
 from plumbline.records import Axis
-
-Task = Literal["preference", "cost", "moderation"]
-Floats = NDArray[np.float64]
-
-UNSAFE = "unsafe"
-"""The head of moderation models that says whether any harm is there; the others are categories."""
 
 
 @dataclass(frozen=True)
@@ -75,15 +71,26 @@ class LinearModel:
         scores: Floats = np.asarray(rows @ weights, np.float64) + intercepts
         return scores
 
+    def score_pairs(self, comparisons: pa.Table, *, advance: Advance | None = None) -> Floats:
+        """Scores of both sides of n comparisons, shape (n, 2, heads)."""
+        first, second = pair_replies(comparisons)
+        scores = np.stack([self.score(first), self.score(second)], axis=1)
+        if advance:
+            advance(2 * len(scores), 2 * len(scores))
+        return scores
+
+    def score_conversations(
+        self, conversations: pa.ListArray | pa.ChunkedArray, *, advance: Advance | None = None
+    ) -> Floats:
+        """Scores of the last reply of n conversations, shape (n, heads)."""
+        scores = self.score(conversation_replies(conversations))
+        if advance:
+            advance(len(scores), len(scores))
+        return scores
+
     def pair_probabilities(self, first_scores: Floats, second_scores: Floats) -> Floats:
-        """Probability that the first side is the better one on the model's axis; shape as given.
+        """Probability that the first side is the better one on the model's axis; shape as given."""
+        return pair_probabilities(self, first_scores, second_scores)
 
-        A cost model's better side is the less harmful one.
-        """
-        sign = -1.0 if self.task == "cost" else 1.0
-        return self.pair_calibration.probabilities(sign * (first_scores - second_scores))
 
-    @property
-    def pair_calibration(self) -> Calibration:
-        """Signed score difference → probability, for pairs."""
-        return self.main_head.pair_calibration or self.main_head.calibration
+__all__ = ["UNSAFE", "Floats", "Head", "LinearModel", "Task"]

@@ -13,7 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.sparse import csr_array
 
-from plumbline.models.calibration import fit_calibration
+from plumbline.models.calibration import choose_threshold, fit_calibration
 from plumbline.models.folds import FOLDS, Deal, OutOfFold, deal_folds
 from plumbline.models.linear_model import UNSAFE, Head, LinearModel
 from plumbline.models.logistic import LogisticFit, LogisticSettings, fit_logistic, score_rows
@@ -39,7 +39,7 @@ class TrainingOptions:
         recipe: the features.
         solver: regularisation and tolerance.
         seed: of folds.
-        max_false_positive_rate: where moderation heads put their thresholds, on out-of-fold scores.
+        max_false_positive_rate: where moderation heads put their thresholds, on the out-of-fold scores of each deal.
         threads: row ranges worked on at a time.
     """
 
@@ -149,9 +149,8 @@ def train_moderation(rows: LabelRows, options: TrainingOptions, step: Step = lam
         step(f"fitting {name}")
         fits[name] = _fit(features.matrix, target, np.flatnonzero(target.weights), options)
         weights = features.spread(fits[name].weights)
-        heads[name] = _label_head(
-            weights, fits[name].intercept, scores[:, column], target.take(deal.positions), options
-        )
+        held_out = target.take(deal.positions)
+        heads[name] = _label_head(weights, fits[name].intercept, scores[:, column], held_out, options, deal.repeats)
     model = LinearModel("moderation", None, options.recipe, features.frequencies, heads)
     return Trained(model, OutOfFold(deal.positions, scores, deal.repeats), None, fits, untrained)
 
@@ -270,24 +269,18 @@ def _too_few_held_out(targets: _Targets) -> str | None:
 
 
 def _label_head(
-    weights: NDArray[np.float32], intercept: float, scores: Floats, targets: _Targets, options: TrainingOptions
+    weights: NDArray[np.float32],
+    intercept: float,
+    scores: Floats,
+    targets: _Targets,
+    options: TrainingOptions,
+    repeats: int,
 ) -> Head:
     """Calibration and threshold from out-of-fold scores of the rows that say whether the label applies."""
     known = targets.weights > 0
+    deals = np.repeat(np.arange(repeats), len(scores) // repeats)[known]
     scores, is_positive = scores[known], targets.is_positive[known]
     calibration = fit_calibration(scores, is_positive, with_offset=True)
-    threshold = _threshold(calibration.probabilities(scores), is_positive, options.max_false_positive_rate)
+    chances = calibration.probabilities(scores)
+    threshold = choose_threshold(chances, is_positive, options.max_false_positive_rate, deals=deals)
     return Head(weights, intercept, calibration, threshold)
-
-
-def _threshold(probabilities: Floats, is_positive: NDArray[np.bool_], max_false_positive_rate: float) -> float:
-    """The lowest threshold that lets through no more false positives than allowed, out of fold.
-
-    It lies halfway between the first negative that must not be flagged and the next score above it: where the classes
-    lie far apart, the lowest positive seen would be a needlessly high bar for the next one.
-    """
-    negatives = np.sort(probabilities[~is_positive])[::-1]
-    allowed = int(max_false_positive_rate * len(negatives))
-    limit = negatives[allowed]
-    above = probabilities[probabilities > limit]
-    return float((limit + above.min()) / 2 if len(above) else (limit + 1) / 2)

@@ -110,8 +110,8 @@ def fit_logistic(
     settings = settings or LogisticSettings()
     weights = np.asarray(np.ones(rows.shape[0]) if row_weights is None else row_weights, np.float64)
     column = None if intercept_column is None else np.asarray(intercept_column, np.float64)
-    _check_shapes(rows, is_positive, weights, column)
-    _check_classes(np.asarray(is_positive, bool), weights, column)
+    check_arrays(rows.shape[0], rows.data, is_positive, weights, column)
+    check_classes(np.asarray(is_positive, bool), weights, column)
     reduced = reduce_columns(rows)
     signs = np.where(is_positive, 1.0, -1.0)
     with _blas_threads().limit(limits=1, user_api="blas"), ThreadPoolExecutor(settings.threads) as pool:
@@ -185,24 +185,36 @@ def _minimise(objective: PenalisedLoss, settings: LogisticSettings) -> tuple[Flo
     return np.asarray(result.x / scales, np.float64), int(result.nit)
 
 
-def _check_shapes(
-    rows: csr_array, is_positive: NDArray[np.bool_], row_weights: Floats, intercept_column: Floats | None
+def check_arrays(
+    row_count: int,
+    values: NDArray[np.floating],
+    is_positive: NDArray[np.bool_],
+    row_weights: Floats,
+    intercept_column: Floats | None,
 ) -> None:
-    """Refuse arrays that do not pair with the rows, and numbers that are not finite."""
+    """Refuse arrays that do not pair with the rows, and numbers that are not finite.
+
+    Args:
+        row_count: N.
+        values: the features, in any shape.
+        is_positive, row_weights, intercept_column: one value a row.
+    Raises:
+        UsageError: they do not pair, or a number is out of range.
+    """
     columns = {"is_positive": np.asarray(is_positive), "row_weights": row_weights}
     if intercept_column is not None:
         columns["intercept_column"] = intercept_column
     for name, column in columns.items():
-        if column.shape != (rows.shape[0],):
+        if column.shape != (row_count,):
             raise UsageError(
                 "PL-LIN-005",
                 name,
                 "the array does not pair with the rows",
-                expected=f"shape ({rows.shape[0]},)",
+                expected=f"shape ({row_count},)",
                 found=f"shape {column.shape}",
                 advice=f"pass one {name} value a row",
             )
-    if not (np.isfinite(rows.data).all() and np.isfinite(row_weights).all() and (row_weights >= 0).all()):
+    if not (np.isfinite(values).all() and np.isfinite(row_weights).all() and (row_weights >= 0).all()):
         raise UsageError(
             "PL-LIN-006",
             "rows, row_weights",
@@ -213,7 +225,7 @@ def _check_shapes(
         )
 
 
-def _check_classes(is_positive: NDArray[np.bool_], row_weights: Floats, intercept_column: Floats | None) -> None:
+def check_classes(is_positive: NDArray[np.bool_], row_weights: Floats, intercept_column: Floats | None) -> None:
     """Refuse data without an optimum: no rows, or an intercept that runs off to infinity."""
     in_use = row_weights > 0
     if not in_use.any():

@@ -10,7 +10,7 @@ import polars as pl
 from numpy.typing import NDArray
 
 from plumbline.measure import Bootstrap, Figure, preference_accuracy, rate_figure
-from plumbline.models.linear_model import LinearModel
+from plumbline.models.calibration import Calibration
 from plumbline.models.measured_rows import (
     FIGURE_KEYS,
     Bools,
@@ -29,17 +29,19 @@ from plumbline.models.training_rows import PreferenceRows
 _LENGTH_BINS = 7
 
 
-def pair_figures(score_differences: Floats, rows: PreferenceRows, model: LinearModel, bootstrap: Bootstrap) -> Json:
+def pair_figures(
+    score_differences: Floats, rows: PreferenceRows, calibration: Calibration, bootstrap: Bootstrap
+) -> Json:
     """Figures of ranked pairs.
 
     Args:
         score_differences: shape (n,); first − second, signed so that higher = the first side is better.
         rows: n decided comparisons.
-        model: for its calibration.
+        calibration: of such differences.
         bootstrap: intervals, by group.
     """
     groups = rows.places.group_ids
-    shown = _shown_in_random_order(score_differences, rows, model)
+    shown = _shown_in_random_order(score_differences, rows, calibration)
     figures: dict[str, Figure] = {
         key: Figure.undefined(len(rows), "pairs are ranked, not classified: see accuracy") for key in FIGURE_KEYS
     }
@@ -66,7 +68,7 @@ def pair_figures(score_differences: Floats, rows: PreferenceRows, model: LinearM
         "reliability": reliability_points(shown),
         "precision_recall": [],
         "thresholds": [],
-        "disagreements": _pair_disagreements(score_differences, rows, model),
+        "disagreements": _pair_disagreements(score_differences, rows, calibration),
         "rows": {"evaluated": len(rows), "set_aside": rows.set_aside},
     }
 
@@ -78,9 +80,9 @@ def pair_histogram(first_scores: Floats, second_scores: Floats, rows: Preference
     return score_histogram({"preferred": better, "other": other})
 
 
-def _shown_in_random_order(differences: Floats, rows: PreferenceRows, model: LinearModel) -> Measured:
+def _shown_in_random_order(differences: Floats, rows: PreferenceRows, calibration: Calibration) -> Measured:
     turned = _turned(rows)
-    probabilities = model.pair_calibration.probabilities(np.where(turned, -differences, differences))
+    probabilities = calibration.probabilities(np.where(turned, -differences, differences))
     return Measured(probabilities, rows.first_is_better ^ turned, rows.places)
 
 
@@ -156,8 +158,8 @@ def _share(values: Floats, chosen: Bools, rows: PreferenceRows, bootstrap: Boots
     return rate_figure(values[chosen], bootstrap=bootstrap, group_ids=rows.places.group_ids[chosen]).to_json()
 
 
-def _pair_disagreements(differences: Floats, rows: PreferenceRows, model: LinearModel) -> list[Json]:
-    probabilities = model.pair_calibration.probabilities(differences)
+def _pair_disagreements(differences: Floats, rows: PreferenceRows, calibration: Calibration) -> list[Json]:
+    probabilities = calibration.probabilities(differences)
     of_judged = np.where(rows.first_is_better, probabilities, 1 - probabilities)
     labels = np.where(rows.first_is_better, "first", "second")
     return worst_disagreements(of_judged, rows.places, labels.tolist())

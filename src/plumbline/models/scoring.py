@@ -7,93 +7,106 @@ from collections.abc import Mapping
 import numpy as np
 import pyarrow as pa
 
-from plumbline.models.linear_model import LinearModel
-from plumbline.models.training_rows import conversation_replies, pair_replies
+from plumbline.models.scored_model import Advance, ScoredModel, main_head, pair_probabilities
 from plumbline.records import Kind
 
+_PLACES = ["id", "source", "row", "split"]
 
-def score_tables(model: LinearModel, tables: Mapping[Kind, pa.Table]) -> pa.Table:
+
+def score_tables(model: ScoredModel, tables: Mapping[Kind, pa.Table], *, advance: Advance | None = None) -> pa.Table:
     """Scores of every reply in the tables; unjudged rows are scored too.
 
     Args:
-        model: any linear model.
+        model: any.
         tables: comparisons give two rows each (side 0 and 1); safety labels and attempts one (side null, or the side
             that a label is about). Prompts wait for a reply and are not scored.
+        advance: told how far it is.
     Returns:
-        Columns id, side, score, probability. `score` is the main head's: reward, cost or log-odds of unsafe.
+        Columns id, side, score, probability, kind, source, row, split. `score` is the main head's: reward, cost or log-odds of unsafe.
         `probability` is, for a side of a comparison scored by a preference or cost model, that it is the better one of
         the two; else that the reply is unsafe. It is null where a preference model scores a single reply: one reply
         alone has no probability of being preferred.
 
-        A moderation model adds `kind` (of the record that `id` names: comparisons, safety_labels or
-        red_team_attempts), `category` (what score and probability are of: unsafe) and `threshold` (the probability from
+        `kind` is of the record that `id` names (comparisons, safety_labels or red_team_attempts): it tells the two
+        meanings of `probability` apart. `source` and `row` (counted from 0) say where the record stood, `split` of which
+        split it is; null where it has none.
+
+        A moderation model adds `category` (what score and probability are of: unsafe) and `threshold` (the probability from
         which the model flags it); then for each category with a head ``probability_<category>`` and
         ``threshold_<category>``.
     """
     parts = [
-        _score_comparisons(model, table) for kind, table in tables.items() if kind is Kind.COMPARISONS and len(table)
+        _score_comparisons(model, table, advance)
+        for kind, table in tables.items()
+        if kind is Kind.COMPARISONS and len(table)
     ]
     for kind, column in ((Kind.SAFETY_LABELS, "conversation"), (Kind.RED_TEAM_ATTEMPTS, "transcript")):
         if kind in tables and len(tables[kind]):
-            parts.append(_score_conversations(model, tables[kind], kind, column))
+            parts.append(_score_conversations(model, tables[kind], kind, column, advance))
     return pa.concat_tables(parts) if parts else _schema(model).empty_table()
 
 
-def _schema(model: LinearModel) -> pa.Schema:
+def _schema(model: ScoredModel) -> pa.Schema:
     """The columns that a model's scores have."""
     columns = [("id", pa.string()), ("side", pa.int8()), ("score", pa.float64()), ("probability", pa.float64())]
+    columns += [("kind", pa.string()), ("source", pa.string()), ("row", pa.int64()), ("split", pa.string())]
     if model.task == "moderation":
-        columns += [("kind", pa.string()), ("category", pa.string()), ("threshold", pa.float64())]
+        columns += [("category", pa.string()), ("threshold", pa.float64())]
         for name in list(model.heads)[1:]:
             columns += [(f"probability_{name}", pa.float64()), (f"threshold_{name}", pa.float64())]
     return pa.schema(columns)
 
 
-def _score_comparisons(model: LinearModel, table: pa.Table) -> pa.Table:
-    first, second = pair_replies(table)
-    scores = np.stack([model.score(first), model.score(second)], axis=1)  # (n, side, head)
+def _score_comparisons(model: ScoredModel, table: pa.Table, advance: Advance | None) -> pa.Table:
+    scores = model.score_pairs(table, advance=advance)
     count = len(table)
     if model.task == "moderation":
-        probabilities = model.main_head.calibration.probabilities(scores[:, :, 0])
+        probabilities = main_head(model).calibration.probabilities(scores[:, :, 0])
     else:
-        of_first = model.pair_probabilities(scores[:, 0, 0], scores[:, 1, 0])
+        of_first = pair_probabilities(model, scores[:, 0, 0], scores[:, 1, 0])
         probabilities = np.stack([of_first, 1 - of_first], axis=1)
-    ids = np.repeat(np.asarray(table["id"].to_pylist(), dtype=object), 2)
-    sides = np.tile(np.array([0, 1], np.int8), count)
+    sides = pa.array(np.tile(np.array([0, 1], np.int8), count))
+    places = table.select(_PLACES).take(np.repeat(np.arange(count), 2))
     return _table(
-        model, Kind.COMPARISONS, ids, pa.array(sides), scores.reshape(2 * count, -1), pa.array(probabilities.ravel())
+        model, Kind.COMPARISONS, places, sides, scores.reshape(2 * count, -1), pa.array(probabilities.ravel())
     )
 
 
-def _score_conversations(model: LinearModel, table: pa.Table, kind: Kind, column: str) -> pa.Table:
-    scores = model.score(conversation_replies(table[column]))
+def _score_conversations(
+    model: ScoredModel, table: pa.Table, kind: Kind, column: str, advance: Advance | None
+) -> pa.Table:
+    scores = model.score_conversations(table[column], advance=advance)
     sides = table["side"].combine_chunks() if "side" in table.schema.names else pa.nulls(len(table), pa.int8())
     if model.task == "preference":
         probabilities = pa.nulls(len(table), pa.float64())
     else:
-        probabilities = pa.array(model.main_head.calibration.probabilities(scores[:, 0]))
-    return _table(model, kind, np.asarray(table["id"].to_pylist(), dtype=object), sides, scores, probabilities)
+        probabilities = pa.array(main_head(model).calibration.probabilities(scores[:, 0]))
+    return _table(model, kind, table.select(_PLACES), sides, scores, probabilities)
 
 
 def _table(
-    model: LinearModel,
+    model: ScoredModel,
     kind: Kind,
-    ids: np.ndarray,
+    places: pa.Table,
     sides: pa.Array,
     scores: np.ndarray,
     probabilities: pa.Array,
 ) -> pa.Table:
     """The scores of one kind of record, with the columns of `_schema`."""
-    columns = [pa.array(ids, pa.string()), pa.array(sides, pa.int8()), pa.array(scores[:, 0]), probabilities]
+    count = len(places)
+    columns = [places["id"], pa.array(sides, pa.int8()), pa.array(scores[:, 0]), probabilities]
+    columns += [pa.repeat(kind.value, count), *(places[name] for name in _PLACES[1:])]
     if model.task == "moderation":
-        columns += [pa.repeat(kind.value, len(ids)), pa.repeat(next(iter(model.heads)), len(ids))]
-        columns.append(_repeated(model.main_head.threshold, len(ids)))
+        columns += [pa.repeat(next(iter(model.heads)), count), _repeated(main_head(model).threshold, count)]
         for position, head in enumerate(list(model.heads.values())[1:], 1):
             columns += [
                 pa.array(head.calibration.probabilities(scores[:, position])),
-                _repeated(head.threshold, len(ids)),
+                _repeated(head.threshold, count),
             ]
-    return pa.Table.from_arrays(columns, schema=_schema(model))
+    schema = _schema(model)
+    return pa.Table.from_arrays(
+        [column.cast(each) for column, each in zip(columns, schema.types, strict=True)], schema=schema
+    )
 
 
 def _repeated(threshold: float | None, count: int) -> pa.Array:

@@ -23,6 +23,9 @@ from plumbline.models.linear_training import (
     train_preference,
 )
 from plumbline.models.pair_figures import pair_figures
+from plumbline.models.scored_model import better_sign, pair_calibration
+from plumbline.models.repeated_rows import count_repeats
+from plumbline.models.trained_rows import TrainedRows
 from plumbline.models.training_rows import LabelRows, PreferenceRows, label_rows, preference_rows
 from plumbline.records import Axis, Kind, NoDataError, UsageError
 
@@ -52,11 +55,13 @@ class TrainedTask:
         model: fitted on every row.
         cross_validated: the evaluation of out-of-fold scores, as `evaluate_model` would give it.
         summary: counts, convergence, categories left out: what the card and the manifest tell.
+        trained_rows: the rows, to be known again.
     """
 
     model: LinearModel
     cross_validated: Json
     summary: Json
+    trained_rows: TrainedRows
 
 
 def rows_of_task(tables: Mapping[Kind, pa.Table], task: Task, *, axis: Axis | None = None, place: str) -> TaskRows:
@@ -69,7 +74,6 @@ def rows_of_task(tables: Mapping[Kind, pa.Table], task: Task, *, axis: Axis | No
     """
     pairs = tables.get(Kind.COMPARISONS)
     labels = tables.get(Kind.SAFETY_LABELS)
-    has_pairs, has_labels = bool(pairs is not None and len(pairs)), bool(labels is not None and len(labels))
     if task == "cost" and axis not in (None, Axis.HARMLESSNESS):
         raise UsageError(
             "PL-TRN-014",
@@ -81,19 +85,37 @@ def rows_of_task(tables: Mapping[Kind, pa.Table], task: Task, *, axis: Axis | No
         )
     wanted = Axis.HARMLESSNESS if task == "cost" else axis
     if task == "moderation":
-        return TaskRows(None, label_rows(_present(labels, has_labels, "safety labels", place), place=place))
-    found = preference_rows(_present(pairs, has_pairs, "comparisons", place), axis=wanted, place=place)
+        return TaskRows(None, label_rows(_present(labels, "safety labels", place), place=place))
+    found = preference_rows(_present(pairs, "comparisons", place), axis=wanted, place=place)
     if task == "preference":
         return TaskRows(found, None)
-    return TaskRows(found, label_rows(labels, place=place) if has_labels else None)
+    return TaskRows(found, None if labels is None or not len(labels) else label_rows(labels, place=place))
 
 
-def _present(table: pa.Table | None, is_there: bool, what: str, place: str) -> pa.Table:
-    if table is None or not is_there:
+def _present(table: pa.Table | None, what: str, place: str) -> pa.Table:
+    if table is None or not len(table):
         raise NoDataError(
             "PL-TRN-015", place, f"there are no {what}", advice=f"name a source with {what}; see: plumbline data show"
         )
     return table
+
+
+def require_permitted_rows(
+    tables: Mapping[Kind, pa.Table], task: Task, *, place: str, override_uses: bool = False
+) -> None:
+    """Refuse tables without the kind of record that a task needs, and those whose terms do not permit it.
+
+    The kind comes first: an override of the terms would not bring the rows.
+
+    Raises:
+        NoDataError: the tables hold none.
+        PermittedUseError: the data does not permit the use.
+    """
+    kind, what = (Kind.SAFETY_LABELS, "safety labels") if task == "moderation" else (Kind.COMPARISONS, "comparisons")
+    _present(tables.get(kind), what, place)
+    for table in tables.values():
+        if len(table):
+            require_use(table, REQUIRED_USES[task], place=place, override=override_uses)
 
 
 def train_task(
@@ -120,9 +142,7 @@ def train_task(
         PermittedUseError: the data does not permit the use.
         NoDataError, UsageError: as `rows_of_task`.
     """
-    for table in tables.values():
-        if len(table):
-            require_use(table, REQUIRED_USES[task], place=place, override=override_uses)
+    require_permitted_rows(tables, task, place=place, override_uses=override_uses)
     rows = rows_of_task(tables, task, axis=axis, place=place)
     trained = _train(rows, task, options, place, step)
     step("cross-validated figures")
@@ -130,6 +150,7 @@ def train_task(
         trained.model,
         _cross_validated(trained, rows, Bootstrap(seed=options.seed)),
         _summary(trained, rows, options),
+        TrainedRows.of((rows.pairs, rows.labels)),
     )
 
 
@@ -179,8 +200,8 @@ def _figures(trained: Trained, rows: TaskRows, bootstrap: Bootstrap, *, repeats:
         return _label_result(model, out, rows.labels, bootstrap)
     if rows.pairs is None:
         raise ValueError("expected pairs or labels, found neither")
-    sign = -1.0 if model.task == "cost" else 1.0
-    of_pairs = pair_figures(sign * out.scores, rows.pairs.take(out.positions), model, bootstrap)
+    differences = better_sign(model) * out.scores
+    of_pairs = pair_figures(differences, rows.pairs.take(out.positions), pair_calibration(model), bootstrap)
     of_pairs["score_histogram"] = None  # a pair's own sides have no out-of-fold scores, only their difference
     if trained.label_scores is None or rows.labels is None:
         return of_pairs
@@ -212,9 +233,10 @@ def _summary(trained: Trained, rows: TaskRows, options: TrainingOptions) -> Json
             for name, fit in trained.fits.items()
         },
         "untrained_categories": trained.untrained,
+        "repeats": count_repeats((rows.pairs, rows.labels)),
         "scored_out_of_fold": len(np.unique(trained.out_of_fold.positions)),
         "deals_of_folds": trained.out_of_fold.repeats,
-        "columns_used": int(np.count_nonzero(trained.model.main_head.weights)),
+        "columns_used": int(np.count_nonzero(next(iter(trained.model.heads.values())).weights)),
     }
     if rows.pairs is not None:
         summary["comparisons"] = len(rows.pairs)

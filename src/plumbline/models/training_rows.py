@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -62,6 +62,30 @@ class Places:
 
 
 @dataclass(frozen=True)
+class Records:
+    """The records that rows were made of, for models that read whole conversations.
+
+    Attributes:
+        table: shared with whoever made the rows, never copied.
+        positions: shape (n,); which of its rows.
+    """
+
+    table: pa.Table
+    positions: NDArray[np.int64]
+
+    def rows(self) -> pa.Table:
+        """The n rows."""
+        return self.table.take(self.positions)
+
+    def take(self, positions: NDArray[np.int64]) -> Records:
+        """Those at these positions, in their order."""
+        return Records(self.table, self.positions[positions])
+
+
+_NO_RECORDS = Records(pa.table({}), np.empty(0, np.int64))
+
+
+@dataclass(frozen=True)
 class PreferenceRows:
     """Decided comparisons on one axis.
 
@@ -70,6 +94,7 @@ class PreferenceRows:
         first_is_better: shape (n,).
         weights: shape (n,); 1 where a comparison carries none.
         set_aside: rows left out, by code.
+        records: n comparisons; none where the rows were not made of a table.
     """
 
     axis: Axis
@@ -79,6 +104,7 @@ class PreferenceRows:
     weights: NDArray[np.float64]
     places: Places
     set_aside: dict[str, int]
+    records: Records = _NO_RECORDS
 
     def __len__(self) -> int:
         """n."""
@@ -94,6 +120,7 @@ class PreferenceRows:
             self.weights[positions],
             self.places.take(positions),
             self.set_aside,
+            self.records.take(positions) if len(self.records.positions) else self.records,
         )
 
 
@@ -108,6 +135,7 @@ class LabelRows:
         has_categories: shape (n,); whether the row's categories are known.
         taxonomies: n names; a row knows nothing of a category that its taxonomy does not have.
         set_aside: rows left out, by code.
+        records: n labels; none where the rows were not made of a table.
     """
 
     replies: Replies
@@ -117,6 +145,7 @@ class LabelRows:
     taxonomies: NDArray[np.str_]
     places: Places
     set_aside: dict[str, int]
+    records: Records = _NO_RECORDS
 
     def __len__(self) -> int:
         """n."""
@@ -139,6 +168,7 @@ class LabelRows:
             self.taxonomies[positions],
             self.places.take(positions),
             self.set_aside,
+            self.records.take(positions) if len(self.records.positions) else self.records,
         )
 
 
@@ -156,13 +186,15 @@ def preference_rows(comparisons: pa.Table, *, axis: Axis | None = None, place: s
     table, chosen = _of_one_axis(comparisons, axis, place)
     decided, different = _decided(table), _different(table)
     set_aside = Counter({UNDECIDED: int((~decided).sum()), IDENTICAL: int((decided & ~different).sum())})
-    kept = table.filter(pa.array((decided & different).to_list(), pa.bool_()))
+    is_kept = (decided & different).to_numpy()
+    kept = table.filter(pa.array(is_kept))
     if not len(kept):
         raise _nothing_to_learn_from(set_aside, place)
     first, second = pair_replies(kept)
     weights = pl.Series(kept["weight"]).fill_null(1.0).cast(pl.Float64).to_numpy()
     is_better = (pl.Series(kept["outcome"].cast(pa.string())) == Outcome.FIRST).to_numpy()
-    return PreferenceRows(chosen, first, second, is_better, weights, Places.of(kept), dict(+set_aside))
+    places, records = Places.of(kept), Records(table, np.flatnonzero(is_kept))
+    return PreferenceRows(chosen, first, second, is_better, weights, places, dict(+set_aside), records)
 
 
 def _decided(comparisons: pa.Table) -> pl.Series:
@@ -215,10 +247,16 @@ def _of_one_axis(table: pa.Table, axis: Axis | None, place: str) -> tuple[pa.Tab
         "the comparisons are judged on several axes" if axis is None else f"no comparison is judged on {axis}",
         expected="one axis: helpfulness and harmlessness are never mixed",
         found=", ".join(present),
-        advice=f"--on with one of these: {', '.join(present)}"
-        if axis is None
-        else f"data judged on {axis}; a source for it may need another --data-dir",
+        advice=f"--on with one of these: {', '.join(present)}" if axis is None else axis_advice(axis, present),
     )
+
+
+def axis_advice(axis: Axis, present: Sequence[str]) -> str:
+    """What to do where no comparison is on the axis; some formats leave it to ``--axis`` to say what was judged."""
+    own = (
+        f"; where the rows do not say themselves what was judged, state it: --axis {axis}" if len(present) == 1 else ""
+    )
+    return f"data judged on {axis}; a source for it may need another --data-dir{own}"
 
 
 def label_rows(labels: pa.Table, *, place: str) -> LabelRows:
@@ -228,7 +266,8 @@ def label_rows(labels: pa.Table, *, place: str) -> LabelRows:
         NoDataError: none does.
     """
     is_safe = pl.Series(labels["is_safe"])
-    kept = labels.filter(pa.array(is_safe.is_not_null().to_list(), pa.bool_()))
+    is_kept = is_safe.is_not_null().to_numpy()
+    kept = labels.filter(pa.array(is_kept))
     if not len(kept):
         raise NoDataError(
             "PL-TRN-012", place, "no row is labelled safe or unsafe", advice="name data with safety labels"
@@ -244,6 +283,7 @@ def label_rows(labels: pa.Table, *, place: str) -> LabelRows:
         np.asarray(kept["taxonomy"].cast(pa.string()).to_pylist(), dtype=np.str_),
         Places.of(kept),
         set_aside,
+        Records(labels, np.flatnonzero(is_kept)),
     )
 
 

@@ -33,7 +33,7 @@ class Comparison:
     Attributes:
         id: 128 bits of SHA-256, in hex, over the canonical fields, see `records.identity`.
         item_id: ignores side order, outcome and worker: finds repeated judgements.
-        group_id: hash of the first human message; the unit of splits and of the bootstrap.
+        group_id: hash of the first human message; the unit of splits and of the bootstrap. Ignores side order.
         conversation_id: the conversation the context was cut from, where known.
         context: the longest common message prefix of both sides.
         continuations: first and second side; at least one message each.

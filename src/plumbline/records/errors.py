@@ -102,7 +102,7 @@ def unknown_name(option: str, value: str, known: Sequence[str]) -> UsageError:
     near = get_close_matches(value.lower(), known, n=1, cutoff=0.6)
     return UsageError(
         "PL-ARG-001",
-        option,
+        f"{option[2:].replace('-', '_')} ({option})" if option.startswith("--") else option,
         f'there is no "{value}"',
         expected=f"one of {', '.join(known)}",
         advice=f"{option} {near[0]}" if near else f"{option} with one of these",

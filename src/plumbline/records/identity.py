@@ -11,7 +11,8 @@ absent field is ``-,``), so no two records share one by accident of punctuation:
     item of it    = "item" conversation
     attempt       = "red_team_attempt" transcript task_description rating model_type model_size worker
     prompt        = "prompt" conversation
-    group         = "group", first human message (absent where no human speaks)
+    group         = "group", first human message (absent where no human speaks); of a comparison that of the context,
+                    else the lesser in byte order of those of its sides
 
 each field a netstring of its own; an id is the first 128 bits of the SHA-256 of the chain, in hex. A comparison names
 its item instead of repeating its texts, so that each text is hashed once. The functions on columns give the same ids as
@@ -52,8 +53,19 @@ def digest(*fields: str | None) -> str:
 
 def group_id(conversation: Conversation) -> str:
     """Hash of the first human message: rows that share it never stand on two sides of a split."""
-    first = next((message.text for message in conversation if message.role is Role.HUMAN), None)
-    return digest("group", first)
+    return digest("group", _first_human_text(conversation))
+
+
+def _first_human_text(conversation: Conversation) -> str | None:
+    return next((message.text for message in conversation if message.role is Role.HUMAN), None)
+
+
+def _opening(context: Conversation, continuations: tuple[Conversation, Conversation]) -> str | None:
+    """The human text that a comparison's group is made of; the order of the sides does not matter."""
+    if (asked := _first_human_text(context)) is not None:
+        return asked
+    texts = [text for side in continuations if (text := _first_human_text(side)) is not None]
+    return min(texts, key=str.encode, default=None)
 
 
 def comparison_ids(
@@ -72,7 +84,7 @@ def comparison_ids(
     order = _IN_ORDER if first == lesser else _SWAPPED
     written_strength = None if strength is None else str(strength)
     identity = digest("comparison", item, order, outcome, written_strength, worker)
-    return identity, item, group_id(context + continuations[0])
+    return identity, item, digest("group", _opening(context, continuations))
 
 
 # --- the same on columns ---
@@ -142,8 +154,17 @@ def comparison_id_columns(
     items = digests("item", axis, shared, lesser, greater)
     order = pl.Series([_SWAPPED, _IN_ORDER]).gather(in_order.cast(pl.UInt32))
     identities = digests("comparison", pl.Series(items), order, outcome, strength, worker)
+    return identities, items, digests("group", _openings(context, continuations))
+
+
+def _openings(context: pa.ListArray, continuations: pa.ListArray) -> pl.Series:
+    """The human text that each comparison's group is made of; the sides are looked at only where a context has none."""
     opening = first_human_texts(context)
-    if opening.null_count():
-        flat = continuations.flatten()
-        opening = opening.fill_null(first_human_texts(flat.take(pa.array(np.arange(0, len(flat), 2)))))
-    return identities, items, digests("group", opening)
+    missing = opening.is_null().arg_true()
+    if missing.is_empty():
+        return opening
+    sides = first_human_texts(continuations.take(pa.array(missing.to_numpy(), pa.int64())).flatten())
+    first, second = sides.gather_every(2), sides.gather_every(2, 1)
+    # Comparing with null gives null: where one side has no human message, the other's counts.
+    lesser = first.zip_with((first <= second).fill_null(second.is_null()), second)
+    return opening.scatter(missing, lesser)

@@ -14,24 +14,23 @@ _PLACES = 5
 
 def data_health(inputs: ReportInputs) -> Section | None:
     """A card for each check; None where there is none."""
-    most = max((row.rate for found in inputs.checks for row in _bars(found.content)), default=0.0)
     return section_of(
         "data-health",
         "Data health",
         "Rows that could not be read are quarantined; findings are rows that can be read and look suspicious. "
         "A row may have several findings, and none is removed by checking. Bars are as long as the rate per 1,000 rows "
-        "read, on one scale for all data sets; the numbers beside them are counts.",
-        (_card(f"d{position}", found.content, most) for position, found in enumerate(inputs.checks)),
+        "read, each data set on its own scale; the numbers beside them are counts.",
+        (_card(f"d{position}", found.content) for position, found in enumerate(inputs.checks)),
     )
 
 
-def _card(key: str, check: Check, most: float) -> Card:
+def _card(key: str, check: Check) -> Card:
     rows = _bars(check)
     reading = _reading(check)
     picture = None
     if rows:
         caption = Caption(f"{key}-health", f"Codes per 1,000 rows read, {check.name}", reading, check.synthetic)
-        picture = draw_bars(rows[:_DRAWN], caption, most=most)
+        picture = draw_bars(rows[:_DRAWN], caption)
     tables = [_code_table(check)] if rows else []
     tables.append(_records_table(check))
     return Card(
@@ -52,7 +51,7 @@ def _bars(check: Check) -> list[BarRow]:
 
 def _bar(check: Check, each: CodeCount, quarantined: bool) -> BarRow:
     rate = per_thousand(each.count, check.rows_read) or 0.0
-    return BarRow(f"{each.code}  {each.name}", each.count, rate, quarantined)
+    return BarRow(f"{each.code} {each.name}", each.count, rate, quarantined)
 
 
 def _reading(check: Check) -> str:

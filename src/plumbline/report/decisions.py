@@ -18,7 +18,7 @@ from plumbline.report.layout import (
 )
 from plumbline.report.pictures_curves import draw_precision_recall
 from plumbline.report.pictures_rows import MODEL, DotRow, draw_dots
-from plumbline.report.wording import count, figure_cell, number, plural
+from plumbline.report.wording import count, figure_cell, number, plural, short_path
 
 Row = TypeVar("Row")
 
@@ -34,7 +34,8 @@ def precision_and_recall(subjects: tuple[Subject, ...]) -> Section | None:
         "thresholds",
         "Precision, recall and thresholds",
         "What is gained and lost by flagging more. The ring marks the threshold the model was saved with. "
-        "Rates at a threshold are those of the rows at hand: the evaluation states no interval for them.",
+        "A rate's n is the rows it is a share of: the safe ones, the unsafe ones, those flagged. Intervals say how "
+        "sure the rate is at that threshold, not how sure the threshold is.",
         (_curve_card(each) for each in subjects if each.evaluation.precision_recall or each.evaluation.thresholds),
     )
 
@@ -54,11 +55,24 @@ def _threshold_reading(subject: Subject, chosen: ThresholdRow | None) -> str:
     figures = f"AUPRC {figure_cell(subject.evaluation.auprc.figure())}."
     if chosen is None:
         return f"No threshold was chosen. {figures}"
+    false_positive_rate, recall, precision, _ = _rates(chosen)
+    told = "" if chosen.figures else f" ({_rows_of(subject)})"
     return (
-        f"At the chosen threshold {number(chosen.threshold)} the model finds {number(chosen.recall)} of what is unsafe, "
-        f"with precision {_rate(chosen.precision, _NONE_FLAGGED)}, and flags {number(chosen.false_positive_rate)} of "
-        f"what is safe ({_rows_of(subject)}); F1 {figure_cell(subject.evaluation.f1.figure())}. {figures}"
+        f"At the chosen threshold {number(chosen.threshold)} the model finds {recall} of what is unsafe, "
+        f"with precision {precision}, and flags {false_positive_rate} of "
+        f"what is safe{told}; F1 {figure_cell(subject.evaluation.f1.figure())}. {figures}"
     )
+
+
+def _rates(row: ThresholdRow) -> tuple[str, str, str, str]:
+    """False-positive rate, recall, precision and F1 of a threshold, with intervals where the evaluation gives them."""
+    given = row.figures
+    if given is None:
+        precision, f1 = _rate(row.precision, _NONE_FLAGGED), _rate(row.f1, _NONE_UNSAFE)
+        return number(row.false_positive_rate), number(row.recall), precision, f1
+    shown = (given.false_positive_rate, given.recall, given.precision, given.f1)
+    false_positive_rate, recall, precision, f1 = (figure_cell(each.figure()) for each in shown)
+    return false_positive_rate, recall, precision, f1
 
 
 def _curve_table(subject: Subject) -> Table:
@@ -79,14 +93,14 @@ def _threshold_tables(subject: Subject) -> tuple[Table, ...]:
     rows = tuple(
         (
             f"{number(row.threshold)} (chosen)" if row.chosen else number(row.threshold),
-            number(row.false_positive_rate),
-            number(row.recall),
-            _rate(row.precision, _NONE_FLAGGED),
-            _rate(row.f1, _NONE_UNSAFE),
+            *_rates(row),
         )
         for row in thresholds
     )
     marked = frozenset(at for at, row in enumerate(thresholds) if row.chosen)
+    if all(row.figures for row in thresholds):
+        names = columns("Threshold", "False-positive rate", "Recall", "Precision", "F1")
+        return (Table(f"Thresholds, {subject.name}", names, rows, marked),)
     names = columns("Threshold", "False-positive rate#", "Recall#", "Precision#", "F1#")
     return (Table(f"Thresholds, {subject.name} ({_rows_of(subject)})", names, rows, marked),)
 
@@ -181,6 +195,9 @@ def _disagreement_card(subject: Subject) -> Card:
         f"Strongest disagreements, {subject.name}",
         columns("Probability the model gave to the judges' label#", "Judges' label", "File", "Line#", "Id"),
         # Rows are counted from 0, lines from 1.
-        tuple((number(each.probability), each.label, each.source, str(each.row + 1), each.id) for each in shown),
+        tuple(
+            (number(each.probability), each.label, short_path(each.source), str(each.row + 1), each.id)
+            for each in shown
+        ),
     )
     return subject.card(reading, tables=(table,))

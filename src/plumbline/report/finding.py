@@ -1,10 +1,14 @@
-"""Finding and decoding what a report reads. What is wrong is an error that names the file; nothing is skipped."""
+"""Finding and decoding what a report reads. What is wrong is an error that names the file.
+
+Nothing of ours is skipped; a file that is called like ours and does not say that it is (data sets have an
+``evaluation.json`` too) is passed over and told.
+"""
 
 from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -22,6 +26,7 @@ KINDS: dict[str, type[Any]] = {
     "model.json": ModelDescription,
 }
 _VERSION = 1
+_OURS = b'"plumbline"'
 _ADVICE = "write the file again with this version of plumbline, or leave its folder out of the report"
 
 
@@ -33,9 +38,9 @@ def read_inputs(folders: Sequence[Path]) -> ReportInputs:
     Args:
         folders: at least one, each with at least one of the files of `KINDS` below it.
     Returns:
-        What was found, with the manifests beside it.
+        What was found, with the manifests beside it, and the files passed over.
     Raises:
-        UsageError: no folder is named, one is not there, or one holds nothing to report on.
+        UsageError: no folder is named, one is not there, or one holds nothing of ours.
         SourceError: a file cannot be read or is not what its name says.
     """
     if not folders:
@@ -45,23 +50,50 @@ def read_inputs(folders: Sequence[Path]) -> ReportInputs:
             "no folder is named",
             advice="name one or more folders that plumbline data check, plumbline evaluate or plumbline train wrote",
         )
-    found: dict[Path, Found[Any]] = {}
+    found: dict[Path, Found[Any] | None] = {}
     manifests: dict[Path, Found[Manifest]] = {}
+    passed_over: dict[Path, str] = {}
     for folder in folders:
-        for path in _files_below(folder):
+        paths = _files_below(folder)
+        for path in paths:
             resolved = path.resolve()
-            if resolved in found:
-                continue
-            found[resolved] = _read_file(path, KINDS[path.name])
-            manifest = _read_manifest_beside(path)
-            if manifest is not None:
-                manifests.setdefault(resolved.parent, manifest)
+            if resolved not in found:
+                found[resolved] = _read_own(path, folder)
+                manifest = _read_manifest_beside(path, folder) if found[resolved] else None
+                if manifest is not None:
+                    manifests.setdefault(resolved.parent, manifest)
+            if found[resolved] is None:
+                passed_over[resolved] = _place(folder, path)
+        if all(found[path.resolve()] is None for path in paths):
+            raise _nothing_below(folder, len(paths))
+    return _inputs([one for one in found.values() if one is not None], manifests, passed_over)
+
+
+def _inputs(
+    found: Sequence[Found[Any]], manifests: Mapping[Path, Found[Manifest]], passed_over: Mapping[Path, str]
+) -> ReportInputs:
     return ReportInputs(
-        checks=tuple(one for one in found.values() if isinstance(one.content, Check)),
-        evaluations=tuple(one for one in found.values() if isinstance(one.content, Evaluation)),
-        models=tuple(one for one in found.values() if isinstance(one.content, ModelDescription)),
+        checks=tuple(one for one in found if isinstance(one.content, Check)),
+        evaluations=tuple(one for one in found if isinstance(one.content, Evaluation)),
+        models=tuple(one for one in found if isinstance(one.content, ModelDescription)),
         manifests=tuple(manifests.values()),
+        passed_over=tuple(passed_over.values()),
     )
+
+
+def _read_own(path: Path, folder: Path) -> Found[Any] | None:
+    """A file of ours; None where something else wrote it."""
+    raw = _read_bytes(path)
+    if _OURS not in raw:
+        return None
+    return Found(_place(folder, path), hashlib.sha256(raw).hexdigest(), _decode(path, raw, KINDS[path.name]))
+
+
+def _place(folder: Path, path: Path) -> str:
+    """The path as the caller named it; from the folder on where that was named from the root or from above."""
+    if folder.is_absolute() or ".." in folder.parts:
+        return str(Path(folder.resolve().name) / path.relative_to(folder))
+    return str(path)
 
 
 def _files_below(folder: Path) -> list[Path]:
@@ -74,28 +106,29 @@ def _files_below(folder: Path) -> list[Path]:
             found="a file" if folder.exists() else "nothing",
             advice="name a folder that plumbline data check, plumbline evaluate or plumbline train wrote",
         )
-    paths = sorted(
+    return sorted(
         path
         for path in folder.rglob("*.json")
         if path.name in KINDS
         and path.is_file()
         and not any(part.startswith(".") for part in path.relative_to(folder).parts)
     )
-    if not paths:
-        raise UsageError(
-            "PL-RPT-002",
-            str(folder),
-            "nothing to report on",
-            expected=f"at least one {', '.join(KINDS)} below it",
-            found="none",
-            advice="run plumbline data check, plumbline train or plumbline evaluate with this folder as output first",
-        )
-    return paths
 
 
-def _read_file(path: Path, kind: type[Content]) -> Found[Content]:
+def _nothing_below(folder: Path, passed_over: int) -> UsageError:
+    return UsageError(
+        "PL-RPT-002",
+        str(folder),
+        "nothing to report on",
+        expected=f"at least one {', '.join(KINDS)} below it, written by Plumbline",
+        found=f"{passed_over} of such a name, written by something else" if passed_over else "none",
+        advice="run plumbline data check, plumbline train or plumbline evaluate with this folder as output first",
+    )
+
+
+def _read_bytes(path: Path) -> bytes:
     try:
-        raw = path.read_bytes()
+        return path.read_bytes()
     except OSError as error:
         raise SourceError(
             "PL-RPT-007",
@@ -104,7 +137,6 @@ def _read_file(path: Path, kind: type[Content]) -> Found[Content]:
             found=error.strerror or type(error).__name__,
             advice="make the file readable, or leave its folder out of the report",
         ) from error
-    return Found(str(path), hashlib.sha256(raw).hexdigest(), _decode(path, raw, kind))
 
 
 def _decode(path: Path, raw: bytes, kind: type[Content]) -> Content:
@@ -146,12 +178,12 @@ def _refuse_repeated_keys(pairs: list[tuple[str, Any]]) -> None:
         raise ValueError(f"the key {repeated!r} twice in one object")
 
 
-def _read_manifest_beside(path: Path) -> Found[Manifest] | None:
+def _read_manifest_beside(path: Path, folder: Path) -> Found[Manifest] | None:
     manifest = read_manifest(path.parent)
     if manifest is None:
         return None
     place = path.parent / "manifest.json"
-    return Found(str(place), hashlib.sha256(place.read_bytes()).hexdigest(), manifest)
+    return Found(_place(folder, place), hashlib.sha256(place.read_bytes()).hexdigest(), manifest)
 
 
 def _shorten(text: str, characters: int = 160) -> str:

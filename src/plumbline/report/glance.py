@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 from plumbline.measure import Figure
 from plumbline.report.drawing import Caption
-from plumbline.report.inputs import FIGURE_NAMES, Check, ReportInputs
+from plumbline.report.inputs import FIGURE_NAMES, Check, Evaluation, ReportInputs
 from plumbline.report.layout import Card, Subject, Table, columns
 from plumbline.report.pictures_rows import BASELINE, CROSS_VALIDATED, MODEL, DotRow, Series, draw_dots
 from plumbline.report.wording import (
@@ -20,6 +20,7 @@ from plumbline.report.wording import (
 )
 
 _FEW = 10
+_OF_LABELS = "of labels"
 _GROUPS = ("clearly above", "not clearly above", "below", "without a comparison")
 
 
@@ -94,23 +95,29 @@ def main_figure(subject: Subject) -> MainFigure:
     """The main figure of an evaluation with the best baseline of the same measure."""
     evaluation = subject.evaluation
     key = evaluation.main_key
-    comparable = {
-        name: figure.figure()
-        for name, figure in evaluation.baselines.items()
-        if baseline_measure(name, evaluation.task) == key
-    }
-    best: tuple[float, str, Figure] | None = None
-    for name, figure in comparable.items():
-        if figure.value is not None and (best is None or figure.value > best[0]):
-            best = (figure.value, name, figure)
+    best = best_baseline(evaluation, key)
     crossed = evaluation.cross_validated
     return MainFigure(
         subject,
         getattr(evaluation, key).figure(),
+        best[0] if best else None,
         best[1] if best else None,
-        best[2] if best else None,
         getattr(crossed, key).figure() if crossed else None,
     )
+
+
+def best_baseline(evaluation: Evaluation, key: str) -> tuple[str, Figure] | None:
+    """Name and figure of the highest defined baseline of this measure; None where there is none."""
+    best: tuple[float, str, Figure] | None = None
+    for name, found in evaluation.baselines.items():
+        figure = found.figure()
+        if baseline_measure(name, evaluation.task) != key or figure.value is None:
+            continue
+        if _OF_LABELS in name.lower() and key == "accuracy" and evaluation.length is not None:
+            continue  # a cost model's accuracy is that of its pairs where it met some
+        if best is None or figure.value > best[0]:
+            best = (figure.value, name, figure)
+    return (best[1], best[2]) if best else None
 
 
 def baseline_measure(name: str, task: str) -> str | None:
@@ -153,8 +160,25 @@ def _forest_card(key: str, whose: str, figures: list[MainFigure]) -> Card:
         picture,
         tables=(_table(key, figures),),
         partly=any(marks) and not all(marks),
-        warnings=tuple(f"{each.subject.name} – {line}" for each in figures for line in each.subject.warnings),
+        warnings=tuple(
+            f"{each.subject.name} – {line}"
+            for each in figures
+            for line in (*each.subject.warnings, *no_better_than_trivial(each.subject.evaluation))
+        ),
     )
+
+
+def no_better_than_trivial(evaluation: Evaluation) -> tuple[str, ...]:
+    """A line for each figure beside the main one that a rule without a model reaches too."""
+    lines = []
+    for key in ("accuracy", "f1"):
+        figure, best = getattr(evaluation, key).figure(), best_baseline(evaluation, key)
+        if key != evaluation.main_key and best is not None and verdict(figure, best[1]) == "below":
+            lines.append(
+                f"{FIGURE_NAMES[key]} at its threshold, {figure_cell(figure)}, is no better than “{best[0]}” at "
+                f"{figure_cell(best[1])}: look at the thresholds before you use it."
+            )
+    return tuple(lines)
 
 
 def _unit(key: str, labels_only: bool) -> str:
@@ -190,16 +214,31 @@ def _marks(each: MainFigure) -> tuple[tuple[Series, Figure], ...]:
 def _reading(key: str, figures: list[MainFigure]) -> str:
     name = _in_sentence(key)
     if len(figures) == 1:
-        return f"{figures[0].subject.name}: {name} {figure_cell(figures[0].figure)}{_against(figures[0])}."
+        alone = figures[0]
+        return f"{alone.subject.name}: {name} {figure_cell(alone.figure)}{_against(alone)}.{_at_its_threshold(alone)}"
     groups: dict[str, list[str]] = {}
     for each in figures:
         told = _verdict(each)
         group = "without a comparison" if told is None else told
         groups.setdefault(group, []).append(f"{each.subject.name}{_baseline_aside(each, told)}")
     parts = [f"{group.capitalize()}: {'; '.join(groups[group])}." for group in _GROUPS if group in groups]
-    return (
-        f"{name[0].upper()}{name[1:]} of {len(figures)} evaluations, each against its best baseline. {' '.join(parts)}"
-    )
+    told = "".join(f"{_at_its_threshold(each, named=True)}" for each in figures)
+    heading = f"{name[0].upper()}{name[1:]} of {len(figures)} evaluations, each against its best baseline."
+    return f"{heading} {' '.join(parts)}{told}"
+
+
+def _at_its_threshold(each: MainFigure, *, named: bool = False) -> str:
+    """How the figures beside the main one stand to their baselines; empty where there is nothing to compare."""
+    evaluation, parts = each.subject.evaluation, []
+    for key in ("accuracy", "f1"):
+        figure, best = getattr(evaluation, key).figure(), best_baseline(evaluation, key)
+        told = verdict(figure, best[1]) if best and key != evaluation.main_key else None
+        if best is not None and told is not None:
+            stands = "no better than" if told == "below" else told
+            parts.append(f"{_in_sentence(key)} {figure_cell(figure)}, {stands} “{best[0]}” at {figure_cell(best[1])}")
+    if not parts:
+        return ""
+    return f" At its threshold{f', {each.subject.name}' if named else ''}: {'; '.join(parts)}."
 
 
 def _verdict(each: MainFigure) -> str | None:

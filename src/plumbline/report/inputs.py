@@ -145,8 +145,17 @@ class ScoreHistogram(Contract, frozen=True):
                 raise ValueError(f"series {name!r}: expected {len(self.edges) - 1} counts, found {len(counts)}")
 
 
+class ThresholdFigures(Contract, frozen=True):
+    """The rates at a threshold with their intervals; n is the rows each is a share of."""
+
+    false_positive_rate: FigureJson
+    recall: FigureJson
+    precision: FigureJson
+    f1: FigureJson
+
+
 class ThresholdRow(Contract, frozen=True):
-    """What one threshold would mean; `chosen` marks the model's own."""
+    """What one threshold would mean; `chosen` marks the model's own. `figures` are absent from earlier evaluations."""
 
     threshold: float
     false_positive_rate: Share
@@ -154,6 +163,7 @@ class ThresholdRow(Contract, frozen=True):
     precision: Share | None
     f1: Share | None
     chosen: bool
+    figures: ThresholdFigures | None = None
 
 
 class Disagreement(Contract, frozen=True):
@@ -198,8 +208,17 @@ class SomeFigures(Contract, frozen=True):
     f1: FigureJson | None = None
 
 
+class TrainedOn(Contract, frozen=True):
+    """How much of what was measured the model was trained on; `note` says it in words."""
+
+    trained_rows: Count
+    rows: Count
+    trained_prompts: Count
+    prompts: Count
+
+
 class Evaluation(SevenFigures, frozen=True):
-    """``evaluation.json``: how good one model is on one set of rows."""
+    """``evaluation.json``: how good one model is on one set of rows. `trained_on` is absent where nothing tells."""
 
     plumbline: Literal["evaluation"]
     version: Literal[1]
@@ -222,6 +241,7 @@ class Evaluation(SevenFigures, frozen=True):
     thresholds: list[ThresholdRow]
     disagreements: list[Disagreement]
     rows: RowCounts
+    trained_on: TrainedOn | None = None
 
     @property
     def main_key(self) -> str:
@@ -264,7 +284,7 @@ class ModelDescription(msgspec.Struct, frozen=True):
 
 @dataclass(frozen=True)
 class Found(Generic[Content]):
-    """One file that was found: where it stands as the caller named it, its digest, its content."""
+    """One file that was found: where it stands (below the folder named, where that was far away), its digest, its content."""
 
     place: str
     sha256: str
@@ -275,13 +295,15 @@ class Found(Generic[Content]):
 class ReportInputs:
     """All that was found below the folders, each kind in the order of its path.
 
-    `manifests` are those that stand beside a check, an evaluation or a model.
+    `manifests` are those that stand beside a check, an evaluation or a model. `passed_over` names files that are called like
+    ours and are not: other programs call files so too.
     """
 
     checks: tuple[Found[Check], ...] = ()
     evaluations: tuple[Found[Evaluation], ...] = ()
     models: tuple[Found[ModelDescription], ...] = ()
     manifests: tuple[Found[Manifest], ...] = ()
+    passed_over: tuple[str, ...] = ()
 
     @property
     def synthetic(self) -> bool:

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 from plumbline.report.drawing import Caption, Picture
 from plumbline.report.inputs import Evaluation, Found, ReportInputs
-from plumbline.report.wording import number
+from plumbline.report.wording import missing_interval, number, without_reason
 
 
 @dataclass(frozen=True)
@@ -21,12 +21,26 @@ class Column:
 
 @dataclass(frozen=True)
 class Table:
-    """A table: what it shows, its columns, its rows of text. Rows marked stand out."""
+    """A table: what it shows, its columns, its rows of text. Rows marked stand out; notes stand below it."""
 
     caption: str
     columns: tuple[Column, ...]
     rows: tuple[tuple[str, ...], ...]
     marked: frozenset[int] = frozenset()
+    notes: tuple[str, ...] = ()
+
+    def __post_init__(self) -> None:
+        """Say below the table, once, why figures of it have no interval, where several say the same."""
+        reasons = Counter(why for row in self.rows for cell in row if (why := missing_interval(cell)))
+        repeated = [why for why, times in reasons.items() if times > 1]
+        if not repeated:
+            return
+        rows = tuple(
+            tuple(without_reason(cell) if missing_interval(cell) in repeated else cell for cell in row)
+            for row in self.rows
+        )
+        object.__setattr__(self, "rows", rows)
+        object.__setattr__(self, "notes", (*self.notes, *(f"No interval: {why}." for why in repeated)))
 
 
 @dataclass(frozen=True)
@@ -39,7 +53,7 @@ class Card:
         synthetic: all that it shows is synthetic; `partly` where only some of it is.
         picture: None where there is nothing to draw.
         tables: folded away; `open_tables` are in sight.
-        note: what the picture leaves out.
+        note: what the picture leaves out, or how to read its figures.
         wide: takes the width of the page.
         warnings: lines that must not be missed.
     """
@@ -159,9 +173,19 @@ def _told_apart(evaluations: Sequence[Found[Evaluation]]) -> list[str]:
 
 
 def _plain_name(evaluation: Evaluation) -> str:
-    if evaluation.labels_only and "(labels)" not in evaluation.name:
-        return f"{evaluation.name} (labels)"
-    return evaluation.name
+    name = _whole_name(evaluation.name, evaluation.model.rsplit("/", 1)[-1])
+    return f"{name} (labels)" if evaluation.labels_only and "(labels)" not in name else name
+
+
+def _whole_name(name: str, model: str) -> str:
+    """``harmless on h tr`` where a file says ``h tr (armless)``: a model's name is cut at a hyphen or not at all."""
+    measured, _, rest = name.removesuffix(")").rpartition(" (")
+    began = model.removesuffix(rest) if rest else model
+    if not measured or not name.endswith(")") or not model.endswith(rest) or not measured.startswith(began.rstrip("-")):
+        return name
+    if began == model:
+        return measured
+    return name if not began or began.endswith("-") else f"{model} on {measured}"
 
 
 def columns(*names: str) -> tuple[Column, ...]:

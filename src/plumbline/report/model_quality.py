@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator, Sequence
 from itertools import accumulate
 
 from plumbline.measure import Figure
+from plumbline.report.glance import best_baseline
 from plumbline.report.inputs import FIGURE_NAMES, LengthBias, LengthBin, ReliabilityPoint, ScoreHistogram, SomeFigures
 from plumbline.report.layout import Card, Section, Subject, Table, columns, left_out_note, section_of
 from plumbline.report.pictures_curves import draw_histogram, draw_length_bins, draw_reliability
@@ -25,19 +27,47 @@ def by_subset(subjects: tuple[Subject, ...]) -> Section | None:
         "subsets",
         "By subset",
         "The same figure on parts of the data: one number for all may hide a part where the model fails.",
-        (_subset_card(subject) for subject in subjects),
+        _subset_cards(subjects),
+    )
+
+
+def _subset_cards(subjects: tuple[Subject, ...]) -> Iterator[Card]:
+    """A card for each evaluation of several subsets, and one for all the others: a picture would repeat the headline."""
+    several = [subject for subject in subjects if len(_measured(subject)) > 1]
+    yield from map(_subset_card, several)
+    others = [subject for subject in subjects if subject not in several]
+    if others:
+        yield _whole_card(others)
+
+
+def _measured(subject: Subject) -> dict[str, Figure]:
+    """The main figure of each subset that gives it, undefined ones too."""
+    key = subject.evaluation.main_key
+    figures = {subset: _one(some, key) for subset, some in subject.evaluation.by_subset.items()}
+    return {subset: figure for subset, figure in figures.items() if figure is not None}
+
+
+def _whole_card(subjects: Sequence[Subject]) -> Card:
+    """Evaluations of one subset or none: all their figures, on all rows."""
+    marks = [subject.evaluation.synthetic for subject in subjects]
+    names = listed([subject.name for subject in subjects], len(subjects))
+    are = "is" if len(subjects) == 1 else "are"
+    return Card(
+        "Not divided into subsets",
+        f"{names} {are} not divided into several subsets; here are all figures, on all rows.",
+        all(marks),
+        tables=tuple(_seven(subject) for subject in subjects),
+        wide=True,
+        partly=any(marks) and not all(marks),
+        warnings=tuple(f"{subject.name} – {line}" for subject in subjects for line in subject.warnings),
     )
 
 
 def _subset_card(subject: Subject) -> Card:
     evaluation = subject.evaluation
-    name = FIGURE_NAMES[evaluation.main_key]
-    figures = {subset: _one(some, evaluation.main_key) for subset, some in evaluation.by_subset.items()}
-    measured = {subset: figure for subset, figure in figures.items() if figure is not None}
+    name, measured = FIGURE_NAMES[evaluation.main_key], _measured(subject)
     reading = _subset_reading(name, measured)
-    by_subset, on_all_rows = (_subset_table(subject),) if figures else (), (_seven(subject),)
-    if not measured:
-        return subject.card(reading, tables=by_subset, open_tables=on_all_rows)
+    by_subset, on_all_rows = (_subset_table(subject),), (_seven(subject),)
     rows = [DotRow(subset, ((MODEL, figure),)) for subset, figure in measured.items()]
     caption = subject.caption("subset", f"{name} by subset", reading)
     picture = draw_dots(rows[:_DRAWN], caption, unit=name, references=_chance(subject))
@@ -70,26 +100,28 @@ def _seven(subject: Subject) -> Table:
     crossed = evaluation.cross_validated
     return Table(
         f"All figures, {subject.name}",
-        columns("Figure", "On these rows", "Cross-validated on train"),
+        columns("Figure", "On these rows", "Cross-validated on train", "Best baseline"),
         tuple(
             (
                 name,
                 figure_cell(getattr(evaluation, key).figure()),
                 "not given" if crossed is None else figure_cell(getattr(crossed, key).figure()),
+                _baseline_cell(subject, key),
             )
             for key, name in FIGURE_NAMES.items()
         ),
     )
 
 
+def _baseline_cell(subject: Subject, key: str) -> str:
+    best = best_baseline(subject.evaluation, key)
+    return "none" if best is None else f"{best[0]}: {figure_cell(best[1])}"
+
+
 def _subset_reading(name: str, figures: dict[str, Figure]) -> str:
     defined = {subset: figure for subset, figure in figures.items() if figure.value is not None}
     if not defined:
-        return (
-            f"{name} is not given by subset; here are the figures on all rows."
-            if not figures
-            else f"{name} is undefined on every subset."
-        )
+        return f"{name} is undefined on every subset."
     lowest = min(defined, key=lambda subset: (defined[subset].value or 0.0, subset))
     if len(defined) == 1:
         return f"{name} on the only subset, {lowest}, is {figure_cell(defined[lowest])}."
@@ -107,7 +139,8 @@ def calibration(subjects: tuple[Subject, ...]) -> Section | None:
         "calibration",
         "Calibration",
         "Whether a predicted probability means what it says: on the dashed line, of the rows given 70 % the judges "
-        "agree on 70 %. Above the line more is observed than was predicted, below it less.",
+        "agree on 70 %. Above the line more is observed than was predicted, below it less. Chance alone makes the "
+        "expected calibration error (ECE) of few rows large, so its interval reaches further down than up, often to 0.",
         (_calibration_card(each) for each in subjects if each.evaluation.reliability),
     )
 

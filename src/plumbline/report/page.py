@@ -30,6 +30,7 @@ class ReportSummary:
         checks, evaluations, models, manifests: files read of each kind.
         synthetic: whether any of the data was made by a program.
         size_bytes: of the page.
+        passed_over: files that are called like ours and are not.
     """
 
     path: Path
@@ -39,6 +40,7 @@ class ReportSummary:
     manifests: int
     synthetic: bool
     size_bytes: int
+    passed_over: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -91,7 +93,10 @@ def write_report(folders: Sequence[Path], out: Path, *, title: str, created: str
     raw = build_report(inputs, title=title, created=created).encode()
     with write_aside(out) as aside:
         aside.write_bytes(raw)
-    return ReportSummary(path=out, synthetic=inputs.synthetic, size_bytes=len(raw), **dict(file_counts(inputs)))
+    counts = dict(file_counts(inputs))
+    return ReportSummary(
+        path=out, synthetic=inputs.synthetic, size_bytes=len(raw), passed_over=inputs.passed_over, **counts
+    )
 
 
 def build_report(inputs: ReportInputs, *, title: str, created: str) -> str:

@@ -244,22 +244,20 @@ def _scale(figures: Sequence[Figure], references: Sequence[float]) -> tuple[floa
     return low, high
 
 
-def draw_bars(rows: Sequence[BarRow], caption: Caption, *, most: float) -> Picture:
+def draw_bars(rows: Sequence[BarRow], caption: Caption) -> Picture:
     """A bar for each row, as long as its rate; the number beside it is its count.
 
     Args:
         rows: at least one, from the top down.
-        caption: names the picture.
-        most: the rate that fills the width, the same for every picture that is to be compared with this one.
+        caption: names the picture, on whose own scale the longest bar fills the width.
     """
     kinds = {row.quarantined for row in rows}
     top = 30
     height = sum(row.height for row in rows)
     canvas = Canvas(top + height + (58 if caption.synthetic else 42), _with_whole_names(caption, rows))
     axes = canvas.axes(_MARGIN, top, WIDTH - 2 * _MARGIN, height)
-    axes.set(
-        xlim=(0, most or 1), ylim=(height, 0), yticks=[], xlabel="per 1,000 rows read (one scale for all data sets)"
-    )
+    most = max(row.rate for row in rows)
+    axes.set(xlim=(0, most or 1), ylim=(height, 0), yticks=[], xlabel="per 1,000 rows read")
     axes.spines["left"].set_visible(False)
     axes.locator_params(axis="x", nbins=4)
     axes.tick_params(length=0)

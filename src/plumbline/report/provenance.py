@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
-import json
-from typing import Any
-
 from plumbline.lineage import Manifest
 from plumbline.report.inputs import Found, ModelDescription, ReportInputs
 from plumbline.report.layout import Card, Section, Subject, Table, columns
-from plumbline.report.wording import count, listed, marked, plural, shorten
+from plumbline.report.recipe_words import describe_recipe
+from plumbline.report.wording import count, listed, marked, plural, short_argument, short_path
 
 _DIGEST = 12
+_OPEN_ROWS = 8
+"""A longer table is folded away."""
 _NOT_STATED = "not stated"
 
 
@@ -35,14 +35,32 @@ def _short(digest: str | None) -> str:
 
 def _files_card(inputs: ReportInputs, subjects: tuple[Subject, ...]) -> Card:
     files = _files_table(inputs, subjects)
-    return Card(
+    passed_over = inputs.passed_over
+    told = f"Passed over, since Plumbline did not write them: {listed(passed_over)}." if passed_over else None
+    return _folded_by_length(
         "Files",
         f"{plural(len(files.rows), 'file')} read.",
         inputs.wholly_synthetic,
-        tables=(files,),
-        open_tables=(_evaluated_table(subjects),) if subjects else (),
-        wide=True,
+        [*([_evaluated_table(subjects)] if subjects else []), files],
         partly=inputs.synthetic and not inputs.wholly_synthetic,
+        note=told,
+    )
+
+
+def _folded_by_length(
+    heading: str, reading: str, synthetic: bool, tables: list[Table], *, partly: bool = False, note: str | None = None
+) -> Card:
+    """A card of the page's width whose first table is in sight where it is short; the others are folded away."""
+    shown = 1 if tables and len(tables[0].rows) <= _OPEN_ROWS else 0
+    return Card(
+        heading,
+        reading,
+        synthetic,
+        tables=tuple(tables[shown:]),
+        open_tables=tuple(tables[:shown]),
+        note=note,
+        wide=True,
+        partly=partly,
     )
 
 
@@ -70,8 +88,8 @@ def _evaluated_table(subjects: tuple[Subject, ...]) -> Table:
         tuple(
             (
                 marked(subject.name, subject.evaluation.synthetic),
-                subject.evaluation.model,
-                subject.evaluation.source,
+                short_path(subject.evaluation.model),
+                short_path(subject.evaluation.source),
                 subject.evaluation.split or "not one split",
                 subject.evaluation.axis or "none",
                 subject.evaluation.note or "",
@@ -92,18 +110,20 @@ def _models_card(models: tuple[Found[ModelDescription], ...]) -> Card:
                 marked(name, model.synthetic),
                 model.task or _NOT_STATED,
                 model.axis or "none",
-                _recipe(model.recipe),
+                describe_recipe(model.recipe) or _NOT_STATED,
                 model.created or _NOT_STATED,
                 (terms.licence if terms else None) or _NOT_STATED,
                 _uses(terms.uses if terms else None),
             )
         )
         data += [
-            (name, part.path, _NOT_STATED if part.rows is None else count(part.rows), _short(part.sha256))
+            (name, short_path(part.path), _NOT_STATED if part.rows is None else count(part.rows), _short(part.sha256))
             for part in model.data
         ]
     tables = [
-        Table("Models", columns("Model", "Task", "Axis", "Recipe", "Created", "Licence", "Permitted uses"), tuple(rows))
+        Table(
+            "Models", columns("Model", "Task", "Axis", "Features", "Created", "Licence", "Permitted uses"), tuple(rows)
+        )
     ]
     if data:
         tables.append(
@@ -111,22 +131,7 @@ def _models_card(models: tuple[Found[ModelDescription], ...]) -> Card:
         )
     marks = [found.content.synthetic for found in models]
     reading = f"{plural(len(models), 'model')}; licences: {listed(sorted({row[5] for row in rows}))}."
-    return Card(
-        "Models",
-        reading,
-        all(marks),
-        tables=tuple(tables[1:]),
-        open_tables=(tables[0],),
-        wide=True,
-        partly=any(marks) and not all(marks),
-    )
-
-
-def _recipe(recipe: Any) -> str:
-    if recipe is None:
-        return _NOT_STATED
-    text = recipe if isinstance(recipe, str) else json.dumps(recipe, sort_keys=True, ensure_ascii=False)
-    return shorten(text, 200)
+    return _folded_by_length("Models", reading, all(marks), tables, partly=any(marks) and not all(marks))
 
 
 def _uses(uses: list[str] | None) -> str:
@@ -143,7 +148,7 @@ def _runs_card(manifests: tuple[Found[Manifest], ...]) -> Card:
         runs.append(
             (
                 found.place,
-                " ".join(manifest.command),
+                " ".join(map(short_argument, manifest.command)),
                 "none" if manifest.seed is None else str(manifest.seed),
                 manifest.created,
                 manifest.licence or _NOT_STATED,
@@ -152,7 +157,13 @@ def _runs_card(manifests: tuple[Found[Manifest], ...]) -> Card:
         )
         for way, entries in (("read", manifest.inputs), ("written", manifest.outputs)):
             files += [
-                (found.place, way, entry.path, "" if entry.rows is None else count(entry.rows), _short(entry.sha256))
+                (
+                    found.place,
+                    way,
+                    short_path(entry.path),
+                    "" if entry.rows is None else count(entry.rows),
+                    _short(entry.sha256),
+                )
                 for entry in entries
             ]
     tables = [
@@ -163,11 +174,4 @@ def _runs_card(manifests: tuple[Found[Manifest], ...]) -> Card:
         tables.append(Table("Files of the runs", names, tuple(files)))
     overridden = sum(found.content.uses_overridden for found in manifests)
     told = f"; {plural(overridden, 'run')} overrode the permitted uses" if overridden else ""
-    return Card(
-        "Runs",
-        f"{plural(len(manifests), 'run')}{told}.",
-        False,
-        tables=tuple(tables[1:]),
-        open_tables=(tables[0],),
-        wide=True,
-    )
+    return _folded_by_length("Runs", f"{plural(len(manifests), 'run')}{told}.", False, tables)

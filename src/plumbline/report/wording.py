@@ -13,6 +13,8 @@ from plumbline.measure import Figure, format_figure
 
 _HIDDEN = frozenset({"Cc", "Cf", "Cs", "Co", "Cn", "Zl", "Zp"})
 _WIDE = frozenset("MW@%…—")
+_NO_INTERVAL = re.compile(r"\(no interval: (.*), n=(\d+)\)$")
+_FAR_PATH = re.compile(r"~?[/\\]|[A-Za-z]:[/\\]|\.\.[/\\]")
 _PIECES = re.compile(r"[^\s/_,·-]*[\s/_,·-]+|[^\s/_,·-]+")
 
 
@@ -109,15 +111,43 @@ def figure_cell(figure: Figure | None) -> str:
     return format_figure(figure)
 
 
-def figure_label(figure: Figure, positives: int | None = None) -> str:
-    """A figure beside its mark, whose whisker shows the interval: ``0.643  n=335``, ``0.643  21 of n=335``.
+def missing_interval(cell: str) -> str | None:
+    """Why the figure in a cell has no interval; None where it has one or the cell holds no such figure."""
+    found = _NO_INTERVAL.search(cell)
+    return found.group(1) if found else None
 
-    Where there is no whisker it says so: ``0.643  no interval  n=3``.
+
+def without_reason(cell: str) -> str:
+    """The cell of such a figure without the reason: ``1.000 (no interval, n=3)``."""
+    return _NO_INTERVAL.sub(r"(no interval, n=\2)", cell)
+
+
+def short_path(text: str) -> str:
+    """A path that begins at the root, or above the place it was named from, by its last two parts: ``…/models/harmless``.
+
+    A page is passed on: where its reader's files lie is nobody's business. Other text stays as it is.
+    """
+    if not _FAR_PATH.match(text):
+        return text
+    parts = [part for part in re.split(r"[/\\]", text) if part not in ("", ".", "..")]
+    return "…/" + "/".join(parts[-2:]) if len(parts) > 2 else "/".join(["…", *parts[-1:]])
+
+
+def short_argument(text: str) -> str:
+    """An argument of a command, its path shortened as by `short_path`; also behind ``--option=``."""
+    name, equals, value = text.partition("=")
+    return f"{name}={short_path(value)}" if equals and name.startswith("-") else short_path(text)
+
+
+def figure_label(figure: Figure, positives: int | None = None) -> str:
+    """A figure beside its mark, whose whisker shows the interval: ``0.643, n=335``, ``0.643, 21 of n=335``.
+
+    Where there is no whisker it says so: ``0.643, no interval, n=3``.
     """
     rows = f"n={figure.n}" if positives is None else f"{positives} of n={figure.n}"
     if figure.value is None:
         return rows
-    return f"{figure.value:.3f}  {'no interval  ' if figure.low is None else ''}{rows}"
+    return f"{figure.value:.3f}, {'no interval, ' if figure.low is None else ''}{rows}"
 
 
 def listed(names: Sequence[str], most: int = 4) -> str:

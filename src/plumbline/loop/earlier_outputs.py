@@ -1,0 +1,73 @@
+"""An output takes the place of an earlier one of the same thing: no model that of another task, no evaluation another model's."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from plumbline.models.model_folder import DESCRIPTION_NAME
+from plumbline.records import Axis, UsageError
+
+EVALUATION_NAME = "evaluation.json"
+
+
+def refuse_other_model(folder: Path, task: str, axis: Axis | None) -> None:
+    """Refuse to replace a model of another task, or a preference model of another axis.
+
+    Args:
+        folder: the output; what stands there but is no model is `refuse_foreign_folder`'s to judge.
+        task: of the model to come.
+        axis: of a preference model; None where it is not known yet.
+    Raises:
+        UsageError: such a model stands there.
+    """
+    found = _object(folder / DESCRIPTION_NAME)
+    if "task" not in found:
+        return
+    is_same = found["task"] == task and (task != "preference" or axis is None or found.get("axis") == axis)
+    if is_same:
+        return
+    raise UsageError(
+        "PL-OUT-013",
+        str(folder),
+        "another model stands there",
+        expected=f"nothing, or an earlier {told_task(task, axis)} model",
+        found=f"a {told_task(found['task'], found.get('axis'))} model",
+        advice="name another output with -o, or move that model away",
+    )
+
+
+def told_task(task: str, axis: object) -> str:
+    """The task with its axis, where it has one."""
+    return f"{task} ({axis})" if task == "preference" and axis else task
+
+
+def refuse_other_evaluation(folder: Path, model: str, task: str, axis: Axis | None) -> None:
+    """Refuse to replace the evaluation of another model: one of another name, task or axis.
+
+    Raises:
+        UsageError: such an evaluation stands there.
+    """
+    found = _object(folder / EVALUATION_NAME)
+    now = {"model": model, "task": task, "axis": axis}
+    if "task" not in found or {key: found.get(key) for key in now} == now:
+        return
+    raise UsageError(
+        "PL-OUT-014",
+        str(folder),
+        "the evaluation of another model stands there",
+        expected=f"nothing, or an earlier evaluation of {model}, {told_task(task, axis)}",
+        found=f"one of {found.get('model')}, {told_task(found['task'], found.get('axis'))}",
+        advice="name another output with -o, or move that evaluation away",
+    )
+
+
+def _object(path: Path) -> Mapping[str, Any]:
+    """A JSON object on disk; an empty one where there is none that can be read."""
+    try:
+        found = json.loads(path.read_bytes())
+    except (OSError, ValueError):
+        return {}
+    return found if isinstance(found, dict) else {}

@@ -1,0 +1,85 @@
+"""The port through which figures and scores are made: what a model of any kind says of conversations."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from typing import Literal, Protocol
+
+import numpy as np
+import pyarrow as pa
+from numpy.typing import NDArray
+
+from plumbline.models.calibration import Calibration
+from plumbline.records import Axis
+
+Task = Literal["preference", "cost", "moderation"]
+Floats = NDArray[np.float64]
+Advance = Callable[[int, int], None]
+"""Told how many of how many conversations are scored."""
+
+UNSAFE = "unsafe"
+"""The head of moderation models that says whether any harm is there; the others are categories."""
+
+
+class ReadHead(Protocol):
+    """How the scores of one head are read."""
+
+    @property
+    def calibration(self) -> Calibration:
+        """Score → probability; of a reward, the difference of two scores → that the first is preferred."""
+
+    @property
+    def threshold(self) -> float | None:
+        """Probability from which the head says yes; None where nothing is decided by one."""
+
+    @property
+    def pair_calibration(self) -> Calibration | None:
+        """Of a cost, the difference of two costs → that the first is the more harmful; else None."""
+
+
+class ScoredModel(Protocol):
+    """A model of one task."""
+
+    @property
+    def task(self) -> Task:
+        """Preference, cost or moderation."""
+
+    @property
+    def axis(self) -> Axis | None:
+        """Of a preference model."""
+
+    @property
+    def heads(self) -> Mapping[str, ReadHead]:
+        """By name: ``reward``, ``cost``, or ``unsafe`` and categories; the main one first."""
+
+    def score_pairs(self, comparisons: pa.Table, *, advance: Advance | None = None) -> Floats:
+        """Scores of both sides of n comparisons, shape (n, 2, heads)."""
+
+    def score_conversations(
+        self, conversations: pa.ListArray | pa.ChunkedArray, *, advance: Advance | None = None
+    ) -> Floats:
+        """Scores of the last reply of n conversations, shape (n, heads)."""
+
+
+def main_head(model: ScoredModel) -> ReadHead:
+    """The first: reward, cost or unsafe."""
+    return next(iter(model.heads.values()))
+
+
+def pair_calibration(model: ScoredModel) -> Calibration:
+    """Signed score difference → probability, for pairs."""
+    head = main_head(model)
+    return head.pair_calibration or head.calibration
+
+
+def pair_probabilities(model: ScoredModel, first_scores: Floats, second_scores: Floats) -> Floats:
+    """Probability that the first side is the better one on the model's axis; shape as given.
+
+    A cost model's better side is the less harmful one.
+    """
+    return pair_calibration(model).probabilities(better_sign(model) * (first_scores - second_scores))
+
+
+def better_sign(model: ScoredModel) -> float:
+    """+1 where a higher score is better, −1 where it is worse: of costs."""
+    return -1.0 if model.task == "cost" else 1.0
