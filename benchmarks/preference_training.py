@@ -33,7 +33,12 @@ AGREEING_STEPS = 20
 
 
 def plumbline(folder: str, as_trees: bool, steps: int, threads: int, losses: bool = False) -> Iterator[Any]:
-    """Candidate: one pass, or the first `steps` steps of it."""
+    """Candidate: one pass, or the first `steps` steps of it.
+
+    Args:
+        losses: return those of each step, and leave rows as shuffled, so that both ways see the same batches: rows of
+            like size are others where sides are computed by themselves.
+    """
     import numpy as np
     import torch
     from transformers import AutoModelForSequenceClassification
@@ -62,7 +67,11 @@ def plumbline(folder: str, as_trees: bool, steps: int, threads: int, losses: boo
     with torch.no_grad():
         scorer.heads.weight.copy_(classifier.score.weight)
     settings = TrainerSettings(
-        learning_rate=LEARNING_RATE, rows_per_step=ROWS_PER_STEP, as_trees=as_trees, share_conversations=False
+        learning_rate=LEARNING_RATE,
+        rows_per_step=ROWS_PER_STEP,
+        as_trees=as_trees,
+        share_conversations=False,
+        bucket_steps=0 if losses else TrainerSettings().bucket_steps,
     )
     seen: list[float] = []
     out = Path(tempfile.mkdtemp(prefix="benchmark-plumbline-"))

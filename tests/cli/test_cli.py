@@ -242,8 +242,14 @@ def test_a_bad_source_ends_every_command_in_a_code_and_leaves_nothing(kind, plum
             assert name == "show a line" or (kind in READABLE_IN_PART and name in ("show", "check")), (name, out, err)
         else:
             fails((code, "", err))
-    written = {path.relative_to(tmp_path).parts[0] for path in tmp_path.rglob("*") if path.is_file()}
-    assert written <= ({"check"} if kind in READABLE_IN_PART else set())
+    left = {path.name for path in tmp_path.iterdir()}  # empty folders among it
+    assert left <= ({"check"} if kind in READABLE_IN_PART else set())
+
+
+def test_a_demo_of_a_folder_without_a_readable_row_leaves_nothing(plumb, bad_sources, tmp_path):
+    folder = bad_sources["every row unreadable"].parent
+    fails(plumb("demo", "--data", folder, "-o", tmp_path / "demo"), "PL-RUN-001", 1)
+    assert not list(tmp_path.iterdir())
 
 
 def test_outputs_that_cannot_be_written(plumb, corpus, model, tmp_path):

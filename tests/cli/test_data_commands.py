@@ -76,6 +76,21 @@ def test_training_refuses_the_same_rows_twice(plumb, corpus, tmp_path):
     assert plumb("data", "check", together)[0] == 1
 
 
+def test_training_counts_records_that_stand_in_two_files(plumb, tmp_path):
+    for name, first in (("harmless-a", 0), ("harmless-b", 95)):
+        turns = "\n\nHuman: question {}\n\nAssistant: {}"
+        rows = [
+            {"chosen": turns.format(n, "no"), "rejected": turns.format(n, "sure")} for n in range(first, first + 100)
+        ]
+        (tmp_path / name).mkdir()
+        (tmp_path / name / "train.jsonl").write_text("".join(json.dumps(row) + "\n" for row in rows))
+    both = (tmp_path / "harmless-a", tmp_path / "harmless-b", "--features", "words")
+    code, _, err = plumb("train", "preference", *both, "-o", tmp_path / "model")
+    assert code == 0
+    assert "5 × PL-SRC-016 (the same record stands in two files" in err
+    assert read_manifest(tmp_path / "model").findings == {"PL-SRC-016": 5}
+
+
 # --- terms of one's own data ---
 
 

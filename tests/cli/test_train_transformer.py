@@ -14,8 +14,10 @@ import torch
 from safetensors.numpy import load_file
 from tests.models.transformer import tiny
 
+from plumbline.lineage import file_digest
 from plumbline.loop.synthetic_corpus import write_synthetic_corpus
 from plumbline.loop.training_run import TrainingRun, run_training
+from plumbline.records import UsageError
 
 torch.set_num_threads(1)
 
@@ -57,6 +59,7 @@ def test_a_trained_model_stands_whole_and_says_what_its_figures_are_of(trained, 
     assert described["plumbline"] == "transformer-model"
     assert described["training"]["figures_are_of"] == "held-out prompts"
     assert described["base"]["sha256"]
+    assert described["trained_rows_sha256"] == file_digest(out / "trained_rows.safetensors")
     manifest = json.loads((out / "manifest.json").read_text())
     assert manifest["configuration"]["backbone"]["name"] == str(base)
     assert "torch" in manifest["versions"]
@@ -79,6 +82,16 @@ def test_it_is_measured_scored_exported_and_comes_back(trained, corpus, plumb, t
     assert ended in (0, 1)
     rows = [json.loads(line) for line in (tmp_path / "scores.jsonl").read_text().splitlines()]
     assert rows[0]["probability"] + rows[1]["probability"] == pytest.approx(1)
+
+
+def test_an_evaluation_says_which_rows_it_was_trained_on(trained, corpus, plumb):
+    out, _ = trained
+    code, printed, _ = plumb("evaluate", out, corpus / "harmless-synthetic", "--split", "train", "--json")
+    assert code in (0, 1)
+    counts = json.loads(printed)["trained_on"]
+    assert counts["trained_rows"] == counts["rows"] > 20  # those held out for calibration among them
+    with pytest.raises(UsageError, match="PL-OUT-013"):
+        run_training(TrainingRun("moderation", (str(corpus / "labels-synthetic"),), out, kind="linear"))
 
 
 def test_it_goes_to_other_tools_and_comes_back(trained, plumb, tmp_path):

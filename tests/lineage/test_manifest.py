@@ -31,7 +31,13 @@ def test_it_is_read_back_as_written(tmp_path):
     outputs_of(tmp_path)
     source = FileEntry.of(tmp_path / "one.jsonl", name="set/one.jsonl", rows=1)
     written = manifest(
-        seed=3, inputs=[source], rows_read=5, quarantined={"PL-JSON-001": 2}, durations_seconds={"reading": 0.5}
+        seed=3,
+        inputs=[source],
+        rows_read=5,
+        quarantined={"PL-JSON-001": 2},
+        findings={"PL-SRC-016": 1},
+        ancestors=["0"],
+        durations_seconds={"reading": 0.5},
     )
     written.write(tmp_path)
     again = read_manifest(tmp_path)
@@ -168,3 +174,12 @@ def test_files_by_the_thousand_read_their_manifest_once(tmp_path, monkeypatch):
     found = {finder.governing(tmp_path / f"{number}.jsonl").digest for number in range(40)}
     assert found == {hashlib.sha256((tmp_path / "manifest.json").read_bytes()).hexdigest()}
     assert len(reads) == 1
+
+
+def test_one_of_before_it_named_ancestors_and_findings_is_read(tmp_path):
+    manifest(findings={"PL-SRC-016": 1}, ancestors=["0"]).write(tmp_path)
+    values = json.loads((tmp_path / "manifest.json").read_text())
+    del values["ancestors"], values["findings"]
+    (tmp_path / "manifest.json").write_text(json.dumps(values))
+    again = read_manifest(tmp_path)
+    assert (again.ancestors, again.findings) == ([], {})

@@ -150,6 +150,9 @@ def test_one_file_is_data_too(corpus, tmp_path):
     assert sorted(checked_splits(tmp_path / "out", "all")) == ["test, dealt by the demo", "train, dealt by the demo"]
     with pytest.raises(PlumblineError, match="PL-SRC-001"):
         run_demo(tmp_path / "nowhere", tmp_path / "out2", seed=0, created="today")
+    write_rows(tmp_path / "mine" / "all.jsonl", readable_rows(corpus / "harmless-synthetic" / "train.jsonl.gz")[:5])
+    with pytest.raises(PlumblineError, match=r"PL-HH-001(.|\n)*put the file into a folder of such a name"):  # no --axis
+        run_demo(tmp_path / "mine" / "all.jsonl", tmp_path / "out2", seed=0, created="today")
 
 
 def test_the_demo_without_anything_to_learn_from_says_so(tmp_path):

@@ -1,15 +1,18 @@
 """What may be written where, and what a reader of figures is warned of."""
 
+import gzip
 import json
+import shutil
 
 import pytest
 
 from plumbline.formats import convert_loaded, load, merge_loaded
+from plumbline.lineage import StatedTerms
 from plumbline.loop.demo import run_demo
-from plumbline.loop.evaluation_run import EvaluationRun, ScoringRun, run_evaluation, run_scoring
+from plumbline.loop.evaluation_run import EvaluationRun, ScoringRun, _name, run_evaluation, run_scoring
 from plumbline.loop.synthetic_corpus import write_synthetic_corpus
 from plumbline.loop.training_run import TrainingRun, run_training
-from plumbline.records import NoDataError, UsageError
+from plumbline.records import ModelError, NoDataError, PermittedUseError, UsageError
 
 WORDS = {"features": "words"}
 
@@ -46,10 +49,111 @@ def test_a_model_takes_the_place_of_a_model_but_of_no_data(corpus, tmp_path):
 
 def test_rows_that_the_model_was_trained_on_are_named(model, corpus):
     result = run_evaluation(EvaluationRun(model, str(corpus / "harmless-synthetic"), load_options={"split": "train"}))
-    assert "TRAINED on these very rows" in result["note"]
+    assert "TRAINED on 344 of these 344 rows (100.0 %)" in result["note"]
     assert run_evaluation(EvaluationRun(model, str(corpus / "harmless-synthetic")))["note"] is None
     other = run_evaluation(EvaluationRun(model, str(corpus / "helpful-synthetic"), on="helpfulness"))
     assert "trained on harmlessness and is measured on helpfulness" in other["note"]
+
+
+def test_rows_trained_on_are_known_again_in_any_file_and_format(model, corpus, tmp_path):
+    harmless = corpus / "harmless-synthetic" / "train.jsonl.gz"
+    lines = gzip.decompress(harmless.read_bytes()).splitlines(keepends=True)
+    (tmp_path / "unpacked.jsonl").write_bytes(b"".join(lines))
+    (tmp_path / "head.jsonl").write_bytes(b"".join(lines[:50]))
+    convert_loaded(load(harmless), tmp_path / "trl", "trl")
+    for name, options in (("unpacked.jsonl", "harmlessness"), ("head.jsonl", "harmlessness"), ("trl", None)):
+        seen = run_evaluation(
+            EvaluationRun(
+                model, str(tmp_path / name), load_options={"axis": options, "split": None if options else "train"}
+            )
+        )
+        counts = seen["trained_on"]
+        assert counts["trained_rows"] == counts["rows"] == seen["rows"]["evaluated"] > 40
+        assert counts["trained_prompts"] == counts["prompts"]
+        assert f"TRAINED on {counts['rows']:,} of these {counts['rows']:,} rows (100.0 %)" in seen["note"]
+    overall = EvaluationRun(model, str(tmp_path / "unpacked.jsonl"), on="overall", load_options={"axis": "overall"})
+    seen = run_evaluation(overall)  # the same pairs, whatever they are said to be judged on
+    assert seen["trained_on"]["trained_rows"] == seen["rows"]["evaluated"]
+    test = run_evaluation(EvaluationRun(model, str(corpus / "harmless-synthetic")))
+    assert test["trained_on"]["trained_rows"] == test["trained_on"]["trained_prompts"] == 0
+
+
+def test_other_replies_to_a_prompt_trained_on_are_told(model, corpus, tmp_path):
+    lines = gzip.decompress((corpus / "harmless-synthetic" / "train.jsonl.gz").read_bytes()).splitlines()
+    rows = [json.loads(line) for line in lines[:20] if line.endswith(b"}")]
+    other = [{**row, "chosen": f"{row['chosen']} And so on."} for row in rows]
+    (tmp_path / "other.jsonl").write_text("".join(json.dumps(row) + "\n" for row in other))
+    seen = run_evaluation(EvaluationRun(model, str(tmp_path / "other.jsonl"), load_options={"axis": "harmlessness"}))
+    assert seen["trained_on"]["trained_rows"] == 0
+    assert seen["trained_on"]["trained_prompts"] == seen["trained_on"]["prompts"] > 10
+    assert "prompts, with other replies" in seen["note"]
+
+
+@pytest.mark.parametrize("damage", ["gone", "changed"])
+def test_a_list_of_trained_rows_that_is_not_the_models_is_refused(damage, model, corpus, tmp_path):
+    folder = tmp_path / "model"
+    shutil.copytree(model, folder)
+    path = folder / "trained_rows.safetensors"
+    if damage == "gone":
+        path.unlink()
+    else:
+        path.write_bytes(path.read_bytes()[:-8] + bytes(8))
+    with pytest.raises(ModelError, match="PL-MOD-002"):
+        run_evaluation(EvaluationRun(folder, str(corpus / "harmless-synthetic")))
+
+
+def test_a_model_takes_the_place_of_none_of_another_task_or_axis(corpus, tmp_path):
+    helpful, both = str(corpus / "helpful-synthetic"), str(corpus / "preferences-synthetic")
+    run_training(TrainingRun("preference", (helpful,), tmp_path / "m", settings=WORDS))
+    for run in (
+        TrainingRun("cost", (both,), tmp_path / "m", settings=WORDS),
+        TrainingRun("preference", (both,), tmp_path / "m", on="harmlessness", settings=WORDS),
+        TrainingRun("preference", (str(corpus / "harmless-synthetic"),), tmp_path / "m", settings=WORDS),
+    ):
+        with pytest.raises(UsageError, match=r"PL-OUT-013(.|\n)*preference \(helpfulness\) model"):
+            run_training(run)
+    run_training(TrainingRun("preference", (both,), tmp_path / "m", on="helpfulness", settings=WORDS))
+
+
+def test_an_evaluation_takes_the_place_of_none_of_another_model(model, corpus, tmp_path):
+    helpful = str(corpus / "helpful-synthetic")
+    run_training(TrainingRun("preference", (helpful,), tmp_path / "helpful", settings=WORDS))
+    run_evaluation(EvaluationRun(model, str(corpus / "harmless-synthetic"), tmp_path / "out"))
+    with pytest.raises(UsageError, match=r"PL-OUT-014(.|\n)*one of harmless, preference \(harmlessness\)"):
+        run_evaluation(EvaluationRun(tmp_path / "helpful", helpful, tmp_path / "out"))
+    run_evaluation(EvaluationRun(model, helpful, tmp_path / "out", on="helpfulness"))
+
+
+@pytest.mark.parametrize(
+    ("model_name", "place", "expected"),
+    [
+        ("harmless-base", "harmless-base", "harmless-base test"),
+        ("harmless-base-words", "harmless-base", "harmless-base test (words)"),
+        ("harmless", "h", "harmless on h test"),
+        ("harmless", "tr", "harmless on tr test"),
+    ],
+)
+def test_an_evaluations_name_cuts_no_word(model_name, place, expected):
+    assert _name(model_name, place, ["test"]) == expected
+
+
+def test_a_use_that_the_users_own_statement_leaves_out_is_said_to_be_so(corpus, tmp_path):
+    lines = gzip.decompress((corpus / "harmless-synthetic" / "train.jsonl.gz").read_bytes())
+    (tmp_path / "mine.jsonl").write_bytes(lines)
+    stated = StatedTerms.of(None, ["analysis"])
+    how = {"axis": "harmlessness", "stated_terms": stated}
+    run = TrainingRun("preference", (str(tmp_path / "mine.jsonl"),), tmp_path / "m", settings=WORDS, load_options=how)
+    with pytest.raises(
+        PermittedUseError, match=r"PL-USE-001(.|\n)*your own --uses names analysis(.|\n)*add preference"
+    ):
+        run_training(run)
+
+
+def test_an_axis_that_the_flag_states_is_in_the_advice(model, corpus, tmp_path):
+    lines = gzip.decompress((corpus / "harmless-synthetic" / "train.jsonl.gz").read_bytes())
+    (tmp_path / "mine.jsonl").write_bytes(lines)
+    with pytest.raises(UsageError, match=r"PL-TRN-011(.|\n)*--axis harmlessness"):
+        run_evaluation(EvaluationRun(model, str(tmp_path / "mine.jsonl"), load_options={"axis": "overall"}))
 
 
 def test_the_demo_takes_no_folder_of_others_and_none_inside_its_data(corpus, tmp_path):

@@ -11,10 +11,10 @@ import pyarrow.csv
 import pyarrow.parquet
 import pytest
 
-from plumbline.formats import load
+from plumbline.formats import Loaded, load
 from plumbline.lineage import file_digest, read_manifest
 from plumbline.loop.check_run import run_check
-from plumbline.loop.evaluation_run import EvaluationRun, ScoringRun, run_evaluation, run_scoring
+from plumbline.loop.evaluation_run import EvaluationRun, ScoringRun, _scored, run_evaluation, run_scoring
 from plumbline.loop.synthetic_corpus import write_synthetic_corpus
 from plumbline.loop.training_run import TrainingRun, run_training
 from plumbline.models.saving import load_model
@@ -76,7 +76,9 @@ def test_a_model_names_what_it_was_trained_on(corpus, models):
     assert manifest.configuration["task"] == "preference"
     for output in manifest.outputs:
         assert file_digest(models["preference"] / output.path) == output.sha256
-    assert {output.path for output in manifest.outputs} == {"model.json", "model.safetensors", "README.md"}
+    assert {output.path for output in manifest.outputs} == {
+        *("model.json", "model.safetensors", "trained_rows.safetensors", "README.md")
+    }
     _, description = load_model(models["preference"])
     assert description.synthetic
     assert description.data == [entry.model_dump()]
@@ -273,11 +275,11 @@ def test_scores_are_the_same_in_every_form_and_from_a_model_read_again(corpus, m
     tables = []
     for ending in (".parquet", ".jsonl", ".csv"):
         out = tmp_path / f"scores{ending}"
-        count, _ = run_scoring(ScoringRun(models["preference"], source, out))
+        count = run_scoring(ScoringRun(models["preference"], source, out)).replies
         rows = _read_scores(out)
         tables.append(rows)
         assert count == len(rows)
-        assert list(rows[0]) == ["id", "side", "score", "probability"]
+        assert list(rows[0]) == ["id", "side", "score", "probability", "kind", "source", "row", "split"]
         manifest = json.loads((tmp_path / f"scores{ending}.manifest.json").read_text())
         (entry,) = manifest["outputs"]
         assert (entry["path"], entry["sha256"], entry["rows"]) == (out.name, file_digest(out), count)
@@ -301,9 +303,9 @@ def test_a_preference_model_gives_a_lone_reply_a_score_and_no_probability(corpus
 def test_categories_have_columns_of_their_own(corpus, models, tmp_path):
     run_scoring(ScoringRun(models["moderation"], str(corpus / "labels-synthetic"), tmp_path / "scores.jsonl"))
     row = _read_scores(tmp_path / "scores.jsonl")[0]
-    assert list(row)[:4] == ["id", "side", "score", "probability"]
-    assert list(row)[4:7] == ["kind", "category", "threshold"]
-    assert all(name.startswith(("probability_", "threshold_")) for name in list(row)[7:])
+    assert list(row)[:8] == ["id", "side", "score", "probability", "kind", "source", "row", "split"]
+    assert list(row)[8:10] == ["category", "threshold"]
+    assert all(name.startswith(("probability_", "threshold_")) for name in list(row)[10:])
 
 
 @pytest.mark.parametrize("name", ["scores", "scores.json", "scores.jsonl.gz", "scores.xlsx"])
@@ -311,6 +313,47 @@ def test_scores_go_to_no_other_file(name, corpus, models, tmp_path):
     with pytest.raises(UsageError, match="PL-OUT-006"):
         run_scoring(ScoringRun(models["preference"], str(corpus), tmp_path / name))
     assert not list(tmp_path.iterdir())
+
+
+def test_scores_join_their_rows_by_source_and_row(corpus, models, tmp_path):
+    source = corpus / "harmless-synthetic"
+    found = run_scoring(ScoringRun(models["preference"], str(source), tmp_path / "scores.parquet"))
+    loaded = load(source)
+    places = {
+        (row["id"], row["source"], row["row"], row["split"])
+        for row in loaded.comparisons.select(["id", "source", "row", "split"]).to_pylist()
+    }
+    rows = _read_scores(tmp_path / "scores.parquet")
+    assert {(row["id"], row["source"], row["row"], row["split"]) for row in rows} == places
+    assert {row["kind"] for row in rows} == {"comparisons"}
+    by_split = {"train": 0, "test": 0}
+    for row in rows:
+        by_split[row["split"]] += 1
+    assert found.records == {"comparisons": {name: count // 2 for name, count in by_split.items()}}
+    identical = load_model(models["preference"])[1].training["set_aside"]["PL-TRN-002"]
+    assert found.trained == by_split["train"] // 2 - identical
+    assert found.replies == len(rows)
+    assert found.note is None
+
+
+def test_a_scoring_says_what_it_left_and_whether_the_axis_is_another(corpus, models, tmp_path):
+    helpful = run_scoring(ScoringRun(models["preference"], str(corpus / "helpful-synthetic"), tmp_path / "h.csv"))
+    assert helpful.note == "the model was trained on harmlessness, and scores comparisons on helpfulness"
+    assert helpful.trained == 0
+    cost = run_scoring(ScoringRun(models["cost"], str(corpus / "helpful-synthetic"), tmp_path / "c.csv"))
+    assert cost.note == helpful.note
+    moderation = run_scoring(ScoringRun(models["moderation"], str(corpus / "helpful-synthetic"), tmp_path / "m.csv"))
+    assert moderation.note is None
+
+
+def test_prompts_are_not_scored_and_said_to_be_left(corpus, models, tmp_path):
+    prompts = [{"prompt": "q", "category": "animal_abuse", "category_id": 0}]
+    (tmp_path / "more").mkdir()
+    (tmp_path / "more" / "test.json").write_text(json.dumps(prompts))
+    loaded = load(tmp_path / "more")
+    both = Loaded({**load(corpus / "labels-synthetic").tables, **loaded.tables}, [], [], 1, [], {}, loaded.terms)
+    model, _ = load_model(models["moderation"])
+    assert _scored(model, both, None, 1).passed_over == {"prompts": 1}
 
 
 # --- checking ---

@@ -3,6 +3,7 @@
 import json
 
 import numpy as np
+import pyarrow as pa
 import pytest
 
 from plumbline.lineage import FileEntry, Manifest, Terms, Use, with_terms
@@ -226,7 +227,7 @@ def test_damage_is_noticed(preference, tmp_path):
 def test_scores_have_a_row_for_each_side_and_probabilities_of_a_pair_sum_to_one(preference, cost, moderation, tables):
     for model in (preference, cost):
         scores = score_tables(model.model, {Kind.COMPARISONS: tables[Kind.COMPARISONS]})
-        assert scores.schema.names == ["id", "side", "score", "probability"]
+        assert scores.schema.names == ["id", "side", "score", "probability", "kind", "source", "row", "split"]
         assert scores["side"].to_pylist() == [0, 1] * len(tables[Kind.COMPARISONS])
         chances = np.array(scores["probability"].to_pylist()).reshape(-1, 2)
         assert np.allclose(chances.sum(axis=1), 1)
@@ -236,7 +237,8 @@ def test_scores_have_a_row_for_each_side_and_probabilities_of_a_pair_sum_to_one(
     assert (cheaper == likelier).all()
     labels = score_tables(moderation.model, {Kind.SAFETY_LABELS: tables[Kind.SAFETY_LABELS]})
     assert labels.schema.names[4:] == [
-        *("kind", "category", "threshold", "probability_animal_abuse", "threshold_animal_abuse")
+        *("kind", "source", "row", "split"),
+        *("category", "threshold", "probability_animal_abuse", "threshold_animal_abuse"),
     ]
     heads = moderation.model.heads
     for row in labels.to_pylist():
@@ -284,3 +286,25 @@ def test_labels_come_with_rates_at_thresholds_and_with_the_commoner_label(modera
             assert row["figures"][key]["value"] == pytest.approx(row[key])
         assert row["figures"]["recall"]["low"] is not None
     assert result["baselines"]["majority label (accuracy of labels)"]["value"] >= 0.5
+
+
+def test_rows_that_repeat_or_contradict_each_other_are_counted_and_told_in_the_card():
+    pairs, flipped = pairs_table(), pairs_table(flipped=True)
+    rows = pa.concat_tables([pairs, pairs.slice(0, 5), flipped.slice(10, 3)])
+    model = trained({Kind.COMPARISONS: rows}, "preference")
+    assert model.summary["repeats"] == {"exact_duplicates": 5, "judged_both_ways": 6}
+    manifest = Manifest(holds="model", command=[], configuration={}, inputs=[], uses=[], licence="MIT")
+    card = format_card("m", model.model, manifest, model.cross_validated, model.summary, synthetic=False)
+    assert "5 exact repetitions of other rows and 6 rows of items judged both ways; `plumbline data check`" in card
+    assert trained({Kind.COMPARISONS: pairs}, "preference").summary["repeats"] == {}
+    labels = labels_table()
+    both = {Kind.SAFETY_LABELS: pa.concat_tables([labels, labels_table(flipped=True).slice(0, 2)])}
+    assert trained(both, "moderation").summary["repeats"] == {"judged_both_ways": 4}
+
+
+def test_the_kind_of_data_is_looked_at_before_its_terms():
+    table = with_terms(pairs_table(), Terms(frozenset(), "MIT"))
+    with pytest.raises(NoDataError, match=r"PL-TRN-015(.|\n)*no safety labels"):
+        trained({Kind.COMPARISONS: table}, "moderation")
+    with pytest.raises(PermittedUseError, match="PL-USE-001"):
+        trained({Kind.COMPARISONS: table}, "preference")

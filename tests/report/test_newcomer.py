@@ -59,7 +59,7 @@ def test_disagreements_are_named_by_lines_counted_from_1(tmp_path):
     assert lines == ["1", "42"]
     assert re.search(r"<th[^>]*>Line</th>", page)
     assert "Probability the model gave to the judges&#39; label" in page
-    assert "line of the file named, with `plumbline data show FILE --line N`" in page
+    assert "`plumbline data show FILE --line N`: FILE is the path of your source, then what follows" in page
 
 
 def test_every_command_named_is_one():

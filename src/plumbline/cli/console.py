@@ -69,6 +69,7 @@ def tell_findings(findings: Mapping[str, int], source: str) -> None:
 
 _MEANING = {
     "PL-USE-004": "(--licence or --uses loosen nothing: the data carry stricter terms, which hold)",
+    "PL-SRC-016": "(the same record stands in two files: it counts twice where both are used)",
     "PL-TRL-002": "(nothing says what the pairs were judged on: read as overall; --axis says otherwise)",
 }
 """Findings on what the user stated, or should: a check says no more of them."""

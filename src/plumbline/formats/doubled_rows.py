@@ -1,9 +1,11 @@
 """Rows that stand in two files: the same record twice would count twice in whatever is trained on it.
 
 A row is known by its (source, row) and the digest of the file it was first read from, so that a file is known again
-under another name, and in a table that was made of it. Files in other formats that were made of one another give their
-rows new places: there records of one id count as the same. A file beside its own copy in another packing (``.jsonl``
-and ``.jsonl.gz``, ``.json``) is known by its records, alike row for row.
+under another name, and in a table that was made of it. Files in other formats give their rows new places: where two
+files descend from one, however many conversions lie between, records of one id count as the same. A file beside its own
+copy in another packing (``.jsonl`` and ``.jsonl.gz``, ``.json``) is known by its records, alike row for row. Any other
+record whose id stands in two files is told; where most of a file stands in others, and nothing there is judged otherwise,
+it is a copy.
 """
 
 from __future__ import annotations
@@ -22,12 +24,12 @@ from plumbline.formats.provenance import Provenance
 from plumbline.lineage import Finding
 from plumbline.records import Kind, UsageError
 
-DOUBLED, CONTRADICTED = "PL-SRC-013", "PL-SRC-014"
+DOUBLED, CONTRADICTED, SHARED = "PL-SRC-013", "PL-SRC-014", "PL-SRC-016"
 _APART = ("axis", "worker", "side")
 """Columns that tell the records of one row apart, where the kind has them."""
 _ROW_BITS = 40
 _TELLING_ROWS = 20
-"""Two people may judge fewer rows than this alike, all of them; more in one folder are a copy."""
+"""Two people may judge fewer rows than this alike, all of them; more are a copy."""
 
 
 @dataclass(frozen=True)
@@ -45,13 +47,28 @@ class Part:
     digests: frozenset[str]
 
 
-def find_doubled_rows(parts: Sequence[Part]) -> list[Finding]:
-    """What stands in more than one of the parts: `DOUBLED` the same record, `CONTRADICTED` one row with other content."""
+def find_doubled_rows(parts: Sequence[Part], *, of_one_source: bool = False) -> list[Finding]:
+    """What stands in more than one of the parts.
+
+    Args:
+        parts: files, or sources.
+        of_one_source: the parts are its files: those of other splits are not used together, and are no copies for
+            sharing half of their records.
+    Returns:
+        `DOUBLED` the same record, one finding a part; `CONTRADICTED` one row with other content, likewise; `SHARED` a
+        record that may be another's of the same content, one finding a row.
+    """
     findings = []
     for kind in Kind:
         holding = [part for part in parts if kind in part.tables and len(part.tables[kind])]
         if len(holding) > 1:
-            findings += _by_place(kind, holding) or _by_descent(kind, holding) or _by_content(kind, holding)
+            sources = [part.tables[kind]["source"].unique().to_pylist() for part in holding]
+            keys = _keys(holding, sources)
+            found = _by_place(kind, holding, sources, keys)
+            for of_search in (_by_content(kind, holding), _by_id(kind, holding, keys, of_one_source)):
+                told = {finding.source for finding in found if finding.code == DOUBLED}
+                found += [finding for finding in of_search if finding.source not in told]
+            findings += found
     return findings
 
 
@@ -102,10 +119,10 @@ def _column(table: pa.Table, name: str) -> pl.Series:
 # --- by (source, row) ---
 
 
-def _by_place(kind: Kind, parts: Sequence[Part]) -> list[Finding]:
+def _by_place(
+    kind: Kind, parts: Sequence[Part], sources: Sequence[Sequence[str]], keys: Mapping[str, str]
+) -> list[Finding]:
     """What parts share by source, or by the file that the source was."""
-    sources = [part.tables[kind]["source"].unique().to_pylist() for part in parts]
-    keys = _keys(parts, sources)
     holders: dict[str, list[int]] = defaultdict(list)
     for number, names in enumerate(sources):
         for key in {keys[name] for name in names}:
@@ -188,27 +205,6 @@ def _finding(code: str, rows: pl.DataFrame, parts: Sequence[Part], how: str) -> 
     return findings
 
 
-# --- by descent ---
-
-
-def _by_descent(kind: Kind, parts: Sequence[Part]) -> list[Finding]:
-    """Records of one id in a file and in another that was made of it."""
-    by_digest = {digest: part for part in parts for digest in part.digests}
-    findings = []
-    for part in parts:
-        made_of = {id(each): each for digest in part.provenance.derived_from if (each := by_digest.get(digest))}
-        for other in made_of.values():
-            if other is part:
-                continue
-            again = pl.Series(part.tables[kind]["id"]).is_in(pl.Series(other.tables[kind]["id"]).implode())
-            if again.any():
-                at = int(again.arg_true()[0])
-                row, record_id = (part.tables[kind][name][at].as_py() for name in ("row", "id"))
-                problem = f"{_rows(int(again.sum()))} of {other.name} a second time, made of that file"
-                findings.append(Finding(DOUBLED, part.name, row, record_id, problem))
-    return findings
-
-
 # --- by content ---
 
 
@@ -243,3 +239,125 @@ def _same_rows(table: pa.Table, other: pa.Table) -> int:
     names = [name for name in ("row", "id", *_APART) if name in table.schema.names]
     frames = [pl.DataFrame([_column(each, name) for name in names]) for each in (table, other)]
     return len(frames[0].join(frames[1], on=names, how="semi", nulls_equal=True))
+
+
+# --- by id ---
+
+
+def _by_id(kind: Kind, parts: Sequence[Part], keys: Mapping[str, str], of_one_source: bool) -> list[Finding]:
+    """Records of one id in parts that descend from one file, that are copies, or that only share them.
+
+    Rows of one file are left to `_by_place`: a file may hold a record at two rows. So are files of one manifest, which
+    were written from rows that stood apart.
+    """
+    rows = _in_several(kind, parts, keys)
+    if rows.is_empty():
+        return []
+    families = [part.provenance.parents if len(part.provenance.parents) == 1 else (n,) for n, part in enumerate(parts)]
+    known = {family: number for number, family in enumerate(dict.fromkeys(families))}
+    of_part = pl.DataFrame({"kin": _kinship(parts), "family": [known[family] for family in families]})
+    rows = rows.hstack(of_part[rows["part"]])
+    kin = rows.with_columns(pl.col("part", "key", "family").first().over("id", "kin").name.prefix("first_"))
+    descended = (kin["key"] != kin["first_key"]) & (kin["family"] != kin["first_family"])
+    others = rows.with_columns(pl.col("part", "key").first().over("id").name.prefix("first_")).filter(~descended)
+    others = others.filter((pl.col("part") != pl.col("first_part")) & (pl.col("key") != pl.col("first_key")))
+    splits = [split_name(part.name) if of_one_source else "" for part in parts]
+    return _again(kin.filter(descended), parts, ", of one origin") + _overlaps(kind, others, parts, splits)
+
+
+def _in_several(kind: Kind, parts: Sequence[Part], keys: Mapping[str, str]) -> pl.DataFrame:
+    """Id, row, part, key (see `_keys`) of the rows whose id stands at several rows, in order of the parts."""
+    table = pa.concat_tables([part.tables[kind].select(["id", "row", "source"]) for part in parts])
+    numbers = np.repeat(np.arange(len(parts)), [len(part.tables[kind]) for part in parts])
+    again = pl.Series(table["id"]).is_duplicated()
+    if not again.any():
+        return pl.DataFrame()
+    frame = pl.DataFrame([_column(table.filter(again.to_arrow()), name) for name in ("id", "row", "source")])
+    return frame.select(
+        "id", "row", part=pl.Series(numbers).filter(again), key=pl.col("source").replace_strict(dict(keys))
+    )
+
+
+def _kinship(parts: Sequence[Part]) -> list[int]:
+    """A number a part, the same for those that are or descend from one file."""
+    leaders = list(range(len(parts)))
+    holders: dict[object, int] = {}
+
+    def leader(number: int) -> int:
+        while leaders[number] != number:
+            leaders[number] = number = leaders[leaders[number]]
+        return number
+
+    for number, part in enumerate(parts):
+        for digests in (part.digests, part.provenance.derived_from):
+            # Thousands of files may stand under one manifest, with one set of ancestors.
+            names: list[object] = [digests] if digests in holders else [digests, *digests] if digests else []
+            for name in names:
+                leaders[leader(number)] = leader(holders.setdefault(name, number))
+    return [leader(number) for number in range(len(parts))]
+
+
+def _overlaps(kind: Kind, rows: pl.DataFrame, parts: Sequence[Part], splits: Sequence[str]) -> list[Finding]:
+    """Copies, and records that only stand in another part too.
+
+    Args:
+        rows: id, row, part, first_part.
+        splits: of the parts; only parts of one split are copies.
+    """
+    used_together = pl.Series(splits, dtype=pl.String)
+    together = rows.filter(used_together[rows["part"]] == used_together[rows["first_part"]])
+    copies = [
+        number
+        for (number,), own in together.group_by("part", maintain_order=True)
+        if _is_copy(kind, own, parts, int(str(number)))
+    ]
+    is_of_copy = pl.col("part").is_in(copies)
+    shared = rows.filter(~is_of_copy)
+    first = shared["first_part"].unique()
+    where = parts[first[0]].name if len(first) == 1 else "another file"
+    problem = f"the same record stands in {where} too"
+    told = (shared[name].to_list() for name in ("part", "row", "id"))
+    single = [Finding(SHARED, parts[part].name, row, name, problem) for part, row, name in zip(*told, strict=True)]
+    return _again(rows.filter(is_of_copy), parts, "") + single
+
+
+def _is_copy(kind: Kind, own: pl.DataFrame, parts: Sequence[Part], number: int) -> bool:
+    """Whether others hold half of a part's records, or the part half of another's, and none is judged otherwise."""
+    shared = own["id"].n_unique()
+    if shared < _TELLING_ROWS:
+        return False
+    ids = pl.Series(parts[number].tables[kind]["id"])
+    firsts = own["first_part"].unique().to_list()
+    of_first = {first: own.filter(pl.col("first_part") == first)["id"].n_unique() for first in firsts}
+    most_of_first = any(
+        count >= _TELLING_ROWS and 2 * count >= pl.Series(parts[first].tables[kind]["id"]).n_unique()
+        for first, count in of_first.items()
+    )
+    if not most_of_first and 2 * shared < ids.n_unique():
+        return False
+    others = pa.concat_tables([_items(kind, parts[first]) for first in firsts])
+    return not _judged_otherwise(_items(kind, parts[number]), others)
+
+
+def _items(kind: Kind, part: Part) -> pa.Table:
+    return part.tables[kind].select([name for name in ("id", "item_id") if name in part.tables[kind].schema.names])
+
+
+def _judged_otherwise(table: pa.Table, other: pa.Table) -> bool:
+    """Whether either holds another judgement of an item of both: then two people judged, nobody copied."""
+    if "item_id" not in table.schema.names:
+        return False
+    frames = [pl.DataFrame([_column(each, name) for name in ("id", "item_id")]) for each in (table, other)]
+    for one, two in (frames, frames[::-1]):
+        if len(one.join(two, on="item_id", how="semi").join(two, on="id", how="anti")):
+            return True
+    return False
+
+
+def _again(rows: pl.DataFrame, parts: Sequence[Part], how: str) -> list[Finding]:
+    """One finding for each part and each earlier one whose records it holds again."""
+    findings = []
+    for (number, first), own in rows.group_by("part", "first_part", maintain_order=True):
+        problem = f"{_rows(len(own))} of {parts[int(str(first))].name} a second time{how}"
+        findings.append(Finding(DOUBLED, parts[int(str(number))].name, own["row"][0], own["id"][0], problem))
+    return findings

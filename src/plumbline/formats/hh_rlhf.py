@@ -120,7 +120,8 @@ def _axis_unknown(origin: Origin) -> UsageError:
         "nothing says what these pairs were judged on",
         expected="a folder named helpful-…, harmless-… or overall-…, or an axis",
         found=f"the folder {origin.subset}" if origin.subset else "no folder name",
-        advice=f"add --axis, one of {', '.join(Axis)} (in Python: axis=…)",
+        advice="put the file into a folder of such a name; or, where the command takes it (train, evaluate, data …), add --axis, "
+        f"one of {', '.join(Axis)} (in Python: axis=…)",
     )
 
 

@@ -49,7 +49,8 @@ class Loaded:
         terms: what may be done with the rows, strictest over the files.
         parents: digests of the manifests that the files stand under; what is derived from the rows names them.
         origins: source of rows → SHA-256 of the file they were first read from, where that is known.
-        derived_from: SHA-256 of the files that these files were made of, as their manifests say.
+        derived_from: SHA-256 of the files that these files were made of, directly or over several conversions, as their
+            manifests say.
         paths: source of rows → path of the file, from the folder that the caller is in.
     """
 
@@ -101,7 +102,7 @@ class Loaded:
     def manifest(
         self, holds: str, command: Sequence[str], configuration: Mapping[str, JsonValue], *, seed: int | None = None
     ) -> Manifest:
-        """The manifest of what is made of these rows: inputs, parents, counts and terms are theirs.
+        """The manifest of what is made of these rows: inputs, ancestors, counts and terms are theirs.
 
         Args:
             holds: what is made, see `Manifest`.
@@ -114,8 +115,10 @@ class Loaded:
             seed=seed,
             inputs=self.files,
             parents=list(self.parents),
+            ancestors=sorted(self.derived_from),
             rows_read=self.rows_read,
             quarantined=self.quarantined,
+            findings=count_by_code(self.findings),
             uses=sorted(self.terms.uses),
             licence=self.terms.licence,
         )
@@ -169,7 +172,7 @@ def load(
         done += location.path.stat().st_size
         if advance:
             advance(location.origin.source, done, total)
-    findings = [*files.findings, *find_doubled_rows([_part(each) for each in loaded])]
+    findings = [*files.findings, *find_doubled_rows([_part(each) for each in loaded], of_one_source=True)]
     whole = _concatenated(loaded, findings)
     overruled = (stated_terms or StatedTerms()).overruled(whole.terms)
     if overruled:

@@ -21,7 +21,8 @@ class Provenance:
         terms: what may be done with the rows.
         parents: digests of the manifests that the files stand under, each once.
         origins: source of rows → SHA-256 of the file they were first read from, where that is known.
-        derived_from: SHA-256 of the files that these files were made of, as their manifests say.
+        derived_from: SHA-256 of the files that these files were made of, directly or over several conversions, as their
+            manifests say.
     """
 
     terms: Terms
@@ -54,6 +55,7 @@ class ProvenanceFinder:
         self._stated = stated
         self._manifests = ManifestFinder()
         self._digests: dict[Path, str] = {}
+        self._ancestors: dict[Path, frozenset[str]] = {}
 
     def terms(self, location: Location, format_name: str) -> Terms:
         """The terms of one file."""
@@ -67,7 +69,7 @@ class ProvenanceFinder:
             self._terms(location, format_name, found),
             (self._digest(found),) if found else (),
             inputs if format_name == PARQUET else {location.origin.source: sha256},
-            frozenset(inputs.values()),
+            self._derived_from(found) if found else frozenset(),
         )
 
     def _terms(self, location: Location, format_name: str, found: FoundManifest | None) -> Terms:
@@ -88,3 +90,10 @@ class ProvenanceFinder:
         if found.path not in self._digests:
             self._digests[found.path] = found.digest
         return self._digests[found.path]
+
+    def _derived_from(self, found: FoundManifest) -> frozenset[str]:
+        """One set for all files under a manifest: there may be thousands of both."""
+        if found.path not in self._ancestors:
+            made_of = (entry.sha256 for entry in found.manifest.inputs)
+            self._ancestors[found.path] = frozenset([*made_of, *found.manifest.ancestors])
+        return self._ancestors[found.path]

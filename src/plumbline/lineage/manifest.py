@@ -43,6 +43,8 @@ class Manifest(BaseModel):
     Attributes:
         holds: what the folder or file is: model, evaluation, data, scores, check, demo.
         parents: digests of the manifests of the Plumbline folders it read, each once.
+        ancestors: digests of the files that the inputs were made of, over all conversions before, each once.
+        findings: what looked wrong while reading, counted by code.
     """
 
     model_config = ConfigDict(extra="forbid", frozen=True)
@@ -54,8 +56,10 @@ class Manifest(BaseModel):
     inputs: list[FileEntry]
     outputs: list[FileEntry] = Field(default_factory=list)
     parents: list[str] = Field(default_factory=list)
+    ancestors: list[str] = Field(default_factory=list)
     rows_read: int | None = None
     quarantined: dict[str, int] = Field(default_factory=dict)
+    findings: dict[str, int] = Field(default_factory=dict)
     uses: list[Use] | None
     licence: str | None
     uses_overridden: bool = False

@@ -86,6 +86,7 @@ def load_sources(folder: Path, left_out: dict[str, str], say: Say) -> list[DemoS
         say: told what is being read.
     Raises:
         SourceError: there is nothing at this path, or no folder below it can be read.
+        NoDataError: no row could be read.
         PlumblineError: as `load`, where it is a file.
     """
     if folder.is_file():
@@ -106,20 +107,27 @@ def load_sources(folder: Path, left_out: dict[str, str], say: Say) -> list[DemoS
             found="; ".join(f"{name}: {why}" for name, why in left_out.items()) or "no data files",
             advice="plumbline demo without --data makes a corpus of its own",
         )
+    _refuse_no_records(folder, sources)
     return sources
 
 
 def _of_file(path: Path) -> DemoSource:
-    loaded = load(path)
-    if not any(len(table) for table in loaded.tables.values()):
+    source = DemoSource(split_name(path.name), path, load(path))
+    _refuse_no_records(path, [source])
+    return source
+
+
+def _refuse_no_records(path: Path, sources: Sequence[DemoSource]) -> None:
+    """Refuse data of which no row could be read, before anything is written."""
+    if not any(len(table) for source in sources for table in source.loaded.tables.values()):
+        unread = sum((Counter(source.loaded.quarantined) for source in sources), Counter())
         raise NoDataError(
             "PL-RUN-001",
             str(path),
             "no row could be read",
-            found=", ".join(f"{count:,} × {code}" for code, count in loaded.quarantined.items()) or "no rows",
+            found=", ".join(f"{count:,} × {code}" for code, count in unread.items()) or "no rows",
             advice=f"plumbline data check {path}",
         )
-    return DemoSource(split_name(path.name), path, loaded)
 
 
 def _named(paths: Sequence[Path], folder: Path) -> list[tuple[str, Path]]:

@@ -38,7 +38,7 @@ from plumbline.models.scoring import score_tables
 from plumbline.models.trained_rows import Overlap, TrainedRows, read_trained_rows
 from plumbline.models.training import TaskRows, rows_of_task
 from plumbline.models.training_rows import Records
-from plumbline.records import Kind, NoDataError, UsageError
+from plumbline.records import Axis, Kind, NoDataError, UsageError
 
 SCORE_ENDINGS = (".parquet", ".jsonl", ".csv")
 
@@ -292,11 +292,16 @@ def _scored(model: ScoredModel, loaded: Loaded, trained_rows: TrainedRows | None
         everything = [Records(table, np.arange(len(table))) for table in scored.values()]
         trained = sum(int(trained_rows.rows_among(rows).sum()) for rows in everything)
     others = {kind.value: len(table) for kind, table in loaded.tables.items() if kind not in scored and len(table)}
-    axes = sorted({*loaded.comparisons["axis"].unique().to_pylist()} - {model.axis})
-    note = f"the model was trained on {model.axis}, and scores comparisons on {', '.join(axes)}"
-    return ScoringResult(
-        replies, records, trained, others, loaded.quarantined, note if axes and model.task == "preference" else None
-    )
+    return ScoringResult(replies, records, trained, others, loaded.quarantined, _axis_note(model, loaded))
+
+
+def _axis_note(model: ScoredModel, loaded: Loaded) -> str | None:
+    """On which other axes than the model's the comparisons are, whose sides it gives a probability of being better."""
+    own = Axis.HARMLESSNESS if model.task == "cost" else model.axis
+    others = sorted({*loaded.comparisons["axis"].unique().to_pylist()} - {own})
+    if own is None or not others or model.task == "moderation":
+        return None
+    return f"the model was trained on {own}, and scores comparisons on {', '.join(others)}"
 
 
 def _write(scores: pa.Table, path: Path, ending: str) -> None:

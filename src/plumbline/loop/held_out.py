@@ -32,7 +32,7 @@ def _held_out(source: str, options: Mapping[str, Any]) -> str | None:
         return _test_beside(path)
     if options.get("split") == _HELD_OUT:
         return None
-    asked = {name: options.get(name) for name in _PASSED_ON}
+    asked: dict[str, Any] = {name: options.get(name) for name in _PASSED_ON}
     try:
         return source if locate(source, split=_HELD_OUT, **asked).chosen else None
     except PlumblineError:  # there is no such split

@@ -29,7 +29,7 @@ from plumbline.models.linear_training import TrainingOptions
 from plumbline.models.recipes import RECIPES, training_options
 from plumbline.models.saving import save_model
 from plumbline.models.training import REQUIRED_USES, TrainedTask, train_task
-from plumbline.records import UsageError, unknown_name
+from plumbline.records import Axis, UsageError, unknown_name
 
 LINEAR = "linear"
 LINEAR_SETTINGS = ("features", "l2")
@@ -126,10 +126,8 @@ def _run_linear(run: TrainingRun, step: Step) -> TrainingResult:
     refuse_foreign_folder(run.out, "model")
     options = training_options(run.task, run.settings)
     axis = known_axis(run.on)
-    refuse_other_model(run.out, run.task, axis)
     began = time.monotonic()
-    loaded = load_stage(run.sources, "train", run.load_options, step)
-    refuse_other_model(run.out, run.task, axis or only_axis(loaded))
+    loaded = load_for_training(run, axis, step)
     read = time.monotonic()
     trained = train_task(
         loaded.tables,
@@ -156,14 +154,22 @@ def _run_linear(run: TrainingRun, step: Step) -> TrainingResult:
         card=card,
         trained_rows=trained.trained_rows,
     )
-    return TrainingResult(
-        trained.cross_validated,
-        trained.summary,
-        _described(trained),
-        loaded.quarantined,
-        count_by_code(loaded.findings),
-        f"cross-validated on {_described(trained)}",
-    )
+    rows = _described(trained)
+    findings = count_by_code(loaded.findings)
+    measured = f"cross-validated on {rows}"
+    return TrainingResult(trained.cross_validated, trained.summary, rows, loaded.quarantined, findings, measured)
+
+
+def load_for_training(run: TrainingRun, axis: Axis | None, step: Step) -> Loaded:
+    """The run's sources; what stands at its output is looked at as soon as task and axis are known.
+
+    Raises:
+        PlumblineError: as `load_stage`; or a model of another task or axis stands at the output.
+    """
+    refuse_other_model(run.out, run.task, axis)
+    loaded = load_stage(run.sources, "train", run.load_options, step)
+    refuse_other_model(run.out, run.task, axis or only_axis(loaded))
+    return loaded
 
 
 def with_repeats(manifest: Manifest, summary: Mapping[str, Any]) -> Manifest:

@@ -18,10 +18,9 @@ from typing import TYPE_CHECKING, Any
 
 from plumbline.formats import Loaded
 from plumbline.formats.cache import cache_folder
-from plumbline.lineage import count_by_code, refuse_foreign_folder, write_aside
-from plumbline.loop.earlier_outputs import refuse_other_model
-from plumbline.loop.sources import Step, is_synthetic, known_axis, load_stage, only_axis, resolved_options
-from plumbline.loop.training_run import TrainingResult, TrainingRun, with_repeats
+from plumbline.lineage import Manifest, count_by_code, refuse_foreign_folder, write_aside
+from plumbline.loop.sources import Step, is_synthetic, known_axis, resolved_options
+from plumbline.loop.training_run import TrainingResult, TrainingRun, load_for_training, with_repeats
 from plumbline.models.evaluation import figures_only
 from plumbline.models.loading import require_transformers
 from plumbline.models.training import REQUIRED_USES
@@ -79,7 +78,6 @@ def run_transformer_training(run: TrainingRun, step: Step = lambda _: None) -> T
     refuse_foreign_folder(run.out, "model")
     options = transformer_options(run.kind, run.settings)
     axis = known_axis(run.on)
-    refuse_other_model(run.out, run.task, axis)
     work = training_folder(run.out)
     resume, restart = bool(run.settings.get("resume")), bool(run.settings.get("restart"))
     if resume and restart:
@@ -89,8 +87,7 @@ def run_transformer_training(run: TrainingRun, step: Step = lambda _: None) -> T
     if is_first_process():  # it alone writes there
         refuse_unfinished(work, decided=resume or restart)
     began = time.monotonic()
-    loaded = load_stage(run.sources, "train", run.load_options, step)
-    refuse_other_model(run.out, run.task, axis or only_axis(loaded))
+    loaded = load_for_training(run, axis, step)
     read = time.monotonic()
     trained = _train(run, loaded, options, axis, work, resume, step)
     if trained is None:
@@ -223,6 +220,30 @@ def _save(
     from plumbline.models.transformer.card import transformer_kind
     from plumbline.models.transformer.saving import SavedRun, save_transformer
 
+    manifest = _manifest(run, loaded, trained, options, durations)
+    name, synthetic = run.out.resolve().name, is_synthetic(loaded)
+    kind = transformer_kind(trained.model, trained.summary)
+    card = format_model_card(
+        name, trained.model, kind, manifest, trained.held_out, trained.summary, synthetic=synthetic
+    )
+    training = {
+        **trained.summary,
+        "cross_validated": figures_only(trained.held_out),
+        "figures_are_of": "held-out prompts",
+    }
+    metrics = training_folder(run.out) / METRICS_NAME
+    files = {METRICS_NAME: metrics.read_bytes()} if metrics.is_file() else {}
+    saved = SavedRun(manifest, name, synthetic, json.loads(json.dumps(training)), card, files, trained.trained_rows)
+    save_transformer(run.out, trained.model, saved, merge_adapter=bool(run.settings.get("merge_adapter")))
+
+
+def _manifest(
+    run: TrainingRun,
+    loaded: Loaded,
+    trained: TrainedTransformer,
+    options: TransformerOptions,
+    durations: Mapping[str, float],
+) -> Manifest:
     overridden = run.override_uses and REQUIRED_USES[run.task] not in loaded.terms.uses
     configuration = {
         "task": run.task,
@@ -240,18 +261,4 @@ def _save(
             "versions": {**manifest.versions, **{name: metadata.version(name) for name in _VERSIONED}},
         }
     )
-    manifest = with_repeats(manifest, trained.summary)
-    name, synthetic = run.out.resolve().name, is_synthetic(loaded)
-    kind = transformer_kind(trained.model, trained.summary)
-    card = format_model_card(
-        name, trained.model, kind, manifest, trained.held_out, trained.summary, synthetic=synthetic
-    )
-    training = {
-        **trained.summary,
-        "cross_validated": figures_only(trained.held_out),
-        "figures_are_of": "held-out prompts",
-    }
-    metrics = training_folder(run.out) / METRICS_NAME
-    files = {METRICS_NAME: metrics.read_bytes()} if metrics.is_file() else {}
-    saved = SavedRun(manifest, name, synthetic, json.loads(json.dumps(training)), card, files, trained.trained_rows)
-    save_transformer(run.out, trained.model, saved, merge_adapter=bool(run.settings.get("merge_adapter")))
+    return with_repeats(manifest, trained.summary)

@@ -23,8 +23,8 @@ from plumbline.models.linear_training import (
     train_preference,
 )
 from plumbline.models.pair_figures import pair_figures
-from plumbline.models.scored_model import better_sign, pair_calibration
 from plumbline.models.repeated_rows import count_repeats
+from plumbline.models.scored_model import better_sign, pair_calibration
 from plumbline.models.trained_rows import TrainedRows
 from plumbline.models.training_rows import LabelRows, PreferenceRows, label_rows, preference_rows
 from plumbline.records import Axis, Kind, NoDataError, UsageError

@@ -180,7 +180,8 @@ def disagreements(subjects: tuple[Subject, ...]) -> Section | None:
         "disagreements",
         "Where model and judges disagree most",
         "Rows worth a second look: either the model has learnt something wrong or the label is. "
-        "Look a row up by its line of the file named, with `plumbline data show FILE --line N`. "
+        "Look a row up with `plumbline data show FILE --line N`: FILE is the path of your source, then what follows the "
+        "source's name here; a row of a table that Plumbline made names the file it was first read from. "
         "The model gave the judges' label the probability shown: the lower, the surer it was of another.",
         (_disagreement_card(each) for each in subjects if each.evaluation.disagreements),
     )

@@ -24,7 +24,7 @@ class TreeInputs:
     """A tree batch as tensors, see `TreeBatch`.
 
     Attributes:
-        blocks: for `block_attention`, where they spare something; else None.
+        blocks: for `block_attention`, where they spare something and no gradient is wanted; else None.
     """
 
     tokens: Tensor
@@ -53,7 +53,9 @@ def tree_inputs(batch: TreeBatch, device: torch.device | str = "cpu") -> TreeInp
     """The batch on a device."""
     columns = (batch.tokens, batch.depths, batch.exits, batch.end_rows, batch.end_columns)
     tokens, depths, exits, end_rows, end_columns = (torch.from_numpy(column).to(device) for column in columns)
-    return TreeInputs(tokens, depths, exits, end_rows, end_columns, plan_blocks(batch.exits, device))
+    # Taking keys out by place is slow to differentiate: where gradients are wanted the dense mask is faster.
+    blocks = None if torch.is_grad_enabled() else plan_blocks(batch.exits, device)
+    return TreeInputs(tokens, depths, exits, end_rows, end_columns, blocks)
 
 
 def plain_inputs(sequences: Sequence[Integers], *, padding_id: int, device: torch.device | str = "cpu") -> PlainInputs:

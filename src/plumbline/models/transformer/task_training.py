@@ -20,8 +20,8 @@ from torch.distributed.tensor import DTensor
 
 from plumbline.measure import Bootstrap, assign_folds
 from plumbline.models.evaluation import RowScores, evaluate_scores
-from plumbline.models.scored_model import Task
 from plumbline.models.repeated_rows import count_repeats
+from plumbline.models.scored_model import Task
 from plumbline.models.trained_rows import TrainedRows
 from plumbline.models.training import TaskRows, require_permitted_rows, rows_of_task
 from plumbline.models.transformer.backbone import Trunk, load_trunk

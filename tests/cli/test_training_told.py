@@ -1,0 +1,117 @@
+"""What `train`, `evaluate` and `score` tell a person: commands that work as printed, figures with intervals, what was scored."""
+
+import gzip
+import json
+import re
+import shlex
+
+import pytest
+
+from plumbline.loop.synthetic_corpus import write_synthetic_corpus
+
+
+@pytest.fixture(scope="module")
+def corpus(tmp_path_factory):
+    folder = tmp_path_factory.mktemp("told") / "my corpus"
+    write_synthetic_corpus(folder, scale=0.1)
+    return folder
+
+
+def train(plumb, task, *words):
+    code, out, err = plumb("train", task, *words, "--features", "words")
+    assert code in (0, 1), err
+    return out, err
+
+
+def printed_command(err):
+    (line,) = (line for line in err.splitlines() if "next: plumbline " in line)
+    return shlex.split(line.partition("next: plumbline ")[2])
+
+
+@pytest.mark.parametrize(
+    ("task", "words"),
+    [
+        ("preference", ["{corpus}", "--data-dir", "harmless-synthetic"]),
+        ("preference", ["{corpus}/harmless-synthetic/train.jsonl.gz"]),
+        ("preference", ["{corpus}/preferences-synthetic", "--on", "harmlessness"]),
+        ("moderation", ["{corpus}/labels-synthetic"]),
+    ],
+)
+def test_the_next_command_works_as_printed_and_measures_held_out_rows(task, words, plumb, corpus, tmp_path):
+    named = [word.format(corpus=corpus) for word in words]
+    _, err = train(plumb, task, *named, "-o", tmp_path / "m")
+    code, out, err = plumb(*printed_command(err), "--json")
+    assert code in (0, 1), err
+    result = json.loads(out)
+    assert result["split"] == "test"
+    assert result["trained_on"]["trained_rows"] == 0
+    assert result["rows"]["evaluated"] > 10
+
+
+def test_further_sources_have_a_command_each(plumb, corpus, tmp_path):
+    sources = [corpus / "harmless-synthetic", corpus / "preferences-synthetic"]
+    _, err = train(plumb, "preference", *sources, "--on", "harmlessness", "-o", tmp_path / "m")
+    assert "harmless-synthetic" in " ".join(printed_command(err))
+    assert re.search(r"^and: plumbline evaluate .*preferences-synthetic'$", err, re.MULTILINE)
+
+
+@pytest.mark.parametrize("split", [None, "test"])
+def test_where_no_row_is_held_out_it_is_said(split, plumb, corpus, tmp_path):
+    if split:
+        words = [corpus / "harmless-synthetic", "--split", "test"]
+    else:
+        rows = gzip.decompress((corpus / "harmless-synthetic" / "train.jsonl.gz").read_bytes())
+        (tmp_path / "mine.jsonl").write_bytes(rows)
+        words = [tmp_path / "mine.jsonl", "--axis", "harmlessness"]
+    _, err = train(plumb, "preference", *words, "-o", tmp_path / "m")
+    assert "no split test that was not trained on" in err
+    assert "next:" not in err
+
+
+def test_repeated_rows_are_told_with_the_command_that_names_them(plumb, corpus, tmp_path):
+    lines = gzip.decompress((corpus / "harmless-synthetic" / "train.jsonl.gz").read_bytes()).splitlines()
+    rows = [json.loads(line) for line in lines if line.endswith(b"}")]
+    contrary = [{"chosen": row["rejected"], "rejected": row["chosen"]} for row in rows[:3]]
+    folder = tmp_path / "harmless-mine"
+    folder.mkdir()
+    written = "".join(json.dumps(row) + "\n" for row in [*rows, *rows[:4], *contrary])
+    (folder / "train.jsonl").write_text(written)
+    _, err = train(plumb, "preference", tmp_path, "--data-dir", "harmless-mine", "-o", tmp_path / "m")
+    (told,) = re.findall(r"among the training rows: (\d+) exact repetitions of other rows and (\d+) rows .*", err)
+    assert int(told[0]) >= 4
+    assert int(told[1]) >= 6
+    assert f"see: plumbline data check {tmp_path} --data-dir harmless-mine" in err
+    configuration = json.loads((tmp_path / "m" / "manifest.json").read_text())["configuration"]
+    assert configuration["repeats"]["exact_duplicates"] == int(told[0])
+
+
+def test_figures_at_the_threshold_have_n_and_intervals(plumb, corpus, tmp_path):
+    out, _ = train(plumb, "moderation", corpus / "labels-synthetic", "-o", tmp_path / "m")
+    table = out.partition("at the model's threshold")[2]
+    for name in ("(false positive rate)", "(recall)", "(precision)", "f1"):
+        (line,) = (line for line in table.splitlines() if name in line)
+        assert re.search(r"0\.\d{3} \(\d\.\d{3}–\d\.\d{3}, n=\d+\)$", line), line
+    assert "ece (calibration error)" in out
+
+
+def test_an_evaluation_says_task_and_axis_and_undefined_figures_in_one_line(plumb, corpus, tmp_path):
+    train(plumb, "preference", corpus / "harmless-synthetic", "-o", tmp_path / "m")
+    _, out, _ = plumb("evaluate", tmp_path / "m", corpus / "harmless-synthetic")
+    assert ": preference model of harmlessness, " in out.splitlines()[0]
+    assert len([line for line in out.splitlines() if "undefined" in line]) == 1
+
+
+def test_scoring_says_which_splits_and_what_was_trained_on(plumb, corpus, tmp_path):
+    train(plumb, "preference", corpus / "harmless-synthetic", "-o", tmp_path / "m")
+    _, _, err = plumb("score", tmp_path / "m", corpus / "harmless-synthetic", "-o", tmp_path / "s.csv")
+    told = r"replies, of [\d,]+ comparisons of split test, [\d,]+ comparisons of split train; the model was trained on"
+    assert re.search(told, err), err
+    _, _, err = plumb("score", tmp_path / "m", corpus / "helpful-synthetic", "-o", tmp_path / "h.csv")
+    assert "trained on harmlessness, and scores comparisons on helpfulness" in err
+
+
+def test_one_file_is_one_file(plumb, corpus):
+    _, out, _ = plumb("data", "check", corpus / "harmless-synthetic" / "test.jsonl.gz")
+    assert " rows read in 1 file: " in out
+    _, out, _ = plumb("data", "check", corpus / "harmless-synthetic")
+    assert " rows read in 2 files: " in out
