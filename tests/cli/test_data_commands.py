@@ -1,5 +1,6 @@
 """What `data convert`, `show` and `check` and `train` tell of rows lost, doubled, counted and licensed."""
 
+import gzip
 import json
 
 import pytest
@@ -74,6 +75,19 @@ def test_training_refuses_the_same_rows_twice(plumb, corpus, tmp_path):
     code, _, err = plumb("train", "moderation", together, "-o", tmp_path / "model")
     assert (code, err[:10]) == (2, "PL-SRC-013")
     assert plumb("data", "check", together)[0] == 1
+
+
+def test_convert_refuses_the_same_rows_twice(plumb, corpus, tmp_path):
+    # In the table made of them nothing would tell the copy any more.
+    source = corpus / "preferences-synthetic"
+    together = tmp_path / "harmless-together"
+    together.mkdir()
+    content = gzip.decompress((source / "train.jsonl.gz").read_bytes())
+    (together / "train.jsonl").write_bytes(content)
+    (together / "train.jsonl.gz").write_bytes(gzip.compress(content))
+    code, _, err = plumb("data", "convert", together, tmp_path / "out", "--to", "parquet")
+    assert (code, err[:10]) == (2, "PL-SRC-013")
+    assert not (tmp_path / "out").exists()
 
 
 def test_training_counts_records_that_stand_in_two_files(plumb, tmp_path):
@@ -164,7 +178,7 @@ def test_no_stated_licence_replaces_one_that_data_carry(plumb, tmp_path):
     assert f"PL-USE-004  {labels}: --licence LicenseRef-mine stands beside what the data carry: {both}" in err
     code, _, err = plumb("train", "moderation", tmp_path / "tables", "-o", tmp_path / "model", "--licence", "MIT")
     assert (code, read_manifest(tmp_path / "model").licence) == (0, both), err
-    assert "1 × PL-USE-004 (--licence or --uses loosen nothing" in err
+    assert "1 × PL-USE-004 (--licence or --uses does not hold as it was stated" in err
     for name in ("my own", "unknown"):
         code, _, err = plumb("data", "convert", labels, tmp_path / "x", "--to", "trl", "--licence", name)
         assert (code, err[:10]) == (2, "PL-USE-003")

@@ -9,7 +9,7 @@ from plumbline.lineage import Manifest
 from plumbline.models.recipes import training_options
 from plumbline.models.saving import load_model, save_model
 from plumbline.models.training import train_task
-from plumbline.records import Kind
+from plumbline.records import Kind, ModelError
 
 from .made_up import pairs_table
 
@@ -26,6 +26,13 @@ def _saved(model, folder):
     )
     save_model(folder, model, manifest, name="m", synthetic=False, training={}, card="")
     return load_model(folder)[0]
+
+
+def test_a_folder_without_its_manifest_is_refused(model, tmp_path):
+    _saved(model, tmp_path / "m")
+    (tmp_path / "m" / "manifest.json").unlink()
+    with pytest.raises(ModelError, match=r"PL-MOD-002(.|\n)*no manifest"):
+        load_model(tmp_path / "m")
 
 
 def test_weights_and_frequencies_come_back(model, tmp_path):

@@ -60,6 +60,12 @@ def tell_unread(unread: Mapping[str, int], source: str) -> None:
         note(f"not read: {count:,} rows, {code}; see: plumbline data check {source}")
 
 
+def tell_set_aside(set_aside: Mapping[str, int]) -> None:
+    """Say which rows teach or measure nothing, by code."""
+    for code, count in set_aside.items():
+        note(f"set aside: {count:,} rows, {code} (docs/errors.md)")
+
+
 def tell_findings(findings: Mapping[str, int], source: str) -> None:
     """Say what looked wrong while reading, by code."""
     for code, count in findings.items():
@@ -68,7 +74,7 @@ def tell_findings(findings: Mapping[str, int], source: str) -> None:
 
 
 _MEANING = {
-    "PL-USE-004": "(--licence or --uses loosen nothing: the data carry stricter terms, which hold)",
+    "PL-USE-004": "(--licence or --uses does not hold as it was stated: it stands beside what the data carry, or gives way to it)",
     "PL-SRC-016": "(the same record stands in two files: it counts twice where both are used)",
     "PL-TRL-002": "(nothing says what the pairs were judged on: read as overall; --axis says otherwise)",
 }

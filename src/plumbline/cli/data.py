@@ -131,8 +131,9 @@ def convert(
 ) -> None:
     """Write a source in another format. What the format cannot express is counted, never dropped in silence.
 
-    Exit code 1: some rows could not be read, stand there twice, or are not wholly in the new format: it cannot
-    express them, holds no such kind of record, or has no place for a column (worker, strength and the like).
+    A source in which the same records stand twice is refused. Exit code 1: some rows could not be read, or are not
+    wholly in the new format: it cannot express them, holds no such kind of record, or has no place for a column
+    (worker, strength and the like).
 
     \b
     Example: plumbline data convert hh-rlhf/harmless-base pairs-for-trl --to trl
@@ -148,14 +149,13 @@ def convert(
         written = convert_loaded(loaded, out, to, run=run, source=source)
     _tell_written(loaded, written, out, to)
     _tell_findings(loaded, source)
-    doubled_or_left_out = any(finding.code in _MISSING_OR_DOUBLED for finding in loaded.findings)
-    lost = written.faults or loaded.faults or written.not_carried or written.columns_not_carried
-    if lost or doubled_or_left_out:
+    left_out = any(finding.code == _LEFT_OUT for finding in loaded.findings)
+    if left_out or written.faults or loaded.faults or written.not_carried or written.columns_not_carried:
         raise typer.Exit(EXIT_FINDINGS)
 
 
-_MISSING_OR_DOUBLED = ("PL-SRC-012", "PL-SRC-013")
-"""Findings after which the output is not what the source is: a file was left out, a record stands in it twice."""
+_LEFT_OUT = "PL-SRC-012"
+"""The finding after which the output is not what the source is: a file was left out."""
 
 
 def stated_terms(licence: str | None, uses: str | None) -> StatedTerms:

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from plumbline.cli import options
-from plumbline.cli.console import exit_where_rows_are_missing, note, print_json, progress, tell_unread
+from plumbline.cli.console import exit_where_rows_are_missing, note, print_json, progress, tell_set_aside, tell_unread
 
 if TYPE_CHECKING:
     from plumbline.loop.evaluation_run import ScoringResult
@@ -63,6 +63,7 @@ def evaluate(
     if out:
         note(f"wrote {out / 'evaluation.json'}")
     tell_unread(_unread(result), source)
+    tell_set_aside({code: count for code, count in result["rows"]["set_aside"].items() if code.startswith("PL-TRN-")})
     exit_where_rows_are_missing(_unread(result))
 
 
@@ -107,7 +108,7 @@ def _tell_scored(result: ScoringResult, out: Path) -> None:
         for kind, by_split in result.records.items()
         for name, count in sorted(by_split.items())
     ]
-    trained = f"; the model was trained on {result.trained:,} of them" if result.trained else ""
+    trained = f"; {result.trained:,} of them are of items that the model was trained on" if result.trained else ""
     note(f"wrote {out}: {result.replies:,} replies, of {', '.join(parts)}{trained}")
     for kind, count in result.passed_over.items():
         note(f"not scored: {count:,} {kind.replace('_', ' ')}, which have no reply")

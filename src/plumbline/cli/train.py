@@ -17,6 +17,7 @@ from plumbline.cli.console import (
     print_json,
     progress,
     tell_findings,
+    tell_set_aside,
     tell_unread,
 )
 from plumbline.cli.option_groups import with_options
@@ -290,16 +291,16 @@ def _train(asked: _Asked, how: _Reading, *, as_json: bool) -> None:
         print_json({**result.cross_validated, "quarantined": result.quarantined})
     else:
         print_figures(result.cross_validated, result.measured)
-        _tell_trained(result, asked, run)
+        _tell_trained(result, run)
     exit_where_rows_are_missing(result.quarantined)
 
 
-def _tell_trained(result: TrainingResult, asked: _Asked, run: TrainingRun) -> None:
+def _tell_trained(result: TrainingResult, run: TrainingRun) -> None:
     """What a person must know of a training run beside its figures."""
-    tell_unread(result.quarantined, asked.sources[0])
-    tell_findings(result.findings, asked.sources[0])
-    for code, count in result.summary.get("set_aside", {}).items():
-        note(f"set aside: {count:,} rows, {code} (docs/errors.md)")
+    checked = " ".join(_checked_words(run))
+    tell_unread(result.quarantined, checked)
+    tell_findings(result.findings, checked)
+    tell_set_aside(result.summary.get("set_aside", {}))
     trained_on = [result.summary[key] for key in ("comparisons", "labels") if key in result.summary]
     if result.summary.get("scored_out_of_fold", min(trained_on)) < _FEW_ROWS:
         note(f"trained on fewer than {_FEW_ROWS} rows: look at the intervals before you use it")
@@ -321,9 +322,15 @@ def _tell_repeats(result: TrainingResult, run: TrainingRun) -> None:
 
     repeats = told_repeats(result.summary.get("repeats", {}))
     if repeats:
-        folder = run.load_options.get("data_dir")
-        words = ["plumbline", "data", "check", run.sources[0], *(["--data-dir", folder] if folder else [])]
-        note(f"among the training rows: {repeats}; see: {join(words)}")
+        where = f"see: plumbline data check {join(_checked_words(run))}"
+        several = "they may stand in different sources; of each alone, " if len(run.sources) > 1 else ""
+        note(f"among the training rows: {repeats}; {several}{where}")
+
+
+def _checked_words(run: TrainingRun) -> list[str]:
+    """What ``data check`` must be told to see what training saw: the first source, its folder and its format."""
+    options = {"--data-dir": run.load_options.get("data_dir"), "--format": run.load_options.get("format")}
+    return [run.sources[0], *(word for option, value in options.items() if value for word in (option, value))]
 
 
 def _tell_next(run: TrainingRun) -> None:

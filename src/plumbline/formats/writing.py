@@ -14,6 +14,7 @@ from isal import igzip
 from pydantic import JsonValue
 
 from plumbline.formats.columns_not_carried import ColumnCounts, added, count_columns_not_carried
+from plumbline.formats.doubled_rows import refuse_doubled_rows
 from plumbline.formats.hh_rlhf import axis_of
 from plumbline.formats.line_blocks import Intake
 from plumbline.formats.loading import Loaded
@@ -124,10 +125,12 @@ def convert_loaded(
         run: what the manifest says of the run.
         source: where the rows were read; the output may not stand there.
     Raises:
-        As `write_tables`; and UsageError where nothing of the source can be expressed in the format.
+        As `write_tables`; and UsageError where nothing of the source can be expressed in the format, or a record
+            stands in it twice: once converted, the copy could no longer be told.
     """
     refuse_unknown_format(to)
     run = run or ConversionRun()
+    refuse_doubled_rows(loaded.findings, str(source or out))
     if source is not None and Path(source).exists():
         refuse_output_among_inputs(out, [Path(source)])
     _require_something_carried(loaded, to)

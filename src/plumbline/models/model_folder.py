@@ -138,10 +138,12 @@ def check_digests(folder: Path, names: Iterable[str]) -> None:
     """Refuse a folder whose files are not those that its manifest states.
 
     Raises:
-        ModelError: a file is another.
+        ModelError: a file is another, or there is no manifest.
     """
     manifest = read_manifest(folder)
-    stated = {entry.path: entry.sha256 for entry in manifest.outputs} if manifest else {}
+    if manifest is None:
+        raise damaged(folder, "no manifest.json, so that nothing says whether its files were changed")
+    stated = {entry.path: entry.sha256 for entry in manifest.outputs}
     for name in names:
         if name in stated and (folder / name).is_file() and file_digest(folder / name) != stated[name]:
             raise damaged(folder / name, "another digest than the manifest states")

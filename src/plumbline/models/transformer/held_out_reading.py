@@ -103,7 +103,7 @@ def _too_few(positive: NDArray[np.bool_]) -> str | None:
 
 def _too_few_held_out(found: str) -> NoDataError:
     return NoDataError(
-        "PL-TRN-020",
+        "PL-TRN-021",
         "held-out rows",
         "too few rows are held out to calibrate the model on",
         found=found,
