@@ -21,6 +21,7 @@ from plumbline.cli.main import app, run
 from plumbline.lineage import write_folder_aside
 from plumbline.loop.synthetic_corpus import write_synthetic_corpus
 from plumbline.loop.training_run import TrainingRun, run_training
+from tests.restating import restate
 
 ROOT = Path(__file__).resolve().parents[2]
 SECRET = "the-secret-of-the-conversation"
@@ -291,7 +292,7 @@ def _edit(**values):
     def damage(folder):
         path = folder / "model.json"
         path.write_text(json.dumps({**json.loads(path.read_text()), **values}))
-        (folder / "manifest.json").unlink()
+        restate(folder)
 
     return damage
 
@@ -300,7 +301,7 @@ def _arrays(change):
     def damage(folder):
         stored = load_file(folder / "model.safetensors")
         save_file(change(stored), folder / "model.safetensors")
-        (folder / "manifest.json").unlink()
+        restate(folder)
 
     return damage
 
@@ -308,7 +309,7 @@ def _arrays(change):
 def _unsigned(damage):
     def both(folder):
         damage(folder)
-        (folder / "manifest.json").unlink()
+        restate(folder)
 
     return both
 

@@ -12,12 +12,12 @@ import numpy as np
 import pytest
 import torch
 from safetensors.numpy import load_file
-from tests.models.transformer import tiny
 
 from plumbline.lineage import file_digest
 from plumbline.loop.synthetic_corpus import write_synthetic_corpus
 from plumbline.loop.training_run import TrainingRun, run_training
 from plumbline.records import UsageError
+from tests.models.transformer import tiny
 
 torch.set_num_threads(1)
 

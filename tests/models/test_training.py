@@ -17,6 +17,7 @@ from plumbline.models.text_features import Replies
 from plumbline.models.training import rows_of_task, train_task
 from plumbline.models.training_rows import label_rows, preference_rows
 from plumbline.records import Axis, Kind, ModelError, NoDataError, PermittedUseError, SourceError, UsageError
+from tests.restating import restate
 
 from .made_up import labels_table, pairs_table
 
@@ -203,14 +204,14 @@ def test_damage_is_noticed(preference, tmp_path):
         (folder / WEIGHTS_NAME).write_bytes((folder / WEIGHTS_NAME).read_bytes()[:-10])
 
     def another_version(folder):
-        (folder / "manifest.json").unlink()
         text = (folder / DESCRIPTION_NAME).read_text()
         (folder / DESCRIPTION_NAME).write_text(text.replace('"version": 1', '"version": 2'))
+        restate(folder)
 
     def unknown_key(folder):
-        (folder / "manifest.json").unlink()
         text = (folder / DESCRIPTION_NAME).read_text()
         (folder / DESCRIPTION_NAME).write_text(text.replace('"version": 1', '"version": 1, "extra": 1'))
+        restate(folder)
 
     for name, change, code in (
         ("cut", cut, "PL-MOD-002"),

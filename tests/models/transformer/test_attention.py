@@ -5,10 +5,10 @@ import warnings
 import numpy as np
 import pytest
 import torch
-from tests.models.transformer.toy import CONFIGURATIONS, PADDING, make_pairs
 
 from plumbline.models.transformer.attention import FULL, SLIDING, allowed_pairs, dense_mask, flex_mask, masks_for
 from plumbline.models.tree_batch import build_tree, pack_trees
+from tests.models.transformer.toy import CONFIGURATIONS, PADDING, make_pairs
 
 LEAST = torch.finfo(torch.float32).min
 

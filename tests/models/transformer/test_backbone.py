@@ -10,8 +10,6 @@ from types import SimpleNamespace
 
 import pytest
 import torch
-from tests.formats.hub_server import serving
-from tests.models.transformer import tiny
 from transformers import T5Config, ViTConfig, ViTModel
 from transformers.utils import logging as library_logging
 
@@ -19,6 +17,8 @@ from plumbline.models.transformer.backbone import load_trunk
 from plumbline.models.transformer.scorer import Scorer, plain_inputs
 from plumbline.models.transformer.settings import BackboneSettings, LoraSettings
 from plumbline.records import ModelError, PlumblineError, SourceError, UsageError
+from tests.formats.hub_server import serving
+from tests.models.transformer import tiny
 
 
 def settings_of(folder, **more):

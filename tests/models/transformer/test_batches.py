@@ -4,12 +4,12 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from tests.models.transformer.toy import make_pairs
 
 from plumbline.models.transformer.batches import Sizes, plan_evaluation, plan_steps
 from plumbline.models.transformer.collation import lay_out
 from plumbline.models.transformer.settings import TrainerSettings
 from plumbline.models.tree_batch import pack_trees
+from tests.models.transformer.toy import make_pairs
 
 PLANS = {
     "lengths": st.lists(st.integers(1, 60), min_size=1, max_size=70),

@@ -14,7 +14,6 @@ import pytest
 import torch
 from peft import LoraConfig, get_peft_model
 from safetensors.torch import load_file
-from tests.models.transformer.toy import PADDING, largest_difference, make_pairs, make_scorer, weights_of
 
 from plumbline.models.transformer.checkpoints import WEIGHTS_NAME, checkpoint_folders
 from plumbline.models.transformer.metrics import FIGURES_NAME, read_metrics
@@ -23,6 +22,7 @@ from plumbline.models.transformer.scorer import Scorer
 from plumbline.models.transformer.settings import LossSettings, TrainerSettings
 from plumbline.models.transformer.trainer import BEST, CHECKPOINTS, train
 from plumbline.records import ModelError
+from tests.models.transformer.toy import PADDING, largest_difference, make_pairs, make_scorer, weights_of
 
 ROOT = Path(__file__).parents[3]
 SETTINGS = TrainerSettings(learning_rate=1e-3, epochs=2, rows_per_step=8, bucket_steps=2, checkpoint_every=2)

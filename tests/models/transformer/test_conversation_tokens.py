@@ -6,11 +6,11 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from tests.models.transformer import tiny
 
 from plumbline.models.transformer.conversation_tokens import MARKERS, ConversationEncoder
 from plumbline.models.transformer.settings import TokenSettings
 from plumbline.records import ModelError, NoDataError, Role, UsageError
+from tests.models.transformer import tiny
 
 H, A, S = Role.HUMAN, Role.ASSISTANT, Role.SYSTEM
 TOKENS = tiny.tokenizer()

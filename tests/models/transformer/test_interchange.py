@@ -5,8 +5,6 @@ import json
 import numpy as np
 import pytest
 import torch
-from tests.models.transformer import tiny
-from tests.models.transformer.test_saving import TALKS, made, saved
 from transformers import (
     AutoModelForSequenceClassification,
     AutoTokenizer,
@@ -22,6 +20,8 @@ from plumbline.models.transformer.interchange import export_sequence_classifier
 from plumbline.models.transformer.saving import load_transformer
 from plumbline.models.transformer.settings import LoraSettings
 from plumbline.records import Axis, ModelError, UsageError
+from tests.models.transformer import tiny
+from tests.models.transformer.test_saving import TALKS, made, saved
 
 torch.set_num_threads(1)
 

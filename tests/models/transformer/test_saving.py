@@ -6,8 +6,6 @@ import shutil
 import numpy as np
 import pytest
 import torch
-from tests.models.made_up import labels_table, pairs_table
-from tests.models.transformer import tiny
 
 from plumbline.lineage import FileEntry, Manifest, Use
 from plumbline.models.calibration import Calibration
@@ -28,6 +26,9 @@ from plumbline.models.transformer.saving import SavedRun, load_transformer, loca
 from plumbline.models.transformer.scorer import Scorer
 from plumbline.models.transformer.settings import BackboneSettings, LoraSettings, TokenSettings
 from plumbline.records import Kind, ModelError, Role, SourceError
+from tests.models.made_up import labels_table, pairs_table
+from tests.models.transformer import tiny
+from tests.restating import restate
 
 torch.set_num_threads(1)
 
@@ -172,9 +173,9 @@ def test_damage_is_noticed(whole, tmp_path, name, change, code):
 )
 def test_another_description_is_refused(whole, tmp_path, key, value, code):
     folder = shutil.copytree(whole[1], tmp_path / "m")
-    (folder / "manifest.json").unlink()
     described = json.loads((folder / "model.json").read_text())
     (folder / "model.json").write_text(json.dumps({**described, key: value}))
+    restate(folder)
     with pytest.raises(ModelError, match=code):
         load_transformer(folder)
 

@@ -2,10 +2,10 @@
 
 import pytest
 import torch
-from tests.models.transformer.toy import PADDING, make_pairs, make_scorer
 
 from plumbline.models.transformer.scorer import plain_inputs, tree_inputs
 from plumbline.models.tree_batch import build_tree, pack_trees
+from tests.models.transformer.toy import PADDING, make_pairs, make_scorer
 
 EXAMPLES = make_pairs(5, seed=3)
 SEQUENCES = [sequence for example in EXAMPLES for sequence in example.sequences]

@@ -4,10 +4,10 @@ import math
 
 import pytest
 import torch
-from tests.models.transformer.toy import PADDING, make_pairs, make_scorer
 
 from plumbline.models.transformer.attention import dense_mask
 from plumbline.models.transformer.self_check import check_trees
+from tests.models.transformer.toy import PADDING, make_pairs, make_scorer
 
 EXAMPLES = make_pairs(4, seed=2)  # sequences of up to 36 tokens, far beyond the toy windows of 8
 

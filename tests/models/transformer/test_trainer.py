@@ -13,14 +13,6 @@ import numpy as np
 import pytest
 import torch
 from safetensors.torch import load_file
-from tests.models.transformer.toy import (
-    PADDING,
-    largest_difference,
-    make_labels,
-    make_pairs,
-    make_scorer,
-    weights_of,
-)
 
 from plumbline.models.transformer.collation import lay_out
 from plumbline.models.transformer.examples import Example, Known
@@ -32,6 +24,14 @@ from plumbline.models.transformer.settings import LossSettings, TrainerSettings
 from plumbline.models.transformer.trainer import CHECKPOINTS, train
 from plumbline.models.transformer.training_errors import TrainingError
 from plumbline.records import MissingExtraError, NoDataError
+from tests.models.transformer.toy import (
+    PADDING,
+    largest_difference,
+    make_labels,
+    make_pairs,
+    make_scorer,
+    weights_of,
+)
 
 ROOT = Path(__file__).parents[3]
 QUICK = TrainerSettings(learning_rate=3e-3, epochs=3, rows_per_step=16, bucket_steps=4, warmup_share=0.1)

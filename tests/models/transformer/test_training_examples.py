@@ -4,7 +4,6 @@ import numpy as np
 import pyarrow as pa
 import pytest
 import torch
-from tests.models.transformer import tiny
 
 from plumbline.models.transformer.conversation_tokens import ConversationEncoder
 from plumbline.models.transformer.examples import Example, Known, Preference, gather_targets
@@ -21,6 +20,7 @@ from plumbline.records import (
     conversation_column,
     safety_label_table,
 )
+from tests.models.transformer import tiny
 
 TOKENS = tiny.tokenizer()
 KIND, RUDE = "sure, here it is", "no, go away"
