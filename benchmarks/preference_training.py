@@ -84,9 +84,7 @@ def plumbline(folder: str, as_trees: bool, steps: int, threads: int, losses: boo
         LossSettings(),
         padding_id=classifier.config.pad_token_id,
         out=out,
-        as_trees=as_trees,
         progress=(lambda told: seen.append(told.loss)) if losses else None,
-        resume=False,
     )
     yield
     shutil.rmtree(out, ignore_errors=True)

@@ -126,12 +126,14 @@ class _Log:
         self._began = self._last = time.monotonic()
 
     def step(self, what: str) -> None:
+        """Say what has begun, if nothing was said lately."""
         now = time.monotonic()
         if now - self._last >= _LOGGED_EVERY_SECONDS:
             self._last = now
             note(f"{self._title}: {what} ({now - self._began:.0f} s)")
 
     def of(self, what: str, done: int, total: int) -> None:
+        """Say how far it has come, if nothing was said lately."""
         self.step(f"{what}, {100 * done / max(total, 1):.0f} %")
 
 

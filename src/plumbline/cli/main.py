@@ -21,6 +21,7 @@ class _Commands(TyperGroup):
     """Ends a command that was interrupted, or whose reader went away, before Typer would."""
 
     def invoke(self, ctx: Any) -> Any:
+        """Run the command."""
         try:
             result = super().invoke(ctx)
             sys.stdout.flush()

@@ -53,6 +53,9 @@ class TransformerFlags:
     learning_rate: Annotated[
         float | None, typer.Option(help="Transformers: peak; 2e-5, with --lora 2e-4.", min=0.0)
     ] = None
+    head_learning_rate: Annotated[
+        float | None, typer.Option(help="Transformers: of the heads; as --learning-rate by default.", min=0.0)
+    ] = None
     rows_per_step: Annotated[int | None, typer.Option(help="Transformers: rows a step learns from; 16.", min=1)] = None
     tokens_per_batch: Annotated[
         int | None, typer.Option(help="Transformers: tokens computed at a time, padding included; 16384.", min=1)
@@ -107,6 +110,9 @@ class TransformerFlags:
     checkpoint_every: Annotated[
         int | None, typer.Option(help="Transformers: steps; at the end of each epoch by default.", min=1)
     ] = None
+    tensorboard: Annotated[
+        bool, typer.Option("--tensorboard", help="Transformers: write figures for TensorBoard too.")
+    ] = False
     resume: Annotated[
         bool, typer.Option("--resume", help="Transformers: go on where an earlier run to the same output was stopped.")
     ] = False

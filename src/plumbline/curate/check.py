@@ -108,6 +108,7 @@ class _Subject:
 
     @classmethod
     def of(cls, kind: Kind, table: pa.Table) -> _Subject:
+        """A table as the rules look at it."""
         rows = np.arange(len(table))
         if kind is not Kind.COMPARISONS:
             name = "transcript" if kind is Kind.RED_TEAM_ATTEMPTS else "conversation"

@@ -284,6 +284,7 @@ def _kinship(parts: Sequence[Part]) -> list[int]:
     holders: dict[object, int] = {}
 
     def leader(number: int) -> int:
+        """The part that stands for all that are akin to this one (union-find, paths halved)."""
         while leaders[number] != number:
             leaders[number] = number = leaders[leaders[number]]
         return number

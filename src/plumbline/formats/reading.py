@@ -182,10 +182,12 @@ def _parse_blocks(blocks: Iterator[LineBlock], known: Format, file: ReadFile) ->
     waiting: deque[Future[tuple[dict[Kind, pa.Table], Intake]]] = deque()
 
     def parse(block: LineBlock) -> tuple[dict[Kind, pa.Table], Intake]:
+        """A block's tables, with an intake of its own: threads share nothing."""
         intake = Intake(file.location.origin.source)
         return known.parse(block, file.location.origin, intake), intake
 
     def first() -> dict[Kind, pa.Table]:
+        """The tables of the block that was handed out first, once they are there."""
         tables, intake = waiting.popleft().result()
         file.take(intake)
         return tables

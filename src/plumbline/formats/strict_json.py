@@ -170,6 +170,7 @@ def without_nulls(*keys: str) -> Callable[[dict[str, Any]], None]:
     """A `prepare` that reads a null under one of these keys as if the key were absent, as Parquet copies have it."""
 
     def prepare(value: dict[str, Any]) -> None:
+        """Take out the keys that hold a null."""
         for key in keys:
             if key in value and value[key] is None:
                 del value[key]

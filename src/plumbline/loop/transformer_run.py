@@ -43,6 +43,7 @@ TRAINER_SETTINGS = {
     "gradient_checkpointing": "gradient_checkpointing",
     "patience": "patience",
     "checkpoint_every": "checkpoint_every",
+    "tensorboard": "tensorboard",
     "seed": "seed",
 }
 LOSS_SETTINGS = {
@@ -59,7 +60,7 @@ OWN_SETTINGS = {
 }
 NOT_FROZEN = (
     *("epochs", "learning_rate", "rows_per_step", "lora", "precision", "gradient_checkpointing", "patience"),
-    *("checkpoint_every", "merge_adapter", *LOSS_SETTINGS),
+    *("checkpoint_every", "tensorboard", "head_learning_rate", "merge_adapter", *LOSS_SETTINGS),
 )
 """What says how weights are found, and means nothing where none are."""
 CHOICES = {"template": ("hh", "chat"), "precision": ("fp32", "bf16")}
@@ -89,7 +90,9 @@ def run_transformer_training(run: TrainingRun, step: Step = lambda _: None) -> T
     began = time.monotonic()
     loaded = load_for_training(run, axis, step)
     read = time.monotonic()
-    trained = _train(run, loaded, options, axis, work, resume, step)
+    if is_first_process() and not resume:
+        shutil.rmtree(work, ignore_errors=True)
+    trained = _train(run, loaded, options, axis, work, step)
     if trained is None:
         return None
     _save(run, loaded, trained, options, {"reading": read - began, "training": time.monotonic() - read})
@@ -194,7 +197,6 @@ def _train(
     options: TransformerOptions,
     axis: Any,
     work: Path,
-    resume: bool,
     step: Step,
 ) -> TrainedTransformer | None:
     from plumbline.models.transformer.task_training import TaskData, train_transformer_task
@@ -205,7 +207,7 @@ def _train(
         with write_aside(work / MARK_NAME) as aside:
             aside.write_text(json.dumps({"plumbline": "training", "out": run.out.name}) + "\n", encoding="utf-8")
     data = TaskData(loaded.tables, run.task, axis, ", ".join(run.sources), run.override_uses)
-    trained = train_transformer_task(data, options, work, resume=resume, step=step)
+    trained = train_transformer_task(data, options, work, step=step)
     return trained if is_main else None
 
 

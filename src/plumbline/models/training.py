@@ -26,8 +26,15 @@ from plumbline.models.pair_figures import pair_figures
 from plumbline.models.repeated_rows import count_repeats
 from plumbline.models.scored_model import better_sign, pair_calibration
 from plumbline.models.trained_rows import TrainedRows
-from plumbline.models.training_rows import LabelRows, PreferenceRows, label_rows, preference_rows
-from plumbline.records import Axis, Kind, NoDataError, UsageError
+from plumbline.models.training_rows import (
+    LabelRows,
+    PreferenceRows,
+    label_rows,
+    nothing_of_kind,
+    preference_rows,
+    require_harm_axis,
+)
+from plumbline.records import Axis, Kind, NoDataError
 
 Json = dict[str, Any]
 Step = Callable[[str], None]
@@ -74,15 +81,8 @@ def rows_of_task(tables: Mapping[Kind, pa.Table], task: Task, *, axis: Axis | No
     """
     pairs = tables.get(Kind.COMPARISONS)
     labels = tables.get(Kind.SAFETY_LABELS)
-    if task == "cost" and axis not in (None, Axis.HARMLESSNESS):
-        raise UsageError(
-            "PL-TRN-014",
-            "--on",
-            "a cost model is about harm",
-            expected=Axis.HARMLESSNESS,
-            found=str(axis),
-            advice="leave --on out, or: plumbline train preference",
-        )
+    if task == "cost":
+        require_harm_axis(axis)
     wanted = Axis.HARMLESSNESS if task == "cost" else axis
     if task == "moderation":
         return TaskRows(None, label_rows(_present(labels, "safety labels", place), place=place))
@@ -94,9 +94,7 @@ def rows_of_task(tables: Mapping[Kind, pa.Table], task: Task, *, axis: Axis | No
 
 def _present(table: pa.Table | None, what: str, place: str) -> pa.Table:
     if table is None or not len(table):
-        raise NoDataError(
-            "PL-TRN-015", place, f"there are no {what}", advice=f"name a source with {what}; see: plumbline data show"
-        )
+        raise nothing_of_kind(what, place)
     return table
 
 

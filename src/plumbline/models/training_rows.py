@@ -287,6 +287,30 @@ def label_rows(labels: pa.Table, *, place: str) -> LabelRows:
     )
 
 
+def require_harm_axis(axis: Axis | None) -> None:
+    """Refuse a cost model on another axis than harmlessness.
+
+    Raises:
+        UsageError: it was asked for another.
+    """
+    if axis not in (None, Axis.HARMLESSNESS):
+        raise UsageError(
+            "PL-TRN-014",
+            "--on",
+            "a cost model is about harm",
+            expected=Axis.HARMLESSNESS,
+            found=str(axis),
+            advice="leave --on out, or: plumbline train preference",
+        )
+
+
+def nothing_of_kind(what: str, place: str) -> NoDataError:
+    """The error where a task's kind of record is not in the data."""
+    return NoDataError(
+        "PL-TRN-015", place, f"there are no {what}", advice=f"name a source with {what}; see: plumbline data show"
+    )
+
+
 def pair_replies(comparisons: pa.Table) -> tuple[Replies, Replies]:
     """The last message of each side, and all that was said before it."""
     context = _combined(comparisons["context"])

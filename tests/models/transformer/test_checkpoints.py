@@ -113,13 +113,6 @@ def test_the_last_two_are_kept_and_nothing_is_pickled(tmp_path):
     assert {path.suffix for path in tmp_path.rglob("*") if path.is_file()} == {".safetensors", ".json", ".jsonl"}
 
 
-def test_starting_anew_removes_what_was_there(tmp_path):
-    run(tmp_path, stop_at=5)
-    _, outcome = run(tmp_path, replace(SETTINGS, seed=3, epochs=1), resume=False)
-    assert (outcome.resumed_step, outcome.steps) == (0, 5)
-    assert [line["step"] for line in read_metrics(tmp_path / FIGURES_NAME) if "loss" in line] == [1, 2, 3, 4, 5]
-
-
 def with_adapters():
     base = make_scorer()
     torch.manual_seed(1)

@@ -150,7 +150,7 @@ def test_one_batch_of_eight_moves_the_weights_as_four_of_two(tmp_path, as_trees,
     for budget in (10**6, 120):
         scorer = make_scorer(heads=("cost",))
         chosen = replace(QUICK, rows_per_step=8, epochs=1, tokens_per_batch=budget, learning_rate=1e-4)
-        plan = run(scorer, examples, tmp_path / str(budget), chosen, loss, as_trees=as_trees)
+        plan = run(scorer, examples, tmp_path / str(budget), replace(chosen, as_trees=as_trees), loss)
         found.append((weights_of(scorer), plan.processed_tokens, read_metrics(tmp_path / str(budget) / FIGURES_NAME)))
     assert found[0][1] != found[1][1], "the steps were cut"
     assert largest_difference(found[0][0], found[1][0]) < 1e-6
@@ -163,7 +163,7 @@ def test_trees_learn_what_plain_sequences_learn_from_fewer_tokens(tmp_path):
     lines, outcomes = [], []
     for as_trees in (True, False):
         out = tmp_path / str(as_trees)
-        outcomes.append(run(make_scorer(), make_pairs(64), out, replace(QUICK, epochs=1), as_trees=as_trees))
+        outcomes.append(run(make_scorer(), make_pairs(64), out, replace(QUICK, epochs=1, as_trees=as_trees)))
         lines.append(read_metrics(out / FIGURES_NAME))
     # Trees and sequences differ in length, so the steps differ; the first loss of an untrained model hardly does.
     assert lines[0][0]["loss"] == pytest.approx(lines[1][0]["loss"], abs=0.01)
@@ -175,7 +175,7 @@ def test_steps_on_the_same_rows_give_the_same_losses_as_trees_and_plain(tmp_path
     lines = []
     for as_trees in (True, False):
         out = tmp_path / str(as_trees)
-        run(make_scorer(), make_pairs(64), out, replace(QUICK, bucket_steps=0), as_trees=as_trees)
+        run(make_scorer(), make_pairs(64), out, replace(QUICK, bucket_steps=0, as_trees=as_trees))
         lines.append([line["loss"] for line in read_metrics(out / FIGURES_NAME)])
     assert lines[0] == pytest.approx(lines[1], abs=1e-4)
 

@@ -14,7 +14,7 @@ from plumbline.models.transformer.collation import Collator
 from plumbline.models.transformer.scorer import Scorer
 from plumbline.models.transformer.settings import LossSettings, TrainerSettings
 
-_CHANGES_NOTHING_LEARNED = ("tokens_per_batch", "gradient_checkpointing", "checkpoint_every", "as_trees")
+_CHANGES_NOTHING_LEARNED = ("tokens_per_batch", "gradient_checkpointing", "checkpoint_every", "as_trees", "tensorboard")
 """Settings that a run may go on with changed: how it is computed, not what."""
 
 

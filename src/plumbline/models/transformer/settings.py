@@ -105,6 +105,7 @@ class TrainerSettings:
         evaluate_every, checkpoint_every: steps; 0 for the end of each epoch.
         patience: evaluations without a lower loss before training ends; 0 for never.
         seed: of the order of the rows, the heads' first values and dropout.
+        tensorboard: write figures for TensorBoard too, where it is installed.
     """
 
     learning_rate: float = 2e-5
@@ -124,3 +125,4 @@ class TrainerSettings:
     checkpoint_every: int = 0
     patience: int = 0
     seed: int = 0
+    tensorboard: bool = False

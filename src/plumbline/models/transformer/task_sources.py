@@ -8,7 +8,15 @@ from typing import Literal
 
 import pyarrow as pa
 
-from plumbline.models.training_rows import LabelRows, PreferenceRows, axis_advice, label_rows, preference_rows
+from plumbline.models.training_rows import (
+    LabelRows,
+    PreferenceRows,
+    axis_advice,
+    label_rows,
+    nothing_of_kind,
+    preference_rows,
+    require_harm_axis,
+)
 from plumbline.records import Axis, Kind, NoDataError, UsageError, kind_of
 
 Task = Literal["preference", "cost", "moderation"]
@@ -37,29 +45,17 @@ class TaskSources:
 
 def sources_of_tasks(tables: Sequence[pa.Table], tasks: Collection[Task], axis: Axis | None, place: str) -> TaskSources:
     """The rows that the tasks learn from, see `training_examples.prepare_rows`."""
-    if "cost" in tasks and axis not in (None, Axis.HARMLESSNESS) and len(tasks) == 1:
-        raise UsageError(
-            "PL-TRN-014",
-            "--on",
-            "a cost model is about harm",
-            expected=Axis.HARMLESSNESS,
-            found=str(axis),
-            advice="leave --on out, or: plumbline train preference",
-        )
+    if set(tasks) == {"cost"}:
+        require_harm_axis(axis)
     comparisons = [table for table in tables if len(table) and kind_of(table) is Kind.COMPARISONS]
     labels = [table for table in tables if len(table) and kind_of(table) is Kind.SAFETY_LABELS]
     wants_pairs, wants_labels = {"preference", "cost"} & set(tasks), {"moderation", "cost"} & set(tasks)
     if wants_pairs and not comparisons:
-        raise _absent("comparisons", place)
+        raise nothing_of_kind("comparisons", place)
     if "moderation" in tasks and not labels:
-        raise _absent("safety labels", place)
+        raise nothing_of_kind("safety labels", place)
     pairs = _preference_rows(comparisons, tasks, axis, place) if wants_pairs else []
     return TaskSources(pairs, _label_rows(labels, tasks, place) if wants_labels else [])
-
-
-def _absent(what: str, place: str) -> NoDataError:
-    advice = f"name a source with {what}; see: plumbline data show"
-    return NoDataError("PL-TRN-015", place, f"there are no {what}", advice=advice)
 
 
 def _preference_rows(

@@ -112,13 +112,13 @@ class TaskData:
 
 
 def train_transformer_task(
-    data: TaskData, options: TransformerOptions, work: Path, *, resume: bool, step: Step = lambda _: None
+    data: TaskData, options: TransformerOptions, work: Path, *, step: Step = lambda _: None
 ) -> TrainedTransformer:
     """Train a transformer for a task.
 
     Args:
-        work: a folder for checkpoints and metrics, which outlives a run that is killed.
-        resume: go on from the last checkpoint there, where there is one.
+        work: a folder for checkpoints and metrics, which outlives a run that is killed. Training goes on from the last
+            checkpoint there, where there is one.
         step: told what begins, and how training goes.
     Raises:
         PermittedUseError: the data does not permit the use.
@@ -141,7 +141,7 @@ def train_transformer_task(
     prepared = prepare_rows(tables, data.task, encoder, axis=data.axis, loss=options.loss, seed=seed, place=data.place)
     model = _untrained(data.task, rows, trunk, encoder, prepared.head_names, options)
     fitted = _fit_frozen if options.frozen else _fine_tune
-    outcome, notes = fitted(model, prepared, held_groups, options, work, resume, step)
+    outcome, notes = fitted(model, prepared, held_groups, options, work, step)
     step("scoring held-out rows")
     model = _put_together(model, options)
     model, figures, untrained = read_held_out(model, rows, held_groups, options)
@@ -156,7 +156,6 @@ def _fine_tune(
     held_groups: frozenset[str],
     options: TransformerOptions,
     work: Path,
-    resume: bool,
     step: Step,
 ) -> tuple[TrainingOutcome, list[str]]:
     """Train trunk (or adapters) and heads; what it came to, and what to note."""
@@ -166,14 +165,11 @@ def _fine_tune(
         model.scorer,
         learned,
         held,
-        options.trainer,
+        replace(options.trainer, as_trees=as_trees),
         options.loss,
         padding_id=model.padding_id,
         out=work,
-        as_trees=as_trees,
         progress=lambda now: step(told_progress(now)),
-        resume=resume,
-        threads=options.threads,
     )
     return outcome, notes
 
@@ -196,7 +192,6 @@ def _fit_frozen(
     held_groups: frozenset[str],
     options: TransformerOptions,
     _work: Path,
-    _resume: bool,
     step: Step,
 ) -> tuple[FrozenOutcome, list[str]]:
     """Fit heads on features of the trunk as it stands; what it came to, and what to note."""

@@ -16,7 +16,6 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import nullcontext
 from dataclasses import asdict
 from pathlib import Path
-from shutil import rmtree
 from typing import Any, Literal
 
 import numpy as np
@@ -64,13 +63,9 @@ def train(
     *,
     padding_id: int,
     out: Path,
-    as_trees: bool = True,
     progress: Callable[[Progress], None] | None = None,
-    resume: bool = True,
-    tensorboard: bool = False,
-    threads: int | None = None,
 ) -> TrainingOutcome:
-    """Find weights.
+    """Find weights; go on from the last checkpoint in `out`, where there is one.
 
     Args:
         scorer: gets the weights found; left in evaluation mode. Under FSDP2 its parameters stay sharded:
@@ -79,11 +74,7 @@ def train(
         held_out: to evaluate on; may be none, then there is no early stopping.
         padding_id: any valid token id.
         out: of the run, not of the model: gets ``metrics.jsonl``, ``checkpoints/`` and, with patience, ``best/``.
-        as_trees: compute what the sequences of an example share once; see `self_check.check_trees`.
         progress: called after each step, on the main process.
-        resume: go on from the last checkpoint in `out`, where there is one; else remove those that stand there.
-        tensorboard: write figures for it too.
-        threads: of the processor; None leaves them as they are.
     Raises:
         NoDataError: there is no example.
         TrainingError: a loss or gradient is not finite, or memory is at an end; the last checkpoint stands.
@@ -93,14 +84,15 @@ def train(
     """
     if not examples:
         raise nothing_to_train_on()
-    if threads is not None:
-        torch.set_num_threads(threads)
-    use_trees = as_trees and scorer.pooling == "last"
+    use_trees = settings.as_trees and scorer.pooling == "last"
     laid_out = [lay_out(each, padding_id=padding_id, as_trees=use_trees) for each in (examples, held_out)]
     run = _Run(scorer, laid_out[0], laid_out[1], settings, loss, out)
     try:
-        resumed = run.resume() if resume else run.start_anew()
-        with MetricsLog(out, after_step=resumed, tensorboard=tensorboard) if run.is_main else nullcontext() as log:
+        resumed = run.resume()
+        figures = (
+            MetricsLog(out, after_step=resumed, tensorboard=settings.tensorboard) if run.is_main else nullcontext()
+        )
+        with figures as log:
             run.go(log, progress)
         return run.end(resumed)
     finally:
@@ -142,14 +134,6 @@ class _Run:
         return bool(self.accelerator.is_main_process)
 
     # --- going on ---
-
-    def start_anew(self) -> int:
-        """Remove what an earlier run left; 0."""
-        if self.is_main:
-            for folder in (self.out / CHECKPOINTS, self.out / BEST):
-                rmtree(folder, ignore_errors=True)
-        self.accelerator.wait_for_everyone()
-        return 0
 
     def resume(self) -> int:
         """Go on from the last checkpoint, if there is one; the steps done."""
