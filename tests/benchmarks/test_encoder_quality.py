@@ -7,7 +7,8 @@ import pytest
 
 pytest.importorskip("torch")
 
-from benchmarks import encoder_quality as benchmark
+from benchmarks import encoder_quality
+from benchmarks import encoder_quality_products as benchmark
 from plumbline.models.folds import Deal, deal_folds
 
 COUNT = 160
@@ -62,10 +63,10 @@ def test_prompts_of_near_the_same_words_are_one_group():
 
 @pytest.mark.skipif(not os.environ.get("PLUMBLINE_ENCODER"), reason="set PLUMBLINE_ENCODER to a folder with an encoder")
 def test_the_encoder_tells_texts_apart(tmp_path):
-    encoder = benchmark.Encoder(os.environ["PLUMBLINE_ENCODER"], tmp_path)
+    encoder = encoder_quality.Encoder(os.environ["PLUMBLINE_ENCODER"], tmp_path)
     texts = ["I love my dog.", "My puppy is adorable.", "The bank raised its interest rates."]
     features = encoder.features(texts)
-    assert features.shape == (3, len(benchmark.LAYERS), benchmark.WIDTH)
+    assert features.shape == (3, len(encoder_quality.LAYERS), encoder_quality.WIDTH)
     last = features[:, -1] / np.linalg.norm(features[:, -1], axis=1, keepdims=True)
     assert last[0] @ last[1] > 0.3 + last[0] @ last[2]
     encoder.features(texts)

@@ -6,7 +6,9 @@ import signal
 import subprocess
 import sys
 
+import numpy as np
 import pytest
+from safetensors.numpy import save_file
 
 from plumbline.lineage import Manifest, is_own_file, refuse_foreign_file, write_aside, write_folder_aside
 from plumbline.records import UsageError, WriteError
@@ -68,6 +70,19 @@ def test_a_full_disk_leaves_the_old_file(small_disk):
     assert names(small_disk) == ["file.txt"]
     with write_aside(path) as aside:  # and the space is free again
         aside.write_bytes(bytes(1 << 19))
+
+
+def test_a_full_disk_that_a_writer_tells_in_words_is_told_as_one(small_disk):
+    """safetensors says what the system refused in the text of an error of its own."""
+    old_folder(small_disk / "out")
+    with (
+        pytest.raises(WriteError, match=r"PL-OUT-001(.|\n)*the disk is full"),
+        write_folder_aside(small_disk / "out", "data") as aside,
+    ):
+        save_file({"a": np.zeros(1 << 19)}, aside / "data")
+    assert names(small_disk) == ["out/data", "out/manifest.json"]
+    with pytest.raises(KeyError, match="os error 28"), write_aside(small_disk / "x"):
+        raise KeyError("os error 28")  # said, but not as the system's refusal is
 
 
 @pytest.mark.parametrize("number", [errno.ENOSPC, errno.EDQUOT])

@@ -279,7 +279,7 @@ def test_scores_are_the_same_in_every_form_and_from_a_model_read_again(corpus, m
         rows = _read_scores(out)
         tables.append(rows)
         assert count == len(rows)
-        assert list(rows[0]) == ["id", "side", "score", "probability", "kind", "source", "row", "split"]
+        assert list(rows[0]) == ["id", "side", "score", "probability", "uncertainty", "kind", "source", "row", "split"]
         manifest = json.loads((tmp_path / f"scores{ending}.manifest.json").read_text())
         (entry,) = manifest["outputs"]
         assert (entry["path"], entry["sha256"], entry["rows"]) == (out.name, file_digest(out), count)
@@ -303,9 +303,9 @@ def test_a_preference_model_gives_a_lone_reply_a_score_and_no_probability(corpus
 def test_categories_have_columns_of_their_own(corpus, models, tmp_path):
     run_scoring(ScoringRun(models["moderation"], str(corpus / "labels-synthetic"), tmp_path / "scores.jsonl"))
     row = _read_scores(tmp_path / "scores.jsonl")[0]
-    assert list(row)[:8] == ["id", "side", "score", "probability", "kind", "source", "row", "split"]
-    assert list(row)[8:10] == ["category", "threshold"]
-    assert all(name.startswith(("probability_", "threshold_")) for name in list(row)[10:])
+    assert list(row)[:9] == ["id", "side", "score", "probability", "uncertainty", "kind", "source", "row", "split"]
+    assert list(row)[9:11] == ["category", "threshold"]
+    assert all(name.startswith(("probability_", "threshold_")) for name in list(row)[11:])
 
 
 @pytest.mark.parametrize("name", ["scores", "scores.json", "scores.jsonl.gz", "scores.xlsx"])

@@ -228,7 +228,9 @@ def test_damage_is_noticed(preference, tmp_path):
 def test_scores_have_a_row_for_each_side_and_probabilities_of_a_pair_sum_to_one(preference, cost, moderation, tables):
     for model in (preference, cost):
         scores = score_tables(model.model, {Kind.COMPARISONS: tables[Kind.COMPARISONS]})
-        assert scores.schema.names == ["id", "side", "score", "probability", "kind", "source", "row", "split"]
+        assert scores.schema.names[:5] == ["id", "side", "score", "probability", "uncertainty"]
+        assert scores.schema.names[5:] == ["kind", "source", "row", "split"]
+        assert scores["uncertainty"].null_count == len(scores), "linear models have no ensemble"
         assert scores["side"].to_pylist() == [0, 1] * len(tables[Kind.COMPARISONS])
         chances = np.array(scores["probability"].to_pylist()).reshape(-1, 2)
         assert np.allclose(chances.sum(axis=1), 1)
@@ -237,7 +239,7 @@ def test_scores_have_a_row_for_each_side_and_probabilities_of_a_pair_sum_to_one(
     likelier = np.array(costs["probability"].to_pylist()).reshape(-1, 2).argmax(axis=1)
     assert (cheaper == likelier).all()
     labels = score_tables(moderation.model, {Kind.SAFETY_LABELS: tables[Kind.SAFETY_LABELS]})
-    assert labels.schema.names[4:] == [
+    assert labels.schema.names[5:] == [
         *("kind", "source", "row", "split"),
         *("category", "threshold", "probability_animal_abuse", "threshold_animal_abuse"),
     ]

@@ -165,6 +165,40 @@ def pairs_evaluation(
     }
 
 
+def judges(**changes: Any) -> Json:
+    """Pairs that several people judged."""
+    return {
+        "items": 720,
+        "judgements": 2040,
+        "evenly_split": 31,
+        "unanimous": figure(0.71, 0.03, 720),
+        "accuracy_unanimous": figure(0.78, 0.03, 511),
+        "accuracy_split": figure(0.58, 0.06, 178),
+        "majority_share": figure(0.667, 0.001, 178),
+        "majority_probability": figure(0.54, 0.02, 178),
+        "by_share": [
+            {"low": share, "high": share, "model_first": figure(0.3 + 0.4 * share, 0.03, 180)}
+            for share in (0.0, 1 / 3, 0.5, 2 / 3, 1.0)
+        ],
+        **changes,
+    }
+
+
+def telling(auroc: float, half_width: float = 0.03) -> Json:
+    """How well a measure of doubt tells errors."""
+    surest = {f"accuracy_at_{share}": figure(0.9 - share / 400, 0.02, 1200) for share in (50, 80, 90)}
+    return {"error_auroc": figure(auroc, half_width, 1200), **surest}
+
+
+def people() -> Json:
+    """What an evaluation says of judges, of strengths and of doubt, where it has something to say."""
+    return {
+        "judges": judges(),
+        "by_strength": {"1": figure(0.64, 0.03, 400), "2": figure(0.8, 0.03, 300)},
+        "uncertainty": {"accuracy": figure(0.7, 0.02, 1200), "by_spread": telling(0.55), "by_nearness": telling(0.66)},
+    }
+
+
 CATEGORIES = {
     "animal_abuse": 0.61,
     "child_abuse": 0.7,
@@ -267,7 +301,7 @@ def everything(folder: Path, *, synthetic: bool = False) -> Path:
     """A folder with every kind of input: two checks, three evaluations, a model with its manifest."""
     write(folder / "check-harmless", check=check(synthetic=synthetic))
     write(folder / "check-helpful", check=clean_check())
-    write(folder / "eval-harmless", evaluation=pairs_evaluation(synthetic=synthetic))
+    write(folder / "eval-harmless", evaluation=pairs_evaluation(synthetic=synthetic) | people())
     write(folder / "eval-cost", evaluation=pairs_evaluation("cost, PKU test", value=0.61, task="cost"))
     write(folder / "eval-moderation", evaluation=labels_evaluation())
     write(folder / "model", model=model(), manifest=manifest())

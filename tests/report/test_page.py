@@ -59,7 +59,7 @@ def build(folder: Path) -> str:
 def hostile(value):
     """The same JSON with every name that data may choose made hostile."""
     fixed = {"plumbline", "version", "task", "why_undefined", "sha256"}
-    open_maps = {"by_subset", "by_category", "baselines", "series", "set_aside", "records", "by_split"}
+    open_maps = {"by_subset", "by_category", "baselines", "series", "set_aside", "records", "by_split", "by_strength"}
     if isinstance(value, dict):
         return {
             key: (
@@ -84,7 +84,7 @@ def page(tmp_path_factory: pytest.TempPathFactory) -> str:
 @pytest.fixture(scope="module")
 def hostile_page(tmp_path_factory: pytest.TempPathFactory) -> str:
     folder = tmp_path_factory.mktemp("hostile")
-    pairs = hostile(samples.pairs_evaluation())
+    pairs = hostile(samples.pairs_evaluation() | samples.people())
     pairs["by_subset"] = {
         HOSTILE: {"accuracy": samples.undefined(HOSTILE)},
         "two": {"accuracy": samples.figure(0.5, 0.1, 9)},
@@ -158,7 +158,7 @@ def test_a_dollar_is_no_formula_in_a_picture(tmp_path):
 
 def test_each_picture_has_a_title_a_description_a_reading_and_a_table(page):
     drawn = [card for card in cards_of(page) if "<svg" in card]
-    assert len(drawn) == 17
+    assert len(drawn) == 20
     for card in drawn:
         assert card.count("<svg") == 1
         assert card.count('role="img"') == 1
@@ -183,7 +183,7 @@ def test_synthetic_data_is_said_at_the_top_in_each_section_and_in_each_picture(p
         if "<svg" in card:
             assert labelled == ("Synthetic data. " in card)
             assert labelled == (">synthetic</text>" in card)
-    assert page.count("Synthetic data. ") == 6
+    assert page.count("Synthetic data. ") == 9
     heading = page[page.index('<h2 id="data-health">') :]
     assert "synthetic" in heading[: heading.index("</h2>")]
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import sys
 import threading
 import time
@@ -137,9 +138,22 @@ class _Log:
         self.step(f"{what}, {100 * done / max(total, 1):.0f} %")
 
 
+class _Silence:
+    """For processes that another one speaks for."""
+
+    def step(self, what: str) -> None:
+        """Say nothing."""
+
+    def of(self, what: str, done: int, total: int) -> None:
+        """Say nothing."""
+
+
 @contextmanager
 def progress(title: str) -> Iterator[Shown]:
-    """Progress on stderr, once the work has taken two seconds."""
+    """Progress on stderr, once the work has taken two seconds; of a distributed run the first process tells."""
+    if int(os.environ.get("RANK", "0")) > 0:
+        yield _Silence()
+        return
     if not sys.stderr.isatty():
         yield _Log(title)
         return

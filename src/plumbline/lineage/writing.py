@@ -5,6 +5,7 @@ from __future__ import annotations
 import errno
 import json
 import os
+import re
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -14,6 +15,7 @@ from plumbline.lineage.workplaces import FORMER, NEW, clear_leftovers, workplace
 from plumbline.records import PlumblineError, UsageError, WriteError
 
 MANIFEST_NAME = "manifest.json"
+_SAID_BY_SYSTEM = re.compile(r"\(os error (\d+)\)")
 
 
 @contextmanager
@@ -27,11 +29,12 @@ def write_aside(path: Path) -> Iterator[Path]:
         _require_usable_name(path)
         with workplace(path) as place, _places_as_asked(place, path):
             aside = place / NEW
-            yield aside
+            with _refusals_told():
+                yield aside
             _sync(aside)
             aside.replace(path)
     except OSError as error:
-        raise _write_error(path, error) from error
+        raise write_error(path, error) from error
 
 
 @contextmanager
@@ -56,13 +59,14 @@ def write_folder_aside(folder: Path, holds: str) -> Iterator[Path]:
         with workplace(resolved) as place, _places_as_asked(place, folder):
             aside = place / NEW
             aside.mkdir()
-            yield aside
+            with _refusals_told():
+                yield aside
             for written in aside.rglob("*"):
                 if written.is_file():
                     _sync(written)
             _replace_folder(aside, resolved, place / FORMER)
     except OSError as error:
-        raise _write_error(folder, error) from error
+        raise write_error(folder, error) from error
 
 
 def _replace_folder(aside: Path, target: Path, former: Path) -> None:
@@ -128,7 +132,7 @@ def _is_there_to_write(path: Path) -> bool:
         _require_usable_name(path)
         return path.exists()
     except OSError as error:
-        raise _write_error(path, error) from error
+        raise write_error(path, error) from error
 
 
 def _foreign_content(folder: Path, holds: str) -> str | None:
@@ -195,7 +199,20 @@ def _sync(path: Path) -> None:
         os.close(descriptor)
 
 
-def _write_error(path: Path, error: OSError) -> WriteError:
+@contextmanager
+def _refusals_told() -> Iterator[None]:
+    """Raise what the system refused as the error it is: writers made in Rust (safetensors) say it in words alone."""
+    try:
+        yield
+    except Exception as error:
+        said = None if isinstance(error, OSError | PlumblineError) else _SAID_BY_SYSTEM.search(str(error))
+        if said is None:
+            raise
+        raise OSError(int(said[1]), os.strerror(int(said[1]))) from error
+
+
+def write_error(path: Path, error: OSError) -> WriteError:
+    """The error where the system refused to write `path`."""
     full = error.errno in (errno.ENOSPC, errno.EDQUOT)
     return WriteError(
         "PL-OUT-001",

@@ -41,7 +41,7 @@ class TrainingRun:
     """What to train, on what, and where to put it.
 
     Attributes:
-        task: preference, cost or moderation.
+        task: preference, cost or moderation; of `together` the first.
         sources: files, folders, hub ids; their split train, or all of a single file.
         out: the model's folder.
         kind: ``linear``, or the transformer to start from: a path or a hub id.
@@ -50,6 +50,7 @@ class TrainingRun:
             or absent takes the default. A setting of the other kind of model is refused.
         load_options: of `formats.load`.
         command: for the manifest.
+        together: tasks that are trained on one trunk, see `joint_run`; none for one task alone.
     """
 
     task: Task
@@ -61,6 +62,12 @@ class TrainingRun:
     settings: Mapping[str, Any] = field(default_factory=dict)
     load_options: Mapping[str, Any] = field(default_factory=dict)
     command: tuple[str, ...] = ()
+    together: tuple[Task, ...] = ()
+
+    @property
+    def tasks(self) -> tuple[Task, ...]:
+        """What is trained."""
+        return self.together or (self.task,)
 
 
 @dataclass(frozen=True)
@@ -89,24 +96,32 @@ def run_training(run: TrainingRun, step: Step = lambda _: None) -> TrainingResul
     Raises:
         PlumblineError: the sources, the data or the options do not allow it; no model is written then.
     """
-    _refuse_other_settings(run)
+    refuse_other_settings(run)
     with own_terms_told(run.load_options.get("stated_terms"), REQUIRED_USES[run.task]):
         if run.kind == LINEAR:
             return _run_linear(run, step)
-        _refuse_unknown_model(run.kind)
+        refuse_unknown_model(run.kind)
         from plumbline.loop.transformer_run import run_transformer_training
 
         return run_transformer_training(run, step)
 
 
-def _refuse_unknown_model(name: str) -> None:
-    """A word that is neither linear nor a folder nor owner/name is none of those there are."""
+def refuse_unknown_model(name: str) -> None:
+    """A word that is neither linear nor a folder nor owner/name is none of those there are.
+
+    Raises:
+        UsageError: it is such a word.
+    """
     if "/" not in name and not Path(name).is_dir():
         raise unknown_name("--model", name, (LINEAR, "a folder", "owner/name"))
 
 
-def _refuse_other_settings(run: TrainingRun) -> None:
-    """Refuse what has no meaning for the kind of model."""
+def refuse_other_settings(run: TrainingRun) -> None:
+    """Refuse what has no meaning for the kind of model.
+
+    Raises:
+        UsageError: such a setting is given.
+    """
     is_linear = run.kind == LINEAR
     given = [name for name, value in run.settings.items() if value is not None and value is not False]
     others = [name for name in given if name not in COMMON_SETTINGS and (name in LINEAR_SETTINGS) is not is_linear]

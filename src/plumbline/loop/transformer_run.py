@@ -7,11 +7,11 @@ the metrics stand in the model's folder.
 from __future__ import annotations
 
 import json
-import os
 import shutil
 import time
 from collections.abc import Mapping
-from dataclasses import replace
+from contextlib import AbstractContextManager, nullcontext
+from dataclasses import dataclass, replace
 from importlib import metadata
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -20,16 +20,17 @@ from plumbline.formats import Loaded
 from plumbline.formats.cache import cache_folder
 from plumbline.lineage import Manifest, count_by_code, refuse_foreign_folder, write_aside
 from plumbline.loop.sources import Step, is_synthetic, known_axis, resolved_options
+from plumbline.loop.training_folder import MARK_NAME, claimed, emptied, refuse_unfinished, training_folder
 from plumbline.loop.training_run import TrainingResult, TrainingRun, load_for_training, with_repeats
 from plumbline.models.evaluation import figures_only
 from plumbline.models.loading import require_transformers
 from plumbline.models.training import REQUIRED_USES
+from plumbline.models.transformer.processes import is_first_process
 from plumbline.records import UsageError, unknown_name
 
 if TYPE_CHECKING:
     from plumbline.models.transformer.task_training import TrainedTransformer, TransformerOptions
 
-MARK_NAME = "training.json"
 METRICS_NAME = "metrics.jsonl"
 _VERSIONED = ("torch", "transformers", "accelerate", "peft")
 
@@ -57,6 +58,7 @@ OWN_SETTINGS = {
     "max_false_positive_rate": "max_false_positive_rate",
     "threads": "threads",
     "frozen": "frozen",
+    "ensemble": "ensemble",
 }
 NOT_FROZEN = (
     *("epochs", "learning_rate", "rows_per_step", "lora", "precision", "gradient_checkpointing", "patience"),
@@ -77,34 +79,86 @@ def run_transformer_training(run: TrainingRun, step: Step = lambda _: None) -> T
     """
     require_transformers("--model")
     refuse_foreign_folder(run.out, "model")
+    with training_held(run.out):
+        begun = begin_training(run)
+        loaded = load_for_training(run, known_axis(run.on), step)
+        done = train_models(run, begun, loaded, step)
+        if done is None:
+            return None
+        save_trained(run, done, done.models[0], run.out)
+        shutil.rmtree(training_folder(run.out), ignore_errors=True)
+    return result_of(done, done.models[0])
+
+
+@dataclass(frozen=True)
+class TrainedModels:
+    """What a training came to, before it is written.
+
+    Attributes:
+        durations: seconds, by what they were spent on.
+    """
+
+    loaded: Loaded
+    models: tuple[TrainedTransformer, ...]
+    options: TransformerOptions
+    durations: Mapping[str, float]
+
+
+@dataclass(frozen=True)
+class Begun:
+    """A training of which nothing is read yet.
+
+    Attributes:
+        resume: go on with what an earlier run came to.
+        at: seconds, by the clock that durations are taken from.
+    """
+
+    options: TransformerOptions
+    resume: bool
+    at: float
+
+
+def begin_training(run: TrainingRun) -> Begun:
+    """Look at the options and at what an earlier run left.
+
+    Raises:
+        UsageError: an option is out of range; or an unfinished training stands there and nobody decided what of it.
+    """
     options = transformer_options(run.kind, run.settings)
-    axis = known_axis(run.on)
-    work = training_folder(run.out)
     resume, restart = bool(run.settings.get("resume")), bool(run.settings.get("restart"))
     if resume and restart:
         raise UsageError(
             "PL-ARG-004", "--restart", "it contradicts --resume", advice="--resume to go on, or --restart to begin anew"
         )
     if is_first_process():  # it alone writes there
-        refuse_unfinished(work, decided=resume or restart)
-    began = time.monotonic()
-    loaded = load_for_training(run, axis, step)
-    read = time.monotonic()
-    if is_first_process() and not resume:
-        shutil.rmtree(work, ignore_errors=True)
-    trained = _train(run, loaded, options, axis, work, step)
-    if trained is None:
-        return None
-    _save(run, loaded, trained, options, {"reading": read - began, "training": time.monotonic() - read})
-    shutil.rmtree(work, ignore_errors=True)
+        refuse_unfinished(training_folder(run.out), decided=resume or restart)
+    return Begun(options, resume, time.monotonic())
+
+
+def train_models(run: TrainingRun, begun: Begun, loaded: Loaded, step: Step) -> TrainedModels | None:
+    """Train, in the folder beside the output.
+
+    Returns:
+        None in processes of a distributed run other than the first.
+    """
+    work, read = training_folder(run.out), time.monotonic()
+    if is_first_process() and not begun.resume:
+        emptied(work)
+    models = _train(run, loaded, begun.options, work, step)
+    durations = {"reading": read - begun.at, "training": time.monotonic() - read}
+    return TrainedModels(loaded, models, begun.options, durations) if is_first_process() else None
+
+
+def result_of(done: TrainedModels, trained: TrainedTransformer) -> TrainingResult:
+    """What is told of one model of a training."""
     rows = [f"{trained.summary[key]:,} {key}" for key in ("comparisons", "labels") if key in trained.summary]
     held = trained.summary["held_out_rows"]
     return TrainingResult(
         trained.held_out,
         trained.summary,
         " and ".join(rows),
-        loaded.quarantined,
-        count_by_code(loaded.findings),
+        done.loaded.quarantined,
+        count_by_code(done.loaded.findings),
         measured=f"on {held:,} held-out rows of {' and '.join(rows)}",
     )
 
@@ -152,78 +206,44 @@ def transformer_options(name: str, settings: Mapping[str, Any]) -> TransformerOp
     )
 
 
-def is_first_process() -> bool:
-    """Whether this is the process of a distributed run that writes.
-
-    As launchers say it: the state of Accelerate is the training loop's to make, with the devices that it finds.
-    """
-    return int(os.environ.get("RANK", "0")) == 0
-
-
-def training_folder(out: Path) -> Path:
-    """Where a run's checkpoints stand while it lasts."""
-    return out.with_name(f"{out.name}.training")
-
-
-def refuse_unfinished(work: Path, *, decided: bool) -> None:
-    """Refuse to throw away, or to go on with, what is not known to be meant.
+def training_held(out: Path) -> AbstractContextManager[None]:
+    """Keep other runs to this output away meanwhile; the first process of a distributed run does it for all.
 
     Raises:
-        UsageError: an unfinished training stands there and it was not `decided` what to do with it, or something else does.
+        UsageError: another run to it is on the way.
     """
-    if not work.exists():
-        return
-    if not (work / MARK_NAME).is_file() and (not work.is_dir() or any(work.iterdir())):
-        raise UsageError(
-            "PL-OUT-002",
-            str(work),
-            "something stands there that is no training folder of plumbline",
-            expected="nothing, or an unfinished training",
-            advice="name another output with -o, or move away what stands there",
-        )
-    if (work / MARK_NAME).is_file() and not decided:
-        raise UsageError(
-            "PL-RUN-004",
-            str(work),
-            "a training that was not finished stands there",
-            expected="a decision: go on with it, or begin anew",
-            advice="--resume to go on with it, or --restart",
-        )
+    return claimed(training_folder(out)) if is_first_process() else nullcontext()
 
 
 def _train(
-    run: TrainingRun,
-    loaded: Loaded,
-    options: TransformerOptions,
-    axis: Any,
-    work: Path,
-    step: Step,
-) -> TrainedTransformer | None:
-    from plumbline.models.transformer.task_training import TaskData, train_transformer_task
+    run: TrainingRun, loaded: Loaded, options: TransformerOptions, work: Path, step: Step
+) -> tuple[TrainedTransformer, ...]:
+    from plumbline.models.transformer.goals import TaskData
+    from plumbline.models.transformer.task_training import train_transformer
 
-    is_main = is_first_process()
-    if is_main:
+    if is_first_process():
         work.mkdir(parents=True, exist_ok=True)
         with write_aside(work / MARK_NAME) as aside:
             aside.write_text(json.dumps({"plumbline": "training", "out": run.out.name}) + "\n", encoding="utf-8")
-    data = TaskData(loaded.tables, run.task, axis, ", ".join(run.sources), run.override_uses)
-    trained = train_transformer_task(data, options, work, step=step)
-    return trained if is_main else None
+    place = ", ".join(run.sources)
+    data = TaskData(loaded.tables, run.tasks, known_axis(run.on), place, run.override_uses, bool(run.together))
+    return train_transformer(data, options, work, step=step)
 
 
-def _save(
-    run: TrainingRun,
-    loaded: Loaded,
-    trained: TrainedTransformer,
-    options: TransformerOptions,
-    durations: Mapping[str, float],
+def save_trained(
+    run: TrainingRun, done: TrainedModels, trained: TrainedTransformer, folder: Path, *, twin: Path | None = None
 ) -> None:
+    """Write one model of a training to its folder.
+
+    Args:
+        twin: the folder of a model with the same trunk, written before: its files are used again where they can be.
+    """
     from plumbline.models.card import format_model_card
     from plumbline.models.transformer.card import transformer_kind
     from plumbline.models.transformer.saving import SavedRun, save_transformer
 
-    manifest = _manifest(run, loaded, trained, options, durations)
-    name, synthetic = run.out.resolve().name, is_synthetic(loaded)
+    manifest = _manifest(run, done, trained)
+    name, synthetic = folder.resolve().name, is_synthetic(done.loaded)
     kind = transformer_kind(trained.model, trained.summary)
     card = format_model_card(
         name, trained.model, kind, manifest, trained.held_out, trained.summary, synthetic=synthetic
@@ -236,30 +256,26 @@ def _save(
     metrics = training_folder(run.out) / METRICS_NAME
     files = {METRICS_NAME: metrics.read_bytes()} if metrics.is_file() else {}
     saved = SavedRun(manifest, name, synthetic, json.loads(json.dumps(training)), card, files, trained.trained_rows)
-    save_transformer(run.out, trained.model, saved, merge_adapter=bool(run.settings.get("merge_adapter")))
+    save_transformer(folder, trained.model, saved, merge_adapter=bool(run.settings.get("merge_adapter")), twin=twin)
 
 
-def _manifest(
-    run: TrainingRun,
-    loaded: Loaded,
-    trained: TrainedTransformer,
-    options: TransformerOptions,
-    durations: Mapping[str, float],
-) -> Manifest:
-    overridden = run.override_uses and REQUIRED_USES[run.task] not in loaded.terms.uses
+def _manifest(run: TrainingRun, done: TrainedModels, trained: TrainedTransformer) -> Manifest:
+    task, options = trained.model.task, done.options
+    overridden = run.override_uses and REQUIRED_USES[task] not in done.loaded.terms.uses
     configuration = {
-        "task": run.task,
+        "task": task,
+        **({"together": list(run.together)} if run.together else {}),
         "model": run.kind,
         "sources": list(run.sources),
         "on": run.on,
         **json.loads(json.dumps(options.to_json())),
         **resolved_options(run.sources, "train", run.load_options),
     }
-    manifest = loaded.manifest("model", run.command, configuration, seed=options.trainer.seed)
+    manifest = done.loaded.manifest("model", run.command, configuration, seed=options.trainer.seed)
     manifest = manifest.model_copy(
         update={
             "uses_overridden": overridden,
-            "durations_seconds": {name: round(spent, 3) for name, spent in durations.items()},
+            "durations_seconds": {name: round(spent, 3) for name, spent in done.durations.items()},
             "versions": {**manifest.versions, **{name: metadata.version(name) for name in _VERSIONED}},
         }
     )

@@ -79,7 +79,9 @@ class Landmarks:
         return features
 
 
-def fit_landmarks(rows: Floats, *, nearness: float, most: int = 2048, seed: int = 0) -> Landmarks:
+def fit_landmarks(
+    rows: Floats, *, nearness: float, most: int = 2048, seed: int = 0, least_share: float = _LEAST_SHARE
+) -> Landmarks:
     """Landmarks drawn from rows.
 
     Args:
@@ -87,6 +89,7 @@ def fit_landmarks(rows: Floats, *, nearness: float, most: int = 2048, seed: int 
         nearness: > 0. Rows scaled by `fit_scaling` are about √2 apart.
         most: landmarks; all rows where there are no more.
         seed: of the draw.
+        least_share: directions whose share is smaller, against the largest, are left out.
     Source: Williams & Seeger 2001 (the Nyström method). Deviation: none.
     """
     chosen = np.arange(len(rows))
@@ -95,7 +98,7 @@ def fit_landmarks(rows: Floats, *, nearness: float, most: int = 2048, seed: int 
     landmarks = rows[chosen]
     with threadpool_limits(1, user_api="blas"):
         shares, directions = eigh(similarities(landmarks, landmarks, nearness), check_finite=False)
-    kept = shares > _LEAST_SHARE * shares[-1]
+    kept = shares > least_share * shares[-1]
     return Landmarks(landmarks, nearness, directions[:, kept] / np.sqrt(shares[kept]))
 
 

@@ -13,8 +13,9 @@ from plumbline.measure import Bootstrap
 from plumbline.models.label_figures import label_figures
 from plumbline.models.measured_rows import FIGURE_KEYS, Json
 from plumbline.models.pair_figures import pair_figures, pair_histogram
-from plumbline.models.scored_model import Advance, Floats, ScoredModel, better_sign, pair_calibration
+from plumbline.models.scored_model import Advance, ScoredModel, Scores, better_sign, pair_calibration
 from plumbline.models.training_rows import LabelRows, PreferenceRows
+from plumbline.models.uncertainty import pair_spread, reply_spread, uncertainty_figures
 
 
 def evaluate_model(
@@ -29,10 +30,10 @@ def evaluate_model(
 
     A cost model's accuracy is that of its pairs where there are some; its other figures are of its labels.
     """
-    of_pairs = None if pairs is None else model.score_pairs(pairs.records.rows(), advance=advance)
+    of_pairs = None if pairs is None else model.read_pairs(pairs.records.rows(), advance=advance)
     of_labels = None
     if labels is not None:
-        of_labels = model.score_conversations(labels.records.rows()["conversation"], advance=advance)
+        of_labels = model.read_conversations(labels.records.rows()["conversation"], advance=advance)
     return evaluate_scores(model, RowScores(pairs, of_pairs, labels, of_labels), bootstrap)
 
 
@@ -41,35 +42,50 @@ class RowScores:
     """Rows and what a model says of them.
 
     Attributes:
-        pair_scores: shape (n, 2, heads), of `pairs`.
-        label_scores: shape (m, heads), of `labels`.
+        pair_scores: of the n `pairs`.
+        label_scores: of the m `labels`.
     """
 
     pairs: PreferenceRows | None
-    pair_scores: Floats | None
+    pair_scores: Scores | None
     labels: LabelRows | None
-    label_scores: Floats | None
+    label_scores: Scores | None
 
 
 def evaluate_scores(model: ScoredModel, scored: RowScores, bootstrap: Bootstrap) -> Json:
     """Figures of scores, as `evaluate_model`; the model is asked for its calibration and thresholds alone."""
     result: Json = {}
     if scored.labels is not None and scored.label_scores is not None:
-        heads = dict(zip(model.heads, scored.label_scores.T, strict=True))
+        heads = dict(zip(model.heads, scored.label_scores.heads.T, strict=True))
         chances = {name: model.heads[name].calibration.probabilities(values) for name, values in heads.items()}
         thresholds = {name: head.threshold for name, head in model.heads.items()}
         result = label_figures(chances, scored.labels, thresholds, bootstrap)
+        spread = reply_spread(model, scored.label_scores.members)
+        own = next(iter(chances.values()))
+        result["uncertainty"] = uncertainty_figures(
+            own, spread, scored.labels.is_unsafe, bootstrap=bootstrap, group_ids=scored.labels.places.group_ids
+        )
     if scored.pairs is not None and scored.pair_scores is not None:
-        first, second = scored.pair_scores[:, 0, 0], scored.pair_scores[:, 1, 0]
-        of_pairs = pair_figures(better_sign(model) * (first - second), scored.pairs, pair_calibration(model), bootstrap)
-        of_pairs["score_histogram"] = pair_histogram(first, second, scored.pairs)
+        of_pairs = _pair_figures(model, scored.pairs, scored.pair_scores, bootstrap)
         result = merge_cost_figures(of_pairs, result) if result else of_pairs
     return result
 
 
+def _pair_figures(model: ScoredModel, pairs: PreferenceRows, scores: Scores, bootstrap: Bootstrap) -> Json:
+    first, second = scores.heads[:, 0, 0], scores.heads[:, 1, 0]
+    leads = better_sign(model) * (first - second)
+    own = pair_calibration(model).probabilities(leads)
+    spread, groups = pair_spread(model, scores.members), pairs.places.group_ids
+    return {
+        **pair_figures(leads, pairs, pair_calibration(model), bootstrap),
+        "score_histogram": pair_histogram(first, second, pairs),
+        "uncertainty": uncertainty_figures(own, spread, pairs.first_is_better, bootstrap=bootstrap, group_ids=groups),
+    }
+
+
 def merge_cost_figures(of_pairs: Json, of_labels: Json) -> Json:
-    """A cost model's figures: accuracy, calibration and length from the pairs, the rest from the labels."""
-    from_pairs = ("accuracy", "ece", "length", "reliability", "disagreements")
+    """A cost model's figures: what its pairs say of accuracy, calibration, length, doubt and judges, the rest of its labels."""
+    from_pairs = ("accuracy", "ece", "length", "reliability", "disagreements", "judges", "by_strength", "uncertainty")
     baselines = {**of_pairs["baselines"], **of_labels["baselines"]}
     by_subset = {**of_labels["by_subset"]}
     for subset, figures in of_pairs["by_subset"].items():

@@ -62,6 +62,9 @@ def label_figures(
             for subset, of_subset in rows_by_subset(rows.places)
         },
         "by_category": _by_category(probabilities, rows, thresholds, bootstrap),
+        "by_strength": {},
+        "judges": None,
+        "uncertainty": None,
         "baselines": _baselines(rows, bootstrap),
         "length": None,
         "reliability": reliability_points(measured),

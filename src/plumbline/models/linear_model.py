@@ -9,7 +9,7 @@ import pyarrow as pa
 from numpy.typing import NDArray
 
 from plumbline.models.calibration import Calibration
-from plumbline.models.scored_model import UNSAFE, Advance, Floats, Task, pair_probabilities
+from plumbline.models.scored_model import UNSAFE, Advance, Floats, Scores, Task, pair_probabilities
 from plumbline.models.text_features import FeatureRecipe, Frequencies, Replies, featurise_replies
 from plumbline.models.training_rows import conversation_replies, pair_replies
 from plumbline.records import Axis
@@ -87,6 +87,20 @@ class LinearModel:
         if advance:
             advance(len(scores), len(scores))
         return scores
+
+    @property
+    def ensemble(self) -> None:
+        """Linear models have none."""
+
+    def read_pairs(self, comparisons: pa.Table, *, advance: Advance | None = None) -> Scores:
+        """As `score_pairs`."""
+        return Scores(self.score_pairs(comparisons, advance=advance))
+
+    def read_conversations(
+        self, conversations: pa.ListArray | pa.ChunkedArray, *, advance: Advance | None = None
+    ) -> Scores:
+        """As `score_conversations`."""
+        return Scores(self.score_conversations(conversations, advance=advance))
 
     def pair_probabilities(self, first_scores: Floats, second_scores: Floats) -> Floats:
         """Probability that the first side is the better one on the model's axis; shape as given."""

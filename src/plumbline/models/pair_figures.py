@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 
 from plumbline.measure import Bootstrap, Figure, preference_accuracy, rate_figure
 from plumbline.models.calibration import Calibration
+from plumbline.models.judge_agreement import judge_figures, strength_figures
 from plumbline.models.measured_rows import (
     FIGURE_KEYS,
     Bools,
@@ -63,6 +64,9 @@ def pair_figures(
             for subset, of_subset in rows_by_subset(rows.places)
         },
         "by_category": {},
+        "by_strength": strength_figures(score_differences, rows, bootstrap),
+        "uncertainty": None,
+        "judges": judge_figures(score_differences, rows, calibration, bootstrap),
         "baselines": _length_baselines(rows, bootstrap),
         "length": _length_bias(score_differences, rows, bootstrap),
         "reliability": reliability_points(shown),

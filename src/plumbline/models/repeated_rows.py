@@ -36,13 +36,19 @@ def _both_ways(part: PreferenceRows | LabelRows) -> int:
     if isinstance(part, LabelRows):
         verdict = pl.Series(part.is_unsafe[at])
     else:
-        verdict = pl.Series(part.first_is_better[at]) ^ _is_swapped(records.take(at))
+        verdict = pl.Series(part.first_is_better[at]) ^ is_swapped(records.take(at))
     of_item = repeated.with_columns(verdict=verdict)
     return of_item.filter(pl.col("verdict").n_unique().over("item") > 1).height
 
 
-def _is_swapped(pairs: Records) -> pl.Series:
-    """Which pairs have the side first that is greater in byte order: the same two sides may stand either way."""
+def is_swapped(pairs: Records) -> pl.Series:
+    """Which pairs have the side first that is greater in byte order: the same two sides may stand either way.
+
+    Args:
+        pairs: n comparisons.
+    Returns:
+        n booleans.
+    """
     sides = canonical_conversations(pairs.rows()["continuations"].combine_chunks().flatten())
     return sides.gather_every(2) > sides.gather_every(2, 1)
 

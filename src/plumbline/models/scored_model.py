@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from dataclasses import dataclass
 from typing import Literal, Protocol
 
 import numpy as np
@@ -13,6 +14,7 @@ from plumbline.models.calibration import Calibration
 from plumbline.records import Axis
 
 Task = Literal["preference", "cost", "moderation"]
+TASKS: tuple[Task, ...] = ("preference", "cost", "moderation")
 Floats = NDArray[np.float64]
 Advance = Callable[[int, int], None]
 """Told how many of how many conversations are scored."""
@@ -37,6 +39,31 @@ class ReadHead(Protocol):
         """Of a cost, the difference of two costs → that the first is the more harmful; else None."""
 
 
+class ReadEnsemble(Protocol):
+    """How the scores of heads beside the main one are read, which tell how sure it is; one reading for all of them."""
+
+    @property
+    def calibration(self) -> Calibration:
+        """As of the main head."""
+
+    @property
+    def pair_calibration(self) -> Calibration | None:
+        """Of costs, the difference of two costs → probability; else None."""
+
+
+@dataclass(frozen=True, slots=True)
+class Scores:
+    """What a model says of n replies, or of both sides of n pairs.
+
+    Attributes:
+        heads: shape (n, heads); of pairs (n, 2, heads).
+        members: shape (n, k); of pairs (n, 2, k): scores of the ensemble's heads. None where the model has no ensemble.
+    """
+
+    heads: Floats
+    members: Floats | None = None
+
+
 class ScoredModel(Protocol):
     """A model of one task."""
 
@@ -52,13 +79,17 @@ class ScoredModel(Protocol):
     def heads(self) -> Mapping[str, ReadHead]:
         """By name: ``reward``, ``cost``, or ``unsafe`` and categories; the main one first."""
 
-    def score_pairs(self, comparisons: pa.Table, *, advance: Advance | None = None) -> Floats:
-        """Scores of both sides of n comparisons, shape (n, 2, heads)."""
+    @property
+    def ensemble(self) -> ReadEnsemble | None:
+        """Heads beside the main one, fitted to say how sure it is; None where there are none."""
 
-    def score_conversations(
+    def read_pairs(self, comparisons: pa.Table, *, advance: Advance | None = None) -> Scores:
+        """Scores of both sides of n comparisons."""
+
+    def read_conversations(
         self, conversations: pa.ListArray | pa.ChunkedArray, *, advance: Advance | None = None
-    ) -> Floats:
-        """Scores of the last reply of n conversations, shape (n, heads)."""
+    ) -> Scores:
+        """Scores of the last reply of n conversations."""
 
 
 def main_head(model: ScoredModel) -> ReadHead:

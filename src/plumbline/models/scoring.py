@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import dataclass
 
 import numpy as np
 import pyarrow as pa
 
-from plumbline.models.scored_model import Advance, ScoredModel, main_head, pair_probabilities
+from plumbline.models.scored_model import Advance, Floats, ScoredModel, main_head, pair_probabilities
+from plumbline.models.uncertainty import pair_spread, reply_spread
 from plumbline.records import Kind
 
 _PLACES = ["id", "source", "row", "split"]
@@ -22,10 +24,14 @@ def score_tables(model: ScoredModel, tables: Mapping[Kind, pa.Table], *, advance
             that a label is about). Prompts wait for a reply and are not scored.
         advance: told how far it is.
     Returns:
-        Columns id, side, score, probability, kind, source, row, split. `score` is the main head's: reward, cost or log-odds of unsafe.
+        Columns id, side, score, probability, uncertainty, kind, source, row, split. `score` is the main head's: reward, cost or
+        log-odds of unsafe.
         `probability` is, for a side of a comparison scored by a preference or cost model, that it is the better one of
         the two; else that the reply is unsafe. It is null where a preference model scores a single reply: one reply
         alone has no probability of being preferred.
+
+        `uncertainty` is how far the heads of the model's ensemble lie apart: the standard deviation of what they say that
+        probability is. It is null where the probability is, and of every model without an ensemble.
 
         `kind` is of the record that `id` names (comparisons, safety_labels or red_team_attempts): it tells the two
         meanings of `probability` apart. `source` and `row` (counted from 0) say where the record stood, `split` of which
@@ -48,7 +54,8 @@ def score_tables(model: ScoredModel, tables: Mapping[Kind, pa.Table], *, advance
 
 def _schema(model: ScoredModel) -> pa.Schema:
     """The columns that a model's scores have."""
-    columns = [("id", pa.string()), ("side", pa.int8()), ("score", pa.float64()), ("probability", pa.float64())]
+    columns = [("id", pa.string()), ("side", pa.int8()), ("score", pa.float64())]
+    columns += [("probability", pa.float64()), ("uncertainty", pa.float64())]
     columns += [("kind", pa.string()), ("source", pa.string()), ("row", pa.int64()), ("split", pa.string())]
     if model.task == "moderation":
         columns += [("category", pa.string()), ("threshold", pa.float64())]
@@ -58,49 +65,64 @@ def _schema(model: ScoredModel) -> pa.Schema:
 
 
 def _score_comparisons(model: ScoredModel, table: pa.Table, advance: Advance | None) -> pa.Table:
-    scores = model.score_pairs(table, advance=advance)
-    count = len(table)
+    read = model.read_pairs(table, advance=advance)
+    scores, count = read.heads, len(table)
     if model.task == "moderation":
         probabilities = main_head(model).calibration.probabilities(scores[:, :, 0])
+        each = None if read.members is None else read.members.reshape(2 * count, -1)
+        spread = reply_spread(model, each)
     else:
         of_first = pair_probabilities(model, scores[:, 0, 0], scores[:, 1, 0])
         probabilities = np.stack([of_first, 1 - of_first], axis=1)
+        of_pairs = pair_spread(model, read.members)
+        spread = None if of_pairs is None else np.repeat(of_pairs, 2)
     sides = pa.array(np.tile(np.array([0, 1], np.int8), count))
     places = table.select(_PLACES).take(np.repeat(np.arange(count), 2))
-    return _table(
-        model, Kind.COMPARISONS, places, sides, scores.reshape(2 * count, -1), pa.array(probabilities.ravel())
-    )
+    said = _Said(scores.reshape(2 * count, -1), pa.array(probabilities.ravel()), _or_nulls(spread, 2 * count))
+    return _table(model, Kind.COMPARISONS, places, sides, said)
 
 
 def _score_conversations(
     model: ScoredModel, table: pa.Table, kind: Kind, column: str, advance: Advance | None
 ) -> pa.Table:
-    scores = model.score_conversations(table[column], advance=advance)
+    read = model.read_conversations(table[column], advance=advance)
     sides = table["side"].combine_chunks() if "side" in table.schema.names else pa.nulls(len(table), pa.int8())
     if model.task == "preference":
-        probabilities = pa.nulls(len(table), pa.float64())
+        said = _Said(read.heads, pa.nulls(len(table), pa.float64()), pa.nulls(len(table), pa.float64()))
     else:
-        probabilities = pa.array(main_head(model).calibration.probabilities(scores[:, 0]))
-    return _table(model, kind, table.select(_PLACES), sides, scores, probabilities)
+        probabilities = pa.array(main_head(model).calibration.probabilities(read.heads[:, 0]))
+        said = _Said(read.heads, probabilities, _or_nulls(reply_spread(model, read.members), len(table)))
+    return _table(model, kind, table.select(_PLACES), sides, said)
 
 
-def _table(
-    model: ScoredModel,
-    kind: Kind,
-    places: pa.Table,
-    sides: pa.Array,
-    scores: np.ndarray,
-    probabilities: pa.Array,
-) -> pa.Table:
+def _or_nulls(spread: Floats | None, count: int) -> pa.Array:
+    return pa.nulls(count, pa.float64()) if spread is None else pa.array(spread)
+
+
+@dataclass(frozen=True)
+class _Said:
+    """What a model says of n replies.
+
+    Attributes:
+        scores: shape (n, heads).
+        probabilities, spread: n numbers or nulls, of the main head.
+    """
+
+    scores: Floats
+    probabilities: pa.Array
+    spread: pa.Array
+
+
+def _table(model: ScoredModel, kind: Kind, places: pa.Table, sides: pa.Array, said: _Said) -> pa.Table:
     """The scores of one kind of record, with the columns of `_schema`."""
     count = len(places)
-    columns = [places["id"], pa.array(sides, pa.int8()), pa.array(scores[:, 0]), probabilities]
+    columns = [places["id"], pa.array(sides, pa.int8()), pa.array(said.scores[:, 0]), said.probabilities, said.spread]
     columns += [pa.repeat(kind.value, count), *(places[name] for name in _PLACES[1:])]
     if model.task == "moderation":
         columns += [pa.repeat(next(iter(model.heads)), count), _repeated(main_head(model).threshold, count)]
         for position, head in enumerate(list(model.heads.values())[1:], 1):
             columns += [
-                pa.array(head.calibration.probabilities(scores[:, position])),
+                pa.array(head.calibration.probabilities(said.scores[:, position])),
                 _repeated(head.threshold, count),
             ]
     schema = _schema(model)

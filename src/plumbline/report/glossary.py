@@ -28,6 +28,11 @@ GLOSSARY = (
         "Expected calibration error: how far, on average, predicted probabilities lie from what was observed; 0 is "
         "best.",
     ),
+    (
+        "Ensemble",
+        "Several heads beside a model's own, each fitted on another draw of the prompts; where they lie apart, the model "
+        "knows little.",
+    ),
     ("Finding", "Something suspicious about a row that could be read; the row is kept, and may have several."),
     (
         "Interval",

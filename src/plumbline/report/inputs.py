@@ -115,6 +115,50 @@ class LengthBias(Contract, frozen=True):
     by_length_difference: list[LengthBin]
 
 
+class JudgeShare(Contract, frozen=True):
+    """Pairs of which a share of the judges from `low` to `high` preferred the side shown first, and the model's mean probability of it."""
+
+    low: Share
+    high: Share
+    model_first: FigureJson
+
+
+class JudgeAgreement(Contract, frozen=True):
+    """Pairs that several people judged, and the model among them; `majority_*` are of those where they were split."""
+
+    items: Count
+    judgements: Count
+    evenly_split: Count
+    unanimous: FigureJson
+    accuracy_unanimous: FigureJson
+    accuracy_split: FigureJson
+    majority_share: FigureJson
+    majority_probability: FigureJson
+    by_share: list[JudgeShare]
+
+
+class Telling(Contract, frozen=True):
+    """How well a measure of doubt tells errors, and the accuracy of the share of rows that is surest by it."""
+
+    error_auroc: FigureJson
+    accuracy_at_50: FigureJson
+    accuracy_at_80: FigureJson
+    accuracy_at_90: FigureJson
+
+    @property
+    def in_order(self) -> tuple[FigureJson, ...]:
+        """All of them."""
+        return self.error_auroc, self.accuracy_at_50, self.accuracy_at_80, self.accuracy_at_90
+
+
+class Uncertainty(Contract, frozen=True):
+    """Whether an ensemble's spread tells errors, beside nearness of the model's own probability to one half."""
+
+    accuracy: FigureJson
+    by_spread: Telling
+    by_nearness: Telling
+
+
 class ReliabilityPoint(Contract, frozen=True):
     """One bin of a reliability diagram; `low` and `high` are the interval of `observed`."""
 
@@ -218,7 +262,10 @@ class TrainedOn(Contract, frozen=True):
 
 
 class Evaluation(SevenFigures, frozen=True):
-    """``evaluation.json``: how good one model is on one set of rows. `trained_on` is absent where nothing tells."""
+    """``evaluation.json``: how good one model is on one set of rows.
+
+    `trained_on` is absent where nothing tells; `judges`, `by_strength` and `uncertainty` from earlier evaluations.
+    """
 
     plumbline: Literal["evaluation"]
     version: Literal[1]
@@ -242,6 +289,9 @@ class Evaluation(SevenFigures, frozen=True):
     disagreements: list[Disagreement]
     rows: RowCounts
     trained_on: TrainedOn | None = None
+    judges: JudgeAgreement | None = None
+    by_strength: dict[str, FigureJson] = {}
+    uncertainty: Uncertainty | None = None
 
     @property
     def main_key(self) -> str:

@@ -17,6 +17,7 @@ from plumbline.report.glossary import GLOSSARY
 from plumbline.report.inputs import ReportInputs
 from plumbline.report.layout import Card, Section, Subject, subjects_of
 from plumbline.report.model_quality import by_subset, calibration, length_bias, score_distributions
+from plumbline.report.people import uncertainty, where_people_disagreed
 from plumbline.report.provenance import provenance
 from plumbline.report.wording import listed, plural, visible
 
@@ -124,8 +125,10 @@ def _page(inputs: ReportInputs, title: str, created: str) -> Page:
         sections += [
             by_subset(subjects),
             calibration(subjects),
+            uncertainty(subjects),
             score_distributions(subjects),
             length_bias(subjects),
+            where_people_disagreed(subjects),
             precision_and_recall(subjects),
             by_category(subjects),
             disagreements(subjects),

@@ -6,8 +6,16 @@ from collections.abc import Sequence
 from itertools import pairwise
 from typing import TYPE_CHECKING, Any
 
+from plumbline.measure import Figure
 from plumbline.report.drawing import FIRST, GRID, MUTED, SECOND, SMALL_SIZE, SURFACE, WIDTH, Canvas, Caption, Picture
-from plumbline.report.inputs import LengthBin, PrecisionRecallPoint, ReliabilityPoint, ScoreHistogram, ThresholdRow
+from plumbline.report.inputs import (
+    JudgeShare,
+    LengthBin,
+    PrecisionRecallPoint,
+    ReliabilityPoint,
+    ScoreHistogram,
+    ThresholdRow,
+)
 from plumbline.report.pictures_rows import JUDGES, MODEL, draw_mark, handles_of
 from plumbline.report.wording import shorten
 
@@ -148,6 +156,29 @@ def draw_length_bins(bins: Sequence[LengthBin], caption: Caption) -> Picture:
     axes.grid(visible=False, axis="x")
     canvas.legend(handles_of([MODEL, JUDGES]))
     return canvas.finish()
+
+
+def draw_judge_shares(shares: Sequence[JudgeShare], caption: Caption) -> Picture:
+    """The share of judges who preferred the side shown first, and the model's mean probability of it; n below."""
+    canvas = Canvas(322, caption)
+    axes = canvas.axes(_LEFT, _TOP, _PLOT_WIDTH, 236)
+    _share_axes(axes, "for the side shown first")
+    axes.axhline(0.5, color=MUTED, linewidth=1, linestyle=(0, (4, 3)))
+    for place, each in enumerate(shares):
+        judged = Figure.without_interval((each.low + each.high) / 2, each.model_first.n, "the judges' own share")
+        draw_mark(axes, JUDGES, judged, place - 0.1, horizontal=False)
+        draw_mark(axes, MODEL, each.model_first.figure(), place + 0.1, horizontal=False)
+    axes.set(xlim=(-0.6, len(shares) - 0.4), xticks=range(len(shares)), xlabel="share of the judges for it")
+    axes.set_xticklabels([f"{share_words(each)}\nn={_short(each.model_first.n)}" for each in shares])
+    axes.grid(visible=False, axis="x")
+    canvas.legend(handles_of([MODEL, JUDGES]))
+    return canvas.finish()
+
+
+def share_words(each: JudgeShare) -> str:
+    """``0 %``, ``67 %``, or ``20–40 %`` of a bin."""
+    low, high = (f"{100 * share:.0f}" for share in (each.low, each.high))
+    return f"{low} %" if each.low == each.high else f"{low}–{high} %"
 
 
 def _bin_label(each: LengthBin) -> str:

@@ -1,9 +1,8 @@
-"""Ensembles of heads: hand-derived figures, draws by group, a spread that tells errors where it should."""
+"""Ensembles of heads: draws by group, calibration, heads that had not seen their held-out rows."""
 
 import numpy as np
 import pytest
 
-from plumbline.measure import Bootstrap
 from plumbline.models.calibration import Calibration
 from plumbline.models.folds import deal_folds
 from plumbline.models.transformer.head_ensemble import (
@@ -11,17 +10,14 @@ from plumbline.models.transformer.head_ensemble import (
     HeadEnsemble,
     HeldOut,
     calibrate_heads,
-    error_figures,
+    calibrate_members,
     fit_heads,
     held_out_scores,
     judge_scores,
     lower_bound,
     pair_probability,
-    selective_accuracy,
 )
 from plumbline.records import NoDataError, UsageError
-
-BOOTSTRAP = Bootstrap(seed=0, resamples=200)
 
 
 def made_up(count=400, columns=6, seed=0, strength=1.5):
@@ -29,23 +25,6 @@ def made_up(count=400, columns=6, seed=0, strength=1.5):
     rows = random.normal(size=(count, columns))
     chances = 1 / (1 + np.exp(-strength * (rows[:, 0] - rows[:, 1])))
     return rows, random.random(count) < chances, np.array([f"g{number // 2}" for number in range(count)])
-
-
-def test_what_heads_say_by_hand():
-    # Two heads say log-odds ln 3 and −ln 3: probabilities 3/4 and 1/4.
-    said = judge_scores(np.array([[np.log(3), -np.log(3)], [0.0, 0.0]]), Calibration())
-    np.testing.assert_allclose(said.scores, [0, 0], atol=1e-12)
-    np.testing.assert_allclose(said.probabilities, [0.5, 0.5])
-    np.testing.assert_allclose(said.disagreement, [0.25 * np.sqrt(2), 0])
-    np.testing.assert_allclose(said.score_spread, [np.log(3) * np.sqrt(2), 0])
-    # Entropy ln 2 of one half, less that of 1/4: 1/4 ln 4 + 3/4 ln(4/3).
-    np.testing.assert_allclose(said.unsure_nats, [np.log(2) - 0.25 * np.log(4) - 0.75 * np.log(4 / 3), 0], atol=1e-12)
-
-
-def test_sure_heads_give_numbers_and_no_nan():
-    said = judge_scores(np.array([[900.0, 900.0], [-900.0, 900.0]]), Calibration())
-    np.testing.assert_allclose(said.unsure_nats, [0, np.log(2)])
-    np.testing.assert_allclose(said.disagreement, [0, np.sqrt(0.5)])
 
 
 def test_turning_a_pair_round_turns_its_probability_and_keeps_its_spread():
@@ -109,33 +88,6 @@ def test_calibration_brings_overconfident_heads_back():
         assert labels[inside].mean() == pytest.approx(chances[inside].mean(), abs=0.06)
 
 
-def test_selective_accuracy_by_hand():
-    unsure = np.array([0.1, 0.2, 0.3, 0.4])
-    is_error = np.array([False, False, True, True])
-    values = [
-        selective_accuracy(unsure, is_error, coverage, bootstrap=BOOTSTRAP).value
-        for coverage in (0.5, 0.75, 0.625, 1.0)
-    ]
-    np.testing.assert_allclose(values, [1.0, 2 / 3, 2 / 2.5, 0.5])
-
-
-def test_a_spread_that_tells_errors_and_one_that_does_not():
-    random = np.random.default_rng(0)
-    noisy = random.random(1000) < 0.4
-    labels = random.random(1000) < 0.5
-    seen = np.where(noisy & (random.random(1000) < 0.5), ~labels, labels)
-    spread = np.where(noisy, 2.0, 0.1)[:, None] * np.array([1.0, -1.0, 0.5, -0.5])
-    members = np.where(seen, 2.5, -2.5)[:, None] + spread
-    groups = np.arange(1000).astype(str)
-    told = error_figures(judge_scores(members, Calibration()), labels, bootstrap=BOOTSTRAP, group_ids=groups)
-    assert told["error_auroc_by_disagreement"].value > 0.75
-    assert told["accuracy_at_50_by_disagreement"].value > told["accuracy"].value + 0.1
-    shuffled = np.take_along_axis(spread, random.permutation(1000)[:, None], axis=0)
-    blind = judge_scores(np.where(seen, 2.5, -2.5)[:, None] + shuffled, Calibration())
-    value = error_figures(blind, labels, bootstrap=BOOTSTRAP, group_ids=groups)["error_auroc_by_disagreement"].value
-    assert value == pytest.approx(0.5, abs=0.06)
-
-
 def test_held_out_rows_play_no_part_in_their_heads():
     rows, _, groups = made_up(300, columns=40)
     labels = np.random.default_rng(5).random(150).repeat(2) < 0.5  # nothing to learn: by group, at random
@@ -177,3 +129,30 @@ def test_pairs_need_no_second_class():
     assert isinstance(heads, HeadEnsemble)
     assert (heads.intercepts == 0).all()
     assert (heads.judge(better).probabilities > 0.5).mean() > 0.9
+
+
+def test_pairs_among_labels_have_no_intercept():
+    rows, _, groups = made_up(200)
+    alone = np.arange(200) % 2 == 0
+    mixed = np.where(alone[:, None], rows, rows - np.roll(rows, 1, axis=0))
+    better = np.where(alone, rows[:, 0] > 1, mixed[:, 0] > 0)
+    settings = EnsembleSettings(members=3, l2=0.1)
+    heads = fit_heads(mixed, better, groups, settings, intercept_column=alone.astype(float))
+    everywhere = fit_heads(mixed, better, groups, settings)
+    assert (heads.intercepts < everywhere.intercepts - 0.1).all(), "few labels are above 1, half of the pairs above 0"
+    with pytest.raises(NoDataError, match="PL-FRZ-005"):
+        fit_heads(mixed, ~alone, groups, settings, intercept_column=alone.astype(float))
+
+
+def test_rows_of_weight_nothing_have_no_part_in_the_calibration():
+    random = np.random.default_rng(0)
+    members = random.normal(size=(400, 3)) + random.normal(size=400)[:, None]
+    labels = random.random(400) < 1 / (1 + np.exp(-members.mean(axis=1)))
+    weights = np.repeat([1.0, 0.0], 200)
+    turned = np.where(weights > 0, labels, ~labels)
+    found = calibrate_members(members, turned, weights=weights, with_offset=False)
+    assert found.offset == 0
+    assert found.scale == pytest.approx(
+        calibrate_members(members[:200], labels[:200], with_offset=False).scale, rel=0.05
+    )
+    assert found.scale > 2 * calibrate_members(members, turned, with_offset=False).scale

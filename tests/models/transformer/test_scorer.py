@@ -3,7 +3,9 @@
 import pytest
 import torch
 
+from plumbline.models.transformer.last_layer import ReadPositions
 from plumbline.models.transformer.scorer import plain_inputs, tree_inputs
+from plumbline.models.transformer.self_check import trim_where_right
 from plumbline.models.tree_batch import build_tree, pack_trees
 from tests.models.transformer.toy import PADDING, make_pairs, make_scorer
 
@@ -26,8 +28,17 @@ def scores_and_gradients(scorer, inputs, *, whole):
 
 
 @pytest.mark.parametrize("checkpointing", [False, True])
-@pytest.mark.parametrize("layout", ["trees", "plain"])
-@pytest.mark.parametrize("kind", ["llama", "gpt2", "mistral-window", "gemma2-window"])
+@pytest.mark.parametrize(
+    ("kind", "layout"),
+    [
+        *(
+            (kind, layout)
+            for kind in ("llama", "gpt2", "mistral-window", "gemma2-window")
+            for layout in ("trees", "plain")
+        ),
+        ("bloom", "plain"),
+    ],
+)
 def test_a_trimmed_last_layer_gives_the_same_scores_and_gradients(kind, layout, checkpointing):
     scorer = make_scorer(kind, ("one", "two"), spread=1.0).train()
     for module in scorer.modules():
@@ -37,7 +48,9 @@ def test_a_trimmed_last_layer_gives_the_same_scores_and_gradients(kind, layout, 
         scorer.trunk.config.attn_pdrop = 0.0
         for block in scorer.trunk.h:
             block.attn.attn_dropout.p = 0.0
-    assert scorer.padding_free_parts == 2
+    assert scorer.padding_free_parts == (
+        2 if kind in ("gpt2", "bloom") else 3
+    )  # these make queries, keys and values in one
     inputs = both_inputs()[layout]
     whole, whole_gradients = scores_and_gradients(scorer, inputs, whole=True)
     if checkpointing:
@@ -97,3 +110,26 @@ def test_heads_start_from_their_seed():
     assert torch.equal(one.heads.weight, same.heads.weight)
     assert not torch.equal(one.heads.weight, other.heads.weight)
     assert one.heads.bias.abs().sum() == 0
+
+
+def test_a_layer_that_cannot_be_trimmed_is_computed_whole(monkeypatch):
+    """As where a part of the last layer mixes positions: here it is told so by wrong numbers, then by an error."""
+    sequences = plain_inputs(SEQUENCES, padding_id=PADDING)
+    put_back = ReadPositions._put_back
+    for broken in (lambda output: output + 1, lambda output: output[:, :0]):
+
+        def broken_put_back(self, module, inputs, output, way=broken):
+            found = put_back(self, module, inputs, output)
+            return None if found is None else way(found)
+
+        monkeypatch.setattr(ReadPositions, "_put_back", broken_put_back)
+        scorer = make_scorer(spread=1.0).eval()
+        expected = scorer(sequences, last_layer_whole=True)
+        trim_where_right(scorer, padding_id=PADDING)
+        assert scorer.padding_free_parts == 0
+        assert torch.equal(scorer(sequences), expected)
+        monkeypatch.undo()
+    kept = make_scorer().train()
+    trim_where_right(kept, padding_id=PADDING)
+    assert kept.padding_free_parts == 3
+    assert kept.training

@@ -1,18 +1,14 @@
 """Training: what is learned, that cutting and devices change nothing, and what stops it."""
 
+import errno
 import json
 import math
-import os
-import socket
-import subprocess
 import sys
 from dataclasses import replace
-from pathlib import Path
 
 import numpy as np
 import pytest
 import torch
-from safetensors.torch import load_file
 
 from plumbline.models.transformer.collation import lay_out
 from plumbline.models.transformer.examples import Example, Known
@@ -23,7 +19,7 @@ from plumbline.models.transformer.scorer import plain_inputs
 from plumbline.models.transformer.settings import LossSettings, TrainerSettings
 from plumbline.models.transformer.trainer import CHECKPOINTS, train
 from plumbline.models.transformer.training_errors import TrainingError
-from plumbline.records import MissingExtraError, NoDataError
+from plumbline.records import MissingExtraError, NoDataError, WriteError
 from tests.models.transformer.toy import (
     PADDING,
     largest_difference,
@@ -33,7 +29,6 @@ from tests.models.transformer.toy import (
     weights_of,
 )
 
-ROOT = Path(__file__).parents[3]
 QUICK = TrainerSettings(learning_rate=3e-3, epochs=3, rows_per_step=16, bucket_steps=4, warmup_share=0.1)
 
 
@@ -199,72 +194,6 @@ def test_bfloat16_learns_and_leaves_32_bit_weights(tmp_path):
     assert scores_of(scorer, make_pairs(2)).dtype == torch.float32
 
 
-# --- several processes ---
-
-_SEVERAL = """
-import os
-import sys
-from pathlib import Path
-import torch
-from safetensors.torch import save_file
-from plumbline.models.transformer.checkpoints import trained_weights
-from plumbline.models.transformer.settings import LossSettings, TrainerSettings
-from plumbline.models.transformer.trainer import train
-from tests.models.transformer.toy import make_labels, make_pairs, make_scorer
-torch.set_num_threads(1)
-out = Path(sys.argv[1])
-scorer = make_scorer(heads=("cost",))
-examples = [*make_pairs(13, signs=True, same_weight=False), *make_labels(4)]
-settings = TrainerSettings(learning_rate=1e-3, epochs=2, rows_per_step=8, tokens_per_batch=150, patience=9)
-outcome = train(scorer, examples, examples[:5], settings, LossSettings(), padding_id=0, out=out, progress=None)
-from accelerate import PartialState  # only now: before the trainer's own it would choose the devices
-found, asked = PartialState().num_processes, int(os.environ.get("PROCESSES", "1"))
-if found != asked:
-    raise SystemExit(f"expected {asked} processes, found {found}")
-weights = trained_weights(scorer)
-if os.environ.get("RANK", "0") == "0":
-    save_file({name: value.clone() for name, value in weights.items()}, out / "final.safetensors")
-    (out / "outcome.txt").write_text(f"{outcome.resumed_step} {outcome.evaluations[-1]['loss']!r}")
-"""
-
-
-def launched(tmp_path, name, *launcher, **environment):
-    script = tmp_path / "train_toy.py"
-    script.write_text(_SEVERAL)
-    out = tmp_path / name
-    clean = {key: value for key, value in os.environ.items() if not key.startswith(("ACCELERATE", "RANK", "WORLD"))}
-    asked = {**clean, "PYTHONPATH": f"{ROOT}", "OMP_NUM_THREADS": "1", "HF_HUB_OFFLINE": "1", **environment}
-    done = subprocess.run(
-        [sys.executable, *launcher, str(script), str(out)],
-        env=asked,
-        cwd=ROOT,
-        capture_output=True,
-        text=True,
-        timeout=120,
-    )
-    assert done.returncode == 0, done.stderr[-3000:]
-    resumed, loss = (out / "outcome.txt").read_text().split()
-    return load_file(out / "final.safetensors"), float(loss), int(resumed), out
-
-
-@pytest.fixture(scope="module")
-def alone(tmp_path_factory):
-    return launched(tmp_path_factory.mktemp("alone"), "alone", ACCELERATE_USE_CPU="true")
-
-
-def launcher():
-    with socket.socket() as found:
-        found.bind(("127.0.0.1", 0))
-        port = found.getsockname()[1]
-    return ["-m", "torch.distributed.run", "--nproc_per_node=2", f"--master_port={port}"]
-
-
-def test_two_processes_end_with_the_weights_of_one(tmp_path, alone):
-    weights, loss, _, _ = launched(tmp_path, "two", *launcher(), PROCESSES="2", ACCELERATE_USE_CPU="true")
-    assert largest_difference(weights, alone[0]) < 1e-5
-    assert loss == pytest.approx(alone[1], abs=1e-5)
-
-
 # --- what stops a run ---
 
 
@@ -286,6 +215,20 @@ def test_a_loss_that_is_not_finite_names_its_rows_and_leaves_the_checkpoint(tmp_
     assert all(math.isfinite(line["loss"]) for line in lines)
 
 
+def test_held_out_rows_without_a_finite_loss_are_named(tmp_path):
+    held_out = [replace(each, ids=(f"held-{n}",)) for n, each in enumerate(make_pairs(12, seed=5))]
+    wrong = np.array([*held_out[7].sequences[0][:-1], 3])  # a token that no other row has
+    held_out[7] = replace(held_out[7], sequences=(wrong, held_out[7].sequences[1]))
+    scorer = make_scorer()
+    with torch.no_grad():
+        scorer.trunk.embed_tokens.weight[3] = float("nan")
+    chosen = replace(QUICK, epochs=1, tokens_per_batch=60)
+    with pytest.raises(TrainingError, match="PL-FIT-002  step 1: the loss of held-out rows is not") as error:
+        run(scorer, make_pairs(8), tmp_path, chosen, held_out=held_out)
+    assert "held-7" in str(error.value)
+    assert str(error.value).count("held-") < 12
+
+
 def test_a_gradient_that_is_not_finite_moves_nothing(tmp_path):
     scorer = make_scorer()
     scorer.heads.weight.register_hook(lambda gradient: gradient * float("inf"))
@@ -303,6 +246,30 @@ def test_memory_at_an_end_names_the_batch_and_the_flags(tmp_path):
     assert "--tokens-per-batch" in error.value.advice
     assert "--gradient-checkpointing" in error.value.advice
     assert "row-" not in str(error.value)
+
+
+def test_an_optimizer_without_room_says_what_the_model_takes(tmp_path, monkeypatch):
+    def step(*_, **__):
+        raise torch.OutOfMemoryError("CUDA out of memory")
+
+    monkeypatch.setattr(torch.optim.AdamW, "step", step)
+    scorer = make_scorer()
+    scorer.trunk.embed_tokens.requires_grad_(False)
+    with pytest.raises(TrainingError, match="PL-FIT-009  the model: the device has not enough memory") as error:
+        run(scorer, make_pairs(16), tmp_path)
+    frozen = scorer.trunk.embed_tokens.weight.numel()
+    trained = sum(each.numel() for each in scorer.parameters()) - frozen
+    assert f"{trained:,} weights that are trained and {frozen:,} that are not" in error.value.found
+    assert "--lora" in error.value.advice
+
+
+def test_other_errors_of_the_optimizer_are_not_called_memory(tmp_path, monkeypatch):
+    def step(*_, **__):
+        raise RuntimeError("shapes")
+
+    monkeypatch.setattr(torch.optim.AdamW, "step", step)
+    with pytest.raises(RuntimeError, match="shapes"):
+        run(make_scorer(), make_pairs(16), tmp_path)
 
 
 def test_other_errors_of_the_model_are_not_called_memory(tmp_path):
@@ -390,3 +357,18 @@ def test_a_line_that_was_cut_off_is_passed_over(tmp_path):
         log.write({"step": 2, "loss": 0.5})
     lines = (tmp_path / FIGURES_NAME).read_text().splitlines()
     assert [json.loads(line) for line in lines] == [{"step": 1}, {"step": 2, "loss": 0.5}]
+
+
+@pytest.mark.parametrize("is_cut", [True, False])
+def test_a_full_disk_ends_the_figures_with_a_code(tmp_path, is_cut):
+    class Full:
+        def write(self, text):
+            if is_cut:
+                return len(text) - 1
+            raise OSError(errno.ENOSPC, "No space left on device")
+
+    log = MetricsLog(tmp_path)
+    log._file.close()
+    log._file = Full()
+    with pytest.raises(WriteError, match=r"PL-OUT-001.*the disk is full"):
+        log.write({"step": 1})

@@ -333,7 +333,7 @@ def _with_adapters(model: Any, lora: LoraSettings, settings: BackboneSettings) -
     wanted: Any = list(lora.target_modules) if lora.target_modules else "all-linear"
     adapters = LoraConfig(
         r=lora.rank,
-        lora_alpha=lora.alpha,  # type: ignore[arg-type]
+        lora_alpha=lora.alpha,  # type: ignore[arg-type]  # peft divides it: fractions work
         lora_dropout=lora.dropout,
         target_modules=wanted,
         task_type="FEATURE_EXTRACTION",

@@ -14,6 +14,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from plumbline.models.transformer.last_layer import read_places
 from plumbline.models.tree_batch import Integers
 
 NAME = "plumbline_tree"
@@ -26,12 +27,18 @@ LEAST_SAVING = 0.25
 
 @dataclass(frozen=True, slots=True)
 class QueryBlock:
-    """Queries ``start:stop`` of a row, and the places of the keys they need, in order."""
+    """Queries ``start:stop`` of a row, and the places of the keys they need, in order; None for all before `stop`."""
 
     row: int
     start: int
     stop: int
-    keys: Tensor
+    keys: Tensor | None
+
+    def keys_of(self, values: Tensor, dimension: int) -> Tensor:
+        """What stands at the keys' places along a dimension."""
+        if self.keys is None:
+            return values.narrow(dimension, 0, self.stop)
+        return values.index_select(dimension, self.keys)
 
 
 def plan_blocks(exits: Integers, device: torch.device | str = "cpu") -> list[QueryBlock] | None:
@@ -47,7 +54,8 @@ def plan_blocks(exits: Integers, device: torch.device | str = "cpu") -> list[Que
         for start in range(0, length, QUERY_BLOCK):
             stop = min(start + QUERY_BLOCK, length)
             keys = np.flatnonzero(exits[row, :stop] > start)
-            blocks.append(QueryBlock(row, start, stop, torch.from_numpy(keys).to(device)))
+            places = torch.from_numpy(keys).to(device) if len(keys) < stop else None
+            blocks.append(QueryBlock(row, start, stop, places))
             pairs += (stop - start) * len(keys)
     return blocks if pairs <= (1 - LEAST_SAVING) * rows * length * length else None
 
@@ -62,11 +70,17 @@ def register() -> None:
 
 
 def carry_blocks(mask: Tensor, blocks: list[QueryBlock] | None) -> None:
-    """Let a dense mask carry its blocks to the attention; models hand a 4-D mask on as it is.
+    """Let a dense mask carry its blocks to the attention, each with its own part of it, cut out once for all layers.
 
-    Where one does not (a copy carries nothing), the attention takes the mask alone, which says the same.
+    Models hand a 4-D mask on as it is. Where one does not (a copy carries nothing), the attention takes the mask alone,
+    which says the same.
     """
-    mask.tree_blocks = blocks  # type: ignore[attr-defined]
+    parts = None if blocks is None else [(block, _part_of(mask, block)) for block in blocks]
+    mask.tree_blocks = parts  # type: ignore[attr-defined]  # models hand nothing else through
+
+
+def _part_of(mask: Tensor, block: QueryBlock) -> Tensor:
+    return block.keys_of(mask[block.row : block.row + 1, :, block.start : block.stop], 3).contiguous()
 
 
 def tree_attention(
@@ -75,19 +89,39 @@ def tree_attention(
     """As transformers calls it: (b, heads, l, d) in, (b, l, heads, d) out."""
     from transformers.integrations.sdpa_attention import sdpa_attention_forward
 
-    blocks: list[QueryBlock] | None = getattr(attention_mask, "tree_blocks", None)
-    if blocks is None or attention_mask is None:
+    places = read_places(module)
+    if places is not None and attention_mask is not None:
+        return _read_attention(module, (query, key, value), attention_mask, places, **kwargs), None
+    blocks: list[tuple[QueryBlock, Tensor]] | None = getattr(attention_mask, "tree_blocks", None)
+    if blocks is None:
         return sdpa_attention_forward(module, query, key, value, attention_mask, **kwargs)
     parts: list[list[Tensor]] = [[] for _ in range(query.shape[0])]
-    for block in blocks:
+    for block, mask in blocks:
         row = slice(block.row, block.row + 1)
-        found, _ = sdpa_attention_forward(
-            module,
-            query[row, :, block.start : block.stop],
-            key[row].index_select(2, block.keys),
-            value[row].index_select(2, block.keys),
-            attention_mask[row, :, block.start : block.stop].index_select(3, block.keys),
-            **kwargs,
-        )
+        keys, values = block.keys_of(key[row], 2), block.keys_of(value[row], 2)
+        queries = query[row, :, block.start : block.stop]
+        found, _ = sdpa_attention_forward(module, queries, keys, values, mask, **kwargs)
         parts[block.row].append(found)
     return torch.cat([torch.cat(row_parts, dim=1) for row_parts in parts]), None
+
+
+def _read_attention(
+    module: torch.nn.Module,
+    states: tuple[Tensor, Tensor, Tensor],
+    mask: Tensor,
+    places: tuple[Tensor, Tensor],
+    **kwargs: Any,
+) -> Tensor:
+    """The attention of the queries that are read; zeros elsewhere."""
+    from transformers.integrations.sdpa_attention import sdpa_attention_forward
+
+    query, key, value = states
+    whole = query.new_zeros(query.shape[0], query.shape[2], query.shape[1], value.shape[3])
+    rows, columns = places
+    for number in range(len(query)):
+        row, read = slice(number, number + 1), columns[rows == number]
+        asked = query[row].index_select(2, read)
+        allowed = mask[number : number + 1] if len(mask) > 1 else mask
+        found, _ = sdpa_attention_forward(module, asked, key[row], value[row], allowed.index_select(2, read), **kwargs)
+        whole = whole.index_put((torch.full_like(read, number), read), found[0].to(whole.dtype))
+    return whole

@@ -42,6 +42,7 @@ def _mechanism(model: TransformerModel, summary: Mapping[str, Any]) -> str:
     base = Path(model.base.name).name if Path(model.base.name).exists() else model.base.name
     notes = "".join(f"\n- {note}" for note in summary["notes"])
     work = _frozen(summary) if summary["settings"]["frozen"] else _fine_tuned(summary)
+    work += _ensemble(summary)
     return (
         f"Linear heads read {_POOLING[model.scorer.pooling]} of `{base}`; {work} Conversations of up to "
         f"{model.encoder.max_tokens:,} tokens are read; longer ones lose their oldest turns "
@@ -56,6 +57,16 @@ def _fine_tuned(summary: Mapping[str, Any]) -> str:
     return (
         f"{trained} were trained for {outcome['steps']:,} steps{best}, with {outcome['processed_tokens']:,} tokens "
         f"computed, padding included, for {outcome['sequence_tokens']:,} of the sequences one by one."
+    )
+
+
+def _ensemble(summary: Mapping[str, Any]) -> str:
+    found = summary.get("ensemble")
+    if not found:
+        return ""
+    return (
+        f" {found['members']} further heads, each fitted on another draw of the prompts (L2 penalty {found['penalty']:g}), "
+        "say how far its probability can be trusted (`uncertainty` of score files); they have no part in its scores."
     )
 
 

@@ -32,6 +32,7 @@ from torch.distributed.checkpoint.state_dict import (
     set_model_state_dict,
     set_optimizer_state_dict,
 )
+from torch.distributed.fsdp import FSDPModule
 from torch.distributed.tensor import DTensor
 
 from plumbline.lineage import clear_leftovers, write_folder_aside
@@ -125,6 +126,9 @@ def put_weights(scorer: nn.Module, weights: Mapping[str, Tensor]) -> None:
 
 def gather_state(scorer: nn.Module, optimizer: torch.optim.Optimizer, random: Mapping[str, Tensor]) -> TrainingState:
     """All of a run; every process must call it."""
+    for part in scorer.modules():
+        if isinstance(part, FSDPModule):  # a pass without gradients leaves what the root holds whole,
+            part.reshard()  # and the optimizer knows the shards alone
     found: dict[str, Any] = get_optimizer_state_dict(scorer, optimizer, options=_GATHERED)
     state: dict[str, dict[str, Tensor]] = found.get("state", {})
     numbers = {f"{kind}/{name}": value for name, kinds in state.items() for kind, value in kinds.items()}

@@ -12,8 +12,7 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, Literal
 
@@ -25,6 +24,7 @@ from torch import Tensor, nn
 from plumbline.lineage import json_digest
 from plumbline.models.transformer.examples import Example
 from plumbline.models.transformer.feature_store import FeatureStore, drop_oldest, mark_used, sequence_digest
+from plumbline.models.transformer.layer_reading import LayerReading, layer_count, layer_list
 from plumbline.models.transformer.model import like_sizes
 from plumbline.models.transformer.scorer import (
     PlainInputs,
@@ -75,10 +75,11 @@ class FrozenFeatures:
     Attributes:
         parts: arrays of shape (rows, d), mapped into memory where they stand on disk.
         part_of, row_of: shape (n,); where each sequence's features are.
-        width: d, the layers' widths together.
+        width: d, of what is taken: the layers' widths together, or that of `through`.
         distinct: different sequences among the n.
         computed: how many of those went through the trunk in this call; the others were on disk.
         notes: what a person should know, a sentence each.
+        through: what rows go through when they are taken; None takes them as they are.
     """
 
     parts: tuple[NDArray[np.floating], ...]
@@ -88,6 +89,7 @@ class FrozenFeatures:
     distinct: int
     computed: int
     notes: tuple[str, ...] = ()
+    through: LayerReading | None = None
 
     def __len__(self) -> int:
         """n."""
@@ -96,11 +98,15 @@ class FrozenFeatures:
     def take(self, positions: Integers | Sequence[int]) -> NDArray[np.float32]:
         """Features of the sequences at these positions, shape (k, d); only their rows are read."""
         chosen = np.asarray(positions, np.int64)
-        rows = np.empty((len(chosen), self.width), np.float32)
+        rows = np.empty((len(chosen), self.parts[0].shape[1] if self.parts else self.width), np.float32)
         for number, part in enumerate(self.parts):
             here = np.flatnonzero(self.part_of[chosen] == number)
             rows[here] = part[self.row_of[chosen[here]]]
-        return rows
+        return rows if self.through is None else self.through.of_rows(rows)
+
+    def read_through(self, reading: LayerReading) -> FrozenFeatures:
+        """The same features, taken through a reading of their layers."""
+        return replace(self, through=reading, width=reading.width)
 
     def matrix(self) -> NDArray[np.float32]:
         """Features of all sequences, shape (n, d)."""
@@ -132,7 +138,8 @@ def frozen_features(
         ModelError: a feature is not a number.
     """
     settings = settings or FeatureSettings()
-    layers = _known_layers(scorer.trunk, settings.layers)
+    through = None if settings.layers else scorer.layer_reading
+    layers = _known_layers(scorer.trunk, settings.layers if through is None else through.layers)
     folder = None if cache is None else cache / feature_key(scorer, layers, settings, reading)
     store = FeatureStore(folder, len(layers) * hidden_size(scorer.trunk))
     digests = [sequence_digest(sequence) for sequence in sequences]
@@ -158,9 +165,10 @@ def frozen_features(
         drop_oldest(cache, _LIMIT_BYTES)
     places = np.array([store.place(digest) for digest in digests], np.int64).reshape(-1, 2)
     width = len(layers) * hidden_size(scorer.trunk)
-    return FrozenFeatures(
+    found = FrozenFeatures(
         tuple(store.parts), places[:, 0], places[:, 1], width, len(distinct), len(missing), tuple(notes)
     )
+    return found if through is None else found.read_through(through)
 
 
 def feature_key(
@@ -325,44 +333,7 @@ def read_layers(scorer: Scorer, inputs: TreeInputs | PlainInputs, layers: Sequen
     Returns:
         Shape (n, len(layers) * d).
     """
-    count = layer_count(scorer.trunk)
-    with _kept_outputs(scorer.trunk, [layer for layer in layers if layer < count]) as outputs:
-        last = scorer.features(inputs)
-    pooled = {layer: scorer.pool(hidden, inputs) for layer, hidden in outputs.items()}
-    return torch.cat([last if layer == count else pooled[layer] for layer in layers], dim=1)
-
-
-@contextmanager
-def _kept_outputs(trunk: nn.Module, layers: Sequence[int]) -> Iterator[dict[int, Tensor]]:
-    """Keep the hidden states behind these layers, by number, from the next forward pass."""
-    outputs: dict[int, Tensor] = {}
-    modules = _layer_list(trunk) if layers else []
-    handles = []
-    for layer in set(layers):
-
-        def keep(_module: nn.Module, arguments: tuple[Any, ...], named: dict[str, Any], layer: int = layer) -> None:
-            """What goes into the next layer is what came out of this one."""
-            outputs[layer] = arguments[0] if arguments else named["hidden_states"]
-
-        handles.append(modules[layer].register_forward_pre_hook(keep, with_kwargs=True))
-    try:
-        yield outputs
-    finally:
-        for handle in handles:
-            handle.remove()
-
-
-def layer_count(trunk: nn.Module) -> int:
-    """L, how many layers a trunk has."""
-    config: Any = trunk.config
-    return int(config.get_text_config().num_hidden_layers)
-
-
-def _layer_list(trunk: nn.Module) -> Sequence[nn.Module]:
-    """The layers of a trunk; empty where they are not found."""
-    count = layer_count(trunk)
-    lists = [each for each in trunk.modules() if isinstance(each, nn.ModuleList) and len(each) == count]
-    return list(lists[0]) if len(lists) == 1 else []
+    return scorer.layer_features(inputs, layers)
 
 
 def _known_layers(trunk: nn.Module, layers: Sequence[int]) -> tuple[int, ...]:
@@ -373,7 +344,7 @@ def _known_layers(trunk: nn.Module, layers: Sequence[int]) -> tuple[int, ...]:
     """
     count = layer_count(trunk)
     chosen = tuple(layers) or (count,)
-    readable = range(count + 1) if _layer_list(trunk) else range(count, count + 1)
+    readable = range(count + 1) if layer_list(trunk) else range(count, count + 1)
     unknown = [layer for layer in chosen if layer not in readable]
     if unknown:
         raise UsageError(

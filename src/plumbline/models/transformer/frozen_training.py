@@ -18,7 +18,8 @@ from numpy.typing import NDArray
 from plumbline.measure import assign_folds
 from plumbline.models.dense_logistic import fit_dense
 from plumbline.models.transformer.examples import Example
-from plumbline.models.transformer.frozen_features import FrozenFeatures, frozen_features
+from plumbline.models.transformer.frozen_features import FeatureSettings, FrozenFeatures, frozen_features
+from plumbline.models.transformer.layer_reading import fit_reading, middle_layers
 from plumbline.models.transformer.model import TransformerModel
 
 Floats = NDArray[np.float64]
@@ -27,6 +28,7 @@ PENALTIES = (1.0, 10.0, 100.0, 1_000.0, 10_000.0)
 """Tried for each head, on features of variance 1."""
 _FOLDS = 4
 _LEAST_OF_A_KIND = 2
+_SCALED_ROWS = 20_000
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,6 +40,7 @@ class FrozenOutcome:
         penalties: head → the penalty chosen.
         unfitted: head → why it has none of its own: its scores are 0.
         notes: a sentence each.
+        layers: that the heads read, as likeness to landmarks; empty where they read the last as it is.
     """
 
     sequences: int
@@ -45,10 +48,11 @@ class FrozenOutcome:
     penalties: dict[str, float]
     unfitted: dict[str, str]
     notes: tuple[str, ...]
+    layers: tuple[int, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
-class _HeadRows:
+class HeadRows:
     """What one head is fitted to.
 
     Attributes:
@@ -62,6 +66,43 @@ class _HeadRows:
     is_positive: NDArray[np.bool_]
     weights: Floats
     group_ids: NDArray[np.str_]
+
+    @property
+    def is_alone(self) -> NDArray[np.bool_]:
+        """Shape (n,); whether the row is of one sequence, not of a pair."""
+        alone: NDArray[np.bool_] = self.minus < 0
+        return alone
+
+
+@dataclass(frozen=True, slots=True)
+class HeadDesign:
+    """The features that one head is fitted to, of variance 1; likenesses to landmarks as they are.
+
+    Attributes:
+        matrix: shape (n, d).
+        mean, spread: shape (d,); of the features as the trunk gives them.
+    """
+
+    matrix: Floats
+    mean: Floats
+    spread: Floats
+
+    @classmethod
+    def of(cls, rows: HeadRows, features: FrozenFeatures) -> HeadDesign:
+        """Standardised by the rows' own features; those of pairs are differences."""
+        alone = rows.is_alone
+        plus = features.take(rows.plus).astype(np.float64)
+        minus = features.take(np.where(alone, rows.plus, rows.minus)).astype(np.float64)
+        mean, spread = plus.mean(0), plus.std(0)
+        spread[spread < 1e-6 * max(float(spread.max()), 1e-30)] = 1.0
+        if features.through is not None:  # likenesses have one scale: what tells little is not blown up to noise
+            spread = np.ones_like(spread)
+        return cls(np.where(alone[:, None], plus - mean, plus - minus) / spread, mean, spread)
+
+    def on_features(self, weights: Floats, intercepts: Floats) -> tuple[Floats, Floats]:
+        """Heads (..., d) on this matrix as heads on the features themselves: weights and intercepts."""
+        unscaled = weights / self.spread
+        return unscaled, intercepts - unscaled @ self.mean
 
 
 def fit_frozen_heads(
@@ -82,27 +123,42 @@ def fit_frozen_heads(
         progress: told how many sequences are there, of how many.
     """
     sequences = [sequence for example in examples for sequence in example.sequences]
+    layers = middle_layers(model.scorer.trunk) if model.scorer.pooling == "mean" else ()
     features = frozen_features(
         model.scorer,
         sequences,
         padding_id=model.padding_id,
+        settings=FeatureSettings(layers=layers),
         cache=cache,
         reading=model.encoder.description(),
         progress=progress,
     )
+    if layers:
+        features = _through_landmarks(model, features, layers, seed)
     penalties: dict[str, float] = {}
     unfitted: dict[str, str] = {}
     for column, name in enumerate(model.scorer.head_names):
-        rows = _rows_of(column, examples, group_ids)
-        if why := _too_few(rows):
+        rows = head_rows(column, examples, group_ids)
+        if why := too_few(rows):
             unfitted[name] = why
             _put(model, column, np.zeros(features.width), 0.0)
             continue
         penalties[name] = _fit(model, column, rows, features, seed)
-    return FrozenOutcome(features.distinct, features.computed, penalties, unfitted, features.notes)
+    return FrozenOutcome(features.distinct, features.computed, penalties, unfitted, features.notes, layers)
 
 
-def _rows_of(column: int, examples: Sequence[Example], group_ids: Sequence[str]) -> _HeadRows:
+def _through_landmarks(
+    model: TransformerModel, features: FrozenFeatures, layers: tuple[int, ...], seed: int
+) -> FrozenFeatures:
+    """Let the scorer read these layers by landmarks among these rows; the features as its heads then read them."""
+    chosen = np.unique(np.linspace(0, len(features) - 1, _SCALED_ROWS).astype(np.int64))
+    reading = fit_reading(features.take(chosen), layers, seed=seed)
+    model.scorer.read_through(reading.to(model.scorer.heads.weight.device))
+    return features.read_through(reading)
+
+
+def head_rows(column: int, examples: Sequence[Example], group_ids: Sequence[str]) -> HeadRows:
+    """What one head can be fitted to; sequences are numbered through the examples."""
     entries: list[tuple[int, int, bool, float, str]] = []
     start = 0
     for example, group in zip(examples, group_ids, strict=True):
@@ -118,7 +174,7 @@ def _rows_of(column: int, examples: Sequence[Example], group_ids: Sequence[str])
         ]
         start += len(example.sequences)
     plus, minus, positive, weights, groups = zip(*entries, strict=True) if entries else ((),) * 5
-    return _HeadRows(
+    return HeadRows(
         np.array(plus, np.int64),
         np.array(minus, np.int64),
         np.array(positive, bool),
@@ -127,32 +183,27 @@ def _rows_of(column: int, examples: Sequence[Example], group_ids: Sequence[str])
     )
 
 
-def _too_few(rows: _HeadRows) -> str | None:
+def too_few(rows: HeadRows) -> str | None:
     """Why a head cannot be fitted; None where it can."""
-    alone = rows.minus < 0
+    alone = rows.is_alone
     counts = int(rows.is_positive[alone].sum()), int((~rows.is_positive[alone]).sum())
     if not len(rows.plus) or (alone.any() and min(counts) < _LEAST_OF_A_KIND):
         return f"{counts[0]} rows for it and {counts[1]} against"
     return None
 
 
-def _fit(model: TransformerModel, column: int, rows: _HeadRows, features: FrozenFeatures, seed: int) -> float:
+def _fit(model: TransformerModel, column: int, rows: HeadRows, features: FrozenFeatures, seed: int) -> float:
     """Fit one head and put it into the scorer; the penalty chosen."""
-    alone = rows.minus < 0
-    plus = features.take(rows.plus).astype(np.float64)
-    minus = features.take(np.where(alone, rows.plus, rows.minus)).astype(np.float64)
-    mean, spread = plus.mean(0), plus.std(0)
-    spread[spread < 1e-6 * max(float(spread.max()), 1e-30)] = 1.0
-    matrix = np.where(alone[:, None], plus - mean, plus - minus) / spread
-    penalty = _chosen_penalty(matrix, rows, alone, seed)
-    fitted = _fit_rows(matrix, rows, alone, penalty, np.arange(len(matrix)))
-    weights = fitted.weights / spread
-    _put(model, column, weights, fitted.intercept - float(mean @ weights) if alone.any() else 0.0)
+    design, alone = HeadDesign.of(rows, features), rows.is_alone
+    penalty = chosen_penalty(design.matrix, rows, seed)
+    fitted = _fit_rows(design.matrix, rows, alone, penalty, np.arange(len(alone)))
+    weights, intercept = design.on_features(fitted.weights, np.asarray(fitted.intercept))
+    _put(model, column, weights, float(intercept) if alone.any() else 0.0)
     return penalty
 
 
 def _fit_rows(
-    matrix: Floats, rows: _HeadRows, alone: NDArray[np.bool_], penalty: float, chosen: NDArray[np.int64]
+    matrix: Floats, rows: HeadRows, alone: NDArray[np.bool_], penalty: float, chosen: NDArray[np.int64]
 ) -> Any:
     single = alone[chosen]
     return fit_dense(
@@ -164,8 +215,9 @@ def _fit_rows(
     )
 
 
-def _chosen_penalty(matrix: Floats, rows: _HeadRows, alone: NDArray[np.bool_], seed: int) -> float:
-    """The penalty of the least held-out loss."""
+def chosen_penalty(matrix: Floats, rows: HeadRows, seed: int) -> float:
+    """The penalty of the least held-out loss, on rows of shape (n, d)."""
+    alone = rows.is_alone
     groups = len(np.unique(rows.group_ids))
     if groups < _FOLDS:
         return PENALTIES[len(PENALTIES) // 2]

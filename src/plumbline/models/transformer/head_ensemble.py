@@ -10,25 +10,22 @@ are unlike all training rows, heads on one trunk may well agree and be wrong tog
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from dataclasses import dataclass, field
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.special import xlogy
 
-from plumbline.measure import Bootstrap, Figure, auroc, bootstrap_figure, rate_figure
 from plumbline.models.calibration import Calibration, fit_calibration
 from plumbline.models.dense_logistic import DenseFit, fit_dense
 from plumbline.models.folds import Deal
+from plumbline.models.uncertainty import Judgements, error_figures, judge_scores, selective_accuracy
 from plumbline.records import NoDataError, UsageError
 
 Floats = NDArray[np.float64]
 Preparer = Callable[[Floats], Callable[[Floats], Floats]]
 
 _ATTEMPTS = 20
-COVERAGES = (0.5, 0.8, 0.9)
-"""Shares of rows that are kept, the surest first, at which accuracy is told."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,38 +58,20 @@ class EnsembleSettings:
 
 
 @dataclass(frozen=True)
-class Judgements:
-    """What the heads say of n rows.
-
-    Attributes:
-        scores: shape (n,); mean of the heads, log-odds before calibration.
-        score_spread: shape (n,); standard deviation of the heads' scores, of k − 1.
-        probabilities: shape (n,); mean of the heads' calibrated probabilities.
-        disagreement: shape (n,); standard deviation of the heads' calibrated probabilities, of k − 1; at most about 0.5.
-        unsure_nats: shape (n,); how many nats one would learn of the label by knowing which head is right: entropy of
-            the mean probability less the mean entropy; in [0, ln 2].
-    """
-
-    scores: Floats
-    score_spread: Floats
-    probabilities: Floats
-    disagreement: Floats
-    unsure_nats: Floats
-
-
-@dataclass(frozen=True)
 class HeadEnsemble:
     """Heads on one trunk.
 
     Attributes:
         weights: shape (k, d).
         intercepts: shape (k,); 0 for pairs.
-        calibration: score of a head → probability; one for all heads.
+        calibration: score of a head → probability; one for all heads. Of rewards, the difference of two scores.
+        pair_calibration: of costs, the difference of two costs → probability; else None.
     """
 
     weights: Floats
     intercepts: Floats
     calibration: Calibration = field(default_factory=Calibration)
+    pair_calibration: Calibration | None = None
 
     def member_scores(self, rows: NDArray[np.floating]) -> Floats:
         """Scores of each head, shape (n, k), of rows (n, d)."""
@@ -104,31 +83,6 @@ class HeadEnsemble:
         return judge_scores(self.member_scores(rows), self.calibration)
 
 
-def judge_scores(member_scores: Floats, calibration: Calibration) -> Judgements:
-    """Mean and spread of heads.
-
-    Args:
-        member_scores: shape (n, k).
-        calibration: score of a head → probability.
-    Source: the nats are the mutual information of Houlsby et al. 2011 (BALD, arXiv 1112.5745), §2. Deviation: over
-        bootstrap heads, not a posterior.
-    """
-    chances = calibration.probabilities(member_scores)
-    mean = chances.mean(axis=1)
-    return Judgements(
-        member_scores.mean(axis=1),
-        member_scores.std(axis=1, ddof=1),
-        mean,
-        chances.std(axis=1, ddof=1),
-        np.maximum(_entropy(mean) - _entropy(chances).mean(axis=1), 0.0),
-    )
-
-
-def _entropy(chances: Floats) -> Floats:
-    """Nats of a yes or no with these chances."""
-    return np.asarray(-xlogy(chances, chances) - xlogy(1 - chances, 1 - chances), np.float64)
-
-
 def fit_heads(
     rows: NDArray[np.floating],
     is_positive: NDArray[np.bool_],
@@ -136,6 +90,7 @@ def fit_heads(
     settings: EnsembleSettings,
     *,
     row_weights: Floats | None = None,
+    intercept_column: Floats | None = None,
 ) -> HeadEnsemble:
     """Fit each head on a draw of the groups, with replacement; not calibrated.
 
@@ -145,17 +100,21 @@ def fit_heads(
         group_ids: shape (n,); rows of one group are drawn together.
         settings: how many heads, and how.
         row_weights: shape (n,), >= 0; all 1 where absent.
+        intercept_column: shape (n,); what the intercept is multiplied by, where the settings ask for one: 0 of pairs
+            among labels; all 1 where absent.
     Raises:
         NoDataError: draw upon draw leaves one class only.
         UsageError: as `fit_dense`.
     """
     weights: Floats = np.ones(len(rows)) if row_weights is None else np.asarray(row_weights, np.float64)
+    column: Floats = np.ones(len(rows)) if intercept_column is None else np.asarray(intercept_column, np.float64)
+    column = column if settings.with_intercept else np.zeros(len(rows))
     codes = np.unique(group_ids, return_inverse=True)[1]
     fits = []
     for member in range(settings.members):
         random = np.random.default_rng([settings.seed, member])
-        drawn = _draw(codes, np.asarray(is_positive, bool), weights, settings, random)
-        fits.append(_fit(rows, is_positive, drawn, settings))
+        drawn = _draw(codes, np.asarray(is_positive, bool), weights, column, random)
+        fits.append(_fit(rows, is_positive, drawn, column, settings))
     return HeadEnsemble(np.stack([fit.weights for fit in fits]), np.array([fit.intercept for fit in fits]))
 
 
@@ -163,15 +122,15 @@ def _draw(
     codes: NDArray[np.int64],
     is_positive: NDArray[np.bool_],
     weights: Floats,
-    settings: EnsembleSettings,
+    column: Floats,
     random: np.random.Generator,
 ) -> Floats:
     """Row weights of one draw of the groups that leaves both classes, where an intercept needs them."""
     count = int(codes.max()) + 1
     for _ in range(_ATTEMPTS):
         drawn: Floats = weights * np.bincount(random.integers(count, size=count), minlength=count)[codes]
-        told = is_positive[drawn > 0]
-        if len(told) and (not settings.with_intercept or 0 < told.sum() < len(told)):
+        told = is_positive[(drawn > 0) & (column != 0)]
+        if (drawn > 0).any() and (not column.any() or 0 < told.sum() < len(told)):
             return drawn
     raise NoDataError(
         "PL-FRZ-005",
@@ -183,7 +142,11 @@ def _draw(
 
 
 def _fit(
-    rows: NDArray[np.floating], is_positive: NDArray[np.bool_], drawn: Floats, settings: EnsembleSettings
+    rows: NDArray[np.floating],
+    is_positive: NDArray[np.bool_],
+    drawn: Floats,
+    column: Floats,
+    settings: EnsembleSettings,
 ) -> DenseFit:
     kept = np.flatnonzero(drawn)
     return fit_dense(
@@ -191,7 +154,7 @@ def _fit(
         is_positive[kept],
         l2=settings.l2,
         row_weights=drawn[kept],
-        intercept_column=np.ones(len(kept)) if settings.with_intercept else None,
+        intercept_column=column[kept] if column[kept].any() else None,
     )
 
 
@@ -239,10 +202,7 @@ def _as_they_are(rows: Floats) -> Floats:
 
 
 def calibrate_heads(held_out: HeldOut, is_positive: NDArray[np.bool_], settings: EnsembleSettings) -> Calibration:
-    """The temperature (and offset, where there is an intercept) at which the *mean* of the heads' probabilities is best.
-
-    The heads' mean score is calibrated first; the mean of sigmoids is less sure than the sigmoid of the mean, so the
-    scale is then raised until the mean probability has the lowest loss.
+    """The calibration of heads whose held-out rows may stand there several times.
 
     Args:
         held_out: of rows no head had seen.
@@ -250,80 +210,33 @@ def calibrate_heads(held_out: HeldOut, is_positive: NDArray[np.bool_], settings:
         settings: of the heads.
     """
     labels = is_positive[held_out.positions]
-    first = fit_calibration(held_out.member_scores.mean(axis=1), labels, with_offset=settings.with_intercept)
+    return calibrate_members(held_out.member_scores, labels, with_offset=settings.with_intercept)
+
+
+def calibrate_members(
+    member_scores: Floats, is_positive: NDArray[np.bool_], *, weights: Floats | None = None, with_offset: bool
+) -> Calibration:
+    """The temperature (and offset, where asked for) at which the *mean* of the heads' probabilities is best.
+
+    The heads' mean score is calibrated first; the mean of sigmoids is less sure than the sigmoid of the mean, so the
+    scale is then raised until the mean probability has the lowest loss.
+
+    Args:
+        member_scores: shape (n, k); of rows no head had seen.
+        is_positive: shape (n,).
+        weights: shape (n,), >= 0; all 1 where absent.
+        with_offset: False for differences of pairs and for costs, whose zero has a meaning of its own.
+    """
+    first = fit_calibration(member_scores.mean(axis=1), is_positive, weights=weights, with_offset=with_offset)
     factors = np.geomspace(0.5, 4.0, 43)
     losses = []
     for factor in factors:
         scaled = Calibration(first.scale * float(factor), first.offset * float(factor))
-        mean = np.clip(scaled.probabilities(held_out.member_scores).mean(axis=1), 1e-12, 1 - 1e-12)
-        losses.append(float(-np.where(labels, np.log(mean), np.log1p(-mean)).mean()))
+        mean = np.clip(scaled.probabilities(member_scores).mean(axis=1), 1e-12, 1 - 1e-12)
+        row_losses = -np.where(is_positive, np.log(mean), np.log1p(-mean))
+        losses.append(float(np.average(row_losses, weights=weights)))
     best = float(factors[int(np.argmin(losses))])
     return Calibration(first.scale * best, first.offset * best)
-
-
-def error_figures(
-    judgements: Judgements,
-    is_positive: NDArray[np.bool_],
-    *,
-    bootstrap: Bootstrap,
-    group_ids: NDArray[np.str_],
-) -> Mapping[str, Figure]:
-    """Does the spread tell errors? Errors are taken at probability one half.
-
-    Args:
-        judgements: of n held-out rows.
-        is_positive: shape (n,).
-        bootstrap, group_ids: of the intervals.
-    Returns:
-        ``error_auroc_by_*``: how well disagreement, nats and nearness to one half (what a single head has too) rank
-        errors above what is right; 0.5 says nothing. ``accuracy``, and ``accuracy_at_*`` of the share of rows that is
-        surest by nearness to one half or by disagreement: ties are cut by position.
-    """
-    is_error = (judgements.probabilities >= 0.5) != is_positive
-    unsure = {
-        "disagreement": judgements.disagreement,
-        "unsure_nats": judgements.unsure_nats,
-        "nearness_to_half": -np.abs(judgements.probabilities - 0.5),
-    }
-    figures = {"accuracy": rate_figure((~is_error).astype(float), bootstrap=bootstrap, group_ids=group_ids)}
-    for name, values in unsure.items():
-        figures[f"error_auroc_by_{name}"] = auroc(values, is_error, bootstrap=bootstrap, group_ids=group_ids)
-        for coverage in COVERAGES:
-            figures[f"accuracy_at_{round(100 * coverage)}_by_{name}"] = selective_accuracy(
-                values, is_error, coverage, bootstrap=bootstrap, group_ids=group_ids
-            )
-    return figures
-
-
-def selective_accuracy(
-    unsure: Floats,
-    is_error: NDArray[np.bool_],
-    coverage: float,
-    *,
-    bootstrap: Bootstrap,
-    group_ids: NDArray[np.str_] | None = None,
-) -> Figure:
-    """Share of right answers among the rows that are surest.
-
-    Args:
-        unsure: shape (n,); higher = less sure.
-        is_error: shape (n,).
-        coverage: share of rows kept, in (0, 1]; each draw keeps that share of its own weight.
-        bootstrap, group_ids: of the interval.
-    Source: El-Yaniv & Wiener 2010 (risk–coverage). Deviation: none.
-    """
-    order = np.argsort(unsure, kind="stable")
-    right = (~is_error[order]).astype(np.float64)
-
-    def statistic(weights: Floats) -> Floats:
-        """Accuracy within the coverage, for each draw of row weights (draws, n)."""
-        drawn = weights[:, order]
-        before = np.cumsum(drawn, axis=1) - drawn
-        kept = np.clip(coverage * drawn.sum(axis=1, keepdims=True) - before, 0.0, drawn)
-        accuracy: Floats = np.einsum("ij,j->i", kept, right) / kept.sum(axis=1)
-        return accuracy
-
-    return bootstrap_figure(statistic, len(order), bootstrap=bootstrap, group_ids=group_ids)
 
 
 def lower_bound(judgements: Judgements, deviations: float) -> Floats:
@@ -352,6 +265,7 @@ __all__ = [
     "HeldOut",
     "Judgements",
     "calibrate_heads",
+    "calibrate_members",
     "error_figures",
     "fit_heads",
     "held_out_scores",

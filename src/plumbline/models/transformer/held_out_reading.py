@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -10,12 +9,10 @@ from numpy.typing import NDArray
 
 from plumbline.models.calibration import choose_threshold, fit_calibration
 from plumbline.models.linear_training import LEAST_GROUPS
-from plumbline.models.scored_model import UNSAFE, Floats, Task
+from plumbline.models.scored_model import UNSAFE, Floats
 from plumbline.models.training_rows import LabelRows, PreferenceRows
 from plumbline.models.transformer.model import TransformerHead, TransformerModel
 from plumbline.records import NoDataError
-
-_CATEGORY = "category:"
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,16 +28,6 @@ class HeldOutScores:
     of_pairs: Floats | None
     labels: LabelRows | None
     of_labels: Floats | None
-
-
-def task_columns(task: Task, head_names: Sequence[str]) -> dict[str, TransformerHead]:
-    """The heads of a task among those of a scorer, read as they are; the main one first."""
-    if task == "preference":
-        return {"reward": TransformerHead(next(name for name in head_names if name.startswith("reward:")))}
-    if task == "cost":
-        return {"cost": TransformerHead("cost")}
-    categories = {name.removeprefix(_CATEGORY): name for name in head_names if name.startswith(_CATEGORY)}
-    return {UNSAFE: TransformerHead(UNSAFE), **{name: TransformerHead(column) for name, column in categories.items()}}
 
 
 def calibrated_heads(

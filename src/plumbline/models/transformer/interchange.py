@@ -140,7 +140,7 @@ def _classifier_of(model: TransformerModel, labels: Sequence[str], place: Path) 
     config.problem_type = "multi_label_classification" if model.task == "moderation" else "regression"
     try:
         with torch.device("meta"):  # only the architecture: the trunk is put in as it is
-            classifier: Any = AutoModelForSequenceClassification.from_config(config)  # type: ignore[no-untyped-call]
+            classifier: Any = AutoModelForSequenceClassification.from_config(config)  # type: ignore[no-untyped-call]  # untyped there
     except ValueError as error:
         raise no_classifier(place, type(trunk).__name__) from error
     prefix = classifier.base_model_prefix
@@ -286,7 +286,8 @@ def _notes(model: TransformerModel, dropped: float, template: str | None, paddin
 
 def _card(description: TransformerDescription, exported: Exported) -> str:
     """The card of an export: short, it names the model that it came from."""
-    uses = ", ".join(map(str, description.terms.get("uses") or [])) or "none"  # type: ignore[arg-type]
+    stated: Any = description.terms.get("uses") or []
+    uses = ", ".join(map(str, stated)) or "none"
     lines = [
         f"# {description.name}",
         "",

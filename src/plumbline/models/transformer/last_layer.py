@@ -1,8 +1,9 @@
-"""Only the ends of sequences are read, so the last layer need not compute anything else behind its attention.
+"""Only the ends of sequences are read, so the last layer need compute nothing but keys and values elsewhere.
 
-Its output projection and its feed-forward part look at one position at a time, and nothing after them mixes positions.
-Computing them at the positions that are read, and putting zeros elsewhere, gives the same scores and the same gradients
-for a part of the work: of a model with 6 layers about a tenth, of one with 24 about a fortieth.
+Its queries, its output projection and its feed-forward part look at one position at a time, and nothing after them mixes
+positions. Computing them at the positions that are read, and putting zeros elsewhere, gives the same scores and the same
+gradients for a part of the work: of a model with 6 layers about a tenth, of one with 24 about a fortieth.
+`block_attention` leaves out the other queries too.
 """
 
 from __future__ import annotations
@@ -15,6 +16,8 @@ from torch import Tensor, nn
 _FEED_FORWARD = ("mlp", "feed_forward", "ffn", "block_sparse_moe")
 _ATTENTION = ("self_attn", "attention", "attn", "self_attention")
 _OUTPUT_PROJECTION = ("o_proj", "c_proj", "dense", "out_proj", "wo")
+_QUERY_PROJECTION = ("q_proj",)
+_READING = "plumbline_reading"
 
 
 class ReadPositions:
@@ -26,12 +29,20 @@ class ReadPositions:
 
     def __init__(self, trunk: nn.Module) -> None:
         self._places: tuple[Tensor, Tensor] | None = None
-        parts = _position_wise_parts(_last_layer(trunk))
+        last = _last_layer(trunk)
+        parts = _position_wise_parts(last)
         self.modules = len(parts)
-        for part in parts:
-            part.register_forward_pre_hook(self._take)
-            part.register_forward_hook(self._put_back)
+        attention = None if last is None else _child(last, _ATTENTION)
+        if attention is not None:
+            setattr(attention, _READING, self)
+        self._hooks = [part.register_forward_pre_hook(self._take) for part in parts]
+        self._hooks += [part.register_forward_hook(self._put_back) for part in parts]
         self._shapes: dict[int, tuple[int, ...]] = {}
+
+    @property
+    def places(self) -> tuple[Tensor, Tensor] | None:
+        """What is read now, see `set`."""
+        return self._places
 
     def set(self, places: tuple[Tensor, Tensor] | None) -> None:
         """Read only these (rows, columns) from now on, each shape (n,); None reads every position.
@@ -40,12 +51,22 @@ class ReadPositions:
         """
         self._places = places
 
+    def release(self) -> None:
+        """Let go of the layer: it is computed whole again."""
+        self._places = None
+        for hook in self._hooks:
+            hook.remove()
+
     def _take(self, module: nn.Module, inputs: tuple[Any, ...]) -> tuple[Any, ...] | None:
-        """(b, l, d) → (1, n, d)."""
+        """(b, l, d) → (1, n, d), of all inputs of that shape: some parts take the residual stream too."""
         if self._places is None:
             return None
-        self._shapes[id(module)] = tuple(inputs[0].shape)
-        return (inputs[0][self._places][None], *inputs[1:])
+        shape = tuple(inputs[0].shape)
+        self._shapes[id(module)] = shape
+        places = self._places
+        return tuple(
+            each[places][None] if isinstance(each, Tensor) and each.shape[:2] == shape[:2] else each for each in inputs
+        )
 
     def _put_back(self, module: nn.Module, _inputs: tuple[Any, ...], output: Any) -> Any:
         """(1, n, d) → (b, l, d), zeros where nothing was computed."""
@@ -55,6 +76,12 @@ class ReadPositions:
         rows, length = self._shapes[id(module)][:2]
         full = values.new_zeros(rows, length, values.shape[-1]).index_put(self._places, values[0])
         return (full, *output[1:]) if isinstance(output, tuple) else full
+
+
+def read_places(attention: nn.Module) -> tuple[Tensor, Tensor] | None:
+    """Rows and columns that alone are read of an attention's output; None where all are, as in all layers but the last."""
+    reading: ReadPositions | None = getattr(attention, _READING, None)
+    return None if reading is None else reading.places
 
 
 def _last_layer(trunk: nn.Module) -> nn.Module | None:
@@ -68,7 +95,9 @@ def _position_wise_parts(layer: nn.Module | None) -> list[nn.Module]:
     if layer is None:
         return []
     attention = _child(layer, _ATTENTION)
-    found = [_child(layer, _FEED_FORWARD), None if attention is None else _child(attention, _OUTPUT_PROJECTION)]
+    found = [_child(layer, _FEED_FORWARD)]
+    if attention is not None:
+        found += [_child(attention, _OUTPUT_PROJECTION), _child(attention, _QUERY_PROJECTION)]
     return [part for part in found if part is not None]
 
 

@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+import errno
 import importlib
 import json
+import os
 from collections.abc import Mapping
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
 
 from plumbline.lineage import write_aside
+from plumbline.lineage.writing import write_error
 from plumbline.records import MissingExtraError
 
 FIGURES_NAME = "metrics.jsonl"
@@ -29,16 +32,25 @@ class MetricsLog:
 
     def __init__(self, folder: Path, *, after_step: int = 0, tensorboard: bool = False) -> None:
         self._board = _board(folder / "tensorboard", after_step) if tensorboard else None
-        path = folder / FIGURES_NAME
-        kept = _lines_until(path, after_step) if path.is_file() else []
-        with write_aside(path) as aside:
+        self._path = folder / FIGURES_NAME
+        kept = _lines_until(self._path, after_step) if self._path.is_file() else []
+        with write_aside(self._path) as aside:
             aside.write_text("".join(kept), encoding="utf-8")
-        self._file = path.open("a", encoding="utf-8")
+        # Nothing is held back: what could not be written at once would fail a second time on closing.
+        self._file = self._path.open("ab", buffering=0)
 
     def write(self, line: Mapping[str, Any]) -> None:
-        """Add a line; it needs a "step". Numbers go to TensorBoard too."""
-        self._file.write(json.dumps(dict(line), allow_nan=False) + "\n")
-        self._file.flush()
+        """Add a line; it needs a "step". Numbers go to TensorBoard too.
+
+        Raises:
+            WriteError: the disk is full.
+        """
+        text = (json.dumps(dict(line), allow_nan=False) + "\n").encode()
+        try:
+            if self._file.write(text) != len(text):
+                raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+        except OSError as error:
+            raise write_error(self._path, error) from error
         if self._board is not None:
             for name, value in _numbers(line):
                 self._board.add_scalar(name, value, line["step"])

@@ -7,16 +7,18 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from itertools import pairwise
 from typing import Any
+from weakref import WeakKeyDictionary
 
 import numpy as np
 import pyarrow as pa
 import torch
 
 from plumbline.models.calibration import Calibration
-from plumbline.models.scored_model import Advance, Floats, Task
+from plumbline.models.scored_model import UNSAFE, Advance, Floats, Scores, Task
 from plumbline.models.transformer.conversation_tokens import ConversationEncoder
 from plumbline.models.transformer.examples import Example
-from plumbline.models.transformer.scorer import Scorer, plain_inputs, tree_inputs
+from plumbline.models.transformer.head_ensemble import HeadEnsemble
+from plumbline.models.transformer.scorer import PlainInputs, Scorer, TreeInputs, plain_inputs, tree_inputs
 from plumbline.models.transformer.self_check import SelfCheck, check_trees
 from plumbline.models.transformer.settings import TokenSettings
 from plumbline.models.tree_batch import Integers, Tree, build_tree, pack_trees
@@ -28,6 +30,7 @@ _LOG = logging.getLogger("plumbline.models")
 _BLOCK_ROWS = 2_048
 """Conversations are read and scored so many at a time: few enough to hold, enough to find like lengths among."""
 _CHECKED_GROUPS = 2
+_CATEGORY = "category:"
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,6 +48,20 @@ class TransformerHead:
     calibration: Calibration = field(default_factory=Calibration)
     threshold: float | None = None
     pair_calibration: Calibration | None = None
+
+
+def task_columns(task: Task, head_names: Sequence[str], axis: Axis | None) -> dict[str, TransformerHead]:
+    """The heads of a task among those of a scorer, read as they are; the main one first.
+
+    Args:
+        axis: of a preference model.
+    """
+    if task == "preference":
+        return {"reward": TransformerHead(next(name for name in head_names if name == f"reward:{axis}"))}
+    if task == "cost":
+        return {"cost": TransformerHead("cost")}
+    categories = {name.removeprefix(_CATEGORY): name for name in head_names if name.startswith(_CATEGORY)}
+    return {UNSAFE: TransformerHead(UNSAFE), **{name: TransformerHead(column) for name, column in categories.items()}}
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,6 +102,7 @@ class TransformerModel:
         encoder: conversations → tokens, by `tokens`.
         padding_id: what batches are padded with.
         heads: name within the task (``reward``, ``cost``, ``unsafe`` and categories) → how it is read; main one first.
+        ensemble: heads beside the main one, which say how sure it is and have no part in its scores.
     """
 
     task: Task
@@ -97,13 +115,23 @@ class TransformerModel:
     heads: dict[str, TransformerHead]
     base: BaseModel
     scoring: ScoringSettings = ScoringSettings()
+    ensemble: HeadEnsemble | None = None
 
     def with_heads(self, heads: dict[str, TransformerHead]) -> TransformerModel:
         """The same model, read otherwise."""
         return replace(self, heads=heads)
 
+    def reading(self, task: Task, axis: Axis | None) -> TransformerModel:
+        """Another task of the same scorer, its heads read as they are, without an ensemble."""
+        heads = task_columns(task, self.scorer.head_names, axis)
+        return replace(self, task=task, axis=axis, heads=heads, ensemble=None)
+
     def score_pairs(self, comparisons: pa.Table, *, advance: Advance | None = None) -> Floats:
-        """Scores of both sides of n comparisons, shape (n, 2, heads)."""
+        """Scores of both sides of n comparisons by the model's heads, shape (n, 2, heads)."""
+        return self.read_pairs(comparisons, advance=advance).heads
+
+    def read_pairs(self, comparisons: pa.Table, *, advance: Advance | None = None) -> Scores:
+        """Scores of both sides of n comparisons, the ensemble's from the same pass."""
 
         def read(block: pa.Table) -> list[tuple[Turns, ...]]:
             """Both sides of each."""
@@ -113,18 +141,26 @@ class TransformerModel:
             ]
 
         table = comparisons.select(["context", "continuations"])
-        return self._score_blocks(table, read, 2, advance).reshape(len(table), 2, len(self.heads))
+        heads, members = self._read_blocks(table, read, 2, advance)
+        of_pairs = None if members is None else members.reshape(len(table), 2, members.shape[1])
+        return Scores(heads.reshape(len(table), 2, heads.shape[1]), of_pairs)
 
     def score_conversations(
         self, conversations: pa.ListArray | pa.ChunkedArray, *, advance: Advance | None = None
     ) -> Floats:
-        """Scores of the last reply of n conversations, shape (n, heads)."""
+        """Scores of the last reply of n conversations by the model's heads, shape (n, heads)."""
+        return self.read_conversations(conversations, advance=advance).heads
+
+    def read_conversations(
+        self, conversations: pa.ListArray | pa.ChunkedArray, *, advance: Advance | None = None
+    ) -> Scores:
+        """Scores of the last reply of n conversations, the ensemble's from the same pass."""
 
         def read(block: pa.Table) -> list[tuple[Turns, ...]]:
             """One conversation each."""
             return [(_turns(messages),) for messages in block["conversation"].to_pylist()]
 
-        return self._score_blocks(pa.table({"conversation": conversations}), read, 1, advance)
+        return Scores(*self._read_blocks(pa.table({"conversation": conversations}), read, 1, advance))
 
     def score_groups(self, groups: Sequence[Sequence[Turns]], *, advance: Advance | None = None) -> Floats:
         """Scores of conversations that share beginnings, as n candidates for one prompt do.
@@ -134,23 +170,28 @@ class TransformerModel:
         Returns:
             Shape (conversations of all groups, heads), in their order.
         """
+        return self.read_groups(groups, advance=advance).heads
+
+    def read_groups(self, groups: Sequence[Sequence[Turns]], *, advance: Advance | None = None) -> Scores:
+        """The same as `score_groups`, and the ensemble's scores from the same pass."""
         encoded = self.encoder.encode([turns for group in groups for turns in group]).sequences
         starts = np.cumsum([0, *map(len, groups)])
         split = [tuple(encoded[start:stop]) for start, stop in pairwise(starts)]
-        how = GroupScoring(self.padding_id, self.scoring)
+        how = GroupScoring(self.padding_id, self.scoring, self.ensemble)
         scores = score_sequences(self.scorer, split, how, advance=advance)
-        columns = [self.scorer.head_names.index(head.column) for head in self.heads.values()]
-        chosen: Floats = scores[:, columns]
-        return chosen
+        names = self.scorer.head_names
+        columns = [names.index(head.column) for head in self.heads.values()]
+        return Scores(scores[:, columns], None if self.ensemble is None else scores[:, len(names) :])
 
-    def _score_blocks(
+    def _read_blocks(
         self,
         table: pa.Table,
         read: Callable[[pa.Table], list[tuple[Turns, ...]]],
         replies: int,
         advance: Advance | None,
-    ) -> Floats:
-        total, parts = replies * len(table), [np.empty((0, len(self.heads)))]
+    ) -> tuple[Floats, Floats | None]:
+        """Scores of the heads and of the ensemble's, shapes (rows × replies, heads) and (rows × replies, k)."""
+        total, parts = replies * len(table), []
         for start in range(0, len(table), _BLOCK_ROWS):
 
             def told(done: int, _of_block: int, before: int = replies * start) -> None:
@@ -158,8 +199,12 @@ class TransformerModel:
                 if advance:
                     advance(before + done, total)
 
-            parts.append(self.score_groups(read(table.slice(start, _BLOCK_ROWS)), advance=told))
-        return np.concatenate(parts)
+            parts.append(self.read_groups(read(table.slice(start, _BLOCK_ROWS)), advance=told))
+        heads = np.concatenate([np.empty((0, len(self.heads))), *(part.heads for part in parts)])
+        if self.ensemble is None:
+            return heads, None
+        empty = np.empty((0, len(self.ensemble.weights)))
+        return heads, np.concatenate([empty, *(part.members for part in parts if part.members is not None)])
 
 
 def _turns(messages: Sequence[Any]) -> Turns:
@@ -168,11 +213,23 @@ def _turns(messages: Sequence[Any]) -> Turns:
 
 
 @dataclass(frozen=True, slots=True)
+class _Checked:
+    """What a scorer's self-check found, with sequences of up to `length` tokens."""
+
+    passed: bool
+    length: int
+
+
+_TREES_HOLD: WeakKeyDictionary[Scorer, _Checked] = WeakKeyDictionary()
+
+
+@dataclass(frozen=True, slots=True)
 class GroupScoring:
-    """How groups of sequences are scored: the padding's token id, and the settings."""
+    """How groups of sequences are scored: the padding's token id, the settings, and heads that read along."""
 
     padding_id: int
     settings: ScoringSettings = ScoringSettings()
+    ensemble: HeadEnsemble | None = None
 
 
 @torch.no_grad()
@@ -184,20 +241,21 @@ def score_sequences(
     Args:
         scorer: left in the mode it was in.
         groups: token ids of sequences that may share a beginning.
-        how: batches, and whether as trees.
+        how: batches, whether as trees, and heads that read along.
         advance: told how many sequences are done, of how many.
     Returns:
-        Shape (sequences of all groups, heads of the scorer), in their order.
+        Shape (sequences of all groups, heads of the scorer and then of the ensemble), in their order.
     """
     starts = np.cumsum([0, *map(len, groups)])
-    scores = np.empty((int(starts[-1]), len(scorer.head_names)))
+    members = 0 if how.ensemble is None else len(how.ensemble.weights)
+    scores = np.empty((int(starts[-1]), len(scorer.head_names) + members))
     was_training = scorer.training
     scorer.eval()
     try:
         as_trees = how.settings.as_trees and trees_hold(scorer, groups, how.padding_id)
         done = 0
-        for members, values in _scored_batches(scorer, groups, how, as_trees):
-            rows = np.concatenate([np.arange(starts[number], starts[number + 1]) for number in members])
+        for numbers, values in _scored_batches(scorer, groups, how, as_trees):
+            rows = np.concatenate([np.arange(starts[number], starts[number + 1]) for number in numbers])
             scores[rows] = values
             done += len(rows)
             if advance:
@@ -208,11 +266,19 @@ def score_sequences(
 
 
 def trees_hold(scorer: Scorer, groups: Sequence[Sequence[Integers]], padding_id: int) -> bool:
-    """Whether trees give this model's scores, looked up on its longest groups; says so in the log where they do not."""
+    """Whether trees give this model's scores, looked up on its longest groups; says so in the log where they do not.
+
+    A scorer is asked once, and again where sequences are more than twice as long as those it was asked about.
+    """
     if scorer.pooling != "last" or all(len(group) < 2 for group in groups):
         return False
     longest = sorted(groups, key=lambda group: max(map(len, group)))[-_CHECKED_GROUPS:]
+    length = max(map(len, longest[-1]))
+    known = _TREES_HOLD.get(scorer)
+    if known is not None and (not known.passed or length <= 2 * known.length):
+        return known.passed
     check = check_trees(scorer, [Example(tuple(group)) for group in longest], padding_id=padding_id)
+    _TREES_HOLD[scorer] = _Checked(check.passed, length)
     if not check.passed:
         _LOG.warning("%s", told_refusal(check))
     return check.passed
@@ -228,17 +294,35 @@ def _scored_batches(
     scorer: Scorer, groups: Sequence[Sequence[Integers]], how: GroupScoring, as_trees: bool
 ) -> Iterator[tuple[list[int], Floats]]:
     """Batches of groups, the longest first (where memory is short it shows at once), and their sequences' scores."""
-    device = scorer.heads.weight.device
+    device, read = scorer.heads.weight.device, _reader(scorer, how.ensemble)
     if as_trees:
         trees = [build_tree(group) for group in groups]
         for members in like_sizes([len(tree) for tree in trees], [1] * len(trees), how.settings.tokens_per_batch):
             packed = pack_trees([trees[number] for number in members], padding_id=how.padding_id)
-            yield members, _numbers(scorer(tree_inputs(packed, device)))
+            yield members, _numbers(read(tree_inputs(packed, device)))
         return
     lengths = [max(map(len, group)) for group in groups]
     for members in like_sizes(lengths, [len(group) for group in groups], how.settings.tokens_per_batch):
         sequences = [sequence for number in members for sequence in groups[number]]
-        yield members, _numbers(scorer(plain_inputs(sequences, padding_id=how.padding_id, device=device)))
+        yield members, _numbers(read(plain_inputs(sequences, padding_id=how.padding_id, device=device)))
+
+
+def _reader(scorer: Scorer, ensemble: HeadEnsemble | None) -> Callable[[TreeInputs | PlainInputs], torch.Tensor]:
+    """What gives the scores of a batch: the scorer, or with an ensemble the scores of both from one forward pass."""
+    if ensemble is None:
+        return scorer
+    device = scorer.heads.weight.device
+    weights = torch.from_numpy(ensemble.weights).to(device, torch.float32)
+    intercepts = torch.from_numpy(ensemble.intercepts).to(device, torch.float32)
+
+    def read(inputs: TreeInputs | PlainInputs) -> torch.Tensor:
+        """Shape (n, heads + k)."""
+        features = scorer.features(inputs)
+        with torch.autocast(device.type, enabled=False):
+            members = torch.nn.functional.linear(features.float(), weights, intercepts)
+        return torch.cat([scorer.read(features), members], dim=1)
+
+    return read
 
 
 def like_sizes(lengths: Sequence[int], rows: Sequence[int], tokens: int) -> list[list[int]]:

@@ -2,13 +2,15 @@
 
 A folder holds the trunk as ``AutoModel.from_pretrained`` reads it (``config.json``, ``model.safetensors``), or for
 low-rank adapters ``adapter/`` with the name, revision and digest of the trunk that they were trained on; the tokenizer's
-files; ``heads.safetensors``; ``model.json`` (how tokens are made, how scores are read, digests of all of it), a card and
-a manifest.
+files; ``heads.safetensors``, and ``ensemble.safetensors`` where there is one; ``model.json`` (how tokens are made, how
+scores are read, digests of all of it), a card and a manifest.
 """
 
 from __future__ import annotations
 
 import json
+import os
+import shutil
 from collections.abc import Iterator, Mapping
 from contextlib import suppress
 from dataclasses import asdict, dataclass, replace
@@ -36,10 +38,13 @@ from plumbline.models.model_folder import (
     reading_of,
 )
 from plumbline.models.trained_rows import TrainedRows, write_trained_rows
+from plumbline.models.transformer import ensemble_saving
 from plumbline.models.transformer.backbone import load_trunk, quiet
 from plumbline.models.transformer.conversation_tokens import ConversationEncoder
+from plumbline.models.transformer.layer_reading import reading_state, take_reading
 from plumbline.models.transformer.model import BaseModel, ScoringSettings, TransformerHead, TransformerModel
 from plumbline.models.transformer.scorer import Pooling, Scorer
+from plumbline.models.transformer.self_check import trim_where_right
 from plumbline.models.transformer.settings import BackboneSettings, TokenSettings
 from plumbline.records import ModelError
 
@@ -80,7 +85,9 @@ class TransformerDescription(FolderDescription):
         base: what the trunk started from.
         adapter: whether the folder holds low-rank adapters, and the trunk stands elsewhere.
         encoder: what the encoder of conversations says of itself; another one after loading is refused.
+        layers: that the heads read, as likeness to the landmarks beside them; empty for the last layer as it is.
         columns: the heads of the scorer, in order; `heads` are those of the task, the main one first.
+        ensemble: how the heads beside the main one are read; None where there are none.
     """
 
     plumbline: Literal["transformer-model"] = KIND
@@ -93,7 +100,9 @@ class TransformerDescription(FolderDescription):
     tokens: _TokenDescription
     encoder: dict[str, JsonValue]
     columns: tuple[str, ...]
+    layers: tuple[int, ...] = ()
     heads: tuple[_HeadDescription, ...]
+    ensemble: ensemble_saving.EnsembleDescription | None = None
 
 
 @dataclass(frozen=True)
@@ -119,7 +128,9 @@ class SavedRun:
     trained_rows: TrainedRows | None = None
 
 
-def save_transformer(folder: Path, model: TransformerModel, run: SavedRun, *, merge_adapter: bool = False) -> None:
+def save_transformer(
+    folder: Path, model: TransformerModel, run: SavedRun, *, merge_adapter: bool = False, twin: Path | None = None
+) -> None:
     """Write a model folder aside and rename it into place.
 
     Args:
@@ -127,17 +138,19 @@ def save_transformer(folder: Path, model: TransformerModel, run: SavedRun, *, me
         model: the model; with `merge_adapter` its trunk's adapters are worked into it, for good.
         run: card, manifest and figures.
         merge_adapter: write a whole trunk though only adapters were trained.
+        twin: a folder that holds the same trunk as this model's: its files are linked, or copied where that cannot be.
     Raises:
         WriteError: the disk is full or not writable; what stood there before stands there still.
     """
-    trunk: Any = model.scorer.trunk
-    is_adapter = hasattr(trunk, "peft_config")
-    if is_adapter and merge_adapter:
-        trunk, is_adapter = trunk.merge_and_unload(), False
+    is_adapter = hasattr(model.scorer.trunk, "peft_config") and not merge_adapter
     with write_folder_aside(folder, "model") as aside:
-        _write_trunk(trunk, aside, is_adapter)
-        model.tokenizer.save_pretrained(aside)
+        if twin is None:
+            _write_trunk(model.scorer.trunk, aside, is_adapter)
+            model.tokenizer.save_pretrained(aside)
+        else:
+            _repeat_files(twin, aside)
         save_file({name: value.detach().cpu().contiguous() for name, value in _head_state(model)}, aside / HEADS_NAME)
+        ensemble_saving.write_ensemble(aside, model.ensemble)
         files = {path.relative_to(aside).as_posix(): file_digest(path) for path in sorted(_files(aside))}
         described = _description(model, run, files, is_adapter=is_adapter)
         seen = write_trained_rows(aside, run.trained_rows)
@@ -152,6 +165,7 @@ def save_transformer(folder: Path, model: TransformerModel, run: SavedRun, *, me
 def _head_state(model: TransformerModel) -> Iterator[tuple[str, torch.Tensor]]:
     yield "weight", model.scorer.heads.weight
     yield "bias", model.scorer.heads.bias
+    yield from reading_state(model.scorer.layer_reading)
 
 
 def _files(folder: Path) -> Iterator[Path]:
@@ -161,10 +175,23 @@ def _files(folder: Path) -> Iterator[Path]:
 def _write_trunk(trunk: Any, aside: Path, is_adapter: bool) -> None:
     with quiet():
         if not is_adapter:
-            trunk.save_pretrained(aside)
+            whole = trunk.merge_and_unload() if hasattr(trunk, "peft_config") else trunk
+            whole.save_pretrained(aside)
             return
         trunk.save_pretrained(aside / ADAPTER_NAME, save_embedding_layers=False)
     (aside / ADAPTER_NAME / CARD_NAME).unlink(missing_ok=True)  # peft's own card; the model's stands above
+
+
+def _repeat_files(twin: Path, aside: Path) -> None:
+    """Trunk and tokenizer of another model; a link costs no room, and no writer here changes a file in place."""
+    for name in read_description(twin, TransformerDescription).files:
+        (aside / name).parent.mkdir(parents=True, exist_ok=True)
+        try:
+            os.link(twin / name, aside / name)
+        except OSError:
+            shutil.copyfile(twin / name, aside / name)
+    for own in (HEADS_NAME, ensemble_saving.ENSEMBLE_NAME):
+        (aside / own).unlink(missing_ok=True)
 
 
 def _description(
@@ -185,9 +212,11 @@ def _description(
         tokens=_TokenDescription(**asdict(model.tokens)),
         encoder=model.encoder.description(),
         columns=model.scorer.head_names,
+        layers=() if model.scorer.layer_reading is None else model.scorer.layer_reading.layers,
         heads=tuple(
             _HeadDescription(column=head.column, **reading_of(name, head)) for name, head in model.heads.items()
         ),
+        ensemble=ensemble_saving.EnsembleDescription.of(model.ensemble),
         **described_run(run.manifest),
     )
 
@@ -227,8 +256,10 @@ def load_transformer(
     encoder = ConversationEncoder(tokenizer, tokens, trunk.positions)
     _check_encoder(folder, encoder, description)
     scorer = Scorer(model, description.columns, pooling=description.pooling)
-    _load_heads(folder, scorer)
+    _load_heads(folder, scorer, description.layers)
+    ensemble = ensemble_saving.read_ensemble(folder, description.ensemble, description.files, scorer.heads.in_features)
     scorer.to(device or ("cuda" if torch.cuda.is_available() else "cpu")).eval()
+    trim_where_right(scorer, padding_id=description.padding_id)
     loaded = TransformerModel(
         description.task,
         description.axis,
@@ -240,6 +271,7 @@ def load_transformer(
         {head.name: head.read for head in description.heads},
         BaseModel(**description.base.model_dump()),
         scoring or ScoringSettings(),
+        ensemble,
     )
     return loaded, description
 
@@ -311,13 +343,17 @@ def _check_encoder(folder: Path, encoder: ConversationEncoder, description: Tran
         )
 
 
-def _load_heads(folder: Path, scorer: Scorer) -> None:
+def _load_heads(folder: Path, scorer: Scorer, layers: tuple[int, ...]) -> None:
     path = folder / HEADS_NAME
     try:
-        scorer.heads.load_state_dict(load_file(path))
-    except (OSError, RuntimeError, SafetensorError) as error:
+        state = load_file(path)
+        if layers:
+            scorer.read_through(take_reading(layers, state))
+        scorer.heads.load_state_dict(state)
+    except (OSError, RuntimeError, KeyError, SafetensorError) as error:
         raise damaged(path, type(error).__name__) from error
-    if not all(bool(torch.isfinite(value).all()) for value in scorer.heads.parameters()):
+    parts = [*scorer.heads.parameters(), *(scorer.layer_reading.buffers() if scorer.layer_reading else ())]
+    if not all(bool(torch.isfinite(value).all()) for value in parts):
         raise damaged(path, "weights that are not finite")
 
 
@@ -329,7 +365,8 @@ def local_digest(name: str) -> str | None:
     folder = Path(name)
     with suppress(OSError):
         if folder.is_dir():
-            paths = sorted({path for pattern in _WEIGHTS for path in folder.glob(pattern) if path.name != HEADS_NAME})
+            found = {path for pattern in _WEIGHTS for path in folder.glob(pattern)}
+            paths = sorted(found - {folder / HEADS_NAME, folder / ensemble_saving.ENSEMBLE_NAME})
             return json_digest([file_digest(path) for path in paths]) if paths else None
     return None
 

@@ -14,6 +14,7 @@ from plumbline.models.transformer import block_attention
 from plumbline.models.transformer.attention import flex_mask, masks_for
 from plumbline.models.transformer.block_attention import QueryBlock, plan_blocks
 from plumbline.models.transformer.last_layer import ReadPositions
+from plumbline.models.transformer.layer_reading import LayerReading, kept_outputs, layer_count
 from plumbline.models.tree_batch import Integers, TreeBatch
 
 Pooling = Literal["last", "mean", "first"]
@@ -75,6 +76,7 @@ class Scorer(nn.Module):
         trunk: a model that gives ``last_hidden_state``.
         head_names: k names, in the order of the columns of the scores.
         pooling: what of a sequence the heads read: its last token, the mean of its tokens, or its first token.
+        layer_reading: what the heads read instead of the last layer, see `read_through`; None for the last layer.
     """
 
     def __init__(self, trunk: nn.Module, head_names: Sequence[str], *, pooling: Pooling, seed: int = 0) -> None:
@@ -83,10 +85,25 @@ class Scorer(nn.Module):
         self.head_names = tuple(head_names)
         self.pooling = pooling
         self.heads = nn.Linear(hidden_size(trunk), len(self.head_names))
+        self.layer_reading: LayerReading | None = None
         self._read = ReadPositions(trunk) if pooling == "last" else None
         generator = torch.Generator().manual_seed(seed)
         nn.init.normal_(self.heads.weight, std=1 / (hidden_size(trunk) + 1), generator=generator)
         nn.init.zeros_(self.heads.bias)
+
+    def read_everywhere(self) -> None:
+        """Compute the last layer at every position from now on."""
+        if self._read:
+            self._read.release()
+        self._read = None
+
+    def read_through(self, reading: LayerReading) -> None:
+        """Let the heads read several layers; they become heads of that width, all of it 0."""
+        self.layer_reading = reading
+        self.heads = nn.Linear(reading.width, len(self.head_names))
+        nn.init.zeros_(self.heads.weight)
+        nn.init.zeros_(self.heads.bias)
+        self.heads.to(reading.turn.device)
 
     @property
     def padding_free_parts(self) -> int:
@@ -109,6 +126,27 @@ class Scorer(nn.Module):
 
     def features(self, inputs: TreeInputs | PlainInputs, *, last_layer_whole: bool = False) -> Tensor:
         """What the heads read, shape (n, d)."""
+        if self.layer_reading is None:
+            return self._last_layer(inputs, last_layer_whole)
+        features: Tensor = self.layer_reading(self.layer_features(inputs, self.layer_reading.layers))
+        return features
+
+    def layer_features(self, inputs: TreeInputs | PlainInputs, layers: Sequence[int]) -> Tensor:
+        """What `pooling` reads of several layers, side by side.
+
+        Args:
+            inputs: n sequences.
+            layers: numbers as in `FeatureSettings`; at least one.
+        Returns:
+            Shape (n, len(layers) * d).
+        """
+        count = layer_count(self.trunk)
+        with kept_outputs(self.trunk, [layer for layer in layers if layer < count]) as outputs:
+            last = self._last_layer(inputs, last_layer_whole=False)
+        pooled = {layer: self.pool(hidden, inputs) for layer, hidden in outputs.items()}
+        return torch.cat([last if layer == count else pooled[layer] for layer in layers], dim=1)
+
+    def _last_layer(self, inputs: TreeInputs | PlainInputs, last_layer_whole: bool) -> Tensor:
         if isinstance(inputs, TreeInputs):
             return self._tree_features(inputs, last_layer_whole)
         return self._plain_features(inputs, last_layer_whole)

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass, field
-from typing import Literal
 
 import pyarrow as pa
 
+from plumbline.models.scored_model import Task
 from plumbline.models.training_rows import (
     LabelRows,
     PreferenceRows,
@@ -18,8 +18,6 @@ from plumbline.models.training_rows import (
     require_harm_axis,
 )
 from plumbline.records import Axis, Kind, NoDataError, UsageError, kind_of
-
-Task = Literal["preference", "cost", "moderation"]
 
 COST, UNSAFE = "cost", "unsafe"
 CATEGORY = "category:"
@@ -43,8 +41,11 @@ class TaskSources:
     labels: list[LabelRows] = field(default_factory=list)
 
 
-def sources_of_tasks(tables: Sequence[pa.Table], tasks: Collection[Task], axis: Axis | None, place: str) -> TaskSources:
-    """The rows that the tasks learn from, see `training_examples.prepare_rows`."""
+def sources_of_tasks(
+    tables: Sequence[pa.Table], asked: Task | Collection[Task], axis: Axis | None, place: str
+) -> TaskSources:
+    """The rows that a task, or several together, learn from; see `training_examples.prepare_rows`."""
+    tasks: Collection[Task] = (asked,) if isinstance(asked, str) else asked
     if set(tasks) == {"cost"}:
         require_harm_axis(axis)
     comparisons = [table for table in tables if len(table) and kind_of(table) is Kind.COMPARISONS]
@@ -54,6 +55,8 @@ def sources_of_tasks(tables: Sequence[pa.Table], tasks: Collection[Task], axis: 
         raise nothing_of_kind("comparisons", place)
     if "moderation" in tasks and not labels:
         raise nothing_of_kind("safety labels", place)
+    if asked == "preference" and axis is None:
+        _require_one_axis(comparisons, place)
     pairs = _preference_rows(comparisons, tasks, axis, place) if wants_pairs else []
     return TaskSources(pairs, _label_rows(labels, tasks, place) if wants_labels else [])
 
@@ -67,17 +70,30 @@ def _preference_rows(
     if "cost" in tasks and Axis.HARMLESSNESS not in wanted:
         wanted = [*wanted, Axis.HARMLESSNESS]
     missing = [each for each in wanted if each not in present]
-    is_unclear = set(tasks) == {"preference"} and len(wanted) > 1
-    if missing or is_unclear:
+    if missing:
         raise UsageError(
             "PL-TRN-011",
             place,
-            f"no comparison is judged on {missing[0]}" if missing else "the comparisons are judged on several axes",
-            expected="one axis: helpfulness and harmlessness are never mixed" if is_unclear else str(missing[0]),
+            f"no comparison is judged on {missing[0]}",
+            expected=str(missing[0]),
             found=", ".join(present),
-            advice=f"--on with one of these: {', '.join(present)}" if is_unclear else axis_advice(missing[0], present),
+            advice=axis_advice(missing[0], present),
         )
     return [rows for each in wanted for rows in _rows_on(tables, each, place)]
+
+
+def _require_one_axis(tables: Sequence[pa.Table], place: str) -> None:
+    """Refuse comparisons on several axes for one preference model."""
+    present = sorted({str(name) for table in tables for name in table["axis"].unique().to_pylist()})
+    if len(present) > 1:
+        raise UsageError(
+            "PL-TRN-011",
+            place,
+            "the comparisons are judged on several axes",
+            expected="one axis: helpfulness and harmlessness are never mixed",
+            found=", ".join(present),
+            advice=f"--on with one of these: {', '.join(present)}",
+        )
 
 
 def _rows_on(tables: Sequence[pa.Table], axis: Axis, place: str) -> list[PreferenceRows]:

@@ -7,13 +7,12 @@ deal, not cross-validated: a transformer is too dear to be trained five times.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
 import numpy as np
-import pyarrow as pa
 import torch
 from numpy.typing import NDArray
 from torch.distributed.tensor import DTensor
@@ -21,25 +20,38 @@ from torch.distributed.tensor import DTensor
 from plumbline.measure import Bootstrap, assign_folds
 from plumbline.models.evaluation import RowScores, evaluate_scores
 from plumbline.models.repeated_rows import count_repeats
-from plumbline.models.scored_model import Task
 from plumbline.models.trained_rows import TrainedRows
-from plumbline.models.training import TaskRows, require_permitted_rows, rows_of_task
+from plumbline.models.training import TaskRows, require_permitted_rows
 from plumbline.models.transformer.backbone import Trunk, load_trunk
 from plumbline.models.transformer.checkpoints import trained_weights
 from plumbline.models.transformer.conversation_sharing import share_conversations
 from plumbline.models.transformer.conversation_tokens import ConversationEncoder
+from plumbline.models.transformer.ensemble_fitting import (
+    EnsembleOptions,
+    FittedEnsemble,
+    calibrated_ensemble,
+    fit_ensemble,
+)
 from plumbline.models.transformer.examples import Example
 from plumbline.models.transformer.frozen_training import FrozenOutcome, fit_frozen_heads
-from plumbline.models.transformer.held_out_reading import HeldOutScores, calibrated_heads, task_columns
-from plumbline.models.transformer.model import BaseModel, ScoringSettings, TransformerModel, told_refusal
+from plumbline.models.transformer.goals import Goal, TaskData, goals_of
+from plumbline.models.transformer.held_out_reading import HeldOutScores, calibrated_heads
+from plumbline.models.transformer.model import (
+    BaseModel,
+    ScoringSettings,
+    TransformerModel,
+    task_columns,
+    told_refusal,
+)
+from plumbline.models.transformer.processes import is_first_process
 from plumbline.models.transformer.saving import local_digest
 from plumbline.models.transformer.scorer import Scorer
-from plumbline.models.transformer.self_check import check_trees
+from plumbline.models.transformer.self_check import check_trees, trim_where_right
 from plumbline.models.transformer.settings import BackboneSettings, LossSettings, TokenSettings, TrainerSettings
 from plumbline.models.transformer.trainer import train
 from plumbline.models.transformer.training_examples import PreparedRows, prepare_rows
 from plumbline.models.transformer.training_outcome import Progress, TrainingOutcome
-from plumbline.records import Axis, Kind, NoDataError
+from plumbline.records import NoDataError
 
 Json = dict[str, Any]
 Step = Callable[[str], None]
@@ -56,6 +68,7 @@ class TransformerOptions:
         threads: of the processor; None leaves them as they are.
         frozen: fit heads alone, on features of the trunk as it stands; what says how weights are found plays no part.
         feature_cache: where such features are kept; None keeps none.
+        ensemble: how many heads are fitted beside the main one to say how sure it is; None for none.
     """
 
     backbone: BackboneSettings
@@ -67,6 +80,7 @@ class TransformerOptions:
     threads: int | None = None
     frozen: bool = False
     feature_cache: Path | None = None
+    ensemble: int | None = None
 
     def to_json(self) -> Json:
         """As it stands in the manifest and in ``model.json``."""
@@ -93,61 +107,94 @@ class TrainedTransformer:
     trained_rows: TrainedRows
 
 
-@dataclass(frozen=True, slots=True)
-class TaskData:
-    """What to train on.
-
-    Attributes:
-        tables: by kind; those of other kinds than the task needs are passed over.
-        axis: of a preference model, where the comparisons are on several.
-        place: what errors call the data.
-        override_uses: go on though the data does not permit this use.
-    """
-
-    tables: Mapping[Kind, pa.Table]
-    task: Task
-    axis: Axis | None
-    place: str
-    override_uses: bool = False
-
-
-def train_transformer_task(
+def train_transformer(
     data: TaskData, options: TransformerOptions, work: Path, *, step: Step = lambda _: None
-) -> TrainedTransformer:
-    """Train a transformer for a task.
+) -> tuple[TrainedTransformer, ...]:
+    """Train one trunk with the heads of one or of several goals.
 
     Args:
         work: a folder for checkpoints and metrics, which outlives a run that is killed. Training goes on from the last
             checkpoint there, where there is one.
         step: told what begins, and how training goes.
+    Returns:
+        A model a goal, in the order of `goals_of`; all have the same trunk and read their own heads of it. None in
+        processes of a distributed run other than the first.
     Raises:
         PermittedUseError: the data does not permit the use.
         NoDataError, UsageError: as `rows_of_task` and `prepare_rows`.
         SourceError, ModelError: the trunk cannot be loaded; a checkpoint does not fit.
         TrainingError: a loss that is not finite; memory at an end.
     """
-    require_permitted_rows(data.tables, data.task, place=data.place, override_uses=data.override_uses)
-    rows = rows_of_task(data.tables, data.task, axis=data.axis, place=data.place)
-    held_groups = held_out_groups(rows, options.held_out_share, options.trainer.seed)
+    for task in data.tasks:
+        require_permitted_rows(data.tables, task, place=data.place, override_uses=data.override_uses)
+    goals = goals_of(data)
+    seed = options.trainer.seed
+    held_groups = held_out_groups([goal.rows for goal in goals], options.held_out_share, seed)
     if options.threads is not None:
         torch.set_num_threads(options.threads)
-    torch.manual_seed(options.trainer.seed)  # of the adapters' first values
+    torch.manual_seed(seed)  # of the adapters' first values
     step(f"loading {options.backbone.name}")
     trunk = load_trunk(options.backbone)
     encoder = ConversationEncoder(trunk.tokenizer, options.tokens, trunk.positions)
     step("making tokens")
     tables = [table for table in data.tables.values() if len(table)]
-    seed = options.trainer.seed
-    prepared = prepare_rows(tables, data.task, encoder, axis=data.axis, loss=options.loss, seed=seed, place=data.place)
-    model = _untrained(data.task, rows, trunk, encoder, prepared.head_names, options)
+    prepared = prepare_rows(tables, data.asked, encoder, axis=data.axis, loss=options.loss, seed=seed, place=data.place)
+    model = _untrained(goals[0], trunk, encoder, prepared.head_names, options)
     fitted = _fit_frozen if options.frozen else _fine_tune
     outcome, notes = fitted(model, prepared, held_groups, options, work, step)
-    step("scoring held-out rows")
     model = _put_together(model, options)
-    model, figures, untrained = read_held_out(model, rows, held_groups, options)
-    counts = {"notes": [*trunk.notes, *notes], "untrained_categories": untrained}
-    summary = {**_summary(rows, prepared, figures, outcome, options), **counts}
-    return TrainedTransformer(model, figures, summary, outcome, TrainedRows.of((rows.pairs, rows.labels)))
+    if not is_first_process():
+        return ()
+    known = _Known(prepared, held_groups, outcome, (*trunk.notes, *notes), _rows_of_all(goals))
+    models = [model.reading(goal.task, goal.axis) for goal in goals]
+    ensembles = [_fit_ensemble(each, known, options, work, step) for each in models]
+    step("scoring held-out rows")
+    rows = [goal.rows for goal in goals]
+    return tuple(_trained(*each, known, options) for each in zip(models, ensembles, rows, strict=True))
+
+
+@dataclass(frozen=True, slots=True)
+class _Known:
+    """What all goals of a training have in common."""
+
+    prepared: PreparedRows
+    held_groups: frozenset[str]
+    outcome: TrainingOutcome | FrozenOutcome
+    notes: tuple[str, ...]
+    trained_rows: TrainedRows
+
+
+def _rows_of_all(goals: Sequence[Goal]) -> TrainedRows:
+    """Whatever the goal, the trunk has learned from the rows of all."""
+    return TrainedRows.of(part for goal in goals for part in (goal.rows.pairs, goal.rows.labels))
+
+
+def _fit_ensemble(
+    model: TransformerModel, known: _Known, options: TransformerOptions, work: Path, step: Step
+) -> FittedEnsemble:
+    """The heads beside the main one, where they are asked for."""
+    if options.ensemble is None:
+        return FittedEnsemble(None, None)
+    chosen = [number for number, group in enumerate(known.prepared.group_ids) if group not in known.held_groups]
+    how = EnsembleOptions(
+        options.ensemble,
+        options.trainer.seed,
+        options.feature_cache if options.frozen else work / "features",
+        lambda done, total: step(f"features for the ensemble, {done:,} of {total:,} sequences"),
+    )
+    examples, group_ids = known.prepared.examples, known.prepared.group_ids
+    return fit_ensemble(model, [examples[each] for each in chosen], [group_ids[each] for each in chosen], how)
+
+
+def _trained(
+    model: TransformerModel, fitted: FittedEnsemble, rows: TaskRows, known: _Known, options: TransformerOptions
+) -> TrainedTransformer:
+    """One goal's model, calibrated and measured on held-out rows."""
+    model = replace(model, ensemble=fitted.ensemble)
+    model, figures, untrained = read_held_out(model, rows, known.held_groups, options)
+    counts = {"notes": [*known.notes, *fitted.notes], "untrained_categories": untrained, "ensemble": fitted.to_json()}
+    summary = {**_summary(rows, known.prepared, figures, known.outcome, options), **counts}
+    return TrainedTransformer(model, figures, summary, known.outcome, known.trained_rows)
 
 
 def _fine_tune(
@@ -179,11 +226,14 @@ def _put_together(model: TransformerModel, options: TransformerOptions) -> Trans
     if not any(isinstance(weight, DTensor) for weight in model.scorer.parameters()):
         return model
     weights = trained_weights(model.scorer)
+    if not is_first_process():
+        return model
+    device = model.scorer.heads.weight.device
     trunk = load_trunk(options.backbone)
     whole = Scorer(trunk.model, model.scorer.head_names, pooling=trunk.pooling)
     whole.heads.bias.requires_grad_(model.scorer.heads.bias.requires_grad)
     whole.load_state_dict(weights, strict=False)  # what was not trained stands as it was loaded
-    return replace(model, scorer=whole.eval())
+    return replace(model, scorer=whole.to(device).eval())
 
 
 def _fit_frozen(
@@ -207,13 +257,13 @@ def _fit_frozen(
     return outcome, list(outcome.notes)
 
 
-def held_out_groups(rows: TaskRows, share: float, seed: int) -> frozenset[str]:
-    """The prompts held out: one in so many, whichever rows they have.
+def held_out_groups(rows: Sequence[TaskRows], share: float, seed: int) -> frozenset[str]:
+    """The prompts held out: one in so many, whichever rows of whichever goal they have.
 
     Raises:
         NoDataError: there are too few prompts to leave some out.
     """
-    parts = [part.places.group_ids for part in (rows.pairs, rows.labels) if part is not None]
+    parts = [part.places.group_ids for each in rows for part in (each.pairs, each.labels) if part is not None]
     groups = np.unique(np.concatenate(parts))
     folds = max(2, round(1 / share))
     if len(groups) < folds:
@@ -242,8 +292,7 @@ def split_examples(
 
 
 def _untrained(
-    task: Task,
-    rows: TaskRows,
+    goal: Goal,
     trunk: Trunk,
     encoder: ConversationEncoder,
     head_names: Sequence[str],
@@ -254,16 +303,16 @@ def _untrained(
     if trunk.pooling == "last":
         # Classifiers of causal models have no bias, so that a head without one can be given to other tools as it is.
         scorer.heads.bias.requires_grad_(False)
-    axis = rows.pairs.axis if rows.pairs is not None and task == "preference" else None
+    trim_where_right(scorer, padding_id=trunk.padding_id)
     return TransformerModel(
-        task,
-        axis,
+        goal.task,
+        goal.axis,
         scorer,
         trunk.tokenizer,
         encoder,
         options.tokens,
         trunk.padding_id,
-        task_columns(task, head_names),
+        task_columns(goal.task, head_names, goal.axis),
         BaseModel(options.backbone.name, options.backbone.revision, local_digest(options.backbone.name)),
         ScoringSettings(min(options.trainer.tokens_per_batch, 8_192), options.trainer.as_trees),
     )
@@ -298,20 +347,21 @@ def read_held_out(
     """
     pairs = None if rows.pairs is None else rows.pairs.take(_held(rows.pairs.places.group_ids, held_groups))
     labels = None if rows.labels is None else rows.labels.take(_held(rows.labels.places.group_ids, held_groups))
-    of_pairs = model.score_pairs(pairs.records.rows()) if pairs is not None and len(pairs) else None
+    of_pairs = model.read_pairs(pairs.records.rows()) if pairs is not None and len(pairs) else None
     of_labels = None
     if labels is not None and len(labels):
-        of_labels = model.score_conversations(labels.records.rows()["conversation"])
-    scored = HeldOutScores(pairs, of_pairs, labels, of_labels)
+        of_labels = model.read_conversations(labels.records.rows()["conversation"])
+    pair_scores, label_scores = (None if each is None else each.heads for each in (of_pairs, of_labels))
+    scored = HeldOutScores(pairs, pair_scores, labels, label_scores)
     heads, untrained = calibrated_heads(model, scored, options.max_false_positive_rate)
     columns = [number for number, name in enumerate(model.heads) if name in heads]
-    calibrated = model.with_heads(heads)
     kept = RowScores(
         pairs if of_pairs is not None else None,
-        None if of_pairs is None else of_pairs[:, :, columns],
+        of_pairs and replace(of_pairs, heads=of_pairs.heads[:, :, columns]),
         labels if of_labels is not None else None,
-        None if of_labels is None else of_labels[:, columns],
+        of_labels and replace(of_labels, heads=of_labels.heads[:, columns]),
     )
+    calibrated = replace(model, heads=heads, ensemble=calibrated_ensemble(model, kept))
     return calibrated, evaluate_scores(calibrated, kept, Bootstrap(seed=options.trainer.seed)), untrained
 
 

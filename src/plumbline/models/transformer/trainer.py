@@ -48,7 +48,12 @@ from plumbline.models.transformer.random_states import put_random_states, random
 from plumbline.models.transformer.run_identity import identify
 from plumbline.models.transformer.scorer import Scorer
 from plumbline.models.transformer.settings import LossSettings, TrainerSettings
-from plumbline.models.transformer.training_errors import memory_watched, not_finite, nothing_to_train_on
+from plumbline.models.transformer.training_errors import (
+    memory_watched,
+    not_finite,
+    nothing_to_train_on,
+    states_watched,
+)
 from plumbline.models.transformer.training_outcome import Evaluation, Progress, TrainingOutcome
 
 CHECKPOINTS, BEST = "checkpoints", "best"
@@ -118,9 +123,11 @@ class _Run:
         scorer._no_split_modules = getattr(scorer.trunk, "_no_split_modules", None)  # type: ignore[assignment]  # FSDP's units
         if settings.gradient_checkpointing:
             _activations(scorer, "enable")({"use_reentrant": False})
-        self.accelerator = Accelerator()
+        # `precision` alone says what is computed in, so that the manifest is true whatever a launcher's configuration says.
+        self.accelerator = Accelerator(mixed_precision="no")
         set_seed(settings.seed, device_specific=True)
-        prepared = self.accelerator.prepare(scorer, make_optimizer(scorer, settings))
+        with states_watched(scorer):
+            prepared = self.accelerator.prepare(scorer, make_optimizer(scorer, settings))
         self.model, self.optimizer = prepared
         balance = balancing_weights(learned.examples, len(scorer.head_names)) if loss.balance_categories else None
         self.objective = Objective(loss, scorer.head_names, positive_weights=balance)
@@ -216,8 +223,9 @@ class _Run:
         terms = self.objective.terms(sums, weights)
         if not (math.isfinite(sum(sums)) and math.isfinite(norm)):
             rows = [self.learned.examples[each] for each in step.examples]
-            raise not_finite(number, rows, loss_is_finite=math.isfinite(sum(sums)))
-        self.optimizer.step()
+            raise not_finite(number, rows, what="gradient" if math.isfinite(sum(sums)) else "loss")
+        with states_watched(self.scorer):  # the first step makes the optimizer's averages
+            self.optimizer.step()
         self.optimizer.zero_grad(set_to_none=True)
         self.standing = self.standing.model_copy(
             update={
@@ -247,9 +255,12 @@ class _Run:
         scale = self.accelerator.num_processes * self.accelerator.gradient_accumulation_steps
         factors = torch.from_numpy(self.objective.factors(weights) * scale).float().to(self.accelerator.device)
         totals = torch.zeros(self.objective.size, device=self.accelerator.device)
+        # Under FSDP2 gradients that wait for the last batch would stand whole on every device: it exchanges each batch's.
+        waits = not self.accelerator.is_fsdp2
         for place, batch in enumerate(mine):
             is_last = place == len(mine) - 1
-            with nullcontext() if is_last else self.accelerator.no_sync(self.model), self._memory(batch, self.learned):
+            apart = self.accelerator.no_sync(self.model) if waits and not is_last else nullcontext()
+            with apart, self._memory(batch, self.learned):
                 sums = self._sums(batch, self.learned)
                 self.accelerator.backward((sums[: len(TERMS)] * factors).sum())
             totals += sums.detach()
@@ -265,7 +276,9 @@ class _Run:
         """`Objective.sums` of a batch; of nothing, zeros that still carry a gradient."""
         device = self.accelerator.device
         inputs = rows.inputs(batch.examples, device)
-        with torch.autocast(device.type, torch.bfloat16, enabled=self.settings.precision == "bf16"):
+        in_half = self.settings.precision == "bf16"
+        # No weight is used twice in a pass, so a cache of those cast would only keep them all.
+        with torch.autocast(device.type, torch.bfloat16, enabled=in_half, cache_enabled=False):
             scores: Tensor = self.model(inputs).float()
         sums: Tensor = self.objective.sums(scores, rows.targets(batch.examples)) + scores.sum() * 0
         return sums
@@ -307,12 +320,21 @@ class _Run:
         plan = plan_evaluation(rows.sizes, self.settings, processes=int(self.accelerator.num_processes))
         self.model.eval()
         totals = torch.zeros(self.objective.size, device=self.accelerator.device)
+        found: list[Tensor] = []
         for batch in plan.batches[self.accelerator.process_index]:
             with self._memory(batch, rows):
-                totals += self._sums(batch, rows)
+                found.append(self._sums(batch, rows))
+                totals += found[-1]
         numbers = self.accelerator.reduce(totals, "sum").tolist()
         if not math.isfinite(sum(numbers)):
-            raise not_finite(self.standing.step, rows.examples, loss_is_finite=False)
+            mine = zip(plan.batches[self.accelerator.process_index], found, strict=True)
+            bad = [
+                rows.examples[each]
+                for batch, sums in mine
+                if not bool(sums.isfinite().all())
+                for each in batch.examples
+            ]
+            raise not_finite(self.standing.step, bad or rows.examples, what="loss of held-out rows")
         weights = rows.weights.sum(0)
         counts = judged_counts(rows.targets(plan.examples), len(self.scorer.head_names))
         terms = self.objective.terms(numbers, weights)

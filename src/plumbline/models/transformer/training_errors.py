@@ -6,6 +6,7 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 
 import torch
+from torch import nn
 
 from plumbline.models.transformer.batches import Batch
 from plumbline.models.transformer.examples import Example
@@ -13,6 +14,11 @@ from plumbline.records import NoDataError, PlumblineError
 
 _CPU_SAYS = ("can't allocate memory", "DefaultCPUAllocator", "not enough memory")
 _NAMED = 16
+_BYTES_TRAINED, _BYTES_FROZEN = 16, 4
+"""Of a weight in 32 bits; a trained one has its gradient and the two averages of Adam beside it."""
+
+
+_GOES_ON = "--resume goes on from the last checkpoint, which is untouched"
 
 
 class TrainingError(PlumblineError):
@@ -41,7 +47,33 @@ def memory_watched(batch: Batch, examples: Sequence[Example], *, gradient_checkp
             f"a batch of {len(batch.examples)} rows, {sequences} sequences",
             "the device has not enough memory for it",
             found=f"{tokens} tokens computed at once, padding included",
-            advice=f"{flags}{single if len(batch.examples) == 1 else ''}; the run goes on from its last checkpoint",
+            advice=f"{flags}{single if len(batch.examples) == 1 else ''}; {_GOES_ON}",
+        ) from error
+
+
+@contextmanager
+def states_watched(model: nn.Module) -> Iterator[None]:
+    """Let a device that has no room for the model and its optimizer say so as a person can use it.
+
+    Raises:
+        TrainingError: there was not enough memory for them, whatever the batch.
+    """
+    try:
+        yield
+    except (RuntimeError, MemoryError) as error:
+        if not is_out_of_memory(error):
+            raise
+        counts = {True: 0, False: 0}
+        for weight in model.parameters():
+            counts[weight.requires_grad] += weight.numel()
+        gigabytes = (_BYTES_TRAINED * counts[True] + _BYTES_FROZEN * counts[False]) / 1e9
+        raise TrainingError(
+            "PL-FIT-009",
+            "the model",
+            "the device has not enough memory for its weights, their gradients and the optimizer",
+            found=f"{counts[True]:,} weights that are trained and {counts[False]:,} that are not, {gigabytes:,.1f} GB in all",
+            advice="--lora 16 trains adapters alone; or share the model among several devices "
+            f"(docs/how-to/train-on-several-gpus.md); {_GOES_ON}",
         ) from error
 
 
@@ -52,22 +84,22 @@ def is_out_of_memory(error: BaseException) -> bool:
     return isinstance(error, RuntimeError) and any(words in str(error) for words in _CPU_SAYS)
 
 
-def not_finite(step: int, examples: Sequence[Example], *, loss_is_finite: bool) -> TrainingError:
+def not_finite(step: int, examples: Sequence[Example], *, what: str) -> TrainingError:
     """The error where a loss or a gradient is NaN or infinite.
 
     Args:
         step: from 1.
-        examples: of this step.
+        examples: that it was computed of.
+        what: is not finite: "loss", "gradient", "loss of held-out rows".
     """
     ids = [each for example in examples for each in example.ids]
     named = ", ".join(ids[:_NAMED]) + (f" and {len(ids) - _NAMED} more" if len(ids) > _NAMED else "")
     return TrainingError(
         "PL-FIT-002",
         f"step {step}",
-        f"the {'gradient' if loss_is_finite else 'loss'} is not a finite number; its rows are {named or 'without ids'}",
+        f"the {what} is not a finite number; its rows are {named or 'without ids'}",
         expected="finite numbers",
-        advice="look at these rows with plumbline data check, or lower --learning-rate; "
-        "the weights of the last checkpoint are untouched",
+        advice=f"look at these rows with plumbline data check, or lower --learning-rate with --restart; {_GOES_ON}",
     )
 
 

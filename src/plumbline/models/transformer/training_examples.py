@@ -15,6 +15,7 @@ import numpy as np
 import pyarrow as pa
 from numpy.typing import NDArray
 
+from plumbline.models.scored_model import Task
 from plumbline.models.training_rows import LabelRows, PreferenceRows
 from plumbline.models.transformer.conversation_sharing import share_conversations
 from plumbline.models.transformer.conversation_tokens import ConversationEncoder, Encoded
@@ -24,7 +25,6 @@ from plumbline.models.transformer.task_sources import (
     CATEGORY,
     COST,
     UNSAFE,
-    Task,
     TaskSources,
     head_names,
     reward_head,
@@ -76,7 +76,8 @@ def prepare_rows(
     Args:
         tables: of comparisons and of safety labels, in any number; other kinds are passed over.
         task: "preference" gives a reward head, "cost" the head "cost", "moderation" "unsafe" and one head a category
-            that some row has. Several give all of these; then every axis of the comparisons has its reward head.
+            that some row has. A collection gives all of its tasks' heads; then every axis of the comparisons has its
+            reward head.
         axis: of a preference model, where the comparisons are on several.
         loss: its `margin` is multiplied by each comparison's strength.
         seed: of which side of a pair comes first, so that nothing can be read off the order.
@@ -86,7 +87,7 @@ def prepare_rows(
         UsageError: one preference model of several axes; a cost model on another axis than harmlessness.
     """
     tasks: tuple[Task, ...] = (task,) if isinstance(task, str) else tuple(dict.fromkeys(task))
-    sources = sources_of_tasks(list(tables), tasks, axis, place)
+    sources = sources_of_tasks(list(tables), task, axis, place)
     names = head_names(sources, tasks, axis)
     heads = {name: number for number, name in enumerate(names)}
     labels = [_LabelTurns(rows, conversations(rows.records.rows()["conversation"])) for rows in sources.labels]

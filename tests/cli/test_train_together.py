@@ -1,0 +1,170 @@
+"""Several tasks at once on one trunk, on the command line."""
+
+import json
+from dataclasses import replace
+
+import pytest
+import torch
+
+from plumbline.lineage import file_digest
+from plumbline.loop.joint_run import run_joint_training, tasks_taught
+from plumbline.loop.synthetic_corpus import write_synthetic_corpus
+from plumbline.loop.training_run import TrainingRun
+from plumbline.records import NoDataError, UsageError
+from tests.models.transformer import tiny
+
+torch.set_num_threads(1)
+
+NAMES = ("reward-harmlessness", "reward-helpfulness", "cost", "moderation")
+SETTINGS = {
+    "max_tokens": 96,
+    "held_out": 0.3,
+    "learning_rate": 1e-3,
+    "rows_per_step": 16,
+    "threads": 1,
+    "max_false_positive_rate": 0.05,
+}
+SMALL = ("--max-tokens", 96, "--held-out", 0.3, "--rows-per-step", 16, "--threads", 1)
+
+
+@pytest.fixture(scope="module")
+def corpus(tmp_path_factory):
+    folder = tmp_path_factory.mktemp("together") / "corpus"
+    write_synthetic_corpus(folder, scale=0.1)
+    return folder
+
+
+@pytest.fixture(scope="module")
+def base(tmp_path_factory):
+    return tiny.save(tmp_path_factory.mktemp("base") / "llama", tiny.llama(), tiny.tokenizer())
+
+
+def sources(corpus):
+    return str(corpus / "preferences-synthetic"), str(corpus / "labels-synthetic")
+
+
+@pytest.fixture(scope="module")
+def trained(corpus, base, tmp_path_factory):
+    out = tmp_path_factory.mktemp("models") / "all"
+    run = TrainingRun("preference", sources(corpus), out, kind=str(base), settings=SETTINGS)
+    return out, run_joint_training(run)
+
+
+def test_all_that_the_sources_teach_becomes_a_model_folder_each(trained):
+    out, results = trained
+    assert set(results) == set(NAMES)
+    assert sorted(path.name for path in out.iterdir()) == sorted(NAMES)
+    assert not out.with_name("all.training").exists()
+    for name in NAMES:
+        described = json.loads((out / name / "model.json").read_text())
+        assert described["columns"][:3] == ["reward:harmlessness", "reward:helpfulness", "cost"]
+        assert described["name"] == name
+        manifest = json.loads((out / name / "manifest.json").read_text())
+        assert manifest["configuration"]["together"] == ["preference", "cost", "moderation"]
+    read = {name: json.loads((out / name / "model.json").read_text()) for name in NAMES}
+    assert read["reward-helpfulness"]["axis"] == "helpfulness"
+    assert [head["column"] for head in read["reward-helpfulness"]["heads"]] == ["reward:helpfulness"]
+    assert [head["column"] for head in read["cost"]["heads"]] == ["cost"]
+    assert read["moderation"]["heads"][0]["column"] == "unsafe"
+    seen = {file_digest(out / name / "trained_rows.safetensors") for name in NAMES}
+    assert len(seen) == 1  # whatever a model tells, its trunk has seen all rows
+
+
+def test_the_trunk_takes_the_room_of_one(trained):
+    out, _ = trained
+    assert len({(out / name / "model.safetensors").stat().st_ino for name in NAMES}) == 1
+    assert len({(out / name / "heads.safetensors").stat().st_nlink for name in NAMES}) == 1
+
+
+def test_each_is_measured_like_a_model_trained_alone(trained, corpus, plumb):
+    out, _ = trained
+    for name, source in (("reward-helpfulness", 0), ("cost", 0), ("moderation", 1)):
+        ended, printed, told = plumb("evaluate", out / name, sources(corpus)[source], "--json")
+        assert ended in (0, 1), told
+        result = json.loads(printed)
+        assert result["model"] == name
+        assert result["accuracy"]["value"] is not None
+
+
+def test_what_one_goal_holds_out_no_goal_has_learned_from(corpus, base, tmp_path):
+    """The same prompts are held out for every head, though comparisons and labels share conversations."""
+    from plumbline.formats import load, merge_loaded
+    from plumbline.models.transformer.goals import TaskData, goals_of
+    from plumbline.models.transformer.task_training import held_out_groups
+
+    loaded = merge_loaded([load(source, split="train", cache=False) for source in sources(corpus)])
+    data = TaskData(loaded.tables, ("preference", "cost", "moderation"), None, "here", together=True)
+    goals = goals_of(data)
+    assert [(goal.task, goal.axis and str(goal.axis)) for goal in goals] == [
+        ("preference", "harmlessness"),
+        ("preference", "helpfulness"),
+        ("cost", None),
+        ("moderation", None),
+    ]
+    held = held_out_groups([goal.rows for goal in goals], 0.3, 0)
+    every = {
+        group
+        for goal in goals
+        for part in (goal.rows.pairs, goal.rows.labels)
+        if part
+        for group in part.places.group_ids
+    }
+    assert 0.2 < len(held) / len(every) < 0.4
+    assert held < every
+
+
+def test_some_tasks_alone_and_one_axis(corpus, base, plumb, tmp_path):
+    out = tmp_path / "rewards"
+    given = ("--model", base, "-o", out, "--task", "preference", *SMALL)
+    ended, _, told = plumb("train", "together", sources(corpus)[0], *given)
+    assert ended in (0, 1), told
+    assert sorted(path.name for path in out.iterdir()) == ["reward-harmlessness", "reward-helpfulness"]
+    ended, printed, told = plumb("train", "together", sources(corpus)[0], *given, "--on", "helpfulness", "--json")
+    assert ended in (0, 1), told
+    assert set(json.loads(printed)) == {"reward-helpfulness"}
+
+
+def test_frozen_heads_of_several_tasks(corpus, base, plumb, tmp_path):
+    out = tmp_path / "frozen"
+    given = ("--model", base, "-o", out, "--frozen", "--max-tokens", 96, "--held-out", 0.3, "--threads", 1)
+    ended, _, told = plumb("train", "together", *sources(corpus), *given)
+    assert ended in (0, 1), told
+    assert (out / "cost" / "model.json").exists()
+
+
+def test_what_cannot_be_is_refused(corpus, base, plumb, tmp_path, trained):
+    out = tmp_path / "x"
+    assert "PL-ARG-003" in plumb("train", "together", sources(corpus)[0], "--model", "linear", "-o", out)[2]
+    assert "moderation" in plumb("train", "together", "x", "--model", base, "--task", "moderatoin", "-o", out)[2]
+    single, _ = trained
+    ended, _, told = plumb("train", "together", *sources(corpus), "--model", base, "-o", single / "cost")
+    assert ended == 2
+    assert "PL-OUT-002" in told
+    ended, _, told = plumb(
+        "train", "together", corpus / "harmless-synthetic", "--model", base, "--task", "moderation", "-o", out
+    )
+    assert ended == 1
+    assert "safety labels" in told
+    assert not out.exists()
+
+
+def test_what_sources_teach(corpus):
+    from plumbline.formats import load
+
+    taught = {
+        name: tasks_taught(load(corpus / name, split="train", cache=False))
+        for name in ("harmless-synthetic", "labels-synthetic")
+    }
+    assert taught == {"harmless-synthetic": ("preference",), "labels-synthetic": ("moderation",)}
+    nothing = replace(load(corpus / "labels-synthetic", split="train", cache=False), tables={})
+    with pytest.raises(NoDataError):
+        tasks_taught(nothing)
+
+
+def test_an_interrupted_training_needs_a_decision(corpus, base, tmp_path):
+    out = tmp_path / "all"
+    work = tmp_path / "all.training"
+    (work / "checkpoints" / "step-3").mkdir(parents=True)
+    (work / "training.json").write_text("{}")
+    with pytest.raises(UsageError, match="PL-RUN-004"):
+        run_joint_training(TrainingRun("preference", sources(corpus), out, kind=str(base), settings=SETTINGS))

@@ -1,0 +1,68 @@
+"""Several processes end with the weights of one, also where one of them has nothing to do in a step."""
+
+import os
+import socket
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+import torch
+from safetensors.torch import load_file
+
+from plumbline.models.transformer.checkpoints import trained_weights
+from plumbline.models.transformer.settings import LossSettings, TrainerSettings
+from plumbline.models.transformer.trainer import train
+from tests.models.transformer.toy import largest_difference, make_labels, make_pairs, make_scorer
+
+ROOT = Path(__file__).parents[3]
+
+
+def trained(out):
+    """Weights and the last held-out loss; 17 examples in steps of 8, so that the last step has one."""
+    torch.set_num_threads(1)
+    scorer = make_scorer(heads=("cost",))
+    examples = [*make_pairs(13, signs=True, same_weight=False), *make_labels(4)]
+    settings = TrainerSettings(learning_rate=1e-3, epochs=2, rows_per_step=8, tokens_per_batch=150, patience=9)
+    outcome = train(scorer, examples, examples[:5], settings, LossSettings(), padding_id=0, out=out, progress=None)
+    return trained_weights(scorer), outcome.evaluations[-1]["loss"]
+
+
+_LAUNCHED = """
+import os
+import sys
+from pathlib import Path
+from safetensors.torch import save_file
+from tests.models.transformer.test_several_processes import trained
+out = Path(sys.argv[1])
+weights, loss = trained(out)
+from accelerate import PartialState  # only now: before the trainer's own it would choose the devices
+if PartialState().num_processes != 2:
+    raise SystemExit(f"expected 2 processes, found {PartialState().num_processes}")
+if os.environ["RANK"] == "0":
+    save_file({name: value.clone() for name, value in weights.items()}, out / "final.safetensors")
+    (out / "loss.txt").write_text(repr(loss))
+"""
+
+
+def test_two_processes_end_with_the_weights_of_one(tmp_path):
+    script, out = tmp_path / "train_toy.py", tmp_path / "two"
+    script.write_text(_LAUNCHED)
+    with socket.socket() as found:
+        found.bind(("127.0.0.1", 0))
+        port = found.getsockname()[1]
+    clean = {key: value for key, value in os.environ.items() if not key.startswith(("ACCELERATE", "RANK", "WORLD"))}
+    asked = {"PYTHONPATH": f"{ROOT}", "OMP_NUM_THREADS": "1", "HF_HUB_OFFLINE": "1", "ACCELERATE_USE_CPU": "true"}
+    launcher = ["-m", "torch.distributed.run", "--nproc_per_node=2", f"--master_port={port}"]
+    done = subprocess.run(
+        [sys.executable, *launcher, str(script), str(out)],
+        env={**clean, **asked},
+        cwd=ROOT,
+        capture_output=True,
+        text=True,
+        timeout=120,
+    )
+    assert done.returncode == 0, done.stderr[-3000:]
+    weights, loss = trained(tmp_path / "alone")
+    assert largest_difference(load_file(out / "final.safetensors"), weights) < 1e-5
+    assert float((out / "loss.txt").read_text()) == pytest.approx(loss, abs=1e-5)
