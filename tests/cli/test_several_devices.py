@@ -3,6 +3,7 @@
 import json
 import os
 import re
+import socket
 import subprocess
 import sys
 from pathlib import Path
@@ -74,7 +75,23 @@ def command(folders, out, *more):
     return [*map(str, words), *more]
 
 
-def launched(folders, words, *, stop_after):
+def by_file(folders):
+    launcher = ["-m", "accelerate.commands.launch", "--config_file", folders / "fsdp2.yaml"]
+    return [*launcher, "--num_processes", "2", "--main_process_port", "0"], {}
+
+
+def by_environment():
+    with socket.socket() as found:
+        found.bind(("127.0.0.1", 0))
+        port = found.getsockname()[1]
+    settings = dict(re.findall(r"\b((?:ACCELERATE|FSDP)_\w+)=(\S+)", PAGE.read_text()))
+    assert len(settings) == 5
+    settings["ACCELERATE_MIXED_PRECISION"] = "bf16"  # to no effect: the program's own option says the precision
+    return ["-m", "torch.distributed.run", "--nproc_per_node", "2", "--master_port", str(port)], settings
+
+
+def launched(folders, words, how, *, stop_after):
+    launcher, configured = how
     clean = {
         key: value for key, value in os.environ.items() if not key.startswith(("ACCELERATE", "FSDP", "RANK", "WORLD"))
     }
@@ -84,11 +101,9 @@ def launched(folders, words, *, stop_after):
         "ACCELERATE_TORCH_DEVICE": "cpu",
         "STOP_AFTER": str(stop_after),
     }
-    launcher = ["-m", "accelerate.commands.launch", "--config_file", folders / "fsdp2.yaml", "--num_processes", "2"]
-    launcher += ["--main_process_port", "0", folders / "program.py"]
     return subprocess.run(
-        [sys.executable, *map(str, launcher), *words],
-        env={**clean, **asked},
+        [sys.executable, *map(str, launcher), folders / "program.py", *words],
+        env={**clean, **configured, **asked},
         cwd=ROOT,
         capture_output=True,
         text=True,
@@ -98,7 +113,7 @@ def launched(folders, words, *, stop_after):
 
 def test_fsdp2_ends_with_the_weights_of_one_process_and_goes_on_where_it_was_stopped(folders, plumb, tmp_path):
     out, alone = tmp_path / "sharded", tmp_path / "alone"
-    done = launched(folders, command(folders, out), stop_after=3)
+    done = launched(folders, command(folders, out), by_file(folders), stop_after=3)
     assert "exitcode  : 71" in done.stderr, done.stderr[-3000:]
     (kept,) = (tmp_path / "sharded.training" / "checkpoints").glob("step-*")
     assert kept.name == "step-00000002"
@@ -108,7 +123,7 @@ def test_fsdp2_ends_with_the_weights_of_one_process_and_goes_on_where_it_was_sto
     assert {name.removeprefix("trunk."): value.shape for name, value in written.items() if "trunk." in name} == {
         name: value.shape for name, value in base.items()
     }
-    done = launched(folders, command(folders, out, "--resume"), stop_after=-1)
+    done = launched(folders, command(folders, out, "--resume"), by_environment(), stop_after=-1)
     assert done.returncode == 0, done.stderr[-3000:]
     assert done.stdout.count("held-out rows of") == 1, "the first process speaks for both"
     assert plumb(*command(folders, alone))[0] in (0, 1)

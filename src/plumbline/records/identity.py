@@ -87,6 +87,25 @@ def comparison_ids(
     return identity, item, digest("group", _opening(context, continuations))
 
 
+def safety_label_ids(
+    conversation: Conversation,
+    taxonomy: str,
+    *,
+    categories: frozenset[str] | None = None,
+    is_safe: bool | None = None,
+    severity: int | None = None,
+    confidence: int | None = None,
+    worker: str | None = None,
+) -> tuple[str, str, str]:
+    """(id, item_id, group_id) of one safety label."""
+    canonical = canonical_conversation(conversation)
+    names = None if categories is None else "".join(netstring(name) for name in sorted(categories, key=str.encode))
+    written_safe = None if is_safe is None else str(is_safe).lower()
+    numbers = [None if number is None else str(number) for number in (severity, confidence)]
+    identity = digest("safety_label", canonical, taxonomy, names, written_safe, *numbers, worker)
+    return identity, digest("item", canonical), group_id(conversation)
+
+
 # --- the same on columns ---
 
 

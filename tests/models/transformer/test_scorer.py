@@ -4,7 +4,7 @@ import pytest
 import torch
 
 from plumbline.models.transformer.last_layer import ReadPositions
-from plumbline.models.transformer.scorer import plain_inputs, tree_inputs
+from plumbline.models.transformer.scorer import Scorer, plain_inputs, tree_inputs
 from plumbline.models.transformer.self_check import trim_where_right
 from plumbline.models.tree_batch import build_tree, pack_trees
 from tests.models.transformer.toy import PADDING, make_pairs, make_scorer
@@ -133,3 +133,17 @@ def test_a_layer_that_cannot_be_trimmed_is_computed_whole(monkeypatch):
     trim_where_right(kept, padding_id=PADDING)
     assert kept.padding_free_parts == 3
     assert kept.training
+
+
+def test_scorers_that_share_a_trunk_do_not_disturb_each_other():
+    first = make_scorer(spread=1.0).eval()
+    second = Scorer(first.trunk, ["other"], pooling="last", seed=1).eval()
+    torch.nn.init.normal_(second.heads.weight)
+    inputs = both_inputs()
+    expected = [scorer(inputs["plain"], last_layer_whole=True) for scorer in (first, second)]
+    for layout in ("trees", "plain", "trees"):
+        for scorer, whole in zip((first, second), expected, strict=True):
+            torch.testing.assert_close(scorer(inputs[layout]), whole, atol=1e-5, rtol=1e-5)
+    short = plain_inputs(SEQUENCES[:1], padding_id=PADDING)
+    second(short)
+    torch.testing.assert_close(first(inputs["plain"]), expected[0], atol=1e-5, rtol=1e-5)

@@ -27,14 +27,13 @@ class ReadPositions:
         modules: how many parts of the last layer it has taken hold of; 0 where it does not know the architecture.
     """
 
-    def __init__(self, trunk: nn.Module) -> None:
+    def __init__(self, layer: nn.Module | None) -> None:
         self._places: tuple[Tensor, Tensor] | None = None
-        last = _last_layer(trunk)
-        parts = _position_wise_parts(last)
+        self._attention = None if layer is None else _child(layer, _ATTENTION)
+        if self._attention is not None:
+            setattr(self._attention, _READING, self)
+        parts = _position_wise_parts(layer)
         self.modules = len(parts)
-        attention = None if last is None else _child(last, _ATTENTION)
-        if attention is not None:
-            setattr(attention, _READING, self)
         self._hooks = [part.register_forward_pre_hook(self._take) for part in parts]
         self._hooks += [part.register_forward_hook(self._put_back) for part in parts]
         self._shapes: dict[int, tuple[int, ...]] = {}
@@ -56,6 +55,9 @@ class ReadPositions:
         self._places = None
         for hook in self._hooks:
             hook.remove()
+        if self._attention is not None:
+            delattr(self._attention, _READING)
+            self._attention = None
 
     def _take(self, module: nn.Module, inputs: tuple[Any, ...]) -> tuple[Any, ...] | None:
         """(b, l, d) → (1, n, d), of all inputs of that shape: some parts take the residual stream too."""
@@ -76,6 +78,14 @@ class ReadPositions:
         rows, length = self._shapes[id(module)][:2]
         full = values.new_zeros(rows, length, values.shape[-1]).index_put(self._places, values[0])
         return (full, *output[1:]) if isinstance(output, tuple) else full
+
+
+def read_positions(trunk: nn.Module) -> ReadPositions:
+    """What says which positions of a trunk are read; one for all scorers on it, each of which sets it anew."""
+    layer = _last_layer(trunk)
+    attention = None if layer is None else _child(layer, _ATTENTION)
+    there: ReadPositions | None = getattr(attention, _READING, None)
+    return there if there is not None else ReadPositions(layer)
 
 
 def read_places(attention: nn.Module) -> tuple[Tensor, Tensor] | None:

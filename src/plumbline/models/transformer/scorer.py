@@ -13,7 +13,7 @@ from torch import Tensor, nn
 from plumbline.models.transformer import block_attention
 from plumbline.models.transformer.attention import flex_mask, masks_for
 from plumbline.models.transformer.block_attention import QueryBlock, plan_blocks
-from plumbline.models.transformer.last_layer import ReadPositions
+from plumbline.models.transformer.last_layer import read_positions
 from plumbline.models.transformer.layer_reading import LayerReading, kept_outputs, layer_count
 from plumbline.models.tree_batch import Integers, TreeBatch
 
@@ -86,7 +86,7 @@ class Scorer(nn.Module):
         self.pooling = pooling
         self.heads = nn.Linear(hidden_size(trunk), len(self.head_names))
         self.layer_reading: LayerReading | None = None
-        self._read = ReadPositions(trunk) if pooling == "last" else None
+        self._read = read_positions(trunk) if pooling == "last" else None
         generator = torch.Generator().manual_seed(seed)
         nn.init.normal_(self.heads.weight, std=1 / (hidden_size(trunk) + 1), generator=generator)
         nn.init.zeros_(self.heads.bias)
