@@ -79,7 +79,7 @@ class TransformerFlags:
         typer.Option("--balance-categories", help="Transformers: weigh what is rare about a category by its odds."),
     ] = False
     checkpoint_every: Annotated[
-        int | None, typer.Option(help="Transformers: steps; at the end of each epoch by default.", min=1)
+        int | None, typer.Option(help="Transformers: steps; five times an epoch by default.", min=1)
     ] = None
     tensorboard: Annotated[
         bool, typer.Option("--tensorboard", help="Transformers: write figures for TensorBoard too.")

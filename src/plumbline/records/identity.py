@@ -106,6 +106,23 @@ def safety_label_ids(
     return identity, digest("item", canonical), group_id(conversation)
 
 
+def red_team_attempt_ids(
+    transcript: Conversation,
+    *,
+    task_description: str | None = None,
+    rating: float | None = None,
+    model_type: str | None = None,
+    model_size: str | None = None,
+    worker: str | None = None,
+) -> tuple[str, str]:
+    """(id, group_id) of one red-team attempt."""
+    # Arrow's way to write a number, so that a column gives the same id.
+    written_rating = pa.scalar(rating, pa.float64()).cast(pa.string()).as_py()
+    canonical = canonical_conversation(transcript)
+    names = (task_description, written_rating, model_type, model_size, worker)
+    return digest("red_team_attempt", canonical, *names), group_id(transcript)
+
+
 # --- the same on columns ---
 
 

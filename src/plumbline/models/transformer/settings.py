@@ -102,7 +102,8 @@ class TrainerSettings:
         gradient_checkpointing: keep no activations, compute them again; less memory, a third more work.
         clip_norm: largest gradient norm; 0 for none.
         warmup_share: of all steps, the learning rate rises over; then it falls to 0 in a cosine.
-        evaluate_every, checkpoint_every: steps; 0 for the end of each epoch.
+        evaluate_every: steps; 0 for the end of each epoch.
+        checkpoint_every: steps; 0 for five times an epoch.
         patience: evaluations without a lower loss before training ends; 0 for never.
         seed: of the order of the rows, the heads' first values and dropout.
         tensorboard: write figures for TensorBoard too, where it is installed.

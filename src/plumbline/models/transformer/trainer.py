@@ -57,6 +57,8 @@ from plumbline.models.transformer.training_errors import (
 from plumbline.models.transformer.training_outcome import Evaluation, Progress, TrainingOutcome
 
 CHECKPOINTS, BEST = "checkpoints", "best"
+CHECKPOINTS_AN_EPOCH = 5
+"""Where nobody says how many: what a killed run loses is a fifth of an epoch."""
 
 
 def train(
@@ -198,7 +200,7 @@ class _Run:
                 progress(Progress(now.step, self.steps, line["loss"], line["accuracy"], pace, left))
             if self._is_due(self.settings.evaluate_every) and self.held_out.examples:
                 self._look(log)
-            if self._is_due(self.settings.checkpoint_every) or self.standing.stopped_early:
+            if self._is_checkpoint_due() or self.standing.stopped_early:
                 self.save()
 
     def _steps_left(self) -> Iterator[Step]:
@@ -210,6 +212,10 @@ class _Run:
     def _is_due(self, every: int) -> bool:
         step = self.standing.step
         return step == self.steps or step % (every or self.steps_an_epoch) == 0
+
+    def _is_checkpoint_due(self) -> bool:
+        every = self.settings.checkpoint_every
+        return self._is_due(every or max(1, self.steps_an_epoch // CHECKPOINTS_AN_EPOCH))
 
     def _learn(self, step: Step) -> dict[str, Any]:
         """Move the weights once; what there is to say of it."""
