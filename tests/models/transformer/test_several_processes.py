@@ -45,24 +45,52 @@ if os.environ["RANK"] == "0":
 """
 
 
-def test_two_processes_end_with_the_weights_of_one(tmp_path):
-    script, out = tmp_path / "train_toy.py", tmp_path / "two"
-    script.write_text(_LAUNCHED)
+def launched(script, text, *arguments):
+    """Two processes of a script."""
+    script.write_text(text)
     with socket.socket() as found:
         found.bind(("127.0.0.1", 0))
         port = found.getsockname()[1]
     clean = {key: value for key, value in os.environ.items() if not key.startswith(("ACCELERATE", "RANK", "WORLD"))}
     asked = {"PYTHONPATH": f"{ROOT}", "OMP_NUM_THREADS": "1", "HF_HUB_OFFLINE": "1", "ACCELERATE_USE_CPU": "true"}
     launcher = ["-m", "torch.distributed.run", "--nproc_per_node=2", f"--master_port={port}"]
-    done = subprocess.run(
-        [sys.executable, *launcher, str(script), str(out)],
+    return subprocess.run(
+        [sys.executable, *launcher, str(script), *map(str, arguments)],
         env={**clean, **asked},
         cwd=ROOT,
         capture_output=True,
         text=True,
         timeout=120,
     )
+
+
+def test_two_processes_end_with_the_weights_of_one(tmp_path):
+    out = tmp_path / "two"
+    done = launched(tmp_path / "train_toy.py", _LAUNCHED, out)
     assert done.returncode == 0, done.stderr[-3000:]
     weights, loss = trained(tmp_path / "alone")
     assert largest_difference(load_file(out / "final.safetensors"), weights) < 1e-5
     assert float((out / "loss.txt").read_text()) == pytest.approx(loss, abs=1e-5)
+
+
+_APART = """
+import os
+import sys
+from pathlib import Path
+from plumbline.models.transformer.training_errors import TrainingError
+from tests.models.transformer.test_several_processes import trained
+try:
+    trained(Path(sys.argv[1]) / os.environ["RANK"])
+except TrainingError as error:
+    print(error.code, error.found, flush=True)
+    raise SystemExit(3)
+"""
+
+
+def test_processes_that_find_different_checkpoints_go_no_step(tmp_path):
+    """As on two machines without a common disk: the first has a checkpoint, the other has none."""
+    trained(tmp_path / "0")
+    done = launched(tmp_path / "apart.py", _APART, tmp_path)
+    assert done.returncode != 0
+    assert done.stdout.count("PL-FIT-010 steps 6, none") == 2
+    assert not (tmp_path / "1" / "checkpoints").exists()

@@ -11,8 +11,11 @@ from plumbline.models.calibration import choose_threshold, fit_calibration
 from plumbline.models.linear_training import LEAST_GROUPS
 from plumbline.models.scored_model import UNSAFE, Floats
 from plumbline.models.training_rows import LabelRows, PreferenceRows
+from plumbline.models.transformer.held_out_prompts import too_few_held_out
 from plumbline.models.transformer.model import TransformerHead, TransformerModel
-from plumbline.records import NoDataError
+from plumbline.models.transformer.side_safety import judged_sides
+
+_HOLD_MORE = "train on more data, or hold more of it out: --held-out 0.3 --restart"
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,24 +45,35 @@ def calibrated_heads(
         return _label_heads(model, scored, max_false_positive_rate)
     name, head = next(iter(model.heads.items()))
     if scored.pairs is None or scored.of_pairs is None:
-        raise _too_few_held_out("no comparison")
+        raise too_few_held_out("no comparison", _HOLD_MORE)
     lead, weights = scored.of_pairs[:, 0, 0] - scored.of_pairs[:, 1, 0], scored.pairs.weights
     if model.task == "preference":
         fitted = fit_calibration(lead, scored.pairs.first_is_better, weights=weights, with_offset=False)
         return {name: replace(head, calibration=fitted)}, {}
-    if scored.labels is None or scored.of_labels is None:
-        raise _too_few_held_out("no label")
+    scores, is_unsafe = _signs(scored)
+    if why := _too_few(is_unsafe):
+        raise too_few_held_out(why, _HOLD_MORE)
     # The sign of a reply and the order of a pair are two questions: each has a scale of its own, and 0 stays 0.
-    of_signs = fit_calibration(scored.of_labels[:, 0], scored.labels.is_unsafe, with_offset=False)
+    of_signs = fit_calibration(scores, is_unsafe, with_offset=False)
     of_pairs = fit_calibration(lead, ~scored.pairs.first_is_better, weights=weights, with_offset=False)
     return {name: replace(head, calibration=of_signs, threshold=0.5, pair_calibration=of_pairs)}, {}
+
+
+def _signs(scored: HeldOutScores) -> tuple[Floats, NDArray[np.bool_]]:
+    """Costs of held-out replies, and whether they were judged unsafe: by labels, where there are none by pairs."""
+    if scored.labels is not None and scored.of_labels is not None:
+        return scored.of_labels[:, 0], scored.labels.is_unsafe
+    if scored.pairs is None or scored.of_pairs is None:
+        return np.empty(0), np.empty(0, bool)
+    judged = judged_sides(scored.pairs)
+    return scored.of_pairs[judged.rows, judged.sides, 0], judged.is_unsafe
 
 
 def _label_heads(
     model: TransformerModel, scored: HeldOutScores, max_false_positive_rate: float
 ) -> tuple[dict[str, TransformerHead], dict[str, str]]:
     if scored.labels is None or scored.of_labels is None:
-        raise _too_few_held_out("no label")
+        raise too_few_held_out("no label", _HOLD_MORE)
     heads: dict[str, TransformerHead] = {}
     left_out: dict[str, str] = {}
     everywhere = np.ones(len(scored.labels), bool)
@@ -70,7 +84,7 @@ def _label_heads(
         scores, positive = scored.of_labels[known, column], applies[known]
         if why := _too_few(positive):
             if is_main:
-                raise _too_few_held_out(why)
+                raise too_few_held_out(why, _HOLD_MORE)
             left_out[name] = why
             continue
         calibration = fit_calibration(scores, positive, with_offset=True)
@@ -86,13 +100,3 @@ def _too_few(positive: NDArray[np.bool_]) -> str | None:
     if min(counts) >= LEAST_GROUPS:
         return None
     return f"{counts[0]} rows for it and {counts[1]} against are held out; at least {LEAST_GROUPS} of each needed"
-
-
-def _too_few_held_out(found: str) -> NoDataError:
-    return NoDataError(
-        "PL-TRN-021",
-        "held-out rows",
-        "too few rows are held out to calibrate the model on",
-        found=found,
-        advice="train on more data, or hold more of it out: --held-out 0.3",
-    )

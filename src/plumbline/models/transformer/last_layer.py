@@ -71,12 +71,20 @@ class ReadPositions:
         )
 
     def _put_back(self, module: nn.Module, _inputs: tuple[Any, ...], output: Any) -> Any:
-        """(1, n, d) → (b, l, d), zeros where nothing was computed."""
+        """(1, n, d), or (n, d) of parts that flatten batches, → (b, l, d), zeros where nothing was computed.
+
+        Raises:
+            ValueError: the part gives something else; `self_check.trim_where_right` lets such a layer be computed whole.
+        """
         if self._places is None:
             return None
         values = output[0] if isinstance(output, tuple) else output
+        count = len(self._places[0])
+        if tuple(values.shape[:-1]) not in ((1, count), (count,)):
+            raise ValueError(f"expected {count} positions of {type(module).__name__}, found shape {tuple(values.shape)}")
         rows, length = self._shapes[id(module)][:2]
-        full = values.new_zeros(rows, length, values.shape[-1]).index_put(self._places, values[0])
+        flat = values.reshape(count, values.shape[-1])
+        full = values.new_zeros(rows, length, values.shape[-1]).index_put(self._places, flat)
         return (full, *output[1:]) if isinstance(output, tuple) else full
 
 

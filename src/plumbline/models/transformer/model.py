@@ -19,7 +19,7 @@ from plumbline.models.transformer.conversation_tokens import ConversationEncoder
 from plumbline.models.transformer.examples import Example
 from plumbline.models.transformer.head_ensemble import HeadEnsemble
 from plumbline.models.transformer.scorer import PlainInputs, Scorer, TreeInputs, plain_inputs, tree_inputs
-from plumbline.models.transformer.self_check import SelfCheck, check_trees
+from plumbline.models.transformer.self_check import SelfCheck, check_trees, telling_groups
 from plumbline.models.transformer.settings import TokenSettings
 from plumbline.models.tree_batch import Integers, Tree, build_tree, pack_trees
 from plumbline.records import Axis, Role
@@ -214,10 +214,11 @@ def _turns(messages: Sequence[Any]) -> Turns:
 
 @dataclass(frozen=True, slots=True)
 class _Checked:
-    """What a scorer's self-check found, with sequences of up to `length` tokens."""
+    """What a scorer's self-check found, with sequences of up to `length` tokens and trees of up to `size`."""
 
     passed: bool
     length: int
+    size: int
 
 
 _TREES_HOLD: WeakKeyDictionary[Scorer, _Checked] = WeakKeyDictionary()

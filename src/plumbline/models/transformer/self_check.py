@@ -9,23 +9,29 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 import torch
+from torch import Tensor
 
 from plumbline.models.transformer.examples import Example
 from plumbline.models.transformer.scorer import Scorer, plain_inputs, tree_inputs
-from plumbline.models.tree_batch import build_tree, pack_trees
+from plumbline.models.tree_batch import Integers, build_tree, pack_trees
 
 TOLERANCES: dict[torch.dtype, float] = {torch.float32: 1e-5, torch.bfloat16: 0.1, torch.float16: 0.02}
-"""Largest difference between two ways to compute one score, relative where scores are above 1."""
+"""Largest difference between two ways to compute what the heads read of a sequence, as a share of its length (2-norm).
+
+Not of scores: heads are small before training, and would make any difference look small.
+"""
+_TRIED_LENGTHS = (7, 3, 5, 12)
 
 
 @dataclass(frozen=True, slots=True)
 class SelfCheck:
     """Attributes:
-    passed: the scores agree.
-    largest_difference: of all scores; nan where the trunk refused the trees.
+    passed: what the heads read agrees.
+    largest_difference: of all sequences, relative, see `TOLERANCES`; nan where the trunk refused the trees.
     sequences: how many were compared.
     refused: the kind of error where the trunk refused the trees, else "".
     """
@@ -40,18 +46,23 @@ class SelfCheck:
 def trim_where_right(scorer: Scorer, *, padding_id: int) -> None:
     """Let the last layer be computed whole where computing it at the read positions alone gives other scores.
 
-    Asked of the model in hand, with two short sequences: no list of architectures can be complete.
+    Asked of the model in hand, with a few short sequences that differ: no list of architectures can be complete.
+    Together and trimmed they must give what each gives alone, computed whole.
+
+    Args:
+        scorer: left in the mode it was in.
+        padding_id: any valid token id.
     """
+    if not scorer.padding_free_parts:
+        return
     device = scorer.heads.weight.device
-    sequences = [np.full(length, padding_id, np.int64) for length in (3, 5)]
-    inputs = plain_inputs(sequences, padding_id=padding_id, device=device)
+    sequences = _tried_sequences(scorer)
     was_training = scorer.training
     scorer.eval()
     try:
-        whole = scorer.features(inputs, last_layer_whole=True)
-        trimmed = scorer.features(inputs)
-        tolerance = TOLERANCES.get(whole.dtype, 1e-5)
-        is_same = bool(torch.allclose(trimmed, whole, rtol=tolerance, atol=tolerance))
+        alone = _features_alone(scorer, sequences, padding_id)
+        trimmed = scorer.features(plain_inputs(sequences, padding_id=padding_id, device=device))
+        is_same = _relative_difference(trimmed, alone) < _tolerance(scorer)
     except (ValueError, RuntimeError, TypeError, IndexError, AttributeError):
         is_same = False
     finally:
@@ -60,13 +71,54 @@ def trim_where_right(scorer: Scorer, *, padding_id: int) -> None:
         scorer.read_everywhere()
 
 
+def _tried_sequences(scorer: Scorer) -> list[Integers]:
+    """Sequences of different lengths and tokens, always the same for one vocabulary."""
+    trunk: Any = scorer.trunk
+    vocabulary = int(trunk.get_input_embeddings().weight.shape[0])
+    rng = np.random.default_rng(0)
+    return [rng.integers(0, vocabulary, length, np.int64) for length in _TRIED_LENGTHS]
+
+
+def _features_alone(scorer: Scorer, sequences: Sequence[Integers], padding_id: int) -> Tensor:
+    """What the heads read of each sequence by itself, the last layer computed whole, shape (n, d)."""
+    device = scorer.heads.weight.device
+    inputs = (plain_inputs([sequence], padding_id=padding_id, device=device) for sequence in sequences)
+    return torch.cat([scorer.features(each, last_layer_whole=True) for each in inputs])
+
+
+def _relative_difference(features: Tensor, expected: Tensor) -> float:
+    """The largest of n differences, each as a share of what is expected, both of shape (n, d)."""
+    expected = expected.float()
+    size = torch.linalg.vector_norm(expected, dim=1).clamp(min=torch.finfo(torch.float32).tiny)
+    return float((torch.linalg.vector_norm(features.float() - expected, dim=1) / size).max())
+
+
+def _tolerance(scorer: Scorer) -> float:
+    return TOLERANCES.get(next(scorer.trunk.parameters()).dtype, 1e-5)
+
+
+def telling_groups(lengths: Sequence[int], tree_sizes: Sequence[int]) -> list[int]:
+    """The numbers of two groups that a self-check is best asked of: one with the longest sequence, one with the largest tree.
+
+    Windows counted in tokens show where a sequence outgrows them, those counted in places where a tree does.
+
+    Args:
+        lengths: of each group's longest sequence.
+        tree_sizes: of each group's tree.
+    """
+    longest = max(range(len(lengths)), key=lambda number: (lengths[number], tree_sizes[number]))
+    others = [number for number in range(len(lengths)) if number != longest]
+    largest = max(others, key=lambda number: (tree_sizes[number], lengths[number]), default=None)
+    return [longest] if largest is None else [longest, largest]
+
+
 @torch.no_grad()
 def check_trees(scorer: Scorer, examples: Sequence[Example], *, padding_id: int) -> SelfCheck:
-    """Compare tree scores with plain scores.
+    """Compare what the heads read of trees with what they read of each sequence alone.
 
     Args:
         scorer: left in the mode it was in.
-        examples: a few; the longest ones tell most, since windows show only where a sequence outgrows them.
+        examples: a few, see `telling_groups`.
         padding_id: any valid token id.
     """
     device = scorer.heads.weight.device
@@ -74,19 +126,14 @@ def check_trees(scorer: Scorer, examples: Sequence[Example], *, padding_id: int)
     was_training = scorer.training
     scorer.eval()
     try:
-        alone = [
-            scorer(plain_inputs([sequence], padding_id=padding_id, device=device), last_layer_whole=True)
-            for sequence in sequences
-        ]
-        plain = torch.cat(alone)
+        plain = _features_alone(scorer, sequences, padding_id)
         batch = pack_trees([build_tree(example.sequences) for example in examples], padding_id=padding_id)
-        trees = scorer(tree_inputs(batch, device))
+        trees = scorer.features(tree_inputs(batch, device))
     except (ValueError, RuntimeError, TypeError, NotImplementedError) as error:
         if isinstance(error, torch.OutOfMemoryError):
             raise
         return SelfCheck(False, float("nan"), len(sequences), type(error).__name__)
     finally:
         scorer.train(was_training)
-    difference = float(((trees - plain).abs() / plain.abs().clamp(min=1)).max())
-    tolerance = TOLERANCES.get(next(scorer.trunk.parameters()).dtype, 1e-5)
-    return SelfCheck(difference < tolerance, difference, len(sequences))
+    difference = _relative_difference(trees, plain)
+    return SelfCheck(difference < _tolerance(scorer), difference, len(sequences))

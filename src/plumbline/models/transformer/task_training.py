@@ -12,19 +12,16 @@ from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 import torch
-from numpy.typing import NDArray
 from torch.distributed.tensor import DTensor
 
-from plumbline.measure import Bootstrap, assign_folds
+from plumbline.measure import Bootstrap
 from plumbline.models.evaluation import RowScores, evaluate_scores
 from plumbline.models.repeated_rows import count_repeats
 from plumbline.models.trained_rows import TrainedRows
 from plumbline.models.training import TaskRows, require_permitted_rows
 from plumbline.models.transformer.backbone import Trunk, load_trunk
 from plumbline.models.transformer.checkpoints import trained_weights
-from plumbline.models.transformer.conversation_sharing import share_conversations
 from plumbline.models.transformer.conversation_tokens import ConversationEncoder
 from plumbline.models.transformer.ensemble_fitting import (
     EnsembleOptions,
@@ -35,6 +32,12 @@ from plumbline.models.transformer.ensemble_fitting import (
 from plumbline.models.transformer.examples import Example
 from plumbline.models.transformer.frozen_training import FrozenOutcome, fit_frozen_heads
 from plumbline.models.transformer.goals import Goal, TaskData, goals_of
+from plumbline.models.transformer.held_out_prompts import (
+    held_out_groups,
+    held_positions,
+    require_calibratable,
+    split_examples,
+)
 from plumbline.models.transformer.held_out_reading import HeldOutScores, calibrated_heads
 from plumbline.models.transformer.model import (
     BaseModel,
@@ -51,7 +54,6 @@ from plumbline.models.transformer.settings import BackboneSettings, LossSettings
 from plumbline.models.transformer.trainer import train
 from plumbline.models.transformer.training_examples import PreparedRows, prepare_rows
 from plumbline.models.transformer.training_outcome import Progress, TrainingOutcome
-from plumbline.records import NoDataError
 
 Json = dict[str, Any]
 Step = Callable[[str], None]
@@ -130,6 +132,7 @@ def train_transformer(
     goals = goals_of(data)
     seed = options.trainer.seed
     held_groups = held_out_groups([goal.rows for goal in goals], options.held_out_share, seed)
+    require_calibratable(goals, held_groups, options.held_out_share)
     if options.threads is not None:
         torch.set_num_threads(options.threads)
     torch.manual_seed(seed)  # of the adapters' first values
@@ -257,40 +260,6 @@ def _fit_frozen(
     return outcome, list(outcome.notes)
 
 
-def held_out_groups(rows: Sequence[TaskRows], share: float, seed: int) -> frozenset[str]:
-    """The prompts held out: one in so many, whichever rows of whichever goal they have.
-
-    Raises:
-        NoDataError: there are too few prompts to leave some out.
-    """
-    parts = [part.places.group_ids for each in rows for part in (each.pairs, each.labels) if part is not None]
-    groups = np.unique(np.concatenate(parts))
-    folds = max(2, round(1 / share))
-    if len(groups) < folds:
-        raise NoDataError(
-            "PL-TRN-013",
-            "training rows",
-            "too few different prompts to leave some out for calibration",
-            expected=f"at least {folds}",
-            found=str(len(groups)),
-            advice="train on more data, or hold more of it out: --held-out 0.5",
-        )
-    return frozenset(groups[assign_folds(groups, folds, seed=seed) == 0].tolist())
-
-
-def split_examples(
-    prepared: PreparedRows, held_groups: frozenset[str], *, share: bool
-) -> tuple[list[Example], list[Example]]:
-    """Examples to learn from, and those held out; with `share` those of one conversation are merged."""
-    is_held = np.array([group in held_groups for group in prepared.group_ids], bool)
-    parts = [
-        ([prepared.examples[number] for number in numbers], [prepared.group_ids[number] for number in numbers])
-        for numbers in (np.flatnonzero(~is_held).tolist(), np.flatnonzero(is_held).tolist())
-    ]
-    learned, held = (share_conversations(examples, groups) if share else examples for examples, groups in parts)
-    return learned, held
-
-
 def _untrained(
     goal: Goal,
     trunk: Trunk,
@@ -345,8 +314,8 @@ def read_held_out(
     Returns:
         The calibrated model, its figures, and which categories have no head and why.
     """
-    pairs = None if rows.pairs is None else rows.pairs.take(_held(rows.pairs.places.group_ids, held_groups))
-    labels = None if rows.labels is None else rows.labels.take(_held(rows.labels.places.group_ids, held_groups))
+    pairs = None if rows.pairs is None else rows.pairs.take(held_positions(rows.pairs, held_groups))
+    labels = None if rows.labels is None else rows.labels.take(held_positions(rows.labels, held_groups))
     of_pairs = model.read_pairs(pairs.records.rows()) if pairs is not None and len(pairs) else None
     of_labels = None
     if labels is not None and len(labels):
@@ -363,10 +332,6 @@ def read_held_out(
     )
     calibrated = replace(model, heads=heads, ensemble=calibrated_ensemble(model, kept))
     return calibrated, evaluate_scores(calibrated, kept, Bootstrap(seed=options.trainer.seed)), untrained
-
-
-def _held(group_ids: NDArray[np.str_], held_groups: frozenset[str]) -> NDArray[np.int64]:
-    return np.flatnonzero(np.isin(group_ids, sorted(held_groups)))
 
 
 def _summary(

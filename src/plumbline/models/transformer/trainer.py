@@ -52,6 +52,7 @@ from plumbline.models.transformer.training_errors import (
     memory_watched,
     not_finite,
     nothing_to_train_on,
+    processes_apart,
     states_watched,
 )
 from plumbline.models.transformer.training_outcome import Evaluation, Progress, TrainingOutcome
@@ -148,7 +149,7 @@ class _Run:
         """Go on from the last checkpoint, if there is one; the steps done."""
         sharded = bool(self.accelerator.is_fsdp2)
         found = checkpoints.load_checkpoint(self.out / CHECKPOINTS, self.identity, tensors=self.is_main or not sharded)
-        self.accelerator.wait_for_everyone()
+        self._require_one_step(-1 if found is None else found[1].step)
         if found is None:
             return 0
         state, self.standing = found
@@ -158,6 +159,13 @@ class _Run:
         if states:
             put_random_states(states, self.accelerator.device)
         return self.standing.step
+
+    def _require_one_step(self, step: int) -> None:
+        """Every process must have found the same checkpoint: on several machines they read one disk, or all go wrong."""
+        mine = torch.tensor([step], device=self.accelerator.device)
+        found = self.accelerator.gather(mine).tolist()
+        if len(set(found)) > 1:
+            raise processes_apart(self.out, found)
 
     def save(self) -> None:
         """Write a checkpoint; every process takes part."""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
+from pathlib import Path
 
 import torch
 from torch import nn
@@ -111,4 +112,17 @@ def nothing_to_train_on() -> NoDataError:
         "no row is left to train on",
         expected="at least one example",
         advice="plumbline data check SOURCE; the rows set aside are counted by code",
+    )
+
+
+def processes_apart(folder: Path, steps: Sequence[int]) -> TrainingError:
+    """Processes of one run that found different checkpoints; -1 stands for none."""
+    told = ", ".join("none" if step < 0 else str(step) for step in steps)
+    return TrainingError(
+        "PL-FIT-010",
+        str(folder),
+        "the processes of this run found different checkpoints",
+        expected="one folder that all of them read: a disk that all machines share",
+        found=f"steps {told}",
+        advice="put the output on a shared disk and --resume, or --restart",
     )
