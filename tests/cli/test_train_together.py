@@ -1,6 +1,7 @@
 """Several tasks at once on one trunk, on the command line."""
 
 import json
+import shutil
 from dataclasses import replace
 
 import pytest
@@ -70,10 +71,32 @@ def test_all_that_the_sources_teach_becomes_a_model_folder_each(trained):
     assert len(seen) == 1  # whatever a model tells, its trunk has seen all rows
 
 
-def test_the_trunk_takes_the_room_of_one(trained):
+def test_the_trunks_weights_take_the_room_of_one_and_nothing_else_is_shared(trained):
     out, _ = trained
     assert len({(out / name / "model.safetensors").stat().st_ino for name in NAMES}) == 1
-    assert len({(out / name / "heads.safetensors").stat().st_nlink for name in NAMES}) == 1
+    files = [path for name in NAMES for path in (out / name).rglob("*") if path.is_file()]
+    assert {path.name for path in files if path.stat().st_nlink > 1} == {"model.safetensors"}
+    assert len(files) > 30
+    for name in NAMES:
+        card = (out / name / "README.md").read_text()
+        assert "links to one file" in card
+        assert all(other in card for other in NAMES)
+
+
+def test_what_is_saved_into_one_folder_changes_no_other(trained):
+    from transformers import AutoTokenizer
+
+    out, _ = trained
+    kept = {path: path.read_bytes() for path in (out / NAMES[0]).iterdir() if path.suffix == ".json"}
+    tokenizer = AutoTokenizer.from_pretrained(out / NAMES[0])
+    tokenizer.add_tokens(["<another>"])
+    before = file_digest(out / "cost" / "tokenizer.json")
+    tokenizer.save_pretrained(out / NAMES[0])
+    assert file_digest(out / NAMES[0] / "tokenizer.json") != before
+    assert file_digest(out / "cost" / "tokenizer.json") == before
+    for path, content in kept.items():  # for the other tests
+        path.write_bytes(content)
+    assert {path for path in (out / NAMES[0]).iterdir() if path.suffix == ".json"} == kept.keys()
 
 
 def test_each_is_measured_like_a_model_trained_alone(trained, corpus, plumb):
@@ -119,9 +142,16 @@ def test_some_tasks_alone_and_one_axis(corpus, base, plumb, tmp_path):
     ended, _, told = plumb("train", "together", sources(corpus)[0], *given)
     assert ended in (0, 1), told
     assert sorted(path.name for path in out.iterdir()) == ["reward-harmlessness", "reward-helpfulness"]
-    ended, printed, told = plumb("train", "together", sources(corpus)[0], *given, "--on", "helpfulness", "--json")
+    one = (*given, "--on", "helpfulness", "--json")
+    ended, _, told = plumb("train", "together", sources(corpus)[0], *one)
+    assert (ended, told.split()[0]) == (2, "PL-OUT-015")  # the other one would look as if it came of the same run
+    assert "reward-harmlessness" in told
+    assert not out.with_name("rewards.training").exists()
+    shutil.rmtree(out / "reward-harmlessness")
+    ended, printed, told = plumb("train", "together", sources(corpus)[0], *one)
     assert ended in (0, 1), told
     assert set(json.loads(printed)) == {"reward-helpfulness"}
+    assert "links to one file" not in (out / "reward-helpfulness" / "README.md").read_text()
 
 
 def test_frozen_heads_of_several_tasks(corpus, base, plumb, tmp_path):

@@ -94,20 +94,54 @@ def test_an_evaluation_says_which_rows_it_was_trained_on(trained, corpus, plumb)
         run_training(TrainingRun("moderation", (str(corpus / "labels-synthetic"),), out, kind="linear"))
 
 
-def test_it_goes_to_other_tools_and_comes_back(trained, plumb, tmp_path):
-    short = tmp_path / "harmless-short" / "test.jsonl"
-    short.parent.mkdir()
+def short_pairs(folder):
+    """Conversations that no limit cuts: an import knows of none but the model's positions."""
+    folder.mkdir()
     sides = {"chosen": "\n\nHuman: tea?\n\nAssistant: Yes, do.", "rejected": "\n\nHuman: tea?\n\nAssistant: No."}
-    short.write_text(json.dumps(sides) + "\n")
+    (folder / "test.jsonl").write_text(json.dumps(sides) + "\n")
+    return folder / "test.jsonl"
+
+
+def scores_of(plumb, source, models, out):
+    found = []
+    for model in models:
+        ended, _, told = plumb("score", model, source, "-o", out)
+        assert ended == 0, told
+        found.append([json.loads(line)["score"] for line in out.read_text().splitlines()])
+    return found
+
+
+def test_it_goes_to_other_tools_and_comes_back(trained, plumb, tmp_path):
+    short = short_pairs(tmp_path / "harmless-short")
     assert plumb("train", "export", trained[0], "-o", tmp_path / "out")[0] == 0
     assert plumb("train", "import", tmp_path / "out", "--on", "harmlessness", "-o", tmp_path / "again")[0] == 0
-    scores = []
-    for model in (trained[0], tmp_path / "again"):
-        ended, _, told = plumb("score", model, short, "-o", tmp_path / "scores.jsonl")
-        assert ended == 0, told
-        scores.append([json.loads(line)["score"] for line in (tmp_path / "scores.jsonl").read_text().splitlines()])
+    scores = scores_of(plumb, short, (trained[0], tmp_path / "again"), tmp_path / "scores.jsonl")
     assert len(scores[0]) == 2
     assert np.allclose(*scores, atol=1e-5)
+
+
+def test_loaded_adapters_go_to_other_tools_too(corpus, base, plumb, tmp_path):
+    words = (*SMALL, "--held-out", 0.5, "--split", "test", "--lora", 2)
+    source = corpus / "harmless-synthetic"
+    ended, _, told = plumb("train", "preference", source, "--model", base, "-o", tmp_path / "m", *words)
+    assert ended in (0, 1), told
+    assert (tmp_path / "m" / "adapter").is_dir()
+    assert plumb("train", "export", tmp_path / "m", "-o", tmp_path / "out")[0] == 0
+    assert not (tmp_path / "out" / "adapter").exists()
+    assert plumb("train", "import", tmp_path / "out", "--on", "harmlessness", "-o", tmp_path / "again")[0] == 0
+    short = short_pairs(tmp_path / "harmless-short")
+    scores = scores_of(plumb, short, (tmp_path / "m", tmp_path / "again"), tmp_path / "scores.jsonl")
+    assert len(scores[0]) == 2
+    assert np.allclose(*scores, atol=1e-5)
+
+
+def test_an_import_takes_the_place_of_no_other_model(trained, plumb, tmp_path):
+    assert plumb("train", "export", trained[0], "-o", tmp_path / "out")[0] == 0
+    before = file_digest(trained[0] / "model.json")
+    for words in (("--task", "cost"), ("--on", "helpfulness")):
+        ended, _, told = plumb("train", "import", tmp_path / "out", *words, "-o", trained[0])
+        assert (ended, told.split()[0]) == (2, "PL-OUT-013")
+    assert file_digest(trained[0] / "model.json") == before
 
 
 @pytest.mark.parametrize("task", ["cost", "moderation"])

@@ -365,7 +365,7 @@ def test_neither_padding_nor_an_end_and_fewer_positions_than_the_rows(plumb, wor
     assert not (tmp_path / "m.training").exists(), "nothing was begun, so nothing is asked"
     ended, _, told = plumb(*words[:at], *words[at + 2 :])
     assert ended in (0, 1), told
-    assert "conversations were too long and lost their oldest turns" in told
+    assert "conversations were too long and were cut, oldest turns first" in told
     card = json.loads((tmp_path / "m" / "model.json").read_text())["training"]
     assert any("neither pad token nor EOS" in note for note in card["notes"])
     assert card["truncated_conversations"] > 0

@@ -35,6 +35,27 @@ def test_perfect_separation_and_constant_scores_stay_finite():
     assert np.isfinite([constant.scale, constant.offset]).all()
 
 
+@pytest.mark.parametrize("with_offset", [True, False])
+def test_the_scale_is_measured_by_the_scores(with_offset):
+    scores = np.array([1.0, 2.0, -1.0] * 20)
+    positive = scores > 0
+    chances = [
+        fit_calibration(size * scores, positive, with_offset=with_offset).probabilities(size * scores)
+        for size in (1e-6, 1e-4, 1.0, 1e6)
+    ]
+    for each in chances:
+        np.testing.assert_allclose(each, chances[2], rtol=1e-6)
+    assert chances[0][1] > 0.9
+
+
+@pytest.mark.parametrize("with_offset", [True, False])
+def test_scores_that_differ_by_rounding_alone_get_no_scale_that_blows_it_up(with_offset):
+    scores = 0.1 + np.arange(40) * 1e-17
+    chances = fit_calibration(scores, np.arange(40) % 4 > 0, with_offset=with_offset).probabilities(scores)
+    assert np.ptp(chances) < 1e-9
+    assert chances[0] == pytest.approx(0.75, abs=0.01)
+
+
 def test_weights_count_as_copies():
     rng = np.random.default_rng(2)
     scores = rng.normal(size=300)

@@ -7,8 +7,24 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from plumbline.records import Axis, Message, Outcome, Role, comparison_table, conversation_column
-from plumbline.records.identity import comparison_ids, digest, group_id, netstring
+from plumbline.records import (
+    Axis,
+    Message,
+    Outcome,
+    Role,
+    comparison_table,
+    conversation_column,
+    red_team_attempt_table,
+    safety_label_table,
+)
+from plumbline.records.identity import (
+    comparison_ids,
+    digest,
+    group_id,
+    netstring,
+    red_team_attempt_ids,
+    safety_label_ids,
+)
 
 texts = st.text(st.characters(exclude_categories=["Cs"]), max_size=30)
 messages = st.builds(Message, st.sampled_from(list(Role)), texts)
@@ -28,6 +44,30 @@ def test_columns_give_the_ids_of_single_rows(context, first, second, outcome, wo
     row = _table(context, first, second, outcome, worker).to_pylist()[0]
     expected = comparison_ids(context, (first, second), Axis.HARMLESSNESS, outcome=outcome, worker=worker)
     assert (row["id"], row["item_id"], row["group_id"]) == expected
+
+
+names = st.none() | st.frozensets(texts, max_size=3)
+small = st.none() | st.integers(0, 3)
+
+
+@settings(max_examples=60, deadline=None)
+@given(conversations, names, st.none() | st.booleans(), small, small, st.none() | texts)
+def test_columns_give_the_ids_of_single_labels(conversation, categories, is_safe, severity, confidence, worker):
+    values = {"is_safe": is_safe, "severity": severity, "confidence": confidence, "worker": worker}
+    columns = {name: [value] for name, value in values.items()} | {"taxonomy": "pku-19", "source": "s", "row": [0]}
+    columns["categories"] = [None if categories is None else list(categories)]
+    row = safety_label_table(conversation_column([conversation]), columns).to_pylist()[0]
+    expected = safety_label_ids(conversation, "pku-19", categories=categories, **values)
+    assert (row["id"], row["item_id"], row["group_id"]) == expected
+
+
+@settings(max_examples=60, deadline=None)
+@given(conversations, st.none() | texts, st.none() | st.floats(0, 4), st.none() | texts, st.none() | texts)
+def test_columns_give_the_ids_of_single_attempts(transcript, described, rating, model_type, worker):
+    values = {"task_description": described, "rating": rating, "model_type": model_type, "worker": worker}
+    columns = {name: [value] for name, value in values.items()} | {"source": "s", "row": [0]}
+    row = red_team_attempt_table(conversation_column([transcript]), columns).to_pylist()[0]
+    assert (row["id"], row["group_id"]) == red_team_attempt_ids(transcript, **values)
 
 
 def test_netstrings_count_bytes_and_mark_what_is_absent():

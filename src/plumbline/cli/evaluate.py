@@ -19,6 +19,13 @@ TrustRemoteCode = Annotated[
     bool, typer.Option("--trust-remote-code", help="Run code that comes with a transformer's own architecture.")
 ]
 
+TokensPerBatch = Annotated[
+    int | None,
+    typer.Option(
+        "--tokens-per-batch", help="Of a transformer: tokens computed at a time, padding included; 8192.", min=1
+    ),
+]
+
 
 def register(app: typer.Typer) -> None:
     """Add both commands."""
@@ -40,6 +47,7 @@ def evaluate(
     seed: options.Seed = 0,
     no_cache: options.NoCache = False,
     trust_remote_code: TrustRemoteCode = False,
+    tokens_per_batch: TokensPerBatch = None,
     as_json: options.Json = False,
 ) -> None:
     """Measure a model on labelled data: figures with 95 % intervals over prompts. Reads the split test where there is one.
@@ -51,7 +59,7 @@ def evaluate(
     from plumbline.loop.evaluation_run import EvaluationRun, run_evaluation
 
     how = {"data_dir": data_dir, "split": split, "format": format, "axis": axis, "cache": not no_cache}
-    run = EvaluationRun(model, source, out, on, seed, how, tuple(sys.argv[1:]), trust_remote_code)
+    run = EvaluationRun(model, source, out, on, seed, how, tuple(sys.argv[1:]), trust_remote_code, tokens_per_batch)
     with progress("evaluating") as shown:
         result = run_evaluation(run, step=shown.step)
     if as_json:
@@ -62,6 +70,7 @@ def evaluate(
     print_figures(result, f"{result['name']}: {of_what}, {result['rows']['evaluated']:,} rows")
     if out:
         note(f"wrote {out / 'evaluation.json'}")
+    _tell_truncated(result.get("truncated_replies", 0))
     tell_unread(_unread(result), source)
     tell_set_aside({code: count for code, count in result["rows"]["set_aside"].items() if code.startswith("PL-TRN-")})
     exit_where_rows_are_missing(_unread(result))
@@ -82,6 +91,7 @@ def score(
     axis: options.Axis = None,
     no_cache: options.NoCache = False,
     trust_remote_code: TrustRemoteCode = False,
+    tokens_per_batch: TokensPerBatch = None,
 ) -> None:
     """Score every reply of a source, of all its splits: columns id, side, score, probability, kind, source, row, split.
 
@@ -93,7 +103,7 @@ def score(
     how = {"data_dir": data_dir, "split": split, "format": format, "axis": axis, "cache": not no_cache}
     with progress("scoring") as shown:
         result = run_scoring(
-            ScoringRun(model, source, out, how, tuple(sys.argv[1:]), trust_remote_code),
+            ScoringRun(model, source, out, how, tuple(sys.argv[1:]), trust_remote_code, tokens_per_batch),
             step=shown.step,
         )
     _tell_scored(result, out)
@@ -112,5 +122,12 @@ def _tell_scored(result: ScoringResult, out: Path) -> None:
     note(f"wrote {out}: {result.replies:,} replies, of {', '.join(parts)}{trained}")
     for kind, count in result.passed_over.items():
         note(f"not scored: {count:,} {kind.replace('_', ' ')}, which have no reply")
+    _tell_truncated(result.truncated)
     if result.note:
         note(result.note)
+
+
+def _tell_truncated(replies: int) -> None:
+    """Say how many replies the model judged without having read all that was said before them, or all of them."""
+    if replies:
+        note(f"{replies:,} replies stand in conversations too long for the model, which were cut at their beginning")

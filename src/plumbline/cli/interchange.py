@@ -49,7 +49,7 @@ def import_model(
     end_of_sequence: Annotated[
         bool, typer.Option("--end-of-sequence", help="Put the end-of-sequence token behind what the template writes.")
     ] = False,
-    max_tokens: Annotated[int | None, typer.Option(help="Longer conversations lose their oldest turns.")] = None,
+    max_tokens: Annotated[int | None, typer.Option(help="Longer conversations are cut, oldest turns first.")] = None,
     revision: Annotated[str | None, typer.Option(help="Of a hub id: branch, tag or commit.")] = None,
     trust_remote_code: Annotated[
         bool, typer.Option("--trust-remote-code", help="Run code that comes with the model.")

@@ -54,10 +54,12 @@ def tell_trained(result: TrainingResult, run: TrainingRun) -> None:
         note(f"no head for {left_out}: {why}")
     if not all(fit["converged"] for fit in result.summary.get("fits", {}).values()):
         note("a fit ended short of its tolerance: see README.md in the model's folder")
+    if flatter := result.summary.get("figures_flatter"):
+        note(flatter)
     for told in result.summary.get("notes", []):
         note(told)
     if result.summary.get("truncated_conversations"):
-        note(f"{result.summary['truncated_conversations']:,} conversations were too long and lost their oldest turns")
+        note(f"{result.summary['truncated_conversations']:,} conversations were too long and were cut, oldest turns first")
     _tell_repeats(result, run)
     _tell_next(run)
 

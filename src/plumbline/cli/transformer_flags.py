@@ -19,14 +19,20 @@ class TransformerFlags:
     head_learning_rate: Annotated[
         float | None, typer.Option(help="Transformers: of the heads; as --learning-rate by default.", min=0.0)
     ] = None
-    rows_per_step: Annotated[int | None, typer.Option(help="Transformers: rows a step learns from; 16.", min=1)] = None
+    rows_per_step: Annotated[
+        int | None,
+        typer.Option(
+            help="Transformers: rows a step learns from; 16. Rows of one conversation count as one, up to 8 replies.",
+            min=1,
+        ),
+    ] = None
     tokens_per_batch: Annotated[
         int | None, typer.Option(help="Transformers: tokens computed at a time, padding included; 16384.", min=1)
     ] = None
     max_tokens: Annotated[
         int | None,
         typer.Option(
-            help="Transformers: longer conversations lose their oldest turns; the model's positions, to 4096."
+            help="Transformers: longer conversations are cut, oldest turns first; the model's positions, to 4096."
         ),
     ] = None
     template: Annotated[

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -37,6 +37,28 @@ def refuse_other_model(folder: Path, task: str, axis: Axis | None) -> None:
         found=f"a {told_task(found['task'], found.get('axis'))} model",
         advice="name another output with -o, or move that model away",
     )
+
+
+def refuse_models_left_over(folder: Path, names: Collection[str]) -> None:
+    """Refuse to write models beside others, of an earlier run, that would look as if they were trained with them.
+
+    Args:
+        folder: of model folders.
+        names: of those to come; what stands there of the same name is replaced.
+    Raises:
+        UsageError: a model of another name stands there.
+    """
+    found = {path.name for path in folder.iterdir()} if folder.is_dir() else set()
+    others = sorted(name for name in found - set(names) if (folder / name / DESCRIPTION_NAME).is_file())
+    if others:
+        raise UsageError(
+            "PL-OUT-015",
+            str(folder),
+            "models of an earlier run stand there that this run would not replace",
+            expected=f"nothing, or earlier models of these names: {', '.join(sorted(names))}",
+            found=", ".join(others),
+            advice="name another output with -o, or move these models away",
+        )
 
 
 def told_task(task: str, axis: object) -> str:

@@ -34,13 +34,15 @@ from plumbline.models.evaluation import evaluate_model
 from plumbline.models.loading import load_any_model
 from plumbline.models.model_folder import DESCRIPTION_NAME, FolderDescription
 from plumbline.models.scored_model import Advance, ScoredModel
-from plumbline.models.scoring import score_tables
+from plumbline.models.scoring import ScoredReplies, score_replies
 from plumbline.models.trained_rows import Overlap, TrainedRows, read_trained_rows
 from plumbline.models.training import TaskRows, rows_of_task
 from plumbline.models.training_rows import Records
 from plumbline.records import Axis, Kind, NoDataError, UsageError
 
 SCORE_ENDINGS = (".parquet", ".jsonl", ".csv")
+READ_IN_PART = "PL-SCO-002"
+"""Counted in the manifest of scores: replies of whose conversation the model read a part only."""
 
 
 @dataclass(frozen=True)
@@ -56,6 +58,7 @@ class EvaluationRun:
         load_options: of `formats.load`.
         command: for the manifest.
         trust_remote_code: run code that comes with a transformer.
+        tokens_per_batch: that a transformer computes at a time; None takes its default.
     """
 
     model: Path
@@ -66,6 +69,7 @@ class EvaluationRun:
     load_options: Mapping[str, Any] = field(default_factory=dict)
     command: tuple[str, ...] = ()
     trust_remote_code: bool = False
+    tokens_per_batch: int | None = None
 
 
 @dataclass(frozen=True)
@@ -78,6 +82,7 @@ class ScoringRun:
     load_options: Mapping[str, Any] = field(default_factory=dict)
     command: tuple[str, ...] = ()
     trust_remote_code: bool = False
+    tokens_per_batch: int | None = None
 
 
 def run_evaluation(run: EvaluationRun, step: Step = lambda _: None) -> dict[str, Any]:
@@ -88,7 +93,7 @@ def run_evaluation(run: EvaluationRun, step: Step = lambda _: None) -> dict[str,
     """
     if run.out is not None:
         refuse_foreign_folder(run.out, "evaluation")
-    model, description = load_any_model(run.model, trust_remote_code=run.trust_remote_code)
+    model, description = _loaded_model(run)
     if run.out is not None:
         refuse_other_evaluation(run.out, description.name, model.task, model.axis)
     trained_rows = read_trained_rows(run.model, description)
@@ -104,6 +109,10 @@ def run_evaluation(run: EvaluationRun, step: Step = lambda _: None) -> dict[str,
     if run.out is not None:
         write_evaluation(run.out, result, _manifest("evaluation", run, "test", loaded))
     return result
+
+
+def _loaded_model(run: EvaluationRun | ScoringRun) -> tuple[ScoredModel, FolderDescription]:
+    return load_any_model(run.model, trust_remote_code=run.trust_remote_code, tokens_per_batch=run.tokens_per_batch)
 
 
 def _told(step: Step) -> Advance:
@@ -224,6 +233,7 @@ class ScoringResult:
         passed_over: kinds of records that have no reply to score → how many.
         quarantined: rows that could not be read, by code.
         note: what a reader of the scores must know; None where there is nothing.
+        truncated: replies of whose conversation the model read a part only.
     """
 
     replies: int
@@ -232,6 +242,7 @@ class ScoringResult:
     passed_over: dict[str, int]
     quarantined: dict[str, int]
     note: str | None
+    truncated: int = 0
 
 
 def run_scoring(run: ScoringRun, step: Step = lambda _: None) -> ScoringResult:
@@ -243,11 +254,12 @@ def run_scoring(run: ScoringRun, step: Step = lambda _: None) -> ScoringResult:
     """
     _refuse_other_endings(run.out)
     refuse_foreign_file(run.out, is_ours=is_own_file(run.out))
-    model, description = load_any_model(run.model, trust_remote_code=run.trust_remote_code)
+    model, description = _loaded_model(run)
     trained_rows = read_trained_rows(run.model, description)
     loaded = load_stage([run.source], None, run.load_options, step)
     step("scoring")
-    scores = score_tables(model, loaded.tables, advance=_told(step))
+    scored = score_replies(model, loaded.tables, advance=_told(step))
+    scores = scored.rows
     if not len(scores):
         raise NoDataError(
             "PL-RUN-003",
@@ -261,9 +273,10 @@ def run_scoring(run: ScoringRun, step: Step = lambda _: None) -> ScoringResult:
     outputs = [FileEntry(path=run.out.name, sha256="", size_bytes=0, rows=len(scores))]
     manifest = _manifest("scores", run, None, loaded)
     terms = strictest_terms([loaded.terms, description.permitted])
-    of_scores = {"outputs": outputs, "uses": sorted(terms.uses), "licence": terms.licence}
+    findings = {**manifest.findings, **({READ_IN_PART: scored.truncated} if scored.truncated else {})}
+    of_scores = {"outputs": outputs, "uses": sorted(terms.uses), "licence": terms.licence, "findings": findings}
     manifest.model_copy(update=of_scores).write_beside(run.out)
-    return _scored(model, loaded, trained_rows, len(scores))
+    return _scored(model, loaded, trained_rows, scored)
 
 
 def _refuse_other_endings(out: Path) -> None:
@@ -277,7 +290,9 @@ def _refuse_other_endings(out: Path) -> None:
         )
 
 
-def _scored(model: ScoredModel, loaded: Loaded, trained_rows: TrainedRows | None, replies: int) -> ScoringResult:
+def _scored(
+    model: ScoredModel, loaded: Loaded, trained_rows: TrainedRows | None, replies: ScoredReplies
+) -> ScoringResult:
     """What is told of a scoring."""
     scored = {kind: table for kind, table in loaded.tables.items() if kind is not Kind.PROMPTS and len(table)}
     records = {
@@ -292,7 +307,15 @@ def _scored(model: ScoredModel, loaded: Loaded, trained_rows: TrainedRows | None
         everything = [Records(table, np.arange(len(table))) for table in scored.values()]
         trained = sum(int(trained_rows.rows_among(rows).sum()) for rows in everything)
     others = {kind.value: len(table) for kind, table in loaded.tables.items() if kind not in scored and len(table)}
-    return ScoringResult(replies, records, trained, others, loaded.quarantined, _axis_note(model, loaded))
+    return ScoringResult(
+        len(replies.rows),
+        records,
+        trained,
+        others,
+        loaded.quarantined,
+        _axis_note(model, loaded),
+        replies.truncated,
+    )
 
 
 def _axis_note(model: ScoredModel, loaded: Loaded) -> str | None:

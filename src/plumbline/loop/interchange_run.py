@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, get_args
 
 from plumbline.lineage import StatedTerms, refuse_foreign_folder, refuse_output_among_inputs
+from plumbline.loop.earlier_outputs import refuse_other_model
 from plumbline.loop.sources import known_axis
 from plumbline.models.loading import TRANSFORMER_KIND, model_kind, require_transformers
 from plumbline.models.model_folder import FolderDescription, read_description
@@ -70,12 +71,13 @@ def run_import(run: ImportRun) -> tuple[str, ...]:
     """Make a model folder of a sequence classifier; the names of its heads.
 
     Raises:
-        UsageError: an option's value does not exist.
+        UsageError: an option's value does not exist; or a model of another task or axis stands at the output.
         PlumblineError: as `classifier_import.import_sequence_classifier`.
     """
     settings = _settings(run)
     require_transformers(run.path)
     refuse_foreign_folder(run.out, "model")
+    refuse_other_model(run.out, run.task, known_axis(run.on))
     if Path(run.path).is_dir():
         refuse_output_among_inputs(run.out, [Path(run.path)])
     from plumbline.models.transformer.classifier_import import ImportSettings, import_sequence_classifier

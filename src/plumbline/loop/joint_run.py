@@ -1,12 +1,13 @@
 """Training several tasks at once on one trunk: sources → a folder of model folders that share their weights.
 
-Each is a model folder like any other, ``reward-<axis>``, ``cost`` and ``moderation``. The trunk's files are links to one
+Each is a model folder like any other, ``reward-<axis>``, ``cost`` and ``moderation``. The trunk's weights are links to one
 another where the file system has them, so they take the room of one.
 """
 
 from __future__ import annotations
 
 import shutil
+from collections.abc import Sequence
 from contextlib import ExitStack
 from dataclasses import replace
 from typing import TYPE_CHECKING
@@ -14,7 +15,8 @@ from typing import TYPE_CHECKING
 from plumbline.formats import Loaded
 from plumbline.lineage import refuse_foreign_folder
 from plumbline.lineage.writing import MANIFEST_NAME
-from plumbline.loop.sources import Step, load_stage, own_terms_told
+from plumbline.loop.earlier_outputs import refuse_models_left_over
+from plumbline.loop.sources import Step, known_axis, load_stage, own_terms_told
 from plumbline.loop.training_folder import training_folder
 from plumbline.loop.training_run import (
     LINEAR,
@@ -23,7 +25,14 @@ from plumbline.loop.training_run import (
     refuse_other_settings,
     refuse_unknown_model,
 )
-from plumbline.loop.transformer_run import begin_training, result_of, save_trained, train_models, training_held
+from plumbline.loop.transformer_run import (
+    begin_training,
+    refuse_output_on_trunk,
+    result_of,
+    save_trained,
+    train_models,
+    training_held,
+)
 from plumbline.models.loading import require_transformers
 from plumbline.models.model_folder import DESCRIPTION_NAME
 from plumbline.models.scored_model import TASKS, Task
@@ -33,6 +42,7 @@ from plumbline.records import Axis, UsageError
 
 if TYPE_CHECKING:
     from plumbline.models.transformer.model import TransformerModel
+    from plumbline.models.transformer.task_training import TrainedTransformer
 
 
 def run_joint_training(run: TrainingRun, step: Step = lambda _: None) -> dict[str, TrainingResult] | None:
@@ -47,11 +57,13 @@ def run_joint_training(run: TrainingRun, step: Step = lambda _: None) -> dict[st
     refuse_other_settings(run)
     refuse_unknown_model(run.kind)
     require_transformers("--model")
+    refuse_output_on_trunk(run)
     _refuse_other_folder(run)
     with training_held(run.out):
         begun = begin_training(run)
         loaded = load_stage(run.sources, "train", run.load_options, step)
         run = replace(run, together=run.together or tasks_taught(loaded))
+        refuse_models_left_over(run.out, names_to_come(run, loaded))
         with ExitStack() as stack:
             for task in run.together:
                 stack.enter_context(own_terms_told(run.load_options.get("stated_terms"), REQUIRED_USES[task]))
@@ -61,7 +73,7 @@ def run_joint_training(run: TrainingRun, step: Step = lambda _: None) -> dict[st
         names = [folder_name(trained.model) for trained in done.models]
         for name, trained in zip(names, done.models, strict=True):
             twin = None if name == names[0] else run.out / names[0]
-            save_trained(run, done, trained, run.out / name, twin=twin)
+            save_trained(run, done, _with_links_told(trained, name, names), run.out / name, twin=twin)
         shutil.rmtree(training_folder(run.out), ignore_errors=True)
     return {name: result_of(done, trained) for name, trained in zip(names, done.models, strict=True)}
 
@@ -69,6 +81,26 @@ def run_joint_training(run: TrainingRun, step: Step = lambda _: None) -> dict[st
 def folder_name(model: TransformerModel) -> str:
     """What a model's folder is called: its task, a reward's axis."""
     return f"reward-{model.axis}" if model.task == "preference" else model.task
+
+
+def names_to_come(run: TrainingRun, loaded: Loaded) -> set[str]:
+    """What the folders of a run's models will be called, by the axes that its rows are judged on."""
+    asked, found = known_axis(run.on), sorted(loaded.comparisons["axis"].unique().to_pylist())
+    rewards = {f"reward-{axis}" for axis in ([asked] if asked else found)}
+    others = {task for task in run.together if task != "preference"}
+    return others | (rewards if "preference" in run.together else set())
+
+
+def _with_links_told(trained: TrainedTransformer, name: str, names: Sequence[str]) -> TrainedTransformer:
+    """The model with a note for its card on whose weights are the same file."""
+    others = ", ".join(other for other in names if other != name)
+    if not others:
+        return trained
+    told = (
+        f"Its trunk's weights and those of {others}, beside it, are links to one file where the disk has links: what is "
+        "written into that file changes all of them. Save changed weights into another folder."
+    )
+    return replace(trained, summary={**trained.summary, "notes": [*trained.summary["notes"], told]})
 
 
 def tasks_taught(loaded: Loaded) -> tuple[Task, ...]:

@@ -18,7 +18,13 @@ from typing import TYPE_CHECKING, Any
 
 from plumbline.formats import Loaded
 from plumbline.formats.cache import cache_folder
-from plumbline.lineage import Manifest, count_by_code, refuse_foreign_folder, write_aside
+from plumbline.lineage import (
+    Manifest,
+    count_by_code,
+    refuse_foreign_folder,
+    refuse_output_among_inputs,
+    write_aside,
+)
 from plumbline.loop.sources import Step, is_synthetic, known_axis, resolved_options
 from plumbline.loop.training_folder import MARK_NAME, claimed, emptied, refuse_unfinished, training_folder
 from plumbline.loop.training_run import TrainingResult, TrainingRun, load_for_training, with_repeats
@@ -78,6 +84,7 @@ def run_transformer_training(run: TrainingRun, step: Step = lambda _: None) -> T
             what training came to stands in the folder beside it.
     """
     require_transformers("--model")
+    refuse_output_on_trunk(run)
     refuse_foreign_folder(run.out, "model")
     with training_held(run.out):
         begun = begin_training(run)
@@ -118,6 +125,20 @@ class Begun:
     at: float
 
 
+def refuse_output_on_trunk(run: TrainingRun) -> None:
+    """Refuse an output that is, holds or lies within the folder of the trunk, and a working folder that does.
+
+    Adapters need their trunk where it stands; the output would take its place.
+
+    Raises:
+        UsageError: it does.
+    """
+    trunk = Path(run.kind).expanduser()
+    if trunk.is_dir():
+        for place in (run.out, training_folder(run.out)):
+            refuse_output_among_inputs(place, [trunk])
+
+
 def begin_training(run: TrainingRun) -> Begun:
     """Look at the options and at what an earlier run left.
 
@@ -141,10 +162,8 @@ def train_models(run: TrainingRun, begun: Begun, loaded: Loaded, step: Step) -> 
     Returns:
         None in processes of a distributed run other than the first.
     """
-    work, read = training_folder(run.out), time.monotonic()
-    if is_first_process() and not begun.resume:
-        emptied(work)
-    models = _train(run, loaded, begun.options, work, step)
+    read = time.monotonic()
+    models = _train(run, loaded, begun, step)
     durations = {"reading": read - begun.at, "training": time.monotonic() - read}
     return TrainedModels(loaded, models, begun.options, durations) if is_first_process() else None
 
@@ -215,19 +234,26 @@ def training_held(out: Path) -> AbstractContextManager[None]:
     return claimed(training_folder(out)) if is_first_process() else nullcontext()
 
 
-def _train(
-    run: TrainingRun, loaded: Loaded, options: TransformerOptions, work: Path, step: Step
-) -> tuple[TrainedTransformer, ...]:
+def _train(run: TrainingRun, loaded: Loaded, begun: Begun, step: Step) -> tuple[TrainedTransformer, ...]:
     from plumbline.models.transformer.goals import TaskData
     from plumbline.models.transformer.task_training import train_transformer
 
+    work = training_folder(run.out)
+    place = ", ".join(run.sources)
+    data = TaskData(loaded.tables, run.tasks, known_axis(run.on), place, run.override_uses, bool(run.together))
+    return train_transformer(
+        data, begun.options, work, step=step, loaded=lambda: _make_ready(run, work, resume=begun.resume)
+    )
+
+
+def _make_ready(run: TrainingRun, work: Path, *, resume: bool) -> None:
+    """Empty the working folder of a run that begins anew, once its trunk is there: a wrong --model costs no checkpoint."""
     if is_first_process():
+        if not resume:
+            emptied(work)
         work.mkdir(parents=True, exist_ok=True)
         with write_aside(work / MARK_NAME) as aside:
             aside.write_text(json.dumps({"plumbline": "training", "out": run.out.name}) + "\n", encoding="utf-8")
-    place = ", ".join(run.sources)
-    data = TaskData(loaded.tables, run.tasks, known_axis(run.on), place, run.override_uses, bool(run.together))
-    return train_transformer(data, options, work, step=step)
 
 
 def save_trained(
@@ -243,7 +269,8 @@ def save_trained(
     from plumbline.models.transformer.saving import SavedRun, save_transformer
 
     manifest = _manifest(run, done, trained)
-    name, synthetic = folder.resolve().name, is_synthetic(done.loaded)
+    history = trained.history
+    name, synthetic = folder.resolve().name, is_synthetic(done.loaded) or (history is not None and history.synthetic)
     kind = transformer_kind(trained.model, trained.summary)
     card = format_model_card(
         name, trained.model, kind, manifest, trained.held_out, trained.summary, synthetic=synthetic
@@ -261,7 +288,6 @@ def save_trained(
 
 def _manifest(run: TrainingRun, done: TrainedModels, trained: TrainedTransformer) -> Manifest:
     task, options = trained.model.task, done.options
-    overridden = run.override_uses and REQUIRED_USES[task] not in done.loaded.terms.uses
     configuration = {
         "task": task,
         **({"together": list(run.together)} if run.together else {}),
@@ -272,9 +298,13 @@ def _manifest(run: TrainingRun, done: TrainedModels, trained: TrainedTransformer
         **resolved_options(run.sources, "train", run.load_options),
     }
     manifest = done.loaded.manifest("model", run.command, configuration, seed=options.trainer.seed)
+    if trained.history is not None:
+        manifest = trained.history.carried_into(manifest)
+    # The trunk learned from all tasks' rows, whatever this model tells of it.
+    missing = {REQUIRED_USES[each] for each in run.tasks} - set(manifest.uses or ())
     manifest = manifest.model_copy(
         update={
-            "uses_overridden": overridden,
+            "uses_overridden": manifest.uses_overridden or (run.override_uses and bool(missing)),
             "durations_seconds": {name: round(spent, 3) for name, spent in done.durations.items()},
             "versions": {**manifest.versions, **{name: metadata.version(name) for name in _VERSIONED}},
         }

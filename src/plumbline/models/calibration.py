@@ -12,6 +12,9 @@ from scipy.special import expit
 Floats = NDArray[np.float64]
 
 _LARGEST_SCALE = 100.0
+"""On scores of standard deviation 1."""
+_LEAST_SPREAD = 1e-9
+"""As a share of the largest score; below it scores differ by rounding alone."""
 _BELOW_ONE = float(np.nextafter(1.0, 0.0))
 """No probability is 1, so that a threshold of 1 flags nothing."""
 
@@ -40,14 +43,16 @@ def fit_calibration(
         weights: shape (n,), >= 0; all 1 where absent.
         with_offset: False for score differences of pairs and for costs, whose zero has a meaning of its own.
     Returns:
-        The calibration; the scale is kept in (0, 100], so the order of scores never flips, whatever the data. A model
-        that ranks worse than chance gets a scale near 0: it says one half.
+        The calibration; the scale is kept above 0, so the order of scores never flips, whatever the data, and at most
+        100 / their standard deviation. A model that ranks worse than chance gets a scale near 0: it says one half.
     Source: Platt 1999. Deviation: the labels are not smoothed; without offset it is temperature scaling (Guo et al.
         2017, §4.2) with scale = 1/T.
     """
     signs = np.where(is_positive, 1.0, -1.0)
     row_weights = np.ones(len(scores)) if weights is None else weights
-    spread = float(np.std(scores)) or 1.0
+    spread, largest = float(np.std(scores)), float(np.abs(scores).max(initial=0.0))
+    if spread <= _LEAST_SPREAD * largest:
+        spread = largest or 1.0
     unit = scores / spread
 
     def loss(point: Floats) -> tuple[float, Floats]:
@@ -65,7 +70,7 @@ def fit_calibration(
         )
 
     result = minimize(loss, np.zeros(2 if with_offset else 1), jac=True, method="L-BFGS-B")
-    scale = min(float(np.exp(result.x[0])) / spread, _LARGEST_SCALE)
+    scale = min(float(np.exp(result.x[0])), _LARGEST_SCALE) / spread
     return Calibration(scale, float(result.x[1]) if with_offset else 0.0)
 
 

@@ -6,16 +6,19 @@ The result is what ``evaluation.json`` holds and ``plumbline evaluate --json`` p
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
+
+import numpy as np
 
 from plumbline.measure import Bootstrap
 from plumbline.models.label_figures import label_figures
 from plumbline.models.measured_rows import FIGURE_KEYS, Json
 from plumbline.models.pair_figures import pair_figures, pair_histogram
 from plumbline.models.scored_model import Advance, ScoredModel, Scores, better_sign, pair_calibration
-from plumbline.models.training_rows import LabelRows, PreferenceRows
+from plumbline.models.training_rows import SAME_TO_MODEL, LabelRows, PreferenceRows
 from plumbline.models.uncertainty import pair_spread, reply_spread, uncertainty_figures
+from plumbline.records import NoDataError
 
 
 def evaluate_model(
@@ -28,13 +31,41 @@ def evaluate_model(
 ) -> Json:
     """Figures of a model on rows of its task: pairs for a preference model, labels for moderation, both for cost.
 
-    A cost model's accuracy is that of its pairs where there are some; its other figures are of its labels.
+    A cost model's accuracy is that of its pairs where there are some; its other figures are of its labels. Pairs whose
+    sides are the same to the model say nothing of it: they are set aside and counted, as in training.
+
+    Raises:
+        NoDataError: all pairs are such.
     """
     of_pairs = None if pairs is None else model.read_pairs(pairs.records.rows(), advance=advance)
+    if pairs is not None and of_pairs is not None:
+        pairs, of_pairs = told_apart(pairs, of_pairs)
     of_labels = None
     if labels is not None:
         of_labels = model.read_conversations(labels.records.rows()["conversation"], advance=advance)
     return evaluate_scores(model, RowScores(pairs, of_pairs, labels, of_labels), bootstrap)
+
+
+def told_apart(pairs: PreferenceRows, scores: Scores) -> tuple[PreferenceRows, Scores]:
+    """Pairs whose sides are not the same to the model, and their scores; the others are counted as set aside.
+
+    Raises:
+        NoDataError: there were pairs, and none is left.
+    """
+    if scores.alike is None or not scores.alike.any():
+        return pairs, scores
+    kept = np.flatnonzero(~scores.alike)
+    if not len(kept):
+        raise NoDataError(
+            "PL-TRN-020",
+            "rows to measure on",
+            "to the model, both sides are the same in every comparison",
+            expected="sides that still differ once cut and tokenised",
+            found=f"{len(pairs):,} that do not",
+            advice="train with more tokens (--max-tokens), or on a model whose tokenizer tells these texts apart",
+        )
+    set_aside = {**pairs.set_aside, SAME_TO_MODEL: len(pairs) - len(kept)}
+    return replace(pairs.take(kept), set_aside=set_aside), scores.take(kept)
 
 
 @dataclass(frozen=True)
@@ -68,6 +99,9 @@ def evaluate_scores(model: ScoredModel, scored: RowScores, bootstrap: Bootstrap)
     if scored.pairs is not None and scored.pair_scores is not None:
         of_pairs = _pair_figures(model, scored.pairs, scored.pair_scores, bootstrap)
         result = merge_cost_figures(of_pairs, result) if result else of_pairs
+    truncated = [each.truncated for each in (scored.pair_scores, scored.label_scores) if each is not None]
+    if any(each is not None for each in truncated):
+        result["truncated_replies"] = sum(int(each.sum()) for each in truncated if each is not None)
     return result
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Literal, Protocol
 
@@ -58,10 +58,52 @@ class Scores:
     Attributes:
         heads: shape (n, heads); of pairs (n, 2, heads).
         members: shape (n, k); of pairs (n, 2, k): scores of the ensemble's heads. None where the model has no ensemble.
+        truncated: shape (n,); of pairs (n, 2): the model read a part of the conversation only. None of models that have
+            no limit.
+        alike: shape (n,), of pairs: both sides are the same to the model. None of models that read all there is, and of
+            replies.
     """
 
     heads: Floats
     members: Floats | None = None
+    truncated: NDArray[np.bool_] | None = None
+    alike: NDArray[np.bool_] | None = None
+
+    @classmethod
+    def joined(cls, parts: Sequence[Scores]) -> Scores:
+        """Scores one below the other.
+
+        Args:
+            parts: of one model, at least one; what one of them has all have.
+        """
+        members = [part.members for part in parts if part.members is not None]
+        truncated = [part.truncated for part in parts if part.truncated is not None]
+        alike = [part.alike for part in parts if part.alike is not None]
+        return cls(
+            np.concatenate([part.heads for part in parts]),
+            np.concatenate(members) if members else None,
+            np.concatenate(truncated) if truncated else None,
+            np.concatenate(alike) if alike else None,
+        )
+
+    def of_pairs(self) -> Scores:
+        """Scores of 2 n replies as scores of n pairs; `alike` stays as it is."""
+        count = len(self.heads) // 2
+        return Scores(
+            self.heads.reshape(count, 2, self.heads.shape[1]),
+            None if self.members is None else self.members.reshape(count, 2, self.members.shape[1]),
+            None if self.truncated is None else self.truncated.reshape(count, 2),
+            self.alike,
+        )
+
+    def take(self, chosen: NDArray[np.int64]) -> Scores:
+        """Those at these positions, in their order."""
+        return Scores(
+            self.heads[chosen],
+            None if self.members is None else self.members[chosen],
+            None if self.truncated is None else self.truncated[chosen],
+            None if self.alike is None else self.alike[chosen],
+        )
 
 
 class ScoredModel(Protocol):

@@ -8,11 +8,24 @@ from dataclasses import dataclass
 import numpy as np
 import pyarrow as pa
 
-from plumbline.models.scored_model import Advance, Floats, ScoredModel, main_head, pair_probabilities
+from plumbline.models.scored_model import Advance, Floats, ScoredModel, Scores, main_head, pair_probabilities
 from plumbline.models.uncertainty import pair_spread, reply_spread
 from plumbline.records import Kind
 
 _PLACES = ["id", "source", "row", "split"]
+
+
+@dataclass(frozen=True)
+class ScoredReplies:
+    """Scores of n replies.
+
+    Attributes:
+        rows: n rows, see `score_tables`.
+        truncated: replies of whose conversation the model read a part only.
+    """
+
+    rows: pa.Table
+    truncated: int
 
 
 def score_tables(model: ScoredModel, tables: Mapping[Kind, pa.Table], *, advance: Advance | None = None) -> pa.Table:
@@ -41,6 +54,13 @@ def score_tables(model: ScoredModel, tables: Mapping[Kind, pa.Table], *, advance
         which the model flags it); then for each category with a head ``probability_<category>`` and
         ``threshold_<category>``.
     """
+    return score_replies(model, tables, advance=advance).rows
+
+
+def score_replies(
+    model: ScoredModel, tables: Mapping[Kind, pa.Table], *, advance: Advance | None = None
+) -> ScoredReplies:
+    """The same as `score_tables`, and how many conversations were too long for the model."""
     parts = [
         _score_comparisons(model, table, advance)
         for kind, table in tables.items()
@@ -49,7 +69,12 @@ def score_tables(model: ScoredModel, tables: Mapping[Kind, pa.Table], *, advance
     for kind, column in ((Kind.SAFETY_LABELS, "conversation"), (Kind.RED_TEAM_ATTEMPTS, "transcript")):
         if kind in tables and len(tables[kind]):
             parts.append(_score_conversations(model, tables[kind], kind, column, advance))
-    return pa.concat_tables(parts) if parts else _schema(model).empty_table()
+    rows = pa.concat_tables([part.rows for part in parts]) if parts else _schema(model).empty_table()
+    return ScoredReplies(rows, sum(part.truncated for part in parts))
+
+
+def _truncated(read: Scores) -> int:
+    return 0 if read.truncated is None else int(read.truncated.sum())
 
 
 def _schema(model: ScoredModel) -> pa.Schema:
@@ -64,7 +89,7 @@ def _schema(model: ScoredModel) -> pa.Schema:
     return pa.schema(columns)
 
 
-def _score_comparisons(model: ScoredModel, table: pa.Table, advance: Advance | None) -> pa.Table:
+def _score_comparisons(model: ScoredModel, table: pa.Table, advance: Advance | None) -> ScoredReplies:
     read = model.read_pairs(table, advance=advance)
     scores, count = read.heads, len(table)
     if model.task == "moderation":
@@ -79,12 +104,12 @@ def _score_comparisons(model: ScoredModel, table: pa.Table, advance: Advance | N
     sides = pa.array(np.tile(np.array([0, 1], np.int8), count))
     places = table.select(_PLACES).take(np.repeat(np.arange(count), 2))
     said = _Said(scores.reshape(2 * count, -1), pa.array(probabilities.ravel()), _or_nulls(spread, 2 * count))
-    return _table(model, Kind.COMPARISONS, places, sides, said)
+    return ScoredReplies(_table(model, Kind.COMPARISONS, places, sides, said), _truncated(read))
 
 
 def _score_conversations(
     model: ScoredModel, table: pa.Table, kind: Kind, column: str, advance: Advance | None
-) -> pa.Table:
+) -> ScoredReplies:
     read = model.read_conversations(table[column], advance=advance)
     sides = table["side"].combine_chunks() if "side" in table.schema.names else pa.nulls(len(table), pa.int8())
     if model.task == "preference":
@@ -92,7 +117,7 @@ def _score_conversations(
     else:
         probabilities = pa.array(main_head(model).calibration.probabilities(read.heads[:, 0]))
         said = _Said(read.heads, probabilities, _or_nulls(reply_spread(model, read.members), len(table)))
-    return _table(model, kind, table.select(_PLACES), sides, said)
+    return ScoredReplies(_table(model, kind, table.select(_PLACES), sides, said), _truncated(read))
 
 
 def _or_nulls(spread: Floats | None, count: int) -> pa.Array:

@@ -51,6 +51,12 @@ class TrainedRows:
                 prompts.append(_shortened(np.unique(part.places.group_ids).tolist()))
         return cls(_united(items), _united(prompts))
 
+    def united(self, other: TrainedRows | None) -> TrainedRows:
+        """These rows and others; these alone where there are no others."""
+        if other is None:
+            return self
+        return TrainedRows(_united([self.items, other.items]), _united([self.prompts, other.prompts]))
+
     def rows_among(self, rows: Records) -> Bools:
         """Which records were trained on, shape (n,), whatever they say was judged."""
         return np.isin(_shortened(_item_ids(rows)), self.items)

@@ -17,6 +17,8 @@ from plumbline.records import TAXONOMIES, Axis, NoDataError, Outcome, UsageError
 UNDECIDED = "PL-TRN-001"
 IDENTICAL = "PL-TRN-002"
 UNLABELLED = "PL-TRN-003"
+SAME_TO_MODEL = "PL-TRN-004"
+"""Both sides are the same to the model, cut at its limit or as its tokenizer sees them."""
 
 
 @dataclass(frozen=True)

@@ -264,7 +264,8 @@ class TrainedOn(Contract, frozen=True):
 class Evaluation(SevenFigures, frozen=True):
     """``evaluation.json``: how good one model is on one set of rows.
 
-    `trained_on` is absent where nothing tells; `judges`, `by_strength` and `uncertainty` from earlier evaluations.
+    `trained_on` is absent where nothing tells; `judges`, `by_strength` and `uncertainty` from earlier evaluations;
+    `truncated_replies`, those of whose conversation the model read a part only, where a model reads all there is.
     """
 
     plumbline: Literal["evaluation"]
@@ -292,6 +293,7 @@ class Evaluation(SevenFigures, frozen=True):
     judges: JudgeAgreement | None = None
     by_strength: dict[str, FigureJson] = {}
     uncertainty: Uncertainty | None = None
+    truncated_replies: Count | None = None
 
     @property
     def main_key(self) -> str:

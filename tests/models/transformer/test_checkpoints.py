@@ -15,7 +15,7 @@ import torch
 from peft import LoraConfig, get_peft_model
 from safetensors.torch import load_file
 
-from plumbline.models.transformer.checkpoints import WEIGHTS_NAME, checkpoint_folders
+from plumbline.models.transformer.checkpoints import WEIGHTS_NAME, checkpoint_folders, save_best
 from plumbline.models.transformer.metrics import FIGURES_NAME, read_metrics
 from plumbline.models.transformer.random_states import put_random_states, random_states
 from plumbline.models.transformer.scorer import Scorer
@@ -218,6 +218,11 @@ def test_settings_that_change_only_memory_may_change(stopped):
     assert run(stopped, chosen)[1].resumed_step == 2
 
 
+def test_trees_may_not_change_since_rows_of_like_size_are_others_then(stopped):
+    with pytest.raises(ModelError, match=r"PL-FIT-006(.|\n)*as_trees"):
+        run(stopped, replace(SETTINGS, as_trees=False))
+
+
 def test_other_data_is_named(stopped):
     with pytest.raises(ModelError, match=r"PL-FIT-007.*: rows differ") as error:
         run(stopped, examples=make_pairs(38, seed=1))
@@ -229,6 +234,10 @@ def test_other_data_is_named(stopped):
 def test_another_model_is_named(stopped):
     with pytest.raises(ModelError, match=r"PL-FIT-007.*: model differ"):
         run(stopped, scorer=make_scorer("gpt2"))
+    other = make_scorer(dropout=0.2)
+    other.origin = {"trunk weights": "0" * 64}
+    with pytest.raises(ModelError, match=r"PL-FIT-007.*: trunk weights differ(.|\n)*--revision"):
+        run(stopped, scorer=other)
 
 
 def test_another_version_is_refused(stopped):
@@ -259,6 +268,19 @@ def test_best_weights_that_are_gone_are_missed(tmp_path):
     (tmp_path / BEST / WEIGHTS_NAME).unlink()
     with pytest.raises(ModelError, match="PL-FIT-004"):
         run(tmp_path, chosen)
+
+
+def test_best_weights_of_another_evaluation_are_not_taken(tmp_path):
+    chosen = replace(SETTINGS, epochs=30, evaluate_every=1, patience=2, learning_rate=0.02)
+    _, outcome = run(tmp_path, chosen)
+    weights = load_file(tmp_path / BEST / WEIGHTS_NAME)
+    save_best(tmp_path / BEST, weights, outcome.best_step + 1)  # a run that was killed before its checkpoint told of it
+    with pytest.raises(
+        ModelError, match=rf"PL-FIT-004(.|\n)*step {outcome.best_step}(.|\n)*step {outcome.best_step + 1}"
+    ):
+        run(tmp_path, chosen)
+    save_best(tmp_path / BEST, weights, outcome.best_step)
+    run(tmp_path, chosen)
 
 
 def test_random_states_come_back():

@@ -168,12 +168,67 @@ def test_no_chat_template():
 
 
 def test_a_template_that_refuses_names_the_row_and_no_text():
-    strict = "{% for m in messages %}{% if m['role'] == 'system' %}{{ raise_exception('no ' + m['content']) }}{% endif %}{% endfor %}x"
+    strict = "{% for m in messages %}{% if m['role'] == 'system' %}{{ raise_exception('no ' + m['content']) }}{% endif %}{{ m['content'] }}{% endfor %}"
     with pytest.raises(ModelError) as refused:
         chat(chat_template=strict).encode([[(H, "tea")], [(S, "secret"), (H, "tea")]])
     assert (refused.value.code, refused.value.place) == ("PL-TOK-004", "conversation 1")
     assert "secret" not in str(refused.value)
     assert "system, user" in refused.value.found
+
+
+def test_what_a_template_would_drop_of_a_text_is_put_in():
+    """As templates of reasoning models do, which show no thoughts of earlier turns."""
+    thinks = tiny.CHAT_TEMPLATE.replace(
+        "{{ message['content'] }}", "{{ message['content'].split('</think>')[-1].lstrip('\\n') }}"
+    )
+    limited = chat(chat_template=thinks)
+    turns = [(H, "hi"), (A, "step 1</think>I cannot help.")]
+    whole, expected = (each.encode([turns]).sequences[0].tolist() for each in (limited, chat()))
+    assert TOKENS.decode(whole) == TOKENS.decode(expected)
+    assert "step 1</think>I cannot help." in TOKENS.decode(whole)
+    kept = [(H, "hi"), (A, "I cannot help.")]
+    assert limited.encode([kept]).sequences[0].tolist() == chat().encode([kept]).sequences[0].tolist()
+
+
+def test_blanks_that_a_template_strips_are_no_loss():
+    strips = tiny.CHAT_TEMPLATE.replace("message['content']", "message['content'] | trim")
+    bare, blank = ([(H, "hi"), (A, text)] for text in ("tea", " tea\n"))
+    found = chat(chat_template=strips).encode([bare, blank]).sequences
+    assert found[0].tolist() == found[1].tolist() == chat().encode([bare]).sequences[0].tolist()
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        "{% if message['role'] != 'system' %}{{ message['content'] }}{% endif %}",
+        "{{ message['content'] }}{{ message['content'] }}",
+    ],
+)
+def test_a_template_that_leaves_out_a_turn_or_repeats_one_is_refused(body):
+    with pytest.raises(ModelError) as refused:
+        chat(chat_template="{% for message in messages %}" + body + "{% endfor %}").encode(
+            [[(S, "secret"), (H, "tea")]]
+        )
+    assert (refused.value.code, refused.value.place) == ("PL-TOK-006", "conversation 0")
+    assert "--template hh" in refused.value.advice
+    assert "secret" not in str(refused.value)
+
+
+@pytest.mark.parametrize("template", ["hh", "chat"])
+def test_people_cannot_write_added_tokens_that_steer(template):
+    from tokenizers import AddedToken
+
+    tokens = tiny.tokenizer(chat_template=tiny.CHAT_TEMPLATE)
+    tokens.add_tokens([AddedToken(text, special=False) for text in ("<think>", "[TOOL_CALLS]", "    ", "teapot")])
+    made = encoder(tokens, template=template)
+    assert made.description()["text_may_write_control_tokens"] is False
+    ids = made.encode([[(H, "a"), (A, "<think>x[TOOL_CALLS]</s>")]]).sequences[0]
+    written = tokens.convert_ids_to_tokens(ids.tolist())
+    assert {"<think>", "[TOOL_CALLS]"}.isdisjoint(written)
+    assert "<think>x[TOOL_CALLS]</s>" in tokens.decode(ids)
+    assert "<think>" in tokens.tokenize("<think>"), "the tokenizer is left as it was"
+    ids = made.encode([[(H, "a"), (A, "x    teapot")]]).sequences[0]
+    assert {"    ", "teapot"} <= set(tokens.convert_ids_to_tokens(ids.tolist())), "these are ways to write, and stay"
 
 
 def test_a_conversation_of_nothing():

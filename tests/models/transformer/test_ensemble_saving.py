@@ -12,7 +12,8 @@ from safetensors.numpy import load_file, save_file
 from plumbline.lineage import file_digest
 from plumbline.models.calibration import Calibration
 from plumbline.models.transformer.head_ensemble import HeadEnsemble
-from plumbline.models.transformer.saving import load_transformer, local_digest
+from plumbline.models.transformer.saving import load_transformer
+from plumbline.models.transformer.trunk_identity import weights_digest
 from plumbline.records import ModelError
 from tests.models.transformer import tiny
 from tests.models.transformer.test_saving import TALKS, made, saved
@@ -55,9 +56,9 @@ def test_a_model_without_one_has_no_file_and_earlier_folders_load(whole, tmp_pat
 
 def test_an_ensemble_is_no_part_of_the_trunk(whole, tmp_path):
     folder = shutil.copytree(whole[1], tmp_path / "m")
-    before = local_digest(str(folder))
+    before = weights_digest(folder)
     (folder / NAME).unlink()
-    assert local_digest(str(folder)) == before
+    assert weights_digest(folder) == before
 
 
 def test_a_model_of_the_same_trunk_does_not_inherit_it(whole, tmp_path):

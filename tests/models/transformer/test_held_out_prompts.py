@@ -1,5 +1,6 @@
 """Which prompts are held out, and what is refused before anything is trained."""
 
+import hashlib
 from dataclasses import replace
 
 import numpy as np
@@ -7,8 +8,10 @@ import pytest
 
 from plumbline.formats import load, merge_loaded
 from plumbline.loop.synthetic_corpus import write_synthetic_corpus
+from plumbline.models.trained_rows import TrainedRows
 from plumbline.models.transformer.goals import TaskData, goals_of
 from plumbline.models.transformer.held_out_prompts import (
+    held_out_from,
     held_out_groups,
     held_positions,
     require_calibratable,
@@ -43,6 +46,38 @@ def test_the_share_asked_for_is_the_share_held_out(tables, share):
     assert len(held) == round(share * len(every))
     assert held == held_out_groups(rows, share, 0)
     assert held != held_out_groups(rows, share, 1)
+
+
+def learned_of(groups):
+    """What a trunk has learned that knows these prompts."""
+    shortened = sorted(int.from_bytes(hashlib.sha256(name.encode()).digest()[:8], "little") for name in groups)
+    prompts = np.array(shortened, np.uint64)
+    return TrainedRows(prompts, prompts)
+
+
+def test_prompts_that_a_trunk_has_learned_are_held_out_only_where_others_are_too_few(tables):
+    found = goals(tables, "moderation")
+    rows = [goal.rows for goal in found]
+    every = sorted(set(rows[0].labels.places.group_ids.tolist()))
+    known = every[: len(every) // 2]
+    held = held_out_from(found, 0.3, 0, learned_of(known))
+    assert not held & set(known)
+    assert len(held) == round(0.3 * len(every))
+    most = every[: int(0.65 * len(every))]
+    assert held_out_from(found, 0.3, 0, learned_of(most)) == held_out_groups(rows, 0.3, 0)
+    assert held_out_from(found, 0.3, 0, learned_of([])) == held_out_from(found, 0.3, 0, None)
+
+
+def test_prompts_new_to_a_trunk_are_of_no_use_where_models_cannot_be_calibrated_on_them(tables):
+    found = goals(tables, "moderation")
+    labels = found[0].rows.labels
+    unsafe = set(labels.places.group_ids[labels.is_unsafe].tolist())
+    every = set(labels.places.group_ids.tolist())
+    share = 0.7 * len(every - unsafe) / len(every)
+    assert held_out_groups([found[0].rows], share, 0, learned=learned_of(unsafe)) <= every - unsafe
+    held = held_out_from(found, share, 0, learned_of(unsafe))
+    assert held == held_out_groups([found[0].rows], share, 0)
+    require_calibratable(found, held, share)
 
 
 def test_one_prompt_cannot_be_divided(tables):

@@ -178,6 +178,46 @@ def test_an_export_comes_back_as_it_went(base, tmp_path):
     assert description.permitted.licence == "MIT"
 
 
+@pytest.mark.parametrize(
+    ("kind", "settings", "advice"),
+    [
+        ("reward", ImportSettings(task="cost"), "--task preference --on helpfulness"),
+        ("reward", ImportSettings(axis=Axis.HARMLESSNESS), "--task preference --on helpfulness"),
+        ("cost", ImportSettings(axis=Axis.HARMLESSNESS), "--task cost"),
+        ("category", ImportSettings(axis=Axis.HARMLESSNESS), "--task moderation"),
+    ],
+)
+def test_an_export_is_not_imported_as_something_else(kind, settings, advice, base, tmp_path):
+    model = made(base) if kind == "reward" else made(base, task="cost", columns=("cost",))
+    if kind == "category":
+        model = made(base, task="moderation", columns=("unsafe", "category:theft"))
+        model = model.with_heads(dict(zip(["unsafe", "theft"], model.heads.values(), strict=True)))
+    folder = saved(tmp_path / "m", model)
+    export_sequence_classifier(folder, tmp_path / "out", "theft" if kind == "category" else None)
+    with pytest.raises(UsageError, match="PL-XCH-009") as error:
+        import_sequence_classifier(str(tmp_path / "out"), tmp_path / "again", settings)
+    assert error.value.advice == advice
+    assert not (tmp_path / "again").exists()
+    if kind == "category":
+        return
+    (tmp_path / "out" / "manifest.json").unlink()  # where it was lost on the way the label still says it
+    if settings.axis == Axis.HARMLESSNESS and kind == "reward":
+        import_sequence_classifier(str(tmp_path / "out"), tmp_path / "again", settings)
+        return
+    with pytest.raises(UsageError, match="PL-XCH-009"):
+        import_sequence_classifier(str(tmp_path / "out"), tmp_path / "again", settings)
+
+
+def test_an_override_travels_with_export_and_import(base, tmp_path):
+    folder = saved(tmp_path / "m", made(base))
+    manifest = json.loads((folder / "manifest.json").read_text())
+    (folder / "manifest.json").write_text(json.dumps({**manifest, "uses_overridden": True}))
+    export_sequence_classifier(folder, tmp_path / "out")
+    import_sequence_classifier(str(tmp_path / "out"), tmp_path / "again", ImportSettings(axis=Axis.HELPFULNESS))
+    for name in ("out", "again"):
+        assert json.loads((tmp_path / name / "manifest.json").read_text())["uses_overridden"]
+
+
 def test_imported_labels_are_heads(tmp_path):
     path = trained_elsewhere(tmp_path / "rm", labels=("theft", "unsafe"), problem_type="multi_label_classification")
     model = import_sequence_classifier(str(path), tmp_path / "m", ImportSettings(task="moderation"))

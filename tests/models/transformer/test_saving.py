@@ -2,19 +2,19 @@
 
 import json
 import shutil
+from pathlib import Path
 
 import numpy as np
 import pytest
 import torch
 
-from plumbline.lineage import FileEntry, Manifest, Use
+from plumbline.lineage import FileEntry, Manifest, Use, file_digest
 from plumbline.models.calibration import Calibration
 from plumbline.models.loading import load_any_model
 from plumbline.models.scoring import score_tables
 from plumbline.models.transformer.backbone import load_trunk
 from plumbline.models.transformer.conversation_tokens import ConversationEncoder
 from plumbline.models.transformer.model import (
-    BaseModel,
     GroupScoring,
     ScoringSettings,
     TransformerHead,
@@ -22,10 +22,11 @@ from plumbline.models.transformer.model import (
     like_sizes,
     score_sequences,
 )
-from plumbline.models.transformer.saving import SavedRun, load_transformer, local_digest, save_transformer
+from plumbline.models.transformer.saving import SavedRun, load_transformer, save_transformer
 from plumbline.models.transformer.scorer import Scorer
 from plumbline.models.transformer.settings import BackboneSettings, LoraSettings, TokenSettings
-from plumbline.records import Kind, ModelError, Role, SourceError
+from plumbline.models.transformer.trunk_identity import base_of, weights_digest
+from plumbline.records import Kind, ModelError, Role, SourceError, UsageError
 from tests.models.made_up import labels_table, pairs_table
 from tests.models.transformer import tiny
 from tests.restating import restate
@@ -66,7 +67,7 @@ def made(base, *, task="preference", lora=None, columns=("reward:helpfulness",),
         tokens,
         trunk.padding_id,
         heads,
-        BaseModel(str(base), None, local_digest(str(base))),
+        base_of(BackboneSettings(str(base)), trunk.folder),
     )
 
 
@@ -96,7 +97,7 @@ def test_a_saved_model_scores_as_before_and_says_what_it_is(whole):
     assert again.heads == model.heads
     assert description.permitted.licence == "MIT"
     assert description.synthetic
-    assert description.base.sha256 == local_digest(str(model.base.name))
+    assert description.base.sha256 == weights_digest(Path(model.base.name))
     assert {"model.safetensors", "heads.safetensors", "config.json", "tokenizer.json"} <= set(description.files)
     assert description.tokens.max_tokens == 120
     assert (description.padding_id, description.end_of_sequence_id) == (1, 1)
@@ -134,6 +135,31 @@ def test_adapters_refuse_another_trunk(tmp_path):
     tiny.save(base, other)
     with pytest.raises(ModelError, match="PL-MOD-004"):
         load_transformer(folder)
+
+
+def test_code_of_adapters_own_tokenizer_runs_only_where_it_is_trusted(base, tmp_path, monkeypatch):
+    monkeypatch.setattr("transformers.dynamic_module_utils.HF_MODULES_CACHE", str(tmp_path / "modules"))
+    model = made(base, lora=LoraSettings(rank=2))
+    scores, folder = model.score_groups([TALKS]), saved(tmp_path / "m", model)
+    ran = tmp_path / "ran"
+    (folder / "own.py").write_text(
+        f"open({str(ran)!r}, 'w').close()\n"
+        "from transformers import PreTrainedTokenizerFast\n\n\nclass Own(PreTrainedTokenizerFast):\n    pass\n"
+    )
+    config = json.loads((folder / "tokenizer_config.json").read_text())
+    config |= {"tokenizer_class": "Own", "auto_map": {"AutoTokenizer": [None, "own.Own"]}}
+    (folder / "tokenizer_config.json").write_text(json.dumps(config))
+    described = json.loads((folder / "model.json").read_text())
+    described["files"]["tokenizer_config.json"] = file_digest(folder / "tokenizer_config.json")
+    (folder / "model.json").write_text(json.dumps(described))
+    restate(folder)
+    with pytest.raises(UsageError, match="PL-BBN-010"):
+        load_transformer(folder)
+    assert not ran.exists()
+    again, _ = load_transformer(folder, trust_remote_code=True)
+    assert ran.exists()
+    assert type(again.tokenizer).__name__ == "Own"
+    assert np.allclose(again.score_groups([TALKS]), scores, atol=1e-6)
 
 
 def test_an_encoder_is_saved_and_read_by_its_mean(tmp_path):

@@ -147,3 +147,41 @@ def test_scorers_that_share_a_trunk_do_not_disturb_each_other():
     short = plain_inputs(SEQUENCES[:1], padding_id=PADDING)
     second(short)
     torch.testing.assert_close(first(inputs["plain"]), expected[0], atol=1e-5, rtol=1e-5)
+
+
+def test_experts_that_flatten_their_batch_are_trimmed_rightly():
+    """Llama 4's give (tokens, d): taken for (b, l, d), the first token's output would be every sequence's."""
+    scorer = make_scorer("llama4", spread=1.0).eval()
+    trim_where_right(scorer, padding_id=PADDING)
+    assert scorer.padding_free_parts == 3
+    for inputs in both_inputs().values():
+        torch.testing.assert_close(scorer(inputs), scorer(inputs, last_layer_whole=True), atol=1e-5, rtol=1e-5)
+
+
+def test_a_layer_whose_sequences_get_one_output_is_computed_whole(monkeypatch):
+    """What a check with equal sequences cannot see, and one with no embedding of the padding even less."""
+
+    def spread(self, module, _inputs, output):
+        if self._places is None:
+            return None
+        values = output[0] if isinstance(output, tuple) else output
+        first = values.reshape(-1, values.shape[-1])[:1]
+        full = values.new_zeros(*self._shapes[id(module)][:2], values.shape[-1])
+        full = full.index_put(self._places, first.expand(len(self._places[0]), -1))
+        return (full, *output[1:]) if isinstance(output, tuple) else full
+
+    monkeypatch.setattr(ReadPositions, "_put_back", spread)
+    scorer = make_scorer(spread=1.0).eval()
+    trim_where_right(scorer, padding_id=PADDING)
+    assert scorer.padding_free_parts == 0
+
+
+def test_a_part_that_gives_something_else_is_an_error_not_a_score():
+    scorer = make_scorer(spread=1.0).eval()
+    mlp = scorer.trunk.layers[-1].mlp
+    forward = mlp.forward
+    mlp.forward = lambda hidden: forward(hidden).repeat(1, 2, 1)
+    with pytest.raises(ValueError, match="positions of LlamaMLP"):
+        scorer(both_inputs()["plain"])
+    trim_where_right(scorer, padding_id=PADDING)
+    assert scorer.padding_free_parts == 0

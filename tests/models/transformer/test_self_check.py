@@ -2,11 +2,13 @@
 
 import math
 
+import numpy as np
 import pytest
 import torch
 
 from plumbline.models.transformer.attention import dense_mask
-from plumbline.models.transformer.self_check import check_trees
+from plumbline.models.transformer.examples import Example
+from plumbline.models.transformer.self_check import check_trees, telling_examples, telling_groups
 from tests.models.transformer.toy import PADDING, make_pairs, make_scorer
 
 EXAMPLES = make_pairs(4, seed=2)  # sequences of up to 36 tokens, far beyond the toy windows of 8
@@ -60,3 +62,26 @@ def test_memory_at_an_end_is_no_answer():
     scorer.trunk.register_forward_hook(full)
     with pytest.raises(torch.OutOfMemoryError):
         check_trees(scorer, EXAMPLES, padding_id=PADDING)
+
+
+def test_a_recurrent_model_does_not_pass_because_its_heads_are_small():
+    scorer = make_scorer("lfm2")
+    with torch.no_grad():
+        scorer.heads.weight.mul_(0.01)
+    found = check_trees(scorer, EXAMPLES, padding_id=PADDING)
+    assert not found.passed
+    assert check_trees(make_scorer("llama"), EXAMPLES, padding_id=PADDING).passed
+
+
+def test_the_longest_sequence_and_the_largest_tree_tell_most():
+    assert telling_groups([5, 9, 7, 6], [5, 12, 8, 40]) == [1, 3]
+    assert telling_groups([5, 9, 7], [5, 12, 8]) == [1, 2], "two are asked of, so that they share a row"
+    assert telling_groups([5], [5]) == [0]
+
+
+def test_of_examples_the_same_ones_are_chosen():
+    long, many = make_pairs(30, seed=4), np.arange(10, 20)
+    bundle = Example(tuple(np.append(many, number).astype(np.int64) for number in range(10, 63)))
+    chosen = telling_examples([*long, bundle])
+    assert chosen[1] is bundle
+    assert max(map(len, chosen[0].sequences)) == max(len(each) for one in long for each in one.sequences)

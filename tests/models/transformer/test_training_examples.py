@@ -139,6 +139,21 @@ def test_sides_that_truncation_makes_equal_are_set_aside_and_counted():
     assert refused.value.code == "PL-TRN-020"
 
 
+def test_a_conversation_of_several_axes_and_tables_is_counted_once():
+    end = " and then some more of it" * 3
+    pair = [("x" + end, RUDE, "first")]
+    tables = [
+        comparisons(*pair),
+        comparisons(*pair, axis="helpfulness"),
+        labels(("x" + end, True, []), (RUDE, False, [])),
+    ]
+    alone = prepare(tables[:1], max_tokens=24)
+    rows = prepare(tables, ("preference", "moderation"), max_tokens=24)
+    assert len(rows.examples) == 4
+    assert (rows.truncated, rows.tokens) == (alone.truncated, alone.tokens)
+    assert rows.tokens["sequences"] == rows.truncated == 2
+
+
 def test_tokens_are_counted():
     rows = prepare([comparisons((KIND, RUDE, "first"))])
     lengths = [len(sequence) for sequence in rows.examples[0].sequences]

@@ -8,6 +8,9 @@ from transformers import (
     BloomConfig,
     Gemma2Config,
     GPT2Config,
+    GPTNeoConfig,
+    Lfm2Config,
+    Llama4TextConfig,
     LlamaConfig,
     MambaConfig,
     MistralConfig,
@@ -27,6 +30,32 @@ CONFIGURATIONS = {
     ),
     "gemma2-window": lambda: Gemma2Config(
         intermediate_size=64, num_key_value_heads=2, head_dim=8, sliding_window=8, **_SMALL
+    ),
+    # Windows counted in places of the row, recurrent layers, and experts that give (tokens, d).
+    "gpt-neo-window": lambda: GPTNeoConfig(
+        vocab_size=VOCABULARY,
+        hidden_size=32,
+        num_layers=2,
+        num_heads=4,
+        attention_types=[[["global", "local"], 1]],
+        window_size=64,
+        max_position_embeddings=512,
+    ),
+    "lfm2": lambda: Lfm2Config(
+        intermediate_size=64,
+        num_key_value_heads=2,
+        block_auto_adjust_ff_dim=False,
+        layer_types=["conv", "full_attention"],
+        **_SMALL,
+    ),
+    "llama4": lambda: Llama4TextConfig(
+        intermediate_size=64,
+        intermediate_size_mlp=64,
+        num_key_value_heads=2,
+        head_dim=8,
+        num_local_experts=2,
+        pad_token_id=0,
+        **_SMALL,
     ),
     "gpt2": lambda: GPT2Config(vocab_size=VOCABULARY, n_embd=32, n_layer=2, n_head=4, n_positions=128),
     "bloom": lambda: BloomConfig(vocab_size=VOCABULARY, hidden_size=32, n_layer=2, n_head=4),

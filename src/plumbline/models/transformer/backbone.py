@@ -48,6 +48,7 @@ class Trunk:
         positions: how many tokens a sequence may have; None where the architecture sets no limit.
         padding_id: of the token that fills rows up; never attended to.
         notes: what was decided where the model left a choice, a sentence each.
+        folder: that it was loaded from; of a hub id the snapshot in the client's cache.
     """
 
     model: nn.Module
@@ -57,6 +58,7 @@ class Trunk:
     positions: int | None
     padding_id: int
     notes: tuple[str, ...]
+    folder: Path
 
 
 def load_trunk(settings: BackboneSettings) -> Trunk:
@@ -89,7 +91,7 @@ def load_trunk(settings: BackboneSettings) -> Trunk:
     _note_end(tokenizer, is_causal, notes)
     limit = "no limit" if positions is None else f"{positions} tokens"
     notes.append(f"The model's positions set {limit} to a sequence.")
-    return Trunk(trunk, tokenizer, is_causal, pooling, positions, padding_id, tuple(notes))
+    return Trunk(trunk, tokenizer, is_causal, pooling, positions, padding_id, tuple(notes), folder)
 
 
 @contextmanager

@@ -35,6 +35,7 @@ def _figures_note(summary: Mapping[str, Any]) -> str:
         f"On {summary['held_out_rows']:,} rows whose prompts were held out of training: the model that stands here, on "
         "one deal of the prompts. Intervals are 95 %, by bootstrap over prompts. Calibration and thresholds are one or "
         "two numbers a head, fitted on the same rows; training looked at their loss where it stopped early."
+        + (f" **Note: {summary['figures_flatter']}.**" if "figures_flatter" in summary else "")
     )
 
 
@@ -45,8 +46,8 @@ def _mechanism(model: TransformerModel, summary: Mapping[str, Any]) -> str:
     work += _ensemble(summary)
     return (
         f"Linear heads read {_POOLING[model.scorer.pooling]} of `{base}`; {work} Conversations of up to "
-        f"{model.encoder.max_tokens:,} tokens are read; longer ones lose their oldest turns "
-        f"({summary['truncated_conversations']:,} did).\n{notes}"
+        f"{model.encoder.max_tokens:,} tokens are read; longer ones are cut, oldest turns first, then "
+        f"the beginning of what is left ({summary['truncated_conversations']:,} were).\n{notes}"
     )
 
 

@@ -233,18 +233,35 @@ def save_best(folder: Path, weights: Mapping[str, Tensor], step: int) -> None:
         (aside / MANIFEST_NAME).write_text(text + "\n", encoding="utf-8")
 
 
-def load_best(folder: Path) -> dict[str, Tensor]:
+def load_best(folder: Path, step: int | None) -> dict[str, Tensor]:
     """The weights of the best evaluation.
 
+    Args:
+        step: at which it was.
     Raises:
-        ModelError: they are not there, or damaged.
+        ModelError: they are not there, damaged, or of another evaluation.
     """
     clear_leftovers(folder.parent, folder.name)
     try:
         with safe_open(folder / WEIGHTS_NAME, "pt") as file:
+            found = (file.metadata() or {}).get("step")
+            if found != str(step):
+                raise _other_best(folder, step, found)
             return {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118  # it is no mapping
     except (OSError, SafetensorError) as error:
         raise _damaged(folder, type(error).__name__) from error
+
+
+def _other_best(folder: Path, step: int | None, found: str | None) -> ModelError:
+    """A run that was killed between keeping its best weights and its checkpoint, and found others the second time."""
+    return ModelError(
+        "PL-FIT-004",
+        str(folder),
+        "the best weights are those of another evaluation than the checkpoint tells of",
+        expected=f"weights of step {step}",
+        found=f"weights of step {found}",
+        advice="start anew with --restart",
+    )
 
 
 def _read_manifest(folder: Path) -> _Manifest:
@@ -291,10 +308,10 @@ def _require_same(folder: Path, manifest: _Manifest, identity: RunIdentity) -> N
         raise ModelError(
             "PL-FIT-007",
             str(folder),
-            f"the checkpoint is of a run on other data: {', '.join(changed)} differ",
+            f"the checkpoint is of a run on other data or another trunk: {', '.join(changed)} differ",
             expected=", ".join(f"{name} {identity.data.get(name, 'none')[:12]}" for name in changed),
             found=", ".join(f"{name} {manifest.data.get(name, 'none')[:12]}" for name in changed),
-            advice="name the data, the tokenizer and the --max-tokens it was made with, or start anew with --restart",
+            advice="name the data, the --model, the --revision and the --max-tokens it was made with, or start anew with --restart",
         )
 
 

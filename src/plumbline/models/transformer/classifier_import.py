@@ -8,6 +8,7 @@ Plumbline.
 from __future__ import annotations
 
 from collections.abc import Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Literal
@@ -20,12 +21,23 @@ from plumbline.lineage.writing import MANIFEST_NAME
 from plumbline.models.scored_model import UNSAFE, Task
 from plumbline.models.transformer.backbone import Trunk, load_trunk, quiet
 from plumbline.models.transformer.conversation_tokens import ConversationEncoder
-from plumbline.models.transformer.interchange import SAMPLE, TOLERANCE, largest_difference, no_classifier, unfaithful
-from plumbline.models.transformer.model import BaseModel, TransformerHead, TransformerModel
-from plumbline.models.transformer.saving import SavedRun, local_digest, save_transformer
+from plumbline.models.transformer.interchange import (
+    HOLDS,
+    SAMPLE,
+    TOLERANCE,
+    largest_difference,
+    no_classifier,
+    unfaithful,
+)
+from plumbline.models.transformer.model import TransformerHead, TransformerModel
+from plumbline.models.transformer.saving import SavedRun, save_transformer
 from plumbline.models.transformer.scorer import Scorer, plain_inputs
 from plumbline.models.transformer.settings import BackboneSettings, TokenSettings
-from plumbline.records import Axis, ModelError, UsageError
+from plumbline.models.transformer.trunk_identity import base_of
+from plumbline.records import Axis, ModelError, SourceError, UsageError
+
+_TASK_OF_LABEL: dict[str, Task] = {"reward": "preference", "cost": "cost"}
+"""What exports call their one label, and what it means."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,7 +72,7 @@ def import_sequence_classifier(path: str, out: Path, settings: ImportSettings) -
         out: the model's folder.
     Raises:
         SourceError: the model cannot be found.
-        UsageError: a preference model without an axis.
+        UsageError: a preference model without an axis; or the classifier says of itself that it is of another task or axis.
         ModelError: it is no linear layer on the last token of a causal model, its labels are not those of the task, or
             its scores could not be reproduced.
     """
@@ -76,11 +88,13 @@ def import_sequence_classifier(path: str, out: Path, settings: ImportSettings) -
         )
     backbone = BackboneSettings(path, settings.revision, settings.trust_remote_code, "sdpa", "last")
     trunk = load_trunk(backbone)
+    export = _export_manifest(path, trunk.folder)
     classifier = _classifier(path, settings)
+    _refuse_other_meaning(path, classifier, export.manifest if export else None, settings)
     labels = _labels(classifier, settings.task, path)
     model = _model(trunk, classifier, labels, backbone, settings)
     _check_scores(model, classifier, path)
-    save_transformer(out, model, _run(path, out, model, settings))
+    save_transformer(out, model, _run(path, out, model, settings, trunk.folder))
     return model
 
 
@@ -101,6 +115,36 @@ def _classifier(path: str, settings: ImportSettings) -> Any:
     if not isinstance(getattr(classifier, "score", None), nn.Linear):
         raise no_classifier(Path(path), type(classifier).__name__)
     return classifier.eval()
+
+
+def _export_manifest(path: str, folder: Path) -> FoundManifest | None:
+    """The manifest of a classifier that Plumbline exported, or of a model of its; on the hub others have such files too."""
+    with suppress(*(() if Path(path).is_dir() else (SourceError,))):
+        return FoundManifest.at(folder / MANIFEST_NAME)
+    return None
+
+
+def _refuse_other_meaning(path: str, classifier: Any, export: Manifest | None, settings: ImportSettings) -> None:
+    """Refuse to read a reward as a cost, or a score on one axis as one on another, where the classifier says what it is.
+
+    A reward read as a cost would call the better replies the more harmful.
+    """
+    said = export.configuration if export is not None and export.holds == HOLDS else {}
+    labels = [str(label) for label in classifier.config.id2label.values()]
+    task = said.get("task") or (_TASK_OF_LABEL.get(labels[0]) if len(labels) == 1 else None)
+    axis = said.get("axis")
+    other_axis = axis is not None and settings.axis is not None and axis != settings.axis
+    if task is None or (task == settings.task and not other_axis):
+        return
+    asked = f"{settings.task} ({settings.axis})" if settings.axis else settings.task
+    raise UsageError(
+        "PL-XCH-009",
+        path,
+        "the classifier is of another task or axis than it is imported as",
+        expected=f"a {asked} model",
+        found=f"a {task} model" + (f" on {axis}" if axis else ""),
+        advice=f"--task {task}" + (f" --on {axis}" if axis else ""),
+    )
 
 
 def _labels(classifier: Any, task: Task, path: str) -> list[str]:
@@ -144,7 +188,7 @@ def _model(
         tokens,
         trunk.padding_id,
         {label: TransformerHead(column, threshold=decides) for label, column in main_first},
-        BaseModel(backbone.name, backbone.revision, local_digest(backbone.name)),
+        base_of(backbone, trunk.folder),
     )
 
 
@@ -169,11 +213,11 @@ def _check_scores(model: TransformerModel, classifier: Any, path: str) -> None:
         raise unfaithful(Path(path), max(differences))
 
 
-def _run(path: str, out: Path, model: TransformerModel, settings: ImportSettings) -> SavedRun:
-    found = FoundManifest.at(Path(path) / MANIFEST_NAME) if Path(path).is_dir() else None
+def _run(path: str, out: Path, model: TransformerModel, settings: ImportSettings, folder: Path) -> SavedRun:
+    found = _export_manifest(path, folder)
     carried = [found.manifest.terms] if found and found.manifest.terms else []
     terms = settings.terms.applied(carried, None)
-    configuration = Path(path) / "config.json"
+    configuration = folder / "config.json"
     manifest = Manifest(
         holds="model",
         command=list(settings.command),
@@ -188,6 +232,7 @@ def _run(path: str, out: Path, model: TransformerModel, settings: ImportSettings
         parents=[found.digest] if found else [],
         uses=sorted(terms.uses),
         licence=terms.licence,
+        uses_overridden=found is not None and found.manifest.uses_overridden,
     )
     name = out.resolve().name
     return SavedRun(manifest, name, False, {"imported": path}, _card(name, path, model), {})

@@ -8,10 +8,15 @@ A conversation is tokenised as one string, so that its ids are those that other 
 where the tokenizer itself puts one ("hh"), or where the template writes one ("chat"). EOS stands behind the reply once:
 where a chat template ends in EOS and blanks, the blanks are cut.
 
-What people write never becomes a control token. With "hh", text such as ``</s>`` is tokenised as the characters it is
-made of. With "chat" the template's own control tokens are meant, so a conversation whose texts spell one is tokenised in
+What people write never becomes a control token: neither one that the tokenizer calls special nor another that was added
+to it and looks like one, such as ``<think>``. With "hh", text such as ``</s>`` is tokenised as the characters it is made
+of. With "chat" the template's own control tokens are meant, so a conversation whose texts spell one is tokenised in
 pieces, the template's and the people's; at the seams of such (rare) conversations merges may differ from those of the
 whole string, and blanks at the ends of texts stay though the template may strip them.
+
+A chat template is a program, and may drop or change what it is given: what stands before ``</think>``, say. What is
+judged is all of the reply, so a conversation whose texts do not come through whole (but for blanks) is tokenised in
+pieces too. A template that has no place for some turn at all is refused.
 
 A conversation that is too long loses its oldest turns, a system turn first of all, until it fits; with "chat" it
 then begins at a human turn, since templates ask for that. Where the last turn alone (with "chat": from the last human
@@ -20,9 +25,10 @@ turn on) is too long, its beginning is cut, behind BOS. The reply's end is never
 
 from __future__ import annotations
 
+import copy
 import hashlib
 import re
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -47,6 +53,7 @@ LEAST_TOKENS = 8
 
 _BATCH = 4096
 _PLACEHOLDER = re.compile("\ue000([0-9]+)\ue001")
+_BRACKETED = re.compile(r"[<\[{|].*\w.*[>\]}|]")
 
 
 @dataclass(frozen=True, slots=True)
@@ -105,14 +112,16 @@ class ConversationEncoder:
             )
         self._end: int | None = tokenizer.eos_token_id if settings.add_end_of_sequence else None
         self._opening = {tokenizer.bos_token_id, tokenizer.cls_token_id} - {None}
-        specials = sorted(_special_tokens(tokenizer), key=len, reverse=True)
+        self._spoken = _without_control(tokenizer)
+        specials = sorted(_control_tokens(tokenizer), key=len, reverse=True)
         self._control = re.compile("|".join(map(re.escape, specials))) if specials else None
+        self._frames: dict[tuple[Role, ...], list[str]] = {}
 
     def encode(self, conversations: Sequence[Turns]) -> Encoded:
         """The ids of n conversations; equal ones are tokenised once.
 
         Raises:
-            ModelError: the chat template refuses a conversation; which one is said by its number.
+            ModelError: the chat template refuses a conversation, or leaves out a turn; which one is said by its number.
             NoDataError: a conversation gives no token at all.
         """
         sequences = self._encode_whole(conversations, range(len(conversations)))
@@ -192,23 +201,52 @@ class ConversationEncoder:
         pieced: dict[int, Integers] = {}
         texts: list[str] = []
         for number, turns in enumerate(conversations):
-            if self._chat and self._spells_control(turns):
+            text = None if self._chat and self._spells_control(turns) else self._written(turns, rows[number])
+            if text is None:
                 pieced[number] = self._in_pieces(turns, rows[number])
-                texts.append("")
-            else:
-                texts.append(self._written(turns, rows[number]))
+            texts.append(text or "")
         unique = {text: number for number, text in enumerate(dict.fromkeys(texts))}
         ids = self._ids(list(unique), split=not self._chat, alone=True)
         ended = [self._ended(each) for each in ids]
         return [pieced[number] if number in pieced else ended[unique[text]] for number, text in enumerate(texts)]
 
-    def _written(self, turns: Turns, row: int) -> str:
+    def _written(self, turns: Turns, row: int) -> str | None:
+        """The conversation as one string; None where the template does not let all of its texts through."""
         if not self._chat:
             return "".join(MARKERS[role] + text for role, text in turns)
         text = self._from_template(turns, row)
+        parts = self._frame(turns, row)
+        whole = "".join(turns[int(part)][1] if number % 2 else part for number, part in enumerate(parts))
+        return self._bare(text) if text == whole or _unspaced(text) == _unspaced(whole) else None
+
+    def _bare(self, text: str) -> str:
+        """Without blanks behind the end of sequence, where it ends in one."""
         bare = text.rstrip()
         ends = self._end is not None and bare.endswith(self._tokenizer.eos_token)
         return bare if ends else text
+
+    def _frame(self, turns: Turns, row: int) -> list[str]:
+        """What the template writes around texts, for these roles: its own pieces, and between them numbers of turns.
+
+        Raises:
+            ModelError: it leaves out a turn, or changes their order.
+        """
+        roles = tuple(role for role, _ in turns)
+        if roles not in self._frames:
+            holes = [(role, f"\ue000{number}\ue001") for number, role in enumerate(roles)]
+            parts = _PLACEHOLDER.split(self._from_template(holes, row))
+            found = [int(part) for part in parts[1::2]]
+            if found != list(range(len(turns))):
+                raise ModelError(
+                    "PL-TOK-006",
+                    f"conversation {row}",
+                    "the model's chat template leaves out a turn, writes one twice, or changes their order",
+                    expected=", ".join(CHAT_ROLES[role] for role in roles[:8]) + (" …" if len(roles) > 8 else ""),
+                    found=", ".join(CHAT_ROLES[roles[each]] for each in found[:8]) + (" …" if len(found) > 8 else ""),
+                    advice='take the template "hh": --template hh; or remove such rows',
+                )
+            self._frames[roles] = parts
+        return self._frames[roles]
 
     def _from_template(self, turns: Turns, row: int) -> str:
         """What the chat template makes of a conversation."""
@@ -229,11 +267,10 @@ class ConversationEncoder:
         return self._control is not None and any(self._control.search(text) for _, text in turns)
 
     def _in_pieces(self, turns: Turns, row: int) -> Integers:
-        """Ids of a conversation whose texts spell control tokens: the template with holes, then the texts."""
-        holes = [(role, f"\ue000{number}\ue001") for number, (role, _) in enumerate(turns)]
-        parts = _PLACEHOLDER.split(self._written(holes, row))
-        found: list[Integers] = []
-        for number, part in enumerate(parts):
+        """Ids of a conversation, the template's pieces and the texts each by themselves."""
+        *parts, last = self._frame(turns, row)
+        found: list[Integers] = [np.empty(0, np.int64)]
+        for number, part in enumerate([*parts, self._bare(last)]):
             is_text = number % 2 == 1
             piece = turns[int(part)][1] if is_text else part
             found += self._ids([piece], split=is_text) if piece else []
@@ -248,7 +285,7 @@ class ConversationEncoder:
         """
         found: list[Integers] = []
         for start in range(0, len(texts), _BATCH):
-            batch = self._tokenizer(
+            batch = (self._spoken if split else self._tokenizer)(
                 list(texts[start : start + _BATCH]),
                 add_special_tokens=alone and not self._chat,
                 split_special_tokens=split,
@@ -269,15 +306,35 @@ class ConversationEncoder:
 
     def _splits_control_tokens(self) -> bool:
         """Whether the tokenizer takes control tokens that a text spells apart when asked to."""
-        ids = {number for number, token in self._tokenizer.added_tokens_decoder.items() if token.special} - {
-            self._tokenizer.unk_token_id
-        }
-        spelled = self._ids(sorted(_special_tokens(self._tokenizer)), split=True)
+        control = _control_tokens(self._tokenizer)
+        ids = set(control.values()) - {self._tokenizer.unk_token_id}
+        spelled = self._ids(sorted(control), split=True)
         return not any(ids.intersection(each.tolist()) for each in spelled)
 
 
-def _special_tokens(tokenizer: Any) -> Iterable[str]:
-    return {token.content for token in tokenizer.added_tokens_decoder.values() if token.special}
+def _unspaced(text: str) -> str:
+    return "".join(text.split())
+
+
+def _control_tokens(tokenizer: Any) -> dict[str, int]:
+    """Text → id of what is meant to steer the model: special tokens, and added ones in brackets or bars.
+
+    Other added tokens (runs of blanks, words of a field) are ways to write text, and stay so.
+    """
+    added = tokenizer.added_tokens_decoder.items()
+    return {token.content: number for number, token in added if token.special or _BRACKETED.fullmatch(token.content)}
+
+
+def _without_control(tokenizer: Any) -> Any:
+    """The tokenizer, or where `split_special_tokens` would leave some control tokens whole a copy that takes all apart."""
+    backend = getattr(tokenizer, "backend_tokenizer", None)
+    special = {token.content for token in tokenizer.added_tokens_decoder.values() if token.special}
+    others = sorted(_control_tokens(tokenizer).keys() - special)
+    if backend is None or not others:
+        return tokenizer
+    spoken = copy.deepcopy(tokenizer)
+    spoken.backend_tokenizer.add_special_tokens(others)
+    return spoken
 
 
 def _resolved(asked: int | None, positions: int | None) -> int:

@@ -18,7 +18,7 @@ from plumbline.models.evaluation import RowScores
 from plumbline.models.measured_rows import Json
 from plumbline.models.scored_model import better_sign
 from plumbline.models.transformer.examples import Example
-from plumbline.models.transformer.frozen_features import frozen_features
+from plumbline.models.transformer.frozen_features import FeatureSettings, frozen_features
 from plumbline.models.transformer.frozen_training import HeadDesign, HeadRows, chosen_penalty, head_rows, too_few
 from plumbline.models.transformer.head_ensemble import EnsembleSettings, HeadEnsemble, calibrate_members, fit_heads
 from plumbline.models.transformer.model import TransformerModel
@@ -40,6 +40,7 @@ class EnsembleOptions:
     seed: int
     cache: Path | None = None
     progress: Callable[[int, int], None] | None = None
+    tokens_per_batch: int = FeatureSettings().tokens_per_batch
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,6 +90,7 @@ def fit_ensemble(
         model.scorer,
         [sequence for example in chosen for sequence in example.sequences],
         padding_id=model.padding_id,
+        settings=FeatureSettings(tokens_per_batch=options.tokens_per_batch),
         cache=options.cache,
         reading=model.encoder.description(),
         progress=options.progress,

@@ -26,6 +26,7 @@ from plumbline.models.transformer.examples import Example
 from plumbline.models.transformer.feature_store import FeatureStore, drop_oldest, mark_used, sequence_digest
 from plumbline.models.transformer.layer_reading import LayerReading, layer_count, layer_list
 from plumbline.models.transformer.model import like_sizes
+from plumbline.models.transformer.reading_memory import reading_memory_watched
 from plumbline.models.transformer.scorer import (
     PlainInputs,
     Scorer,
@@ -34,7 +35,7 @@ from plumbline.models.transformer.scorer import (
     plain_inputs,
     tree_inputs,
 )
-from plumbline.models.transformer.self_check import check_trees
+from plumbline.models.transformer.self_check import check_trees, telling_groups
 from plumbline.models.tree_batch import Integers, build_tree, pack_trees
 from plumbline.records import ModelError, UsageError
 
@@ -44,7 +45,6 @@ FEATURES_VERSION = 1
 """Raised whenever the same trunk and sequence would give other features."""
 
 _LEAST_SHARED_TOKENS = 16
-_CHECKED_GROUPS = 4
 _LIMIT_BYTES = 20 << 30
 
 
@@ -242,15 +242,18 @@ def _compute(
 
 
 def _trees_hold(work: _Pass, ordered: Sequence[Integers]) -> tuple[bool, list[str]]:
-    """Whether to compute trees; asks the model on the groups with the longest sequences."""
+    """Whether to compute trees; asks the model on the groups with the longest sequences and the largest tree."""
     if not work.settings.as_trees or work.scorer.pooling != "last":
         return False, []
     groups = [group for group in _groups(ordered, work.settings.tokens_per_batch) if len(group) > 1]
     if not groups:
         return False, []
-    longest = sorted(groups, key=lambda group: max(len(ordered[number]) for number in group))[-_CHECKED_GROUPS:]
-    examples = [Example(tuple(ordered[number] for number in group[:4])) for group in longest]
-    check = check_trees(work.scorer, examples, padding_id=work.padding_id)
+    lengths = [max(len(ordered[number]) for number in group) for group in groups]
+    sizes = [len(build_tree([ordered[number] for number in group])) for group in groups]
+    examples = [Example(tuple(ordered[each] for each in groups[number])) for number in telling_groups(lengths, sizes)]
+    sequences = sum(len(example.sequences) for example in examples)
+    with reading_memory_watched(sequences, work.settings.tokens_per_batch):
+        check = check_trees(work.scorer, examples, padding_id=work.padding_id)
     if check.passed:
         return True, []
     why = check.refused or f"a difference of {check.largest_difference:.1e}"
@@ -283,7 +286,8 @@ def _block_features(
     """Features of one block, shape (m, d)."""
     rows = np.empty((len(sequences), len(work.layers) * hidden_size(work.scorer.trunk)), np.float32)
     for numbers, inputs in _batches(work, sequences, as_trees):
-        rows[numbers] = read_layers(work.scorer, inputs, work.layers).float().cpu().numpy()
+        with reading_memory_watched(len(numbers), inputs.tokens.numel()):
+            rows[numbers] = read_layers(work.scorer, inputs, work.layers).float().cpu().numpy()
         advance(len(numbers))
     if not np.isfinite(rows).all():
         raise ModelError(

@@ -112,6 +112,7 @@ def fit_frozen_heads(
     *,
     seed: int,
     cache: Path | None,
+    tokens_per_batch: int = FeatureSettings().tokens_per_batch,
     progress: Callable[[int, int], None] | None = None,
 ) -> FrozenOutcome:
     """Fit the heads of a model's scorer; its trunk stays as it is.
@@ -120,6 +121,7 @@ def fit_frozen_heads(
         examples: n examples.
         group_ids: n strings; the unit of cross-validation.
         cache: where features are kept; None keeps none.
+        tokens_per_batch: tokens computed at a time, padding included.
         progress: told how many sequences are there, of how many.
     """
     sequences = [sequence for example in examples for sequence in example.sequences]
@@ -128,7 +130,7 @@ def fit_frozen_heads(
         model.scorer,
         sequences,
         padding_id=model.padding_id,
-        settings=FeatureSettings(layers=layers),
+        settings=FeatureSettings(layers=layers, tokens_per_batch=tokens_per_batch),
         cache=cache,
         reading=model.encoder.description(),
         progress=progress,

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
+from contextlib import suppress
 
 import numpy as np
 from numpy.typing import NDArray
 
 from plumbline.models.linear_training import LEAST_GROUPS
+from plumbline.models.trained_rows import TrainedRows
 from plumbline.models.training import TaskRows
 from plumbline.models.training_rows import LabelRows, PreferenceRows
 from plumbline.models.transformer.conversation_sharing import share_conversations
@@ -19,11 +21,17 @@ from plumbline.models.transformer.training_examples import PreparedRows
 from plumbline.records import NoDataError
 
 _MOST_HELD = 0.5
+_MOST_OF_FRESH = 0.75
+"""Of the prompts new to a trunk, so that some are left to learn from."""
 
 
-def held_out_groups(rows: Sequence[TaskRows], share: float, seed: int) -> frozenset[str]:
+def held_out_groups(
+    rows: Sequence[TaskRows], share: float, seed: int, *, learned: TrainedRows | None = None
+) -> frozenset[str]:
     """The prompts held out: this share of them, whichever rows of whichever goal they have.
 
+    Args:
+        learned: what the trunk learned from before. Only other prompts are held out then, where there are enough.
     Raises:
         NoDataError: there are too few prompts to leave some out.
     """
@@ -39,7 +47,28 @@ def held_out_groups(rows: Sequence[TaskRows], share: float, seed: int) -> frozen
             found=str(len(groups)),
             advice="train on more data, or hold more of it out: --held-out 0.5",
         )
-    return frozenset(np.random.default_rng(seed).permutation(groups)[:count].tolist())
+    order = np.random.default_rng(seed).permutation(groups)
+    if learned is not None:
+        fresh = order[~learned.prompts_among(order.tolist())]
+        order = fresh if count <= _MOST_OF_FRESH * len(fresh) else order
+    return frozenset(order[:count].tolist())
+
+
+def held_out_from(goals: Sequence[Goal], share: float, seed: int, learned: TrainedRows | None) -> frozenset[str]:
+    """The prompts held out of a training that goes on from a trunk: new to it, where models can be calibrated on those.
+
+    Raises:
+        NoDataError: as `held_out_groups` and `require_calibratable`, of all prompts.
+    """
+    rows = [goal.rows for goal in goals]
+    if learned is not None:
+        with suppress(NoDataError):
+            held = held_out_groups(rows, share, seed, learned=learned)
+            require_calibratable(goals, held, share)
+            return held
+    held = held_out_groups(rows, share, seed)
+    require_calibratable(goals, held, share)
+    return held
 
 
 def held_positions(rows: PreferenceRows | LabelRows, held_groups: frozenset[str]) -> NDArray[np.int64]:

@@ -11,7 +11,6 @@ token included, so that ``apply_chat_template`` gives other tools the same token
 
 from __future__ import annotations
 
-import json
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -279,7 +278,7 @@ def _notes(model: TransformerModel, dropped: float, template: str | None, paddin
         notes.append("apply_chat_template gives the model's own tokens; add no further special tokens to its text.")
     if model.tokens.max_tokens:
         notes.append(
-            f"Conversations of more than {model.tokens.max_tokens} tokens lost their oldest turns in training."
+            f"Conversations of more than {model.tokens.max_tokens} tokens were cut in training, oldest turns first."
         )
     return tuple(notes)
 
@@ -309,9 +308,15 @@ def _manifest(folder: Path, description: TransformerDescription, command: Sequen
     return Manifest(
         holds=HOLDS,
         command=list(command),
-        configuration={"model": str(folder), "model_json": json.loads((folder / DESCRIPTION_NAME).read_text())["name"]},
+        configuration={
+            "model": str(folder),
+            "model_json": description.name,
+            "task": description.task,
+            "axis": description.axis,
+        },
         inputs=[FileEntry.of(folder / DESCRIPTION_NAME, name=f"{folder.resolve().name}/{DESCRIPTION_NAME}")],
         parents=[found.digest] if found else [],
         uses=sorted(terms.uses),
         licence=terms.licence,
+        uses_overridden=found is not None and found.manifest.uses_overridden,
     )

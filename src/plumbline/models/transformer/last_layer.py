@@ -81,7 +81,9 @@ class ReadPositions:
         values = output[0] if isinstance(output, tuple) else output
         count = len(self._places[0])
         if tuple(values.shape[:-1]) not in ((1, count), (count,)):
-            raise ValueError(f"expected {count} positions of {type(module).__name__}, found shape {tuple(values.shape)}")
+            raise ValueError(
+                f"expected {count} positions of {type(module).__name__}, found shape {tuple(values.shape)}"
+            )
         rows, length = self._shapes[id(module)][:2]
         flat = values.reshape(count, values.shape[-1])
         full = values.new_zeros(rows, length, values.shape[-1]).index_put(self._places, flat)

@@ -17,11 +17,13 @@ from plumbline.models.calibration import Calibration
 from plumbline.models.scored_model import UNSAFE, Advance, Floats, Scores, Task
 from plumbline.models.transformer.conversation_tokens import ConversationEncoder
 from plumbline.models.transformer.examples import Example
+from plumbline.models.transformer.group_parts import plain_parts, tree_parts
 from plumbline.models.transformer.head_ensemble import HeadEnsemble
+from plumbline.models.transformer.reading_memory import reading_memory_watched
 from plumbline.models.transformer.scorer import PlainInputs, Scorer, TreeInputs, plain_inputs, tree_inputs
 from plumbline.models.transformer.self_check import SelfCheck, check_trees, telling_groups
 from plumbline.models.transformer.settings import TokenSettings
-from plumbline.models.tree_batch import Integers, Tree, build_tree, pack_trees
+from plumbline.models.tree_batch import Integers, Tree, pack_trees
 from plumbline.records import Axis, Role
 
 Turns = list[tuple[Role, str]]
@@ -29,7 +31,6 @@ Turns = list[tuple[Role, str]]
 _LOG = logging.getLogger("plumbline.models")
 _BLOCK_ROWS = 2_048
 """Conversations are read and scored so many at a time: few enough to hold, enough to find like lengths among."""
-_CHECKED_GROUPS = 2
 _CATEGORY = "category:"
 
 
@@ -69,14 +70,20 @@ class BaseModel:
     """What the trunk started from.
 
     Attributes:
-        name: a path or a hub id.
-        revision: of a hub id.
-        sha256: of the weights, where they lie on this machine's disk; see `saving`.
+        name: an absolute path or a hub id.
+        revision: of a hub id, the commit that was loaded; None of a path.
+        sha256: of the weights that were loaded, see `trunk_identity`.
     """
 
     name: str
     revision: str | None = None
     sha256: str | None = None
+
+    @property
+    def origin(self) -> dict[str, str]:
+        """What tells it from other trunks of the same shapes."""
+        found = {"trunk weights": self.sha256, "trunk revision": self.revision}
+        return {name: value for name, value in found.items() if value is not None}
 
 
 @dataclass(frozen=True, slots=True)
@@ -141,9 +148,7 @@ class TransformerModel:
             ]
 
         table = comparisons.select(["context", "continuations"])
-        heads, members = self._read_blocks(table, read, 2, advance)
-        of_pairs = None if members is None else members.reshape(len(table), 2, members.shape[1])
-        return Scores(heads.reshape(len(table), 2, heads.shape[1]), of_pairs)
+        return self._read_blocks(table, read, 2, advance).of_pairs()
 
     def score_conversations(
         self, conversations: pa.ListArray | pa.ChunkedArray, *, advance: Advance | None = None
@@ -160,7 +165,7 @@ class TransformerModel:
             """One conversation each."""
             return [(_turns(messages),) for messages in block["conversation"].to_pylist()]
 
-        return Scores(*self._read_blocks(pa.table({"conversation": conversations}), read, 1, advance))
+        return replace(self._read_blocks(pa.table({"conversation": conversations}), read, 1, advance), alike=None)
 
     def score_groups(self, groups: Sequence[Sequence[Turns]], *, advance: Advance | None = None) -> Floats:
         """Scores of conversations that share beginnings, as n candidates for one prompt do.
@@ -174,14 +179,20 @@ class TransformerModel:
 
     def read_groups(self, groups: Sequence[Sequence[Turns]], *, advance: Advance | None = None) -> Scores:
         """The same as `score_groups`, and the ensemble's scores from the same pass."""
-        encoded = self.encoder.encode([turns for group in groups for turns in group]).sequences
+        return replace(self._read_groups(groups, advance), alike=None)
+
+    def _read_groups(self, groups: Sequence[Sequence[Turns]], advance: Advance | None) -> Scores:
+        """The same, with which groups are of conversations that the model cannot tell apart, shape (groups,)."""
+        encoded = self.encoder.encode([turns for group in groups for turns in group])
         starts = np.cumsum([0, *map(len, groups)])
-        split = [tuple(encoded[start:stop]) for start, stop in pairwise(starts)]
+        split = [tuple(encoded.sequences[start:stop]) for start, stop in pairwise(starts)]
         how = GroupScoring(self.padding_id, self.scoring, self.ensemble)
         scores = score_sequences(self.scorer, split, how, advance=advance)
         names = self.scorer.head_names
         columns = [names.index(head.column) for head in self.heads.values()]
-        return Scores(scores[:, columns], None if self.ensemble is None else scores[:, len(names) :])
+        members = None if self.ensemble is None else scores[:, len(names) :]
+        alike = np.array([all(np.array_equal(each, group[0]) for each in group) for group in split], bool)
+        return Scores(scores[:, columns], members, encoded.truncated, alike)
 
     def _read_blocks(
         self,
@@ -189,22 +200,18 @@ class TransformerModel:
         read: Callable[[pa.Table], list[tuple[Turns, ...]]],
         replies: int,
         advance: Advance | None,
-    ) -> tuple[Floats, Floats | None]:
-        """Scores of the heads and of the ensemble's, shapes (rows × replies, heads) and (rows × replies, k)."""
+    ) -> Scores:
+        """Scores of all replies, one a row; those of a row are a group."""
         total, parts = replies * len(table), []
-        for start in range(0, len(table), _BLOCK_ROWS):
+        for start in range(0, max(len(table), 1), _BLOCK_ROWS):
 
             def told(done: int, _of_block: int, before: int = replies * start) -> None:
                 """Count on from the blocks before."""
                 if advance:
                     advance(before + done, total)
 
-            parts.append(self.read_groups(read(table.slice(start, _BLOCK_ROWS)), advance=told))
-        heads = np.concatenate([np.empty((0, len(self.heads))), *(part.heads for part in parts)])
-        if self.ensemble is None:
-            return heads, None
-        empty = np.empty((0, len(self.ensemble.weights)))
-        return heads, np.concatenate([empty, *(part.members for part in parts if part.members is not None)])
+            parts.append(self._read_groups(read(table.slice(start, _BLOCK_ROWS)), told))
+        return Scores.joined(parts)
 
 
 def _turns(messages: Sequence[Any]) -> Turns:
@@ -247,15 +254,14 @@ def score_sequences(
     Returns:
         Shape (sequences of all groups, heads of the scorer and then of the ensemble), in their order.
     """
-    starts = np.cumsum([0, *map(len, groups)])
     members = 0 if how.ensemble is None else len(how.ensemble.weights)
-    scores = np.empty((int(starts[-1]), len(scorer.head_names) + members))
+    scores = np.empty((sum(map(len, groups)), len(scorer.head_names) + members))
     was_training = scorer.training
     scorer.eval()
     try:
-        as_trees = how.settings.as_trees and trees_hold(scorer, groups, how.padding_id)
-        done = 0
-        for numbers, values in _scored_batches(scorer, groups, how, as_trees):
+        parts, trees = _laid_out(scorer, groups, how)
+        starts, done = np.cumsum([0, *map(len, parts)]), 0
+        for numbers, values in _scored_batches(scorer, parts, trees, how):
             rows = np.concatenate([np.arange(starts[number], starts[number + 1]) for number in numbers])
             scores[rows] = values
             done += len(rows)
@@ -266,20 +272,37 @@ def score_sequences(
     return scores
 
 
-def trees_hold(scorer: Scorer, groups: Sequence[Sequence[Integers]], padding_id: int) -> bool:
+def _laid_out(
+    scorer: Scorer, groups: Sequence[Sequence[Integers]], how: GroupScoring
+) -> tuple[list[Sequence[Integers]], list[Tree] | None]:
+    """Groups in parts that stay within a batch, in order, and their trees where these give the model's scores."""
+    tokens, known = how.settings.tokens_per_batch, _TREES_HOLD.get(scorer)
+    may_share = scorer.pooling == "last" and any(len(group) > 1 for group in groups)
+    if how.settings.as_trees and may_share and (known is None or known.passed):
+        laid_out = [part for group in groups for part in tree_parts(group, tokens)]
+        parts, trees = [part for part, _ in laid_out], [tree for _, tree in laid_out]
+        if trees_hold(scorer, parts, trees, how.padding_id):
+            return parts, trees
+    return [part for group in groups for part in plain_parts(group, tokens)], None
+
+
+def trees_hold(scorer: Scorer, groups: Sequence[Sequence[Integers]], trees: Sequence[Tree], padding_id: int) -> bool:
     """Whether trees give this model's scores, looked up on its longest groups; says so in the log where they do not.
 
-    A scorer is asked once, and again where sequences are more than twice as long as those it was asked about.
+    A scorer is asked once, and again where sequences or trees are more than twice as long as those it was asked about.
+
+    Args:
+        groups, trees: n groups, and the tree of each.
     """
-    if scorer.pooling != "last" or all(len(group) < 2 for group in groups):
-        return False
-    longest = sorted(groups, key=lambda group: max(map(len, group)))[-_CHECKED_GROUPS:]
-    length = max(map(len, longest[-1]))
+    lengths, sizes = [max(map(len, group)) for group in groups], [len(tree) for tree in trees]
+    length, size = max(lengths), max(sizes)
     known = _TREES_HOLD.get(scorer)
-    if known is not None and (not known.passed or length <= 2 * known.length):
+    if known is not None and (not known.passed or (length <= 2 * known.length and size <= 2 * known.size)):
         return known.passed
-    check = check_trees(scorer, [Example(tuple(group)) for group in longest], padding_id=padding_id)
-    _TREES_HOLD[scorer] = _Checked(check.passed, length)
+    chosen = telling_groups(lengths, sizes)
+    with reading_memory_watched(sum(len(groups[each]) for each in chosen), sum(sizes[each] for each in chosen)):
+        check = check_trees(scorer, [Example(tuple(groups[each])) for each in chosen], padding_id=padding_id)
+    _TREES_HOLD[scorer] = _Checked(check.passed, length, size)
     if not check.passed:
         _LOG.warning("%s", told_refusal(check))
     return check.passed
@@ -292,20 +315,25 @@ def told_refusal(check: SelfCheck) -> str:
 
 
 def _scored_batches(
-    scorer: Scorer, groups: Sequence[Sequence[Integers]], how: GroupScoring, as_trees: bool
+    scorer: Scorer, groups: Sequence[Sequence[Integers]], trees: Sequence[Tree] | None, how: GroupScoring
 ) -> Iterator[tuple[list[int], Floats]]:
     """Batches of groups, the longest first (where memory is short it shows at once), and their sequences' scores."""
     device, read = scorer.heads.weight.device, _reader(scorer, how.ensemble)
-    if as_trees:
-        trees = [build_tree(group) for group in groups]
-        for members in like_sizes([len(tree) for tree in trees], [1] * len(trees), how.settings.tokens_per_batch):
-            packed = pack_trees([trees[number] for number in members], padding_id=how.padding_id)
-            yield members, _numbers(read(tree_inputs(packed, device)))
-        return
-    lengths = [max(map(len, group)) for group in groups]
-    for members in like_sizes(lengths, [len(group) for group in groups], how.settings.tokens_per_batch):
+    if trees is None:
+        lengths, rows = [max(map(len, group)) for group in groups], [len(group) for group in groups]
+    else:
+        lengths, rows = [len(tree) for tree in trees], [1] * len(trees)
+    for members in like_sizes(lengths, rows, how.settings.tokens_per_batch):
         sequences = [sequence for number in members for sequence in groups[number]]
-        yield members, _numbers(read(plain_inputs(sequences, padding_id=how.padding_id, device=device)))
+        tokens = lengths[members[0]] * sum(rows[number] for number in members)
+        with reading_memory_watched(len(sequences), tokens):
+            inputs: TreeInputs | PlainInputs
+            if trees is None:
+                inputs = plain_inputs(sequences, padding_id=how.padding_id, device=device)
+            else:
+                inputs = tree_inputs(pack_trees([trees[each] for each in members], padding_id=how.padding_id), device)
+            values = _numbers(read(inputs))
+        yield members, values
 
 
 def _reader(scorer: Scorer, ensemble: HeadEnsemble | None) -> Callable[[TreeInputs | PlainInputs], torch.Tensor]:

@@ -14,8 +14,11 @@ from plumbline.models.transformer.collation import Collator
 from plumbline.models.transformer.scorer import Scorer
 from plumbline.models.transformer.settings import LossSettings, TrainerSettings
 
-_CHANGES_NOTHING_LEARNED = ("tokens_per_batch", "gradient_checkpointing", "checkpoint_every", "as_trees", "tensorboard")
-"""Settings that a run may go on with changed: how it is computed, not what."""
+_CHANGES_NOTHING_LEARNED = ("tokens_per_batch", "gradient_checkpointing", "checkpoint_every", "tensorboard")
+"""Settings that a run may go on with changed: how it is computed, not what.
+
+`as_trees` is none of them: which rows are of like size, and so which step learns from them, depends on it.
+"""
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,12 +41,17 @@ def identify(
     learning = {name: value for name, value in asdict(settings).items() if name not in _CHANGES_NOTHING_LEARNED}
     return RunIdentity(
         {**learning, **asdict(loss), "heads": list(scorer.head_names)},
-        {"model": _model_digest(scorer), "rows": _digest(learned), "held-out rows": _digest(held_out)},
+        {
+            "model": _model_digest(scorer),
+            **scorer.origin,
+            "rows": _digest(learned),
+            "held-out rows": _digest(held_out),
+        },
     )
 
 
 def _model_digest(scorer: Scorer) -> str:
-    """Of the architecture and of what of it is trained; not of the weights, which take long and change."""
+    """Of the architecture and of what of it is trained; the weights that it began with are the scorer's `origin`."""
     config: Any = scorer.trunk.config
     shapes = [[name, list(each.shape)] for name, each in scorer.named_parameters() if each.requires_grad]
     return json_digest([type(scorer.trunk).__name__, str(config.model_type), scorer.pooling, shapes])

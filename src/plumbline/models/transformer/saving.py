@@ -12,7 +12,6 @@ import json
 import os
 import shutil
 from collections.abc import Iterator, Mapping
-from contextlib import suppress
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any, Literal
@@ -24,7 +23,7 @@ from safetensors import SafetensorError
 from safetensors.torch import load_file, save_file
 from torch import nn
 
-from plumbline.lineage import Manifest, file_digest, json_digest, write_folder_aside
+from plumbline.lineage import Manifest, file_digest, write_folder_aside
 from plumbline.lineage.writing import MANIFEST_NAME
 from plumbline.models.model_folder import (
     CARD_NAME,
@@ -40,18 +39,18 @@ from plumbline.models.model_folder import (
 from plumbline.models.trained_rows import TrainedRows, write_trained_rows
 from plumbline.models.transformer import ensemble_saving
 from plumbline.models.transformer.backbone import load_trunk, quiet
+from plumbline.models.transformer.backbone_files import needs_code
 from plumbline.models.transformer.conversation_tokens import ConversationEncoder
 from plumbline.models.transformer.layer_reading import reading_state, take_reading
 from plumbline.models.transformer.model import BaseModel, ScoringSettings, TransformerHead, TransformerModel
 from plumbline.models.transformer.scorer import Pooling, Scorer
 from plumbline.models.transformer.self_check import trim_where_right
 from plumbline.models.transformer.settings import BackboneSettings, TokenSettings
+from plumbline.models.transformer.trunk_identity import HEADS_NAME, require_findable, require_same_weights
 from plumbline.records import ModelError
 
 KIND: Literal["transformer-model"] = "transformer-model"
-HEADS_NAME = "heads.safetensors"
 ADAPTER_NAME = "adapter"
-_WEIGHTS = ("*.safetensors", "*.bin", "*.index.json")
 
 
 class _HeadDescription(HeadReading):
@@ -138,7 +137,7 @@ def save_transformer(
         model: the model; with `merge_adapter` its trunk's adapters are worked into it, for good.
         run: card, manifest and figures.
         merge_adapter: write a whole trunk though only adapters were trained.
-        twin: a folder that holds the same trunk as this model's: its files are linked, or copied where that cannot be.
+        twin: a folder that holds the same trunk as this model's: its weights are linked where that can be, all else is copied.
     Raises:
         WriteError: the disk is full or not writable; what stood there before stands there still.
     """
@@ -183,15 +182,26 @@ def _write_trunk(trunk: Any, aside: Path, is_adapter: bool) -> None:
 
 
 def _repeat_files(twin: Path, aside: Path) -> None:
-    """Trunk and tokenizer of another model; a link costs no room, and no writer here changes a file in place."""
+    """Trunk and tokenizer of another model. Weights are linked, which costs no room; all else is copied.
+
+    A tool that writes into one of the folders changes its small files in place, and a link would carry that into all.
+    """
+    own = (HEADS_NAME, ensemble_saving.ENSEMBLE_NAME)
     for name in read_description(twin, TransformerDescription).files:
+        if name in own:
+            continue
         (aside / name).parent.mkdir(parents=True, exist_ok=True)
-        try:
-            os.link(twin / name, aside / name)
-        except OSError:
+        if not (name.endswith(".safetensors") and _linked(twin / name, aside / name)):
             shutil.copyfile(twin / name, aside / name)
-    for own in (HEADS_NAME, ensemble_saving.ENSEMBLE_NAME):
-        (aside / own).unlink(missing_ok=True)
+
+
+def _linked(source: Path, target: Path) -> bool:
+    """Whether the file system took a link."""
+    try:
+        os.link(source, target)
+    except OSError:
+        return False
+    return True
 
 
 def _description(
@@ -245,11 +255,15 @@ def load_transformer(
     description = read_description(folder, TransformerDescription)
     check_digests(folder, (DESCRIPTION_NAME,))
     _check_files(folder, description)
+    base = BaseModel(**description.base.model_dump())
     name, revision = _trunk_place(folder, description)
+    if description.adapter:
+        require_findable(base, folder)
     trunk = load_trunk(BackboneSettings(name, revision, trust_remote_code, attention, description.pooling))
     if description.adapter:
-        _check_base(description, name)
-        model, tokenizer = _with_adapter(trunk.model, folder / ADAPTER_NAME), _own_tokenizer(folder)
+        require_same_weights(base, trunk.folder)
+        model = _with_adapter(trunk.model, folder / ADAPTER_NAME)
+        tokenizer = _own_tokenizer(folder, trust_remote_code=trust_remote_code)
     else:
         model, tokenizer = trunk.model, trunk.tokenizer
     tokens = TokenSettings(**description.tokens.model_dump())
@@ -269,7 +283,7 @@ def load_transformer(
         tokens,
         description.padding_id,
         {head.name: head.read for head in description.heads},
-        BaseModel(**description.base.model_dump()),
+        base,
         scoring or ScoringSettings(),
         ensemble,
     )
@@ -296,20 +310,6 @@ def _check_files(folder: Path, description: TransformerDescription) -> None:
         raise damaged(folder / DESCRIPTION_NAME, "a head of a column that is not there")
 
 
-def _check_base(description: TransformerDescription, name: str) -> None:
-    """Refuse another trunk than the adapters were trained on, where that can be told."""
-    found = local_digest(name)
-    if description.base.sha256 and found and found != description.base.sha256:
-        raise ModelError(
-            "PL-MOD-004",
-            name,
-            "the adapters were trained on another trunk than stands there now",
-            expected=f"weights of digest {description.base.sha256[:12]}",
-            found=found[:12],
-            advice="put the trunk back, or save models whole: --merge-adapter",
-        )
-
-
 def _with_adapter(trunk: nn.Module, folder: Path) -> nn.Module:
     from peft import PeftModel
 
@@ -321,12 +321,14 @@ def _with_adapter(trunk: nn.Module, folder: Path) -> nn.Module:
     return model
 
 
-def _own_tokenizer(folder: Path) -> Any:
+def _own_tokenizer(folder: Path, *, trust_remote_code: bool) -> Any:
     from transformers import AutoTokenizer
 
     try:
-        return AutoTokenizer.from_pretrained(folder)
+        return AutoTokenizer.from_pretrained(folder, trust_remote_code=trust_remote_code)
     except (ValueError, OSError) as error:
+        if "trust_remote_code" in str(error):
+            raise needs_code(BackboneSettings(str(folder)), "tokenizer_config.json") from error
         raise damaged(folder, f"a tokenizer that cannot be read ({type(error).__name__})") from error
 
 
@@ -355,20 +357,6 @@ def _load_heads(folder: Path, scorer: Scorer, layers: tuple[int, ...]) -> None:
     parts = [*scorer.heads.parameters(), *(scorer.layer_reading.buffers() if scorer.layer_reading else ())]
     if not all(bool(torch.isfinite(value).all()) for value in parts):
         raise damaged(path, "weights that are not finite")
-
-
-def local_digest(name: str) -> str | None:
-    """One digest of all weights in a local folder; None where the name is none.
-
-    Of files, whatever they are called: it tells whether adapters meet the trunk that they were trained on.
-    """
-    folder = Path(name)
-    with suppress(OSError):
-        if folder.is_dir():
-            found = {path for pattern in _WEIGHTS for path in folder.glob(pattern)}
-            paths = sorted(found - {folder / HEADS_NAME, folder / ensemble_saving.ENSEMBLE_NAME})
-            return json_digest([file_digest(path) for path in paths]) if paths else None
-    return None
 
 
 def with_merged_adapter(model: TransformerModel) -> TransformerModel:

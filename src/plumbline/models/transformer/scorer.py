@@ -77,6 +77,7 @@ class Scorer(nn.Module):
         head_names: k names, in the order of the columns of the scores.
         pooling: what of a sequence the heads read: its last token, the mean of its tokens, or its first token.
         layer_reading: what the heads read instead of the last layer, see `read_through`; None for the last layer.
+        origin: what the trunk was loaded from, by name: a run goes on from a checkpoint only with the same.
     """
 
     def __init__(self, trunk: nn.Module, head_names: Sequence[str], *, pooling: Pooling, seed: int = 0) -> None:
@@ -86,6 +87,7 @@ class Scorer(nn.Module):
         self.pooling = pooling
         self.heads = nn.Linear(hidden_size(trunk), len(self.head_names))
         self.layer_reading: LayerReading | None = None
+        self.origin: dict[str, str] = {}
         self._read = read_positions(trunk) if pooling == "last" else None
         generator = torch.Generator().manual_seed(seed)
         nn.init.normal_(self.heads.weight, std=1 / (hidden_size(trunk) + 1), generator=generator)

@@ -92,7 +92,8 @@ class TrainerSettings:
         learning_rate: peak; of the trunk.
         head_learning_rate: of the heads; None takes `learning_rate`.
         epochs: passes over the rows.
-        rows_per_step: examples an optimizer step learns from, over all devices.
+        rows_per_step: examples an optimizer step learns from, over all devices; rows that `share_conversations` put
+            into one tree are one example.
         tokens_per_batch: tokens computed at a time on one device, padding included; a step is cut into as many batches
             as that takes (gradient accumulation), which changes nothing but the memory.
         bucket_steps: rows of like size are looked for among so many steps' rows; 0 leaves them as shuffled.

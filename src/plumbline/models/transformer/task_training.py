@@ -16,10 +16,10 @@ import torch
 from torch.distributed.tensor import DTensor
 
 from plumbline.measure import Bootstrap
-from plumbline.models.evaluation import RowScores, evaluate_scores
+from plumbline.models.evaluation import RowScores, evaluate_scores, told_apart
 from plumbline.models.repeated_rows import count_repeats
 from plumbline.models.trained_rows import TrainedRows
-from plumbline.models.training import TaskRows, require_permitted_rows
+from plumbline.models.training import REQUIRED_USES, TaskRows, require_permitted_rows
 from plumbline.models.transformer.backbone import Trunk, load_trunk
 from plumbline.models.transformer.checkpoints import trained_weights
 from plumbline.models.transformer.conversation_tokens import ConversationEncoder
@@ -33,31 +33,34 @@ from plumbline.models.transformer.examples import Example
 from plumbline.models.transformer.frozen_training import FrozenOutcome, fit_frozen_heads
 from plumbline.models.transformer.goals import Goal, TaskData, goals_of
 from plumbline.models.transformer.held_out_prompts import (
-    held_out_groups,
+    held_out_from,
     held_positions,
-    require_calibratable,
     split_examples,
 )
 from plumbline.models.transformer.held_out_reading import HeldOutScores, calibrated_heads
 from plumbline.models.transformer.model import (
-    BaseModel,
     ScoringSettings,
     TransformerModel,
     task_columns,
     told_refusal,
 )
 from plumbline.models.transformer.processes import is_first_process
-from plumbline.models.transformer.saving import local_digest
 from plumbline.models.transformer.scorer import Scorer
-from plumbline.models.transformer.self_check import check_trees, trim_where_right
+from plumbline.models.transformer.self_check import check_trees, telling_examples, trim_where_right
 from plumbline.models.transformer.settings import BackboneSettings, LossSettings, TokenSettings, TrainerSettings
 from plumbline.models.transformer.trainer import train
 from plumbline.models.transformer.training_examples import PreparedRows, prepare_rows
 from plumbline.models.transformer.training_outcome import Progress, TrainingOutcome
+from plumbline.models.transformer.trunk_history import (
+    TrunkHistory,
+    learned_before,
+    read_history,
+    require_permitted_trunk,
+)
+from plumbline.models.transformer.trunk_identity import base_of
 
 Json = dict[str, Any]
 Step = Callable[[str], None]
-_CHECKED_EXAMPLES = 2
 
 
 @dataclass(frozen=True, slots=True)
@@ -99,7 +102,8 @@ class TrainedTransformer:
         held_out: the evaluation of rows whose prompts training had not seen.
         summary: counts, settings, categories left out: what the card and the description tell.
         outcome: of the training loop, or of fitting heads.
-        trained_rows: the rows, those held out for calibration among them, to be known again.
+        trained_rows: the rows, those held out for calibration among them, to be known again; and those of the trunk.
+        history: of the trunk, where it is a model of Plumbline.
     """
 
     model: TransformerModel
@@ -107,10 +111,16 @@ class TrainedTransformer:
     summary: Json
     outcome: TrainingOutcome | FrozenOutcome
     trained_rows: TrainedRows
+    history: TrunkHistory | None = None
 
 
 def train_transformer(
-    data: TaskData, options: TransformerOptions, work: Path, *, step: Step = lambda _: None
+    data: TaskData,
+    options: TransformerOptions,
+    work: Path,
+    *,
+    step: Step = lambda _: None,
+    loaded: Callable[[], None] = lambda: None,
 ) -> tuple[TrainedTransformer, ...]:
     """Train one trunk with the heads of one or of several goals.
 
@@ -118,26 +128,26 @@ def train_transformer(
         work: a folder for checkpoints and metrics, which outlives a run that is killed. Training goes on from the last
             checkpoint there, where there is one.
         step: told what begins, and how training goes.
+        loaded: called once the trunk is there and may be trained: what an earlier run left in `work` may go then.
     Returns:
         A model a goal, in the order of `goals_of`; all have the same trunk and read their own heads of it. None in
         processes of a distributed run other than the first.
     Raises:
-        PermittedUseError: the data does not permit the use.
+        PermittedUseError: the data does not permit the use, or what the trunk was trained on before.
         NoDataError, UsageError: as `rows_of_task` and `prepare_rows`.
         SourceError, ModelError: the trunk cannot be loaded; a checkpoint does not fit.
         TrainingError: a loss that is not finite; memory at an end.
     """
-    for task in data.tasks:
-        require_permitted_rows(data.tables, task, place=data.place, override_uses=data.override_uses)
-    goals = goals_of(data)
-    seed = options.trainer.seed
-    held_groups = held_out_groups([goal.rows for goal in goals], options.held_out_share, seed)
-    require_calibratable(goals, held_groups, options.held_out_share)
+    goals, seed = _possible_goals(data, options), options.trainer.seed
     if options.threads is not None:
         torch.set_num_threads(options.threads)
     torch.manual_seed(seed)  # of the adapters' first values
     step(f"loading {options.backbone.name}")
     trunk = load_trunk(options.backbone)
+    history = _history(trunk, data, options)
+    learned = history.trained_rows if history else None
+    held_groups = held_out_from(goals, options.held_out_share, seed, learned)
+    loaded()
     encoder = ConversationEncoder(trunk.tokenizer, options.tokens, trunk.positions)
     step("making tokens")
     tables = [table for table in data.tables.values() if len(table)]
@@ -148,12 +158,21 @@ def train_transformer(
     model = _put_together(model, options)
     if not is_first_process():
         return ()
-    known = _Known(prepared, held_groups, outcome, (*trunk.notes, *notes), _rows_of_all(goals))
+    known = _Known(prepared, held_groups, outcome, (*trunk.notes, *notes), _rows_of_all(goals).united(learned), history)
     models = [model.reading(goal.task, goal.axis) for goal in goals]
     ensembles = [_fit_ensemble(each, known, options, work, step) for each in models]
     step("scoring held-out rows")
     rows = [goal.rows for goal in goals]
     return tuple(_trained(*each, known, options) for each in zip(models, ensembles, rows, strict=True))
+
+
+def _possible_goals(data: TaskData, options: TransformerOptions) -> tuple[Goal, ...]:
+    """What is trained, where the rows permit it and are enough; what cannot be is told before a trunk is fetched."""
+    for task in data.tasks:
+        require_permitted_rows(data.tables, task, place=data.place, override_uses=data.override_uses)
+    goals = goals_of(data)
+    held_out_from(goals, options.held_out_share, options.trainer.seed, None)
+    return goals
 
 
 @dataclass(frozen=True, slots=True)
@@ -165,6 +184,15 @@ class _Known:
     outcome: TrainingOutcome | FrozenOutcome
     notes: tuple[str, ...]
     trained_rows: TrainedRows
+    history: TrunkHistory | None
+
+
+def _history(trunk: Trunk, data: TaskData, options: TransformerOptions) -> TrunkHistory | None:
+    """What the trunk learned before, where that is known and permits this training."""
+    history = read_history(trunk.folder)
+    uses = {REQUIRED_USES[task] for task in data.tasks}
+    require_permitted_trunk(history, uses, options.backbone.name, override_uses=data.override_uses)
+    return history
 
 
 def _rows_of_all(goals: Sequence[Goal]) -> TrainedRows:
@@ -184,6 +212,7 @@ def _fit_ensemble(
         options.trainer.seed,
         options.feature_cache if options.frozen else work / "features",
         lambda done, total: step(f"features for the ensemble, {done:,} of {total:,} sequences"),
+        options.trainer.tokens_per_batch,
     )
     examples, group_ids = known.prepared.examples, known.prepared.group_ids
     return fit_ensemble(model, [examples[each] for each in chosen], [group_ids[each] for each in chosen], how)
@@ -196,8 +225,9 @@ def _trained(
     model = replace(model, ensemble=fitted.ensemble)
     model, figures, untrained = read_held_out(model, rows, known.held_groups, options)
     counts = {"notes": [*known.notes, *fitted.notes], "untrained_categories": untrained, "ensemble": fitted.to_json()}
+    counts |= learned_before(known.history, known.held_groups)
     summary = {**_summary(rows, known.prepared, figures, known.outcome, options), **counts}
-    return TrainedTransformer(model, figures, summary, known.outcome, known.trained_rows)
+    return TrainedTransformer(model, figures, summary, known.outcome, known.trained_rows, known.history)
 
 
 def _fine_tune(
@@ -255,6 +285,7 @@ def _fit_frozen(
         [prepared.group_ids[number] for number in chosen],
         seed=options.trainer.seed,
         cache=options.feature_cache,
+        tokens_per_batch=options.trainer.tokens_per_batch,
         progress=lambda done, total: step(f"features, {done:,} of {total:,} sequences"),
     )
     return outcome, list(outcome.notes)
@@ -273,6 +304,8 @@ def _untrained(
         # Classifiers of causal models have no bias, so that a head without one can be given to other tools as it is.
         scorer.heads.bias.requires_grad_(False)
     trim_where_right(scorer, padding_id=trunk.padding_id)
+    base = base_of(options.backbone, trunk.folder)
+    scorer.origin = base.origin
     return TransformerModel(
         goal.task,
         goal.axis,
@@ -282,7 +315,7 @@ def _untrained(
         options.tokens,
         trunk.padding_id,
         task_columns(goal.task, head_names, goal.axis),
-        BaseModel(options.backbone.name, options.backbone.revision, local_digest(options.backbone.name)),
+        base,
         ScoringSettings(min(options.trainer.tokens_per_batch, 8_192), options.trainer.as_trees),
     )
 
@@ -290,11 +323,10 @@ def _untrained(
 def _as_trees(
     model: TransformerModel, examples: Sequence[Example], options: TransformerOptions
 ) -> tuple[bool, list[str]]:
-    """Whether to train on trees, and why not: the model is asked, with the longest rows."""
-    if not options.trainer.as_trees or model.scorer.pooling != "last":
+    """Whether to train on trees, and why not: the model is asked, with the longest rows and the largest trees."""
+    if not options.trainer.as_trees or model.scorer.pooling != "last" or not examples:
         return False, []
-    longest = sorted(examples, key=lambda example: max(map(len, example.sequences)))[-_CHECKED_EXAMPLES:]
-    check = check_trees(model.scorer, longest, padding_id=model.padding_id)
+    check = check_trees(model.scorer, telling_examples(examples), padding_id=model.padding_id)
     return check.passed, [] if check.passed else [told_refusal(check)]
 
 
@@ -317,6 +349,8 @@ def read_held_out(
     pairs = None if rows.pairs is None else rows.pairs.take(held_positions(rows.pairs, held_groups))
     labels = None if rows.labels is None else rows.labels.take(held_positions(rows.labels, held_groups))
     of_pairs = model.read_pairs(pairs.records.rows()) if pairs is not None and len(pairs) else None
+    if pairs is not None and of_pairs is not None:
+        pairs, of_pairs = told_apart(pairs, of_pairs)
     of_labels = None
     if labels is not None and len(labels):
         of_labels = model.read_conversations(labels.records.rows()["conversation"])

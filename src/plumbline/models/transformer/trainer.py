@@ -148,6 +148,7 @@ class _Run:
     def resume(self) -> int:
         """Go on from the last checkpoint, if there is one; the steps done."""
         sharded = bool(self.accelerator.is_fsdp2)
+        self.accelerator.wait_for_everyone()  # the first process empties the folder of a run that begins anew
         found = checkpoints.load_checkpoint(self.out / CHECKPOINTS, self.identity, tensors=self.is_main or not sharded)
         self._require_one_step(-1 if found is None else found[1].step)
         if found is None:
@@ -362,7 +363,7 @@ class _Run:
         takes_best = bool(self.settings.patience) and now.best_step is not None and now.best_step != now.step
         if takes_best:
             sharded = bool(self.accelerator.is_fsdp2)
-            weights = checkpoints.load_best(self.out / BEST) if self.is_main or not sharded else {}
+            weights = checkpoints.load_best(self.out / BEST, now.best_step) if self.is_main or not sharded else {}
             checkpoints.put_weights(self.scorer, weights)
         return TrainingOutcome(
             now.step,

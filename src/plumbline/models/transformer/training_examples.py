@@ -16,7 +16,7 @@ import pyarrow as pa
 from numpy.typing import NDArray
 
 from plumbline.models.scored_model import Task
-from plumbline.models.training_rows import LabelRows, PreferenceRows
+from plumbline.models.training_rows import SAME_TO_MODEL, LabelRows, PreferenceRows
 from plumbline.models.transformer.conversation_sharing import share_conversations
 from plumbline.models.transformer.conversation_tokens import ConversationEncoder, Encoded
 from plumbline.models.transformer.examples import Example, Known, Preference
@@ -36,9 +36,6 @@ __all__ = ["PreparedRows", "conversations", "paired_conversations", "prepare_row
 
 Turns = tuple[tuple[Role, str], ...]
 
-SAME_TOKENS = "PL-TRN-004"
-"""Set aside: both sides are the same to the model, cut at its limit or as its tokenizer sees them."""
-
 
 @dataclass(frozen=True, slots=True)
 class PreparedRows:
@@ -49,8 +46,8 @@ class PreparedRows:
         head_names: what the heads' numbers in the examples mean.
         group_ids: n strings; the unit of splits and of the bootstrap.
         set_aside: rows left out, by code.
-        truncated: conversations that lost something to the limit.
-        tokens: ``sequences``, ``tokens``, ``longest``, ``dropped_turns``.
+        truncated: conversations that lost something to the limit, each counted once, however many rows have it.
+        tokens: ``sequences``, ``tokens``, ``longest``, ``dropped_turns``, of the different conversations.
     """
 
     examples: list[Example]
@@ -97,7 +94,7 @@ def prepare_rows(
     parts = [_pair_examples(each, heads, encoder, loss, order, judged) for each in pairs]
     _check_left(parts, sources, place)
     parts += [_label_examples(each, heads, encoder, judged) for each in labels]
-    set_aside = Counter({SAME_TOKENS: sum(part.same for part in parts)})
+    set_aside = Counter({SAME_TO_MODEL: sum(part.same for part in parts)})
     for one in (*(rows.set_aside for rows in sources.pairs), *(rows.set_aside for rows in sources.labels)):
         set_aside.update(one)
     return _joined(parts, names, dict(+set_aside))
@@ -193,11 +190,13 @@ class _Part:
 
     Attributes:
         same: comparisons whose sides are the same to the model.
+        turns: the conversations, in the order of `encoded`.
     """
 
     examples: list[Example]
     group_ids: list[str]
     same: int
+    turns: Sequence[Turns]
     encoded: Encoded
 
 
@@ -211,7 +210,8 @@ def _pair_examples(
 ) -> _Part:
     """An example a comparison; its sides in random order."""
     rows = pairs.rows
-    encoded = encoder.encode([side for sides in pairs.turns for side in sides])
+    turns = [side for sides in pairs.turns for side in sides]
+    encoded = encoder.encode(turns)
     swapped = order.random(len(rows)) < 0.5
     examples: list[Example] = []
     kept: list[int] = []
@@ -232,7 +232,7 @@ def _pair_examples(
             )
         )
     groups = [str(rows.places.group_ids[number]) for number in kept]
-    return _Part(examples, groups, len(rows) - len(kept), encoded)
+    return _Part(examples, groups, len(rows) - len(kept), turns, encoded)
 
 
 def _preferences(
@@ -278,7 +278,7 @@ def _label_examples(
         )
         for number, identity in enumerate(rows.places.ids)
     ]
-    return _Part(examples, [str(group) for group in rows.places.group_ids], 0, encoded)
+    return _Part(examples, [str(group) for group in rows.places.group_ids], 0, labels.turns, encoded)
 
 
 def _label_columns(rows: LabelRows, heads: Mapping[str, int]) -> list[tuple[int, NDArray[np.bool_], NDArray[np.bool_]]]:
@@ -314,17 +314,25 @@ def _check_left(parts: Sequence[_Part], sources: TaskSources, place: str) -> Non
 
 
 def _joined(parts: Sequence[_Part], names: tuple[str, ...], set_aside: dict[str, int]) -> PreparedRows:
-    lengths = np.array([len(ids) for part in parts for ids in part.encoded.sequences], np.int64)
+    # Rows of several axes and tables share conversations, which are encoded for each: they count once.
+    distinct = {
+        turns: (len(ids), bool(cut), int(dropped))
+        for part in parts
+        for turns, ids, cut, dropped in zip(
+            part.turns, part.encoded.sequences, part.encoded.truncated, part.encoded.dropped_turns, strict=True
+        )
+    }
+    lengths = [length for length, _, _ in distinct.values()]
     return PreparedRows(
         [example for part in parts for example in part.examples],
         names,
         tuple(group for part in parts for group in part.group_ids),
         set_aside,
-        int(sum(part.encoded.truncated.sum() for part in parts)),
+        sum(cut for _, cut, _ in distinct.values()),
         {
             "sequences": len(lengths),
-            "tokens": int(lengths.sum()),
-            "longest": int(lengths.max(initial=0)),
-            "dropped_turns": int(sum(part.encoded.dropped_turns.sum() for part in parts)),
+            "tokens": sum(lengths),
+            "longest": max(lengths, default=0),
+            "dropped_turns": sum(dropped for _, _, dropped in distinct.values()),
         },
     )
