@@ -176,7 +176,7 @@ def test_an_interruption_says_how_to_go_on(plumb, words, tmp_path, undisturbed, 
     goes_on(plumb, words, tmp_path, undisturbed)
     with monkeypatch.context() as patch:
         before_step(patch, interrupt)
-        ended, _, told = plumb(*words[:-2])
+        ended, _, told = plumb(*words[:-1], "100")
     assert ended == 130
     assert "holds no checkpoint yet" in told
 

@@ -18,7 +18,7 @@ from plumbline.loop.evaluation_run import EvaluationRun, ScoringRun, _scored, ru
 from plumbline.loop.synthetic_corpus import write_synthetic_corpus
 from plumbline.loop.training_run import TrainingRun, run_training
 from plumbline.models.saving import load_model
-from plumbline.models.scoring import score_tables
+from plumbline.models.scoring import ScoredReplies, score_tables
 from plumbline.records import NoDataError, PermittedUseError, PlumblineError, UsageError
 
 WORDS = {"features": "words", "seed": 7}
@@ -353,7 +353,7 @@ def test_prompts_are_not_scored_and_said_to_be_left(corpus, models, tmp_path):
     loaded = load(tmp_path / "more")
     both = Loaded({**load(corpus / "labels-synthetic").tables, **loaded.tables}, [], [], 1, [], {}, loaded.terms)
     model, _ = load_model(models["moderation"])
-    assert _scored(model, both, None, 1).passed_over == {"prompts": 1}
+    assert _scored(model, both, None, ScoredReplies(both.comparisons.slice(0, 1), 0)).passed_over == {"prompts": 1}
 
 
 # --- checking ---

@@ -292,4 +292,6 @@ def _rows_cell(each: MainFigure) -> str:
     if rows.labels_evaluated is not None:
         text = f"{plural(rows.evaluated, 'pair')}, {plural(rows.labels_evaluated, 'label')}"
     aside = "; ".join(f"{count(number)} set aside, {code}" for code, number in rows.set_aside.items())
-    return f"{text}; {aside}" if aside else text
+    truncated = each.subject.evaluation.truncated_replies
+    cut = f"{count(truncated)} replies read in part, the conversation being too long" if truncated else ""
+    return "; ".join(part for part in (text, aside, cut) if part)

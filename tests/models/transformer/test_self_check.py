@@ -85,3 +85,12 @@ def test_of_examples_the_same_ones_are_chosen():
     chosen = telling_examples([*long, bundle])
     assert chosen[1] is bundle
     assert max(map(len, chosen[0].sequences)) == max(len(each) for one in long for each in one.sequences)
+
+
+def test_a_window_in_places_is_seen_where_the_replies_themselves_outgrow_it():
+    """Branches longer than the window of a last layer are right by themselves; shorter ones of other rows would not be."""
+    scorer = make_scorer("gpt-neo-window", spread=0.2)
+    random = np.random.default_rng(0)
+    prompt = random.integers(10, 60, 20)
+    pair = Example(tuple(np.concatenate([prompt, random.integers(10, 60, length)]) for length in (150, 151)))
+    assert not check_trees(scorer, [pair], padding_id=PADDING).passed
