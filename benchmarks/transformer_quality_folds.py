@@ -103,12 +103,12 @@ def fit(contestant: Contestant, table: pa.Table, task: Any) -> ScoredModel:
     kind = Kind.SAFETY_LABELS if task == "moderation" else Kind.COMPARISONS
     if contestant.settings is None:
         return train_task({kind: table}, task, training_options(task, {}), place=contestant.name).model
-    from plumbline.loop.transformer_run import transformer_options
+    from plumbline.loop.transformer_options import transformer_options
     from plumbline.models.transformer.goals import TaskData
     from plumbline.models.transformer.task_training import train_transformer
 
     folder = contestant.model or os.environ["PLUMBLINE_ENCODER"]
-    options = transformer_options(folder, {**contestant.settings, "threads": 1})
+    options = transformer_options(folder, {**contestant.settings, "threads": 1}, (task,))
     work = Path(tempfile.mkdtemp(prefix="benchmark-quality-"))
     try:
         data = TaskData({kind: table}, (task,), None, contestant.name)

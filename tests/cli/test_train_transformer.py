@@ -240,3 +240,30 @@ def test_a_killed_run_goes_on_and_ends_with_the_same_weights(trained, corpus, ba
     for name in ("model.safetensors", "heads.safetensors"):
         ours, theirs = load_file(out / name), load_file(Path(uninterrupted) / name)
         assert all(np.array_equal(ours[key], theirs[key]) for key in theirs), name
+
+
+@pytest.mark.parametrize(
+    ("task", "flags", "named"),
+    [
+        ("preference", ("--merge-adapter",), "--lora"),
+        ("preference", ("--balance-categories",), "moderation"),
+        ("cost", ("--balance-categories",), "moderation"),
+        ("moderation", ("--frozen", "--epochs", 2), "--frozen"),
+    ],
+)
+def test_a_flag_that_would_change_nothing_is_refused(task, flags, named, corpus, base, plumb, tmp_path):
+    out = tmp_path / "x"
+    ended, _, told = plumb("train", task, corpus / "labels-synthetic", "--model", base, "-o", out, *flags)
+    assert ended == 2
+    assert "PL-ARG-005" in told
+    assert named in told
+    assert not list(tmp_path.iterdir())
+
+
+def test_settings_that_turned_out_to_change_nothing_are_told(corpus, base, plumb, tmp_path):
+    out = tmp_path / "x"
+    given = ("train", "preference", corpus / "harmless-synthetic", "--model", base, "-o", out, *SMALL)
+    ended, _, told = plumb(*given, "--margin", 1, "--resume")
+    assert ended in (0, 1), told
+    assert "--margin changed nothing" in told
+    assert "nothing to go on with" in told

@@ -56,10 +56,14 @@ def tell_trained(result: TrainingResult, run: TrainingRun) -> None:
         note("a fit ended short of its tolerance: see README.md in the model's folder")
     if flatter := result.summary.get("figures_flatter"):
         note(flatter)
+    if run.settings.get("resume") and not result.summary.get("outcome", {}).get("resumed_step"):
+        note("there was nothing to go on with: the training began at its first step")
     for told in result.summary.get("notes", []):
         note(told)
     if result.summary.get("truncated_conversations"):
-        note(f"{result.summary['truncated_conversations']:,} conversations were too long and were cut, oldest turns first")
+        note(
+            f"{result.summary['truncated_conversations']:,} conversations were too long and were cut, oldest turns first"
+        )
     _tell_repeats(result, run)
     _tell_next(run)
 

@@ -46,7 +46,7 @@ class TrainingRun:
         out: the model's folder.
         kind: ``linear``, or the transformer to start from: a path or a hub id.
         on: axis, where the comparisons are on several.
-        settings: features, l2, seed, max_false_positive_rate, and those of `transformer_run.transformer_options`; None
+        settings: features, l2, seed, max_false_positive_rate, and those of `transformer_options`; None
             or absent takes the default. A setting of the other kind of model is refused.
         load_options: of `formats.load`.
         command: for the manifest.

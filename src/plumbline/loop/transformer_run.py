@@ -11,13 +11,12 @@ import shutil
 import time
 from collections.abc import Mapping
 from contextlib import AbstractContextManager, nullcontext
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from importlib import metadata
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from plumbline.formats import Loaded
-from plumbline.formats.cache import cache_folder
 from plumbline.lineage import (
     Manifest,
     count_by_code,
@@ -28,50 +27,18 @@ from plumbline.lineage import (
 from plumbline.loop.sources import Step, is_synthetic, known_axis, resolved_options
 from plumbline.loop.training_folder import MARK_NAME, claimed, emptied, refuse_unfinished, training_folder
 from plumbline.loop.training_run import TrainingResult, TrainingRun, load_for_training, with_repeats
+from plumbline.loop.transformer_options import transformer_options
 from plumbline.models.evaluation import figures_only
 from plumbline.models.loading import require_transformers
 from plumbline.models.training import REQUIRED_USES
 from plumbline.models.transformer.processes import is_first_process
-from plumbline.records import UsageError, unknown_name
+from plumbline.records import UsageError
 
 if TYPE_CHECKING:
     from plumbline.models.transformer.task_training import TrainedTransformer, TransformerOptions
 
 METRICS_NAME = "metrics.jsonl"
 _VERSIONED = ("torch", "transformers", "accelerate", "peft")
-
-TRAINER_SETTINGS = {
-    "epochs": "epochs",
-    "learning_rate": "learning_rate",
-    "head_learning_rate": "head_learning_rate",
-    "rows_per_step": "rows_per_step",
-    "tokens_per_batch": "tokens_per_batch",
-    "precision": "precision",
-    "gradient_checkpointing": "gradient_checkpointing",
-    "patience": "patience",
-    "checkpoint_every": "checkpoint_every",
-    "tensorboard": "tensorboard",
-    "seed": "seed",
-}
-LOSS_SETTINGS = {
-    "margin": "margin",
-    "smoothing": "smoothing",
-    "centring": "centring",
-    "balance_categories": "balance_categories",
-}
-OWN_SETTINGS = {
-    "held_out": "held_out_share",
-    "max_false_positive_rate": "max_false_positive_rate",
-    "threads": "threads",
-    "frozen": "frozen",
-    "ensemble": "ensemble",
-}
-NOT_FROZEN = (
-    *("epochs", "learning_rate", "rows_per_step", "lora", "precision", "gradient_checkpointing", "patience"),
-    *("checkpoint_every", "tensorboard", "head_learning_rate", "merge_adapter", *LOSS_SETTINGS),
-)
-"""What says how weights are found, and means nothing where none are."""
-CHOICES = {"template": ("hh", "chat"), "precision": ("fp32", "bf16")}
 
 
 def run_transformer_training(run: TrainingRun, step: Step = lambda _: None) -> TrainingResult | None:
@@ -145,7 +112,7 @@ def begin_training(run: TrainingRun) -> Begun:
     Raises:
         UsageError: an option is out of range; or an unfinished training stands there and nobody decided what of it.
     """
-    options = transformer_options(run.kind, run.settings)
+    options = transformer_options(run.kind, run.settings, run.tasks)
     resume, restart = bool(run.settings.get("resume")), bool(run.settings.get("restart"))
     if resume and restart:
         raise UsageError(
@@ -179,49 +146,6 @@ def result_of(done: TrainedModels, trained: TrainedTransformer) -> TrainingResul
         done.loaded.quarantined,
         count_by_code(done.loaded.findings),
         measured=f"on {held:,} held-out rows of {' and '.join(rows)}",
-    )
-
-
-def transformer_options(name: str, settings: Mapping[str, Any]) -> TransformerOptions:
-    """Options from settings; what is absent or None takes the default.
-
-    Args:
-        name: of the trunk: a path or a hub id.
-        settings: by the names of the command line's flags.
-    Raises:
-        UsageError: a value is out of its range.
-    """
-    from plumbline.models.transformer.settings import (
-        BackboneSettings,
-        LoraSettings,
-        LossSettings,
-        TokenSettings,
-        TrainerSettings,
-    )
-    from plumbline.models.transformer.task_training import TransformerOptions
-
-    given = {key: value for key, value in settings.items() if value is not None and value is not False}
-    others = [key for key in NOT_FROZEN if key in given]
-    if given.get("frozen") and others:
-        flag = f"--{others[0].replace('_', '-')}"
-        raise UsageError("PL-ARG-005", flag, "it means nothing with --frozen", advice=f"leave {flag} or --frozen out")
-    lora = LoraSettings(rank=given["lora"], alpha=2.0 * given["lora"]) if "lora" in given else None
-    tokens = TokenSettings()
-    for key in ("max_tokens", "template"):
-        if key in given:
-            tokens = replace(tokens, **{key: given[key]})
-    if lora is not None:  # adapters learn at a higher rate than whole weights do
-        given.setdefault("learning_rate", 2e-4)
-    for key, known in CHOICES.items():
-        if key in given and given[key] not in known:
-            raise unknown_name(f"--{key}", given[key], known)
-    return TransformerOptions(
-        backbone=BackboneSettings(name, given.get("revision"), given.get("trust_remote_code", False), lora=lora),
-        tokens=tokens,
-        trainer=TrainerSettings(**{own: given[key] for key, own in TRAINER_SETTINGS.items() if key in given}),
-        loss=LossSettings(**{own: given[key] for key, own in LOSS_SETTINGS.items() if key in given}),
-        feature_cache=cache_folder() / "features",
-        **{own: given[key] for key, own in OWN_SETTINGS.items() if key in given},
     )
 
 

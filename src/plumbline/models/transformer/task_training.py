@@ -241,6 +241,8 @@ def _fine_tune(
     """Train trunk (or adapters) and heads; what it came to, and what to note."""
     learned, held = split_examples(prepared, held_groups, share=options.trainer.share_conversations)
     as_trees, notes = _as_trees(model, learned, options)
+    if options.loss.margin and not any(pair.margin for example in learned for pair in example.preferences):
+        notes = [*notes, "no comparison says how strong its judgement was: --margin changed nothing"]
     outcome = train(
         model.scorer,
         learned,
