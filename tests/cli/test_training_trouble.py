@@ -369,3 +369,37 @@ def test_neither_padding_nor_an_end_and_fewer_positions_than_the_rows(plumb, wor
     card = json.loads((tmp_path / "m" / "model.json").read_text())["training"]
     assert any("neither pad token nor EOS" in note for note in card["notes"])
     assert card["truncated_conversations"] > 0
+
+
+def test_a_fault_of_ours_after_training_loses_nothing_and_says_so(plumb, words, tmp_path, undisturbed, monkeypatch):
+    """As where scoring held-out rows fails by a mistake in the program."""
+    from plumbline.models.transformer import task_training
+
+    with monkeypatch.context() as patch:
+        patch.setattr(task_training, "read_held_out", lambda *_: {}["nothing"])
+        ended, _, told = plumb(*words)
+    assert ended == 1
+    assert "PL-BUG-001" in told
+    assert "--resume goes on after step" in told
+    ended, _, told = plumb("evaluate", tmp_path / "m", "anything")
+    assert ended in (1, 2)
+    assert "PL-MOD-001" in told
+    assert "with --resume" in told
+    last = json.loads((undisturbed / "model.json").read_text())["training"]["outcome"]["steps"]
+    goes_on(plumb, words, tmp_path, undisturbed, step=last)
+
+
+def test_a_model_that_is_not_there_is_told_before_data_are_read(plumb, words, tmp_path):
+    given = [*words[:2], tmp_path / "no-data", "--model", tmp_path / "no-model", *words[5:]]
+    ended, _, told = plumb(*given)
+    assert ended in (1, 2)
+    assert "PL-BBN-001" in told or "not a known" in told or "no-model" in told
+    assert "no-data" not in told
+
+
+def test_data_of_another_kind_are_named_with_what_they_teach(plumb, words, source):
+    given = [*words[:2], source.parent / "labels-synthetic", *words[3:]]
+    ended, _, told = plumb(*given)
+    assert ended == 1
+    assert "safety labels" in told
+    assert "plumbline train moderation" in told

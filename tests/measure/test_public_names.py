@@ -20,6 +20,7 @@ EXPECTED = {
     "auroc",
     "bootstrap_figure",
     "brier_score",
+    "calibration_bins",
     "cohen_kappa",
     "decision_figures",
     "elo_lead",

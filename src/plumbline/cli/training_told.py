@@ -9,6 +9,7 @@ from shlex import join, quote
 from typing import TYPE_CHECKING
 
 from plumbline.cli.console import note, tell_findings, tell_set_aside, tell_unread
+from plumbline.records import PlumblineError
 
 if TYPE_CHECKING:
     from plumbline.loop.training_run import TrainingResult, TrainingRun
@@ -18,10 +19,12 @@ _FEW_ROWS = 200
 
 @contextmanager
 def interruption_told(out: Path) -> Iterator[None]:
-    """Say, of a transformer's training that is interrupted, how it goes on."""
+    """Say, of a transformer's training that is interrupted or fails by a fault of ours, how it goes on."""
     try:
         yield
-    except KeyboardInterrupt:
+    except PlumblineError:
+        raise  # it says itself how to go on
+    except BaseException:  # an interrupt, or a fault of ours: what training came to is not lost
         _tell_unfinished(out)
         raise
 

@@ -120,7 +120,7 @@ def tasks_taught(loaded: Loaded) -> tuple[Task, ...]:
     if len(labels):
         found.append("moderation")
     if not found:
-        raise nothing_of_kind("comparisons or safety labels", "the sources")
+        raise nothing_of_kind("comparisons or safety labels", "the sources", loaded.tables.values())
     return tuple(found)
 
 

@@ -31,6 +31,7 @@ from plumbline.loop.transformer_options import transformer_options
 from plumbline.models.evaluation import figures_only
 from plumbline.models.loading import require_transformers
 from plumbline.models.training import REQUIRED_USES
+from plumbline.models.transformer.backbone_files import model_folder
 from plumbline.models.transformer.processes import is_first_process
 from plumbline.records import UsageError
 
@@ -113,6 +114,7 @@ def begin_training(run: TrainingRun) -> Begun:
         UsageError: an option is out of range; or an unfinished training stands there and nobody decided what of it.
     """
     options = transformer_options(run.kind, run.settings, run.tasks)
+    model_folder(options.backbone)  # what is not there is told before data are read
     resume, restart = bool(run.settings.get("resume")), bool(run.settings.get("restart"))
     if resume and restart:
         raise UsageError(

@@ -12,6 +12,7 @@ from plumbline.measure.calibration import (
     Binning,
     ReliabilityBin,
     brier_score,
+    calibration_bins,
     expected_calibration_error,
     reliability_bins,
 )
@@ -48,6 +49,7 @@ __all__ = [
     "auroc",
     "bootstrap_figure",
     "brier_score",
+    "calibration_bins",
     "cohen_kappa",
     "decision_figures",
     "elo_lead",

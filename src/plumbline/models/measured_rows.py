@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from plumbline.measure import Bootstrap, Figure, expected_calibration_error, reliability_bins
+from plumbline.measure import Bootstrap, Figure, calibration_bins, expected_calibration_error, reliability_bins
 from plumbline.models.training_rows import Places
 
 Floats = NDArray[np.float64]
@@ -55,15 +55,18 @@ def worst_disagreements(probability_of_label: Floats, places: Places, labels: Se
 
 
 def calibration_error(measured: Measured, bootstrap: Bootstrap) -> Figure:
-    """Expected calibration error of the probabilities, with an interval by group."""
+    """Expected calibration error of the probabilities, with an interval by group; undefined below 30 groups of rows."""
     return expected_calibration_error(
         measured.probabilities, measured.labels, bootstrap=bootstrap, group_ids=measured.places.group_ids
     )
 
 
 def reliability_points(measured: Measured) -> list[Json]:
-    """Mean probability and observed rate of ten bins, with intervals."""
-    bins = reliability_bins(measured.probabilities, measured.labels, bins=_RELIABILITY_BINS)
+    """Mean probability and observed rate of ten bins, with intervals; of fewer where there are few groups, at least one."""
+    groups = len(np.unique(measured.places.group_ids))
+    bins = reliability_bins(
+        measured.probabilities, measured.labels, bins=max(1, calibration_bins(groups, _RELIABILITY_BINS))
+    )
     return [
         {
             "mean_predicted": each.mean_probability,

@@ -115,7 +115,9 @@ def read_description(folder: Path, kind: type[Description]) -> Description:
             str(folder),
             "there is no model here",
             expected=f"a folder with {DESCRIPTION_NAME} and {WEIGHTS_NAME}",
-            advice="train one: plumbline train preference SOURCE -o MODEL",
+            advice="the command that began the training beside it, with --resume"
+            if folder.with_name(f"{folder.name}.training").is_dir()
+            else "train one: plumbline train preference SOURCE -o MODEL",
         )
     try:
         description = kind.model_validate_json(path.read_bytes())

@@ -79,22 +79,23 @@ def rows_of_task(tables: Mapping[Kind, pa.Table], task: Task, *, axis: Axis | No
         UsageError: the comparisons are on several axes and none was chosen; or a cost model was asked for another
             axis than harmlessness.
     """
-    pairs = tables.get(Kind.COMPARISONS)
     labels = tables.get(Kind.SAFETY_LABELS)
     if task == "cost":
         require_harm_axis(axis)
     wanted = Axis.HARMLESSNESS if task == "cost" else axis
     if task == "moderation":
-        return TaskRows(None, label_rows(_present(labels, "safety labels", place), place=place))
-    found = preference_rows(_present(pairs, "comparisons", place), axis=wanted, place=place)
+        return TaskRows(None, label_rows(_present(tables, Kind.SAFETY_LABELS, place), place=place))
+    found = preference_rows(_present(tables, Kind.COMPARISONS, place), axis=wanted, place=place)
     if task == "preference":
         return TaskRows(found, None)
     return TaskRows(found, None if labels is None or not len(labels) else label_rows(labels, place=place))
 
 
-def _present(table: pa.Table | None, what: str, place: str) -> pa.Table:
+def _present(tables: Mapping[Kind, pa.Table], kind: Kind, place: str) -> pa.Table:
+    table = tables.get(kind)
     if table is None or not len(table):
-        raise nothing_of_kind(what, place)
+        there = [each for each in tables.values() if each is not None]
+        raise nothing_of_kind(kind.value.replace("_", " "), place, there)
     return table
 
 
@@ -109,8 +110,7 @@ def require_permitted_rows(
         NoDataError: the tables hold none.
         PermittedUseError: the data does not permit the use.
     """
-    kind, what = (Kind.SAFETY_LABELS, "safety labels") if task == "moderation" else (Kind.COMPARISONS, "comparisons")
-    _present(tables.get(kind), what, place)
+    _present(tables, Kind.SAFETY_LABELS if task == "moderation" else Kind.COMPARISONS, place)
     for table in tables.values():
         if len(table):
             require_use(table, REQUIRED_USES[task], place=place, override=override_uses)

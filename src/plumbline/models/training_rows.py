@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -12,7 +12,9 @@ import pyarrow as pa
 from numpy.typing import NDArray
 
 from plumbline.models.text_features import Replies
-from plumbline.records import TAXONOMIES, Axis, NoDataError, Outcome, UsageError, join_messages
+from plumbline.records import TAXONOMIES, Axis, Kind, NoDataError, Outcome, UsageError, join_messages, kind_of
+
+_TEACHES = {Kind.COMPARISONS: "preference", Kind.SAFETY_LABELS: "moderation"}
 
 UNDECIDED = "PL-TRN-001"
 IDENTICAL = "PL-TRN-002"
@@ -306,10 +308,22 @@ def require_harm_axis(axis: Axis | None) -> None:
         )
 
 
-def nothing_of_kind(what: str, place: str) -> NoDataError:
-    """The error where a task's kind of record is not in the data."""
+def nothing_of_kind(what: str, place: str, tables: Iterable[pa.Table] = ()) -> NoDataError:
+    """The error where a task's kind of record is not in the data.
+
+    Args:
+        tables: what is there.
+    """
+    there = [(kind_of(table), len(table)) for table in tables if len(table)]
+    found = ", ".join(f"{count:,} {kind.value.replace('_', ' ')}" for kind, count in there)
+    teaches = next((task for kind, _ in there if (task := _TEACHES.get(kind))), None)
+    instead = f"; these teach: plumbline train {teaches}" if teaches else ""
     return NoDataError(
-        "PL-TRN-015", place, f"there are no {what}", advice=f"name a source with {what}; see: plumbline data show"
+        "PL-TRN-015",
+        place,
+        f"there are no {what}",
+        found=found or "no rows",
+        advice=f"name a source with {what}{instead}",
     )
 
 

@@ -205,7 +205,7 @@ def stopped(stopped_once, tmp_path):
 
 def test_other_settings_are_named(stopped):
     with pytest.raises(
-        ModelError, match=r"PL-FIT-006(.|\n)*learning_rate = 0.005(.|\n)*learning_rate = 0.001"
+        ModelError, match=r"PL-FIT-006(.|\n)*learning_rate = 0.001(.|\n)*now: learning_rate = 0.005"
     ) as error:
         run(stopped, replace(SETTINGS, learning_rate=5e-3))
     assert "--restart" in error.value.advice

@@ -19,7 +19,7 @@ from plumbline.models.transformer.held_out_prompts import (
 from plumbline.models.transformer.held_out_reading import HeldOutScores, calibrated_heads
 from plumbline.models.transformer.model import TransformerHead
 from plumbline.models.transformer.side_safety import judged_sides
-from plumbline.records import Kind, NoDataError
+from plumbline.records import Axis, Kind, NoDataError
 
 TASKS = ("preference", "cost", "moderation")
 
@@ -140,3 +140,28 @@ def test_held_rows_are_those_of_held_prompts(tables):
     held = held_out_groups([goals(tables, "moderation")[0].rows], 0.3, 0)
     chosen = held_positions(labels, held)
     assert set(labels.places.group_ids[chosen]) == held & set(labels.places.group_ids)
+
+
+def test_pairs_too_few_to_calibrate_on_are_refused_too(tables):
+    (goal,) = goals_of(TaskData(tables, ("preference",), Axis.HELPFULNESS, "here"))
+    few = replace(goal, rows=replace(goal.rows, pairs=goal.rows.pairs.take(np.arange(40))))
+    held = held_out_groups([few.rows], 0.05, 0)
+    with pytest.raises(NoDataError, match="comparisons with --held-out 0.05"):
+        require_calibratable([few], held, 0.05)
+
+
+@pytest.mark.parametrize("share", [0.05, 0.1, 0.2, 0.5])
+def test_what_is_expected_of_the_number_of_prompts_is_enough(tables, share):
+    rows = goals(tables, "moderation")[0].rows
+
+    def with_prompts(count):
+        names = np.unique(rows.labels.places.group_ids)[:count]
+        return replace(rows, labels=rows.labels.take(np.flatnonzero(np.isin(rows.labels.places.group_ids, names))))
+
+    with pytest.raises(NoDataError) as refused:
+        held_out_groups([with_prompts(1)], share, 0)
+    wanted = int(refused.value.expected.removeprefix("at least "))
+    assert held_out_groups([with_prompts(wanted)], share, 0)
+    if wanted > 2:
+        with pytest.raises(NoDataError, match="PL-TRN-013"):
+            held_out_groups([with_prompts(wanted - 1)], share, 0)

@@ -40,6 +40,7 @@ from plumbline.models.transformer.run_identity import RunIdentity
 from plumbline.records import ModelError
 
 FORMAT_VERSION = 1
+_TOLD = 24
 KEPT = 2
 WEIGHTS_NAME, OPTIMIZER_NAME, RANDOM_NAME = "weights.safetensors", "optimizer.safetensors", "random.safetensors"
 MANIFEST_NAME = "manifest.json"
@@ -298,8 +299,8 @@ def _require_same(folder: Path, manifest: _Manifest, identity: RunIdentity) -> N
             "PL-FIT-006",
             str(folder),
             "the checkpoint is of a run with other settings",
-            expected=_named(asked, differing),
-            found=_named(found, differing),
+            expected=f"as the checkpoint has it: {_named(found, differing)}",
+            found=f"now: {_named(asked, differing)}",
             advice="give the settings that it was made with, or start anew with --restart",
         )
     changed = [name for name in sorted(manifest.data.keys() | identity.data.keys())
@@ -309,10 +310,15 @@ def _require_same(folder: Path, manifest: _Manifest, identity: RunIdentity) -> N
             "PL-FIT-007",
             str(folder),
             f"the checkpoint is of a run on other data or another trunk: {', '.join(changed)} differ",
-            expected=", ".join(f"{name} {identity.data.get(name, 'none')[:12]}" for name in changed),
-            found=", ".join(f"{name} {manifest.data.get(name, 'none')[:12]}" for name in changed),
+            expected=f"as the checkpoint has it: {_told(manifest.data, changed)}",
+            found=f"now: {_told(identity.data, changed)}",
             advice="name the data, the --model, the --revision and the --max-tokens it was made with, or start anew with --restart",
         )
+
+
+def _told(data: Mapping[str, str], names: Sequence[str]) -> str:
+    """What was learned from, short; of rows their number and the beginning of their digest."""
+    return ", ".join(f"{name}: {data.get(name, 'none')[:_TOLD]}" for name in names)
 
 
 def _named(settings: Mapping[str, JsonValue], names: Sequence[str]) -> str:

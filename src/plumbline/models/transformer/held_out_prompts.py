@@ -43,7 +43,7 @@ def held_out_groups(
             "PL-TRN-013",
             "training rows",
             "too few different prompts to leave some out for calibration",
-            expected=f"at least {max(math.ceil(0.5 / share), 2)}",
+            expected=f"at least {max(math.floor(0.5 / share) + 1, 2)}",
             found=str(len(groups)),
             advice="train on more data, or hold more of it out: --held-out 0.5",
         )
@@ -99,8 +99,9 @@ def require_calibratable(goals: Sequence[Goal], held_groups: frozenset[str], sha
         pairs = goal.rows.pairs
         if goal.task in ("preference", "cost") and pairs is not None:
             held = len(held_positions(pairs, held_groups))
-            if not held:
-                raise too_few_held_out("no comparison", _enough(len(pairs), 1))
+            if held < LEAST_GROUPS:
+                found = f"{held} comparisons with --held-out {share:g}"
+                raise too_few_held_out(found, _enough(len(pairs), LEAST_GROUPS))
         if goal.task == "preference":
             continue
         is_unsafe, held_unsafe = _classes(goal, held_groups)

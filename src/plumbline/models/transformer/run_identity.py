@@ -27,7 +27,7 @@ class RunIdentity:
 
     Attributes:
         settings: by name, those that change what is learned.
-        data: digests of what is learned from, by name.
+        data: what is learned from, by name: digests, of rows with their number.
     """
 
     settings: dict[str, JsonValue]
@@ -44,8 +44,8 @@ def identify(
         {
             "model": _model_digest(scorer),
             **scorer.origin,
-            "rows": _digest(learned),
-            "held-out rows": _digest(held_out),
+            "rows": f"{len(learned.examples):,} of digest {_digest(learned)}",
+            "held-out rows": f"{len(held_out.examples):,} of digest {_digest(held_out)}",
         },
     )
 

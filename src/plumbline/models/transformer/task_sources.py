@@ -52,9 +52,9 @@ def sources_of_tasks(
     labels = [table for table in tables if len(table) and kind_of(table) is Kind.SAFETY_LABELS]
     wants_pairs, wants_labels = {"preference", "cost"} & set(tasks), {"moderation", "cost"} & set(tasks)
     if wants_pairs and not comparisons:
-        raise nothing_of_kind("comparisons", place)
+        raise nothing_of_kind("comparisons", place, tables)
     if "moderation" in tasks and not labels:
-        raise nothing_of_kind("safety labels", place)
+        raise nothing_of_kind("safety labels", place, tables)
     if asked == "preference" and axis is None:
         _require_one_axis(comparisons, place)
     pairs = _preference_rows(comparisons, tasks, axis, place) if wants_pairs else []
