@@ -1,0 +1,1 @@
+"""Collecting human judgements: studies, items, leases, judgements, and the store they stand in."""

@@ -1,0 +1,199 @@
+"""Adjudication: someone else rules on a meta-label that a worker disputes, or that workers are split on.
+
+Source: Ji et al. 2023, §3.1: disputed labels go to the researchers. Deviation: whoever disputed it does not rule on it, and
+which of the two labels stood first is not told.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from typing import Annotated, Literal
+
+from pydantic import Field, JsonValue
+
+from plumbline.collect.kinds.answering import accepted, to_be_corrected
+from plumbline.collect.kinds.bounds import (
+    Bounded,
+    JsonObject,
+    Messages,
+    Name,
+    Note,
+    conversation_of,
+    messages_of,
+    read_stored,
+    read_submission,
+)
+from plumbline.collect.kinds.harm_labels import Categories, HarmLabel, label_given
+from plumbline.collect.kinds.record_making import Origin, safety_label_record
+from plumbline.collect.kinds.sides import shown_order
+from plumbline.collect.kinds.work import (
+    Accepted,
+    Ask,
+    Finished,
+    NewItem,
+    NewJudgement,
+    Purpose,
+    Step,
+    Work,
+    expected_ask,
+)
+from plumbline.collect.study_settings import StudyFile
+from plumbline.records import TAXONOMIES, Conversation, SafetyLabel
+from plumbline.records.identity import digest
+
+RULING = "ruling"
+
+
+class DisputedItem(Bounded):
+    """A pair of question and answer with the labels that stand against each other.
+
+    `assignment` and `reply` say which ranking the dispute comes from, None for labels that workers are split on; they
+    are not shown.
+    """
+
+    conversation: Messages
+    labels: Annotated[tuple[HarmLabel, ...], Field(min_length=2, max_length=100)]
+    note: Note | None = None
+    item_key: Name
+    assignment: Name | None = None
+    reply: Annotated[int, Field(ge=0, lt=10)] | None = None
+
+
+class Rule(Bounded):
+    """The label that holds: one of the two, or another."""
+
+    act: Literal["rule"] = "rule"
+    categories: Categories
+    none_applies: bool
+    note: Note | None = None
+
+
+class StoredRuling(HarmLabel):
+    """What is stored of it."""
+
+    taxonomy: str
+    note: str | None = None
+
+
+def dispute_item(
+    work: Work,
+    *,
+    conversation: Conversation,
+    labels: tuple[HarmLabel, HarmLabel],
+    reply: int,
+    note: str | None,
+    study: StudyFile,
+) -> NewItem:
+    """The item for a meta-label that a worker disputes.
+
+    Args:
+        work: the ranking's; its worker does not get the item.
+        conversation: prompt and reply.
+        labels: as it was shown, as the worker would have it.
+        reply: its stored place in the ranking.
+        note: what the worker says of it.
+        study: names the taxonomy.
+    """
+    payload = DisputedItem(
+        conversation=messages_of(conversation),
+        labels=labels,
+        note=note,
+        item_key=work.item_key,
+        assignment=work.assignment_id,
+        reply=reply,
+    )
+    key = digest("dispute", study.taxonomy, work.assignment_id, str(reply))
+    return NewItem(key=key, purpose=Purpose.ADJUDICATION, payload=payload.as_json(), author=work.worker)
+
+
+def split_item(item_key: str, conversation: Conversation, labels: Sequence[HarmLabel]) -> NewItem | None:
+    """The item for a pair of question and answer whose labels say safe and unsafe equally often; None where they do not.
+
+    Args:
+        item_key: of the item that was labelled, by its whole overlap.
+        conversation: the item's.
+        labels: one of each worker.
+    """
+    safe = sum(label.is_safe for label in labels)
+    if not labels or safe * 2 != len(labels):
+        return None
+    payload = DisputedItem(conversation=messages_of(conversation), labels=tuple(labels), item_key=item_key)
+    return NewItem(key=digest("split", item_key), purpose=Purpose.ADJUDICATION, payload=payload.as_json())
+
+
+def next_step(work: Work, study: StudyFile) -> Step:
+    """One question; the labels in a drawn order."""
+    if work.only(RULING):
+        return Finished()
+    item = read_stored(DisputedItem, work.payload)
+    order = shown_order(study.seed, work.assignment_id, 0, len(item.labels))
+    labels: list[JsonValue] = [label.as_json() for label in order.as_shown(item.labels)]
+    return Ask(
+        act="rule",
+        conversation=conversation_of(item.conversation),
+        order=order,
+        fields={
+            "labels": labels,
+            "note": item.note,
+            "taxonomy": study.taxonomy,
+            "categories": list(TAXONOMIES[study.taxonomy]),
+        },
+    )
+
+
+def accept(work: Work, submission: JsonObject, study: StudyFile) -> Accepted:
+    """What a ruling adds.
+
+    Raises:
+        SubmissionError: it is not what is asked now, or contradicts itself.
+    """
+    expected_ask(next_step(work, study), submission)
+    return accepted(work, study, next_step, judgement=NewJudgement(kind=RULING, payload=_ruling(submission, study)))
+
+
+def correct(work: Work, judgement_id: str, submission: JsonObject, study: StudyFile) -> NewJudgement:
+    """Another ruling in the place of an earlier one; raises as `accept` does."""
+    judgement = to_be_corrected(work, judgement_id, (RULING,))
+    return NewJudgement(kind=RULING, payload=_ruling(submission, study), corrects=judgement.id)
+
+
+def _ruling(submission: JsonObject, study: StudyFile) -> dict[str, JsonValue]:
+    given = read_submission(Rule, submission)
+    label = label_given(study.taxonomy, given.categories, given.none_applies, "categories")
+    return StoredRuling(
+        is_safe=label.is_safe, categories=label.categories, taxonomy=study.taxonomy, note=given.note
+    ).as_json()
+
+
+def rulings_for(ranking: Work, adjudications: Iterable[Work]) -> dict[int, HarmLabel]:
+    """The labels that hold for replies of a ranking whose disputes were ruled on, by stored place.
+
+    Args:
+        ranking: the work that disputed them.
+        adjudications: work on adjudication items; those of other rankings, and unfinished ones, are passed over.
+    """
+    ruled = {}
+    for work in adjudications:
+        item, effective = read_stored(DisputedItem, work.payload), work.only(RULING)
+        if effective is None or item.assignment != ranking.assignment_id or item.reply is None:
+            continue
+        stored = read_stored(StoredRuling, effective.last.payload)
+        ruled[item.reply] = HarmLabel(is_safe=stored.is_safe, categories=stored.categories)
+    return ruled
+
+
+def safety_labels_of(work: Work, study: StudyFile, first_row: int = 0) -> tuple[SafetyLabel, ...]:
+    """The ruling as a label of the adjudicator's."""
+    effective = work.only(RULING)
+    if effective is None:
+        return ()
+    item, stored = read_stored(DisputedItem, work.payload), read_stored(StoredRuling, effective.last.payload)
+    origin = Origin(
+        study=study,
+        assignment_id=work.assignment_id,
+        judgement_id=effective.last.id,
+        worker=work.worker,
+        row=first_row,
+    )
+    conversation, categories = conversation_of(item.conversation), frozenset(stored.categories or ())
+    return (safety_label_record(conversation, stored.is_safe, categories, origin, more={"ruling": True}),)

@@ -1,0 +1,144 @@
+"""Items of two-axis ranking: the replies to one prompt, each with its meta-label, gathered from labels and comparisons."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass, field
+from functools import partial
+from typing import Annotated
+
+from pydantic import Field
+
+from plumbline.collect.kinds.bounds import MOST_REPLIES, Bounded, Messages, Name, ReplyText, messages_of
+from plumbline.collect.kinds.harm_labels import HarmLabel, majority_label
+from plumbline.collect.kinds.item_entry import Entry, ItemRefusal
+from plumbline.collect.kinds.known_answers import KnownOrder, OrderTruth
+from plumbline.collect.kinds.strength import SIDE_OUTCOMES
+from plumbline.collect.study_settings import StudyFile
+from plumbline.records import UNSPECIFIED, Comparison, Conversation, Record, Role, SafetyLabel
+from plumbline.records.identity import canonical_conversation, digest
+
+
+class RankedReply(Bounded):
+    """A reply with the meta-label that stage 1 gave it."""
+
+    text: ReplyText
+    label: HarmLabel
+    model: Name | None = None
+
+
+class RankingItem(Bounded):
+    """A prompt and its replies, in byte order; how they were ranked before is not in it."""
+
+    prompt: Messages
+    replies: Annotated[tuple[RankedReply, ...], Field(min_length=2, max_length=MOST_REPLIES)]
+    parents: tuple[str, ...] = ()
+
+
+@dataclass
+class _Prompt:
+    """What the records say of one prompt; votes and models by reply."""
+
+    record: Record
+    conversation: Conversation
+    votes: dict[str, list[HarmLabel]] = field(default_factory=dict)
+    told: dict[str, list[HarmLabel]] = field(default_factory=dict)
+    models: dict[str, str] = field(default_factory=dict)
+    orders: dict[tuple[str, str, str], Comparison] = field(default_factory=dict)
+    parents: list[str] = field(default_factory=list)
+
+
+def ranking_entries(records: Iterable[Record], study: StudyFile) -> Iterator[Entry | ItemRefusal]:
+    """One entry a prompt with at least two labelled replies.
+
+    Where safety labels speak of a reply their majority counts; else what comparisons carry along. All of the records
+    are held until the last is read, since the replies to one prompt may stand anywhere.
+    """
+    prompts: dict[str, _Prompt] = {}
+    for record in records:
+        why = _gather(record, prompts, study)
+        if why:
+            yield ItemRefusal(record, "PL-ITM-001", why)
+    for key, prompt in prompts.items():
+        yield from _entry(key, prompt, study)
+
+
+def _gather(record: Record, prompts: dict[str, _Prompt], study: StudyFile) -> str:
+    """Adds what a record says; tells why it says nothing."""
+    if isinstance(record, SafetyLabel):
+        if record.taxonomy not in (study.taxonomy, UNSPECIFIED) or record.is_safe is None:
+            return f"a label that is not of {study.taxonomy}, or says neither safe nor unsafe"
+        if not record.conversation or record.conversation[-1].role is not Role.ASSISTANT:
+            return "the conversation does not end with a reply"
+        prompt = _prompt(prompts, record, record.conversation[:-1])
+        label = _label(record.is_safe, record.categories)
+        prompt.votes.setdefault(record.conversation[-1].text, []).append(label)
+        return ""
+    if not isinstance(record, Comparison):
+        return "it is neither a label nor a comparison"
+    if any(len(side) != 1 or side[0].role is not Role.ASSISTANT for side in record.continuations):
+        return "a side is not one reply"
+    texts = [side[0].text for side in record.continuations]
+    prompt = _prompt(prompts, record, record.context)
+    for side, text in enumerate(texts):
+        if record.is_safe is not None and isinstance(record.is_safe[side], bool):
+            categories = None if record.categories is None else record.categories[side]
+            prompt.told.setdefault(text, []).append(_label(record.is_safe[side], categories))
+        if record.models is not None and record.models[side]:
+            prompt.models.setdefault(text, record.models[side])
+    if record.outcome in SIDE_OUTCOMES and texts[0] != texts[1]:
+        better = SIDE_OUTCOMES.index(record.outcome)
+        prompt.orders[(record.axis, texts[better], texts[1 - better])] = record
+    return ""
+
+
+def _prompt(prompts: dict[str, _Prompt], record: Record, conversation: Conversation) -> _Prompt:
+    key = digest("ranking prompt", canonical_conversation(conversation))
+    prompt = prompts.setdefault(key, _Prompt(record, conversation))
+    prompt.parents.append(record.id)
+    return prompt
+
+
+def _label(is_safe: bool, categories: frozenset[str] | None) -> HarmLabel:
+    return HarmLabel(is_safe=is_safe, categories=None if categories is None else tuple(sorted(categories)))
+
+
+def _entry(key: str, prompt: _Prompt, study: StudyFile) -> Iterator[Entry | ItemRefusal]:
+    labels = {text: majority_label(prompt.votes.get(text) or prompt.told[text]) for text in _labelled(prompt)}
+    replies = [(text, label) for text, label in sorted(labels.items(), key=lambda pair: pair[0].encode()) if label]
+    if not 2 <= len(replies) <= MOST_REPLIES:
+        why = f"{len(replies)} labelled replies to the prompt; a ranking has 2 to {MOST_REPLIES}"
+        yield ItemRefusal(prompt.record, "PL-ITM-006", why)
+        return
+    names = [text for text, _ in replies]
+    yield Entry(
+        prompt.record,
+        digest("ranking", key, *names),
+        partial(_item, prompt, replies),
+        _truth(prompt, names, study),
+    )
+
+
+def _labelled(prompt: _Prompt) -> set[str]:
+    return prompt.votes.keys() | prompt.told.keys()
+
+
+def _item(prompt: _Prompt, replies: list[tuple[str, HarmLabel]]) -> RankingItem:
+    return RankingItem(
+        prompt=messages_of(prompt.conversation),
+        replies=tuple(RankedReply(text=text, label=label, model=prompt.models.get(text)) for text, label in replies),
+        parents=tuple(dict.fromkeys(prompt.parents)),
+    )
+
+
+def _truth(prompt: _Prompt, names: list[str], study: StudyFile) -> OrderTruth | None:
+    """The orders that records agree on; where two contradict each other neither is known."""
+    orders = tuple(
+        KnownOrder(axis=record.axis, better=names.index(better), worse=names.index(worse))
+        for (axis, better, worse), record in prompt.orders.items()
+        if record.axis in study.judged_axes
+        and better in names
+        and worse in names
+        and (axis, worse, better) not in prompt.orders
+    )
+    return OrderTruth(orders=orders) if orders else None

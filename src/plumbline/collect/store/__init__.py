@@ -1,0 +1,13 @@
+"""The store of collected judgements: the only SQL of the program. SQLite by default, Postgres by URL.
+
+    database        Store, transactions            migrating       create_store, open_store, migrate_store
+    studies         studies, guidelines            people          people, tokens
+    participation   consent, qualification         items           entering and reading items
+    assignment      take, release, extend          submission      submit, correct, late submissions
+    judgements      reading judgements             conversations   turns and replies
+    drafts          drafts with versions           events          the log
+    checking        what must hold, checked        failures        every error the store raises
+    rows            what goes in and comes out
+
+Every function takes a ``Store`` and plain values, gives frozen rows, and is one transaction. Moments are handed in.
+"""

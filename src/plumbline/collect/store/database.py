@@ -1,0 +1,240 @@
+"""The open store: one engine, transactions that are tried again or fail with a coded error, and nothing of the field.
+
+SQLite: WAL, ``BEGIN IMMEDIATE`` for every transaction that writes (a deferred one that turns into a writer fails at
+once when another wrote in between), and one lock a process around them, which takes away the long tail of waiting.
+``synchronous=NORMAL``: a crash of the process loses nothing; a crash of the machine may lose the last transactions,
+never a part of one. Postgres: READ COMMITTED for writers, one snapshot for readers.
+"""
+
+from __future__ import annotations
+
+import os
+import sqlite3
+import threading
+from collections.abc import Callable
+from contextlib import AbstractContextManager, nullcontext
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, TypeVar
+from weakref import WeakValueDictionary
+
+from sqlalchemy import URL, Connection, Engine, Table, create_engine, event
+from sqlalchemy.dialects import postgresql, sqlite
+from sqlalchemy.engine import make_url
+from sqlalchemy.exc import ArgumentError, SQLAlchemyError
+
+from plumbline.collect.store.failures import (
+    SchemaError,
+    StoreError,
+    StoreUnavailableError,
+    may_be_tried_again,
+    store_failure,
+    value_refused,
+)
+from plumbline.records import MissingExtraError, UsageError
+
+Result = TypeVar("Result")
+
+BUSY_TIMEOUT_SECONDS = 20
+_ATTEMPTS = 8
+_OLDEST_SQLITE = (3, 35, 0)
+_POSTGRES_OPTIONS = f"-c lock_timeout={BUSY_TIMEOUT_SECONDS}s -c idle_in_transaction_session_timeout=60s"
+
+
+class _ProcessLock:
+    """A lock that weak references may name."""
+
+    def __init__(self) -> None:
+        self.lock = threading.Lock()
+
+
+_locks: WeakValueDictionary[str, _ProcessLock] = WeakValueDictionary()
+_locks_guard = threading.Lock()
+
+
+@dataclass(frozen=True)
+class Store:
+    """An open store; safe to share between threads. Every function of this package takes one.
+
+    Attributes:
+        engine: SQLAlchemy's; only modules of this package use it.
+        writing: the lock of this process around write transactions; None on Postgres.
+    """
+
+    engine: Engine
+    writing: _ProcessLock | None
+
+    @property
+    def address(self) -> str:
+        """Where it stands, without a password."""
+        return self.engine.url.render_as_string(hide_password=True)
+
+    @property
+    def is_sqlite(self) -> bool:
+        """SQLite, else Postgres."""
+        return self.engine.dialect.name == "sqlite"
+
+    def write(self, work: Callable[[Connection], Result]) -> Result:
+        """Runs `work` in one transaction: all of it is kept, or nothing.
+
+        A transaction that the database ended because of others' (a deadlock) runs again; so `work` must have no
+        effect but through its connection.
+
+        Raises:
+            StoreUnavailableError: out of reach or busy; the same call may be made again.
+            StoreError: what `work` raises; a constraint refused a row.
+        """
+        for attempt in range(1, _ATTEMPTS + 1):
+            try:
+                with self._writing(), self._connect(writes=True) as connection, connection.begin():
+                    return work(connection)
+            except SQLAlchemyError as error:
+                if not may_be_tried_again(error) or attempt == _ATTEMPTS:
+                    raise store_failure(error) from None
+            except (sqlite3.Error, OverflowError) as error:
+                raise _driver_failure(error) from None
+        raise AssertionError  # the last attempt returns or raises
+
+    def read(self, work: Callable[[Connection], Result]) -> Result:
+        """Runs `work` on one snapshot of the whole store; it sees nothing of what is written meanwhile.
+
+        Raises:
+            StoreUnavailableError: out of reach or busy.
+        """
+        try:
+            with self._connect(writes=False) as connection, connection.begin():
+                return work(connection)
+        except SQLAlchemyError as error:
+            raise store_failure(error) from None
+        except (sqlite3.Error, OverflowError) as error:
+            raise _driver_failure(error) from None
+
+    def close(self) -> None:
+        """Closes all connections."""
+        self.engine.dispose()
+
+    def _connect(self, *, writes: bool) -> Connection:
+        connection = self.engine.connect()
+        if writes or self.is_sqlite:
+            return connection.execution_options(writes=writes)
+        return connection.execution_options(isolation_level="REPEATABLE READ", postgresql_readonly=True)
+
+    def _writing(self) -> AbstractContextManager[Any]:
+        return self.writing.lock if self.writing else nullcontext()
+
+
+def connect(place: str | Path, *, connections: int = 20) -> Store:
+    """A store at a path (SQLite) or a URL, whatever stands there; ``migrating.open_store`` checks the tables too.
+
+    Args:
+        place: a file, ``sqlite:///FILE`` or ``postgresql://USER@HOST/NAME``.
+        connections: how many may be open at once; a thread that needs one more waits.
+    Raises:
+        UsageError: PL-COL-006, no such kind of database, or one in memory.
+        MissingExtraError: PL-COL-005, the driver of Postgres is not installed.
+    """
+    url = store_url(place)
+    if url.get_backend_name() == "sqlite":
+        return _sqlite_store(url, connections)
+    try:
+        engine = create_engine(
+            url,
+            hide_parameters=True,
+            pool_size=connections,
+            max_overflow=0,
+            connect_args={"options": _POSTGRES_OPTIONS},
+        )
+    except ModuleNotFoundError:
+        raise MissingExtraError(
+            "PL-COL-005",
+            "postgres",
+            "psycopg is not installed",
+            expected="the extra for stores on Postgres",
+            advice="pip install -e '.[postgres]'",
+        ) from None
+    return Store(engine, None)
+
+
+def store_url(place: str | Path) -> URL:
+    """The database's URL: a path becomes SQLite's, and Postgres is spoken to by psycopg 3.
+
+    Raises:
+        UsageError: PL-COL-006.
+    """
+    if isinstance(place, Path) or "://" not in place:
+        return URL.create("sqlite", database=str(place))
+    try:
+        url = make_url(place)
+    except ArgumentError:
+        url = None
+    if url is not None and url.get_backend_name() == "postgresql":
+        return url.set(drivername="postgresql+psycopg")
+    if url is not None and url.drivername == "sqlite" and url.database not in (None, "", ":memory:"):
+        return url
+    raise UsageError(
+        "PL-COL-006",
+        "store",
+        "no such kind of store",
+        expected="a file, sqlite:///FILE or postgresql://USER@HOST/NAME",
+        found=f"{url.drivername}://..." if url is not None else "an address that cannot be read",
+        advice="name a file, or the URL of a Postgres database",
+    )
+
+
+def insert_into(connection: Connection, table: Table) -> postgresql.Insert | sqlite.Insert:
+    """An INSERT of this connection's database; both know ON CONFLICT in the same words."""
+    return sqlite.insert(table) if connection.dialect.name == "sqlite" else postgresql.insert(table)
+
+
+def _sqlite_store(url: URL, connections: int) -> Store:
+    if sqlite3.sqlite_version_info < _OLDEST_SQLITE:
+        raise SchemaError(
+            "PL-COL-005",
+            "sqlite",
+            "this Python's SQLite is too old",
+            expected="3.35 or later",
+            found=sqlite3.sqlite_version,
+            advice="use a newer Python, or a store on Postgres",
+        )
+    path = Path(str(url.database)).resolve()
+    engine = create_engine(
+        url,
+        hide_parameters=True,
+        pool_size=connections,
+        max_overflow=0,
+        # isolation_level None: the driver starts no transaction of its own; _begin_sqlite does.
+        connect_args={"timeout": BUSY_TIMEOUT_SECONDS, "isolation_level": None},
+    )
+    event.listen(engine, "connect", _set_up_sqlite)
+    event.listen(engine, "begin", _begin_sqlite)
+    with _locks_guard:
+        lock = _locks.setdefault(str(path), _ProcessLock())
+    return Store(engine, lock)
+
+
+def make_private_file(path: Path) -> None:
+    """Makes an empty file that only its owner may read; SQLite gives its helpers' files the same rights."""
+    os.close(os.open(path, os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o600))
+
+
+def _set_up_sqlite(connection: sqlite3.Connection, record: object) -> None:  # noqa: ARG001 - SQLAlchemy's signature
+    # recursive_triggers: without it, INSERT OR REPLACE removes rows behind the triggers' back.
+    for pragma in ("journal_mode=WAL", "synchronous=NORMAL", "foreign_keys=ON", "recursive_triggers=ON"):
+        connection.execute(f"PRAGMA {pragma}")
+
+
+def _begin_sqlite(connection: Connection) -> None:
+    writes = connection.get_execution_options().get("writes", False)
+    connection.exec_driver_sql("BEGIN IMMEDIATE" if writes else "BEGIN")
+
+
+def _driver_failure(error: sqlite3.Error | OverflowError) -> StoreError:
+    """For what SQLite's driver raises past SQLAlchemy: a connection closed under it, a number of over 64 bits."""
+    if isinstance(error, OverflowError):
+        return value_refused("a number", "one of 64 bits", "a larger one")
+    return StoreUnavailableError(
+        "PL-COL-001",
+        "store",
+        f"the database is out of reach or busy ({type(error).__name__})",
+        advice="make the same call again: what was already written is recognised",
+    )

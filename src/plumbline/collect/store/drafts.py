@@ -1,0 +1,68 @@
+"""Drafts: what a worker has written so far, kept on the server. Two tabs cannot overwrite each other unseen."""
+
+from __future__ import annotations
+
+from datetime import datetime
+
+from sqlalchemy import Connection, insert, select, update
+
+from plumbline.collect.store import row_maps
+from plumbline.collect.store.assignment import find_in, lock_assignment, require_unsubmitted
+from plumbline.collect.store.column_types import JsonValue
+from plumbline.collect.store.database import Store
+from plumbline.collect.store.failures import DraftConflictError, not_found
+from plumbline.collect.store.people import lock_worker
+from plumbline.collect.store.rows import Draft
+from plumbline.collect.store.tables import drafts
+
+
+def save_draft(
+    store: Store, assignment_id: int, worker_id: str, payload: JsonValue, *, version_read: int, now: datetime
+) -> Draft:
+    """Stores a draft over the version that was read; 0 for the first. The stored payload again changes nothing.
+
+    A lease that is over does not matter: what was written is kept. A finished assignment has no draft.
+
+    Raises:
+        NotFoundError: no such assignment of this worker. ConflictError: PL-COL-020, it is submitted.
+        DraftConflictError: PL-COL-022, saved from elsewhere meanwhile; carries the stored draft.
+    """
+
+    def work(connection: Connection) -> Draft:
+        lock_worker(connection, worker_id)
+        require_unsubmitted(lock_assignment(connection, assignment_id, worker_id))
+        stored = _draft_in(connection, assignment_id)
+        if stored is not None and stored.payload == payload:
+            return stored
+        if version_read != (stored.version if stored else 0):
+            if stored is None:
+                raise not_found(f"draft of assignment {assignment_id}, version", version_read)
+            raise DraftConflictError(stored, version_read)
+        values = {"version": version_read + 1, "payload": payload, "updated_at": now}
+        if stored is None:
+            connection.execute(insert(drafts), {"assignment_id": assignment_id, **values})
+        else:
+            connection.execute(update(drafts).where(drafts.c.assignment_id == assignment_id).values(**values))
+        return Draft(assignment_id, version_read + 1, payload, now)
+
+    return store.write(work)
+
+
+def read_draft(store: Store, assignment_id: int, worker_id: str) -> Draft | None:
+    """The draft as it stands; None where there is none.
+
+    Raises:
+        NotFoundError: no such assignment of this worker.
+    """
+
+    def work(connection: Connection) -> Draft | None:
+        find_in(connection, assignment_id, worker_id)
+        return _draft_in(connection, assignment_id)
+
+    return store.read(work)
+
+
+def _draft_in(connection: Connection, assignment_id: int) -> Draft | None:
+    query = select(*row_maps.DRAFT.columns).where(drafts.c.assignment_id == assignment_id)
+    row = connection.execute(query).one_or_none()
+    return None if row is None else row_maps.DRAFT.of(row)

@@ -1,0 +1,72 @@
+"""Reading judgements. They are written by ``submission`` alone, and never changed."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from sqlalchemy import Select, select
+
+from plumbline.collect.store import row_maps
+from plumbline.collect.store.database import Store
+from plumbline.collect.store.failures import not_found
+from plumbline.collect.store.rows import AssignmentState, Judgement
+from plumbline.collect.store.tables import assignments, judgements
+
+_newer = judgements.alias("newer")
+
+
+def read_judgement(store: Store, judgement_id: int) -> Judgement:
+    """The judgement of this number.
+
+    Raises:
+        NotFoundError: PL-COL-010.
+    """
+    query = select(*row_maps.JUDGEMENT.columns).where(judgements.c.id == judgement_id)
+    row = store.read(lambda connection: connection.execute(query).one_or_none())
+    if row is None:
+        raise not_found("judgement", judgement_id)
+    return row_maps.JUDGEMENT.of(row)
+
+
+def judgements_of_assignment(store: Store, assignment_id: int) -> list[Judgement]:
+    """Every judgement of an assignment, corrected ones and corrections too, oldest first."""
+    query = select(*row_maps.JUDGEMENT.columns).where(judgements.c.assignment_id == assignment_id)
+    return _read(store, query.order_by(judgements.c.id))
+
+
+def judgements_of_item(store: Store, item_id: int, *, counted: bool = True) -> list[Judgement]:
+    """The judgements of an item, oldest first; `counted` as in ``read_judgements``."""
+    query = select(*row_maps.JUDGEMENT.columns).where(judgements.c.item_id == item_id)
+    return _read(store, _counted(query, counted).order_by(judgements.c.id))
+
+
+def read_judgements(
+    store: Store, study_id: int, *, after: int = 0, limit: int = 1000, counted: bool = True
+) -> list[Judgement]:
+    """The judgements of a study after number `after`, oldest first, at most `limit`.
+
+    Args:
+        counted: only those that stand: of finished assignments, and not corrected since. Otherwise every one.
+    """
+    query = select(*row_maps.JUDGEMENT.columns).where(judgements.c.study_id == study_id, judgements.c.id > after)
+    return _read(store, _counted(query, counted).order_by(judgements.c.id).limit(limit))
+
+
+def stream_judgements(store: Store, study_id: int, *, counted: bool = True, batch: int = 1000) -> Iterator[Judgement]:
+    """All judgements of a study, oldest first, in constant memory and without holding a transaction open."""
+    after = 0
+    while found := read_judgements(store, study_id, after=after, limit=batch, counted=counted):
+        yield from found
+        after = found[-1].id
+
+
+def _counted(query: Select[tuple[object, ...]], counted: bool) -> Select[tuple[object, ...]]:
+    if not counted:
+        return query
+    query = query.join(assignments, assignments.c.id == judgements.c.assignment_id)
+    query = query.where(assignments.c.state == AssignmentState.SUBMITTED.value)
+    return query.where(~select(_newer.c.id).where(_newer.c.corrects == judgements.c.id).exists())
+
+
+def _read(store: Store, query: Select[tuple[object, ...]]) -> list[Judgement]:
+    return store.read(lambda connection: [row_maps.JUDGEMENT.of(row) for row in connection.execute(query)])

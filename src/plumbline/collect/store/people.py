@@ -1,0 +1,180 @@
+"""People and their tokens. A token is shown once, when it is issued; only its digest is stored."""
+
+from __future__ import annotations
+
+import hashlib
+import secrets
+import uuid
+from datetime import datetime
+
+from sqlalchemy import Connection, bindparam, insert, select, update
+
+from plumbline.collect.store import row_maps
+from plumbline.collect.store.database import Store, insert_into
+from plumbline.collect.store.events import EventKind, add_event
+from plumbline.collect.store.failures import NotAllowedError, StoreError, not_found
+from plumbline.collect.store.rows import Person, Role
+from plumbline.collect.store.tables import people, tokens
+
+_LETTERS = "abcdefghjkmnpqrstuvwxyz23456789"  # none that is easily taken for another
+_PSEUDONYM_LETTERS = 10
+_TOKEN_BYTES = 32
+_LOCK = (
+    select(people.c.blocked_at, people.c.erased_at)
+    .where(people.c.id == bindparam("worker"))
+    .with_for_update(key_share=True)
+)
+
+
+def add_person(store: Store, role: Role = Role.WORKER, *, now: datetime) -> Person:
+    """Somebody new, under a pseudonym drawn at random."""
+
+    def work(connection: Connection) -> Person:
+        for _ in range(100):
+            values = {"id": uuid.uuid4().hex, "pseudonym": _pseudonym(), "role": role.value, "created_at": now}
+            query = insert_into(connection, people).values(**values).on_conflict_do_nothing()
+            row = connection.execute(query.returning(*row_maps.PERSON.columns)).one_or_none()
+            if row is not None:
+                add_event(connection, EventKind.PERSON_ADDED, now, person_id=row.id, payload={"role": role.value})
+                return row_maps.PERSON.of(row)
+        raise StoreError(
+            "PL-COL-008",
+            "pseudonyms",
+            "a hundred in a row were taken already",
+            advice="look at the machine's source of randomness",
+        )
+
+    return store.write(work)
+
+
+def read_person(store: Store, person_id: str) -> Person:
+    """The person of this id.
+
+    Raises:
+        NotFoundError: PL-COL-010.
+    """
+    return store.read(lambda connection: _person_in(connection, person_id))
+
+
+def find_person(store: Store, pseudonym: str) -> Person:
+    """The person of this pseudonym.
+
+    Raises:
+        NotFoundError: PL-COL-010.
+    """
+    query = select(*row_maps.PERSON.columns).where(people.c.pseudonym == pseudonym)
+    row = store.read(lambda connection: connection.execute(query).one_or_none())
+    if row is None:
+        raise not_found("person", "of this pseudonym")
+    return row_maps.PERSON.of(row)
+
+
+def list_people(store: Store, *, after: str = "", limit: int = 1000) -> list[Person]:
+    """People by id, from the one after `after` on, at most `limit`."""
+    query = select(*row_maps.PERSON.columns).where(people.c.id > after).order_by(people.c.id).limit(limit)
+    return store.read(lambda connection: [row_maps.PERSON.of(row) for row in connection.execute(query)])
+
+
+def set_blocked(store: Store, person_id: str, blocked: bool, *, now: datetime) -> Person:
+    """Blocks a person or lifts it: a blocked one gets no work and may submit none; their token still tells them so."""
+
+    def work(connection: Connection) -> Person:
+        person = _person_in(connection, person_id)
+        if (person.blocked_at is not None) != blocked:
+            moment = now if blocked else None
+            connection.execute(update(people).where(people.c.id == person_id).values(blocked_at=moment))
+            kind = EventKind.PERSON_BLOCKED if blocked else EventKind.PERSON_UNBLOCKED
+            add_event(connection, kind, now, person_id=person_id)
+        return _person_in(connection, person_id)
+
+    return store.write(work)
+
+
+def issue_token(store: Store, person_id: str, *, now: datetime, expires_at: datetime) -> str:
+    """A new token of 256 random bits; it cannot be read again.
+
+    Raises:
+        NotFoundError: no such person. NotAllowedError: PL-COL-031, they were erased.
+    """
+    token = secrets.token_urlsafe(_TOKEN_BYTES)
+
+    def work(connection: Connection) -> str:
+        if _person_in(connection, person_id).erased_at is not None:
+            raise _may_not_work(person_id, "erased")
+        values = {"sha256": _digest(token), "person_id": person_id, "created_at": now, "expires_at": expires_at}
+        connection.execute(insert(tokens), values)
+        add_event(connection, EventKind.TOKEN_ISSUED, now, person_id=person_id)
+        return token
+
+    return store.write(work)
+
+
+def find_by_token(store: Store, token: str, *, now: datetime) -> Person | None:
+    """Whose token it is; None where it is unknown, over, revoked, or its person was erased.
+
+    A blocked person is found: the caller sees ``blocked_at`` and can say so.
+    """
+    query = (
+        select(*row_maps.PERSON.columns)
+        .join(tokens, tokens.c.person_id == people.c.id)
+        .where(
+            tokens.c.sha256 == _digest(token),
+            tokens.c.expires_at > now,
+            tokens.c.revoked_at.is_(None),
+            people.c.erased_at.is_(None),
+        )
+    )
+    row = store.read(lambda connection: connection.execute(query).one_or_none())
+    return None if row is None else row_maps.PERSON.of(row)
+
+
+def revoke_tokens(store: Store, person_id: str, *, now: datetime) -> int:
+    """Ends all tokens of a person; returns how many were still valid."""
+
+    def work(connection: Connection) -> int:
+        _person_in(connection, person_id)
+        query = update(tokens).where(tokens.c.person_id == person_id, tokens.c.revoked_at.is_(None))
+        count = connection.execute(query.values(revoked_at=now)).rowcount
+        add_event(connection, EventKind.TOKEN_REVOKED, now, person_id=person_id, payload={"count": count})
+        return count
+
+    return store.write(work)
+
+
+def lock_worker(connection: Connection, worker_id: str) -> None:
+    """Lets one transaction at a time act for a worker, and refuses who may not work.
+
+    Raises:
+        NotFoundError: PL-COL-010. NotAllowedError: PL-COL-031, blocked or erased.
+    """
+    row = connection.execute(_LOCK, {"worker": worker_id}).one_or_none()
+    if row is None:
+        raise not_found("person", worker_id)
+    if row.erased_at is not None or row.blocked_at is not None:
+        raise _may_not_work(worker_id, "erased" if row.erased_at is not None else "blocked")
+
+
+def _person_in(connection: Connection, person_id: str) -> Person:
+    row = connection.execute(select(*row_maps.PERSON.columns).where(people.c.id == person_id)).one_or_none()
+    if row is None:
+        raise not_found("person", person_id)
+    return row_maps.PERSON.of(row)
+
+
+def _may_not_work(person_id: str, why: str) -> NotAllowedError:
+    return NotAllowedError(
+        "PL-COL-031",
+        f"person {person_id}",
+        "they may not work",
+        expected="somebody who is neither blocked nor erased",
+        found=f"somebody who is {why}",
+        advice="ask the study's manager",
+    )
+
+
+def _pseudonym() -> str:
+    return "".join(secrets.choice(_LETTERS) for _ in range(_PSEUDONYM_LETTERS))
+
+
+def _digest(token: str) -> str:
+    return hashlib.sha256(token.encode("utf-8", errors="surrogatepass")).hexdigest()

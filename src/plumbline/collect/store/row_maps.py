@@ -1,0 +1,44 @@
+"""From a database row to a frozen row: which columns are read, and which of them are of a closed set of words."""
+
+from __future__ import annotations
+
+from dataclasses import fields
+from enum import StrEnum
+from typing import Any, Generic, TypeVar
+
+from sqlalchemy import ColumnElement, Row, Table
+
+from plumbline.collect.store import rows, tables
+
+RowClass = TypeVar("RowClass")
+
+
+class RowMap(Generic[RowClass]):
+    """How the rows of one table are read."""
+
+    def __init__(self, row_class: type[RowClass], table: Table, **words: type[StrEnum]) -> None:
+        self._row_class = row_class
+        self._names = [field.name for field in fields(row_class)]  # type: ignore[arg-type] # all are dataclasses
+        self._words = words
+        self.columns: list[ColumnElement[Any]] = [table.c[name] for name in self._names]
+
+    def of(self, row: Row[Any]) -> RowClass:
+        """The frozen row; `row` must hold at least this table's columns, under their names."""
+        values = {name: row._mapping[name] for name in self._names}
+        for name, word in self._words.items():
+            values[name] = word(values[name])
+        return self._row_class(**values)
+
+
+STUDY = RowMap(rows.Study, tables.studies, state=rows.StudyState)
+GUIDELINES = RowMap(rows.Guidelines, tables.guidelines)
+PERSON = RowMap(rows.Person, tables.people, role=rows.Role)
+PARTICIPATION = RowMap(rows.Participation, tables.participation, qualification=rows.Qualification)
+ITEM = RowMap(rows.Item, tables.items, purpose=rows.Purpose)
+ASSIGNMENT = RowMap(rows.Assignment, tables.assignments, purpose=rows.Purpose, state=rows.AssignmentState)
+TURN = RowMap(rows.Turn, tables.turns)
+REPLY = RowMap(rows.Reply, tables.replies)
+JUDGEMENT = RowMap(rows.Judgement, tables.judgements)
+LATE = RowMap(rows.LateSubmission, tables.late)
+DRAFT = RowMap(rows.Draft, tables.drafts)
+EVENT = RowMap(rows.Event, tables.events)

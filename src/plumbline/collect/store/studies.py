@@ -1,0 +1,186 @@
+"""Studies and the versions of their guidelines."""
+
+from __future__ import annotations
+
+import hashlib
+from datetime import datetime
+
+from sqlalchemy import Connection, bindparam, func, insert, select, update
+
+from plumbline.collect.store import row_maps
+from plumbline.collect.store.database import Store, insert_into
+from plumbline.collect.store.events import EventKind, add_event
+from plumbline.collect.store.failures import ConflictError, NotAllowedError, not_found
+from plumbline.collect.store.rows import Guidelines, Study, StudyState
+from plumbline.collect.store.tables import guidelines, queues, studies
+
+_OF_NUMBER = select(*row_maps.STUDY.columns).where(studies.c.id == bindparam("number"))
+
+
+def create_study(store: Store, name: str, kind: str, file: str, guidelines_text: str, *, now: datetime) -> Study:
+    """A new study, open, with the first version of its guidelines.
+
+    Args:
+        file: the text of the study's TOML file, kept as it is.
+    Raises:
+        ConflictError: PL-COL-025, there is a study of this name.
+    """
+
+    def work(connection: Connection) -> Study:
+        values = {"name": name, "kind": kind, "file": file, "digest": _sha256(file), "state": StudyState.OPEN.value}
+        query = insert_into(connection, studies).values(**values, created_at=now).on_conflict_do_nothing()
+        row = connection.execute(query.returning(*row_maps.STUDY.columns)).one_or_none()
+        if row is None:
+            raise ConflictError(
+                "PL-COL-025",
+                f"study {name}",
+                "there is a study of this name already",
+                advice="give the new study another name",
+            )
+        connection.execute(insert(queues), {"study_id": row.id, "next_position": 1})
+        add_event(connection, EventKind.STUDY_CREATED, now, study_id=row.id, payload={"kind": kind})
+        _add_guidelines(connection, row.id, guidelines_text, now)
+        return row_maps.STUDY.of(row)
+
+    return store.write(work)
+
+
+def find_study(store: Store, name: str) -> Study:
+    """The study of this name.
+
+    Raises:
+        NotFoundError: PL-COL-010.
+    """
+    query = select(*row_maps.STUDY.columns).where(studies.c.name == name)
+    row = store.read(lambda connection: connection.execute(query).one_or_none())
+    if row is None:
+        raise not_found("study", name)
+    return row_maps.STUDY.of(row)
+
+
+def read_study(store: Store, study_id: int) -> Study:
+    """The study of this number.
+
+    Raises:
+        NotFoundError: PL-COL-010.
+    """
+    return store.read(lambda connection: study_in(connection, study_id))
+
+
+def list_studies(store: Store) -> list[Study]:
+    """All studies, in the order they were made."""
+    query = select(*row_maps.STUDY.columns).order_by(studies.c.id)
+    return store.read(lambda connection: [row_maps.STUDY.of(row) for row in connection.execute(query)])
+
+
+def set_study_state(store: Store, study_id: int, state: StudyState, *, now: datetime) -> Study:
+    """Opens, pauses or closes a study. What is leased may still be submitted, in every state."""
+
+    def work(connection: Connection) -> Study:
+        study_in(connection, study_id)
+        connection.execute(update(studies).where(studies.c.id == study_id).values(state=state.value))
+        add_event(connection, EventKind.STUDY_STATE, now, study_id=study_id, payload={"state": state.value})
+        return study_in(connection, study_id)
+
+    return store.write(work)
+
+
+def add_guidelines(store: Store, study_id: int, text: str, *, now: datetime) -> Guidelines:
+    """A new version of the guidelines; the newest again where the text is the same."""
+
+    def work(connection: Connection) -> Guidelines:
+        study_in(connection, study_id)
+        newest = _newest_guidelines(connection, study_id)
+        return newest if newest.text == text else _add_guidelines(connection, study_id, text, now)
+
+    return store.write(work)
+
+
+def newest_guidelines(store: Store, study_id: int) -> Guidelines:
+    """The version that workers are shown now."""
+
+    def work(connection: Connection) -> Guidelines:
+        study_in(connection, study_id)
+        return _newest_guidelines(connection, study_id)
+
+    return store.read(work)
+
+
+def newest_version(store: Store, study_id: int) -> int:
+    """The number of the version that workers are shown now; without its text.
+
+    Raises:
+        NotFoundError: PL-COL-010.
+    """
+    query = select(func.max(guidelines.c.version)).where(guidelines.c.study_id == study_id)
+    found = store.read(lambda connection: connection.execute(query).scalar_one())
+    if found is None:
+        raise not_found("study", study_id)
+    return int(found)
+
+
+def read_guidelines(store: Store, study_id: int, version: int) -> Guidelines:
+    """One version of the guidelines.
+
+    Raises:
+        NotFoundError: PL-COL-010.
+    """
+    query = select(*row_maps.GUIDELINES.columns).where(
+        guidelines.c.study_id == study_id, guidelines.c.version == version
+    )
+    row = store.read(lambda connection: connection.execute(query).one_or_none())
+    if row is None:
+        raise not_found(f"guidelines of study {study_id}, version", version)
+    return row_maps.GUIDELINES.of(row)
+
+
+def study_in(connection: Connection, study_id: int) -> Study:
+    """The study, within the transaction at hand."""
+    row = connection.execute(_OF_NUMBER, {"number": study_id}).one_or_none()
+    if row is None:
+        raise not_found("study", study_id)
+    return row_maps.STUDY.of(row)
+
+
+def require_open(connection: Connection, study_id: int) -> None:
+    """Refuses to hand out work of a study that is not open.
+
+    Raises:
+        NotAllowedError: PL-COL-030.
+    """
+    study = study_in(connection, study_id)
+    if study.state is not StudyState.OPEN:
+        raise NotAllowedError(
+            "PL-COL-030",
+            f"study {study.name}",
+            "it hands out no work now",
+            expected="an open study",
+            found=f"one that is {study.state}",
+            advice="wait until it is opened again; what is in hand can still be submitted",
+        )
+
+
+def _add_guidelines(connection: Connection, study_id: int, text: str, now: datetime) -> Guidelines:
+    # The queue's row is the study's lock: two writers at once cannot both find the same newest version.
+    connection.execute(select(queues.c.study_id).where(queues.c.study_id == study_id).with_for_update())
+    newest = select(func.coalesce(func.max(guidelines.c.version), 0)).where(guidelines.c.study_id == study_id)
+    version = int(connection.execute(newest).scalar_one()) + 1
+    row = Guidelines(study_id, version, text, _sha256(text), now)
+    values = {"study_id": study_id, "version": version, "text": text, "sha256": row.sha256, "created_at": now}
+    connection.execute(insert(guidelines), values)
+    add_event(connection, EventKind.GUIDELINES_ADDED, now, study_id=study_id, payload={"version": version})
+    return row
+
+
+def _newest_guidelines(connection: Connection, study_id: int) -> Guidelines:
+    query = (
+        select(*row_maps.GUIDELINES.columns)
+        .where(guidelines.c.study_id == study_id)
+        .order_by(guidelines.c.version.desc())
+        .limit(1)
+    )
+    return row_maps.GUIDELINES.of(connection.execute(query).one())
+
+
+def _sha256(text: str) -> str:
+    return hashlib.sha256(text.encode("utf-8", errors="surrogatepass")).hexdigest()

@@ -1,0 +1,100 @@
+"""Stores for the tests of `collect`: each test has an empty one of its own, on SQLite and on Postgres."""
+
+import shutil
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack
+from pathlib import Path
+
+import pytest
+
+from plumbline.collect.store.database import Store
+from plumbline.collect.store.migrating import create_store, open_store
+from tests.collect import postgres_server
+
+DATABASES = ("sqlite", "postgres")
+
+
+@pytest.fixture(scope="session")
+def sqlite_template(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A file with empty tables; a copy of it is a new store."""
+    path = tmp_path_factory.mktemp("template") / "store.db"
+    create_store(path).close()
+    return path
+
+
+@pytest.fixture(scope="session")
+def postgres() -> Iterator[str]:
+    """The socket of a server; tests that need it are skipped where none can be started."""
+    with ExitStack() as stack:
+        try:
+            socket = stack.enter_context(postgres_server.running_server())
+        except postgres_server.NoPostgres as error:
+            pytest.skip(f"no Postgres here: {error}")
+        yield socket
+
+
+@pytest.fixture(scope="session")
+def postgres_template(postgres: str) -> str:
+    """A database with empty tables; a copy of it is a new store."""
+    name = postgres_server.make_database(postgres)
+    create_store(postgres_server.address_of(postgres, name)).close()
+    return name
+
+
+@pytest.fixture(scope="session")
+def idle_databases() -> list[str]:
+    """Databases with empty tables that no test uses now."""
+    return []
+
+
+@pytest.fixture
+def make_address(
+    request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory, idle_databases: list[str]
+) -> Iterator[Callable[[str], str]]:
+    """Makes the address of an empty store on one of the databases; no two of a test are the same."""
+    used = []
+
+    def make(database: str) -> str:
+        if database == "sqlite":
+            path = tmp_path_factory.mktemp("store") / "store.db"
+            shutil.copyfile(request.getfixturevalue("sqlite_template"), path)
+            return str(path)
+        socket, template = request.getfixturevalue("postgres"), request.getfixturevalue("postgres_template")
+        used.append(
+            idle_databases.pop() if idle_databases else postgres_server.make_database(socket, template=template)
+        )
+        return postgres_server.address_of(socket, used[-1])
+
+    yield make
+    for name in used:
+        postgres_server.empty_database(request.getfixturevalue("postgres"), name)
+        idle_databases.append(name)
+
+
+@pytest.fixture(params=DATABASES)
+def database(request: pytest.FixtureRequest) -> str:
+    """Which database: a test that uses it, or `store`, runs on each."""
+    return request.param
+
+
+@pytest.fixture
+def store(database: str, make_address: Callable[[str], str]) -> Iterator[Store]:
+    """An empty store."""
+    opened = open_store(make_address(database))
+    yield opened
+    opened.close()
+
+
+@pytest.fixture
+def store_to_spoil(
+    request: pytest.FixtureRequest, database: str, make_address: Callable[[str], str]
+) -> Iterator[Store]:
+    """An empty store whose tables the test may change: no other test gets it after that."""
+    if database == "sqlite":
+        opened = open_store(make_address(database))
+    else:
+        socket, template = request.getfixturevalue("postgres"), request.getfixturevalue("postgres_template")
+        name = postgres_server.make_database(socket, template=template)
+        opened = open_store(postgres_server.address_of(socket, name))
+    yield opened
+    opened.close()

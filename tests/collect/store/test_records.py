@@ -1,0 +1,372 @@
+"""Studies, guidelines, people, tokens, participation, items, turns, replies, drafts, events: what goes in comes out."""
+
+from datetime import datetime, timedelta
+
+import pytest
+
+from plumbline.collect.store.assignment import expire_leases
+from plumbline.collect.store.conversations import add_replies, add_turn, read_replies, read_turns, show_replies
+from plumbline.collect.store.drafts import read_draft, save_draft
+from plumbline.collect.store.events import log_event, read_events, stream_events
+from plumbline.collect.store.failures import (
+    ConflictError,
+    DraftConflictError,
+    LeaseLostError,
+    NotAllowedError,
+    NotFoundError,
+    StoreError,
+)
+from plumbline.collect.store.items import count_queues, enter_items, find_item, read_item, read_items
+from plumbline.collect.store.participation import (
+    read_participation,
+    record_consent,
+    set_qualification,
+    submitted_counts,
+)
+from plumbline.collect.store.people import (
+    add_person,
+    find_by_token,
+    issue_token,
+    list_people,
+    read_person,
+    revoke_tokens,
+    set_blocked,
+)
+from plumbline.collect.store.rows import NewItem, NewReply, Purpose, Qualification, Role, StudyState
+from plumbline.collect.store.studies import (
+    add_guidelines,
+    create_study,
+    find_study,
+    list_studies,
+    newest_guidelines,
+    read_guidelines,
+    read_study,
+    set_study_state,
+)
+from plumbline.collect.store.tables import tokens
+from tests.collect.store.made_up import LEASE, START, make_desk, make_items, make_study
+
+HOSTILE = "<script>alert(1)</script> '; DROP TABLE items; -- {{7*7}} \U0001f4a3 \u202e \r\n\t \x1b[31m"
+
+# --- studies and guidelines ---
+
+
+def test_a_study_is_found_by_name_and_number(store):
+    study = make_study(store, "first")
+    other = make_study(store, HOSTILE)
+    assert find_study(store, HOSTILE) == read_study(store, other.id) == other
+    assert list_studies(store) == [study, other]
+    assert (study.state, study.file, study.created_at) == (StudyState.OPEN, 'name = "first"\n', START)
+    with pytest.raises(ConflictError, match="PL-COL-025"):
+        make_study(store, "first")
+    with pytest.raises(NotFoundError, match="PL-COL-010"):
+        find_study(store, "third")
+
+
+def test_the_state_of_a_study(store):
+    study = make_study(store)
+    assert set_study_state(store, study.id, StudyState.CLOSED, now=START).state is StudyState.CLOSED
+    assert read_study(store, study.id).state is StudyState.CLOSED
+    with pytest.raises(NotFoundError):
+        set_study_state(store, 99, StudyState.OPEN, now=START)
+
+
+def test_guidelines_have_versions(store):
+    study = make_study(store)
+    second = add_guidelines(store, study.id, HOSTILE, now=START + LEASE)
+    assert (second.version, second.text) == (2, HOSTILE)
+    assert add_guidelines(store, study.id, HOSTILE, now=START + 2 * LEASE) == second
+    assert newest_guidelines(store, study.id) == read_guidelines(store, study.id, 2) == second
+    assert read_guidelines(store, study.id, 1).text == "Read both replies."
+    with pytest.raises(NotFoundError):
+        read_guidelines(store, study.id, 3)
+    with pytest.raises(NotFoundError):
+        add_guidelines(store, 99, "text", now=START)
+
+
+# --- people ---
+
+
+def test_people_have_pseudonyms_that_say_nothing(store):
+    people = [add_person(store, role, now=START) for role in (Role.WORKER, Role.REVIEWER, Role.OWNER)]
+    assert len({person.pseudonym for person in people}) == 3
+    assert all(person.pseudonym not in person.id for person in people)
+    assert list_people(store) == sorted(people, key=lambda person: person.id)
+    assert list_people(store, after=list_people(store)[0].id, limit=1) == [list_people(store)[1]]
+    assert read_person(store, people[1].id) == people[1]
+    with pytest.raises(NotFoundError):
+        read_person(store, "nobody")
+
+
+def test_a_token_is_a_persons_until_it_is_over_or_revoked(store):
+    person = add_person(store, now=START)
+    end = START + timedelta(days=1)
+    token, other = (issue_token(store, person.id, now=START, expires_at=end) for _ in range(2))
+    assert token != other
+    assert find_by_token(store, token, now=START) == person
+    assert find_by_token(store, token, now=end) is None
+    assert find_by_token(store, token + "x", now=START) is None
+    assert find_by_token(store, "\ud800", now=START) is None
+    assert revoke_tokens(store, person.id, now=START) == 2
+    assert find_by_token(store, token, now=START) is None
+    assert revoke_tokens(store, person.id, now=START) == 0
+
+
+def test_a_token_is_not_stored(store):
+    person = add_person(store, now=START)
+    token = issue_token(store, person.id, now=START, expires_at=START + LEASE)
+    rows = store.read(lambda connection: connection.execute(tokens.select()).all())
+    assert token not in str(rows)
+    assert len(rows) == 1
+
+
+def test_blocking_is_told_and_lifted(store):
+    person = add_person(store, now=START)
+    token = issue_token(store, person.id, now=START, expires_at=START + LEASE)
+    assert set_blocked(store, person.id, True, now=START).blocked_at == START
+    assert set_blocked(store, person.id, True, now=START + LEASE).blocked_at == START
+    assert find_by_token(store, token, now=START).blocked_at == START
+    assert set_blocked(store, person.id, False, now=START).blocked_at is None
+    kinds = [event.kind for event in read_events(store)]
+    assert kinds.count("person_blocked") == kinds.count("person_unblocked") == 1
+
+
+def test_consent_and_qualification_stand_apart(store):
+    study, person = make_study(store), add_person(store, now=START)
+    arguments = (store, study.id, person.id)
+    assert read_participation(*arguments).qualification is Qualification.PENDING
+    set_qualification(*arguments, Qualification.FAILED, now=START)
+    record_consent(*arguments, now=START + LEASE)
+    set_qualification(*arguments, Qualification.PASSED, now=START)
+    found = read_participation(*arguments)
+    assert (found.consented_at, found.qualification) == (START + LEASE, Qualification.PASSED)
+    assert submitted_counts(*arguments) == {}
+    set_blocked(store, person.id, True, now=START)
+    with pytest.raises(NotAllowedError):
+        record_consent(*arguments, now=START)
+
+
+# --- items ---
+
+
+def test_items_come_back_as_they_went_in(store):
+    study, author = make_study(store), add_person(store, now=START)
+    payload = {"z": HOSTILE, "a": [1, 2.5, None, True, {"nested": "\x00"}], "big": 2**70}
+    new = NewItem(HOSTILE, payload, Purpose.GOLD, 7, 5, author.id, {"outcome": "second"})
+    assert enter_items(store, study.id, [new], now=START).new == 1
+    item = find_item(store, study.id, HOSTILE)
+    assert item == read_item(store, item.id)
+    assert list(item.payload) == ["z", "a", "big"]
+    assert (item.payload, item.truth, item.author_id) == (payload, {"outcome": "second"}, author.id)
+    assert (item.purpose, item.priority, item.overlap, item.open_slots) == (Purpose.GOLD, 7, 5, 5)
+
+
+def test_the_same_item_is_entered_once_and_a_changed_one_is_told(store):
+    study = make_study(store)
+    enter_items(store, study.id, make_items(3), now=START)
+    again = [*make_items(4), NewItem("item-0", {"number": "changed"})]
+    entered = enter_items(store, study.id, again, now=START)
+    assert (entered.new, entered.known, entered.differing) == (1, 4, ("item-0",))
+    assert read_item(store, 1).payload == {"number": 0}
+    assert len(read_items(store, study.id)) == 4
+    assert enter_items(store, study.id, [], now=START).new == 0
+
+
+def test_items_are_read_in_pages_by_purpose(store):
+    study = make_study(store)
+    items = [NewItem(f"{number}", {}, Purpose.GOLD if number % 2 else Purpose.WORK) for number in range(7)]
+    enter_items(store, study.id, items, now=START)
+    first = read_items(store, study.id, purpose=Purpose.GOLD, limit=2)
+    rest = read_items(store, study.id, purpose=Purpose.GOLD, after=first[-1].id)
+    assert [item.key for item in first + rest] == ["1", "3", "5"]
+
+
+def test_many_items_are_entered_in_batches(store):
+    study = make_study(store)
+    entered = enter_items(store, study.id, make_items(12_001), now=START)
+    assert (entered.new, entered.known) == (12_001, 0)
+    assert count_queues(store, study.id)[Purpose.WORK].items == 12_001
+    found = store.read(lambda connection: connection.exec_driver_sql("SELECT MIN(position), MAX(position) FROM items"))
+    assert found is not None
+
+
+@pytest.mark.parametrize(
+    ("item", "code"),
+    [
+        (NewItem("key", {}, priority=10), "PL-COL-007"),
+        (NewItem("key", {}, priority=-1), "PL-COL-007"),
+        (NewItem("key", {}, overlap=0), "PL-COL-007"),
+        (NewItem("key", {}, overlap=2**70), "PL-COL-009"),
+        (NewItem("key", {}, author_id="nobody"), "PL-COL-007"),
+        (NewItem("key\x00", {}), "PL-COL-009"),
+        (NewItem("key", {"text": "\ud800"}), "PL-COL-009"),
+        (NewItem("key", {"number": float("nan")}), "PL-COL-009"),
+        (NewItem("key", {1, 2}), "PL-COL-009"),
+    ],
+)
+def test_items_that_cannot_be_stored_are_refused_whole(store, item, code):
+    study = make_study(store)
+    with pytest.raises(StoreError, match=code):
+        enter_items(store, study.id, [*make_items(2), item], now=START)
+    assert read_items(store, study.id) == []
+
+
+def test_the_counts_of_a_queue(store):
+    desk = make_desk(store, make_items(2, overlap=2))
+    desk.submit(desk.take(0))
+    desk.submit(desk.take(1))
+    desk.take(2)
+    counts = count_queues(store, desk.study_id)[Purpose.WORK]
+    assert (counts.items, counts.complete, counts.slots, counts.leased, counts.submitted) == (2, 1, 4, 1, 2)
+
+
+# --- turns and replies ---
+
+
+def two_replies(text="reply"):
+    return [NewReply(side, f"{text} {side} {HOSTILE}", "model", "2026-11", 7, {"temperature": 1.0}) for side in (0, 1)]
+
+
+@pytest.fixture
+def talk(store):
+    desk = make_desk(store, make_items(2))
+    assignment = desk.take().assignment
+    return desk, (store, assignment.id, desk.workers[0])
+
+
+def test_turns_are_written_in_order_and_once(talk):
+    desk, arguments = talk
+    first = add_turn(*arguments, 1, 1, HOSTILE, now=START)
+    assert add_turn(*arguments, 1, 1, HOSTILE, now=START + LEASE) == first
+    add_turn(*arguments, 1, 2, "second", now=START)
+    assert [(turn.number, turn.human) for turn in read_turns(desk.store, 1)] == [(1, HOSTILE), (2, "second")]
+    for number, text in ((1, "other"), (4, "too far"), (0, "before")):
+        with pytest.raises(ConflictError, match="PL-COL-028"):
+            add_turn(*arguments, 1, number, text, now=START)
+    with pytest.raises(StoreError, match="PL-COL-009"):
+        add_turn(*arguments, 1, 3, "NUL \x00", now=START)
+
+
+def test_replies_are_stored_before_they_are_shown_and_shown_together(talk):
+    desk, arguments = talk
+    add_turn(*arguments, 1, 1, "question", now=START)
+    with pytest.raises(NotFoundError):
+        show_replies(*arguments, 1, 1, now=START)
+    stored = add_replies(*arguments, 1, two_replies(), now=START)
+    assert [(reply.side, reply.draw, reply.shown_at) for reply in stored] == [(0, 0, None), (1, 0, None)]
+    assert stored[0].text == f"reply 0 {HOSTILE}"
+    assert (stored[0].model, stored[0].snapshot, stored[0].seed) == ("model", "2026-11", 7)
+    assert stored[0].parameters == {"temperature": 1.0}
+    shown = show_replies(*arguments, 1, 1, now=START + LEASE / 2)
+    assert [reply.shown_at for reply in shown] == [START + LEASE / 2] * 2
+    assert read_replies(desk.store, 1) == shown
+
+
+def test_the_first_draw_is_shown_whatever_is_drawn_after(talk):
+    desk, arguments = talk
+    add_turn(*arguments, 1, 1, "question", now=START)
+    add_replies(*arguments, 1, two_replies("first"), now=START)
+    add_replies(*arguments, 1, two_replies("second"), now=START)
+    shown = show_replies(*arguments, 1, 1, now=START)
+    add_replies(*arguments, 1, two_replies("third"), now=START)
+    assert show_replies(*arguments, 1, 1, now=START + LEASE / 2) == shown
+    assert {reply.draw for reply in shown} == {0}
+    assert len(read_replies(desk.store, 1, turn=1)) == 6
+
+
+def test_replies_need_a_turn_and_two_different_sides(talk):
+    _, arguments = talk
+    with pytest.raises(NotFoundError, match="turn"):
+        add_replies(*arguments, 1, two_replies(), now=START)
+    add_turn(*arguments, 1, 1, "question", now=START)
+    for replies in (two_replies()[:1] * 2, [NewReply(2, "text", "model", "", None, {})]):
+        with pytest.raises(StoreError, match="PL-COL-007"):
+            add_replies(*arguments, 1, replies, now=START)
+
+
+def test_a_draw_with_one_side_is_not_shown(talk):
+    _, arguments = talk
+    add_turn(*arguments, 1, 1, "question", now=START)
+    add_replies(*arguments, 1, two_replies("half")[:1], now=START)
+    with pytest.raises(NotFoundError, match="two replies"):
+        show_replies(*arguments, 1, 1, now=START)
+    add_replies(*arguments, 1, two_replies("whole"), now=START)
+    assert [reply.draw for reply in show_replies(*arguments, 1, 1, now=START)] == [1, 1]
+
+
+def test_a_conversation_goes_on_only_in_hand(talk):
+    desk, arguments = talk
+    add_turn(*arguments, 1, 1, "question", now=START)
+    add_replies(*arguments, 1, two_replies(), now=START)
+    for fence in (0, 2):
+        with pytest.raises(LeaseLostError):
+            add_turn(*arguments, fence, 2, "more", now=START)
+        with pytest.raises(LeaseLostError):
+            show_replies(*arguments, fence, 1, now=START)
+    with pytest.raises(NotFoundError):
+        add_turn(desk.store, 1, desk.workers[1], 1, 2, "not mine", now=START)
+    expire_leases(desk.store, desk.study_id, now=START + LEASE)
+    with pytest.raises(LeaseLostError):
+        add_turn(*arguments, 1, 2, "more", now=START)
+    assert len(add_replies(*arguments, 1, two_replies(), now=START)) == 2  # drawn for money: kept
+
+
+# --- drafts ---
+
+
+def test_a_draft_is_saved_over_the_version_that_was_read(talk):
+    _, arguments = talk
+    assert read_draft(*arguments) is None
+    first = save_draft(*arguments, {"text": HOSTILE}, version_read=0, now=START)
+    assert read_draft(*arguments) == first
+    second = save_draft(*arguments, {"text": "more"}, version_read=1, now=START + LEASE)
+    assert (second.version, second.updated_at) == (2, START + LEASE)
+    with pytest.raises(DraftConflictError, match="PL-COL-022") as refused:
+        save_draft(*arguments, {"text": "other tab"}, version_read=1, now=START)
+    assert refused.value.stored == second
+    assert "more" not in str(refused.value)
+    assert save_draft(*arguments, {"text": "more"}, version_read=1, now=START) == second  # a repeated request
+
+
+def test_a_draft_is_its_workers_and_outlives_the_lease(talk):
+    desk, arguments = talk
+    save_draft(*arguments, "text", version_read=0, now=START)
+    with pytest.raises(NotFoundError):
+        read_draft(desk.store, arguments[1], desk.workers[1])
+    with pytest.raises(NotFoundError):
+        save_draft(desk.store, arguments[1], desk.workers[1], "text", version_read=1, now=START)
+    expire_leases(desk.store, desk.study_id, now=START + LEASE)
+    assert save_draft(*arguments, "more", version_read=1, now=START + LEASE).version == 2
+
+
+def test_a_first_draft_has_no_version_and_a_finished_item_no_draft(talk):
+    desk, arguments = talk
+    with pytest.raises(NotFoundError):
+        save_draft(*arguments, "text", version_read=3, now=START)
+    desk.submit(desk.take())
+    with pytest.raises(ConflictError, match="PL-COL-020"):
+        save_draft(*arguments, "text", version_read=0, now=START)
+
+
+# --- events ---
+
+
+def test_the_log_tells_what_happened_in_order(store):
+    desk = make_desk(store, make_items(1))
+    desk.submit(desk.take())
+    log_event(store, "source_failed", now=START, study_id=desk.study_id, payload={"code": "PL-REP-001"})
+    events = list(stream_events(store, batch=2))
+    assert [event.seq for event in events] == sorted(event.seq for event in events)
+    kinds = [event.kind for event in events if event.study_id == desk.study_id]
+    expected = ["study_created", "guidelines_added", "items_entered", "leased", "submitted", "source_failed"]
+    assert kinds == expected
+    assert [event.kind for event in read_events(store, study_id=desk.study_id)] == expected
+    assert events[-1].payload == {"code": "PL-REP-001"}
+    assert events[-2].person_id == desk.workers[0]
+
+
+def test_a_moment_without_a_zone_is_refused(store):
+    with pytest.raises(StoreError, match="PL-COL-009"):
+        add_person(store, now=datetime(2026, 11, 21))
+    study = create_study(store, "zones", "pairs", "", "", now=START.astimezone())
+    assert read_study(store, study.id).created_at == START
