@@ -6,10 +6,10 @@ BIN    := $(VENV)/bin
 PIP    := $(BIN)/python -m pip --disable-pip-version-check --quiet
 DATA   ?= ../shared/data
 
-.PHONY: demo test check lint types imports format docs bench clean help
+.PHONY: demo test check lint types imports format docs bench bench-training clean help
 
 help: ## what can be made
-	@grep -E '^[a-z]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
+	@grep -E '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
 
 $(BIN)/python:
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' \
@@ -57,6 +57,11 @@ bench: $(VENV)/ready-to-test ## the benchmarks, on tiled real samples in $(DATA)
 	$(BIN)/python -m benchmarks.checking --data $(DATA)
 	$(BIN)/python -m benchmarks.linear_models --data $(DATA)
 	$(BIN)/python -m benchmarks.startup
+	$(BIN)/python -m benchmarks.best_of_n
+
+bench-training: $(VENV)/ready-to-test ## training beside TRL; takes half an hour
+	@$(PIP) install --constraint constraints.txt --editable '.[trl]'
+	$(BIN)/python -m benchmarks.preference_training --data $(DATA) --pairs 480
 
 clean: ## remove what was made
 	rm -rf $(VENV) demo-out .mypy_cache .ruff_cache .pytest_cache .import_linter_cache

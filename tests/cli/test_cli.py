@@ -72,7 +72,7 @@ def commands(group, names=()):
 COMMANDS = dict(commands(typer.main.get_command(app)))
 CONTRACT = [
     *("demo", "data show", "data check", "data convert", "data pull", "evaluate", "score", "report"),
-    *("train preference", "train cost", "train moderation", "train export", "train import"),
+    *("train preference", "train cost", "train moderation", "train export", "train together", "train import"),
 ]
 
 

@@ -44,6 +44,8 @@ def test_an_ensemble_says_how_sure_the_model_is(task, source, how, corpus, base,
     described = json.loads((tmp_path / "m" / "model.json").read_text())
     assert described["ensemble"]["members"] == described["training"]["ensemble"]["members"] == 3
     assert described["training"]["settings"]["ensemble"] == 3
+    told_few = [note for note in described["training"]["notes"] if "the threshold rests on only" in note]
+    assert len(told_few) == (task == "moderation")
     assert "ensemble.safetensors" in described["files"]
     assert "3 further heads" in (tmp_path / "m" / "README.md").read_text()
     assert not (tmp_path / "m.training").exists()

@@ -2,6 +2,7 @@
 
 import json
 import os
+import shutil
 import signal
 import subprocess
 import sys
@@ -18,6 +19,7 @@ from plumbline.loop.synthetic_corpus import write_synthetic_corpus
 from plumbline.loop.training_run import TrainingRun, run_training
 from plumbline.records import UsageError
 from tests.models.transformer import tiny
+from tests.restating import restate
 
 torch.set_num_threads(1)
 
@@ -58,6 +60,8 @@ def test_a_trained_model_stands_whole_and_says_what_its_figures_are_of(trained, 
     described = json.loads((out / "model.json").read_text())
     assert described["plumbline"] == "transformer-model"
     assert described["training"]["figures_are_of"] == "held-out prompts"
+    assert described["training"]["held_out_of_train"]["accuracy"]["n"] > 10
+    assert "cross_validated" not in described["training"]
     assert described["base"]["sha256"]
     assert described["trained_rows_sha256"] == file_digest(out / "trained_rows.safetensors")
     manifest = json.loads((out / "manifest.json").read_text())
@@ -77,7 +81,8 @@ def test_it_is_measured_scored_exported_and_comes_back(trained, corpus, plumb, t
     result = json.loads(printed)
     assert result["accuracy"]["value"] is not None
     assert result["task"] == "preference"
-    assert result["cross_validated"]["accuracy"]["n"] > 10
+    assert result["cross_validated"] is None
+    assert result["held_out_of_train"]["accuracy"]["n"] > 10
     ended, _, _ = plumb("score", out, source, "-o", tmp_path / "scores.jsonl", "--split", "test")
     assert ended in (0, 1)
     rows = [json.loads(line) for line in (tmp_path / "scores.jsonl").read_text().splitlines()]
@@ -142,6 +147,44 @@ def test_an_import_takes_the_place_of_no_other_model(trained, plumb, tmp_path):
         ended, _, told = plumb("train", "import", tmp_path / "out", *words, "-o", trained[0])
         assert (ended, told.split()[0]) == (2, "PL-OUT-013")
     assert file_digest(trained[0] / "model.json") == before
+
+
+def test_an_export_takes_the_place_of_its_own_alone(trained, plumb, tmp_path):
+    out = tmp_path / "out"
+    assert plumb("train", "export", trained[0], "-o", out)[0] == 0
+    assert plumb("train", "export", trained[0], "-o", out)[0] == 0
+    before = file_digest(out / "manifest.json")
+    other = shutil.copytree(trained[0], tmp_path / "other")
+    described = json.loads((other / "model.json").read_text())
+    (other / "model.json").write_text(json.dumps({**described, "name": "other"}))
+    restate(other)
+    ended, _, told = plumb("train", "export", other, "-o", out)
+    assert (ended, told.split()[0]) == (2, "PL-OUT-016")
+    assert "one of harmless, preference (harmlessness)" in told
+    assert file_digest(out / "manifest.json") == before
+    manifest = json.loads(before_text := (out / "manifest.json").read_text())
+    for name in ("task", "axis"):  # as earlier versions wrote it
+        manifest["configuration"].pop(name)
+    (out / "manifest.json").write_text(json.dumps(manifest))
+    ended, _, told = plumb("train", "export", other, "-o", out)
+    assert (ended, told.split()[0]) == (2, "PL-OUT-016")
+    assert plumb("train", "export", trained[0], "-o", out)[0] == 0
+    assert set(json.loads((out / "manifest.json").read_text())) == set(json.loads(before_text))
+
+
+def test_scores_of_an_import_say_that_they_are_not_calibrated(trained, plumb, tmp_path):
+    assert plumb("train", "export", trained[0], "-o", tmp_path / "out")[0] == 0
+    ended, _, told = plumb("train", "import", tmp_path / "out", "--on", "harmlessness", "-o", tmp_path / "again")
+    assert ended == 0
+    assert "cut at 96 tokens: the manifest of the export says so" in " ".join(told.split())
+    short = short_pairs(tmp_path / "harmless-short")
+    found = {}
+    for model in (trained[0], tmp_path / "again"):
+        ended, _, told = plumb("score", model, short, "-o", tmp_path / "scores.jsonl")
+        assert ended == 0
+        manifest = json.loads((tmp_path / "scores.jsonl.manifest.json").read_text())
+        found[model.name] = ("is not calibrated" in " ".join(told.split()), manifest["findings"].get("PL-SCO-003"))
+    assert found == {trained[0].name: (False, None), "again": (True, 2)}
 
 
 @pytest.mark.parametrize("task", ["cost", "moderation"])

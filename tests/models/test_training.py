@@ -10,6 +10,7 @@ from plumbline.lineage import FileEntry, Manifest, Terms, Use, with_terms
 from plumbline.measure import Bootstrap
 from plumbline.models.card import format_card
 from plumbline.models.evaluation import FIGURE_KEYS, evaluate_model
+from plumbline.models.label_figures import told_few_safe_rows
 from plumbline.models.recipes import RECIPES, training_options
 from plumbline.models.saving import CARD_NAME, DESCRIPTION_NAME, WEIGHTS_NAME, load_model, save_model
 from plumbline.models.scoring import score_tables
@@ -311,3 +312,29 @@ def test_the_kind_of_data_is_looked_at_before_its_terms():
         trained({Kind.COMPARISONS: table}, "moderation")
     with pytest.raises(PermittedUseError, match="PL-USE-001"):
         trained({Kind.COMPARISONS: table}, "preference")
+
+
+def test_a_threshold_that_rests_on_few_safe_rows_says_so(moderation):
+    def figures(safe, flagged):
+        rate = {"value": flagged / safe, "low": None, "high": None, "n": safe, "why_undefined": "told apart"}
+        chosen = {"chosen": True, "figures": {"false_positive_rate": rate}}
+        return {"thresholds": [chosen | {"chosen": False}, chosen]}
+
+    (told,) = told_few_safe_rows(figures(21, 1), 0.05)
+    assert told == (
+        "the threshold rests on only 21 safe rows: 5 % false positives is no promise for other rows, which may show "
+        "up to 23 %; it takes at least 40 safe rows"
+    )
+    assert len(told_few_safe_rows(figures(39, 0), 0.05)) == 1
+    assert told_few_safe_rows(figures(40, 2), 0.05) == []
+    assert told_few_safe_rows(figures(21, 0), 0.0) == []
+    assert len(told_few_safe_rows(figures(190, 1), 0.01)) == 1
+    [rate] = [
+        row["figures"]["false_positive_rate"] for row in moderation.cross_validated["thresholds"] if row["chosen"]
+    ]
+    assert bool(moderation.summary["notes"]) == (rate["n"] < 40)
+    noted = trained({Kind.SAFETY_LABELS: labels_table()}, "moderation", max_false_positive_rate=1.9 / rate["n"])
+    assert any(f"rests on only {rate['n']} safe rows" in note for note in noted.summary["notes"])
+    manifest = Manifest(holds="model", command=[], configuration={}, inputs=[], uses=[], licence="MIT")
+    card = format_card("m", noted.model, manifest, noted.cross_validated, noted.summary, synthetic=False)
+    assert f"\n\n- the threshold rests on only {rate['n']} safe rows" in card

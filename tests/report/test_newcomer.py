@@ -184,7 +184,7 @@ def test_the_glossary_explains_the_words_in_one_sentence_each(tmp_path):
     words = dict(re.findall(r"<dt>(.*?)</dt><dd>(.*?)</dd>", glossary))
     assert set(words) == {
         *("AUPRC", "AUROC", "ECE", "Interval", "Quarantined", "Finding", "Turn marker", "Mojibake"),
-        *("Best baseline", "Cross-validated", "Ensemble", "Reward", "Cost"),
+        *("Best baseline", "Cross-validated", "Held-out prompts of train", "Ensemble", "Reward", "Cost"),
     }
     for meaning in words.values():
         assert meaning.endswith(".")

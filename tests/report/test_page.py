@@ -206,6 +206,67 @@ def test_the_main_figure_stands_with_interval_n_baseline_and_cross_validation(pa
     assert "clearly above the best baseline, chance (AUPRC), at 0.574 (0.556–0.592, n=3021)" in page
 
 
+def held_out(name, value=0.66):
+    """An evaluation of a transformer: its figures of training rows are of one deal."""
+    evaluation = samples.pairs_evaluation(name, value=value)
+    return evaluation | {"cross_validated": None, "held_out_of_train": evaluation["cross_validated"]}
+
+
+def test_held_out_prompts_of_a_transformer_are_not_called_cross_validated(tmp_path):
+    page = build(samples.write(tmp_path, evaluation=held_out("a transformer")))
+    body = page[: page.index('<details class="glossary">')]
+    assert "cross-valid" not in body.lower()
+    assert ">held-out prompts of train</text>" in body
+    assert body.count("eld-out prompts of train, one deal") == 2
+    assert "0.672 (0.653–0.691, n=42524)" in body
+
+
+def test_models_measured_both_ways_have_a_legend_each_in_two_lines(tmp_path):
+    samples.write(tmp_path / "a", evaluation=held_out("a transformer"))
+    samples.write(tmp_path / "b", evaluation=samples.pairs_evaluation("a linear"))
+    drawn = [text for tag, text in read(build(tmp_path)).text if tag == "text"]
+    assert {"held-out prompts of train", "cross-validated on train", "best baseline"} <= set(drawn)
+
+
+@pytest.mark.parametrize(
+    ("low", "missing", "told"),
+    [
+        (0.0, False, "the interval of each bin (2 in all) holds what was predicted."),
+        (0.0, True, "misses what was predicted, but over all bins no miscalibration is shown."),
+        (
+            0.02,
+            False,
+            "no bin shows it alone (the interval of each bin (2 in all) holds what was predicted), all together",
+        ),
+        (0.02, True, "; in 1 of 2 bins the interval of what was observed misses what was predicted."),
+        (None, False, "undefined: too few (n=9); the rows are too few to tell."),
+        (None, True, "the rows are too few to tell, though in 1 of 2 bins"),
+    ],
+)
+def test_what_single_bins_show_goes_with_the_error_over_all(low, missing, told, tmp_path):
+    ece = samples.undefined("too few", 9) if low is None else samples.figure(0.04, 0.04 - low, 9)
+    points = [{"mean_predicted": at, "observed": at, "low": at - 0.1, "high": at + 0.1, "n": 9} for at in (0.3, 0.6)]
+    if missing:
+        points[0]["mean_predicted"] = 0.05
+    evaluation = samples.pairs_evaluation() | {"ece": ece, "reliability": points}
+    assert told in build(samples.write(tmp_path, evaluation=evaluation))
+
+
+@pytest.mark.parametrize(("low", "high"), [(-0.1, 0.1), (-0.052, 0.051), (-123.0, 119.0), (0.0, 1.0), (0.4931, 0.5072)])
+def test_labels_of_a_score_axis_stand_apart(low, high, tmp_path):
+    """In pixels of the picture's own scale, a character taken as 7 wide."""
+    evaluation = samples.pairs_evaluation()
+    evaluation["score_histogram"]["edges"] = [low + (high - low) * at / 30 for at in range(31)]
+    page = build(samples.write(tmp_path, evaluation=evaluation))
+    (svg,) = re.findall(r'<svg[^>]*aria-labelledby="[^"]*scores-title.*?</svg>', page, re.DOTALL)
+    found = re.findall(r'<text style="[^"]*middle[^"]*" x="([\d.]+)" y="([\d.]+)"[^>]*>([−\d.]+)</text>', svg)
+    lowest = max(float(y) for _, y, _ in found)
+    ticks = sorted((float(x), label) for x, y, label in found if float(y) == lowest)
+    assert 3 <= len(ticks) <= 6
+    for (left, one), (right, other) in pairwise(ticks):
+        assert right - left > 7 * (len(one) + len(other)) / 2
+
+
 def test_provenance_names_digests_licences_uses_and_commands(page):
     assert "abababababab<" in page
     assert "ab" * 32 not in page
@@ -329,6 +390,15 @@ def test_a_histogram_tells_where_the_middle_of_each_class_lies(tmp_path):
     evaluation["score_histogram"] = {"edges": [0, 1, 2, 4], "series": {"preferred": [1, 1, 5], "other": [0, 0, 0]}}
     page = build(samples.write(tmp_path, evaluation=evaluation))
     assert "The middle score of preferred lies from 2.00 to 4.00 and other is undefined: no rows.</desc>" in page
+
+
+def test_the_ends_of_a_narrow_bin_are_told_apart(tmp_path):
+    evaluation = samples.pairs_evaluation()
+    evaluation["score_histogram"] = {"edges": [0, 0.0017, 0.0034], "series": {"preferred": [1, 5], "other": [3, 1]}}
+    page = build(samples.write(tmp_path, evaluation=evaluation))
+    assert "preferred lies from 0.0017 to 0.0034 and other lies from 0.0000 to 0.0017." in page
+    evaluation["score_histogram"]["edges"] = [0.5, 0.5, 0.6]
+    assert "preferred lies from 0.50 to 0.60" in build(samples.write(tmp_path, evaluation=evaluation))
 
 
 def test_two_evaluations_of_one_name_are_told_apart(tmp_path):

@@ -123,6 +123,10 @@ def _tell_scored(result: ScoringResult, out: Path) -> None:
     for kind, count in result.passed_over.items():
         note(f"not scored: {count:,} {kind.replace('_', ' ')}, which have no reply")
     _tell_truncated(result.truncated)
+    if result.not_calibrated:
+        note(
+            "the model was imported and is not calibrated: probabilities read its scores as log-odds; trust their order only"
+        )
     if result.note:
         note(result.note)
 

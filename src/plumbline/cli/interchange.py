@@ -44,12 +44,21 @@ def import_model(
     task: Annotated[str, typer.Option(help="What its score is: preference, cost or moderation.")] = "preference",
     on: Annotated[str | None, typer.Option("--on", help="Of a reward: the axis on which higher is better.")] = None,
     template: Annotated[
-        str | None, typer.Option(help="hh or chat; the tokenizer's own chat template where it has one, by default.")
+        str | None,
+        typer.Option(
+            help="hh or chat; by default as an export of Plumbline says, else the tokenizer's chat template if any."
+        ),
     ] = None,
     end_of_sequence: Annotated[
         bool, typer.Option("--end-of-sequence", help="Put the end-of-sequence token behind what the template writes.")
     ] = False,
-    max_tokens: Annotated[int | None, typer.Option(help="Longer conversations are cut, oldest turns first.")] = None,
+    max_tokens: Annotated[
+        int | None,
+        typer.Option(
+            help="Longer conversations are cut, oldest turns first; by default as an export of Plumbline says, else the "
+            "tokenizer's model_max_length or the model's positions, whichever is less."
+        ),
+    ] = None,
     revision: Annotated[str | None, typer.Option(help="Of a hub id: branch, tag or commit.")] = None,
     trust_remote_code: Annotated[
         bool, typer.Option("--trust-remote-code", help="Run code that comes with the model.")
@@ -78,5 +87,7 @@ def import_model(
         stated_terms(licence, uses),
         tuple(sys.argv[1:]),
     )
-    heads = run_import(run)
+    heads, notes = run_import(run)
+    for told in notes:
+        note(told)
     note(f"wrote {out}: {', '.join(heads)}; it is not calibrated; next: plumbline evaluate {out} SOURCE")

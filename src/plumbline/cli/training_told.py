@@ -9,7 +9,6 @@ from shlex import join, quote
 from typing import TYPE_CHECKING
 
 from plumbline.cli.console import note, tell_findings, tell_set_aside, tell_unread
-from plumbline.records import PlumblineError
 
 if TYPE_CHECKING:
     from plumbline.loop.training_run import TrainingResult, TrainingRun
@@ -20,6 +19,8 @@ _FEW_ROWS = 200
 @contextmanager
 def interruption_told(out: Path) -> Iterator[None]:
     """Say, of a transformer's training that is interrupted or fails by a fault of ours, how it goes on."""
+    from plumbline.records import PlumblineError
+
     try:
         yield
     except PlumblineError:

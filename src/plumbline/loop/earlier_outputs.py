@@ -1,4 +1,4 @@
-"""An output takes the place of an earlier one of the same thing: no model that of another task, no evaluation another model's."""
+"""An output takes the place of an earlier one of the same thing: no model that of another task, nothing another model's."""
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ from collections.abc import Collection, Mapping
 from pathlib import Path
 from typing import Any
 
+from plumbline.lineage.writing import MANIFEST_NAME
 from plumbline.models.model_folder import DESCRIPTION_NAME
 from plumbline.records import Axis, UsageError
 
@@ -83,6 +84,33 @@ def refuse_other_evaluation(folder: Path, model: str, task: str, axis: Axis | No
         expected=f"nothing, or an earlier evaluation of {model}, {told_task(task, axis)}",
         found=f"one of {found.get('model')}, {told_task(found['task'], found.get('axis'))}",
         advice="name another output with -o, or move that evaluation away",
+    )
+
+
+def refuse_other_export(folder: Path, model: str, task: str, axis: Axis | None) -> None:
+    """Refuse to replace the export of another model: one of another name, task or axis.
+
+    Args:
+        folder: the output; what stands there but is no export is `refuse_foreign_folder`'s to judge.
+        model: its name.
+        task, axis: its own.
+    Raises:
+        UsageError: such an export stands there.
+    """
+    found = _object(folder / MANIFEST_NAME).get("configuration")
+    if not isinstance(found, dict) or "model_json" not in found:
+        return
+    now = {"model_json": model, "task": task, "axis": axis}
+    if all(found[key] == value for key, value in now.items() if key in found):  # earlier ones name the model alone
+        return
+    was = f", {told_task(str(found['task']), found.get('axis'))}" if "task" in found else ""
+    raise UsageError(
+        "PL-OUT-016",
+        str(folder),
+        "the export of another model stands there",
+        expected=f"nothing, or an earlier export of {model}, {told_task(task, axis)}",
+        found=f"one of {found['model_json']}{was}",
+        advice="name another output with -o, or move that export away",
     )
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -28,6 +28,7 @@ from plumbline.lineage import (
 )
 from plumbline.lineage.writing import MANIFEST_NAME
 from plumbline.loop.earlier_outputs import EVALUATION_NAME, refuse_other_evaluation
+from plumbline.loop.figures_on_train import figures_on_train
 from plumbline.loop.sources import Step, is_synthetic, known_axis, load_stage, resolved_options
 from plumbline.measure import Bootstrap
 from plumbline.models.evaluation import evaluate_model
@@ -42,6 +43,7 @@ from plumbline.records import Axis, Kind, NoDataError, UsageError
 
 SCORE_ENDINGS = (".parquet", ".jsonl", ".csv")
 READ_IN_PART = "PL-SCO-002"
+NOT_CALIBRATED = "PL-SCO-003"
 """Counted in the manifest of scores: replies of whose conversation the model read a part only."""
 
 
@@ -105,7 +107,7 @@ def run_evaluation(run: EvaluationRun, step: Step = lambda _: None) -> dict[str,
     result = {**_heading(run, model, description, loaded, rows), **_seen(overlap), **figures}
     result["note"] = _note(model, rows, overlap, _files_seen(description, loaded))
     result["rows"]["set_aside"] = {**loaded.quarantined, **result["rows"]["set_aside"]}
-    result["cross_validated"] = description.training.get("cross_validated")
+    result |= figures_on_train(description.training)
     if run.out is not None:
         write_evaluation(run.out, result, _manifest("evaluation", run, "test", loaded))
     return result
@@ -234,6 +236,7 @@ class ScoringResult:
         quarantined: rows that could not be read, by code.
         note: what a reader of the scores must know; None where there is nothing.
         truncated: replies of whose conversation the model read a part only.
+        not_calibrated: probabilities of a model that nobody calibrated.
     """
 
     replies: int
@@ -243,6 +246,7 @@ class ScoringResult:
     quarantined: dict[str, int]
     note: str | None
     truncated: int = 0
+    not_calibrated: int = 0
 
 
 def run_scoring(run: ScoringRun, step: Step = lambda _: None) -> ScoringResult:
@@ -273,10 +277,12 @@ def run_scoring(run: ScoringRun, step: Step = lambda _: None) -> ScoringResult:
     outputs = [FileEntry(path=run.out.name, sha256="", size_bytes=0, rows=len(scores))]
     manifest = _manifest("scores", run, None, loaded)
     terms = strictest_terms([loaded.terms, description.permitted])
-    findings = {**manifest.findings, **({READ_IN_PART: scored.truncated} if scored.truncated else {})}
+    guessed = 0 if description.is_calibrated else len(scores) - scores["probability"].null_count
+    beware = {code: count for code, count in ((READ_IN_PART, scored.truncated), (NOT_CALIBRATED, guessed)) if count}
+    findings = {**manifest.findings, **beware}
     of_scores = {"outputs": outputs, "uses": sorted(terms.uses), "licence": terms.licence, "findings": findings}
     manifest.model_copy(update=of_scores).write_beside(run.out)
-    return _scored(model, loaded, trained_rows, scored)
+    return replace(_scored(model, loaded, trained_rows, scored), not_calibrated=guessed)
 
 
 def _refuse_other_endings(out: Path) -> None:

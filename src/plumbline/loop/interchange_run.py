@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, get_args
 
 from plumbline.lineage import StatedTerms, refuse_foreign_folder, refuse_output_among_inputs
-from plumbline.loop.earlier_outputs import refuse_other_model
+from plumbline.loop.earlier_outputs import refuse_other_export, refuse_other_model
 from plumbline.loop.sources import known_axis
 from plumbline.models.loading import TRANSFORMER_KIND, model_kind, require_transformers
 from plumbline.models.model_folder import FolderDescription, read_description
@@ -45,7 +45,7 @@ def run_export(
     Returns:
         Its labels, and what a user of the folder should know.
     Raises:
-        UsageError: the model is no transformer, or has no such head.
+        UsageError: the model is no transformer, or has no such head; or the export of another model stands at the output.
         PlumblineError: as `interchange.export_sequence_classifier`.
     """
     if model_kind(model) not in (None, TRANSFORMER_KIND):
@@ -59,17 +59,23 @@ def run_export(
     if model_kind(model) is None:
         read_description(model, FolderDescription)
     require_transformers(str(model))
-    from plumbline.models.transformer.interchange import HOLDS, export_sequence_classifier
+    from plumbline.models.transformer.export_manifest import HOLDS
+    from plumbline.models.transformer.interchange import export_sequence_classifier
+    from plumbline.models.transformer.saving import TransformerDescription
 
     refuse_foreign_folder(out, HOLDS)
     refuse_output_among_inputs(out, [model])
+    description = read_description(model, TransformerDescription)
+    refuse_other_export(out, description.name, description.task, description.axis)
     exported = export_sequence_classifier(model, out, head, command=command)
     return exported.labels, exported.notes
 
 
-def run_import(run: ImportRun) -> tuple[str, ...]:
-    """Make a model folder of a sequence classifier; the names of its heads.
+def run_import(run: ImportRun) -> tuple[tuple[str, ...], tuple[str, ...]]:
+    """Make a model folder of a sequence classifier.
 
+    Returns:
+        The names of its heads, and how it reads conversations, a sentence each.
     Raises:
         UsageError: an option's value does not exist; or a model of another task or axis stands at the output.
         PlumblineError: as `classifier_import.import_sequence_classifier`.
@@ -83,7 +89,8 @@ def run_import(run: ImportRun) -> tuple[str, ...]:
     from plumbline.models.transformer.classifier_import import ImportSettings, import_sequence_classifier
 
     settings_there: ImportSettings = ImportSettings(**settings)
-    return tuple(import_sequence_classifier(run.path, run.out, settings_there).heads)
+    imported = import_sequence_classifier(run.path, run.out, settings_there)
+    return tuple(imported.model.heads), imported.notes
 
 
 def _settings(run: ImportRun) -> dict[str, Any]:

@@ -24,6 +24,7 @@ from plumbline.lineage import (
     refuse_output_among_inputs,
     write_aside,
 )
+from plumbline.loop.figures_on_train import held_out_figures
 from plumbline.loop.sources import Step, is_synthetic, known_axis, resolved_options
 from plumbline.loop.training_folder import MARK_NAME, claimed, emptied, refuse_unfinished, training_folder
 from plumbline.loop.training_run import TrainingResult, TrainingRun, load_for_training, with_repeats
@@ -201,11 +202,7 @@ def save_trained(
     card = format_model_card(
         name, trained.model, kind, manifest, trained.held_out, trained.summary, synthetic=synthetic
     )
-    training = {
-        **trained.summary,
-        "cross_validated": figures_only(trained.held_out),
-        "figures_are_of": "held-out prompts",
-    }
+    training = {**trained.summary, **held_out_figures(figures_only(trained.held_out))}
     metrics = training_folder(run.out) / METRICS_NAME
     files = {METRICS_NAME: metrics.read_bytes()} if metrics.is_file() else {}
     saved = SavedRun(manifest, name, synthetic, json.loads(json.dumps(training)), card, files, trained.trained_rows)

@@ -21,7 +21,6 @@ from plumbline.measure.arrays import (
 from plumbline.measure.bootstrap import (
     Bootstrap,
     Clusters,
-    one_cluster_figure,
     percentile_figure,
     value_and_draws,
 )
@@ -89,20 +88,17 @@ def expected_calibration_error(
     """
     chances, outcomes = _predictions(predicted, labels)
     clusters = Clusters.of(group_ids, len(chances))
-    bins = calibration_bins(clusters.count, bins)
-    codes = _bin_codes(chances, max(1, bins), binning)
-    if not len(chances):
-        return Figure.undefined(0, "no rows")
-    if not bins:
-        return Figure.undefined(len(chances), _TOO_FEW)
+    held = calibration_bins(clusters.count, bins)
+    bins = max(1, held)
+    codes = _bin_codes(chances, bins, binning)
     columns = np.zeros((len(chances), bins + 1))
     columns[np.arange(len(chances)), codes] = outcomes - chances
     columns[:, bins] = 1.0
     value, draws = value_and_draws(columns[:, [*np.unique(codes), bins]], _mean_gap, clusters, bootstrap)
     if value is None:
         return Figure.undefined(len(chances), "no rows")
-    if draws is None:
-        return one_cluster_figure(value, len(chances))
+    if not held or draws is None:
+        return Figure.undefined(len(chances), _TOO_FEW)
     figure = percentile_figure(value, draws, len(chances), bootstrap)
     if figure.low is None or figure.high is None:
         return figure
@@ -119,8 +115,11 @@ def calibration_bins(independent_rows: int, most: int = 15) -> int:
         independent_rows: rows, or groups of rows where those of a group are not independent; >= 0.
         most: how many bins are asked for; >= 1. Fewer than three asked for are given.
     Returns:
-        1 … `most`, or 0 for too few rows: chance alone would fill the gaps, and no interval would say so.
+        1 … `most`, or 0 for too few rows: the error would be chance, and no interval would say so.
+    Raises:
+        ValueError: most < 1.
     """
+    _check_bins(most)
     if independent_rows < _ROWS_A_BIN * _LEAST_BINS:
         return 0
     return min(most, independent_rows // _ROWS_A_BIN)
@@ -186,10 +185,14 @@ def _predictions(predicted: ArrayLike, labels: ArrayLike) -> tuple[FloatArray, F
     return chances, outcomes
 
 
-def _bin_codes(chances: FloatArray, bins: int, binning: Binning) -> IntArray:
-    """Number the bin of each row: shape (n,), 0 … bins − 1."""
+def _check_bins(bins: int) -> None:
     if bins < 1:
         raise ValueError(f"bins: expected >= 1, found {bins}.")
+
+
+def _bin_codes(chances: FloatArray, bins: int, binning: Binning) -> IntArray:
+    """Number the bin of each row: shape (n,), 0 … bins − 1."""
+    _check_bins(bins)
     if binning == "equal_width":
         return np.minimum(np.floor(chances * bins), bins - 1).astype(np.int64)
     if binning == "equal_mass":

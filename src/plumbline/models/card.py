@@ -179,9 +179,10 @@ def _mechanism(model: LinearModel, summary: Mapping[str, Any]) -> str:
     )
     converged = all(fit["converged"] for fit in summary["fits"].values())
     state = "within its tolerance" if converged else "NOT within its tolerance"
+    notes = "\n\n" + "\n".join(f"- {note}" for note in summary["notes"]) if summary["notes"] else ""
     return (
         f"Hashed n-grams ({blocks}), weighed by an L2-regularised logistic fit (l2 = {summary['l2']}), which ended "
-        f"{state} of the optimum. Columns with a weight: {summary['columns_used']:,}."
+        f"{state} of the optimum. Columns with a weight: {summary['columns_used']:,}.{notes}"
     )
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
 from typing import Any
 
@@ -23,6 +24,7 @@ from plumbline.measure import (
     recall_at_fpr,
     recall_at_threshold,
     threshold_at_fpr,
+    wilson_figure,
 )
 from plumbline.models.measured_rows import (
     Bools,
@@ -39,6 +41,8 @@ from plumbline.models.measured_rows import (
 )
 from plumbline.models.training_rows import LabelRows
 
+_FALSE_POSITIVES_NEEDED = 2
+"""So many must be allowed among the rows that a threshold is chosen on, or its rate is chance."""
 _TABLED_FALSE_POSITIVE_RATES = (0.01, 0.02, 0.05, 0.1, 0.2)
 
 
@@ -122,6 +126,30 @@ def _label_figures(measured: Measured, threshold: float | None, bootstrap: Boots
         "recall_at_fpr_05": recall_at_fpr(scores, labels, 0.05, **how),
         "f1": no_threshold if threshold is None else f1_at_threshold(scores, labels, threshold, **how),
     }
+
+
+def told_few_safe_rows(figures: Mapping[str, Any], max_false_positive_rate: float) -> list[str]:
+    """A sentence where the threshold of `unsafe` rests on too few safe rows to promise its rate; none where it does not.
+
+    Args:
+        figures: as `label_figures` gives them, of the rows that the threshold was chosen on.
+        max_false_positive_rate: what it promises; at least 0 and below 1.
+    """
+    if not max_false_positive_rate:
+        return []
+    needed = math.ceil(_FALSE_POSITIVES_NEEDED / max_false_positive_rate)
+    rates = [row["figures"]["false_positive_rate"] for row in figures["thresholds"] if row["chosen"]]
+    return [
+        f"the threshold rests on only {rate['n']} safe rows: {100 * max_false_positive_rate:g} % false positives is no "
+        f"promise for other rows, which may show up to {100 * _upper_end(rate):.0f} %; it takes at least {needed} safe rows"
+        for rate in rates
+        if rate["n"] < needed
+    ]
+
+
+def _upper_end(rate: Mapping[str, Any]) -> float:
+    """Of Wilson's interval: resampling so few rows would leave it too low."""
+    return wilson_figure(round(rate["value"] * rate["n"]), rate["n"], 0.95).high or 0.0
 
 
 def category_figures(

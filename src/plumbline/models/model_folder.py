@@ -82,6 +82,11 @@ class FolderDescription(BaseModel):
         """What the data permitted; scores made with the model are no freer."""
         return _permitted(self.terms)
 
+    @property
+    def is_calibrated(self) -> bool:
+        """Whether probabilities were fitted to how often they come true; those of an imported model were not."""
+        return "imported" not in self.training
+
 
 def _permitted(terms: Mapping[str, JsonValue]) -> Terms:
     uses, licence = terms.get("uses"), terms.get("licence")

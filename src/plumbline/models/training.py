@@ -13,7 +13,7 @@ from plumbline.lineage import Use, require_use
 from plumbline.measure import Bootstrap
 from plumbline.models.evaluation import FIGURE_KEYS, merge_cost_figures
 from plumbline.models.folds import OutOfFold
-from plumbline.models.label_figures import label_figures
+from plumbline.models.label_figures import label_figures, told_few_safe_rows
 from plumbline.models.linear_model import LinearModel, Task
 from plumbline.models.linear_training import (
     Trained,
@@ -144,10 +144,12 @@ def train_task(
     rows = rows_of_task(tables, task, axis=axis, place=place)
     trained = _train(rows, task, options, place, step)
     step("cross-validated figures")
+    figures = _cross_validated(trained, rows, Bootstrap(seed=options.seed))
+    notes = told_few_safe_rows(figures, options.max_false_positive_rate) if task == "moderation" else []
     return TrainedTask(
         trained.model,
-        _cross_validated(trained, rows, Bootstrap(seed=options.seed)),
-        _summary(trained, rows, options),
+        figures,
+        {**_summary(trained, rows, options), "notes": notes},
         TrainedRows.of((rows.pairs, rows.labels)),
     )
 

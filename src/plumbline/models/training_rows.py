@@ -314,7 +314,7 @@ def nothing_of_kind(what: str, place: str, tables: Iterable[pa.Table] = ()) -> N
     Args:
         tables: what is there.
     """
-    there = [(kind_of(table), len(table)) for table in tables if len(table)]
+    there = [(kind, len(table)) for table in tables if len(table) and (kind := kind_of(table)) is not None]
     found = ", ".join(f"{count:,} {kind.value.replace('_', ' ')}" for kind, count in there)
     teaches = next((task for kind, _ in there if (task := _TEACHES.get(kind))), None)
     instead = f"; these teach: plumbline train {teaches}" if teaches else ""

@@ -8,7 +8,7 @@ from plumbline.measure import Figure
 from plumbline.report.drawing import Caption
 from plumbline.report.inputs import FIGURE_NAMES, Check, Evaluation, ReportInputs
 from plumbline.report.layout import Card, Subject, Table, columns
-from plumbline.report.pictures_rows import BASELINE, CROSS_VALIDATED, MODEL, DotRow, Series, draw_dots
+from plumbline.report.pictures_rows import BASELINE, CROSS_VALIDATED, HELD_OUT, MODEL, DotRow, Series, draw_dots
 from plumbline.report.wording import (
     count,
     figure_cell,
@@ -51,14 +51,14 @@ class MainFigure:
         subject: the evaluation.
         figure: accuracy or AUPRC, as its task has it.
         baseline_name, baseline: the highest baseline of the same measure; None where none is defined.
-        cross_validated: the same figure on the training data; None where it was not measured.
+        on_train: the same figure on training rows that what scored them had not seen; None where it was not measured.
     """
 
     subject: Subject
     figure: Figure
     baseline_name: str | None
     baseline: Figure | None
-    cross_validated: Figure | None
+    on_train: Figure | None
 
 
 def tiles_of(inputs: ReportInputs) -> tuple[Tile, ...]:
@@ -96,13 +96,13 @@ def main_figure(subject: Subject) -> MainFigure:
     evaluation = subject.evaluation
     key = evaluation.main_key
     best = best_baseline(evaluation, key)
-    crossed = evaluation.cross_validated
+    on_train = evaluation.on_train
     return MainFigure(
         subject,
         getattr(evaluation, key).figure(),
         best[0] if best else None,
         best[1] if best else None,
-        getattr(crossed, key).figure() if crossed else None,
+        getattr(on_train, key).figure() if on_train else None,
     )
 
 
@@ -145,7 +145,7 @@ def _forest_card(key: str, whose: str, figures: list[MainFigure]) -> Card:
     reading = _reading(key, figures)
     heading = f"{whose}: {_in_sentence(key)}"
     caption = Caption(
-        f"glance-{key}", f"{heading}, with intervals, baselines and cross-validation", reading, all(marks)
+        f"glance-{key}", f"{heading}, with intervals, baselines and figures on train", reading, all(marks)
     )
     picture = draw_dots(
         [DotRow(_name_in_picture(each, wholly=all(marks)), _marks(each)) for each in figures],
@@ -204,8 +204,9 @@ def _name_in_picture(each: MainFigure, *, wholly: bool) -> str:
 
 def _marks(each: MainFigure) -> tuple[tuple[Series, Figure], ...]:
     marks = [(MODEL, each.figure)]
-    if each.cross_validated is not None:
-        marks.append((CROSS_VALIDATED, each.cross_validated))
+    if each.on_train is not None:
+        crossed = each.subject.evaluation.cross_validated is not None
+        marks.append((CROSS_VALIDATED if crossed else HELD_OUT, each.on_train))
     if each.baseline is not None:
         marks.append((BASELINE, each.baseline))
     return tuple(marks)
@@ -267,8 +268,8 @@ def _table(key: str, figures: list[MainFigure]) -> Table:
     for each in figures:
         evaluation, name = each.subject.evaluation, _marked_name(each)
         rows.append((name, "model", figure_cell(each.figure)))
-        crossed = each.cross_validated
-        rows.append((name, "cross-validated on train", "not given" if crossed is None else figure_cell(crossed)))
+        on_train = "not given" if each.on_train is None else figure_cell(each.on_train)
+        rows.append((name, evaluation.measured_on_train, on_train))
         rows += [
             (
                 name,

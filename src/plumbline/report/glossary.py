@@ -35,6 +35,11 @@ GLOSSARY = (
     ),
     ("Finding", "Something suspicious about a row that could be read; the row is kept, and may have several."),
     (
+        "Held-out prompts of train",
+        "Part of the training data, kept out of training with all rows of its prompts and measured once: one deal, not in "
+        "turns, and calibration was fitted on it.",
+    ),
+    (
         "Interval",
         "The range in which the figure would likely lie on other rows of the same kind; here at 95 %, and wide where "
         "rows are few.",

@@ -265,7 +265,8 @@ class Evaluation(SevenFigures, frozen=True):
     """``evaluation.json``: how good one model is on one set of rows.
 
     `trained_on` is absent where nothing tells; `judges`, `by_strength` and `uncertainty` from earlier evaluations;
-    `truncated_replies`, those of whose conversation the model read a part only, where a model reads all there is.
+    `held_out_of_train`, figures of one deal of prompts held out of training, stands in place of `cross_validated` where the
+    model was trained once; `truncated_replies`, those of whose conversation the model read a part only, where a model reads all there is.
     """
 
     plumbline: Literal["evaluation"]
@@ -294,6 +295,18 @@ class Evaluation(SevenFigures, frozen=True):
     by_strength: dict[str, FigureJson] = {}
     uncertainty: Uncertainty | None = None
     truncated_replies: Count | None = None
+    held_out_of_train: SevenFigures | None = None
+
+    @property
+    def on_train(self) -> SevenFigures | None:
+        """The figures of training rows that what scored them had not seen, see `measured_on_train`."""
+        return self.cross_validated or self.held_out_of_train
+
+    @property
+    def measured_on_train(self) -> str:
+        """How `on_train` was measured."""
+        held_out = self.cross_validated is None and self.held_out_of_train is not None
+        return "held-out prompts of train, one deal" if held_out else "cross-validated on train"
 
     @property
     def main_key(self) -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator, Sequence
 from itertools import accumulate
 
@@ -11,7 +12,7 @@ from plumbline.report.inputs import FIGURE_NAMES, LengthBias, LengthBin, Reliabi
 from plumbline.report.layout import Card, Section, Subject, Table, columns, left_out_note, section_of
 from plumbline.report.pictures_curves import draw_histogram, draw_length_bins, draw_reliability
 from plumbline.report.pictures_rows import JUDGES, MODEL, DotRow, draw_dots
-from plumbline.report.wording import comparison, count, figure_cell, listed, number, plural
+from plumbline.report.wording import capitalised, comparison, count, figure_cell, listed, number, plural
 
 _DRAWN = 20
 _APART = {
@@ -97,15 +98,15 @@ def _one(some: SomeFigures, key: str) -> Figure | None:
 
 def _seven(subject: Subject) -> Table:
     evaluation = subject.evaluation
-    crossed = evaluation.cross_validated
+    on_train = evaluation.on_train
     return Table(
         f"All figures, {subject.name}",
-        columns("Figure", "On these rows", "Cross-validated on train", "Best baseline"),
+        columns("Figure", "On these rows", capitalised(evaluation.measured_on_train), "Best baseline"),
         tuple(
             (
                 name,
                 figure_cell(getattr(evaluation, key).figure()),
-                "not given" if crossed is None else figure_cell(getattr(crossed, key).figure()),
+                "not given" if on_train is None else figure_cell(getattr(on_train, key).figure()),
                 _baseline_cell(subject, key),
             )
             for key, name in FIGURE_NAMES.items()
@@ -147,8 +148,8 @@ def calibration(subjects: tuple[Subject, ...]) -> Section | None:
 
 def _calibration_card(subject: Subject) -> Card:
     points = subject.evaluation.reliability
-    ece = figure_cell(subject.evaluation.ece.figure())
-    reading = f"Expected calibration error {ece}; {_bins_apart(points)}."
+    ece = subject.evaluation.ece.figure()
+    reading = f"Expected calibration error {figure_cell(ece)}; {_bins_apart(points, ece)}."
     table = Table(
         f"Bins of the reliability diagram, {subject.name}",
         columns("Mean predicted#", "Observed#", "Low#", "High#", "n#"),
@@ -161,13 +162,19 @@ def _calibration_card(subject: Subject) -> Card:
     return subject.card(reading, picture, tables=(table,))
 
 
-def _bins_apart(points: list[ReliabilityPoint]) -> str:
+def _bins_apart(points: list[ReliabilityPoint], ece: Figure) -> str:
+    """What single bins show, in words that go with what the error over all of them shows."""
     missing = [each for each in points if not each.low <= each.mean_predicted <= each.high]
-    if not missing:
-        return f"the interval of each bin ({len(points)} in all) holds what was predicted"
-    return (
+    told = (
         f"in {len(missing)} of {plural(len(points), 'bin')} the interval of what was observed misses what was predicted"
+        if missing
+        else f"the interval of each bin ({len(points)} in all) holds what was predicted"
     )
+    if ece.low is None:
+        return f"the rows are too few to tell, though {told}" if missing else "the rows are too few to tell"
+    if missing:
+        return told if ece.low else f"{told}, but over all bins no miscalibration is shown"
+    return f"no bin shows it alone ({told}), all together do" if ece.low else told
 
 
 def score_distributions(subjects: tuple[Subject, ...]) -> Section | None:
@@ -187,13 +194,14 @@ def _score_cards(subject: Subject) -> list[Card]:
         return []
     sizes = [f"{count(sum(counts))} {name}" for name, counts in histogram.series.items()]
     bins = len(histogram.edges) - 1
-    low, high = number(histogram.edges[0], 2), number(histogram.edges[-1], 2)
+    digits = _digits(histogram)
+    low, high = number(histogram.edges[0], digits), number(histogram.edges[-1], digits)
     middles = listed([_middle(histogram, name) for name in histogram.series], len(histogram.series))
     reading = f"Scores of {listed(sizes)} in {plural(bins, 'bin')} from {low} to {high}. The middle score of {middles}."
     rows = tuple(
         (
-            number(histogram.edges[at]),
-            number(histogram.edges[at + 1]),
+            number(histogram.edges[at], max(3, digits)),
+            number(histogram.edges[at + 1], max(3, digits)),
             *(count(each[at]) for each in histogram.series.values()),
         )
         for at in range(bins)
@@ -214,7 +222,14 @@ def _middle(histogram: ScoreHistogram, name: str) -> str:
     if not running[-1]:
         return f"{name} is undefined: no rows"
     at = next(position for position, below in enumerate(running) if 2 * below >= running[-1])
-    return f"{name} lies from {number(histogram.edges[at], 2)} to {number(histogram.edges[at + 1], 2)}"
+    low, high = (number(edge, _digits(histogram)) for edge in histogram.edges[at : at + 2])
+    return f"{name} lies from {low} to {high}"
+
+
+def _digits(histogram: ScoreHistogram) -> int:
+    """Decimals, two at least, that tell the ends of a bin apart."""
+    width = histogram.edges[1] - histogram.edges[0]
+    return max(2, 1 - math.floor(math.log10(width))) if width > 0 else 2
 
 
 def length_bias(subjects: tuple[Subject, ...]) -> Section | None:

@@ -102,6 +102,7 @@ def draw_histogram(histogram: ScoreHistogram, caption: Caption, *, unit: str) ->
     axes.set_axisbelow(True)
     axes.spines["left"].set_visible(False)
     axes.tick_params(length=0)
+    axes.locator_params(axis="x", nbins=4)  # labels like −0.025 are wide
     axes.locator_params(axis="y", nbins=4, integer=True)
     axes.yaxis.set_major_formatter(lambda value, _: _short(int(value)))
     canvas.legend(handles)

@@ -54,6 +54,7 @@ class Series:
 
 MODEL = Series("model", FIRST, "o")
 CROSS_VALIDATED = Series("cross-validated on train", THIRD, "s")
+HELD_OUT = Series("held-out prompts of train", THIRD, "^")
 BASELINE = Series("best baseline", SECOND, "D", filled=False)
 JUDGES = Series("judges", SECOND, "D", filled=False)
 
@@ -152,7 +153,8 @@ def draw_dots(rows: Sequence[DotRow], caption: Caption, *, unit: str, references
         references: values that a dashed line marks; always on the scale.
     """
     series = _series_of(rows)
-    top = 30 if len(series) > 1 else 8
+    legend_columns = 3 if len(series) <= 3 else 2
+    top = (14 + 16 * math.ceil(len(series) / legend_columns)) if len(series) > 1 else 8
     height = sum(row.height for row in rows)
     canvas = Canvas(top + height + 38, _with_whole_names(caption, rows))
     axes = canvas.axes(_MARGIN, top, WIDTH - 2 * _MARGIN, height)
@@ -169,7 +171,7 @@ def draw_dots(rows: Sequence[DotRow], caption: Caption, *, unit: str, references
         _draw_dot_row(axes, row, edge, (low, high))
         edge += row.height
     if len(series) > 1:
-        canvas.legend([_handle(each) for each in series])
+        canvas.legend([_handle(each) for each in series], columns=legend_columns)
     return canvas.finish()
 
 

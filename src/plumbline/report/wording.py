@@ -172,6 +172,11 @@ def verdict(figure: Figure, baseline: Figure) -> str | None:
     return "clearly above" if comparison(figure, baseline) == "above" else "not clearly above"
 
 
+def capitalised(text: str) -> str:
+    """The text with a capital at its start, all else as it is."""
+    return text[:1].upper() + text[1:]
+
+
 def comparison(figure: Figure, other: Figure) -> str | None:
     """Where a figure's interval lies against another's: ``above``, ``below``, ``overlapping``; None if either lacks one."""
     if figure.low is None or figure.high is None or other.value is None:

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import json
 import re
+from collections.abc import Hashable
 from difflib import get_close_matches
 from functools import lru_cache
-from typing import Any, NoReturn, TypeVar
+from typing import Any, NoReturn, TypeVar, cast
 
 import msgspec
 
@@ -35,7 +36,7 @@ def decode_json(body: bytes, kind: type[ValueT]) -> ValueT:
         InvalidBodyError: it is not of this type.
     """
     try:
-        value = _decoder(kind).decode(body)
+        value: ValueT = _decoder(cast(Hashable, kind)).decode(body)
     except msgspec.ValidationError as error:
         raise InvalidBodyError([_told(str(error), kind)]) from None
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError, ValueError):
@@ -45,7 +46,7 @@ def decode_json(body: bytes, kind: type[ValueT]) -> ValueT:
 
 
 @lru_cache(maxsize=64)
-def _decoder(kind: type[Any]) -> msgspec.json.Decoder[Any]:
+def _decoder(kind: Hashable) -> msgspec.json.Decoder[Any]:
     return msgspec.json.Decoder(kind, strict=True)
 
 
@@ -56,7 +57,7 @@ def _told(message: str, kind: type[Any]) -> FieldFault:
     unknown = _UNKNOWN.fullmatch(problem)
     if unknown:
         # The name is the sender's text: a near name of ours is told instead.
-        near = get_close_matches(unknown[1][:100].lower(), msgspec.structs.fields(kind) and _names(kind), n=1)
+        near = get_close_matches(unknown[1][:100].lower(), _names(kind), n=1)
         return FieldFault(field, f"an unknown field{f'; is {near[0]} meant?' if near and not field else ''}")
     if not _OURS.fullmatch(problem):
         return FieldFault(field, "not a value that this field takes")

@@ -73,6 +73,8 @@ def problem_of(error: PlumblineError, statuses: Statuses | None = None, **member
         members["fields"] = [{"field": each.field, "problem": each.problem} for each in faults]
     headers: list[tuple[bytes, bytes]] = []
     wait = getattr(error, "retry_after_seconds", None)
+    if wait is None and status == HTTPStatus.SERVICE_UNAVAILABLE:
+        wait = 1
     if wait is not None:
         headers.append((b"retry-after", str(max(1, math.ceil(wait))).encode()))
     if status == HTTPStatus.UNAUTHORIZED:
@@ -132,9 +134,10 @@ class ProblemErrors:
         except PlumblineError as error:
             problem = self._problem(error)
             if problem.status >= HTTPStatus.INTERNAL_SERVER_ERROR:
-                LOG.error("request %s: %s (%s)", request_id_of(scope), error.code, error.problem)
+                level = logging.ERROR if problem.status == HTTPStatus.INTERNAL_SERVER_ERROR else logging.WARNING
+                LOG.log(level, "request %s: %s (%s)", request_id_of(scope), error.code, error.problem)
         except Exception as error:
-            LOG.error("request %s: %s at %s", request_id_of(scope), type(error).__name__, places_of(error))  # noqa: TRY400
+            LOG.error("request %s: %s at %s", request_id_of(scope), type(error).__name__, places_of(error))
             problem = problem_of(internal_fault(request_id_of(scope)))
         else:
             return

@@ -146,7 +146,7 @@ def test_pairs_too_few_to_calibrate_on_are_refused_too(tables):
     (goal,) = goals_of(TaskData(tables, ("preference",), Axis.HELPFULNESS, "here"))
     few = replace(goal, rows=replace(goal.rows, pairs=goal.rows.pairs.take(np.arange(40))))
     held = held_out_groups([few.rows], 0.05, 0)
-    with pytest.raises(NoDataError, match="comparisons with --held-out 0.05"):
+    with pytest.raises(NoDataError, match=r"comparisons with --held-out 0\.05"):
         require_calibratable([few], held, 0.05)
 
 

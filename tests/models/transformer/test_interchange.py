@@ -1,6 +1,7 @@
 """Exports load with plain transformers and give our scores for the same text; imports the other way round."""
 
 import json
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -14,12 +15,14 @@ from transformers import (
     LlamaForSequenceClassification,
 )
 
+from plumbline.lineage import file_digest
 from plumbline.models.transformer.backbone import quiet
 from plumbline.models.transformer.classifier_import import ImportSettings, import_sequence_classifier
+from plumbline.models.transformer.conversation_tokens import ConversationEncoder
 from plumbline.models.transformer.interchange import export_sequence_classifier
 from plumbline.models.transformer.saving import load_transformer
-from plumbline.models.transformer.settings import LoraSettings
-from plumbline.records import Axis, ModelError, UsageError
+from plumbline.models.transformer.settings import LoraSettings, TokenSettings
+from plumbline.records import Axis, ModelError, Role, UsageError
 from tests.models.transformer import tiny
 from tests.models.transformer.test_saving import TALKS, made, saved
 
@@ -73,11 +76,6 @@ def test_an_exported_reward_is_the_same_everywhere(kind, base, tmp_path):
 
 
 def test_a_model_trained_on_the_tokenizers_own_chat_template(tmp_path):
-    from dataclasses import replace
-
-    from plumbline.models.transformer.conversation_tokens import ConversationEncoder
-    from plumbline.models.transformer.settings import TokenSettings
-
     tokenizer = tiny.tokenizer(end="<|im_end|>", chat_template=QWEN_LIKE)
     base = tiny.save(tmp_path / "q", tiny.llama(), tokenizer)
     model, tokens = made(base), TokenSettings(max_tokens=120, template="chat")
@@ -137,9 +135,10 @@ def test_an_encoder_is_refused(tmp_path):
 # --- the other way ---
 
 
-def trained_elsewhere(folder, *, labels=("LABEL_0",), padding="<pad>", chat_template=None, **config):
+def trained_elsewhere(folder, *, labels=("LABEL_0",), padding="<pad>", chat_template=None, max_length=None, **config):
     torch.manual_seed(3)
     tokenizer = tiny.tokenizer(padding=padding, chat_template=chat_template)
+    tokenizer.model_max_length = max_length or tokenizer.model_max_length
     model = LlamaForSequenceClassification(
         LlamaConfig(
             vocab_size=310,
@@ -176,6 +175,159 @@ def test_an_export_comes_back_as_it_went(base, tmp_path):
     again, description = load_transformer(tmp_path / "again")
     assert np.allclose(again.score_groups([TALKS]), model.score_groups([TALKS]), atol=1e-5)
     assert description.permitted.licence == "MIT"
+
+
+LIMIT = 40
+LONG = [
+    [turn for number in range(3) for turn in ((Role.HUMAN, f"question {number}?"), (Role.ASSISTANT, f"{end} {number}"))]
+    for end in ("boil the water", "wait then drink it", "no")
+]
+"""Longer than LIMIT, by several turns."""
+
+
+def exported(folder, *, template, end="</s>"):
+    """A model that reads at most LIMIT tokens, exported; of 128 positions."""
+    tokenizer = tiny.tokenizer(end=end, chat_template=QWEN_LIKE if template == "chat" else None)
+    model = made(tiny.save(folder / "base", tiny.llama(), tokenizer))
+    tokens = TokenSettings(max_tokens=LIMIT, template=template)
+    model = replace(model, tokens=tokens, encoder=ConversationEncoder(model.tokenizer, tokens, 128))
+    export_sequence_classifier(saved(folder / "m", model), folder / "out")
+    return model, folder / "out"
+
+
+def imported(path, out, **settings):
+    return import_sequence_classifier(str(path), out, ImportSettings(axis=Axis.HELPFULNESS, **settings))
+
+
+@pytest.mark.parametrize(("template", "end"), [("hh", "</s>"), ("chat", "<|im_end|>"), ("chat", "</s>")])
+def test_long_conversations_are_cut_the_same_after_export_and_import(template, end, tmp_path):
+    model, out = exported(tmp_path, template=template, end=end)
+    encoded = model.encoder.encode(LONG)
+    assert encoded.truncated.all()
+    assert (encoded.dropped_turns > 0).all()
+    notes = imported(out, tmp_path / "again").notes
+    assert notes == (
+        f"Conversations are written by the template {template} and cut at {LIMIT} tokens: "
+        "the manifest of the export says so.",
+    )
+    again, description = load_transformer(tmp_path / "again")
+    assert description.tokens.model_dump() == {
+        "max_tokens": LIMIT,
+        "template": template,
+        "add_end_of_sequence": True,
+    }
+    ours = model.score_groups([LONG, TALKS])
+    assert np.ptp(ours[:3]) > 1e-2
+    assert np.allclose(again.score_groups([LONG, TALKS]), ours, atol=1e-5)
+    assert notes[0] in (tmp_path / "again" / "README.md").read_text()
+
+
+def test_a_limit_that_nobody_asked_for_travels_as_well(tmp_path):
+    model = made(tiny.save(tmp_path / "base", tiny.llama(), tiny.tokenizer()))
+    model = replace(model, tokens=TokenSettings(), encoder=ConversationEncoder(model.tokenizer, TokenSettings(), 128))
+    export_sequence_classifier(saved(tmp_path / "m", model), tmp_path / "out")
+    found = imported(tmp_path / "out", tmp_path / "again")
+    assert found.notes[0].endswith("cut at 128 tokens: the manifest of the export says so.")
+    assert "more than 128 tokens lose whole turns" in (tmp_path / "out" / "README.md").read_text()
+
+
+def test_what_is_asked_for_goes_before_what_an_export_says(tmp_path):
+    _, out = exported(tmp_path, template="hh")
+    found = imported(out, tmp_path / "one", max_tokens=30)
+    assert found.model.tokens == TokenSettings(30, "hh", add_end_of_sequence=True)
+    assert "30 tokens: as asked for." in found.notes[0]
+    assert found.notes[1] == "The model read them by hh, 40 tokens: its scores may be others here."
+    found = imported(out, tmp_path / "other", template="chat")
+    assert found.model.tokens == TokenSettings(LIMIT, "chat", add_end_of_sequence=False)
+    assert "by hh" in found.notes[1]
+
+
+@pytest.mark.parametrize("how", ["file", "no encoder", "a strange encoder"])
+def test_an_export_that_is_not_whole_is_read_as_a_foreign_classifier(how, tmp_path):
+    _, out = exported(tmp_path, template="hh")
+    if how == "file":
+        (out / "config.json").write_text((out / "config.json").read_text() + "\n")
+    else:
+        manifest = json.loads((out / "manifest.json").read_text())
+        manifest["configuration"].pop("encoder")
+        if how == "a strange encoder":
+            manifest["configuration"]["encoder"] = {"template": "alpaca", "max_tokens": "all"}
+        (out / "manifest.json").write_text(json.dumps(manifest))
+    found = imported(out, tmp_path / "again")
+    assert found.model.tokens == TokenSettings(LIMIT, "chat", add_end_of_sequence=False)
+    assert found.notes[0].endswith("cut at 40 tokens: the tokenizer's model_max_length says so.")
+    card = (tmp_path / "again" / "README.md").read_text()
+    assert any("(1, the first of them config.json)" in note for note in found.notes) == (how == "file")
+    assert ("changed since" in card) == (how == "file")
+
+
+def test_the_card_of_an_export_may_be_edited_or_left_behind(tmp_path):
+    _, out = exported(tmp_path, template="hh")
+    (out / "README.md").unlink()
+    assert "manifest of the export" in imported(out, tmp_path / "again").notes[0]
+
+
+def test_an_export_whose_conversations_would_become_other_tokens_is_refused(tmp_path):
+    _, out = exported(tmp_path, template="hh")
+    manifest = json.loads((out / "manifest.json").read_text())
+    manifest["configuration"]["encoder"]["markers"]["human"] = "Q: "
+    (out / "manifest.json").write_text(json.dumps(manifest))
+    with pytest.raises(ModelError, match="PL-MOD-005") as error:
+        imported(out, tmp_path / "again")
+    assert "markers" in error.value.expected
+    assert not (tmp_path / "again").exists()
+
+
+@pytest.mark.parametrize(
+    ("stated", "limit", "why"),
+    [
+        (48, 48, "the tokenizer's model_max_length says so"),
+        (2, 128, "the model's positions allow so many"),
+        (int(1e30), 128, "the model's positions allow so many"),
+        (512, 128, "the model's positions allow so many"),
+    ],
+)
+def test_a_foreign_tokenizers_limit_is_taken_where_it_is_one(stated, limit, why, tmp_path):
+    path = trained_elsewhere(tmp_path / "rm", max_length=stated)
+    found = imported(path, tmp_path / "m")
+    assert found.model.encoder.max_tokens == limit
+    assert found.notes == (f"Conversations are written by the template hh and cut at {limit} tokens: {why}.",)
+
+
+def test_the_card_of_an_import_tells_where_it_is_from(tmp_path):
+    _, out = exported(tmp_path, template="hh")
+    imported(out, tmp_path / "again")
+    card = (tmp_path / "again" / "README.md").read_text()
+    assert "of the preference model on helpfulness `m` of Plumbline" in card
+    assert file_digest(out / "manifest.json")[:12] in card
+    assert file_digest(tmp_path / "m" / "manifest.json")[:12] in card
+    assert "Its data are synthetic." in card
+    assert "Uses that are permitted: analysis. Licence of the data: MIT." in card
+    assert "elsewhere" not in card
+    assert "Nothing is known" not in card
+    assert json.loads((tmp_path / "again" / "model.json").read_text())["synthetic"]
+    foreign = trained_elsewhere(tmp_path / "rm")
+    imported(foreign, tmp_path / "foreign")
+    card = (tmp_path / "foreign" / "README.md").read_text()
+    assert "trained elsewhere" in card
+    assert "Nothing is known here of its data" in card
+    again, manifest = tmp_path / "of-model", json.loads((tmp_path / "m" / "manifest.json").read_text())
+    (foreign / "manifest.json").write_text(json.dumps(manifest))
+    imported(foreign, again)
+    assert "a model folder of Plumbline" in (again / "README.md").read_text()
+
+
+@pytest.mark.parametrize("kind", ["encoder", "causal"])
+def test_a_model_without_a_classifier_is_trained_on_and_not_imported(kind, tmp_path):
+    trunk = tiny.bert() if kind == "encoder" else tiny.llama()
+    trunk.config.num_labels = 1  # transformers would make a head of one label up
+    path = tiny.save(tmp_path / "plain", trunk, tiny.tokenizer(padding="<pad>"))
+    with pytest.raises(ModelError, match="PL-XCH-003") as error:
+        imported(path, tmp_path / "m")
+    assert error.value.advice == (
+        f"train heads on it: plumbline train preference SOURCE --model {path} --frozen -o MODEL"
+    )
+    assert not (tmp_path / "m").exists()
 
 
 @pytest.mark.parametrize(
@@ -220,7 +372,7 @@ def test_an_override_travels_with_export_and_import(base, tmp_path):
 
 def test_imported_labels_are_heads(tmp_path):
     path = trained_elsewhere(tmp_path / "rm", labels=("theft", "unsafe"), problem_type="multi_label_classification")
-    model = import_sequence_classifier(str(path), tmp_path / "m", ImportSettings(task="moderation"))
+    model = import_sequence_classifier(str(path), tmp_path / "m", ImportSettings(task="moderation")).model
     assert list(model.heads) == ["unsafe", "theft"]
     assert model.scorer.head_names == ("category:theft", "unsafe")
 

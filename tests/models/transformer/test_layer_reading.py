@@ -1,7 +1,7 @@
 """What the heads of a frozen encoder read: its middle layers by landmarks, the same once saved."""
 
 import json
-from dataclasses import replace
+from dataclasses import asdict, replace
 
 import numpy as np
 import pytest
@@ -12,6 +12,7 @@ from transformers import BertConfig, BertModel
 from plumbline.lineage import file_digest
 from plumbline.models.dense_features import fit_scaling, similarities
 from plumbline.models.dense_logistic import fit_dense
+from plumbline.models.transformer.card import transformer_kind
 from plumbline.models.transformer.frozen_features import FeatureSettings, frozen_features
 from plumbline.models.transformer.frozen_training import fit_frozen_heads
 from plumbline.models.transformer.layer_reading import LIKENESS_SCALE, NEARNESS, fit_reading, middle_layers
@@ -99,6 +100,35 @@ def test_heads_of_a_frozen_encoder_read_its_middle_layers(curved):
     talks = labels_table(120)["conversation"]
     # Features are kept in 16 bits, scores are computed in 32.
     np.testing.assert_allclose(model.score_conversations(talks)[:, 0], by_hand, atol=0.02 * by_hand.std() + 0.01)
+
+
+def test_the_card_says_what_is_read_and_that_features_of_rows_travel(curved):
+    model, outcome = curved[0], curved[-1]
+    mechanism = transformer_kind(model, summary_of(outcome)).mechanism
+    *others, last = (str(layer) for layer in outcome.layers)
+    landmarks = len(model.scorer.layer_reading.landmarks)
+    told = f"in layers {', '.join(others)} and {last} of"
+    assert f"Linear heads read the mean of its tokens {told}" in mechanism
+    assert f"as likeness to {landmarks} training rows" in mechanism
+    assert "travel with the model: guard it as you guard the data" in mechanism
+
+
+def test_the_card_of_heads_on_the_last_layer_speaks_of_no_rows(tmp_path):
+    model, _, outcome = fitted(tmp_path, layers=2)
+    mechanism = transformer_kind(model, summary_of(outcome)).mechanism
+    assert "Linear heads read the mean of its tokens of `" in mechanism
+    assert "training rows" not in mechanism
+
+
+def summary_of(outcome):
+    """What the card is told of a training with frozen trunk."""
+    return {
+        "held_out_rows": 9,
+        "notes": [],
+        "settings": {"frozen": True},
+        "outcome": asdict(outcome),
+        "truncated_conversations": 0,
+    }
 
 
 def test_few_layers_and_causal_models_are_read_at_the_last(tmp_path):

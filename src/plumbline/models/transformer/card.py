@@ -45,9 +45,23 @@ def _mechanism(model: TransformerModel, summary: Mapping[str, Any]) -> str:
     work = _frozen(summary) if summary["settings"]["frozen"] else _fine_tuned(summary)
     work += _ensemble(summary)
     return (
-        f"Linear heads read {_POOLING[model.scorer.pooling]} of `{base}`; {work} Conversations of up to "
+        f"Linear heads read {_what_is_read(model, base)}; {work} Conversations of up to "
         f"{model.encoder.max_tokens:,} tokens are read; longer ones are cut, oldest turns first, then "
         f"the beginning of what is left ({summary['truncated_conversations']:,} were).\n{notes}"
+    )
+
+
+def _what_is_read(model: TransformerModel, base: str) -> str:
+    """What the heads read of the trunk."""
+    pooled, reading = _POOLING[model.scorer.pooling], model.scorer.layer_reading
+    if reading is None:
+        return f"{pooled} of `{base}`"
+    *others, last = (str(layer) for layer in reading.layers)
+    layers = f"layers {', '.join(others)} and {last}" if others else f"layer {last}"
+    return (
+        f"{pooled} in {layers} of `{base}`, as likeness to {len(reading.landmarks):,} training rows, which draws curved "
+        "borders. **Features of those rows stand in this folder and travel with the model: guard it as you guard the "
+        "data.** Beyond that"
     )
 
 

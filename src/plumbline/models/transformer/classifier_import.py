@@ -2,13 +2,12 @@
 
 The other way is `interchange`, with what both have in common. What is not known of a model from elsewhere is said to be
 unknown: calibration (scores are read as they are), training data and permitted uses, unless its folder has a manifest of
-Plumbline.
+Plumbline. An export whose manifest and files are as they were written reads conversations as its model did.
 """
 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Literal
@@ -16,25 +15,18 @@ from typing import Any, Literal
 import torch
 from torch import nn
 
-from plumbline.lineage import FileEntry, FoundManifest, Manifest, StatedTerms
-from plumbline.lineage.writing import MANIFEST_NAME
+from plumbline.lineage import FileEntry, Manifest, StatedTerms, Terms
 from plumbline.models.scored_model import UNSAFE, Task
 from plumbline.models.transformer.backbone import Trunk, load_trunk, quiet
-from plumbline.models.transformer.conversation_tokens import ConversationEncoder
-from plumbline.models.transformer.interchange import (
-    HOLDS,
-    SAMPLE,
-    TOLERANCE,
-    largest_difference,
-    no_classifier,
-    unfaithful,
-)
-from plumbline.models.transformer.model import TransformerHead, TransformerModel
+from plumbline.models.transformer.conversation_tokens import LEAST_TOKENS, MOST_TOKENS, ConversationEncoder
+from plumbline.models.transformer.export_manifest import FoundExport
+from plumbline.models.transformer.interchange import SAMPLE, TOLERANCE, largest_difference, no_classifier, unfaithful
+from plumbline.models.transformer.model import BaseModel, TransformerHead, TransformerModel
 from plumbline.models.transformer.saving import SavedRun, save_transformer
 from plumbline.models.transformer.scorer import Scorer, plain_inputs
 from plumbline.models.transformer.settings import BackboneSettings, TokenSettings
 from plumbline.models.transformer.trunk_identity import base_of
-from plumbline.records import Axis, ModelError, SourceError, UsageError
+from plumbline.records import Axis, ModelError, UsageError
 
 _TASK_OF_LABEL: dict[str, Task] = {"reward": "preference", "cost": "cost"}
 """What exports call their one label, and what it means."""
@@ -47,8 +39,11 @@ class ImportSettings:
     Attributes:
         task: what its score is: a reward, a cost, or the log-odds of labels of which one is called ``unsafe``.
         axis: of a preference model, what its reward is about.
-        template: None takes the tokenizer's chat template where it has one, else "hh".
+        template: None takes that of the model which an export was made of; else the tokenizer's chat template where it
+            has one, else "hh".
         add_end_of_sequence: put EOS behind what the template writes; most templates end a turn themselves.
+        max_tokens: None takes that of the model which an export was made of; else the tokenizer's `model_max_length`
+            where that is less than the model's positions allow, else these.
         terms: what its data permitted, as far as it is known.
         command: for the manifest.
     """
@@ -64,7 +59,19 @@ class ImportSettings:
     command: tuple[str, ...] = ()
 
 
-def import_sequence_classifier(path: str, out: Path, settings: ImportSettings) -> TransformerModel:
+@dataclass(frozen=True, slots=True)
+class Imported:
+    """What an import came to.
+
+    Attributes:
+        notes: how conversations are read, and what else a user should know, a sentence each.
+    """
+
+    model: TransformerModel
+    notes: tuple[str, ...]
+
+
+def import_sequence_classifier(path: str, out: Path, settings: ImportSettings) -> Imported:
     """Make a model folder of a classifier that ``AutoModelForSequenceClassification`` loads.
 
     Args:
@@ -73,8 +80,8 @@ def import_sequence_classifier(path: str, out: Path, settings: ImportSettings) -
     Raises:
         SourceError: the model cannot be found.
         UsageError: a preference model without an axis; or the classifier says of itself that it is of another task or axis.
-        ModelError: it is no linear layer on the last token of a causal model, its labels are not those of the task, or
-            its scores could not be reproduced.
+        ModelError: it is no linear layer on the last token of a causal model, its labels are not those of the task, its
+            scores could not be reproduced, or an export's conversations would become other tokens than they were.
     """
     if (settings.axis is None) == (settings.task == "preference"):
         raise UsageError(
@@ -88,48 +95,102 @@ def import_sequence_classifier(path: str, out: Path, settings: ImportSettings) -
         )
     backbone = BackboneSettings(path, settings.revision, settings.trust_remote_code, "sdpa", "last")
     trunk = load_trunk(backbone)
-    export = _export_manifest(path, trunk.folder)
+    export = FoundExport.at(path, trunk.folder)
     classifier = _classifier(path, settings)
-    _refuse_other_meaning(path, classifier, export.manifest if export else None, settings)
+    _refuse_other_meaning(path, classifier, export, settings)
     labels = _labels(classifier, settings.task, path)
-    model = _model(trunk, classifier, labels, backbone, settings)
+    tokens, notes = _tokens(trunk, export, settings)
+    model = _model(trunk, classifier, labels, tokens, base_of(backbone, trunk.folder), settings)
+    _refuse_other_tokens(path, model, export)
     _check_scores(model, classifier, path)
-    save_transformer(out, model, _run(path, out, model, settings, trunk.folder))
-    return model
+    imported = Imported(model, notes)
+    save_transformer(out, imported.model, _run(path, out, imported, settings, trunk.folder, export))
+    return imported
 
 
 def _classifier(path: str, settings: ImportSettings) -> Any:
     from transformers import AutoModelForSequenceClassification
 
+    classifier: Any
+    advice = f"train heads on it: plumbline train {settings.task} SOURCE --model {path} --frozen -o MODEL"
     with quiet():
         try:
-            classifier: Any = AutoModelForSequenceClassification.from_pretrained(
+            classifier, report = AutoModelForSequenceClassification.from_pretrained(
                 path,
                 revision=settings.revision,
                 trust_remote_code=settings.trust_remote_code,
                 use_safetensors=True,
                 dtype=torch.float32,
+                output_loading_info=True,
             )
         except ValueError as error:
-            raise no_classifier(Path(path), type(error).__name__) from error
+            raise no_classifier(Path(path), type(error).__name__, advice) from error
     if not isinstance(getattr(classifier, "score", None), nn.Linear):
-        raise no_classifier(Path(path), type(classifier).__name__)
+        raise no_classifier(Path(path), type(classifier).__name__, advice)
+    if any(name.startswith("score.") for name in report["missing_keys"]):  # transformers would make them up
+        raise no_classifier(Path(path), f"{type(classifier).__name__} without the weights of its last layer", advice)
     return classifier.eval()
 
 
-def _export_manifest(path: str, folder: Path) -> FoundManifest | None:
-    """The manifest of a classifier that Plumbline exported, or of a model of its; on the hub others have such files too."""
-    with suppress(*(() if Path(path).is_dir() else (SourceError,))):
-        return FoundManifest.at(folder / MANIFEST_NAME)
-    return None
+def _tokens(
+    trunk: Trunk, export: FoundExport | None, settings: ImportSettings
+) -> tuple[TokenSettings, tuple[str, ...]]:
+    """How conversations are read, and a sentence that says so."""
+    stated = export.tokens if export else None
+    has_template = bool(getattr(trunk.tokenizer, "chat_template", None))
+    template = settings.template or (stated.template if stated else "chat" if has_template else "hh")
+    is_stated = stated is not None and template == stated.template
+    ended = settings.add_end_of_sequence or (is_stated and stated is not None and stated.add_end_of_sequence)
+    limit, why = _limit(trunk, stated, settings)
+    tokens = TokenSettings(limit, template, ended)
+    notes = [f"Conversations are written by the template {template} and cut at {limit:,} tokens: {why}."]
+    if stated is not None and tokens != stated:
+        notes.append(
+            f"The model read them by {stated.template}, {stated.max_tokens:,} tokens: its scores may be others here."
+        )
+    if export is not None and export.changed:
+        notes.append(
+            f"Files of this export were changed since it was written ({len(export.changed)}, the first of them "
+            f"{export.changed[0]}): what its manifest says of how conversations are read was not used."
+        )
+    return tokens, tuple(notes)
 
 
-def _refuse_other_meaning(path: str, classifier: Any, export: Manifest | None, settings: ImportSettings) -> None:
+def _limit(trunk: Trunk, stated: TokenSettings | None, settings: ImportSettings) -> tuple[int, str]:
+    """The longest sequence, and who says so."""
+    if settings.max_tokens is not None:
+        return settings.max_tokens, "as asked for"
+    if stated is not None and stated.max_tokens is not None:
+        return stated.max_tokens, "the manifest of the export says so"
+    most = min(trunk.positions or MOST_TOKENS, MOST_TOKENS)
+    own = trunk.tokenizer.model_max_length  # a huge number where nobody said
+    if LEAST_TOKENS <= own < most:
+        return int(own), "the tokenizer's model_max_length says so"
+    return most, "the model's positions allow so many" if most == trunk.positions else "nobody says how many"
+
+
+def _refuse_other_tokens(path: str, model: TransformerModel, export: FoundExport | None) -> None:
+    """Refuse an export whose conversations would not become the tokens that they were where nothing else was asked for."""
+    if export is None or export.tokens != model.tokens:
+        return
+    other = export.differences(model.encoder)
+    if other:
+        raise ModelError(
+            "PL-MOD-005",
+            path,
+            "conversations would become other tokens than in training",
+            expected=f"the same {', '.join(other)} as the export's manifest states",
+            advice="use the versions of transformers and plumbline that are named there; or, where other scores will do, "
+            "take the manifest away",
+        )
+
+
+def _refuse_other_meaning(path: str, classifier: Any, export: FoundExport | None, settings: ImportSettings) -> None:
     """Refuse to read a reward as a cost, or a score on one axis as one on another, where the classifier says what it is.
 
     A reward read as a cost would call the better replies the more harmful.
     """
-    said = export.configuration if export is not None and export.holds == HOLDS else {}
+    said = export.said if export else {}
     labels = [str(label) for label in classifier.config.id2label.values()]
     task = said.get("task") or (_TASK_OF_LABEL.get(labels[0]) if len(labels) == 1 else None)
     axis = said.get("axis")
@@ -166,11 +227,13 @@ def _labels(classifier: Any, task: Task, path: str) -> list[str]:
 
 
 def _model(
-    trunk: Trunk, classifier: Any, labels: Sequence[str], backbone: BackboneSettings, settings: ImportSettings
+    trunk: Trunk,
+    classifier: Any,
+    labels: Sequence[str],
+    tokens: TokenSettings,
+    base: BaseModel,
+    settings: ImportSettings,
 ) -> TransformerModel:
-    has_template = bool(getattr(trunk.tokenizer, "chat_template", None))
-    template = settings.template or ("chat" if has_template else "hh")
-    tokens = TokenSettings(settings.max_tokens, template, settings.add_end_of_sequence)
     columns = [_column(label, settings) for label in labels]
     scorer = Scorer(trunk.model, columns, pooling=trunk.pooling).eval()
     with torch.no_grad():
@@ -188,7 +251,7 @@ def _model(
         tokens,
         trunk.padding_id,
         {label: TransformerHead(column, threshold=decides) for label, column in main_first},
-        base_of(backbone, trunk.folder),
+        base,
     )
 
 
@@ -213,8 +276,10 @@ def _check_scores(model: TransformerModel, classifier: Any, path: str) -> None:
         raise unfaithful(Path(path), max(differences))
 
 
-def _run(path: str, out: Path, model: TransformerModel, settings: ImportSettings, folder: Path) -> SavedRun:
-    found = _export_manifest(path, folder)
+def _run(
+    path: str, out: Path, imported: Imported, settings: ImportSettings, folder: Path, export: FoundExport | None
+) -> SavedRun:
+    found, tokens = export.found if export else None, imported.model.tokens
     carried = [found.manifest.terms] if found and found.manifest.terms else []
     terms = settings.terms.applied(carried, None)
     configuration = folder / "config.json"
@@ -225,8 +290,9 @@ def _run(path: str, out: Path, model: TransformerModel, settings: ImportSettings
             "imported": path,
             "revision": settings.revision,
             "task": settings.task,
-            "template": model.tokens.template,
-            "add_end_of_sequence": settings.add_end_of_sequence,
+            "template": tokens.template,
+            "add_end_of_sequence": tokens.add_end_of_sequence,
+            "max_tokens": tokens.max_tokens,
         },
         inputs=[FileEntry.of(configuration)] if configuration.is_file() else [],
         parents=[found.digest] if found else [],
@@ -234,19 +300,46 @@ def _run(path: str, out: Path, model: TransformerModel, settings: ImportSettings
         licence=terms.licence,
         uses_overridden=found is not None and found.manifest.uses_overridden,
     )
-    name = out.resolve().name
-    return SavedRun(manifest, name, False, {"imported": path}, _card(name, path, model), {})
+    name, synthetic = out.resolve().name, export is not None and export.said.get("synthetic") is True
+    card = _card(name, path, imported, export, terms)
+    return SavedRun(manifest, name, synthetic, {"imported": path}, card, {})
 
 
-def _card(name: str, path: str, model: TransformerModel) -> str:
+def _card(name: str, path: str, imported: Imported, export: FoundExport | None, terms: Terms) -> str:
+    model = imported.model
     about = f"A {model.task} model" + (f" on {model.axis}" if model.axis else "")
     lines = [
         f"# {name}",
         "",
-        f"{about}, imported from `{Path(path).name}`: trained elsewhere. Its scores are those it gave there.",
+        f"{about}, imported from `{Path(path).name}`: {_origin(export)} Its scores are those it gave there.",
         "",
-        "Nothing is known here of its data. It is not calibrated: probabilities read its scores as log-odds, and may be",
-        "far from how often they come true. Measure it with `plumbline evaluate` before you rely on it.",
+        *(f"- {note}" for note in imported.notes),
+        "",
+        _told_terms(terms, is_known=export is not None),
+        "",
+        "It is not calibrated: probabilities read its scores as log-odds, and may be far from how often they come true.",
+        "Measure it with `plumbline evaluate` before you rely on it.",
         "",
     ]
     return "\n".join(lines)
+
+
+def _origin(export: FoundExport | None) -> str:
+    """Where a model comes from, as far as its manifest says."""
+    if export is None:
+        return "trained elsewhere."
+    which = f"of manifest `{export.found.digest[:12]}`"
+    if not export.is_export:
+        return f"a {export.found.manifest.holds} folder of Plumbline, {which}."
+    of_model = "".join(f", whose manifest is `{digest[:12]}`" for digest in export.found.manifest.parents[:1])
+    changed = "" if not export.changed else " Files of it were changed since, nobody knows how."
+    data = " Its data are synthetic." if export.said.get("synthetic") is True else ""
+    task, axis = export.said.get("task"), export.said.get("axis")
+    told = f"{task} model" + (f" on {axis}" if axis else "")
+    return f"an export, {which}, of the {told} `{export.said.get('model_json')}` of Plumbline{of_model}.{data}{changed}"
+
+
+def _told_terms(terms: Terms, *, is_known: bool) -> str:
+    uses = ", ".join(use.value for use in sorted(terms.uses)) or "none"
+    said = f"Uses that are permitted: {uses}. Licence of the data: {terms.licence}."
+    return said if is_known else f"Nothing is known here of its data but what was said on import. {said}"

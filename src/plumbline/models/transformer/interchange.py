@@ -6,7 +6,8 @@ has none and the zero of the score has a meaning. Every export and import is che
 scores, or nothing is written.
 
 Beside the weights an export carries a chat template that writes conversations as the model read them, the end-of-sequence
-token included, so that ``apply_chat_template`` gives other tools the same tokens.
+token included, so that ``apply_chat_template`` gives other tools the same tokens. Where a long conversation is cut no
+such folder can say: the export's manifest does (`export_manifest`), for an import here.
 """
 
 from __future__ import annotations
@@ -19,10 +20,10 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from plumbline.lineage import FileEntry, FoundManifest, Manifest, write_folder_aside
-from plumbline.lineage.writing import MANIFEST_NAME
-from plumbline.models.model_folder import CARD_NAME, DESCRIPTION_NAME
+from plumbline.lineage import write_folder_aside
+from plumbline.models.model_folder import CARD_NAME
 from plumbline.models.transformer.backbone import quiet
+from plumbline.models.transformer.export_manifest import HOLDS, export_manifest
 from plumbline.models.transformer.export_template import same_tokens_template
 from plumbline.models.transformer.model import TransformerHead, TransformerModel, Turns
 from plumbline.models.transformer.saving import TransformerDescription, load_transformer, with_merged_adapter
@@ -30,7 +31,7 @@ from plumbline.models.transformer.scorer import plain_inputs
 from plumbline.models.tree_batch import Integers
 from plumbline.records import ModelError, Role, UsageError
 
-HOLDS = "sequence-classifier"
+_OTHER_ARCHITECTURE = "score with it here: plumbline score; or train another architecture, such as Llama or Qwen2"
 TOLERANCE = 1e-4
 """Largest difference between our scores and the classifier's, relative where scores are above 1."""
 
@@ -97,7 +98,8 @@ def export_sequence_classifier(
             classifier.save_pretrained(aside)
             model.tokenizer.save_pretrained(aside)
             (aside / CARD_NAME).write_text(_card(description, exported), encoding="utf-8")
-            _manifest(model_folder, description, command).write(aside)
+            manifest = export_manifest(model_folder, model, description, exported.labels)
+            manifest.model_copy(update={"command": list(command)}).write(aside)
     return exported
 
 
@@ -141,24 +143,24 @@ def _classifier_of(model: TransformerModel, labels: Sequence[str], place: Path) 
         with torch.device("meta"):  # only the architecture: the trunk is put in as it is
             classifier: Any = AutoModelForSequenceClassification.from_config(config)  # type: ignore[no-untyped-call]  # untyped there
     except ValueError as error:
-        raise no_classifier(place, type(trunk).__name__) from error
+        raise no_classifier(place, type(trunk).__name__, _OTHER_ARCHITECTURE) from error
     prefix = classifier.base_model_prefix
     if type(getattr(classifier, prefix, None)) is not type(trunk) or not isinstance(
         getattr(classifier, "score", None), nn.Linear
     ):
-        raise no_classifier(place, type(trunk).__name__)
+        raise no_classifier(place, type(trunk).__name__, _OTHER_ARCHITECTURE)
     setattr(classifier, prefix, trunk)
     return classifier.eval()
 
 
-def no_classifier(place: Path, architecture: str) -> ModelError:
+def no_classifier(place: Path, architecture: str, advice: str) -> ModelError:
     """The error where an architecture's classifier is none of the kind that models are carried over to and from."""
     return ModelError(
         "PL-XCH-003",
         str(place),
         "transformers has no classifier for this architecture that is one linear layer on the last token",
         found=architecture,
-        advice="score with it here: plumbline score; or train another architecture, such as Llama or Qwen2",
+        advice=advice,
     )
 
 
@@ -276,10 +278,10 @@ def _notes(model: TransformerModel, dropped: float, template: str | None, paddin
         notes.append("The tokenizer carries no template: write conversations as `tokens.template` of model.json says.")
     else:
         notes.append("apply_chat_template gives the model's own tokens; add no further special tokens to its text.")
-    if model.tokens.max_tokens:
-        notes.append(
-            f"Conversations of more than {model.tokens.max_tokens} tokens were cut in training, oldest turns first."
-        )
+    notes.append(
+        f"Conversations of more than {model.encoder.max_tokens:,} tokens lose whole turns, the oldest first; where other "
+        "tools cut within a turn, or not at all, they give such conversations other scores."
+    )
     return tuple(notes)
 
 
@@ -299,24 +301,3 @@ def _card(description: TransformerDescription, exported: Exported) -> str:
         "",
     ]
     return "\n".join(lines)
-
-
-def _manifest(folder: Path, description: TransformerDescription, command: Sequence[str]) -> Manifest:
-    """The export's manifest: the model is its input, and the model's manifest its parent."""
-    found = FoundManifest.at(folder / MANIFEST_NAME)
-    terms = description.permitted
-    return Manifest(
-        holds=HOLDS,
-        command=list(command),
-        configuration={
-            "model": str(folder),
-            "model_json": description.name,
-            "task": description.task,
-            "axis": description.axis,
-        },
-        inputs=[FileEntry.of(folder / DESCRIPTION_NAME, name=f"{folder.resolve().name}/{DESCRIPTION_NAME}")],
-        parents=[found.digest] if found else [],
-        uses=sorted(terms.uses),
-        licence=terms.licence,
-        uses_overridden=found is not None and found.manifest.uses_overridden,
-    )

@@ -17,6 +17,7 @@ from torch.distributed.tensor import DTensor
 
 from plumbline.measure import Bootstrap
 from plumbline.models.evaluation import RowScores, evaluate_scores, told_apart
+from plumbline.models.label_figures import told_few_safe_rows
 from plumbline.models.repeated_rows import count_repeats
 from plumbline.models.trained_rows import TrainedRows
 from plumbline.models.training import REQUIRED_USES, TaskRows, require_permitted_rows
@@ -224,7 +225,9 @@ def _trained(
     """One goal's model, calibrated and measured on held-out rows."""
     model = replace(model, ensemble=fitted.ensemble)
     model, figures, untrained = read_held_out(model, rows, known.held_groups, options)
-    counts = {"notes": [*known.notes, *fitted.notes], "untrained_categories": untrained, "ensemble": fitted.to_json()}
+    few = told_few_safe_rows(figures, options.max_false_positive_rate) if model.task == "moderation" else []
+    notes = [*known.notes, *fitted.notes, *few]
+    counts = {"notes": notes, "untrained_categories": untrained, "ensemble": fitted.to_json()}
     counts |= learned_before(known.history, known.held_groups)
     summary = {**_summary(rows, known.prepared, figures, known.outcome, options), **counts}
     return TrainedTransformer(model, figures, summary, known.outcome, known.trained_rows, known.history)
