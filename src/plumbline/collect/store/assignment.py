@@ -36,6 +36,12 @@ _IN_HAND = _ALL.where(
     assignments.c.purpose == bindparam("purpose"),
     IS_LEASED,
 ).with_for_update(key_share=True)
+_ANY_IN_HAND = (
+    _ALL.where(assignments.c.worker_id == bindparam("worker_id"), assignments.c.study_id == bindparam("study_id"))
+    .where(assignments.c.purpose.in_(bindparam("purposes", expanding=True)), IS_LEASED)
+    .order_by(assignments.c.id)
+    .limit(1)
+)
 _LAPSED = (
     _ALL.where(assignments.c.study_id == bindparam("study_id"), IS_LEASED)
     .where(assignments.c.expires_at <= bindparam("now"), assignments.c.worker_id != bindparam("but_of"))
@@ -178,13 +184,8 @@ def list_assignments(store: Store, worker_id: str, *, after: int = 0, limit: int
 
 def find_in_hand(store: Store, study_id: int, worker_id: str, purposes: Sequence[Purpose]) -> Assignment | None:
     """What the worker has in hand of a study, of any of these purposes; also where the study is not open now."""
-    query = _ALL.where(
-        assignments.c.worker_id == worker_id,
-        assignments.c.study_id == study_id,
-        assignments.c.purpose.in_([purpose.value for purpose in purposes]),
-        IS_LEASED,
-    )
-    row = store.read(lambda connection: connection.execute(query.order_by(assignments.c.id).limit(1)).one_or_none())
+    values = {"worker_id": worker_id, "study_id": study_id, "purposes": [purpose.value for purpose in purposes]}
+    row = store.read(lambda connection: connection.execute(_ANY_IN_HAND, values).one_or_none())
     return None if row is None else row_maps.ASSIGNMENT.of(row)
 
 
@@ -196,10 +197,15 @@ def submitted_by(
     finished = assignments.c.state == AssignmentState.SUBMITTED.value
     query = _ALL.where(assignments.c.worker_id == worker_id, *of_queue, finished, assignments.c.id > bindparam("after"))
     query = query.order_by(assignments.c.id).limit(batch)
-    last = {"after": 0}
-    while rows := store.read(lambda connection: connection.execute(query, last).all()):
-        yield from map(row_maps.ASSIGNMENT.of, rows)
-        last = {"after": rows[-1].id}
+
+    def page(after: int) -> list[Assignment]:
+        rows = store.read(lambda connection: connection.execute(query, {"after": after}).all())
+        return [row_maps.ASSIGNMENT.of(row) for row in rows]
+
+    found = page(0)
+    while found:
+        yield from found
+        found = page(found[-1].id)
 
 
 # --- within a transaction ---

@@ -10,7 +10,7 @@ from datetime import datetime
 from itertools import islice
 from typing import Any
 
-from sqlalchemy import Connection, Text, case, func, select, text, type_coerce
+from sqlalchemy import Connection, Text, bindparam, case, func, select, text, type_coerce
 
 from plumbline.collect.store import row_maps
 from plumbline.collect.store.column_types import checked_text, format_json, microseconds
@@ -39,6 +39,8 @@ _COLUMNS = {
     "truth": "text",
     "created_at": "bigint",
 }
+# Made once: building a statement takes longer than running it.
+_OF_NUMBER = select(*row_maps.ITEM.columns).where(items.c.id == bindparam("number"))
 _INSERT_SQLITE = (
     f"INSERT INTO items ({', '.join(_COLUMNS)}) VALUES ({', '.join('?' * len(_COLUMNS))}) "
     "ON CONFLICT (study_id, key) DO NOTHING"
@@ -121,8 +123,7 @@ def read_item(store: Store, item_id: int) -> Item:
     Raises:
         NotFoundError: PL-COL-010.
     """
-    query = select(*row_maps.ITEM.columns).where(items.c.id == item_id)
-    row = store.read(lambda connection: connection.execute(query).one_or_none())
+    row = store.read(lambda connection: connection.execute(_OF_NUMBER, {"number": item_id}).one_or_none())
     if row is None:
         raise not_found("item", item_id)
     return row_maps.ITEM.of(row)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from sqlalchemy import Select, select
+from sqlalchemy import Select, bindparam, select
 
 from plumbline.collect.store import row_maps
 from plumbline.collect.store.database import Store
@@ -12,6 +12,11 @@ from plumbline.collect.store.failures import not_found
 from plumbline.collect.store.rows import AssignmentState, Judgement
 from plumbline.collect.store.tables import assignments, judgements
 
+_OF_ASSIGNMENT = (
+    select(*row_maps.JUDGEMENT.columns)
+    .where(judgements.c.assignment_id == bindparam("assignment"))
+    .order_by(judgements.c.id)
+)
 _newer = judgements.alias("newer")
 
 
@@ -30,8 +35,8 @@ def read_judgement(store: Store, judgement_id: int) -> Judgement:
 
 def judgements_of_assignment(store: Store, assignment_id: int) -> list[Judgement]:
     """Every judgement of an assignment, corrected ones and corrections too, oldest first."""
-    query = select(*row_maps.JUDGEMENT.columns).where(judgements.c.assignment_id == assignment_id)
-    return _read(store, query.order_by(judgements.c.id))
+    rows = store.read(lambda connection: connection.execute(_OF_ASSIGNMENT, {"assignment": assignment_id}).all())
+    return [row_maps.JUDGEMENT.of(row) for row in rows]
 
 
 def judgements_of_item(store: Store, item_id: int, *, counted: bool = True) -> list[Judgement]:

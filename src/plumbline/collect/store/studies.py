@@ -14,6 +14,7 @@ from plumbline.collect.store.failures import ConflictError, NotAllowedError, not
 from plumbline.collect.store.rows import Guidelines, Study, StudyState
 from plumbline.collect.store.tables import guidelines, queues, studies
 
+_NEWEST_VERSION = select(func.max(guidelines.c.version)).where(guidelines.c.study_id == bindparam("study"))
 _OF_NUMBER = select(*row_maps.STUDY.columns).where(studies.c.id == bindparam("number"))
 
 
@@ -112,8 +113,7 @@ def newest_version(store: Store, study_id: int) -> int:
     Raises:
         NotFoundError: PL-COL-010.
     """
-    query = select(func.max(guidelines.c.version)).where(guidelines.c.study_id == study_id)
-    found = store.read(lambda connection: connection.execute(query).scalar_one())
+    found = store.read(lambda connection: connection.execute(_NEWEST_VERSION, {"study": study_id}).scalar_one())
     if found is None:
         raise not_found("study", study_id)
     return int(found)
