@@ -28,6 +28,7 @@ class WebError(PlumblineError):
         status: the HTTP status.
         retry_after_seconds: when it may be sent again; None where that would not help, or nobody knows.
         fields: what a form should mark.
+        methods: that the path takes, where it does not take the one that was tried.
     """
 
     def __init__(
@@ -45,6 +46,7 @@ class WebError(PlumblineError):
         self.status = status
         self.retry_after_seconds = retry_after_seconds
         self.fields: tuple[FieldFault, ...] = ()
+        self.methods: tuple[str, ...] = ()
 
 
 class InvalidBodyError(WebError):
@@ -176,9 +178,17 @@ def no_such_route() -> WebError:
     return WebError("PL-WEB-012", 404, "there is no such route", advice="/openapi.json lists all routes")
 
 
-def no_such_method() -> WebError:
-    """405."""
-    return WebError("PL-WEB-013", 405, "the route does not take this method", advice="/openapi.json lists all routes")
+def no_such_method(methods: Sequence[str]) -> WebError:
+    """405, with the methods that the path takes."""
+    error = WebError(
+        "PL-WEB-013",
+        405,
+        "the route does not take this method",
+        expected=", ".join(methods),
+        advice="/openapi.json lists all routes",
+    )
+    error.methods = tuple(methods)
+    return error
 
 
 def bad_key() -> WebError:

@@ -77,6 +77,8 @@ def problem_of(error: PlumblineError, statuses: Statuses | None = None, **member
         wait = 1
     if wait is not None:
         headers.append((b"retry-after", str(max(1, math.ceil(wait))).encode()))
+    if isinstance(error, WebError) and error.methods:
+        headers.append((b"allow", ", ".join(error.methods).encode()))
     if status == HTTPStatus.UNAUTHORIZED:
         headers.append((b"www-authenticate", b"Bearer"))
     return Problem(status, error.code, _detail(error), error.advice, members, tuple(headers))
