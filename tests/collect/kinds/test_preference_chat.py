@@ -11,16 +11,21 @@ from plumbline.collect.kinds import (
     Draw,
     Finished,
     InvalidSubmissionError,
+    NewItem,
     StoredWorkError,
     SubmissionError,
     comparisons_of,
+    items_from_records,
     transcript_of,
 )
+from plumbline.collect.kinds.bounds import MOST_MESSAGES
+from plumbline.collect.kinds.chat import MOST_OPENING
 from plumbline.collect.kinds.chat_judging import judged_turn
 from plumbline.collect.kinds.preference_chat import closing_of
 from plumbline.records import Axis, Outcome
 from plumbline.records.identity import comparison_ids
 from tests.collect.kinds.made_up import HOSTILE, Player, assistant, human, study
+from tests.collect.kinds.records_made import prompt
 
 
 def helpful(**settings):
@@ -417,3 +422,14 @@ def test_an_ask_says_what_a_form_needs():
         "edit": True,
         "shown": player.ask.fields["shown"],
     }
+
+
+def test_an_opening_leaves_room_for_the_turns():
+    """A transcript is stored again, for review and spot checks: it must not be longer than what can be stored."""
+    for count, fits in ((MOST_OPENING, True), (MOST_OPENING + 1, False)):
+        conversation = tuple(assistant("a") if number % 2 else human("q") for number in range(count))
+        opened = replace(prompt("q"), conversation=conversation)
+        (made,) = items_from_records([opened], helpful(items="x.jsonl"))
+        assert isinstance(made, NewItem) is fits
+        assert fits or made.code == "PL-ITM-002"
+    assert MOST_OPENING + 2 * 50 == MOST_MESSAGES

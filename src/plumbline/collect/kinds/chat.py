@@ -13,9 +13,10 @@ from typing import Annotated, Literal, Self
 from pydantic import Field, model_validator
 
 from plumbline.collect.kinds.bounds import (
+    MOST_MESSAGES,
     Bounded,
     HumanText,
-    Messages,
+    MessageJson,
     Name,
     ReplyText,
     conversation_of,
@@ -35,10 +36,16 @@ Position = Literal[0, 1]
 Side = Annotated[int, Field(ge=0, le=1)]
 
 
+MOST_OPENING = MOST_MESSAGES - 2 * 50
+"""Messages of an opening: with the 50 turns that a study may have, the transcript can still be stored."""
+
+Opening = Annotated[tuple[MessageJson, ...], Field(max_length=MOST_OPENING)]
+
+
 class ChatItem(Bounded):
     """A conversation to be had; `opening` is what was said before the worker's first turn, and may be empty."""
 
-    opening: Messages = ()
+    opening: Opening = ()
     parents: tuple[str, ...] = ()
 
     @property

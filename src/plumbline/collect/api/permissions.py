@@ -1,0 +1,52 @@
+"""Which role each route needs. A route without a line here is not served; roles above may do what those below may.
+
+What a role says is not all: a worker's own assignments and judgements are theirs alone, whatever the role (the store
+looks for them by their owner), and who may do something about whom is `service.people`'s rule.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from plumbline.collect.store.rows import Role
+
+PERMITTED: Mapping[str, Role | None] = {
+    "health": None,
+    # --- anyone with a token ---
+    "me": Role.WORKER,
+    "list_studies": Role.WORKER,
+    "read_study": Role.WORKER,
+    "read_newest_guidelines": Role.WORKER,
+    "read_guidelines": Role.WORKER,
+    # --- work ---
+    "next_item": Role.WORKER,
+    "next_review": Role.WORKER,
+    "next_adjudication": Role.REVIEWER,
+    "next_spot_check": Role.REVIEWER,
+    "step": Role.WORKER,
+    "say": Role.WORKER,
+    "submit": Role.WORKER,
+    "read_draft": Role.WORKER,
+    "save_draft": Role.WORKER,
+    "release": Role.WORKER,
+    "extend": Role.WORKER,
+    "list_judgements": Role.WORKER,
+    "correct": Role.WORKER,
+    # --- running a study ---
+    "read_status": Role.MANAGER,
+    "read_worker": Role.MANAGER,
+    "list_late": Role.MANAGER,
+    "enter_items": Role.MANAGER,
+    "list_items": Role.MANAGER,
+    "read_study_file": Role.MANAGER,
+    "list_people": Role.MANAGER,
+    "add_person": Role.MANAGER,
+    "issue_token": Role.MANAGER,
+    "revoke_tokens": Role.MANAGER,
+    "set_blocked": Role.MANAGER,
+    # --- setting one up ---
+    "create_study": Role.OWNER,
+    "set_state": Role.OWNER,
+    "add_guidelines": Role.OWNER,
+}
+"""By the route's name; None is open to everyone."""

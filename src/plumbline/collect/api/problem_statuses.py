@@ -1,0 +1,62 @@
+"""Errors of the store, the kinds and the service as HTTP statuses and problem documents."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from plumbline.collect.kinds import SubmissionError
+from plumbline.collect.service.failures import ServiceError
+from plumbline.collect.store.failures import (
+    ConflictError,
+    DraftConflictError,
+    NotAllowedError,
+    NotFoundError,
+    StoreUnavailableError,
+)
+from plumbline.collect.study_problems import StudyFileError
+from plumbline.records import FaultError, NoDataError, PlumblineError, SourceError, UsageError
+from plumbline.web.problems import Problem, Statuses, problem_of
+
+STATUSES: Statuses = {
+    NotFoundError: 404,
+    NotAllowedError: 403,
+    ConflictError: 409,
+    StoreUnavailableError: 503,
+    SubmissionError: 422,
+    StudyFileError: 422,
+    UsageError: 422,
+    SourceError: 422,
+    FaultError: 422,
+    NoDataError: 422,
+    ServiceError: 422,
+    "PL-COL-009": 422,  # a value that cannot be stored
+    "PL-COL-030": 409,  # the study is paused: no question of who asks
+    "PL-SUB-002": 409,  # something else is asked now
+    "PL-SUB-003": 409,
+    "PL-SUB-005": 404,
+    "PL-SUB-006": 409,
+    "PL-SVC-001": 503,  # no replies, for now
+    "PL-SVC-002": 502,  # no replies until somebody mends something
+    "PL-SVC-004": 409,
+    "PL-SVC-005": 404,
+    "PL-SVC-006": 403,
+}
+
+
+def problem_for(error: PlumblineError) -> Problem:
+    """The document, with what a client needs to go on: the stored draft, each mistake of a study file."""
+    members: dict[str, Any] = {}
+    if isinstance(error, DraftConflictError):
+        members["stored"] = {"version": error.stored.version, "payload": error.stored.payload}
+    if isinstance(error, StudyFileError):
+        members["problems"] = [
+            {
+                "code": each.code,
+                "line": each.line,
+                "key": ".".join(map(str, each.key)),
+                "problem": each.problem,
+                "advice": each.advice,
+            }
+            for each in error.problems
+        ]
+    return problem_of(error, STATUSES, **members)

@@ -1,0 +1,145 @@
+"""The service's values as answers; what a worker must not know (slots, sides, models, what an item is for) stays here."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import msgspec
+from fastapi import Response
+
+from plumbline.collect.api import schemas
+from plumbline.collect.api.serving import json_response
+from plumbline.collect.kinds import Step
+from plumbline.collect.kinds.item_entry import MOST_OVERLAP
+from plumbline.collect.service.beginning import Begun, shown_purpose
+from plumbline.collect.service.collecting import Collecting
+from plumbline.collect.service.entering import EnteredItems
+from plumbline.collect.service.held_work import Held, step_json, step_to_show
+from plumbline.collect.service.status import WorkerStatus
+from plumbline.collect.service.studies import queues_of
+from plumbline.collect.service.submitting import Submitted
+from plumbline.collect.store.items import QueueCount
+from plumbline.collect.store.rows import Assignment, Draft, Guidelines, Item, Judgement, Person, Receipt, Study
+
+
+def step(asked: Step) -> schemas.Step:
+    """A step."""
+    return msgspec.convert(step_json(asked), schemas.Step)
+
+
+def work(collecting: Collecting, begun: Begun) -> schemas.Work:
+    """An item in hand."""
+    held = begun.held
+    return schemas.Work(
+        assignment=held.assignment.id,
+        study=held.settings.name,
+        queue=shown_purpose(held.item.purpose).value,
+        fence=held.assignment.fence,
+        expires_at=held.assignment.expires_at,
+        guidelines_version=begun.guidelines_version,
+        step=step(step_to_show(collecting, held)),
+    )
+
+
+def step_response(held: Held, asked: Step) -> Response:
+    """What an assignment asks now."""
+    assignment = held.assignment
+    answer = schemas.StepAnswer(
+        assignment.id, assignment.fence, assignment.state.value, assignment.expires_at, step(asked)
+    )
+    return json_response(msgspec.json.encode(answer))
+
+
+def submitted(result: Submitted) -> schemas.SubmitAnswer:
+    """What became of an answer."""
+    if result.receipt is None:
+        return schemas.SubmitAnswer("declined", [], False, step(result.step))
+    receipt = result.receipt
+    return schemas.SubmitAnswer(receipt.outcome.value, list(receipt.judgement_ids), receipt.repeated, step(result.step))
+
+
+def corrected(receipt: Receipt) -> schemas.CorrectAnswer:
+    """What became of a correction."""
+    return schemas.CorrectAnswer(list(receipt.judgement_ids), receipt.repeated)
+
+
+def lease(assignment: Assignment) -> schemas.Lease:
+    """How an assignment stands."""
+    return schemas.Lease(assignment.id, assignment.state.value, assignment.fence, assignment.expires_at)
+
+
+def draft(stored: Draft | None) -> schemas.DraftAnswer:
+    """A draft."""
+    return schemas.DraftAnswer(0, None) if stored is None else schemas.DraftAnswer(stored.version, stored.payload)
+
+
+def judgements(rows: Sequence[Judgement]) -> schemas.Judgements:
+    """Judgements without what was judged."""
+    return schemas.Judgements(
+        [schemas.JudgementLine(row.id, row.part, row.kind, row.corrects, row.created_at) for row in rows]
+    )
+
+
+def study(collecting: Collecting, row: Study, guidelines_version: int) -> schemas.StudyAnswer:
+    """A study as everyone may see it: not its file, which names sources and variables."""
+    queues = queues_of(collecting.catalogue.named(row.name).settings)
+    return schemas.StudyAnswer(
+        row.name, row.kind, row.state.value, [queue.value for queue in queues], guidelines_version
+    )
+
+
+def guidelines(row: Guidelines) -> schemas.GuidelinesAnswer:
+    """One version."""
+    return schemas.GuidelinesAnswer(row.version, row.text, row.sha256, row.created_at)
+
+
+def queue(count: QueueCount) -> schemas.Queue:
+    """A queue; items that everybody gets have no number of places."""
+    slots = None if count.slots >= MOST_OVERLAP else count.slots
+    return schemas.Queue(count.items, count.complete, slots, count.leased, count.submitted)
+
+
+def worker(status: WorkerStatus) -> schemas.WorkerAnswer:
+    """How somebody stands in a study."""
+    return schemas.WorkerAnswer(
+        pseudonym=status.pseudonym,
+        consented_at=status.participation.consented_at,
+        qualification=status.participation.qualification.value,
+        training_items_left=None if status.training is None else status.training.items_left,
+        finished=status.finished,
+        submitted={purpose.value: count for purpose, count in status.submitted.items()},
+        scores={
+            purpose.value: schemas.ScoreAnswer(score.right, score.asked) for purpose, score in status.scores.items()
+        },
+    )
+
+
+def entered(result: EnteredItems) -> schemas.EnteredAnswer:
+    """What became of data."""
+    entered_rows = result.entered
+    return schemas.EnteredAnswer(
+        new=entered_rows.new,
+        known=entered_rows.known,
+        differing=len(entered_rows.differing),
+        passed_over=result.passed_over,
+        faults=result.faults,
+        rows_read=result.rows_read,
+    )
+
+
+def items(rows: Sequence[Item], limit: int) -> schemas.Items:
+    """A page of items."""
+    page = [
+        schemas.ItemAnswer(
+            row.id, row.key, row.purpose.value, row.priority, row.overlap, row.open_slots, row.payload, row.truth
+        )
+        for row in rows
+    ]
+    return schemas.Items(page, rows[-1].id if len(rows) == limit else None)
+
+
+def person(row: Person) -> schemas.PersonAnswer:
+    """Somebody, by pseudonym."""
+    return schemas.PersonAnswer(
+        row.pseudonym, row.role.value, row.created_at, row.blocked_at is not None, row.erased_at is not None
+    )

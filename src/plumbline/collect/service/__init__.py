@@ -1,0 +1,14 @@
+"""What happens in a study, one use a file: the store's rows on one side, the kinds' logic on the other.
+
+    collecting      what every use is handed: store, samplers, clock        catalogue     studies by name, read once
+    studies         create, pause, close; guidelines                        entering      items from data, from workers
+    beginning       a worker's next item                                    held_work     an item in hand, and its step
+    drawing         replies: drawn, stored, and only then shown             speaking      the worker's turn
+    submitting      a step's answer; correcting                             after_work    what follows from finished work
+    giving_back     release, a longer lease                                 qualification training, gold, attention
+    people          who may add and block whom                              status        how far a study is
+    samplers        sources opened once for a study                         failures      what these uses refuse
+
+Functions without ``async`` block on the database: call them in a thread. Where a study stands is worked out from what is
+stored, each time anew.
+"""

@@ -1,0 +1,42 @@
+"""What every use is handed."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import UTC, datetime
+
+from plumbline.collect.service.catalogue import Catalogue
+from plumbline.collect.service.samplers import SamplerPool
+from plumbline.collect.store.database import Store
+from plumbline.web.bounded_calls import BoundedCalls
+
+
+def utc_now() -> datetime:
+    """The time; tests hand in a clock of their own."""
+    return datetime.now(UTC)
+
+
+@dataclass(frozen=True)
+class Collecting:
+    """An open store and what is needed to collect into it.
+
+    Attributes:
+        store: where everything is.
+        catalogue: its studies, read once.
+        samplers: their sources, opened once.
+        calls: threads for the store's blocking calls.
+        clock: the time, in UTC.
+    """
+
+    store: Store
+    catalogue: Catalogue
+    samplers: SamplerPool
+    calls: BoundedCalls
+    clock: Callable[[], datetime] = utc_now
+
+    async def close(self) -> None:
+        """Waits for calls under way, closes the sources and the store."""
+        await self.samplers.close()
+        self.calls.close()
+        self.store.close()

@@ -1,0 +1,41 @@
+"""Everything that collecting needs, from an open store."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from datetime import datetime
+
+from pydantic import JsonValue
+
+from plumbline.collect.service.catalogue import Catalogue, KnownStudy
+from plumbline.collect.service.collecting import Collecting, utc_now
+from plumbline.collect.service.samplers import OpenedSamplers, ScorerOpener, SourceRules
+from plumbline.collect.store.database import Store
+from plumbline.collect.store.events import log_event
+from plumbline.web.bounded_calls import BoundedCalls
+
+
+def open_collecting(
+    store: Store,
+    rules: SourceRules,
+    *,
+    open_scorer: ScorerOpener | None = None,
+    threads: int = 16,
+    clock: Callable[[], datetime] = utc_now,
+) -> Collecting:
+    """What every use is handed.
+
+    Args:
+        store: open; closed with what is returned.
+        rules: what study files may name on this server.
+        open_scorer: from a model's folder to a scorer; None where no study has best-of-k.
+        threads: calls to the store at once; no more than it has connections.
+        clock: the time, in UTC.
+    """
+
+    def opened(study: KnownStudy, sources: list[JsonValue]) -> None:
+        # What may be done with the replies of a corpus holds for what is collected with them too.
+        log_event(store, "sources_opened", now=clock(), study_id=study.id, payload={"sources": sources})
+
+    samplers = OpenedSamplers(rules, open_scorer, opened)
+    return Collecting(store, Catalogue(store), samplers, BoundedCalls(threads), clock)

@@ -1,0 +1,65 @@
+"""People: who may add, block and give tokens to whom."""
+
+from __future__ import annotations
+
+from datetime import datetime, timedelta
+
+from plumbline.collect.service.collecting import Collecting
+from plumbline.collect.service.failures import person_out_of_reach
+from plumbline.collect.store.people import add_person, find_person, issue_token, revoke_tokens, set_blocked
+from plumbline.collect.store.rows import Person, Role
+
+RANKS = {role: rank for rank, role in enumerate((Role.WORKER, Role.REVIEWER, Role.MANAGER, Role.OWNER))}
+"""Whoever may do what a role may, may do what the roles below it may."""
+
+
+def has_role(person: Person, least: Role) -> bool:
+    """Whether somebody is of a role or above it."""
+    return RANKS[person.role] >= RANKS[least]
+
+
+def new_person(collecting: Collecting, by: Person, role: Role, token_days: int) -> tuple[Person, str, datetime]:
+    """Somebody new, their token, which cannot be read again, and its end.
+
+    Raises:
+        ServiceError: PL-SVC-006, `by` does not reach so far.
+    """
+    _require_reach(by, role)
+    now = collecting.clock()
+    person = add_person(collecting.store, role, now=now)
+    expires_at = now + timedelta(days=token_days)
+    return person, issue_token(collecting.store, person.id, now=now, expires_at=expires_at), expires_at
+
+
+def new_token(collecting: Collecting, by: Person, pseudonym: str, token_days: int) -> tuple[str, datetime]:
+    """Another token for somebody; those they have stay valid."""
+    person = reach(collecting, by, pseudonym)
+    now = collecting.clock()
+    expires_at = now + timedelta(days=token_days)
+    return issue_token(collecting.store, person.id, now=now, expires_at=expires_at), expires_at
+
+
+def end_tokens(collecting: Collecting, by: Person, pseudonym: str) -> int:
+    """Ends all tokens of somebody; how many were valid."""
+    return revoke_tokens(collecting.store, reach(collecting, by, pseudonym).id, now=collecting.clock())
+
+
+def change_blocked(collecting: Collecting, by: Person, pseudonym: str, blocked: bool) -> Person:
+    """Blocks somebody, or lifts it."""
+    return set_blocked(collecting.store, reach(collecting, by, pseudonym).id, blocked, now=collecting.clock())
+
+
+def reach(collecting: Collecting, by: Person, pseudonym: str) -> Person:
+    """Somebody whom `by` may do something about: of a lower role, or anyone for an owner.
+
+    Raises:
+        NotFoundError: PL-COL-010. ServiceError: PL-SVC-006.
+    """
+    person = find_person(collecting.store, pseudonym)
+    _require_reach(by, person.role)
+    return person
+
+
+def _require_reach(by: Person, role: Role) -> None:
+    if by.role is not Role.OWNER and RANKS[role] >= RANKS[by.role]:
+        raise person_out_of_reach(Role.OWNER.value if role in (Role.OWNER, Role.MANAGER) else Role.MANAGER.value)

@@ -1,0 +1,75 @@
+"""Studies: creating one from its file's text, its state, the versions of its guidelines."""
+
+from __future__ import annotations
+
+from plumbline.collect.kinds import Purpose
+from plumbline.collect.service.collecting import Collecting
+from plumbline.collect.service.samplers import SourceRules
+from plumbline.collect.store.rows import Guidelines, Study, StudyState
+from plumbline.collect.store.studies import add_guidelines, create_study, find_study, set_study_state
+from plumbline.collect.study_file import MOST_GUIDELINES_BYTES, MOST_STUDY_BYTES, parse_study_file
+from plumbline.collect.study_problems import StudyFileError, StudyProblem
+from plumbline.collect.study_settings import StudyFile, StudyKind
+
+
+def new_study(collecting: Collecting, text: str, guidelines: str, rules: SourceRules) -> Study:
+    """A new study, open, without items.
+
+    Args:
+        text: of its file.
+        guidelines: Markdown.
+        rules: what it may name on this server.
+    Raises:
+        StudyFileError: all that is wrong with it.
+        ServiceError: PL-SVC-003. ConflictError: PL-COL-025, the name is taken.
+    """
+    _check_size(text, MOST_STUDY_BYTES, ())
+    _check_size(guidelines, MOST_GUIDELINES_BYTES, ("guidelines",))
+    settings = parse_study_file(text)
+    if settings.replies is not None:
+        rules.check(settings.replies)
+    return create_study(collecting.store, settings.name, settings.kind.value, text, guidelines, now=collecting.clock())
+
+
+def change_state(collecting: Collecting, name: str, state: StudyState) -> Study:
+    """Opens, pauses or closes a study; what is in hand may be submitted in every state."""
+    return set_study_state(collecting.store, collecting.catalogue.named(name).id, state, now=collecting.clock())
+
+
+def new_guidelines(collecting: Collecting, name: str, text: str) -> Guidelines:
+    """The next version of the guidelines; the newest again where the text is the same.
+
+    Raises:
+        StudyFileError: it is too large.
+    """
+    _check_size(text, MOST_GUIDELINES_BYTES, ("guidelines",))
+    return add_guidelines(collecting.store, collecting.catalogue.named(name).id, text, now=collecting.clock())
+
+
+def read_named(collecting: Collecting, name: str) -> Study:
+    """The study as it stands, with its state."""
+    return find_study(collecting.store, name)
+
+
+def queues_of(study: StudyFile) -> tuple[Purpose, ...]:
+    """The queues that people can ask for work of; training, gold and attention items come with the work."""
+    queues = [Purpose.WORK]
+    if study.review is not None and study.kind is StudyKind.RED_TEAM_CHAT:
+        queues.append(Purpose.REVIEW)
+    if study.kind in (StudyKind.SAFETY_LABELS, StudyKind.TWO_AXIS_RANKING):
+        queues.append(Purpose.ADJUDICATION)
+    if study.spot_check is not None:
+        queues.append(Purpose.SPOT_CHECK)
+    return tuple(queues)
+
+
+def _check_size(text: str, most_bytes: int, key: tuple[str, ...]) -> None:
+    if len(text.encode("utf-8", errors="surrogatepass")) > most_bytes:
+        problem = StudyProblem(
+            code="PL-STY-008",
+            key=key,
+            problem="is too large",
+            expected=f"at most {most_bytes >> 10} KiB",
+            advice="make it shorter",
+        )
+        raise StudyFileError("study.toml", [problem])

@@ -1,0 +1,169 @@
+"""Submitting the answer to a step, and correcting one: once, however often the request comes."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from functools import partial
+
+from pydantic import JsonValue
+
+from plumbline.collect.kinds import Accepted, Finished, NewJudgement, Step, SubmissionError
+from plumbline.collect.service.after_work import after_submission, follow_ups
+from plumbline.collect.service.collecting import Collecting
+from plumbline.collect.service.failures import unknown_version
+from plumbline.collect.service.giving_back import lease_end
+from plumbline.collect.service.held_work import Held, hold, step_to_show
+from plumbline.collect.store.assignment import read_assignment, release
+from plumbline.collect.store.events import log_event
+from plumbline.collect.store.judgements import read_judgement
+from plumbline.collect.store.participation import record_consent
+from plumbline.collect.store.rows import NewJudgement as JudgementRow
+from plumbline.collect.store.rows import Outcome, Person, Receipt, Submission
+from plumbline.collect.store.submission import correct, find_receipt, submit
+
+
+@dataclass(frozen=True, slots=True)
+class Request:
+    """A request that changes something, and by what it is known again.
+
+    Attributes:
+        key: drawn by the client once per act.
+        body_sha256: of the route and the body as they came.
+    """
+
+    key: str
+    body_sha256: str
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """A worker's answer to a step.
+
+    Attributes:
+        fence: as it came with the item.
+        values: what is submitted, with its ``act``.
+        guidelines_version: the version that was shown.
+        seconds: time spent, as the client measured it.
+    """
+
+    fence: int
+    values: Mapping[str, JsonValue]
+    guidelines_version: int
+    seconds: float | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Submitted:
+    """What became of an answer.
+
+    Attributes:
+        receipt: the same at every repetition; None where the worker declined and the item was given back.
+        step: what the assignment asks now.
+    """
+
+    receipt: Receipt | None
+    step: Step
+
+
+def submit_answer(
+    collecting: Collecting, worker: Person, assignment_id: int, answer: Answer, request: Request
+) -> Submitted:
+    """Stores a worker's answer to what their item asks, with what follows from it, in one transaction.
+
+    Returns:
+        With a receipt whose ``outcome`` is late where the slot was another's by then: kept, not counted.
+    Raises:
+        SubmissionError: it is not what is asked now, or not within the rules; nothing was stored.
+        ConflictError: PL-COL-023 the key was used with another body, PL-COL-020 and PL-COL-024 it was answered under
+            another key.
+        NotFoundError: not theirs. NotAllowedError: PL-COL-031. ServiceError: PL-SVC-007.
+    """
+    repeated = _earlier(collecting, worker, assignment_id, request)
+    if repeated is not None:
+        return Submitted(repeated, step_to_show(collecting, hold(collecting, assignment_id, worker)))
+    held = hold(collecting, assignment_id, worker)
+    if not collecting.catalogue.has_version(held.study.id, answer.guidelines_version):
+        raise unknown_version(answer.guidelines_version)
+    if answer.values.get("act") == "say":
+        raise SubmissionError(
+            "PL-SUB-002", "a turn is no judgement", expected="another act", advice="POST it to turn", field="act"
+        )
+    accepted = held.task.accept(held.work, answer.values, held.settings)
+    if accepted.declined:
+        return _decline(collecting, held, answer.fence)
+    receipt = submit(collecting.store, _submission(collecting, held, accepted, answer, request), now=collecting.clock())
+    if receipt.outcome is Outcome.ACCEPTED:
+        if any(new.kind == "consent" for new in accepted.judgements):
+            record_consent(collecting.store, held.study.id, worker.id, now=collecting.clock())
+        if accepted.finished:
+            after_submission(collecting, held)
+    return Submitted(receipt, accepted.next)
+
+
+def correct_judgement(
+    collecting: Collecting, worker: Person, judgement_id: int, answer: Answer, request: Request
+) -> Receipt:
+    """A new judgement in the place of an earlier one of the same worker; both stay.
+
+    Raises:
+        SubmissionError: it is corrected already, or the new one is not within the rules.
+        NotFoundError: no such judgement of theirs. ConflictError: PL-COL-023, PL-COL-027.
+    """
+    old = read_judgement(collecting.store, judgement_id)
+    held = hold(collecting, old.assignment_id, worker)
+    stored = partial(correct, idempotency_key=request.key, body_sha256=request.body_sha256, now=collecting.clock())
+    if find_receipt(collecting.store, worker.id, request.key) is not None:
+        same = JudgementRow(old.part, old.kind, old.payload, old.guidelines_version)
+        return stored(collecting.store, judgement_id, worker.id, same)
+    if not collecting.catalogue.has_version(held.study.id, answer.guidelines_version):
+        raise unknown_version(answer.guidelines_version)
+    new = held.task.correct(held.work, str(judgement_id), answer.values, held.settings)
+    receipt = stored(collecting.store, judgement_id, worker.id, _row(new, answer))
+    after_submission(collecting, held)
+    return receipt
+
+
+def _earlier(collecting: Collecting, worker: Person, assignment_id: int, request: Request) -> Receipt | None:
+    """The receipt that this request got before; the store compares the bodies."""
+    if find_receipt(collecting.store, worker.id, request.key) is None:
+        return None
+    again = Submission(assignment_id, worker.id, 0, request.key, request.body_sha256, ())
+    return submit(collecting.store, again, now=collecting.clock())
+
+
+def _submission(collecting: Collecting, held: Held, accepted: Accepted, answer: Answer, request: Request) -> Submission:
+    now = collecting.clock()
+    return Submission(
+        assignment_id=held.assignment.id,
+        worker_id=held.assignment.worker_id,
+        fence=answer.fence,
+        idempotency_key=request.key,
+        body_sha256=request.body_sha256,
+        judgements=tuple(_row(new, answer) for new in accepted.judgements),
+        finished=accepted.finished,
+        expires_at=None if accepted.finished else lease_end(held.settings, now),
+        follow_ups=follow_ups(collecting, held, accepted),
+        answer={"finished": accepted.finished},
+    )
+
+
+def _row(new: NewJudgement, answer: Answer) -> JudgementRow:
+    return JudgementRow(new.part, new.kind, new.payload, answer.guidelines_version, answer.seconds)
+
+
+def _decline(collecting: Collecting, held: Held, fence: int) -> Submitted:
+    """Gives the item back: who does not consent is asked nothing more, and nothing counts against them."""
+    assignment, now = held.assignment, collecting.clock()
+    before = read_assignment(collecting.store, assignment.id)
+    after = release(collecting.store, assignment.id, assignment.worker_id, fence, now=now)
+    if before.state is not after.state:
+        log_event(
+            collecting.store,
+            "consent_declined",
+            now=now,
+            study_id=held.study.id,
+            person_id=assignment.worker_id,
+            assignment_id=assignment.id,
+        )
+    return Submitted(None, Finished())
