@@ -127,6 +127,11 @@ def held_out(task: Task, deal: Deal, products: Products, l2: float) -> Floats:
     return np.concatenate(scores)
 
 
+def _within(products: Products, places: NDArray[np.int64]) -> Products:
+    """The products of rows that are numbered among these places."""
+    return lambda known, rows, columns: products(places[known], places[rows], places[columns])
+
+
 def stacked(task: Task, deal: Deal, parts: list[tuple[Products, float]]) -> Floats:
     """A head on the parts' scores; those it learns from are out of fold within the rows of the fit."""
     scores = []
@@ -136,9 +141,8 @@ def stacked(task: Task, deal: Deal, parts: list[tuple[Products, float]]) -> Floa
         local = Task(task.is_positive[others], task.group_ids[others], task.with_intercept)
         learned, told = [], []
         for products, l2 in parts:
-            within: Products = lambda known, rows, cols, p=products, o=others: p(o[known], o[rows], o[cols])  # noqa: E731
             scored = np.empty(len(others))
-            scored[inner.positions] = held_out(local, inner, within, l2)
+            scored[inner.positions] = held_out(local, inner, _within(products, others), l2)
             learned.append(scored)
             fit = fit_gram(
                 products(others, others, others),

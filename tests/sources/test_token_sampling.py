@@ -71,7 +71,10 @@ def test_samples_that_ended_are_computed_no_further_and_the_others_go_on_the_sam
 
 def test_a_text_ends_a_sample_across_tokens(model):
     (whole,) = ids(sample_tokens(model, PROMPT, Sampling(), [5], ending(20)))
-    decode = lambda tokens: "".join(f"<{token}>" for token in tokens)  # noqa: E731
+
+    def decode(tokens):
+        return "".join(f"<{token}>" for token in tokens)
+
     stop = decode(whole[5:7])
     (sample,) = sample_tokens(model, PROMPT, Sampling(), [5], ending(20, texts=(stop,), decode=decode))
     assert (sample.token_ids, sample.finish) == (whole[:7], "stop")

@@ -106,9 +106,11 @@ class _Bar:
         self._task = bar.add_task(_plain(title), total=None)
 
     def step(self, what: str) -> None:
+        """Say what is done now."""
         self._bar.update(self._task, description=_plain(what))
 
     def of(self, what: str, done: int, total: int) -> None:
+        """Say how much of it is done."""
         self._bar.update(self._task, description=_plain(what), completed=done, total=max(total, 1))
 
 

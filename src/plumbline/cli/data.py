@@ -18,11 +18,12 @@ from plumbline.cli.console import (
     tell_findings,
     tell_unread,
 )
+from plumbline.cli.option_groups import with_options
+from plumbline.cli.source_flags import SourceFlags, TermFlags
 
 if TYPE_CHECKING:
     from plumbline.formats import Loaded
     from plumbline.formats.writing import Written
-    from plumbline.lineage import StatedTerms
 
 app = typer.Typer(help="Look at data, find its faults, convert it.", no_args_is_help=True, rich_markup_mode=None)
 
@@ -38,11 +39,9 @@ def load_with_progress(source: str, **how: object) -> Loaded:
 
 
 @app.command()
+@with_options("reading", SourceFlags)
 def show(
     source: options.Source,
-    data_dir: options.DataDir = None,
-    split: options.Split = None,
-    format: options.Format = None,
     axis: options.Axis = None,
     line: Annotated[
         int | None,
@@ -52,7 +51,8 @@ def show(
     ] = None,
     rows: Annotated[int, typer.Option(help="How many records to show.", min=0, max=1000)] = 3,
     show_text: Annotated[bool, typer.Option("--show-text", help="Show the texts too; they can be offensive.")] = False,
-    no_cache: options.NoCache = False,
+    *,
+    reading: SourceFlags,
 ) -> None:
     """Look at a source: what it holds and a few records, their texts masked until --show-text.
 
@@ -66,26 +66,25 @@ def show(
     if line is not None:
         show_line(Path(source), line, show_text=show_text)
         return
-    loaded = load_with_progress(source, data_dir=data_dir, split=split, format=format, axis=axis, cache=not no_cache)
+    loaded = load_with_progress(source, **reading.load_options(axis))
     show_loaded(loaded, rows=rows, show_text=show_text)
     tell_unread(loaded.quarantined, source)
     exit_where_rows_are_missing(loaded.quarantined)
 
 
 @app.command()
+@with_options("reading", SourceFlags)
 def check(
     source: options.Source,
-    data_dir: options.DataDir = None,
-    split: options.Split = None,
-    format: options.Format = None,
     axis: options.Axis = None,
     on_error: options.OnError = "quarantine",
     limit: Annotated[int, typer.Option(help="How many places to name of each finding.", min=0)] = 3,
     out: Annotated[
         Path | None, typer.Option("-o", "--out", help="A folder for check.json, which `plumbline report` reads.")
     ] = None,
-    no_cache: options.NoCache = False,
     as_json: options.Json = False,
+    *,
+    reading: SourceFlags,
 ) -> None:
     """Find and count what is wrong: unreadable rows (quarantined) and suspicious ones (findings). Removes nothing.
 
@@ -100,9 +99,9 @@ def check(
 
     if out:
         refuse_foreign_folder(out, "check")
-    how = {"data_dir": data_dir, "split": split, "format": format, "axis": axis, "on_error": on_error}
-    loaded = load_with_progress(source, **how, cache=not no_cache)
-    name = f"{Path(source).name}/{data_dir}" if data_dir else Path(source).name
+    how = {**reading.said(axis), "on_error": on_error}
+    loaded = load_with_progress(source, **{**reading.load_options(axis), **how})
+    name = f"{Path(source).name}/{reading.data_dir}" if reading.data_dir else Path(source).name
     with progress("checking") as shown:
         summary = run_check(name, loaded, limit=limit, step=shown.step)
     if out:
@@ -116,18 +115,17 @@ def check(
 
 
 @app.command()
+@with_options("terms", TermFlags)
+@with_options("reading", SourceFlags)
 def convert(
     source: options.Source,
     out: Annotated[Path, typer.Argument(help="A folder, or one file that ends in .jsonl, .jsonl.gz or .parquet.")],
     to: Annotated[str, typer.Option(help="hh-rlhf, red-team, beavertails, pku-saferlhf, trl, parquet and others.")],
-    data_dir: options.DataDir = None,
-    split: options.Split = None,
-    format: options.Format = None,
     axis: options.Axis = None,
-    licence: options.Licence = None,
-    uses: options.Uses = None,
     on_error: options.OnError = "quarantine",
-    no_cache: options.NoCache = False,
+    *,
+    reading: SourceFlags,
+    terms: TermFlags,
 ) -> None:
     """Write a source in another format. What the format cannot express is counted, never dropped in silence.
 
@@ -141,9 +139,9 @@ def convert(
     from plumbline.formats.writing import ConversionRun, convert_loaded, refuse_unknown_format
 
     refuse_unknown_format(to)
-    stated = stated_terms(licence, uses)
-    asked = {"data_dir": data_dir, "split": split, "format": format, "axis": axis, "on_error": on_error}
-    loaded = load_with_progress(source, **asked, cache=not no_cache, stated_terms=stated)
+    stated = terms.stated_terms()
+    asked = {**reading.said(axis), "on_error": on_error}
+    loaded = load_with_progress(source, **{**reading.load_options(axis), **asked}, stated_terms=stated)
     run = ConversionRun(sys.argv[1:], {"source": source, **asked, "stated_terms": stated.to_json()})
     with progress(f"writing {out}"):
         written = convert_loaded(loaded, out, to, run=run, source=source)
@@ -156,13 +154,6 @@ def convert(
 
 _LEFT_OUT = "PL-SRC-012"
 """The finding after which the output is not what the source is: a file was left out."""
-
-
-def stated_terms(licence: str | None, uses: str | None) -> StatedTerms:
-    """What --licence and --uses say."""
-    from plumbline.lineage import StatedTerms
-
-    return StatedTerms.of(licence, None if uses is None else uses.split(","))
 
 
 _SAID_IN_FULL = ("PL-USE-004", "PL-TRL-002")

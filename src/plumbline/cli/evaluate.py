@@ -10,6 +10,8 @@ import typer
 
 from plumbline.cli import options
 from plumbline.cli.console import exit_where_rows_are_missing, note, print_json, progress, tell_set_aside, tell_unread
+from plumbline.cli.option_groups import with_options
+from plumbline.cli.source_flags import SourceFlags
 
 if TYPE_CHECKING:
     from plumbline.loop.evaluation_run import ScoringResult
@@ -33,6 +35,7 @@ def register(app: typer.Typer) -> None:
     app.command()(score)
 
 
+@with_options("reading", SourceFlags)
 def evaluate(
     model: Model,
     source: options.Source,
@@ -40,15 +43,13 @@ def evaluate(
         Path | None, typer.Option("-o", "--out", help="A folder for evaluation.json, which `plumbline report` reads.")
     ] = None,
     on: Annotated[str | None, typer.Option("--on", help="Which axis of the source to measure on.")] = None,
-    data_dir: options.DataDir = None,
-    split: options.Split = None,
-    format: options.Format = None,
     axis: options.Axis = None,
     seed: options.Seed = 0,
-    no_cache: options.NoCache = False,
     trust_remote_code: TrustRemoteCode = False,
     tokens_per_batch: TokensPerBatch = None,
     as_json: options.Json = False,
+    *,
+    reading: SourceFlags,
 ) -> None:
     """Measure a model on labelled data: figures with 95 % intervals over prompts. Reads the split test where there is one.
 
@@ -58,7 +59,7 @@ def evaluate(
     from plumbline.cli.figures import print_figures
     from plumbline.loop.evaluation_run import EvaluationRun, run_evaluation
 
-    how = {"data_dir": data_dir, "split": split, "format": format, "axis": axis, "cache": not no_cache}
+    how = reading.load_options(axis)
     run = EvaluationRun(model, source, out, on, seed, how, tuple(sys.argv[1:]), trust_remote_code, tokens_per_batch)
     with progress("evaluating") as shown:
         result = run_evaluation(run, step=shown.step)
@@ -81,17 +82,16 @@ def _unread(result: dict[str, Any]) -> dict[str, int]:
     return {code: count for code, count in result["rows"]["set_aside"].items() if not code.startswith("PL-TRN-")}
 
 
+@with_options("reading", SourceFlags)
 def score(
     model: Model,
     source: options.Source,
     out: Annotated[Path, typer.Option("-o", "--out", help="A file that ends in .parquet, .jsonl or .csv.")],
-    data_dir: options.DataDir = None,
-    split: options.Split = None,
-    format: options.Format = None,
     axis: options.Axis = None,
-    no_cache: options.NoCache = False,
     trust_remote_code: TrustRemoteCode = False,
     tokens_per_batch: TokensPerBatch = None,
+    *,
+    reading: SourceFlags,
 ) -> None:
     """Score every reply of a source, of all its splits: columns id, side, score, probability, kind, source, row, split.
 
@@ -100,7 +100,7 @@ def score(
     """
     from plumbline.loop.evaluation_run import ScoringRun, run_scoring
 
-    how = {"data_dir": data_dir, "split": split, "format": format, "axis": axis, "cache": not no_cache}
+    how = reading.load_options(axis)
     with progress("scoring") as shown:
         result = run_scoring(
             ScoringRun(model, source, out, how, tuple(sys.argv[1:]), trust_remote_code, tokens_per_batch),

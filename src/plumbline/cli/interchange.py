@@ -10,6 +10,8 @@ import typer
 
 from plumbline.cli import options
 from plumbline.cli.console import note
+from plumbline.cli.option_groups import with_options
+from plumbline.cli.source_flags import TermFlags
 
 
 def register(app: typer.Typer) -> None:
@@ -38,6 +40,7 @@ def export_model(
     note(f"wrote {out}: {', '.join(labels)}; next: AutoModelForSequenceClassification.from_pretrained({str(out)!r})")
 
 
+@with_options("terms", TermFlags)
 def import_model(
     path: Annotated[str, typer.Argument(help="A folder or hub id of a sequence classifier.")],
     out: options.Out,
@@ -63,15 +66,14 @@ def import_model(
     trust_remote_code: Annotated[
         bool, typer.Option("--trust-remote-code", help="Run code that comes with the model.")
     ] = False,
-    licence: options.Licence = None,
-    uses: options.Uses = None,
+    *,
+    terms: TermFlags,
 ) -> None:
     """Make a model of a reward model or classifier that was trained elsewhere; it scores as it did there.
 
     \b
     Example: plumbline train import owner/reward-model --on overall -o models/theirs
     """
-    from plumbline.cli.data import stated_terms
     from plumbline.loop.interchange_run import ImportRun, run_import
 
     run = ImportRun(
@@ -84,7 +86,7 @@ def import_model(
         max_tokens,
         revision,
         trust_remote_code,
-        stated_terms(licence, uses),
+        terms.stated_terms(),
         tuple(sys.argv[1:]),
     )
     heads, notes = run_import(run)

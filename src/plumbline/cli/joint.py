@@ -10,8 +10,9 @@ import typer
 from plumbline.cli import options
 from plumbline.cli.console import exit_where_rows_are_missing, print_json, progress
 from plumbline.cli.option_groups import with_options
+from plumbline.cli.source_flags import SourceFlags, TermFlags
 from plumbline.cli.training_told import interruption_told, tell_trained
-from plumbline.cli.transformer_flags import Reading, TransformerFlags
+from plumbline.cli.transformer_flags import TransformerFlags
 
 if TYPE_CHECKING:
     from plumbline.loop.training_run import TrainingResult, TrainingRun
@@ -23,6 +24,8 @@ def register(app: typer.Typer) -> None:
 
 
 @with_options("transformer", TransformerFlags)
+@with_options("terms", TermFlags)
+@with_options("reading", SourceFlags)
 def together(
     sources: options.Sources,
     out: options.Out,
@@ -36,16 +39,12 @@ def together(
         float, typer.Option(help="Thresholds let at most this share of harmless rows be flagged.", min=0.0001, max=0.5)
     ] = 0.05,
     seed: options.Seed = 0,
-    data_dir: options.DataDir = None,
-    split: options.Split = None,
-    format: options.Format = None,
     axis: options.Axis = None,
-    licence: options.Licence = None,
-    uses: options.Uses = None,
     override_uses: options.OverrideUses = False,
-    no_cache: options.NoCache = False,
     as_json: options.Json = False,
     *,
+    reading: SourceFlags,
+    terms: TermFlags,
     transformer: TransformerFlags,
 ) -> None:
     """Train rewards, a cost and a moderation model at once on one transformer. Writes a folder of model folders.
@@ -56,7 +55,6 @@ def together(
     """
     from plumbline.loop.training_run import TrainingRun
 
-    how = Reading(data_dir, split, format, axis, not no_cache, licence, uses)
     settings = {**transformer.settings(), "seed": seed, "max_false_positive_rate": false_positive_rate}
     tasks = _tasks(task)
     run = TrainingRun(
@@ -67,7 +65,7 @@ def together(
         on=on,
         override_uses=override_uses,
         settings=settings,
-        load_options=how.load_options(),
+        load_options={**reading.load_options(axis), "stated_terms": terms.stated_terms()},
         command=tuple(sys.argv[1:]),
         together=tasks,
     )

@@ -5,7 +5,7 @@ from __future__ import annotations
 import sys
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import Annotated, Any
 
 import typer
 
@@ -16,11 +16,9 @@ from plumbline.cli.console import (
     progress,
 )
 from plumbline.cli.option_groups import with_options
+from plumbline.cli.source_flags import SourceFlags, TermFlags
 from plumbline.cli.training_told import interruption_told, tell_trained
-from plumbline.cli.transformer_flags import Reading, TransformerFlags
-
-if TYPE_CHECKING:
-    pass
+from plumbline.cli.transformer_flags import TransformerFlags
 
 app = typer.Typer(
     help="Train a preference, cost or moderation model; carry transformers to and from other tools.",
@@ -46,6 +44,8 @@ On = Annotated[str | None, typer.Option("--on", help="Which axis to train on, wh
 
 @app.command()
 @with_options("transformer", TransformerFlags)
+@with_options("terms", TermFlags)
+@with_options("reading", SourceFlags)
 def preference(
     sources: options.Sources,
     out: options.Out,
@@ -54,16 +54,12 @@ def preference(
     features: Features = None,
     l2: L2 = None,
     seed: options.Seed = 0,
-    data_dir: options.DataDir = None,
-    split: options.Split = None,
-    format: options.Format = None,
     axis: options.Axis = None,
-    licence: options.Licence = None,
-    uses: options.Uses = None,
     override_uses: options.OverrideUses = False,
-    no_cache: options.NoCache = False,
     as_json: options.Json = False,
     *,
+    reading: SourceFlags,
+    terms: TermFlags,
     transformer: TransformerFlags,
 ) -> None:
     """Train a model that scores a reply: higher is better. Bradley–Terry on judged pairs of one axis.
@@ -72,7 +68,7 @@ def preference(
     Example: plumbline train preference hh-rlhf --data-dir harmless-base -o models/harmless
     Example: plumbline train preference hh-rlhf --data-dir harmless-base --model Qwen/Qwen3-0.6B --lora 16 -o models/qwen
     """
-    how = Reading(data_dir, split, format, axis, not no_cache, licence, uses)
+    how = {**reading.load_options(axis), "stated_terms": terms.stated_terms()}
     settings = {**transformer.settings(), "features": features, "l2": l2, "seed": seed}
     asked = _Asked("preference", sources, out, model, on, settings, override_uses)
     _train(asked, how, as_json=as_json)
@@ -80,6 +76,8 @@ def preference(
 
 @app.command()
 @with_options("transformer", TransformerFlags)
+@with_options("terms", TermFlags)
+@with_options("reading", SourceFlags)
 def cost(
     sources: options.Sources,
     out: options.Out,
@@ -87,15 +85,11 @@ def cost(
     features: Features = None,
     l2: L2 = None,
     seed: options.Seed = 0,
-    data_dir: options.DataDir = None,
-    split: options.Split = None,
-    format: options.Format = None,
-    licence: options.Licence = None,
-    uses: options.Uses = None,
     override_uses: options.OverrideUses = False,
-    no_cache: options.NoCache = False,
     as_json: options.Json = False,
     *,
+    reading: SourceFlags,
+    terms: TermFlags,
     transformer: TransformerFlags,
 ) -> None:
     """Train a model of harm: higher is more harmful, above 0 is unsafe. Needs pairs judged on harmlessness and labels.
@@ -103,7 +97,7 @@ def cost(
     \b
     Example: plumbline train cost pku-saferlhf -o models/cost
     """
-    how = Reading(data_dir, split, format, None, not no_cache, licence, uses)
+    how = {**reading.load_options(), "stated_terms": terms.stated_terms()}
     settings = {**transformer.settings(), "features": features, "l2": l2, "seed": seed}
     asked = _Asked("cost", sources, out, model, None, settings, override_uses)
     _train(asked, how, as_json=as_json)
@@ -111,6 +105,8 @@ def cost(
 
 @app.command()
 @with_options("transformer", TransformerFlags)
+@with_options("terms", TermFlags)
+@with_options("reading", SourceFlags)
 def moderation(
     sources: options.Sources,
     out: options.Out,
@@ -121,15 +117,11 @@ def moderation(
         float, typer.Option(help="Thresholds let at most this share of harmless rows be flagged.", min=0.0001, max=0.5)
     ] = 0.05,
     seed: options.Seed = 0,
-    data_dir: options.DataDir = None,
-    split: options.Split = None,
-    format: options.Format = None,
-    licence: options.Licence = None,
-    uses: options.Uses = None,
     override_uses: options.OverrideUses = False,
-    no_cache: options.NoCache = False,
     as_json: options.Json = False,
     *,
+    reading: SourceFlags,
+    terms: TermFlags,
     transformer: TransformerFlags,
 ) -> None:
     """Train a model that says whether an answer is unsafe, and in which categories where the labels name them.
@@ -137,7 +129,7 @@ def moderation(
     \b
     Example: plumbline train moderation beavertails -o models/moderation --false-positive-rate 0.01
     """
-    how = Reading(data_dir, split, format, None, not no_cache, licence, uses)
+    how = {**reading.load_options(), "stated_terms": terms.stated_terms()}
     settings = {
         **transformer.settings(),
         "features": features,
@@ -166,7 +158,7 @@ class _Asked:
     override_uses: bool
 
 
-def _train(asked: _Asked, how: Reading, *, as_json: bool) -> None:
+def _train(asked: _Asked, how: dict[str, Any], *, as_json: bool) -> None:
     from plumbline.cli.figures import print_figures
     from plumbline.loop.training_run import TrainingRun, run_training
 
@@ -178,7 +170,7 @@ def _train(asked: _Asked, how: Reading, *, as_json: bool) -> None:
         on=asked.on,
         override_uses=asked.override_uses,
         settings=asked.settings,
-        load_options=how.load_options(),
+        load_options=how,
         command=tuple(sys.argv[1:]),
     )
     with interruption_told(run.out), progress(f"training {asked.task}") as shown:

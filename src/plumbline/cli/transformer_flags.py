@@ -1,4 +1,4 @@
-"""Options of training commands: those of transformers alone, and how sources are read."""
+"""Options of training commands that transformers alone have."""
 
 from __future__ import annotations
 
@@ -105,23 +105,3 @@ class TransformerFlags:
     def settings(self) -> dict[str, Any]:
         """As `TrainingRun.settings` names them."""
         return {name: None if value is False else value for name, value in vars(self).items()}
-
-
-@dataclass(frozen=True)
-class Reading:
-    """The options that say how sources are read."""
-
-    data_dir: str | None
-    split: str | None
-    format: str | None
-    axis: str | None
-    cache: bool
-    licence: str | None
-    uses: str | None
-
-    def load_options(self) -> dict[str, Any]:
-        """As `formats.load` takes them."""
-        from plumbline.cli.data import stated_terms
-
-        options = {name: getattr(self, name) for name in ("data_dir", "split", "format", "axis", "cache")}
-        return {**options, "stated_terms": stated_terms(self.licence, self.uses)}

@@ -204,7 +204,7 @@ def _refusals_told() -> Iterator[None]:
     """Raise what the system refused as the error it is: writers made in Rust (safetensors) say it in words alone."""
     try:
         yield
-    except Exception as error:
+    except Exception as error:  # safetensors tells a full disk in words, by an exception of its own
         said = None if isinstance(error, OSError | PlumblineError) else _SAID_BY_SYSTEM.search(str(error))
         if said is None:
             raise

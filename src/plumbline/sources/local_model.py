@@ -218,6 +218,7 @@ def _load(address: SourceAddress, options: LocalModelOptions) -> _Loaded:
     dtype: Any = "auto" if device != "cpu" else torch.float32
 
     def load() -> tuple[Any, Any]:
+        """Tokenizer and model."""
         tokenizer = AutoTokenizer.from_pretrained(where, trust_remote_code=False)
         model: Any = AutoModelForCausalLM.from_pretrained(
             where, dtype=dtype, use_safetensors=True, trust_remote_code=False

@@ -139,4 +139,5 @@ class _BoundedStream(httpx2.AsyncByteStream):
             yield part
 
     async def aclose(self) -> None:
+        """Let go of the connection."""
         await self._stream.aclose()

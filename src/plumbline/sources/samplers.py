@@ -97,6 +97,7 @@ class TwoSamples:
         check_request(conversation, 2)
 
         async def once(seed: int) -> _Choice:
+            """Two replies of the one source."""
             replies = await self._source.reply(conversation, replace(self._sampling, seed=seed), 2)
             return _Choice(tuple(Considered(reply) for reply in replies), (0, 1))
 
@@ -150,6 +151,7 @@ class TwoModels:
         places = _ordered_pair(derived_seed(base, "models"), len(self._sources))
 
         async def once(seed: int) -> _Choice:
+            """One reply of each of two sources."""
             replies = await _both(
                 self._one(places[0], conversation, derived_seed(seed, "first")),
                 self._one(places[1], conversation, derived_seed(seed, "second")),
@@ -220,6 +222,7 @@ class BestOf:
         check_request(conversation, self._k)
 
         async def once(seed: int) -> _Choice:
+            """All k replies with their scores, and the two that are shown."""
             replies = await self._source.reply(conversation, replace(self._sampling, seed=seed), self._k)
             scores = await self._scores(conversation, replies)
             considered = tuple(Considered(reply, score) for reply, score in zip(replies, scores, strict=True))

@@ -26,6 +26,7 @@ class AccessLog:
         began, status = time.perf_counter(), 0
 
         async def noted(message: Message) -> None:
+            """Remember the status on its way out."""
             nonlocal status
             status = message.get("status", status)
             await send(message)

@@ -96,6 +96,7 @@ def _once(body: bytes, receive: Receive) -> Receive:
     given = False
 
     async def replay() -> Message:
+        """The body once more, as one message; then whatever comes."""
         nonlocal given
         if given:
             return await receive()

@@ -32,6 +32,7 @@ class SecurityHeaders:
             return
 
         async def secured(message: Message) -> None:
+            """Add the headers that the answer does not set itself."""
             if message["type"] == "http.response.start":
                 given = list(message.get("headers", ()))
                 names = {name.lower() for name, _ in given}

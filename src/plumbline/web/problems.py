@@ -127,6 +127,7 @@ class ProblemErrors:
         started = False
 
         async def noted(message: Message) -> None:
+            """Remember that an answer has begun."""
             nonlocal started
             started = started or message["type"] == "http.response.start"
             await send(message)
@@ -138,7 +139,7 @@ class ProblemErrors:
             if problem.status >= HTTPStatus.INTERNAL_SERVER_ERROR:
                 level = logging.ERROR if problem.status == HTTPStatus.INTERNAL_SERVER_ERROR else logging.WARNING
                 LOG.log(level, "request %s: %s (%s)", request_id_of(scope), error.code, error.problem)
-        except Exception as error:
+        except Exception as error:  # whatever it is, the client gets a problem and no traceback
             LOG.error("request %s: %s at %s", request_id_of(scope), type(error).__name__, places_of(error))
             problem = problem_of(internal_fault(request_id_of(scope)))
         else:

@@ -33,6 +33,7 @@ class RequestIds:
         scope[_KEY] = name.decode()
 
         async def named(message: Message) -> None:
+            """Name the request in its answer."""
             if message["type"] == "http.response.start":
                 message["headers"] = [*message.get("headers", ()), (HEADER, name)]
             await send(message)

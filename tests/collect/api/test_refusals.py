@@ -5,7 +5,7 @@ import json
 import pytest
 
 from plumbline.collect.store.judgements import judgements_of_assignment
-from plumbline.collect.store.submission import list_late
+from plumbline.collect.store.submission import find_receipt, list_late
 from tests.collect.api.client import rows, toml
 
 PAIR = {"act": "judge-pair", "helpfulness": 2}
@@ -56,6 +56,35 @@ def test_requests_at_once_under_one_key_are_stored_once(work):
     assert [answer.status_code for answer in answers] == [200] * 6
     assert sorted(answer.json()["repeated"] for answer in answers) == [False] + [True] * 5
     assert len(judged(api, item)) == 1
+
+
+def _blind_at_first(monkeypatch):
+    """As if the twin of a request were answered right after the look for its receipt."""
+    looked = []
+
+    def find(*about):
+        looked.append(about)
+        return None if len(looked) == 1 else find_receipt(*about)
+
+    monkeypatch.setattr("plumbline.collect.service.submitting.find_receipt", find)
+
+
+def test_a_twin_that_is_answered_in_between_is_recognised(work, monkeypatch):
+    api, worker, item = work
+    first = api.submit(item, worker, key="one-key-0", **PAIR).json()
+    _blind_at_first(monkeypatch)
+    assert api.submit(item, worker, key="one-key-0", **PAIR).json() == first | {"repeated": True}
+    assert len(judged(api, item)) == 1
+
+
+def test_a_correction_whose_twin_is_answered_in_between_is_recognised(work, monkeypatch):
+    api, worker, item = work
+    number = api.submitted(item, worker, **PAIR)["judgements"][0]
+    body = {"guidelines_version": 1, "submission": PAIR | {"helpfulness": 5}}
+    first = api.got("POST", f"/judgements/{number}/correct", worker, json=body, key="one-key-1")
+    _blind_at_first(monkeypatch)
+    second = api.got("POST", f"/judgements/{number}/correct", worker, json=body, key="one-key-1")
+    assert second == first | {"repeated": True}
 
 
 def test_an_item_is_submitted_once_whatever_the_key(work):

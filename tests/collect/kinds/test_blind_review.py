@@ -67,4 +67,4 @@ def test_a_study_without_reviews_has_none():
     player = reviewer()
     player.study = study("red-team-chat")
     with pytest.raises(StoredWorkError, match="without reviews"):
-        player.ask  # noqa: B018
+        player.ask  # noqa: B018 - reading it is what is refused

@@ -3,6 +3,7 @@
 import time
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
+from functools import partial
 
 import pytest
 from sqlalchemy import text
@@ -62,7 +63,7 @@ def test_with_the_constraint_the_same_fault_stores_nothing(store, monkeypatch):
 def test_one_worker_asking_many_times_at_once_gets_one_item(store):
     desk = make_desk(store, make_items(20))
     terms = LeaseTerms(START + LEASE)
-    act = lambda: take(store, desk.study_id, desk.workers[0], terms, now=START)  # noqa: E731
+    act = partial(take, store, desk.study_id, desk.workers[0], terms, now=START)
     found = all_at_once([act] * THREADS)
     assert len({taken.assignment.id for taken in found}) == 1
     assert sum(not taken.resumed for taken in found) == 1

@@ -119,7 +119,7 @@ class CostModel:
     """As far as calibration looks."""
 
     task = "cost"
-    heads = {"cost": TransformerHead("cost")}  # noqa: RUF012  read only
+    heads = {"cost": TransformerHead("cost")}  # noqa: RUF012 - read only
 
 
 def test_a_costs_sign_is_not_calibrated_on_one_class(tables):

@@ -72,6 +72,7 @@ def make_app(collecting: Collecting, rules: SourceRules, options: ApiOptions | N
 
     @asynccontextmanager
     async def lifespan(_: FastAPI) -> AsyncIterator[None]:
+        """Let go of sources and threads when the server ends."""
         yield
         await collecting.close()
 

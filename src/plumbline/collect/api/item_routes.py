@@ -32,6 +32,7 @@ async def enter_items(
     serving = serving_of(request)
 
     def enter(asked: Asked) -> schemas.EnteredAnswer:
+        """In a thread: the items entered."""
         known = serving.collecting.catalogue.named(study)
         return shown.entered(enter_uploaded(serving.collecting, known, asked.raw, form, Purpose(purpose)))
 
@@ -47,6 +48,7 @@ async def list_items(
     collecting = serving.collecting
 
     def items(_: Asked) -> schemas.Items:
+        """In a thread: one page."""
         known = collecting.catalogue.named(study)
         rows = read_items(collecting.store, known.id, purpose=purpose, after=after, limit=limit)
         return shown.items(rows, limit)

@@ -31,6 +31,7 @@ async def list_people(
     serving = serving_of(request)
 
     def people(_: Asked) -> schemas.People:
+        """In a thread: one page."""
         rows = stored_people(serving.collecting.store, after=after, limit=limit)
         return schemas.People([shown.person(row) for row in rows], rows[-1].id if len(rows) == limit else None)
 
@@ -43,6 +44,7 @@ async def add_person(request: Request) -> Response:
     serving = serving_of(request)
 
     def add(asked: Asked) -> schemas.TokenAnswer:
+        """In a thread: the person, and the token, which is shown once."""
         body = asked.body(schemas.NewPerson)
         role = Role(body.role)
         person, token, expires_at = new_person(serving.collecting, asked.person, role, body.token_days)
@@ -57,6 +59,7 @@ async def issue_token(request: Request, pseudonym: Pseudonym) -> Response:
     serving = serving_of(request)
 
     def issue(asked: Asked) -> schemas.TokenAnswer:
+        """In a thread: the token, which is shown once."""
         by, days = asked.person, asked.body(schemas.NewToken).token_days
         role = reach(serving.collecting, by, pseudonym).role
         token, expires_at = new_token(serving.collecting, by, pseudonym, days)
@@ -80,6 +83,7 @@ async def set_blocked(request: Request, pseudonym: Pseudonym) -> Response:
     serving = serving_of(request)
 
     def changed(asked: Asked) -> schemas.PersonAnswer:
+        """In a thread: the person as now."""
         blocked = asked.body(schemas.Blocked).blocked
         return shown.person(change_blocked(serving.collecting, asked.person, pseudonym, blocked))
 

@@ -33,6 +33,7 @@ async def list_studies(request: Request) -> Response:
     serving = serving_of(request)
 
     def studies(_: Asked) -> schemas.Studies:
+        """In a thread: all of them."""
         return schemas.Studies([_shown(serving, row) for row in stored_studies(serving.collecting.store)])
 
     return await serving.answer(request, studies)
@@ -44,6 +45,7 @@ async def create_study(request: Request) -> Response:
     serving = serving_of(request)
 
     def created(asked: Asked) -> schemas.StudyAnswer:
+        """In a thread: the study."""
         body = asked.body(schemas.NewStudy)
         return _shown(serving, new_study(serving.collecting, body.file, body.guidelines, serving.rules))
 
@@ -63,6 +65,7 @@ async def read_study_file(request: Request, study: StudyName) -> Response:
     serving = serving_of(request)
 
     def file(_: Asked) -> schemas.StudyFileAnswer:
+        """In a thread: the file as it was sent."""
         row = read_named(serving.collecting, study)
         return schemas.StudyFileAnswer(row.file, row.digest)
 
@@ -75,6 +78,7 @@ async def set_state(request: Request, study: StudyName) -> Response:
     serving = serving_of(request)
 
     def changed(asked: Asked) -> schemas.StudyAnswer:
+        """In a thread: the study as now."""
         state = StudyState(asked.body(schemas.NewState).state)
         return _shown(serving, change_state(serving.collecting, study, state))
 
@@ -122,6 +126,7 @@ async def read_status(request: Request, study: StudyName) -> Response:
     serving = serving_of(request)
 
     def status(_: Asked) -> schemas.StatusAnswer:
+        """In a thread: counts by queue."""
         found = study_status(serving.collecting, study)
         queues = {purpose.value: shown.queue(count) for purpose, count in found.queues.items()}
         return schemas.StatusAnswer(shown.study(serving.collecting, found.study, found.guidelines_version), queues)
@@ -142,6 +147,7 @@ async def list_late(request: Request, after: AfterId = 0, limit: Limit = 100) ->
     serving = serving_of(request)
 
     def late(_: Asked) -> schemas.LateAnswer:
+        """In a thread: one page."""
         rows = stored_late(serving.collecting.store, after=after, limit=limit)
         return schemas.LateAnswer(
             [

@@ -56,6 +56,7 @@ async def _next(request: Request, study: str, queue: Purpose) -> Response:
     collecting = serving.collecting
 
     def begin(asked: Asked) -> schemas.Work:
+        """In a thread: an item, or why there is none."""
         begun = begin_work(collecting, asked.person, study, queue)
         if begun is not None:
             return shown.work(collecting, begun)
@@ -83,6 +84,7 @@ async def say(request: Request, assignment: AssignmentId) -> Response:
     serving = serving_of(request)
 
     def spoken(asked: Asked) -> Person:
+        """In a thread: the turn stored; replies are drawn afterwards."""
         body = asked.body(schemas.Turn)
         say_turn(serving.collecting, asked.person, assignment, body.fence, body.turn, body.text)
         return asked.person
@@ -97,6 +99,7 @@ async def submit(request: Request, assignment: AssignmentId) -> Response:
     serving = serving_of(request)
 
     def submitted(asked: Asked) -> schemas.SubmitAnswer:
+        """In a thread: the receipt."""
         known, body = asked.known(), asked.body(schemas.Submit)
         answer = Answer(body.fence, body.submission, body.guidelines_version, body.seconds)
         return shown.submitted(submit_answer(serving.collecting, asked.person, assignment, answer, known))
@@ -110,6 +113,7 @@ async def release(request: Request, assignment: AssignmentId) -> Response:
     serving = serving_of(request)
 
     def released(asked: Asked) -> schemas.Lease:
+        """In a thread: the lease given back."""
         return shown.lease(give_back(serving.collecting, asked.person, assignment, asked.body(schemas.Leased).fence))
 
     return await serving.answer(request, released)
@@ -121,6 +125,7 @@ async def extend(request: Request, assignment: AssignmentId) -> Response:
     serving = serving_of(request)
 
     def extended(asked: Asked) -> schemas.Lease:
+        """In a thread: the lease, longer."""
         return shown.lease(keep(serving.collecting, asked.person, assignment, asked.body(schemas.Leased).fence))
 
     return await serving.answer(request, extended)
@@ -144,6 +149,7 @@ async def save_draft(request: Request, assignment: AssignmentId) -> Response:
     collecting = serving.collecting
 
     def save(asked: Asked) -> schemas.DraftAnswer:
+        """In a thread: the draft stored, where the version read is the newest."""
         body, now, worker = asked.body(schemas.SaveDraft), collecting.clock(), asked.person.id
         return shown.draft(
             store_draft(collecting.store, assignment, worker, body.payload, version_read=body.version, now=now)
@@ -162,6 +168,7 @@ async def list_judgements(request: Request, assignment: AssignmentId) -> Respons
     store = serving.collecting.store
 
     def judgements(asked: Asked) -> schemas.Judgements:
+        """In a thread: one's own."""
         read_assignment(store, assignment, asked.person.id)
         return shown.judgements(judgements_of_assignment(store, assignment))
 
@@ -174,6 +181,7 @@ async def correct(request: Request, judgement: JudgementId) -> Response:
     serving = serving_of(request)
 
     def corrected(asked: Asked) -> schemas.CorrectAnswer:
+        """In a thread: the receipt of the correction."""
         known, body = asked.known(), asked.body(schemas.Correct)
         answer = Answer(0, body.submission, body.guidelines_version, body.seconds)
         return shown.corrected(correct_judgement(serving.collecting, asked.person, judgement, answer, known))

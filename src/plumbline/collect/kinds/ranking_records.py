@@ -50,12 +50,15 @@ class _Ranked:
     origin: Origin
 
     def reply(self, place: int) -> Conversation:
+        """The reply at a place, as a continuation."""
         return (Message(Role.ASSISTANT, self.item.replies[place].text),)
 
     def rests_on_open(self, pair: tuple[int, int]) -> bool:
+        """Whether a side's label is disputed and not ruled on."""
         return not self.open_replies.isdisjoint(pair)
 
     def against_ruling(self, pair: tuple[int, int]) -> bool:
+        """Whether the order contradicts a ruling."""
         return frozenset(pair) in self.conflicts
 
 

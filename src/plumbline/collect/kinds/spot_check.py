@@ -107,7 +107,7 @@ def accept(work: Work, submission: JsonObject, study: StudyFile) -> Accepted:
     return accepted(work, study, next_step, judgement=NewJudgement(kind=WRITING, payload=_check(submission)))
 
 
-def correct(work: Work, judgement_id: str, submission: JsonObject, study: StudyFile) -> NewJudgement:  # noqa: ARG001
+def correct(work: Work, judgement_id: str, submission: JsonObject, study: StudyFile) -> NewJudgement:  # noqa: ARG001 - as above
     """Another mark in the place of an earlier one; raises as `accept` does."""
     judgement = to_be_corrected(work, judgement_id, (WRITING,))
     return NewJudgement(kind=WRITING, payload=_check(submission), corrects=judgement.id)

@@ -116,6 +116,7 @@ def _enter(collecting: Collecting, study: KnownStudy, loaded: Loaded, purpose: P
     passed: Counter[str] = Counter()
 
     def rows() -> Iterator[ItemRow]:
+        """The items; what makes none is counted by code."""
         for item in items_from_records(_records(loaded), study.settings, purpose):
             if isinstance(item, PassedOver):
                 passed[item.code] += 1

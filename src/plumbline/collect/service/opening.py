@@ -34,6 +34,7 @@ def open_collecting(
     """
 
     def opened(study: KnownStudy, sources: list[JsonValue]) -> None:
+        """Log on what terms a study's sources give replies."""
         # What may be done with the replies of a corpus holds for what is collected with them too.
         log_event(store, "sources_opened", now=clock(), study_id=study.id, payload={"sources": sources})
 

@@ -81,7 +81,7 @@ def submit_answer(
     """
     repeated = _earlier(collecting, worker, assignment_id, request)
     if repeated is not None:
-        return Submitted(repeated, step_to_show(collecting, hold(collecting, assignment_id, worker)))
+        return repeated
     held = hold(collecting, assignment_id, worker)
     if not collecting.catalogue.has_version(held.study.id, answer.guidelines_version):
         raise unknown_version(answer.guidelines_version)
@@ -89,7 +89,14 @@ def submit_answer(
         raise SubmissionError(
             "PL-SUB-002", "a turn is no judgement", expected="another act", advice="POST it to turn", field="act"
         )
-    accepted = held.task.accept(held.work, answer.values, held.settings)
+    try:
+        accepted = held.task.accept(held.work, answer.values, held.settings)
+    except SubmissionError:
+        # Its twin may have been answered between the look for a receipt and the reading of the work.
+        repeated = _earlier(collecting, worker, assignment_id, request)
+        if repeated is None:
+            raise
+        return repeated
     if accepted.declined:
         return _decline(collecting, held, answer.fence)
     receipt = submit(collecting.store, _submission(collecting, held, accepted, answer, request), now=collecting.clock())
@@ -113,23 +120,31 @@ def correct_judgement(
     old = read_judgement(collecting.store, judgement_id)
     held = hold(collecting, old.assignment_id, worker)
     stored = partial(correct, idempotency_key=request.key, body_sha256=request.body_sha256, now=collecting.clock())
+    # Where the request was answered already, the store gives its receipt and looks at nothing else.
+    same = JudgementRow(old.part, old.kind, old.payload, old.guidelines_version)
     if find_receipt(collecting.store, worker.id, request.key) is not None:
-        same = JudgementRow(old.part, old.kind, old.payload, old.guidelines_version)
         return stored(collecting.store, judgement_id, worker.id, same)
     if not collecting.catalogue.has_version(held.study.id, answer.guidelines_version):
         raise unknown_version(answer.guidelines_version)
-    new = held.task.correct(held.work, str(judgement_id), answer.values, held.settings)
+    try:
+        new = held.task.correct(held.work, str(judgement_id), answer.values, held.settings)
+    except SubmissionError:
+        # As in submit_answer: its twin may have come first.
+        if find_receipt(collecting.store, worker.id, request.key) is None:
+            raise
+        return stored(collecting.store, judgement_id, worker.id, same)
     receipt = stored(collecting.store, judgement_id, worker.id, _row(new, answer))
     after_submission(collecting, held)
     return receipt
 
 
-def _earlier(collecting: Collecting, worker: Person, assignment_id: int, request: Request) -> Receipt | None:
-    """The receipt that this request got before; the store compares the bodies."""
+def _earlier(collecting: Collecting, worker: Person, assignment_id: int, request: Request) -> Submitted | None:
+    """What this request was answered before, with what is asked now; the store compares the bodies."""
     if find_receipt(collecting.store, worker.id, request.key) is None:
         return None
     again = Submission(assignment_id, worker.id, 0, request.key, request.body_sha256, ())
-    return submit(collecting.store, again, now=collecting.clock())
+    receipt = submit(collecting.store, again, now=collecting.clock())
+    return Submitted(receipt, step_to_show(collecting, hold(collecting, assignment_id, worker)))
 
 
 def _submission(collecting: Collecting, held: Held, accepted: Accepted, answer: Answer, request: Request) -> Submission:

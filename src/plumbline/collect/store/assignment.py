@@ -85,6 +85,7 @@ def take(store: Store, study_id: int, worker_id: str, terms: LeaseTerms, *, now:
     seeker = Seeker(worker_id, study_id, terms.purpose)
 
     def work(connection: Connection) -> tuple[bool, Taken | None]:
+        """Within one transaction: one lapsed lease ended, else an item taken."""
         lapsed = connection.execute(_LAPSED, _lapsed(study_id, now, worker_id, 1)).one_or_none() is not None
         return lapsed, None if lapsed else _take(connection, seeker, terms, now)
 
@@ -123,6 +124,7 @@ def extend(
     """
 
     def work(connection: Connection) -> Assignment:
+        """Within one transaction: the lease ended, its slot open again."""
         lock_worker(connection, worker_id)
         assignment = require_unsubmitted(lock_assignment(connection, assignment_id, worker_id))
         if assignment.fence != fence:
@@ -147,6 +149,7 @@ def release(store: Store, assignment_id: int, worker_id: str, fence: int, *, now
     """
 
     def work(connection: Connection) -> Assignment:
+        """Within one transaction: a longer lease, taken anew where it had lapsed and the slot is free."""
         lock_worker(connection, worker_id)
         found = find_in(connection, assignment_id, worker_id)
         lock_queue(connection, found.study_id)
@@ -199,6 +202,7 @@ def submitted_by(
     query = query.order_by(assignments.c.id).limit(batch)
 
     def page(after: int) -> list[Assignment]:
+        """The next of them."""
         rows = store.read(lambda connection: connection.execute(query, {"after": after}).all())
         return [row_maps.ASSIGNMENT.of(row) for row in rows]
 

@@ -70,6 +70,7 @@ def check_store(store: Store, *, complete: bool = False, acknowledged: Iterable[
     """
 
     def work(connection: Connection) -> list[Fault]:
+        """Within one transaction: every check, so that all see one state."""
         found = [fault for check in _CHECKS for fault in check(connection)]
         if complete:
             found += _incomplete_items(connection)
@@ -207,6 +208,7 @@ def _leases(connection: Connection) -> Iterator[Fault]:
     """Every lease began in the log as often as its fence says, and ended there as often as it holds no slot."""
 
     def count(*kinds: EventKind) -> Any:
+        """How many events of these kinds."""
         return func.sum(case((events.c.kind.in_([kind.value for kind in kinds]), 1), else_=0))
 
     logged = (

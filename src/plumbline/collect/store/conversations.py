@@ -32,6 +32,7 @@ def add_turn(
     """
 
     def work(connection: Connection) -> Turn:
+        """Within one transaction: the turn, or the same one that stands there already."""
         assignment = _held(connection, assignment_id, worker_id, fence)
         stored = connection.execute(
             select(*row_maps.TURN.columns).where(turns.c.assignment_id == assignment_id).order_by(turns.c.number)
@@ -61,6 +62,7 @@ def add_replies(
     """
 
     def work(connection: Connection) -> list[Reply]:
+        """Within one transaction: the replies, as the next draw of the turn."""
         lock_worker(connection, worker_id)
         assignment = lock_assignment(connection, assignment_id, worker_id)
         _require_turn(connection, assignment_id, turn)
@@ -88,6 +90,7 @@ def show_replies(
     """
 
     def work(connection: Connection) -> list[Reply]:
+        """Within one transaction: the first whole draw marked as shown."""
         assignment = _held(connection, assignment_id, worker_id, fence)
         stored = _replies_in(connection, assignment_id, turn)
         if not any(reply.shown_at for reply in stored):

@@ -29,6 +29,7 @@ def save_draft(
     """
 
     def work(connection: Connection) -> Draft:
+        """Within one transaction: the draft, unless another version stands there."""
         lock_worker(connection, worker_id)
         require_unsubmitted(lock_assignment(connection, assignment_id, worker_id))
         stored = _draft_in(connection, assignment_id)
@@ -56,6 +57,7 @@ def read_draft(store: Store, assignment_id: int, worker_id: str) -> Draft | None
     """
 
     def work(connection: Connection) -> Draft | None:
+        """Within one transaction: the draft of one's own assignment."""
         find_in(connection, assignment_id, worker_id)
         return _draft_in(connection, assignment_id)
 

@@ -94,6 +94,7 @@ def enter_items(store: Store, study_id: int, new_items: Iterable[NewItem], *, no
     for batch in _batches(new_items):
 
         def work(connection: Connection, batch: Sequence[NewItem] = batch) -> Entered:
+            """Within one transaction: one batch."""
             study_in(connection, study_id)
             return enter_batch(connection, study_id, batch, now)
 
@@ -163,6 +164,7 @@ def count_queues(store: Store, study_id: int) -> dict[Purpose, QueueCount]:
     """How far each queue of the study is; looks at every item, so it is for a status page, not for every request."""
 
     def work(connection: Connection) -> dict[Purpose, QueueCount]:
+        """Within one transaction: counts by queue."""
         study_in(connection, study_id)
         submitted = _held_by_item(study_id, "submitted")
         leased = _held_by_item(study_id, "leased")

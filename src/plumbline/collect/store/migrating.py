@@ -70,6 +70,7 @@ def migrate_store(store: Store) -> str | None:
     """
 
     def work(connection: Connection) -> str | None:
+        """Within one transaction: the tables of the newest revision; what was there before."""
         _lock(connection)
         found = revision_of(connection)
         if found != newest_revision():

@@ -37,6 +37,7 @@ def add_person(store: Store, role: Role = Role.WORKER, *, now: datetime) -> Pers
     """Somebody new, under a pseudonym drawn at random."""
 
     def work(connection: Connection) -> Person:
+        """Within one transaction: a person with a pseudonym that nobody has."""
         for _ in range(100):
             values = {"id": uuid.uuid4().hex, "pseudonym": _pseudonym(), "role": role.value, "created_at": now}
             query = insert_into(connection, people).values(**values).on_conflict_do_nothing()
@@ -86,6 +87,7 @@ def set_blocked(store: Store, person_id: str, blocked: bool, *, now: datetime) -
     """Blocks a person or lifts it: a blocked one gets no work and may submit none; their token still tells them so."""
 
     def work(connection: Connection) -> Person:
+        """Within one transaction: the person as now."""
         person = _person_in(connection, person_id)
         if (person.blocked_at is not None) != blocked:
             moment = now if blocked else None
@@ -106,6 +108,7 @@ def issue_token(store: Store, person_id: str, *, now: datetime, expires_at: date
     token = secrets.token_urlsafe(_TOKEN_BYTES)
 
     def work(connection: Connection) -> str:
+        """Within one transaction: the token's digest stored."""
         if _person_in(connection, person_id).erased_at is not None:
             raise _may_not_work(person_id, "erased")
         values = {"sha256": _digest(token), "person_id": person_id, "created_at": now, "expires_at": expires_at}
@@ -130,6 +133,7 @@ def revoke_tokens(store: Store, person_id: str, *, now: datetime) -> int:
     """Ends all tokens of a person; returns how many were still valid."""
 
     def work(connection: Connection) -> int:
+        """Within one transaction: every token of the person ended; how many."""
         _person_in(connection, person_id)
         query = update(tokens).where(tokens.c.person_id == person_id, tokens.c.revoked_at.is_(None))
         count = connection.execute(query.values(revoked_at=now)).rowcount

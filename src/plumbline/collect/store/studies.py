@@ -28,6 +28,7 @@ def create_study(store: Store, name: str, kind: str, file: str, guidelines_text:
     """
 
     def work(connection: Connection) -> Study:
+        """Within one transaction: the study with its first guidelines."""
         values = {"name": name, "kind": kind, "file": file, "digest": _sha256(file), "state": StudyState.OPEN.value}
         query = insert_into(connection, studies).values(**values, created_at=now).on_conflict_do_nothing()
         row = connection.execute(query.returning(*row_maps.STUDY.columns)).one_or_none()
@@ -78,6 +79,7 @@ def set_study_state(store: Store, study_id: int, state: StudyState, *, now: date
     """Opens, pauses or closes a study. What is leased may still be submitted, in every state."""
 
     def work(connection: Connection) -> Study:
+        """Within one transaction: the study as now."""
         study_in(connection, study_id)
         connection.execute(update(studies).where(studies.c.id == study_id).values(state=state.value))
         add_event(connection, EventKind.STUDY_STATE, now, study_id=study_id, payload={"state": state.value})
@@ -90,6 +92,7 @@ def add_guidelines(store: Store, study_id: int, text: str, *, now: datetime) -> 
     """A new version of the guidelines; the newest again where the text is the same."""
 
     def work(connection: Connection) -> Guidelines:
+        """Within one transaction: a new version, where the text is new."""
         study_in(connection, study_id)
         newest = _newest_guidelines(connection, study_id)
         return newest if newest.text == text else _add_guidelines(connection, study_id, text, now)
@@ -101,6 +104,7 @@ def newest_guidelines(store: Store, study_id: int) -> Guidelines:
     """The version that workers are shown now."""
 
     def work(connection: Connection) -> Guidelines:
+        """Within one transaction: the newest version."""
         study_in(connection, study_id)
         return _newest_guidelines(connection, study_id)
 

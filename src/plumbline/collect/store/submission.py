@@ -90,6 +90,7 @@ def correct(
     """
 
     def work(connection: Connection) -> Receipt:
+        """Within one transaction: an earlier receipt of this key, else the correction."""
         lock_worker(connection, worker_id)
         earlier = _earlier_receipt(connection, worker_id, idempotency_key, body_sha256)
         if earlier is not None:
