@@ -46,15 +46,10 @@ from plumbline.models.training_features import TrainingReplies
 from plumbline.models.training_rows import LabelRows, PreferenceRows, label_rows, preference_rows
 from plumbline.models.transformer.backbone import load_trunk
 from plumbline.models.transformer.frozen_features import FeatureSettings, frozen_features
-from plumbline.models.transformer.head_ensemble import (
-    EnsembleSettings,
-    calibrate_heads,
-    error_figures,
-    held_out_scores,
-    judge_scores,
-)
+from plumbline.models.transformer.head_ensemble import EnsembleSettings, calibrate_heads, held_out_scores
 from plumbline.models.transformer.scorer import Scorer
 from plumbline.models.transformer.settings import BackboneSettings
+from plumbline.models.uncertainty import error_figures, judge_scores
 
 Json = dict[str, Any]
 MIDDLE, LAST = (3, 4, 5), (6,)

@@ -13,10 +13,8 @@ from plumbline.models.transformer.head_ensemble import (
     calibrate_members,
     fit_heads,
     held_out_scores,
-    judge_scores,
-    lower_bound,
-    pair_probability,
 )
+from plumbline.models.uncertainty import judge_scores
 from plumbline.records import NoDataError, UsageError
 
 
@@ -30,10 +28,9 @@ def made_up(count=400, columns=6, seed=0, strength=1.5):
 def test_turning_a_pair_round_turns_its_probability_and_keeps_its_spread():
     random = np.random.default_rng(0)
     first, second = random.normal(size=(2, 5, 4))
-    one, other = (pair_probability(*sides, Calibration(2.0)) for sides in ((first, second), (second, first)))
+    one, other = (judge_scores(difference, Calibration(2.0)) for difference in (first - second, second - first))
     np.testing.assert_allclose(one.probabilities, 1 - other.probabilities)
     np.testing.assert_allclose(one.disagreement, other.disagreement)
-    np.testing.assert_allclose(lower_bound(one, 1.0), one.scores - one.score_spread)
 
 
 def test_flipped_labels_flip_the_order():

@@ -19,7 +19,7 @@ from numpy.typing import NDArray
 from plumbline.models.calibration import Calibration, fit_calibration
 from plumbline.models.dense_logistic import DenseFit, fit_dense
 from plumbline.models.folds import Deal
-from plumbline.models.uncertainty import Judgements, error_figures, judge_scores, selective_accuracy
+from plumbline.models.uncertainty import Judgements, judge_scores
 from plumbline.records import NoDataError, UsageError
 
 Floats = NDArray[np.float64]
@@ -237,40 +237,3 @@ def calibrate_members(
         losses.append(float(np.average(row_losses, weights=weights)))
     best = float(factors[int(np.argmin(losses))])
     return Calibration(first.scale * best, first.offset * best)
-
-
-def lower_bound(judgements: Judgements, deviations: float) -> Floats:
-    """A score to rank by where being wrong is dear: mean less so many standard deviations, shape (n,).
-
-    Source: Coste et al. 2023 (arXiv 2310.02743), uncertainty-weighted optimisation. Deviation: the standard deviation,
-    not the variance.
-    """
-    bound: Floats = judgements.scores - deviations * judgements.score_spread
-    return bound
-
-
-def pair_probability(first_scores: Floats, second_scores: Floats, calibration: Calibration) -> Judgements:
-    """What the heads say of pairs whose sides were scored apart.
-
-    Args:
-        first_scores, second_scores: shape (n, k), of the same heads in the same order.
-        calibration: score difference → probability that the first side is better.
-    """
-    return judge_scores(first_scores - second_scores, calibration)
-
-
-__all__ = [
-    "EnsembleSettings",
-    "HeadEnsemble",
-    "HeldOut",
-    "Judgements",
-    "calibrate_heads",
-    "calibrate_members",
-    "error_figures",
-    "fit_heads",
-    "held_out_scores",
-    "judge_scores",
-    "lower_bound",
-    "pair_probability",
-    "selective_accuracy",
-]
