@@ -6,7 +6,7 @@ BIN    := $(VENV)/bin
 PIP    := $(BIN)/python -m pip --disable-pip-version-check --quiet
 DATA   ?= ../shared/data
 
-.PHONY: demo test check lint types imports format docs bench bench-training clean help
+.PHONY: demo test check lint types imports format docs bench bench-training hammer latency fuzz clean help
 
 help: ## what can be made
 	@grep -E '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
@@ -62,6 +62,16 @@ bench: $(VENV)/ready-to-test ## the benchmarks, on tiled real samples in $(DATA)
 bench-training: $(VENV)/ready-to-test ## training beside TRL; takes half an hour
 	@$(PIP) install --constraint constraints.txt --editable '.[trl]'
 	$(BIN)/python -m benchmarks.preference_training --data $(DATA) --pairs 480
+
+hammer: $(VENV)/ready-to-test ## servers of collect killed under 64 simulated workers, on both databases; about half an hour
+	$(BIN)/python -m benchmarks.hammer --database sqlite
+	$(BIN)/python -m benchmarks.hammer --database postgres
+
+latency: $(VENV)/ready-to-test ## how long a worker waits for the next item, on both databases; about a quarter of an hour
+	$(BIN)/python -m benchmarks.next_item
+
+fuzz: $(VENV)/ready-to-test ## the HTTP API against its own description, for longer than the tests do; about ten minutes
+	FUZZ_EXAMPLES=200 $(BIN)/python -m pytest tests/collect/api/test_schemathesis.py
 
 clean: ## remove what was made
 	rm -rf $(VENV) demo-out .mypy_cache .ruff_cache .pytest_cache .import_linter_cache

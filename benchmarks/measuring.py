@@ -173,9 +173,9 @@ def _run_here(function: str, arguments: Mapping[str, Any]) -> Run:
     module, name = function.split(":")
     steps = getattr(import_module(module), name)(**arguments)
     next(steps)
-    cpu, busy, start = _cpu_seconds(), _busy_seconds(), time.perf_counter()
+    cpu, busy, start = _cpu_seconds(), busy_seconds(), time.perf_counter()
     next(steps)
-    seconds, cpu, busy = time.perf_counter() - start, _cpu_seconds() - cpu, _busy_seconds() - busy
+    seconds, cpu, busy = time.perf_counter() - start, _cpu_seconds() - cpu, busy_seconds() - busy
     others = max(0.0, busy - cpu) / seconds
     peak = _peak_mb()
     try:
@@ -189,7 +189,7 @@ def _cpu_seconds() -> float:
     return sum(os.times()[:4])
 
 
-def _busy_seconds() -> float:
+def busy_seconds() -> float:
     """Processor time of the whole machine so far: all but idle and waiting for the disk."""
     times = [int(ticks) for ticks in _lines_of("/proc/stat")[0].split()[1:9]]
     return (sum(times) - times[3] - times[4]) / os.sysconf("SC_CLK_TCK")

@@ -2,9 +2,12 @@
 
 import sys
 
+import psycopg
 import pytest
 
 from plumbline.cli.main import run
+from tests.collect import postgres_server
+from tests.collect.conftest import postgres as postgres
 
 
 @pytest.fixture
@@ -21,3 +24,20 @@ def plumb(monkeypatch, capsys):
         return ended.value.code or 0, out, err
 
     return call
+
+
+@pytest.fixture
+def empty_postgres(postgres):
+    """The address of a database without tables, in which only its owner may make some."""
+    name = postgres_server.make_database(postgres)
+    with psycopg.connect(host=postgres, user="plumbline", dbname=name) as connection:
+        connection.execute("REVOKE CREATE ON SCHEMA public FROM PUBLIC")
+    return postgres_server.address_of(postgres, name)
+
+
+@pytest.fixture
+def pairs(plumb, tmp_path):
+    """The folder of a study that was started."""
+    folder = tmp_path / "pairs"
+    assert plumb("collect", "init", folder, "--example", "pairs")[0] == 0
+    return folder

@@ -73,6 +73,8 @@ COMMANDS = dict(commands(typer.main.get_command(app)))
 CONTRACT = [
     *("demo", "data show", "data check", "data convert", "data pull", "evaluate", "score", "report"),
     *("train preference", "train cost", "train moderation", "train export", "train together", "train import"),
+    *("collect init", "collect serve", "collect status", "collect token", "collect export"),
+    *("collect backup", "collect restore", "collect erase", "collect migrate"),
 ]
 
 
@@ -109,7 +111,14 @@ def test_every_command_and_option_is_explained(name, plumb):
 
 def test_help_and_version_need_nothing_heavy():
     heavy = {"numpy", "pyarrow", "polars", "sklearn", "scipy", "huggingface_hub", "matplotlib", "torch", "rich"}
-    for arguments in (["--help"], ["data", "--help"], ["train", "preference", "--help"], ["--version"]):
+    heavy |= {"sqlalchemy", "alembic", "fastapi", "uvicorn", "openai"}
+    for arguments in (
+        ["--help"],
+        ["data", "--help"],
+        ["collect", "serve", "--help"],
+        ["train", "preference", "--help"],
+        ["--version"],
+    ):
         script = (
             f"import sys; sys.argv[1:] = {arguments!r}\n"
             "from plumbline.cli.main import run\n"

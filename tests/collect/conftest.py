@@ -42,6 +42,21 @@ def postgres_template(postgres: str) -> str:
 
 
 @pytest.fixture(scope="session")
+def bare_databases() -> list[str]:
+    """Databases without tables that no test uses now."""
+    return []
+
+
+@pytest.fixture
+def empty_postgres(postgres: str, bare_databases: list[str]) -> Iterator[str]:
+    """The address of a database without tables."""
+    name = bare_databases.pop() if bare_databases else postgres_server.make_database(postgres)
+    yield postgres_server.address_of(postgres, name)
+    postgres_server.clear_database(postgres, name)
+    bare_databases.append(name)
+
+
+@pytest.fixture(scope="session")
 def idle_databases() -> list[str]:
     """Databases with empty tables that no test uses now."""
     return []

@@ -43,8 +43,12 @@ def _account() -> dict[str, str | int]:
 
 
 @contextmanager
-def running_server() -> Iterator[str]:
-    """The folder of the socket of a server that ends with the block."""
+def running_server(*, durable: bool = False) -> Iterator[str]:
+    """The folder of the socket of a server that ends with the block.
+
+    Args:
+        durable: every commit waits for the disk, as Postgres does by default; for benchmarks.
+    """
     initdb, pg_ctl, account = find_program("initdb"), find_program("pg_ctl"), _account()
     folder = Path(tempfile.mkdtemp(prefix="plumbline-postgres-"))
     try:
@@ -67,7 +71,7 @@ def running_server() -> Iterator[str]:
             "wal_level=minimal",
             "max_wal_senders=0",
         )
-        settings = (*careless, "listen_addresses=''", "max_connections=200", "shared_buffers=64MB")
+        settings = (*(() if durable else careless), "listen_addresses=''", "max_connections=200", "shared_buffers=64MB")
         options = f"-k {folder} " + " ".join(f"-c {setting}" for setting in settings)
         subprocess.run([pg_ctl, "-D", data, "-l", log, "-o", options, "-w", "start"], **quiet, **account, check=True)
         try:
@@ -93,6 +97,13 @@ def empty_database(socket: str, name: str) -> None:
         found = connection.execute("SELECT tablename FROM pg_tables WHERE schemaname = 'public'").fetchall()
         tables = [table for (table,) in found if table != "alembic_version"]
         connection.execute(f"TRUNCATE {', '.join(tables)} RESTART IDENTITY CASCADE")
+
+
+def clear_database(socket: str, name: str) -> None:
+    """Removes all tables."""
+    with psycopg.connect(host=socket, user="plumbline", dbname=name) as connection:
+        connection.execute("DROP SCHEMA public CASCADE")
+        connection.execute("CREATE SCHEMA public")
 
 
 def address_of(socket: str, name: str) -> str:

@@ -534,5 +534,5 @@ def test_files_that_cannot_be_read(tmp_path):
 def test_every_table_is_known_by_name():
     properties = StudyFile.model_json_schema()["properties"]
     tables = {name for name, schema in properties.items() if "$defs" in str(schema.get("anyOf", schema))}
-    choices = {"kind", "tranche", "question", "continues", "axes"}
+    choices = {"kind", "tranche", "question", "continues", "axes", "uses"}
     assert set(SECTIONS) == tables - choices

@@ -13,7 +13,7 @@ import typer
 from typer.core import TyperGroup
 
 from plumbline import __version__
-from plumbline.cli import data, demo, evaluate, report, train
+from plumbline.cli import collect, collect_export, collect_keeping, data, demo, evaluate, report, train
 from plumbline.cli.console import note
 
 
@@ -45,6 +45,9 @@ app = typer.Typer(
 )
 app.add_typer(data.app, name="data")
 app.add_typer(train.app, name="train")
+app.add_typer(collect.app, name="collect")
+collect_export.register(collect.app)
+collect_keeping.register(collect.app)
 demo.register(app)
 evaluate.register(app)
 report.register(app)

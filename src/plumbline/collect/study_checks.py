@@ -9,6 +9,7 @@ from pathlib import Path
 from plumbline.collect.study_lines import KeyPath
 from plumbline.collect.study_problems import StudyProblem, written_key
 from plumbline.collect.study_settings import Question, Replies, Sampler, StudyFile, StudyKind, Tranche
+from plumbline.lineage import StatedTerms
 from plumbline.records import Axis, UsageError
 from plumbline.sources.addressing import parse_address
 
@@ -35,9 +36,10 @@ KINDS_OF_KEY: dict[str, tuple[StudyKind, ...]] = {
 
 FIXED_ONCE_JUDGED = (
     *("name", "kind", "judged_axes", "tranche", "question", "strengths"),
-    *("continues", "turns", "rating", "taxonomy", "seed"),
+    *("continues", "turns", "rating", "taxonomy", "seed", "uses", "licence"),
 )
-"""Settings that give judgements their meaning, or the order that was shown to a worker who is about to judge."""
+"""Settings that give judgements their meaning, the order that was shown to a worker who is about to judge, and what
+workers were told their work is used for."""
 
 Check = Callable[[StudyFile], Iterator[StudyProblem]]
 
@@ -285,6 +287,16 @@ def _warning(study: StudyFile) -> Iterator[StudyProblem]:
         )
 
 
+def _terms(study: StudyFile) -> Iterator[StudyProblem]:
+    if twice := _repeated(tuple(study.uses or ())):
+        yield _contradiction(("uses",), "a use stands twice", "each use once", ", ".join(twice), "remove one")
+    try:
+        StatedTerms.of(study.licence, None)
+    except UsageError as error:
+        advice = 'licence = "CC-BY-4.0", say, or "LicenseRef-" and a name of your own'
+        yield _problem(error.code, ("licence",), error.problem, error.expected, error.found, advice)
+
+
 _CHECKS: tuple[Check, ...] = (
-    *(_keys_of_other_kinds, _axes, _question, _strengths, _items, _review, _replies, _warning),
+    *(_keys_of_other_kinds, _axes, _question, _strengths, _items, _review, _replies, _warning, _terms),
 )

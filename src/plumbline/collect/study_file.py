@@ -107,6 +107,28 @@ def parse_study_file(text: str, file_name: str = "study.toml") -> StudyFile:
     return study
 
 
+def read_study_settings(path: Path) -> StudyFile:
+    """The settings of a study file, whether or not the files that it names are there still.
+
+    Raises:
+        StudyFileError: whatever is wrong with it, all of it at once.
+    """
+    return parse_study_file(_read_text(path, path.name, MOST_STUDY_BYTES), path.name)
+
+
+def read_study_name(path: Path) -> str:
+    """The name in a study file, whatever else it says: the store has the study under it.
+
+    Raises:
+        StudyFileError: it cannot be read, is no TOML, or has no name.
+    """
+    try:
+        name = tomllib.loads(_read_text(path, path.name, MOST_STUDY_BYTES)).get("name")
+    except tomllib.TOMLDecodeError:
+        name = None
+    return name if isinstance(name, str) and name else read_study_settings(path).name
+
+
 def _read_text(path: Path, file_name: str, most_bytes: int, key: KeyPath = ()) -> str:
     try:
         with path.open("rb") as file:

@@ -7,6 +7,7 @@ from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, StringConstraints
 
+from plumbline.lineage import Use
 from plumbline.records import TAXONOMIES, Axis
 
 
@@ -203,6 +204,8 @@ class StudyFile(Section):
         rating, comment: whether the end asks for a rating of four steps, for a comment.
         replies, qualification, gold, attention, review, spot_check: see there; None = none.
         taxonomy: the harm categories of labels.
+        uses, licence: what workers were told that their work is used for, and under which licence it is passed on; an
+            export permits no more. None says nothing.
         seed: of everything that is drawn.
     """
 
@@ -231,6 +234,8 @@ class StudyFile(Section):
     review: Review | None = None
     spot_check: SpotCheck | None = None
     taxonomy: Literal["beavertails-14", "pku-19"] = "beavertails-14"
+    uses: Annotated[tuple[Use, ...], Field(min_length=1)] | None = None
+    licence: Annotated[str, StringConstraints(min_length=1, max_length=100)] | None = None
     seed: Annotated[int, Field(ge=0, le=2**63 - 1)] = 0
 
     @property

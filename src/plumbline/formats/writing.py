@@ -5,18 +5,16 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path, PurePosixPath
-from typing import BinaryIO, cast
 
 import polars as pl
 import pyarrow as pa
 import pyarrow.parquet as pq
-from isal import igzip
 from pydantic import JsonValue
 
-from plumbline.formats.columns_not_carried import ColumnCounts, added, count_columns_not_carried
+from plumbline.formats.columns_not_carried import ColumnCounts, added
 from plumbline.formats.doubled_rows import refuse_doubled_rows
 from plumbline.formats.hh_rlhf import axis_of
-from plumbline.formats.line_blocks import Intake
+from plumbline.formats.line_stream import LineStream
 from plumbline.formats.loading import Loaded
 from plumbline.formats.registry import AXIS_BY_FOLDER, FORMATS, PARQUET, Format
 from plumbline.formats.source_files import JUDGED_ON
@@ -35,7 +33,6 @@ from plumbline.records import Axis, Kind, NoDataError, UsageError, unknown_name
 
 _LINE_ENDINGS = (".jsonl", ".jsonl.gz")
 _FILE_SUFFIXES = (".jsonl", ".json", ".gz", ".csv", ".arrow", ".parquet")
-_GZIP_LEVEL = 2  # isal's best; files come out a little larger than gzip's own, ten times as fast
 
 
 @dataclass
@@ -246,21 +243,15 @@ def _below(out: Path, name: str) -> Path:
 
 
 def _write_lines(path: Path, name: str, tables: Mapping[Kind, pa.Table], known: Format, written: Written) -> None:
-    intake = Intake("")
+    stream = LineStream(known, zipped=path.name.endswith(".gz"))
     with write_aside(path) as aside, aside.open("wb") as file:
-        zipped = path.name.endswith(".gz")
-        stream = cast(BinaryIO, igzip.IGzipFile("", "wb", _GZIP_LEVEL, file, mtime=0)) if zipped else file
-        count = 0
-        for line in known.format_lines(tables, intake):
-            stream.write(line + b"\n")
-            count += 1
-        if zipped:
-            stream.close()
-    written.faults += intake.faults
-    lost = count_columns_not_carried(known.name, tables)
-    written.columns_not_carried = added(written.columns_not_carried, lost)
-    if count:
-        written.rows[name] = count
+        for data in stream.feed(tables):
+            file.write(data)
+        file.write(stream.end())
+    written.faults += stream.take_faults()
+    written.columns_not_carried = added(written.columns_not_carried, stream.columns_not_carried)
+    if stream.rows:
+        written.rows[name] = stream.rows
         axes = tables[Kind.COMPARISONS]["axis"].unique().to_pylist() if Kind.COMPARISONS in tables else []
         if known.name in AXIS_BY_FOLDER and len(axes) == 1:
             written.judged_on[name] = axes[0]

@@ -37,17 +37,22 @@ _IN_ORDER, _SWAPPED = "0", "1"
 
 def netstring(text: str | None) -> str:
     """``len:text,`` with the length in UTF-8 bytes; ``-,`` for an absent field."""
-    return _ABSENT if text is None else f"{len(text.encode())}:{text},"
+    if text is None:
+        return _ABSENT
+    return f"{len(text) if text.isascii() else len(text.encode())}:{text},"
+
+
+_ROLES = {role: netstring(role) for role in ROLES}
 
 
 def canonical_conversation(conversation: Conversation) -> str:
     """Role and text of every message as netstrings, in order."""
-    return "".join(netstring(message.role) + netstring(message.text) for message in conversation)
+    return "".join([_ROLES[message.role] + netstring(message.text) for message in conversation])
 
 
 def digest(*fields: str | None) -> str:
     """The first 128 bits of SHA-256, in hex, over the netstrings of the fields."""
-    chain = "".join(netstring(field) for field in fields)
+    chain = "".join([netstring(field) for field in fields])
     return sha256(chain.encode()).hexdigest()[:_DIGEST_CHARACTERS]
 
 

@@ -21,6 +21,7 @@ class Role(StrEnum):
 
 ROLES: tuple[Role, ...] = (Role.HUMAN, Role.ASSISTANT, Role.SYSTEM)
 """The dictionary of every ``role`` column, in this order: code 0 is human."""
+_CODES = {role: code for code, role in enumerate(ROLES)}
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,7 +70,7 @@ def conversation_column(conversations: list[Conversation]) -> pa.ListArray:
     texts: list[str] = []
     for conversation in conversations:
         for message in conversation:
-            codes.append(ROLES.index(message.role))
+            codes.append(_CODES[message.role])
             texts.append(message.text)
         offsets.append(len(codes))
     messages = message_array(pa.array(codes, pa.int8()), pa.array(texts, pa.string()))

@@ -7,7 +7,7 @@ given with nulls and compute the ids. `records_from_table` and `table_from_recor
 from __future__ import annotations
 
 from collections.abc import Collection, Iterator, Mapping, Sequence
-from dataclasses import dataclass, fields
+from dataclasses import dataclass
 from enum import StrEnum
 from typing import Any
 
@@ -16,7 +16,7 @@ import pyarrow as pa
 
 from plumbline.records import identity
 from plumbline.records.comparison import COMPARISON_SCHEMA, Axis, Comparison, Outcome
-from plumbline.records.message import Conversation, Message, Role
+from plumbline.records.message import CONVERSATION_TYPE, Conversation, Message, Role, conversation_column
 from plumbline.records.prompt import PROMPT_SCHEMA, Prompt
 from plumbline.records.red_team_attempt import RED_TEAM_ATTEMPT_SCHEMA, AttemptOutcome, RedTeamAttempt, Review
 from plumbline.records.safety_label import SAFETY_LABEL_SCHEMA, SafetyLabel
@@ -48,6 +48,9 @@ SHAPES: dict[Kind, _Shape] = {
 }
 
 SCHEMAS: dict[Kind, pa.Schema] = {kind: shape.schema for kind, shape in SHAPES.items()}
+
+
+_SIDES_TYPE = pa.list_(CONVERSATION_TYPE)
 
 
 def kind_of(table: pa.Table) -> Kind | None:
@@ -232,10 +235,20 @@ def table_from_records(records: Sequence[Record]) -> pa.Table:
         raise ValueError("expected at least one record, found none: use empty_table(kind)")
     kind = next(kind for kind, shape in SHAPES.items() if isinstance(records[0], shape.record))
     schema = SCHEMAS[kind]
-    rows = [{field.name: _to_arrow(getattr(record, field.name)) for field in fields(record)} for record in records]
-    return pa.Table.from_arrays(
-        [_plain_array([row[field.name] for row in rows], field.type) for field in schema], schema=schema
-    )
+    columns = [_column_of([getattr(record, field.name) for record in records], field.type) for field in schema]
+    return pa.Table.from_arrays(columns, schema=schema)
+
+
+def _column_of(values: list[Any], wanted: pa.DataType) -> pa.Array:
+    if values.count(None) == len(values):
+        return pa.nulls(len(values), wanted)
+    if wanted == CONVERSATION_TYPE:
+        return conversation_column(values)
+    if wanted == _SIDES_TYPE:
+        sides = conversation_column([side for both in values for side in both])
+        offsets = pa.array(range(0, len(sides) + 1, 2), pa.int32())
+        return pa.ListArray.from_arrays(offsets, sides).cast(wanted)
+    return _plain_array([_to_arrow(value) for value in values] if pa.types.is_nested(wanted) else values, wanted)
 
 
 def _plain_array(values: list[object], wanted: pa.DataType) -> pa.Array:

@@ -16,6 +16,7 @@ from plumbline.collect.store.database import Store
 from plumbline.collect.store.people import add_person, issue_token
 from plumbline.collect.store.rows import Role
 from plumbline.web.rate_limits import Rate
+from tests.collect.api.documented_answers import check_answer
 
 START = datetime(2026, 11, 21, 9, 0, 0, 123456, tzinfo=UTC)
 EXAMPLES = Path(__file__).parents[3] / "src/plumbline/collect/examples"
@@ -84,7 +85,9 @@ class Api:
             headers["Authorization"] = f"Bearer {token}"
         if "key" in more:
             headers["Idempotency-Key"] = more.pop("key")
-        return await self.http.request(method, path, headers=headers, **more)
+        response = await self.http.request(method, path, headers=headers, **more)
+        check_answer(self.app, response)
+        return response
 
     # --- what tests do again and again ---
 

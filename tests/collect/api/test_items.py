@@ -43,6 +43,15 @@ def test_packed_items_and_items_of_other_forms(study):
     assert response.status_code == 422
 
 
+def test_what_cannot_be_read_is_told_without_the_servers_folders(study):
+    for form, content in (("jsonl", b"\x00\x01 no JSON"), ("jsonl.gz", b"no gzip"), ("parquet", b"x" * 100)):
+        response = study("POST", f"/studies/s/items?form={form}", study.owner, content=content)
+        assert response.status_code == 422
+        assert "items." in response.json()["detail"]
+        assert "/tmp" not in response.text
+        assert "plumbline-items" not in response.text
+
+
 def test_a_bomb_and_a_body_without_end_are_refused(study):
     bomb = gzip.compress(b"0" * (200 << 20))
     response = study("POST", "/studies/s/items?form=jsonl.gz", study.owner, content=bomb)

@@ -3,6 +3,7 @@
 import json
 
 from plumbline.collect.api.app import api_routes
+from plumbline.collect.api.links import LINKS
 from plumbline.collect.api.permissions import PERMITTED
 from plumbline.collect.kinds import SUBMISSIONS
 
@@ -67,6 +68,18 @@ def test_requests_that_need_a_key_say_so(api):
         if any(each["name"] == "Idempotency-Key" for each in operation.get("parameters", ()))
     }
     assert keyed == {"submit", "correct"}
+
+
+def test_links_lead_to_operations_and_name_their_parameters(api):
+    found = operations(document(api))
+    links = 0
+    for name, operation in found.items():
+        for answer in operation["responses"].values():
+            for link in answer.get("links", {}).values():
+                links += 1
+                wanted = {each["name"] for each in found[link["operationId"]]["parameters"] if each["in"] == "path"}
+                assert set(link["parameters"]) <= wanted, (name, link)
+    assert links == sum(len(link.leads_to) for link in LINKS.values()) > 30
 
 
 def test_the_document_is_plain_json(api):

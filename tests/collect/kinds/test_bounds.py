@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from plumbline.collect.kinds.bounds import MessageJson, read_stored, read_submission
+from plumbline.collect.kinds.bounds import JsonText, MessageJson, read_stored, read_submission
 from plumbline.collect.kinds.chat import JudgeTurn, Say
 from plumbline.collect.kinds.refusals import InvalidSubmissionError
 from plumbline.collect.kinds.registry import SUBMISSIONS
@@ -100,3 +100,11 @@ def test_nothing_unbounded_is_taken(act):
 def test_a_stored_value_of_another_version_is_told():
     with pytest.raises(ValueError, match="unknown_key"):
         read_stored(MessageJson, {"role": "human", "text": "x", "unknown_key": 1})
+
+
+def test_a_stored_object_is_read_from_its_text_as_from_its_values():
+    stored = {"role": "human", "text": "é \n"}
+    text = JsonText(json.dumps(stored))
+    assert dict(text) == stored
+    assert (len(text), text["text"]) == (2, "é \n")
+    assert read_stored(MessageJson, text) == read_stored(MessageJson, stored)

@@ -2,8 +2,9 @@
 
 import pytest
 
-from plumbline.collect.kinds import Purpose
+from plumbline.collect.kinds import Ask, Purpose
 from plumbline.collect.kinds.draws import drawn_share
+from plumbline.collect.service import beginning
 from plumbline.collect.service.beginning import begin_work, is_over, shown_purpose, standing_of
 from plumbline.collect.service.failures import ServiceError
 from plumbline.collect.service.giving_back import give_back
@@ -141,3 +142,40 @@ def test_and_no_more_than_the_study_wants(desk):
     study = desk.study("preference-chat", **CHAT, items={"from_workers": True, "conversations": 3})
     assert [desk.next(study, desk.worker()) is not None for _ in range(4)] == [True, True, True, False]
     assert count_items(desk.store, study.id, Purpose.WORK) == 3
+
+
+def meanwhile(monkeypatch, act):
+    """`act` happens right after a worker's item in hand was looked up, once."""
+    found = beginning.find_in_hand
+
+    def then(*args):
+        assignment = found(*args)
+        monkeypatch.setattr(beginning, "find_in_hand", found)
+        act()
+        return assignment
+
+    monkeypatch.setattr(beginning, "find_in_hand", then)
+
+
+@pytest.mark.parametrize("hours", [0, 1])
+def test_an_item_that_is_submitted_while_it_is_looked_up_is_not_given_again(desk, monkeypatch, hours):
+    study, worker = desk.study(), desk.worker()
+    desk.pairs(study, range(2))
+    first = desk.next(study, worker)
+    desk.wait(hours=hours)
+    meanwhile(monkeypatch, lambda: desk.judge(first, worker))
+    second = desk.next(study, worker)
+    assert second.assignment.id != first.assignment.id
+    assert isinstance(second.step, Ask)
+
+
+def test_an_item_that_becomes_another_workers_while_it_is_looked_up_is_not_given_again(desk, monkeypatch):
+    study, worker, other = desk.study(), desk.worker(), desk.worker()
+    desk.pairs(study, range(2))
+    first = desk.next(study, worker)
+    desk.wait(hours=1)
+    taken = []
+    meanwhile(monkeypatch, lambda: taken.append(desk.next(study, other)))
+    second = desk.next(study, worker)
+    assert taken[0].item.id == first.item.id
+    assert second.item.id != first.item.id

@@ -4,6 +4,7 @@ import pytest
 from sqlalchemy import text
 
 from plumbline.collect.store.checking import Acknowledged, check_store
+from plumbline.collect.store.failures import StoreError
 from plumbline.collect.store.rows import Outcome
 from tests.collect.store.made_up import make_desk, make_items
 
@@ -100,3 +101,26 @@ def test_what_the_constraints_forbid_is_found_without_them(store_to_spoil):
     )
     store_to_spoil.write(lambda connection: [connection.execute(text(statement)) for statement in statements])
     assert {fault.kind for fault in check_store(store_to_spoil)} == {"own_item", "overlap_exceeded"}
+
+
+def test_a_withdrawn_item_in_somebodys_hand_is_found(store):
+    desk = make_desk(store, make_items(2))
+    desk.take(0)
+    withdraw = "UPDATE items SET withdrawn_at = 1, open_slots = 0"
+    store.write(lambda connection: connection.execute(text(withdraw)))
+    assert [fault.kind for fault in check_store(store)] == ["withdrawn_in_hand"]
+    assert {fault.kind for fault in check_store(store, complete=True)} == {"withdrawn_in_hand"}
+
+
+def test_a_withdrawn_item_is_never_open(store):
+    make_desk(store, make_items(1))
+    with pytest.raises(StoreError, match="PL-COL-007"):
+        store.write(lambda connection: connection.execute(text("UPDATE items SET withdrawn_at = 1")))
+
+
+def test_an_erased_person_needs_no_receipts(worked):
+    """They are digests of texts, so erasing takes them; somebody else's are still looked for."""
+    store, _ = worked
+    ends = ("UPDATE people SET erased_at = 1 WHERE id IN (SELECT worker_id FROM judgements)", "DELETE FROM requests")
+    store.write(lambda connection: [connection.execute(text(statement)) for statement in ends])
+    assert [(fault.kind, fault.place.split(" ")[0]) for fault in check_store(store)] == [("receipt_lost", "late")]

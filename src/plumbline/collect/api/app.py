@@ -14,7 +14,7 @@ from fastapi.routing import APIRoute
 from starlette.exceptions import HTTPException
 
 from plumbline import __version__
-from plumbline.collect.api import item_routes, people_routes, study_routes, work_routes
+from plumbline.collect.api import export_routes, item_routes, people_routes, study_routes, work_routes
 from plumbline.collect.api.item_routes import ITEMS_PATH, MOST_ITEMS_BYTES
 from plumbline.collect.api.openapi import openapi_of
 from plumbline.collect.api.permissions import PERMITTED
@@ -31,7 +31,10 @@ from plumbline.web.problems import ProblemErrors
 from plumbline.web.rate_limits import Rate, RateLimits
 from plumbline.web.request_ids import RequestIds
 
-ROUTERS = (work_routes.router, study_routes.router, item_routes.router, people_routes.router)
+ROUTERS = (
+    *(work_routes.router, study_routes.router, item_routes.router, people_routes.router),
+    export_routes.router,
+)
 STUDY_BODY_BYTES = 8 << 20
 """A study's guidelines have a mebibyte, and JSON may write a character in six."""
 _RATE = Rate(per_second=50, at_once=200)

@@ -45,12 +45,17 @@ def documented(
         "status_code": status,
         "responses": {
             status: {"description": (answer.__doc__ or "").strip(), "content": _content(answer)},
-            "default": {
-                "description": "a problem document (RFC 9457)",
-                "content": {"application/problem+json": {"schema": {"$ref": REFERENCE.format(name="ProblemAnswer")}}},
-            },
+            "default": problems_documented(),
         },
         "openapi_extra": extra,
+    }
+
+
+def problems_documented() -> dict[str, Any]:
+    """What every route answers where it refuses."""
+    return {
+        "description": "a problem document (RFC 9457)",
+        "content": {"application/problem+json": {"schema": {"$ref": REFERENCE.format(name="ProblemAnswer")}}},
     }
 
 

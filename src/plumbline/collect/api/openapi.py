@@ -13,6 +13,7 @@ from pydantic import TypeAdapter
 
 from plumbline.collect.api import schemas
 from plumbline.collect.api.documented import REFERENCE
+from plumbline.collect.api.links import add_links
 from plumbline.collect.api.permissions import PERMITTED
 from plumbline.collect.kinds import SUBMISSIONS
 
@@ -42,6 +43,7 @@ def _mend(operation: dict[str, Any]) -> None:
     operation["responses"].pop("422", None)
     name = operation["operationId"].split("_api_v1")[0]
     operation["operationId"] = name
+    add_links(operation)
     if PERMITTED[name] is not None:
         operation["security"] = [{"token": []}]
         operation["x-least-role"] = str(PERMITTED[name])

@@ -35,6 +35,7 @@ PERMITTED: Mapping[str, Role | None] = {
     # --- running a study ---
     "read_status": Role.MANAGER,
     "read_worker": Role.MANAGER,
+    "export_study": Role.MANAGER,
     "list_late": Role.MANAGER,
     "enter_items": Role.MANAGER,
     "list_items": Role.MANAGER,

@@ -102,8 +102,13 @@ def dispute_item(
         assignment=work.assignment_id,
         reply=reply,
     )
-    key = digest("dispute", study.taxonomy, work.assignment_id, str(reply))
+    key = dispute_key(work.assignment_id, reply, study)
     return NewItem(key=key, purpose=Purpose.ADJUDICATION, payload=payload.as_json(), author=work.worker)
+
+
+def dispute_key(assignment_id: str, reply: int, study: StudyFile) -> str:
+    """The key of the item for a ranking's dispute of the reply at a stored place."""
+    return digest("dispute", study.taxonomy, assignment_id, str(reply))
 
 
 def split_item(item_key: str, conversation: Conversation, labels: Sequence[HarmLabel]) -> NewItem | None:

@@ -75,12 +75,17 @@ def review_item(work: Work, transcript: Conversation, described: str | None, rev
         task_description=described if review.show_description else None,
     )
     return NewItem(
-        key=digest("review", work.assignment_id),
+        key=review_key(work.assignment_id),
         purpose=Purpose.REVIEW,
         payload=payload.as_json(),
         overlap=review.reviewers,
         author=work.worker,
     )
+
+
+def review_key(assignment_id: str) -> str:
+    """The key of the item for the reviewers of an attempt."""
+    return digest("review", assignment_id)
 
 
 def next_step(work: Work, study: StudyFile) -> Step:

@@ -7,9 +7,9 @@ escaped where they are shown or written.
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from difflib import get_close_matches
-from typing import Annotated, TypeVar
+from typing import Annotated, Any, TypeVar
 
 import msgspec
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, JsonValue, ValidationError
@@ -89,13 +89,37 @@ def conversation_of(messages: Iterable[MessageJson]) -> Conversation:
 BoundedT = TypeVar("BoundedT", bound=Bounded)
 
 
+class JsonText(Mapping[str, JsonValue]):
+    """A stored object as its text, read only where somebody looks into it: models read the text itself."""
+
+    __slots__ = ("_values", "text")
+
+    def __init__(self, text: str) -> None:
+        self.text = text
+        self._values: dict[str, JsonValue] | None = None
+
+    def __getitem__(self, key: str) -> JsonValue:
+        return self._read()[key]
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self._read())
+
+    def __len__(self) -> int:
+        return len(self._read())
+
+    def _read(self) -> dict[str, JsonValue]:
+        if self._values is None:
+            self._values = msgspec.json.decode(self.text, type=dict[str, Any])
+        return self._values
+
+
 def read_stored(model: type[BoundedT], stored: JsonObject) -> BoundedT:
     """What was written by `Bounded.as_json`.
 
     Raises:
         ValidationError: it was changed since, or is of another version.
     """
-    return model.model_validate_json(msgspec.json.encode(stored))
+    return model.model_validate_json(stored.text if isinstance(stored, JsonText) else msgspec.json.encode(stored))
 
 
 def read_submission(model: type[BoundedT], submission: JsonObject) -> BoundedT:

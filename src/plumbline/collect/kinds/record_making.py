@@ -35,7 +35,10 @@ class Origin:
     def trail(self, more: Mapping[str, JsonValue] | None = None) -> str:
         """JSON that leads from the row back to the act."""
         names = {"study": self.study.name, "assignment": self.assignment_id, "judgement": self.judgement_id}
-        return json.dumps({"collect": {**names, **(more or {})}}, ensure_ascii=False, sort_keys=True)
+        return _ENCODER.encode({"collect": {**names, **(more or {})}})
+
+
+_ENCODER = json.JSONEncoder(ensure_ascii=False, sort_keys=True)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -9,6 +9,13 @@
     people          who may add and block whom                              status        how far a study is
     samplers        sources opened once for a study                         failures      what these uses refuse
 
+From a study's folder to a server:
+
+    start_checks    data and sources, looked at first                       starting      study, guidelines, items
+    store_places    stores by path or URL                                   handing_out   tokens, at the store's machine
+    served_studies  the folders of a server                                 overview      all studies of a store
+    erasing         a person, and the exports that hold work of theirs
+
 Functions without ``async`` block on the database: call them in a thread. Where a study stands is worked out from what is
 stored, each time anew.
 """

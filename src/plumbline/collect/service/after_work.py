@@ -22,6 +22,7 @@ from plumbline.collect.store.judgements import judgements_of_item
 from plumbline.collect.store.participation import submitted_counts
 from plumbline.collect.store.rows import Item
 from plumbline.collect.store.rows import NewItem as ItemRow
+from plumbline.collect.store.studies import list_studies
 from plumbline.collect.study_settings import StudyKind
 
 _BATCH = 1000
@@ -60,6 +61,13 @@ def enter_splits(collecting: Collecting, study: KnownStudy) -> None:
             if item.open_slots == 0:
                 _enter_split(collecting, study, item)
         after = items[-1].id
+
+
+def enter_all_splits(collecting: Collecting) -> None:
+    """`enter_splits` for every study of labels in the store."""
+    for row in list_studies(collecting.store):
+        if row.kind == StudyKind.SAFETY_LABELS.value:
+            enter_splits(collecting, collecting.catalogue.of_id(row.id))
 
 
 def _enter_split(collecting: Collecting, study: KnownStudy, item: Item) -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from plumbline.collect.kinds import KNOWN_ANSWERS, Purpose, WorkerStanding, purposes_due
+from plumbline.collect.kinds import KNOWN_ANSWERS, Finished, Purpose, WorkerStanding, purposes_due
 from plumbline.collect.service.catalogue import KnownStudy
 from plumbline.collect.service.collecting import Collecting
 from plumbline.collect.service.entering import more_from_workers
@@ -15,6 +15,7 @@ from plumbline.collect.service.held_work import Held, held_with
 from plumbline.collect.service.qualification import settle_qualification
 from plumbline.collect.service.studies import queues_of
 from plumbline.collect.store.assignment import LeaseTerms, extend, find_in_hand, take
+from plumbline.collect.store.failures import ConflictError
 from plumbline.collect.store.items import read_item
 from plumbline.collect.store.participation import read_participation, submitted_counts
 from plumbline.collect.store.rows import Person, Qualification
@@ -48,7 +49,10 @@ def begin_work(collecting: Collecting, worker: Person, study_name: str, queue: P
     if queue not in queues_of(study.settings):
         raise no_such_queue(study_name, queue.value)
     purposes = (Purpose.TRAINING, *COUNTED) if queue is Purpose.WORK else (queue,)
-    held = _in_hand(collecting, worker, study, purposes) or _next(collecting, worker, study, queue)
+    held = _in_hand(collecting, worker, study, purposes)
+    # What is in hand may be finished while it is read, by a submission whose answer its worker did not wait for.
+    if held is None or isinstance(held.step, Finished):
+        held = _next(collecting, worker, study, queue)
     return None if held is None else Begun(held, newest_version(collecting.store, study.id))
 
 
@@ -82,7 +86,10 @@ def _in_hand(collecting: Collecting, worker: Person, study: KnownStudy, purposes
     now = collecting.clock()
     if assignment.expires_at <= now:
         end = lease_end(study.settings, now)
-        assignment = extend(collecting.store, assignment.id, worker.id, assignment.fence, now=now, expires_at=end)
+        try:
+            assignment = extend(collecting.store, assignment.id, worker.id, assignment.fence, now=now, expires_at=end)
+        except ConflictError:
+            return None  # submitted, or its slot another's, since it was looked up
     return held_with(collecting, assignment, read_item(collecting.store, assignment.item_id), worker)
 
 

@@ -25,6 +25,8 @@ from plumbline.sources import Considered, Drawn, Reply, ReplyError
 LOG = logging.getLogger("plumbline.collect")
 DRAW_SECONDS = 330.0
 """Somewhat more than the patience of an endpoint."""
+DRAW_FAILED = "draw_failed"
+"""The event of a draw that brought no replies; its payload has the code."""
 _RETRY_SECONDS = 2.0
 _MOST_REMEMBERED = 10_000
 
@@ -162,7 +164,7 @@ def _log_failure(collecting: Collecting, held: Held, step: Draw, code: str) -> N
     LOG.warning("study %s, assignment %d, turn %d: no replies, %s", held.settings.name, held.assignment.id, step.turn, code)  # fmt: skip
     log_event(
         collecting.store,
-        "draw_failed",
+        DRAW_FAILED,
         now=collecting.clock(),
         study_id=held.study.id,
         person_id=held.assignment.worker_id,

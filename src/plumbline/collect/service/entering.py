@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import tempfile
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from itertools import chain
 from pathlib import Path
@@ -17,12 +17,16 @@ from plumbline.collect.store.events import log_event
 from plumbline.collect.store.items import Entered, count_items, enter_items
 from plumbline.collect.store.rows import NewItem as ItemRow
 from plumbline.formats import Loaded, load
-from plumbline.records import Record, records_from_table
+from plumbline.records import PlumblineError, Record, records_from_table
 
 FROM_RECORDS = (Purpose.WORK, Purpose.TRAINING, Purpose.GOLD, Purpose.ATTENTION)
 """What items from data can be for; the others follow from work."""
 
+Advance = Callable[[int, int], None]
+"""Told how many of how many are done."""
+
 _AHEAD = 32
+_TOLD_EVERY = 500
 _FILE_NAMES = {"jsonl": "items.jsonl", "jsonl.gz": "items.jsonl.gz", "parquet": "items.parquet"}
 
 
@@ -54,7 +58,7 @@ def enter_data(
     Raises:
         SourceError, UsageError, FaultError: the data cannot be read, or makes no items of this purpose.
     """
-    return _enter(collecting, study, load(source, split=split, data_dir=data_dir), purpose)
+    return enter_loaded(collecting, study, load(source, split=split, data_dir=data_dir), purpose)
 
 
 def enter_uploaded(
@@ -77,7 +81,13 @@ def enter_uploaded(
     with tempfile.TemporaryDirectory(prefix="plumbline-items-") as folder:
         path = Path(folder) / name
         path.write_bytes(data)
-        return _enter(collecting, study, load(path, cache=False), purpose)
+        try:
+            return enter_loaded(collecting, study, load(path, cache=False), purpose)
+        except PlumblineError as error:
+            # Whoever sent the file knows nothing of the server's folders, and need not.
+            for name in ("place", "problem", "expected", "found", "advice"):
+                setattr(error, name, getattr(error, name).replace(f"{folder}/", ""))
+            raise
 
 
 def more_from_workers(collecting: Collecting, study: KnownStudy) -> bool:
@@ -112,12 +122,27 @@ def row_of(item: NewItem, author_id: str | None = None) -> ItemRow:
     )
 
 
-def _enter(collecting: Collecting, study: KnownStudy, loaded: Loaded, purpose: Purpose) -> EnteredItems:
+def enter_loaded(
+    collecting: Collecting, study: KnownStudy, loaded: Loaded, purpose: Purpose, *, advance: Advance | None = None
+) -> EnteredItems:
+    """Enters the items of data that was read already, as `enter_data` does.
+
+    Args:
+        advance: told how many of how many records were looked at.
+    """
     passed: Counter[str] = Counter()
+    total = sum(table.num_rows for table in loaded.tables.values())
+
+    def records() -> Iterator[Record]:
+        """All records, telling how far it is now and then."""
+        for done, record in enumerate(records_of(loaded)):
+            if advance is not None and done % _TOLD_EVERY == 0:
+                advance(done, total)
+            yield record
 
     def rows() -> Iterator[ItemRow]:
         """The items; what makes none is counted by code."""
-        for item in items_from_records(_records(loaded), study.settings, purpose):
+        for item in items_from_records(records(), study.settings, purpose):
             if isinstance(item, PassedOver):
                 passed[item.code] += 1
             else:
@@ -144,5 +169,6 @@ def _enter(collecting: Collecting, study: KnownStudy, loaded: Loaded, purpose: P
     return EnteredItems(entered, dict(passed), dict(faults), loaded.rows_read)
 
 
-def _records(loaded: Loaded) -> Iterator[Record]:
+def records_of(loaded: Loaded) -> Iterator[Record]:
+    """Every record of what was read, table by table."""
     return chain.from_iterable(records_from_table(table) for table in loaded.tables.values())

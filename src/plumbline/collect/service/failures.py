@@ -1,10 +1,13 @@
 """What the uses refuse, besides what the kinds, the store and the sources do.
 
 ServiceError            carries what a person can do about it
-└── DrawFailedError     no replies came; nothing is lost, and the same turn can be asked for again
+├── DrawFailedError     no replies came; nothing is lost, and the same turn can be asked for again
+└── ServeError          a server cannot start
 """
 
 from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
 
 from plumbline.records import PlumblineError
 
@@ -34,6 +37,10 @@ class DrawFailedError(ServiceError):
         )
         self.is_passing = is_passing
         self.retry_after_seconds = retry_after_seconds
+
+
+class ServeError(ServiceError):
+    """A server cannot start."""
 
 
 def source_not_permitted(problem: str, expected: str, advice: str) -> ServiceError:
@@ -87,3 +94,57 @@ def unknown_version(version: int) -> ServiceError:
 def not_readable(problem: str, found: str, advice: str) -> ServiceError:
     """PL-SVC-008: data for items that cannot be read."""
     return ServiceError("PL-SVC-008", "items", problem, found=found, advice=advice)
+
+
+def no_items(path: str, kind: str, purpose: str, rows: int, left_out: Mapping[str, int]) -> ServiceError:
+    """PL-SVC-010: data that gives a study nothing to judge."""
+    codes = ", ".join(f"{count:,} × {code}" for code, count in sorted(left_out.items()))
+    return ServiceError(
+        "PL-SVC-010",
+        path,
+        f"it gives no item of purpose {purpose} to a study of the kind {kind}",
+        expected="at least one",
+        found=f"{rows:,} rows" + (f", left out: {codes}" if codes else ""),
+        advice=f"plumbline data show {path}, and docs/errors.md for the codes",
+    )
+
+
+def study_differs(name: str, settings: Sequence[str]) -> ServiceError:
+    """PL-SVC-011: a study does not change under its workers."""
+    return ServiceError(
+        "PL-SVC-011",
+        f"study {name}",
+        "the store has a study of this name with other settings, and a study does not change under its workers",
+        expected="the study file that it was made from",
+        found=f"another {', '.join(settings)}",
+        advice="give the changed study another name, or put its file back as it was",
+    )
+
+
+def several_stores(count: int) -> ServeError:
+    """PL-STA-012: one server serves one store."""
+    return ServeError(
+        "PL-STA-012",
+        "--store",
+        f"{count} studies that stand in different stores",
+        expected="studies of one store",
+        advice="start them in one store (plumbline collect init STUDY --store PLACE), and serve them with the same --store",
+    )
+
+
+def not_started(study: str, folder: str) -> ServeError:
+    """PL-STA-013: a study that nobody started yet."""
+    return ServeError(
+        "PL-STA-013", f"study {study}", "it is not in the store yet", advice=f"plumbline collect init {folder}"
+    )
+
+
+def named_twice() -> ServeError:
+    """PL-STA-014: which folder a study's paths start in would not be clear."""
+    return ServeError(
+        "PL-STA-014",
+        "STUDIES",
+        "two of them are the same study",
+        expected="each study once",
+        advice="leave one out, or give one another name in its study file and start it",
+    )

@@ -11,15 +11,14 @@ from plumbline.collect.kinds import (
     KNOWN_ANSWERS,
     Ask,
     Draw,
-    DrawnReply,
-    HumanTurn,
     Purpose,
     Step,
-    StoredJudgement,
     Task,
     Work,
     task_for,
 )
+from plumbline.collect.kinds.stored_work import OPENED as OPENED
+from plumbline.collect.kinds.stored_work import drawn_reply, human_turns, stored_judgement
 from plumbline.collect.service.catalogue import KnownStudy
 from plumbline.collect.service.collecting import Collecting
 from plumbline.collect.store.assignment import read_assignment
@@ -28,10 +27,6 @@ from plumbline.collect.store.items import read_item
 from plumbline.collect.store.judgements import judgements_of_assignment
 from plumbline.collect.store.rows import Assignment, AssignmentState, Item, Person
 from plumbline.collect.study_settings import StudyFile, StudyKind
-
-OPENED = ""
-"""What is stored as the human's turn where the item's own opening asks already: replies belong to a turn that stands in
-the store, and workers cannot say nothing."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -99,26 +94,13 @@ def _stored(collecting: Collecting, assignment: Assignment, chat: bool) -> dict[
     turns = read_turns(store, number) if chat else []
     replies = read_replies(store, number) if turns else []
     return {
-        "turns": tuple(HumanTurn(number=turn.number, text=turn.human) for turn in turns if turn.human != OPENED),
+        "turns": human_turns((turn.number, turn.human) for turn in turns),
         "replies": tuple(
-            DrawnReply(
-                id=str(reply.id),
-                turn=reply.turn,
-                draw=reply.draw,
-                side=reply.side,
-                text=reply.text,
-                model=reply.model,
-                snapshot=reply.snapshot or None,
-            )
+            drawn_reply(reply.id, reply.turn, reply.draw, reply.side, reply.text, reply.model, reply.snapshot)
             for reply in replies
         ),
         "judgements": tuple(
-            StoredJudgement(
-                id=str(judgement.id),
-                kind=judgement.kind,
-                payload=judgement.payload,
-                corrects=None if judgement.corrects is None else str(judgement.corrects),
-            )
+            stored_judgement(judgement.id, judgement.kind, judgement.payload, judgement.corrects)
             for judgement in judgements_of_assignment(store, number)
         ),
     }

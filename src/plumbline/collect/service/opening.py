@@ -12,7 +12,11 @@ from plumbline.collect.service.collecting import Collecting, utc_now
 from plumbline.collect.service.samplers import OpenedSamplers, ScorerOpener, SourceRules
 from plumbline.collect.store.database import Store
 from plumbline.collect.store.events import log_event
+from plumbline.collect.store.overview import has_event
 from plumbline.web.bounded_calls import BoundedCalls
+
+STUDY_STARTED = "study_started"
+"""The event of a study that was started from a folder: its paths start there, and nowhere else."""
 
 
 def open_collecting(
@@ -38,5 +42,9 @@ def open_collecting(
         # What may be done with the replies of a corpus holds for what is collected with them too.
         log_event(store, "sources_opened", now=clock(), study_id=study.id, payload={"sources": sources})
 
-    samplers = OpenedSamplers(rules, open_scorer, opened)
+    def has_folder(study: KnownStudy) -> bool:
+        """Whether the study was started from a folder."""
+        return has_event(store, study.id, STUDY_STARTED)
+
+    samplers = OpenedSamplers(rules, open_scorer, opened, has_folder)
     return Collecting(store, Catalogue(store), samplers, BoundedCalls(threads), clock)

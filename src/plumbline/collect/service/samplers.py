@@ -7,8 +7,8 @@ server's, so whoever starts the server says what may be named; by default nothin
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Protocol
 
@@ -59,6 +59,7 @@ class SourceRules:
 
     Attributes:
         folder: where their paths start, and end: nothing outside it is read.
+        folders: the folders of studies that were started from their own, by the study's name; `folder` is for the others.
         key_variables: environment variables that may hold an endpoint's key.
         allow_private: endpoints at private and loopback addresses, where the study says so too.
         kinds: of sources; ``transformers:`` loads whatever model it names, so it has to be permitted.
@@ -68,6 +69,24 @@ class SourceRules:
     key_variables: frozenset[str] = frozenset()
     allow_private: bool = False
     kinds: frozenset[SourceKind] = frozenset({"openai", "retrieval"})
+    folders: Mapping[str, Path] = field(default_factory=dict)
+
+    def of_study(self, name: str, *, has_folder: bool) -> SourceRules:
+        """The rules for one study, with its own folder where it has one.
+
+        Args:
+            has_folder: it was started from a folder; another study's folder may hold other data under the same path.
+        Raises:
+            ServiceError: PL-SVC-003, the server was not started with that folder.
+        """
+        folder = self.folders.get(name)
+        if folder is None and has_folder:
+            raise source_not_permitted(
+                f"study {name} has a folder of its own that this server was not started with",
+                "its folder among those served",
+                "plumbline collect serve STUDY OTHER_STUDY, with the folder of each",
+            )
+        return self if folder is None else replace(self, folder=folder)
 
     def path_of(self, text: str) -> Path:
         """The path that a study file means.
@@ -92,7 +111,9 @@ class SourceRules:
         for address in map(parse_address, replies.sources):
             if address.kind not in self.kinds:
                 raise source_not_permitted(
-                    f"this server opens no {address.kind} sources", ", ".join(sorted(self.kinds)), "take another source"
+                    f"this server opens no {address.kind} sources",
+                    ", ".join(sorted(self.kinds)),
+                    "take another source, or start it with --permit-local-models",
                 )
             if address.kind == "retrieval":
                 self.path_of(address.location)
@@ -102,13 +123,13 @@ class SourceRules:
             raise source_not_permitted(
                 "key_variable names a variable that this server does not hand out",
                 "one of those it was started with",
-                "have it started with this variable permitted",
+                f"start it with --permit-variable {replies.key_variable}",
             )
         if replies.allow_private and not self.allow_private:
             raise source_not_permitted(
                 "this server connects to no private addresses",
                 "allow_private = false",
-                "have it started with private addresses permitted",
+                "start it with --permit-private",
             )
 
 
@@ -116,17 +137,23 @@ class OpenedSamplers:
     """Opens what study files name; implements `SamplerPool`. Belongs to one event loop."""
 
     def __init__(
-        self, rules: SourceRules, open_scorer: ScorerOpener | None = None, opened: Opened | None = None
+        self,
+        rules: SourceRules,
+        open_scorer: ScorerOpener | None = None,
+        opened: Opened | None = None,
+        has_folder: Callable[[KnownStudy], bool] | None = None,
     ) -> None:
         """A pool.
 
         Args:
             open_scorer: None where no study has best-of-k.
             opened: called in the thread that opened a study's sources.
+            has_folder: whether a study was started from a folder of its own; none was by default.
         """
         self._rules = rules
         self._open_scorer = open_scorer
         self._tell = opened
+        self._has_folder = has_folder or (lambda _: False)
         self._opening: dict[int, asyncio.Lock] = {}
         self._opened: dict[int, ReplySampler] = {}
 
@@ -151,31 +178,59 @@ class OpenedSamplers:
         replies = study.settings.replies
         if replies is None:
             raise source_not_permitted("it names no sources of replies", "[replies]", "mend the study file")
-        self._rules.check(replies)
-        scorer = self._scorer(replies) if replies.sampler is Sampler.BEST_OF_K else None
-        sources = [self._source(parse_address(address), replies) for address in replies.sources]
+        rules = self._rules.of_study(study.settings.name, has_folder=self._has_folder(study))
+        sampler, about = open_sampler(replies, rules, self._open_scorer)
         if self._tell is not None:
-            self._tell(study, [_about(source) for source in sources])
-        sampling = Sampling(replies.temperature, replies.top_p, replies.top_k, replies.max_tokens)
-        if scorer is not None:
-            return BestOf(sources[0], scorer, k=replies.k, sampling=sampling, pairing=replies.pairing)
-        if replies.sampler is Sampler.TWO_MODELS:
-            return TwoModels(sources, sampling)
-        return TwoSamples(sources[0], sampling)
+            self._tell(study, about)
+        return sampler
 
-    def _scorer(self, replies: Replies) -> Scorer:
-        if self._open_scorer is None or replies.scorer is None:
-            raise source_not_permitted(
-                "this server has nothing to rank replies by", "a scorer", "start it with one, or take two-samples"
-            )
-        return self._open_scorer(self._rules.path_of(replies.scorer))
 
-    def _source(self, address: SourceAddress, replies: Replies) -> ReplySource:
-        if address.kind == "retrieval":
-            # Under the name that the study gives it; where it stands on this machine is nobody's business.
-            return open_source(address, table=_corpus(self._rules.path_of(address.location)))
-        options = EndpointOptions(key_variable=replies.key_variable, allow_private=replies.allow_private)
-        return open_source(address, endpoint=options)
+def open_sampler(
+    replies: Replies, rules: SourceRules, open_scorer: ScorerOpener | None = None
+) -> tuple[ReplySampler, list[JsonValue]]:
+    """What draws a study's replies, and what may be done with those of each source.
+
+    Raises:
+        PlumblineError: a source is not permitted, or cannot be opened.
+    """
+    rules.check(replies)
+    scorer = open_named_scorer(replies, rules, open_scorer) if replies.sampler is Sampler.BEST_OF_K else None
+    sources = [open_named_source(parse_address(address), replies, rules) for address in replies.sources]
+    sampling = Sampling(replies.temperature, replies.top_p, replies.top_k, replies.max_tokens)
+    sampler: ReplySampler
+    if scorer is not None:
+        sampler = BestOf(sources[0], scorer, k=replies.k, sampling=sampling, pairing=replies.pairing)
+    elif replies.sampler is Sampler.TWO_MODELS:
+        sampler = TwoModels(sources, sampling)
+    else:
+        sampler = TwoSamples(sources[0], sampling)
+    return sampler, [_about(source) for source in sources]
+
+
+def open_named_scorer(replies: Replies, rules: SourceRules, open_scorer: ScorerOpener | None) -> Scorer:
+    """What a study's best-of-k ranks by.
+
+    Raises:
+        PlumblineError: there is nothing to open it with, or it cannot be opened.
+    """
+    if open_scorer is None or replies.scorer is None:
+        raise source_not_permitted(
+            "this server has nothing to rank replies by", "a scorer", "start it with one, or take two-samples"
+        )
+    return open_scorer(rules.path_of(replies.scorer))
+
+
+def open_named_source(address: SourceAddress, replies: Replies, rules: SourceRules) -> ReplySource:
+    """One of a study's sources; of a corpus all is read now, of the others nothing is asked yet.
+
+    Raises:
+        PlumblineError: it cannot be opened.
+    """
+    if address.kind == "retrieval":
+        # Under the name that the study gives it; where it stands on this machine is nobody's business.
+        return open_source(address, table=_corpus(rules.path_of(address.location)))
+    options = EndpointOptions(key_variable=replies.key_variable, allow_private=replies.allow_private)
+    return open_source(address, endpoint=options)
 
 
 def _about(source: ReplySource) -> JsonValue:

@@ -36,12 +36,10 @@ _IN_HAND = _ALL.where(
     assignments.c.purpose == bindparam("purpose"),
     IS_LEASED,
 ).with_for_update(key_share=True)
-_ANY_IN_HAND = (
-    _ALL.where(assignments.c.worker_id == bindparam("worker_id"), assignments.c.study_id == bindparam("study_id"))
-    .where(assignments.c.purpose.in_(bindparam("purposes", expanding=True)), IS_LEASED)
-    .order_by(assignments.c.id)
-    .limit(1)
-)
+# Not sorted here: for that SQLite would go through everything the worker ever had. There is one of a purpose at most.
+_ANY_IN_HAND = _ALL.where(
+    assignments.c.worker_id == bindparam("worker_id"), assignments.c.study_id == bindparam("study_id")
+).where(assignments.c.purpose.in_(bindparam("purposes", expanding=True)), IS_LEASED)
 _LAPSED = (
     _ALL.where(assignments.c.study_id == bindparam("study_id"), IS_LEASED)
     .where(assignments.c.expires_at <= bindparam("now"), assignments.c.worker_id != bindparam("but_of"))
@@ -188,8 +186,8 @@ def list_assignments(store: Store, worker_id: str, *, after: int = 0, limit: int
 def find_in_hand(store: Store, study_id: int, worker_id: str, purposes: Sequence[Purpose]) -> Assignment | None:
     """What the worker has in hand of a study, of any of these purposes; also where the study is not open now."""
     values = {"worker_id": worker_id, "study_id": study_id, "purposes": [purpose.value for purpose in purposes]}
-    row = store.read(lambda connection: connection.execute(_ANY_IN_HAND, values).one_or_none())
-    return None if row is None else row_maps.ASSIGNMENT.of(row)
+    rows = store.read(lambda connection: connection.execute(_ANY_IN_HAND, values).all())
+    return min(map(row_maps.ASSIGNMENT.of, rows), key=lambda assignment: assignment.id, default=None)
 
 
 def submitted_by(

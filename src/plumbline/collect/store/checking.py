@@ -19,6 +19,7 @@ from plumbline.collect.store.events import EventKind
 from plumbline.collect.store.rows import AssignmentState, Outcome
 from plumbline.collect.store.tables import (
     HOLDS_SLOT,
+    IS_LEASED,
     IS_OPEN,
     assignments,
     cursors,
@@ -26,6 +27,7 @@ from plumbline.collect.store.tables import (
     items,
     judgements,
     late,
+    people,
     requests,
     tallies,
 )
@@ -40,7 +42,7 @@ class Fault:
     Attributes:
         kind: ``overlap_exceeded``, ``overlap_missing``, ``slot_doubled``, ``open_slots_wrong``, ``worker_twice``,
             ``own_item``, ``judgement_lost``, ``judgement_doubled``, ``judgement_foreign``, ``receipt_lost``,
-            ``lease_unaccounted``, ``tally_wrong``, ``item_passed_over``.
+            ``lease_unaccounted``, ``tally_wrong``, ``item_passed_over``, ``withdrawn_in_hand``.
         place: the rows it is about, by number.
         found: what was expected and what is there.
     """
@@ -98,23 +100,24 @@ def _slots(connection: Connection) -> Iterator[Fault]:
         .subquery()
     )
     count = func.coalesce(held.c.count, 0)
-    query = select(items.c.id, items.c.overlap, items.c.open_slots, count, held.c.different, held.c.last)
+    should_be = case((items.c.withdrawn_at.is_not(None), 0), else_=items.c.overlap - count)
+    query = select(items.c.id, items.c.overlap, items.c.open_slots, count, held.c.different, held.c.last, should_be)
     query = query.outerjoin(held, held.c.item_id == items.c.id).where(
         or_(
             count > items.c.overlap,
             count != held.c.different,
             held.c.last >= items.c.overlap,
-            items.c.open_slots != items.c.overlap - count,
+            items.c.open_slots != should_be,
         )
     )
-    for item_id, overlap, open_slots, held_count, different, last in connection.execute(query):
+    for item_id, overlap, open_slots, held_count, different, last, expected in connection.execute(query):
         place = f"item {item_id}"
         if held_count > overlap or (last is not None and last >= overlap):
             yield Fault("overlap_exceeded", place, f"overlap {overlap}, {held_count} slots held, the last is {last}")
         if held_count and held_count != different:
             yield Fault("slot_doubled", place, f"{held_count} assignments hold {different} different slots")
-        if open_slots != overlap - held_count:
-            yield Fault("open_slots_wrong", place, f"{open_slots} said to be open, {overlap - held_count} are")
+        if open_slots != expected:
+            yield Fault("open_slots_wrong", place, f"{open_slots} said to be open, {expected} are")
 
 
 def _incomplete_items(connection: Connection) -> Iterator[Fault]:
@@ -126,7 +129,8 @@ def _incomplete_items(connection: Connection) -> Iterator[Fault]:
     )
     count = func.coalesce(done.c.count, 0)
     query = select(items.c.id, items.c.overlap, count).outerjoin(done, done.c.item_id == items.c.id)
-    for item_id, overlap, found in connection.execute(query.where(count < items.c.overlap)):
+    wanted = (count < items.c.overlap, items.c.withdrawn_at.is_(None))
+    for item_id, overlap, found in connection.execute(query.where(*wanted)):
         yield Fault("overlap_missing", f"item {item_id}", f"overlap {overlap}, {found} submitted")
 
 
@@ -140,13 +144,19 @@ def _workers(connection: Connection) -> Iterator[Fault]:
         yield Fault("own_item", f"assignment {assignment_id}", f"item {item_id} is the worker's own")
 
 
+def _withdrawn(connection: Connection) -> Iterator[Fault]:
+    """Nobody holds an item that is withdrawn; what was submitted before stands."""
+    held = select(assignments.c.id, items.c.id).join(items, items.c.id == assignments.c.item_id)
+    held = held.where(items.c.withdrawn_at.is_not(None), IS_LEASED)
+    for assignment_id, item_id in connection.execute(held):
+        yield Fault("withdrawn_in_hand", f"assignment {assignment_id}", f"item {item_id} is withdrawn")
+
+
 def _judgements(connection: Connection) -> Iterator[Fault]:
     first = judgements.c.corrects.is_(None)
-    missing = (
-        select(assignments.c.id)
-        .where(assignments.c.state == AssignmentState.SUBMITTED.value)
-        .where(~select(judgements.c.id).where(judgements.c.assignment_id == assignments.c.id, first).exists())
-    )
+    # As a difference of two sets: asked row by row, SQLite reads all judgements for each.
+    submitted = select(assignments.c.id).where(assignments.c.state == AssignmentState.SUBMITTED.value)
+    missing = submitted.except_(select(judgements.c.assignment_id).where(first))
     for assignment_id in connection.execute(missing).scalars():
         yield Fault("judgement_lost", f"assignment {assignment_id}", "submitted, without a judgement")
     doubled = select(judgements.c.assignment_id, judgements.c.part, func.count()).where(first)
@@ -169,12 +179,16 @@ def _judgements(connection: Connection) -> Iterator[Fault]:
 
 
 def _receipts(connection: Connection) -> Iterator[Fault]:
-    """Each receipt's rows stand there, and each judgement and late submission has its receipt."""
-    stored = {
-        (row.worker_id, row.idempotency_key, row.id)
-        for row in connection.execute(select(judgements.c.worker_id, judgements.c.idempotency_key, judgements.c.id))
-    }
-    kept = {tuple(row) for row in connection.execute(select(late.c.worker_id, late.c.idempotency_key))}
+    """Each receipt's rows stand there, and each judgement and late submission has its receipt.
+
+    Erasing removes a person's receipts, whose digests are of texts, and keeps what they judged.
+    """
+    erased = select(people.c.id).where(people.c.erased_at.is_not(None))
+    of_all = select(judgements.c.worker_id, judgements.c.idempotency_key, judgements.c.id)
+    of_all = of_all.where(judgements.c.worker_id.not_in(erased))
+    stored = {(row.worker_id, row.idempotency_key, row.id) for row in connection.execute(of_all)}
+    set_aside = select(late.c.worker_id, late.c.idempotency_key).where(late.c.worker_id.not_in(erased))
+    kept = {tuple(row) for row in connection.execute(set_aside)}
     query = select(requests.c.worker_id, requests.c.idempotency_key, requests.c.receipt)
     for worker_id, key, receipt in connection.execute(query):
         place = f"request {key} of person {worker_id}"
@@ -274,6 +288,7 @@ def _passed_over(connection: Connection) -> Iterator[Fault]:
 _CHECKS: tuple[Callable[[Connection], Iterator[Fault]], ...] = (
     _slots,
     _workers,
+    _withdrawn,
     _judgements,
     _receipts,
     _leases,

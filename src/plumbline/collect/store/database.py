@@ -21,7 +21,7 @@ from weakref import WeakValueDictionary
 from sqlalchemy import URL, Connection, Engine, Table, create_engine, event
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.engine import make_url
-from sqlalchemy.exc import ArgumentError, SQLAlchemyError
+from sqlalchemy.exc import ArgumentError, DatabaseError, OperationalError, SQLAlchemyError
 
 from plumbline.collect.store.failures import (
     SchemaError,
@@ -36,8 +36,12 @@ from plumbline.records import MissingExtraError, UsageError
 Result = TypeVar("Result")
 
 BUSY_TIMEOUT_SECONDS = 20
+CONNECT_TIMEOUT_SECONDS = 10
+"""To reach Postgres; a URL that says ``connect_timeout`` says otherwise."""
 _ATTEMPTS = 8
 _OLDEST_SQLITE = (3, 35, 0)
+# Without recursive triggers, INSERT OR REPLACE removes rows behind the triggers' back.
+_RULES = ("foreign_keys=ON", "recursive_triggers=ON")
 _POSTGRES_OPTIONS = f"-c lock_timeout={BUSY_TIMEOUT_SECONDS}s -c idle_in_transaction_session_timeout=60s"
 
 
@@ -67,7 +71,7 @@ class Store:
     @property
     def address(self) -> str:
         """Where it stands, without a password."""
-        return self.engine.url.render_as_string(hide_password=True)
+        return shown_url(self.engine.url)
 
     @property
     def is_sqlite(self) -> bool:
@@ -109,6 +113,26 @@ class Store:
         except (sqlite3.Error, OverflowError) as error:
             raise _driver_failure(error) from None
 
+    def run_alone(self, statement: str, *values: str) -> list[Any]:
+        """Runs what no transaction may be around, such as VACUUM; gives its rows. Postgres takes no `values` here.
+
+        Raises:
+            StoreUnavailableError: out of reach or busy. StoreError: refused.
+        """
+        try:
+            with self.engine.connect() as connection:
+                driver: Any = connection.connection.driver_connection
+                if self.is_sqlite:  # past SQLAlchemy, which would begin a transaction
+                    return list(driver.execute(statement, values))
+                found = connection.execution_options(isolation_level="AUTOCOMMIT").exec_driver_sql(statement)
+                return list(found.all()) if found.returns_rows else []
+        except SQLAlchemyError as error:
+            raise store_failure(error) from None
+        except sqlite3.OperationalError as error:
+            raise store_failure(OperationalError(None, None, error)) from None
+        except sqlite3.Error as error:
+            raise store_failure(DatabaseError(None, None, error)) from None
+
     def close(self) -> None:
         """Closes all connections."""
         self.engine.dispose()
@@ -135,14 +159,15 @@ def connect(place: str | Path, *, connections: int = 20) -> Store:
     """
     url = store_url(place)
     if url.get_backend_name() == "sqlite":
-        return _sqlite_store(url, connections)
+        return _sqlite_store(url, connections, _set_up_sqlite)
     try:
         engine = create_engine(
             url,
             hide_parameters=True,
             pool_size=connections,
             max_overflow=0,
-            connect_args={"options": _POSTGRES_OPTIONS},
+            connect_args={"options": _POSTGRES_OPTIONS}
+            | ({} if "connect_timeout" in url.query else {"connect_timeout": CONNECT_TIMEOUT_SECONDS}),
         )
     except ModuleNotFoundError:
         raise MissingExtraError(
@@ -155,6 +180,11 @@ def connect(place: str | Path, *, connections: int = 20) -> Store:
     return Store(engine, None)
 
 
+def connect_copy(path: Path) -> Store:
+    """A SQLite file that nobody else has open, without SQLite's files beside it; its content is synced by the caller."""
+    return _sqlite_store(URL.create("sqlite", database=str(path)), 2, _set_up_copy)
+
+
 def store_url(place: str | Path) -> URL:
     """The database's URL: a path becomes SQLite's, and Postgres is spoken to by psycopg 3.
 
@@ -165,7 +195,7 @@ def store_url(place: str | Path) -> URL:
         return URL.create("sqlite", database=str(place))
     try:
         url = make_url(place)
-    except ArgumentError:
+    except (ArgumentError, ValueError):  # a port that is no number
         url = None
     if url is not None and url.get_backend_name() == "postgresql":
         return url.set(drivername="postgresql+psycopg")
@@ -181,12 +211,18 @@ def store_url(place: str | Path) -> URL:
     )
 
 
+def shown_url(url: URL) -> str:
+    """The URL without a password: it may stand in the query too, of which only host and port are shown."""
+    kept = {name: value for name, value in url.query.items() if name in ("host", "port")}
+    return url.set(password=None, query=kept).render_as_string(hide_password=True)
+
+
 def insert_into(connection: Connection, table: Table) -> postgresql.Insert | sqlite.Insert:
     """An INSERT of this connection's database; both know ON CONFLICT in the same words."""
     return sqlite.insert(table) if connection.dialect.name == "sqlite" else postgresql.insert(table)
 
 
-def _sqlite_store(url: URL, connections: int) -> Store:
+def _sqlite_store(url: URL, connections: int, set_up: Callable[[sqlite3.Connection, object], None]) -> Store:
     if sqlite3.sqlite_version_info < _OLDEST_SQLITE:
         raise SchemaError(
             "PL-COL-005",
@@ -205,7 +241,7 @@ def _sqlite_store(url: URL, connections: int) -> Store:
         # isolation_level None: the driver starts no transaction of its own; _begin_sqlite does.
         connect_args={"timeout": BUSY_TIMEOUT_SECONDS, "isolation_level": None},
     )
-    event.listen(engine, "connect", _set_up_sqlite)
+    event.listen(engine, "connect", set_up)
     event.listen(engine, "begin", _begin_sqlite)
     with _locks_guard:
         lock = _locks.setdefault(str(path), _ProcessLock())
@@ -218,8 +254,12 @@ def make_private_file(path: Path) -> None:
 
 
 def _set_up_sqlite(connection: sqlite3.Connection, record: object) -> None:  # noqa: ARG001 - SQLAlchemy's signature
-    # recursive_triggers: without it, INSERT OR REPLACE removes rows behind the triggers' back.
-    for pragma in ("journal_mode=WAL", "synchronous=NORMAL", "foreign_keys=ON", "recursive_triggers=ON"):
+    for pragma in ("journal_mode=WAL", "synchronous=NORMAL", *_RULES):
+        connection.execute(f"PRAGMA {pragma}")
+
+
+def _set_up_copy(connection: sqlite3.Connection, record: object) -> None:  # noqa: ARG001 - SQLAlchemy's signature
+    for pragma in ("journal_mode=MEMORY", "synchronous=OFF", *_RULES):
         connection.execute(f"PRAGMA {pragma}")
 
 

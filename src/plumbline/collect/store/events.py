@@ -43,6 +43,9 @@ class EventKind(StrEnum):
     SUBMITTED = "submitted"
     LATE = "late"
     CORRECTED = "corrected"
+    PERSON_ERASED = "person_erased"
+    RESTORED = "restored"
+    EXPORTED = "exported"
 
 
 def log_event(

@@ -107,6 +107,18 @@ def value_refused(what: str, expected: str, found: str) -> StoreError:
     )
 
 
+def no_store_file(place: str, found: str) -> SchemaError:
+    """PL-COL-041: a file of something else."""
+    return SchemaError(
+        "PL-COL-041",
+        place,
+        "the file is no store, or is damaged",
+        expected="a database that plumbline collect init made",
+        found=found,
+        advice="name another with --store, or restore a backup: plumbline collect restore",
+    )
+
+
 def may_be_tried_again(error: SQLAlchemyError) -> bool:
     """Whether the database ended the transaction only because of others': a deadlock or a failed serialisation."""
     return isinstance(error, DBAPIError) and getattr(error.orig, "sqlstate", None) in _MAY_BE_TRIED_AGAIN
@@ -120,6 +132,9 @@ def store_failure(error: SQLAlchemyError) -> PlumblineError:
         return value_refused("a value", "one in the range of its column", "another")
     if isinstance(error, IntegrityError):
         return _refused_by_constraint(error)
+    said = _said_by_sqlite(error) or _said_by_postgres(error)
+    if said is not None:
+        return said
     if not _is_unreachable(error):
         return StoreError(
             "PL-COL-008",
@@ -132,6 +147,50 @@ def store_failure(error: SQLAlchemyError) -> PlumblineError:
         "store",
         f"the database is out of reach or busy ({_kind(error)})",
         advice="make the same call again: what was already written is recognised",
+    )
+
+
+def _said_by_sqlite(error: SQLAlchemyError) -> StoreError | None:
+    """What a person can do something about: SQLite's names of its errors hold no values."""
+    name = str(getattr(getattr(error, "orig", None), "sqlite_errorname", ""))
+    if name in ("SQLITE_NOTADB", "SQLITE_CORRUPT"):
+        return no_store_file("store", name)
+    if name == "SQLITE_FULL" or name.startswith("SQLITE_IOERR"):
+        return _disk_full(name)
+    if name.startswith(("SQLITE_READONLY", "SQLITE_CANTOPEN", "SQLITE_PERM", "SQLITE_AUTH")):
+        return StoreUnavailableError(
+            "PL-COL-042",
+            "store",
+            "the file, or the folder it is in, cannot be opened for writing",
+            found=name,
+            advice="make both writable for the account that runs this: SQLite keeps two more files beside it",
+        )
+    return None
+
+
+def _said_by_postgres(error: SQLAlchemyError) -> StoreError | None:
+    """The same for Postgres, by its codes of states."""
+    state = str(getattr(getattr(error, "orig", None), "sqlstate", ""))
+    if state == "53100":
+        return _disk_full(state)
+    if state == "42501":
+        return StoreError(
+            "PL-COL-044",
+            "store",
+            "the account of the database may not do this",
+            found=state,
+            advice="let it own the database, or take one that does: making a store makes tables and triggers",
+        )
+    return None
+
+
+def _disk_full(found: str) -> StoreUnavailableError:
+    return StoreUnavailableError(
+        "PL-COL-040",
+        "store",
+        "the disk is full, or fails",
+        found=found,
+        advice="free some space and make the same call again: what was already written is recognised",
     )
 
 

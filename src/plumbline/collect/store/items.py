@@ -169,12 +169,14 @@ def count_queues(store: Store, study_id: int) -> dict[Purpose, QueueCount]:
         submitted = _held_by_item(study_id, "submitted")
         leased = _held_by_item(study_id, "leased")
         done = func.coalesce(submitted.c.held, 0)
+        # An item that is withdrawn wants no more than it has.
+        wanted = case((items.c.withdrawn_at.is_not(None), done), else_=items.c.overlap)
         query = (
             select(
                 items.c.purpose,
                 func.count().label("items"),
-                func.sum(case((done >= items.c.overlap, 1), else_=0)).label("complete"),
-                func.sum(items.c.overlap).label("slots"),
+                func.sum(case((done >= wanted, 1), else_=0)).label("complete"),
+                func.sum(wanted).label("slots"),
                 func.sum(func.coalesce(leased.c.held, 0)).label("leased"),
                 func.sum(done).label("submitted"),
             )

@@ -2,15 +2,25 @@
 
 from __future__ import annotations
 
+import sqlite3
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 from alembic import command
 from alembic.config import Config
 from alembic.runtime.migration import MigrationContext
 from alembic.script import ScriptDirectory
-from sqlalchemy import Connection, inspect, text
+from sqlalchemy import Connection, event, inspect, text
 
-from plumbline.collect.store.database import Store, connect, make_private_file, store_url
+from plumbline.collect.store.database import (
+    Store,
+    connect,
+    connect_copy,
+    make_private_file,
+    shown_url,
+    store_url,
+)
 from plumbline.collect.store.failures import SchemaError
 
 _MIGRATIONS = Path(__file__).parent / "migrations"
@@ -39,11 +49,14 @@ def create_store(place: str | Path, *, connections: int = 20) -> Store:
     return store
 
 
-def open_store(place: str | Path, *, migrate: bool = False, connections: int = 20) -> Store:
+def open_store(
+    place: str | Path, *, migrate: bool = False, older_is_fine: bool = False, connections: int = 20
+) -> Store:
     """Opens a store whose tables are those of this version.
 
     Args:
         migrate: bring older tables up to date first, instead of refusing them.
+        older_is_fine: take older tables as they are: for a backup, and for nothing else.
     Raises:
         SchemaError: PL-COL-002 nothing is there, PL-COL-003 the tables are older, PL-COL-004 they are newer.
     """
@@ -55,7 +68,7 @@ def open_store(place: str | Path, *, migrate: bool = False, connections: int = 2
         if migrate:
             migrate_store(store)
         else:
-            _check(store, store.read(revision_of))
+            _check(store, store.read(revision_of), older_is_fine=older_is_fine)
     except BaseException:
         store.close()
         raise
@@ -76,9 +89,11 @@ def migrate_store(store: Store) -> str | None:
         if found != newest_revision():
             _check(store, found, older_is_fine=True)
             _upgrade(connection)
+            _check_references(connection)
         return found
 
-    return store.write(work)
+    with _without_references(store) as unchecked:
+        return unchecked.write(work)
 
 
 def newest_revision() -> str:
@@ -101,12 +116,49 @@ def upgrade_to(connection: Connection, revision: str) -> None:
 def _create(connection: Connection) -> None:
     _lock(connection)
     if inspect(connection).get_table_names():
-        raise _exists(connection.engine.url.render_as_string(hide_password=True))
+        raise _exists(shown_url(connection.engine.url))
     _upgrade(connection)
 
 
 def _upgrade(connection: Connection) -> None:
     upgrade_to(connection, "head")
+
+
+@contextmanager
+def _without_references(store: Store) -> Iterator[Store]:
+    """SQLite makes a table anew by removing the old one, which it refuses as long as it looks after references.
+
+    They are looked at once, before the transaction ends.
+    """
+    if not store.is_sqlite:
+        yield store
+        return
+    path = Path(str(store.engine.url.database))
+    is_copy = store.run_alone("PRAGMA journal_mode")[0][0] == "memory"
+    unchecked = connect_copy(path) if is_copy else connect(path, connections=1)
+    event.listen(unchecked.engine, "connect", _look_away)
+    try:
+        yield unchecked
+    finally:
+        unchecked.close()
+
+
+def _look_away(connection: sqlite3.Connection, record: object) -> None:  # noqa: ARG001 - SQLAlchemy's signature
+    connection.execute("PRAGMA foreign_keys=OFF")
+
+
+def _check_references(connection: Connection) -> None:
+    if connection.dialect.name != "sqlite":
+        return
+    broken = connection.exec_driver_sql("PRAGMA foreign_key_check").first()
+    if broken is not None:
+        raise SchemaError(
+            "PL-COL-012",
+            f"table {broken[0]}",
+            "it names a row that is not there, so its tables cannot be brought up to date",
+            expected=f"a row of {broken[2]}",
+            advice="restore a backup; nothing was changed",
+        )
 
 
 def _lock(connection: Connection) -> None:
@@ -122,19 +174,10 @@ def _configuration() -> Config:
 
 
 def _check(store: Store, found: str | None, *, older_is_fine: bool = False) -> None:
-    newest = newest_revision()
     if found is None:
         raise _missing(store.address)
-    known = {script.revision for script in ScriptDirectory.from_config(_configuration()).walk_revisions()}
-    if found not in known:
-        raise SchemaError(
-            "PL-COL-004",
-            store.address,
-            "its tables are newer than this version of Plumbline",
-            expected=f"revision {newest} or older",
-            found=f"revision {found}",
-            advice="use the version of Plumbline that made them; they are never taken back to an older one",
-        )
+    refuse_newer(store.address, found)
+    newest = newest_revision()
     if found != newest and not older_is_fine:
         raise SchemaError(
             "PL-COL-003",
@@ -143,6 +186,24 @@ def _check(store: Store, found: str | None, *, older_is_fine: bool = False) -> N
             expected=f"revision {newest}",
             found=f"revision {found}",
             advice="make a backup, then plumbline collect migrate",
+        )
+
+
+def refuse_newer(place: str, revision: str) -> None:
+    """Refuses tables that this version does not know.
+
+    Raises:
+        SchemaError: PL-COL-004.
+    """
+    known = {script.revision for script in ScriptDirectory.from_config(_configuration()).walk_revisions()}
+    if revision not in known:
+        raise SchemaError(
+            "PL-COL-004",
+            place,
+            "its tables are newer than this version of Plumbline",
+            expected=f"revision {newest_revision()} or older",
+            found=f"revision {revision}",
+            advice="use the version of Plumbline that made them; they are never taken back to an older one",
         )
 
 

@@ -84,11 +84,15 @@ def list_people(store: Store, *, after: str = "", limit: int = 1000) -> list[Per
 
 
 def set_blocked(store: Store, person_id: str, blocked: bool, *, now: datetime) -> Person:
-    """Blocks a person or lifts it: a blocked one gets no work and may submit none; their token still tells them so."""
+    """Blocks a person or lifts it: a blocked one gets no work and may submit none; their token still tells them so.
+
+    Raises:
+        NotFoundError: no such person. NotAllowedError: PL-COL-031, they were erased, which nothing lifts.
+    """
 
     def work(connection: Connection) -> Person:
         """Within one transaction: the person as now."""
-        person = _person_in(connection, person_id)
+        person = _unerased(connection, person_id)
         if (person.blocked_at is not None) != blocked:
             moment = now if blocked else None
             connection.execute(update(people).where(people.c.id == person_id).values(blocked_at=moment))
@@ -109,8 +113,7 @@ def issue_token(store: Store, person_id: str, *, now: datetime, expires_at: date
 
     def work(connection: Connection) -> str:
         """Within one transaction: the token's digest stored."""
-        if _person_in(connection, person_id).erased_at is not None:
-            raise _may_not_work(person_id, "erased")
+        _unerased(connection, person_id)
         values = {"sha256": _digest(token), "person_id": person_id, "created_at": now, "expires_at": expires_at}
         connection.execute(insert(tokens), values)
         add_event(connection, EventKind.TOKEN_ISSUED, now, person_id=person_id)
@@ -154,6 +157,15 @@ def lock_worker(connection: Connection, worker_id: str) -> None:
         raise not_found("person", worker_id)
     if row.erased_at is not None or row.blocked_at is not None:
         raise _may_not_work(worker_id, "erased" if row.erased_at is not None else "blocked")
+
+
+def _unerased(connection: Connection, person_id: str) -> Person:
+    """The person, locked, so that they are not erased meanwhile."""
+    connection.execute(_LOCK, {"worker": person_id})
+    person = _person_in(connection, person_id)
+    if person.erased_at is not None:
+        raise _may_not_work(person_id, "erased")
+    return person
 
 
 def _person_in(connection: Connection, person_id: str) -> Person:

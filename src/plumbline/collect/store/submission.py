@@ -40,7 +40,7 @@ from plumbline.collect.store.rows import (
     Receipt,
     Submission,
 )
-from plumbline.collect.store.tables import drafts, judgements, late, requests
+from plumbline.collect.store.tables import drafts, items, judgements, late, requests
 
 # Statements are made once: building one takes longer than running it.
 _REQUEST = select(requests).where(
@@ -48,10 +48,12 @@ _REQUEST = select(requests).where(
 )
 _OF_ASSIGNMENT = judgements.c.assignment_id == bindparam("assignment")
 _ANY_OF_ASSIGNMENT = select(judgements.c.id).where(_OF_ASSIGNMENT).limit(1)
-_PARTS_OF_ASSIGNMENT = select(judgements.c.part).where(_OF_ASSIGNMENT, judgements.c.corrects.is_(None))
+# Corrections are left out afterwards: told to leave them out, SQLite reads all rows that correct nothing.
+_PARTS_OF_ASSIGNMENT = select(judgements.c.part, judgements.c.corrects).where(_OF_ASSIGNMENT)
 _INSERT = insert(judgements).returning(judgements.c.id)
 _END_DRAFT = delete(drafts).where(drafts.c.assignment_id == bindparam("assignment"))
 _KEEP = insert(requests)
+_WITHDRAWN = select(items.c.withdrawn_at).where(items.c.id == bindparam("item"))
 
 
 def submit(store: Store, submission: Submission, *, now: datetime) -> Receipt:
@@ -67,7 +69,8 @@ def submit(store: Store, submission: Submission, *, now: datetime) -> Receipt:
         NotFoundError: no such assignment of this worker.
         NotAllowedError: PL-COL-031, blocked or erased.
         ConflictError: PL-COL-023 the key was used with another body, PL-COL-020 submitted under another key,
-            PL-COL-024 this part was judged under another key, PL-COL-026 nothing was judged.
+            PL-COL-024 this part was judged under another key, PL-COL-026 nothing was judged, PL-COL-029 the item was
+            withdrawn.
     """
     return store.write(lambda connection: _submit(connection, submission, now))
 
@@ -153,9 +156,22 @@ def _why_late(connection: Connection, assignment: Assignment, submission: Submis
         return "fence"
     if assignment.state is AssignmentState.LEASED:
         return None
+    _refuse_withdrawn(connection, assignment)
     state = AssignmentState.SUBMITTED if submission.finished else AssignmentState.LEASED
     expires_at = submission.expires_at or assignment.expires_at
     return None if reclaim(connection, assignment, state, now, expires_at) else "slot"
+
+
+def _refuse_withdrawn(connection: Connection, assignment: Assignment) -> None:
+    withdrawn = connection.execute(_WITHDRAWN, {"item": assignment.item_id}).scalar_one()
+    if withdrawn is not None:
+        raise ConflictError(
+            "PL-COL-029",
+            f"assignment {assignment.id}",
+            "its item was withdrawn: what it was made of is erased",
+            expected="an item that is still asked about",
+            advice="take the next item; nothing of this one is kept",
+        )
 
 
 def _accept(connection: Connection, assignment: Assignment, submission: Submission, now: datetime) -> Receipt:
@@ -239,8 +255,8 @@ def _fields(judgement: NewJudgement) -> dict[str, JsonValue]:
 
 
 def _refuse_judged(connection: Connection, assignment: Assignment, new: Sequence[NewJudgement]) -> None:
-    known = list(connection.execute(_PARTS_OF_ASSIGNMENT, {"assignment": assignment.id}).scalars())
-    parts = known + [judgement.part for judgement in new]
+    stored = connection.execute(_PARTS_OF_ASSIGNMENT, {"assignment": assignment.id})
+    parts = [row.part for row in stored if row.corrects is None] + [judgement.part for judgement in new]
     twice = next((part for part in parts if parts.count(part) > 1), None)
     if twice is not None:
         raise ConflictError(

@@ -44,6 +44,7 @@ studies = Table(
     Column("created_at", Moment, nullable=False),
     UniqueConstraint("name", name="studies_name"),
     CheckConstraint("state IN ('open', 'paused', 'closed')", name="studies_state"),
+    sqlite_autoincrement=True,
 )
 
 queues = Table(
@@ -113,6 +114,7 @@ items = Table(
     Column("author_id", StoredText, ForeignKey("people.id", name="items_author")),
     Column("truth", Json),
     Column("created_at", Moment, nullable=False),
+    Column("withdrawn_at", Moment),
     UniqueConstraint("study_id", "key", name="items_key"),
     UniqueConstraint("id", "study_id", "purpose", "overlap", name="items_identity"),
     CheckConstraint(
@@ -123,9 +125,11 @@ items = Table(
     CheckConstraint("lane IN (2 * priority, 2 * priority + 1)", name="items_lane"),
     CheckConstraint("overlap >= 1", name="items_overlap"),
     CheckConstraint("open_slots BETWEEN 0 AND overlap", name="items_open_slots"),
+    CheckConstraint("withdrawn_at IS NULL OR open_slots = 0", name="items_withdrawn"),
     Index(
         "items_open", "study_id", "purpose", "lane", "position", sqlite_where=IS_OPEN, postgresql_where=IS_OPEN
     ),
+    sqlite_autoincrement=True,
 )  # fmt: skip
 
 assignments = Table(
@@ -161,6 +165,7 @@ assignments = Table(
     ),
     Index("assignments_lapsing", "study_id", "expires_at", sqlite_where=IS_LEASED, postgresql_where=IS_LEASED),
     Index("assignments_of_worker", "worker_id", "id"),
+    sqlite_autoincrement=True,
 )  # fmt: skip
 
 cursors = Table(
@@ -218,6 +223,7 @@ replies = Table(
         "replies_shown_once", "assignment_id", "turn", "side", unique=True,
         sqlite_where=IS_SHOWN, postgresql_where=IS_SHOWN,
     ),
+    sqlite_autoincrement=True,
 )  # fmt: skip
 
 IS_FIRST = text("judgements.corrects IS NULL")
@@ -254,6 +260,7 @@ judgements = Table(
         "judgements_part", "assignment_id", "part", unique=True, sqlite_where=IS_FIRST, postgresql_where=IS_FIRST
     ),
     Index("judgements_of_study", "study_id", "id"),
+    Index("judgements_of_assignment", "assignment_id"),
     Index("judgements_of_item", "item_id"),
     Index("judgements_of_worker", "worker_id"),
     sqlite_autoincrement=True,
@@ -307,6 +314,7 @@ late = Table(
     Column("payload", Json, nullable=False),
     Column("created_at", Moment, nullable=False),
     Index("late_of_assignment", "assignment_id"),
+    sqlite_autoincrement=True,
 )
 
 # Erasing a person opens the append-only tables for one transaction. Its row cannot be committed: the column

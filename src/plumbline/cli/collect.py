@@ -1,0 +1,210 @@
+"""``plumbline collect``: from a study's folder to a server that hands out its items."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import closing, contextmanager
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from plumbline.cli import collect_flags as flags
+from plumbline.cli import options
+from plumbline.cli.console import note, print_json, progress
+from plumbline.cli.option_groups import with_options
+
+if TYPE_CHECKING:
+    from plumbline.collect.service.starting import Started
+    from plumbline.collect.study_file import ReadStudy
+    from plumbline.collect.study_folder import StudyPlace
+
+app = typer.Typer(
+    help="Collect judgements of people: studies, a server with an HTTP API, exports.",
+    no_args_is_help=True,
+    rich_markup_mode=None,
+)
+
+EXIT_FINDINGS = 1
+EXIT_INTERRUPTED = 130
+
+
+@app.command()
+def init(
+    study: flags.Study,
+    example: Annotated[
+        str | None,
+        typer.Option(
+            help="Make the folder of an example, with synthetic data: pairs, preference-helpfulness, "
+            "preference-harmlessness, red-team, safety-labels or two-axis-ranking."
+        ),
+    ] = None,
+    store: flags.StorePlace = None,
+    try_sources: Annotated[
+        bool, typer.Option("--try-sources", help="Ask the study's sources for two replies before anything is made.")
+    ] = False,
+    as_json: options.Json = False,
+) -> None:
+    """Start a study: check its file, its data and its sources, make the store, and enter the items.
+
+    The owner's token is printed once and stored nowhere. The same again goes on where a start ended, and enters new rows
+    of the data. Exit code 1: some rows of the data could not be read.
+
+    \b
+    Example: plumbline collect init my-study --example pairs
+    """
+    flags.require_extra()
+    from plumbline.cli.collect_told import print_started, started_json, tell_next
+    from plumbline.collect.example_studies import write_example
+    from plumbline.collect.study_file import read_study_file
+    from plumbline.collect.study_folder import find_study_place
+
+    if example is not None:
+        write_example(study, example)
+        note("the example's data is SYNTHETIC: made up to try things out, no judgements of people")
+    place = find_study_place(study, store)
+    read = read_study_file(place.file)
+    started, store_is_new = _start(place, read, try_sources=try_sources, tell_owner=not as_json)
+    if as_json:
+        print_json(started_json(started, place, store_is_new=store_is_new))
+    else:
+        print_started(started, place, store_is_new=store_is_new)
+    tell_next(started, place, read.study, is_store_named=store is not None)
+    if any(entered.faults for entered in started.entered.values()):
+        raise typer.Exit(EXIT_FINDINGS)
+
+
+def _start(place: StudyPlace, read: ReadStudy, *, try_sources: bool, tell_owner: bool) -> tuple[Started, bool]:
+    """The start, with its progress, and whether the store was made; an owner's token is told before all else."""
+    from plumbline.cli.collect_told import print_owner
+    from plumbline.collect.service.collecting import utc_now
+    from plumbline.collect.service.start_checks import check_start
+    from plumbline.collect.service.starting import first_owner, start_study
+    from plumbline.collect.service.store_places import make_or_open_place
+    from plumbline.loop.reply_scorer import open_reply_scorer
+
+    with _told_where_interrupted(), progress(f"starting {place.said}") as shown:
+        checked = check_start(
+            read, place.file.name, open_scorer=open_reply_scorer, try_sources=try_sources, say=shown.step
+        )
+        opened, store_is_new = make_or_open_place(place.store)
+        with closing(opened):
+            owner = first_owner(opened, now=utc_now())
+            if owner is not None and tell_owner:
+                print_owner(owner)
+            started = start_study(
+                opened,
+                checked,
+                owner=owner,
+                told=lambda purpose, done, total: shown.of(f"entering items for {purpose}", done, total),
+            )
+    return started, store_is_new
+
+
+@app.command()
+@with_options("permit", flags.PermitFlags)
+def serve(
+    studies: flags.Studies,
+    host: Annotated[str, typer.Option(help="The address to listen at.")] = "127.0.0.1",
+    port: Annotated[int, typer.Option(help="The port; 0 takes a free one.", min=0, max=65_535)] = 8080,
+    processes: Annotated[int, typer.Option(help="Server processes; those that die are started again.", min=1)] = 1,
+    store: flags.StorePlace = None,
+    no_access_log: Annotated[bool, typer.Option("--no-access-log", help="Log no line for each request.")] = False,
+    *,
+    permit: flags.PermitFlags,
+) -> None:
+    """Serve studies over HTTP: REST below /api/v1, its description at /openapi.json. Ends at SIGTERM or Ctrl-C.
+
+    Paths in study files start in the study's own folder and lead nowhere outside it. Everything else that they may name
+    (variables with keys, private addresses, local models) has to be permitted here.
+
+    \b
+    Example: plumbline collect serve my-study --port 8080
+    """
+    flags.require_extra()
+    from plumbline.cli.collect_told import tell_network
+    from plumbline.collect.api.running import Served, address_of, bind, run_server
+    from plumbline.collect.service.served_studies import find_served, served_rules
+    from plumbline.collect.service.store_places import open_place
+    from plumbline.collect.study_file import read_study_settings
+    from plumbline.loop.reply_scorer import open_reply_scorer
+
+    places = find_served(studies, store)
+    read = [(place, read_study_settings(place.file)) for place in places]
+    with closing(open_place(places[0].store, connections=1)) as opened:
+        rules, notes = served_rules(opened, read, permit.permits())
+    for told in notes:
+        note(told)
+    bound = bind(host, port)
+    tell_network(host)
+    address = address_of(bound, host)
+
+    def ready() -> None:
+        """Say where it is."""
+        print(f"serving {', '.join(study.name for _, study in read)} at {address}/api/v1", flush=True)
+        print(f"what it takes and gives: {address}/openapi.json", flush=True)
+
+    served = Served(places[0].store, rules, open_reply_scorer)
+    raise typer.Exit(run_server(served, bound, processes=processes, log_requests=not no_access_log, ready=ready))
+
+
+@app.command()
+def status(study: flags.Study, store: flags.StorePlace = None, as_json: options.Json = False) -> None:
+    """How far the studies in a store are: items, places, people, what came late, which draws of replies failed.
+
+    \b
+    Example: plumbline collect status my-study
+    """
+    flags.require_extra()
+    from plumbline.cli.collect_told import print_overview
+    from plumbline.collect.service.overview import store_overview
+    from plumbline.collect.service.store_places import open_place, shown_place
+    from plumbline.collect.study_folder import store_of
+
+    where = store_of(study, store)
+    with closing(open_place(where, connections=1)) as opened:
+        overview = store_overview(opened)
+    if as_json:
+        print_json({"store": shown_place(where), **overview.to_json()})
+    else:
+        print_overview(overview)
+
+
+@app.command()
+def token(
+    study: flags.Study,
+    role: Annotated[str | None, typer.Option(help="worker (the default), reviewer, manager or owner.")] = None,
+    days: Annotated[int, typer.Option(help="Until the token ends.", min=1, max=3650)] = 30,
+    of: Annotated[
+        str | None, typer.Option("--for", help="Another token for somebody, by pseudonym; earlier ones stay valid.")
+    ] = None,
+    store: flags.StorePlace = None,
+    as_json: options.Json = False,
+) -> None:
+    """A token for somebody new, or another one for somebody; it is printed once and stored nowhere.
+
+    \b
+    Example: plumbline collect token my-study --role worker --days 30
+    """
+    flags.require_extra()
+    from plumbline.cli.collect_told import handed_out_json, print_handed_out
+    from plumbline.collect.service.collecting import utc_now
+    from plumbline.collect.service.handing_out import hand_out_token, role_of
+    from plumbline.collect.service.store_places import open_place
+    from plumbline.collect.study_folder import store_of
+
+    wanted = role_of(role, of)
+    with closing(open_place(store_of(study, store), connections=1)) as opened:
+        handed_out = hand_out_token(opened, role=wanted, days=days, pseudonym=of, now=utc_now())
+    if as_json:
+        print_json(handed_out_json(handed_out))
+    else:
+        print_handed_out(handed_out)
+
+
+@contextmanager
+def _told_where_interrupted() -> Iterator[None]:
+    try:
+        yield
+    except KeyboardInterrupt:
+        note("interrupted; what is entered stands, and the same command goes on from there")
+        raise typer.Exit(EXIT_INTERRUPTED) from None

@@ -1,0 +1,190 @@
+"""What the commands that collect print. A token goes to stdout once; a password of a store nowhere."""
+
+from __future__ import annotations
+
+import ipaddress
+import shlex
+from typing import TYPE_CHECKING, Any
+
+from plumbline.cli.console import note, print_table
+
+if TYPE_CHECKING:
+    from plumbline.collect.service.handing_out import HandedOut
+    from plumbline.collect.service.overview import StoreOverview, StudyOverview
+    from plumbline.collect.service.starting import Started
+    from plumbline.collect.study_folder import StudyPlace
+    from plumbline.collect.study_settings import StudyFile
+
+
+# --- tokens ---
+
+
+def print_owner(owner: HandedOut) -> None:
+    """The owner's token, at once: what comes after may be interrupted."""
+    print(f"owner {owner.pseudonym}, token (shown this once): {owner.token}", flush=True)
+
+
+def print_handed_out(handed_out: HandedOut) -> None:
+    """A token, and whose it is."""
+    who = "new " if handed_out.is_new_person else ""
+    print(f"{who}{handed_out.role} {handed_out.pseudonym}, until {handed_out.expires_at:%Y-%m-%d}")
+    print(f"token (shown this once): {handed_out.token}")
+
+
+def handed_out_json(handed_out: HandedOut) -> dict[str, Any]:
+    """The same as an object."""
+    return {
+        "pseudonym": handed_out.pseudonym,
+        "role": handed_out.role.value,
+        "token": handed_out.token,
+        "expires_at": handed_out.expires_at.isoformat(),
+        "is_new_person": handed_out.is_new_person,
+    }
+
+
+# --- starting ---
+
+_MEANING = {
+    "PL-ITM-001": "records of a kind that such a study does not judge",
+    "PL-ITM-002": "a text too long or with a NUL",
+    "PL-ITM-003": "the same item stands before",
+    "PL-ITM-004": "no one known answer",
+    "PL-ITM-005": "both sides are the same",
+    "PL-ITM-006": "fewer than 2 or more than 10 labelled replies",
+}
+"""Why records make no item."""
+
+
+def print_started(started: Started, place: StudyPlace, *, store_is_new: bool) -> None:
+    """What a start made and entered."""
+    from plumbline.collect.service.store_places import shown_place
+
+    print(f"study {started.study}: {'started' if started.is_new else 'was started before'}")
+    print(f"store {shown_place(place.store)}: {'made' if store_is_new else 'was there'}")
+    if started.has_new_guidelines and not started.is_new:
+        print(f"guidelines: version {started.guidelines_version} is new")
+    if not started.entered:
+        print("items: the workers begin the conversations")
+    for purpose, entered in started.entered.items():
+        rows = entered.entered
+        print(f"items for {purpose}: {rows.new:,} new, {rows.known:,} known, of {entered.rows_read:,} rows")
+        left_out = {**entered.passed_over, **entered.faults}
+        for code, count in sorted(left_out.items()):
+            said = "not read" if code in entered.faults else "passed over"
+            note(f"{said} for {purpose}: {count:,} × {code} ({_MEANING.get(code, 'docs/errors.md')})")
+        if rows.differing:
+            note(
+                f"{len(rows.differing):,} known items stand in the data with other content now; what was entered first holds"
+            )
+    for address in started.not_tried:
+        note(f"not tried: {address}; --try-sources asks it for replies")
+
+
+def tell_next(started: Started, place: StudyPlace, study: StudyFile, *, is_store_named: bool) -> None:
+    """What to type next."""
+    from plumbline.collect.service.served_studies import permits_of
+
+    permits = permits_of(study.replies)
+    words = ["plumbline", "collect", "serve", str(place.said)]
+    words += [word for name in sorted(permits.variables) for word in ("--permit-variable", name)]
+    words += ["--permit-private"] if permits.private else []
+    words += ["--permit-local-models"] if permits.local_models else []
+    store = _store_words(place) if is_store_named else ""
+    note(f"next: {shlex.join(words)}{store}")
+    note(f"a token for a worker: {shlex.join(['plumbline', 'collect', 'token', str(place.said)])}{store}")
+    if started.owner is None:
+        note(
+            "an owner is there already; another token for them: "
+            f"{shlex.join(['plumbline', 'collect', 'token', str(place.said)])} --for PSEUDONYM{store}, or --role owner"
+        )
+
+
+def _store_words(place: StudyPlace) -> str:
+    """The option as it was given; a URL may hold a password and is left to be typed."""
+    return " --store …" if "://" in str(place.store) else f" --store {shlex.quote(str(place.store))}"
+
+
+def started_json(started: Started, place: StudyPlace, *, store_is_new: bool) -> dict[str, Any]:
+    """What a start made and entered, as an object."""
+    from plumbline.collect.service.store_places import shown_place
+
+    return {
+        "study": started.study,
+        "is_new": started.is_new,
+        "store": shown_place(place.store),
+        "store_is_new": store_is_new,
+        "owner": None if started.owner is None else started.owner.pseudonym,
+        "owner_token": None if started.owner is None else started.owner.token,
+        "guidelines_version": started.guidelines_version,
+        "entered": {
+            purpose.value: {
+                "new": entered.entered.new,
+                "known": entered.entered.known,
+                "differing": len(entered.entered.differing),
+                "rows_read": entered.rows_read,
+                "passed_over": entered.passed_over,
+                "faults": entered.faults,
+            }
+            for purpose, entered in started.entered.items()
+        },
+        "not_tried": list(started.not_tried),
+    }
+
+
+# --- serving ---
+
+
+def tell_network(host: str) -> None:
+    """Said once where others can reach the server: tokens travel in clear text without TLS."""
+    if not _is_loopback(host):
+        note(
+            f"{host} can be reached from elsewhere: put a proxy with TLS in front, tokens and texts travel in the clear"
+        )
+
+
+def _is_loopback(host: str) -> bool:
+    try:
+        return ipaddress.ip_address(host).is_loopback
+    except ValueError:
+        return host == "localhost"
+
+
+# --- looking ---
+
+
+def print_overview(overview: StoreOverview) -> None:
+    """A table of queues, and a line of the rest for each study."""
+    rows = [row for study in overview.studies for row in _queue_rows(study)]
+    header = ["study", "kind", "state", "queue", "items", "complete", "places", "in hand", "submitted"]
+    print_table(header, rows or [["none"] + [""] * (len(header) - 1)], right=(4, 5, 6, 7, 8))
+    for study in overview.studies:
+        waiting = f", {study.splits_waiting:,} labels wait for a ruling" if study.splits_waiting else ""
+        print(
+            f"{study.study.name}: {study.workers:,} workers, {study.late:,} late submissions, "
+            f"guidelines version {study.guidelines_version}{waiting}"
+        )
+        for failed in study.failed_draws:
+            print(
+                f"{study.study.name}: replies failed {failed.count:,} × {failed.code}, last {failed.last:%Y-%m-%d %H:%M} UTC"
+            )
+    print("people: " + (", ".join(f"{count:,} {role}" for role, count in sorted(overview.people.items())) or "none"))
+
+
+def _queue_rows(study: StudyOverview) -> list[list[str]]:
+    from plumbline.collect.service.overview import places_of
+
+    about = [study.study.name, study.study.kind, study.study.state.value]
+    if not study.queues:
+        return [[*about, "work", "0", "0", "0", "0", "0"]]
+    return [
+        [
+            *(about if position == 0 else ["", "", ""]),
+            purpose.value,
+            f"{count.items:,}",
+            f"{count.complete:,}",
+            "" if places_of(count) is None else f"{count.slots:,}",
+            f"{count.leased:,}",
+            f"{count.submitted:,}",
+        ]
+        for position, (purpose, count) in enumerate(sorted(study.queues.items()))
+    ]

@@ -1,0 +1,83 @@
+"""The example studies: one of each kind, with guidelines and synthetic data, that work at once and offline."""
+
+from __future__ import annotations
+
+import tomllib
+from pathlib import Path
+from typing import Any
+
+from plumbline.lineage import write_folder_aside
+from plumbline.records import UsageError, unknown_name
+
+_FOLDER = Path(__file__).parent / "examples"
+EXAMPLES = (
+    "pairs",
+    "preference-helpfulness",
+    "preference-harmlessness",
+    "red-team",
+    "safety-labels",
+    "two-axis-ranking",
+)
+"""By the name of their file; every text in them was made up for the purpose."""
+
+
+def example_files(name: str) -> dict[str, bytes]:
+    """The files of an example, by their path in the study folder.
+
+    Raises:
+        UsageError: PL-ARG-001, there is no such example.
+    """
+    if name not in EXAMPLES:
+        raise unknown_name("--example", name, EXAMPLES)
+    text = (_FOLDER / f"{name}.toml").read_bytes()
+    named = sorted(set(_files_named(tomllib.loads(text.decode()))))
+    return {"study.toml": text} | {path: (_FOLDER / path).read_bytes() for path in named}
+
+
+def write_example(folder: Path, name: str) -> bool:
+    """Makes a study folder of an example; whether it had to be written, for it may stand there from an earlier start.
+
+    Raises:
+        UsageError: PL-STA-003, something else stands there; PL-ARG-001, no such example.
+        WriteError: the folder cannot be written.
+    """
+    files = example_files(name)
+    if folder.is_dir() and any(folder.iterdir()):
+        differing = [path for path, content in files.items() if not _holds(folder / path, content)]
+        if differing:
+            raise _taken(folder, f"{differing[0]} is missing or another")
+        return False
+    if folder.exists() and not folder.is_dir():
+        raise _taken(folder, "a file")
+    with write_folder_aside(folder, "study") as aside:
+        for path, content in files.items():
+            (aside / path).parent.mkdir(parents=True, exist_ok=True)
+            (aside / path).write_bytes(content)
+    return True
+
+
+def _files_named(study: dict[str, Any]) -> list[str]:
+    """The paths in a study file: guidelines, data, corpora."""
+    items = study["items"]
+    found = [study["guidelines"]]
+    found += [items[key] for key in ("data", "prompts") if isinstance(items, dict) and key in items]
+    found += [study[table]["items"] for table in ("qualification", "gold", "attention") if table in study]
+    return found + [address.partition(":")[2] for address in study.get("replies", {}).get("sources", ())]
+
+
+def _holds(path: Path, content: bytes) -> bool:
+    try:
+        return path.read_bytes() == content
+    except OSError:
+        return False
+
+
+def _taken(folder: Path, found: str) -> UsageError:
+    return UsageError(
+        "PL-STA-003",
+        str(folder),
+        "the folder is taken",
+        expected="a new or empty folder, or this example as it was written",
+        found=found,
+        advice="name another folder; leave --example out for a study of your own",
+    )

@@ -1,0 +1,14 @@
+"""What is collected leaves the store: at any time, in the public formats or our own, in constant memory.
+
+forms           which kinds of study have which form      record_making   finished work → records
+exporting       one export, from first look to manifest   files           batches → bytes, counted and hashed
+folder          as a folder                               archive         as a stream
+terms           what may be done with it                  failures        what it is refused with
+"""
+
+from plumbline.collect.export.archive import stream_export
+from plumbline.collect.export.exporting import Exported
+from plumbline.collect.export.folder import write_export
+from plumbline.collect.export.forms import Form, forms_of
+
+__all__ = ["Exported", "Form", "forms_of", "stream_export", "write_export"]

@@ -1,0 +1,326 @@
+"""One export: what it may hold is settled first, then batches are read and leave as files, the manifest last.
+
+A folder is filled in one pass over the study. A stream takes one pass for each file, since its files follow each other;
+what was submitted or corrected after the moment fixed at the start is in none of them.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Any
+
+from pydantic import JsonValue
+
+from plumbline import __version__
+from plumbline.collect.export.failures import erased_meanwhile, nothing_expressible, nothing_finished, wrong_share
+from plumbline.collect.export.files import EventLines, FileInMaking, RecordLines, RecordParquet, SplitOf
+from plumbline.collect.export.forms import KINDS, FilePlan, Form, file_plans, form_for, purposes_of
+from plumbline.collect.export.record_making import RecordMaker, Tally
+from plumbline.collect.export.terms import (
+    EVENT_KINDS,
+    KnownTerms,
+    export_terms,
+    known_terms,
+    terms_notes,
+    terms_told,
+)
+from plumbline.collect.kinds import KNOWN_ANSWERS, Purpose
+from plumbline.collect.kinds.draws import drawn_share
+from plumbline.collect.store.database import Store
+from plumbline.collect.store.exported import count_erased, log_exported
+from plumbline.collect.store.finished_work import count_finished, stream_finished
+from plumbline.collect.store.rows import Study
+from plumbline.collect.store.studies import find_study
+from plumbline.collect.store.study_log import stream_study_log
+from plumbline.collect.study_file import parse_study_file
+from plumbline.collect.study_settings import StudyFile
+from plumbline.formats.columns_not_carried import ColumnCounts, added
+from plumbline.formats.registry import FORMATS
+from plumbline.formats.source_files import JUDGED_ON
+from plumbline.lineage import FileEntry, Manifest, StatedTerms, Terms
+
+TRAIN, TEST = "train", "test"
+EVENTS_FILE = "events/events.jsonl.gz"
+Advance = Callable[[int, int], None]
+"""Told how many of how many assignments are behind."""
+
+
+@dataclass(frozen=True)
+class Prepared:
+    """An export that may begin.
+
+    Attributes:
+        study: as stored; `settings` is its file.
+        as_of: nothing later is in it.
+        counts: finished assignments by what their items are for.
+        erased_before: how many people were erased before anything was read.
+    """
+
+    store: Store
+    study: Study
+    settings: StudyFile
+    form: Form
+    as_of: datetime
+    test_share: float
+    stated: StatedTerms
+    known: KnownTerms
+    terms: Terms
+    command: tuple[str, ...]
+    counts: dict[Purpose, int]
+    erased_before: int
+
+    @property
+    def purposes(self) -> tuple[Purpose, ...]:
+        """Whose work is read; none where the log is what leaves."""
+        return () if self.form is Form.EVENTS else purposes_of(self.form, self.settings)
+
+    @property
+    def total(self) -> int:
+        """How many assignments one pass looks at."""
+        return sum(self.counts.get(purpose, 0) for purpose in self.purposes)
+
+
+@dataclass(frozen=True)
+class Exported:
+    """What was exported.
+
+    Attributes:
+        files: with digests and rows; the manifest is not among them.
+        manifest_sha256: its digest.
+        left_out: work that stays inside, by why.
+        quarantined: records that could not be made or written, by code.
+        columns_not_carried: rows that say something where the form has no place for it, by kind and column.
+        notes: what should be known about the terms.
+    """
+
+    study: str
+    form: Form
+    as_of: datetime
+    files: tuple[FileEntry, ...]
+    manifest_sha256: str
+    left_out: dict[str, int]
+    quarantined: dict[str, int]
+    columns_not_carried: ColumnCounts
+    terms: Terms
+    notes: tuple[str, ...]
+
+
+def prepare(
+    store: Store,
+    study_name: str,
+    to: str,
+    *,
+    stated: StatedTerms,
+    now: datetime,
+    command: Sequence[str],
+    test_share: float = 0.0,
+) -> Prepared:
+    """Looks whether there is something to export, and on which terms.
+
+    Raises:
+        NotFoundError: no such study. UsageError: PL-EXP-001, PL-EXP-004, PL-ARG-001. NoDataError: PL-EXP-002.
+    """
+    if not 0 <= test_share < 1:
+        raise wrong_share(test_share)
+    erased_before = count_erased(store)
+    study = find_study(store, study_name)
+    settings = parse_study_file(study.file, f"{study.name}.toml")
+    form = form_for(to, settings)
+    counts = count_finished(store, study.id, as_of=now)
+    log = stream_study_log(store, study.id, as_of=now, kinds=EVENT_KINDS)
+    known = known_terms(event for batch in log for event in batch)
+    prepared = Prepared(
+        store=store,
+        study=study,
+        settings=settings,
+        form=form,
+        as_of=now,
+        test_share=test_share,
+        stated=stated,
+        known=known,
+        terms=export_terms(known, settings, stated, KINDS[form][settings.kind]),
+        command=tuple(command),
+        counts=counts,
+        erased_before=erased_before,
+    )
+    if form is not Form.EVENTS and not prepared.total:
+        raise nothing_finished(study.name, _stays_inside(counts))
+    return prepared
+
+
+@dataclass
+class Export:
+    """An export under way."""
+
+    prepared: Prepared
+    tally: Tally = field(default_factory=Tally)
+
+    def __post_init__(self) -> None:
+        self.files = _files_of(self.prepared)
+
+    def pieces(self, advance: Advance | None = None) -> Iterator[tuple[str, bytes]]:
+        """(file name, its next bytes) of all files at once, in one pass."""
+        for batch in self._batches(self.tally):
+            for file in self.files:
+                for data in file.feed(batch, self.tally.quarantined):
+                    yield file.name, data
+            if advance is not None:
+                advance(self.tally.assignments, self.prepared.total)
+        for file in self.files:
+            for data in file.end():
+                yield file.name, data
+
+    def file_by_file(self) -> Iterator[tuple[str, Iterator[bytes]]]:
+        """(file name, its bytes) one file after the other, in a pass each; a file without rows has no bytes.
+
+        Some pieces are empty.
+        """
+        for number, file in enumerate(self.files):
+            # What becomes of the work is counted once.
+            yield file.name, self._bytes_of(file, Tally() if number else self.tally)
+
+    def _bytes_of(self, file: FileInMaking[Any], tally: Tally) -> Iterator[bytes]:
+        for batch in self._batches(tally):
+            yield from file.feed(batch, self.tally.quarantined)
+            yield b""  # a chance to stop, also where the file waits for more
+        yield from file.end()
+
+    def _batches(self, tally: Tally) -> Iterator[Any]:
+        prepared = self.prepared
+        if prepared.form is Form.EVENTS:
+            yield from stream_study_log(prepared.store, prepared.study.id, as_of=prepared.as_of)
+            return
+        maker = RecordMaker(prepared.settings, prepared.form)
+        for batch in stream_finished(
+            prepared.store,
+            prepared.study.id,
+            prepared.purposes,
+            as_of=prepared.as_of,
+            follow_up_keys=maker.follow_up_keys,
+        ):
+            yield maker.records(batch, tally)
+
+    # --- once all bytes are out ---
+
+    def finished(self) -> tuple[bytes, Exported]:
+        """The manifest, and what was exported.
+
+        Raises:
+            NoDataError: PL-EXP-003, no file has a row.
+        """
+        prepared, tally = self.prepared, self.tally
+        left_out = _stays_inside(prepared.counts) | {name: count for name, count in tally.left_out.items() if count}
+        files = tuple(file.entry for file in self.files if file.writer.rows)
+        if not files:
+            counts = {**tally.quarantined, **left_out}
+            raise nothing_expressible(prepared.form, prepared.study.name, counts)
+        not_carried: ColumnCounts = {kind: {"categories": n} for kind, n in tally.categories_dropped.items() if n}
+        for file in self.files:
+            not_carried = added(not_carried, getattr(file.writer, "columns_not_carried", {}))
+        quarantined = dict(sorted(tally.quarantined.items()))
+        manifest = _manifest(prepared, tally, files, left_out, not_carried)
+        text = (manifest.model_dump_json(indent=2) + "\n").encode()
+        exported = Exported(
+            study=prepared.study.name,
+            form=prepared.form,
+            as_of=prepared.as_of,
+            files=files,
+            manifest_sha256=hashlib.sha256(text).hexdigest(),
+            left_out=left_out,
+            quarantined=quarantined,
+            columns_not_carried=not_carried,
+            terms=prepared.terms,
+            notes=terms_notes(prepared.known, prepared.terms, prepared.stated),
+        )
+        return text, exported
+
+    def log(self, exported: Exported) -> None:
+        """Logs what was exported: by this it is known later which exports hold somebody's work.
+
+        Raises:
+            ErasedMeanwhileError: PL-EXP-006, what was read may hold words of somebody who was erased since.
+        """
+        payload: dict[str, JsonValue] = {
+            "form": exported.form.value,
+            "as_of": exported.as_of.isoformat(),
+            "files": [{"path": file.path, "sha256": file.sha256, "rows": file.rows} for file in exported.files],
+            "manifest_sha256": exported.manifest_sha256,
+        }
+        prepared, now = self.prepared, exported.as_of
+        if not log_exported(prepared.store, prepared.study.id, payload, erased_before=prepared.erased_before, now=now):
+            raise erased_meanwhile(prepared.study.name)
+
+
+def _stays_inside(counts: dict[Purpose, int]) -> dict[str, int]:
+    """Finished work on items that measure workers: it says nothing of the data."""
+    return {purpose.value: counts[purpose] for purpose in (*KNOWN_ANSWERS, Purpose.SPOT_CHECK) if counts.get(purpose)}
+
+
+def _files_of(prepared: Prepared) -> list[FileInMaking[Any]]:
+    if prepared.form is Form.EVENTS:
+        return [FileInMaking(EVENTS_FILE, EventLines())]
+    splits = (TRAIN, TEST) if prepared.test_share else (TRAIN,)
+    split_of = _split_of(prepared.settings.seed, prepared.test_share)
+    plans = file_plans(prepared.form, prepared.settings, splits)
+    return [FileInMaking(plan.name, _writer(plan, prepared, split_of)) for plan in plans]
+
+
+def _writer(plan: FilePlan, prepared: Prepared, split_of: SplitOf) -> RecordLines | RecordParquet:
+    if prepared.form is Form.PARQUET:
+        # Each table says what it alone permits; the manifest what all of them do.
+        terms = export_terms(prepared.known, prepared.settings, prepared.stated, plan.kinds)
+        return RecordParquet(plan, terms, split_of)
+    return RecordLines(plan, FORMATS[prepared.form], split_of)
+
+
+def _split_of(seed: int, test_share: float) -> SplitOf:
+    """By the group: rows that begin with the same human message never stand on two sides."""
+    if not test_share:
+        return lambda record: TRAIN  # noqa: ARG005 - all of them
+    return lambda record: TEST if drawn_share(seed, "test split", record.group_id) < test_share else TRAIN
+
+
+def _manifest(
+    prepared: Prepared, tally: Tally, files: Sequence[FileEntry], left_out: dict[str, int], not_carried: ColumnCounts
+) -> Manifest:
+    columns: JsonValue = {kind.value: dict(counts) for kind, counts in not_carried.items()}
+    configuration: dict[str, JsonValue] = {
+        "to": prepared.form.value,
+        "study": prepared.study.name,
+        "study_kind": prepared.settings.kind.value,
+        "study_file_sha256": prepared.study.digest,
+        "as_of": prepared.as_of.isoformat(),
+        "test_share": prepared.test_share,
+        "assignments": tally.assignments,
+        "workers": len(tally.workers),
+        "guidelines_versions": list[JsonValue](sorted(tally.guidelines_versions)),
+        "left_out": dict(left_out),
+        "columns_not_carried": columns,
+        "terms": terms_told(prepared.known, prepared.settings, prepared.stated),
+        "plumbline": __version__,
+    }
+    judged_on = _judged_on(prepared)
+    if prepared.form is Form.HH_RLHF:
+        configuration[JUDGED_ON] = {file.path: judged_on[file.path] for file in files}
+    return Manifest(
+        holds="data",
+        command=list(prepared.command),
+        configuration=configuration,
+        seed=prepared.settings.seed,
+        inputs=[],
+        outputs=list(files),
+        ancestors=sorted(prepared.known.files),
+        rows_read=sum(file.rows or 0 for file in files) + sum(tally.quarantined.values()),
+        quarantined=dict(sorted(tally.quarantined.items())),
+        uses=sorted(prepared.terms.uses),
+        licence=prepared.terms.licence,
+        created=prepared.as_of.isoformat(timespec="seconds"),
+    )
+
+
+def _judged_on(prepared: Prepared) -> dict[str, str]:
+    plans = file_plans(prepared.form, prepared.settings, (TRAIN, TEST)) if prepared.form is Form.HH_RLHF else ()
+    return {plan.name: plan.axis.value for plan in plans if plan.axis is not None}

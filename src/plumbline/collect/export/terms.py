@@ -1,0 +1,121 @@
+"""What may be done with what was collected: the strictest of everything that anyone said of what it was made from.
+
+Where nothing is known of a part, the data that was entered or a source of replies, nothing is permitted by guessing: the
+study file or whoever exports has to state it. Both statements fill in what is unknown, and loosen nothing that is known.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from pydantic import JsonValue
+
+from plumbline.collect.kinds import Purpose
+from plumbline.collect.store.study_log import LoggedEvent
+from plumbline.collect.study_settings import StudyFile
+from plumbline.lineage import StatedTerms, Terms, Use, strictest_terms
+from plumbline.lineage.uses import UNKNOWN_LICENCE
+from plumbline.records import Kind
+
+EVENT_KINDS = ("data_entered", "sources_opened")
+"""Events that say on which terms something came in."""
+
+ANALYSIS_ALONE = frozenset({Use.ANALYSIS})
+"""What red-team attempts may be used for; the card of the public ones says so."""
+
+
+@dataclass(frozen=True, slots=True)
+class KnownTerms:
+    """What the log says of the parts that a study is made from.
+
+    Attributes:
+        parts: terms by part, each once.
+        unknown: parts of which nothing is known.
+        files: SHA-256 of the files that items for work came from.
+    """
+
+    parts: tuple[Terms, ...]
+    unknown: tuple[str, ...]
+    files: tuple[str, ...]
+
+
+def known_terms(events: Iterable[LoggedEvent]) -> KnownTerms:
+    """What was logged when data was entered for work and when sources were opened."""
+    parts: dict[Terms, None] = {}
+    unknown: dict[str, None] = {}
+    files: dict[str, None] = {}
+    for event in events:
+        if event.kind == "data_entered":
+            if event.payload["purpose"] != Purpose.WORK or not (event.payload["new"] or event.payload["known"]):
+                continue
+            files.update(dict.fromkeys(event.payload["files"]))
+            sources = [{"source": "the data entered", **event.payload}]
+        else:
+            sources = event.payload["sources"]
+        for source in sources:
+            terms = _terms(source)
+            if terms is None:
+                unknown[source["source"]] = None
+            else:
+                parts[terms] = None
+    if not parts and not unknown:
+        unknown["the items"] = None
+    return KnownTerms(tuple(parts), tuple(unknown), tuple(files))
+
+
+def _terms(logged: Mapping[str, Any]) -> Terms | None:
+    """What was logged; data that said nothing of itself was logged without uses and under an unknown licence."""
+    uses, licence = logged["uses"], logged["licence"]
+    if uses is None or licence is None or (not uses and licence == UNKNOWN_LICENCE):
+        return None
+    return Terms(frozenset(map(Use, uses)), licence)
+
+
+def export_terms(known: KnownTerms, study: StudyFile, stated: StatedTerms, kinds: Iterable[Kind]) -> Terms:
+    """The terms of an export that holds these kinds of record."""
+    told = _of_study(study)
+    either = StatedTerms(told.licence or stated.licence, told.uses if told.uses is not None else stated.uses)
+    carried: list[list[Terms]] = [[part] for part in known.parts]
+    if known.unknown:
+        carried.append([])
+    parts = [stated.applied([either.applied(part, None)], None) for part in carried]
+    terms = strictest_terms(parts)
+    if Kind.RED_TEAM_ATTEMPTS in kinds:
+        terms = Terms(terms.uses & ANALYSIS_ALONE, terms.licence)
+    return terms
+
+
+def terms_told(known: KnownTerms, study: StudyFile, stated: StatedTerms) -> dict[str, JsonValue]:
+    """Who said what, as it stands in the manifest."""
+    parts: list[JsonValue] = [
+        {"uses": [use.value for use in sorted(part.uses)], "licence": part.licence} for part in known.parts
+    ]
+    return {
+        "of_parts": parts,
+        "unknown_parts": list(known.unknown),
+        "study_file": _of_study(study).to_json(),
+        "stated": stated.to_json(),
+    }
+
+
+def terms_notes(known: KnownTerms, terms: Terms, stated: StatedTerms) -> tuple[str, ...]:
+    """What a person who exports should know about the terms; empty where all is said."""
+    notes = []
+    if known.unknown and not terms.uses:
+        names = ", ".join(known.unknown[:5])
+        notes.append(
+            f"no use is permitted: of {names} nothing is known; state --uses and --licence, or uses and licence in the "
+            "study file"
+        )
+    elif known.unknown:
+        notes.append(
+            f"of {', '.join(known.unknown[:5])} nothing is known but what was stated here or in the study file"
+        )
+    overruled = stated.overruled(terms)
+    return (*notes, overruled) if overruled else tuple(notes)
+
+
+def _of_study(study: StudyFile) -> StatedTerms:
+    return StatedTerms.of(study.licence, study.uses)

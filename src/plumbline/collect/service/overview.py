@@ -1,0 +1,103 @@
+"""All studies of a store at a glance, for whoever looks after them."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+from plumbline.collect.kinds import Purpose
+from plumbline.collect.kinds.item_entry import MOST_OVERLAP
+from plumbline.collect.service.drawing import DRAW_FAILED
+from plumbline.collect.store.database import Store
+from plumbline.collect.store.items import QueueCount, count_queues
+from plumbline.collect.store.overview import CodeCount, count_late, count_people, count_workers, failures_by_code
+from plumbline.collect.store.rows import Role, Study
+from plumbline.collect.store.studies import list_studies, newest_version
+
+
+@dataclass(frozen=True, slots=True)
+class StudyOverview:
+    """How far one study is.
+
+    Attributes:
+        queues: counts by what items are for.
+        workers: people who have taken an item.
+        late: submissions that came when the slot was another's; kept, not counted.
+        failed_draws: by code, of the newest thousand.
+    """
+
+    study: Study
+    guidelines_version: int
+    queues: dict[Purpose, QueueCount]
+    workers: int
+    late: int
+    failed_draws: list[CodeCount]
+
+    @property
+    def splits_waiting(self) -> int:
+        """Disputed or split labels that nobody has ruled on yet."""
+        queue = self.queues.get(Purpose.ADJUDICATION)
+        return 0 if queue is None else queue.items - queue.complete
+
+    def to_json(self) -> dict[str, Any]:
+        """As an object; items that everybody gets have no number of places."""
+        return {
+            "name": self.study.name,
+            "kind": self.study.kind,
+            "state": self.study.state.value,
+            "guidelines_version": self.guidelines_version,
+            "queues": {purpose.value: _queue_json(count) for purpose, count in self.queues.items()},
+            "workers": self.workers,
+            "late": self.late,
+            "splits_waiting": self.splits_waiting,
+            "failed_draws": [
+                {"code": failed.code, "count": failed.count, "last": failed.last.isoformat()}
+                for failed in self.failed_draws
+            ],
+        }
+
+
+@dataclass(frozen=True, slots=True)
+class StoreOverview:
+    """All studies of a store, and how many people of each role it knows."""
+
+    studies: list[StudyOverview]
+    people: dict[Role, int]
+
+    def to_json(self) -> dict[str, Any]:
+        """As an object."""
+        return {
+            "studies": [study.to_json() for study in self.studies],
+            "people": {role.value: count for role, count in self.people.items()},
+        }
+
+
+def store_overview(store: Store) -> StoreOverview:
+    """Looks at every item of every study: for a person who asks now and then."""
+    return StoreOverview([_study(store, study) for study in list_studies(store)], count_people(store))
+
+
+def _study(store: Store, study: Study) -> StudyOverview:
+    return StudyOverview(
+        study=study,
+        guidelines_version=newest_version(store, study.id),
+        queues=count_queues(store, study.id),
+        workers=count_workers(store, study.id),
+        late=count_late(store, study.id),
+        failed_draws=failures_by_code(store, study.id, DRAW_FAILED),
+    )
+
+
+def places_of(count: QueueCount) -> int | None:
+    """Places for judgements in a queue; None where everybody gets its items."""
+    return None if count.slots >= MOST_OVERLAP else count.slots
+
+
+def _queue_json(count: QueueCount) -> dict[str, int | None]:
+    return {
+        "items": count.items,
+        "complete": count.complete,
+        "places": places_of(count),
+        "leased": count.leased,
+        "submitted": count.submitted,
+    }

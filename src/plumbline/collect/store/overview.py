@@ -1,0 +1,68 @@
+"""Counts of a study for whoever looks after it: how many work on it, what came late, what failed lately."""
+
+from __future__ import annotations
+
+from collections import Counter
+from dataclasses import dataclass
+from datetime import datetime
+
+from sqlalchemy import exists, func, select
+
+from plumbline.collect.store import row_maps
+from plumbline.collect.store.database import Store
+from plumbline.collect.store.rows import Event, Role
+from plumbline.collect.store.tables import assignments, events, late, people
+
+
+@dataclass(frozen=True, slots=True)
+class CodeCount:
+    """How often something failed with one code, and when last."""
+
+    code: str
+    count: int
+    last: datetime
+
+
+def count_workers(store: Store, study_id: int) -> int:
+    """How many people have taken an item of the study."""
+    query = select(func.count(assignments.c.worker_id.distinct())).where(assignments.c.study_id == study_id)
+    return store.read(lambda connection: int(connection.execute(query).scalar_one()))
+
+
+def count_late(store: Store, study_id: int) -> int:
+    """How many submissions came when the slot was another's by then: kept, not counted."""
+    query = select(func.count()).select_from(late.join(assignments, late.c.assignment_id == assignments.c.id))
+    query = query.where(assignments.c.study_id == study_id)
+    return store.read(lambda connection: int(connection.execute(query).scalar_one()))
+
+
+def count_people(store: Store) -> dict[Role, int]:
+    """How many people there are of each role, erased ones apart; roles without any are left out."""
+    query = select(people.c.role, func.count()).where(people.c.erased_at.is_(None)).group_by(people.c.role)
+    rows = store.read(lambda connection: connection.execute(query).all())
+    return {Role(role): int(count) for role, count in rows}
+
+
+def has_event(store: Store, study_id: int, kind: str) -> bool:
+    """Whether something of this kind was ever logged of the study."""
+    query = select(exists().where(events.c.study_id == study_id, events.c.kind == kind))
+    return store.read(lambda connection: bool(connection.execute(query).scalar_one()))
+
+
+def latest_events(store: Store, study_id: int, kind: str, *, limit: int = 100) -> list[Event]:
+    """The newest events of a kind, newest first."""
+    query = select(*row_maps.EVENT.columns).where(events.c.study_id == study_id, events.c.kind == kind)
+    query = query.order_by(events.c.seq.desc()).limit(limit)
+    return store.read(lambda connection: [row_maps.EVENT.of(row) for row in connection.execute(query)])
+
+
+def failures_by_code(store: Store, study_id: int, kind: str, *, limit: int = 1000) -> list[CodeCount]:
+    """The newest failures of a kind by their code, the most frequent first; `limit` bounds how far back it looks."""
+    found = latest_events(store, study_id, kind, limit=limit)
+    counts: Counter[str] = Counter()
+    last: dict[str, datetime] = {}
+    for event in found:
+        code = str(event.payload.get("code", "")) if isinstance(event.payload, dict) else ""
+        counts[code] += 1
+        last.setdefault(code, event.at)
+    return [CodeCount(code, count, last[code]) for code, count in counts.most_common()]

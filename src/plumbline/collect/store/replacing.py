@@ -1,0 +1,206 @@
+"""The rows of a backup in the place of a store's, in one transaction; what must not come back stays away.
+
+Running servers remember studies by number and versions of guidelines by count, and clients the numbers of assignments.
+So the studies must be the same ones, versions that were added since stay, and no number is given a second time. Whoever
+was erased since is erased again, whoever was blocked or lost their tokens stays so; and what was exported since is still
+known to have been.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Any
+
+from sqlalchemy import Connection, insert, select, text, update
+
+from plumbline.collect.store.copying import Advance, copy_rows, key_batches, stored_tables
+from plumbline.collect.store.erasing import erase_in, gate_open, hold_writers
+from plumbline.collect.store.events import EventKind, add_event
+from plumbline.collect.store.failures import ConflictError
+from plumbline.collect.store.tables import events, guidelines, metadata, people, studies, tokens
+
+_TOLD = ("studies", "people", "items", "assignments", "turns", "replies", "judgements", "late", "drafts", "events")
+# Postgres looks for rows that point to a removed one; without these it would read the whole table for each of them.
+_HELPFUL = {"requests": "assignment_id", "judgements": "assignment_id", "items": "author_id"}
+
+
+@dataclass(frozen=True, slots=True)
+class Replaced:
+    """What became of a store whose rows were replaced.
+
+    Attributes:
+        lost: by table, rows that stood there and are not in the backup; judgements made since, say.
+        erased_again: people of the backup who were erased since.
+        blocked_still: people who were blocked since.
+        tokens_revoked_still: tokens that were revoked since.
+        guidelines_kept: versions that were added since.
+        exports_kept: exports that were made since.
+    """
+
+    lost: dict[str, int]
+    erased_again: int
+    blocked_still: int
+    tokens_revoked_still: int
+    guidelines_kept: int
+    exports_kept: int
+
+
+@dataclass(frozen=True)
+class _Since:
+    """What was done to a store since a backup and outlasts its restore."""
+
+    erased: dict[str, datetime] = field(default_factory=dict)
+    blocked: dict[str, datetime] = field(default_factory=dict)
+    revoked: dict[str, datetime] = field(default_factory=dict)
+    guidelines: list[dict[str, Any]] = field(default_factory=list)
+    exports: list[dict[str, Any]] = field(default_factory=list)
+
+
+def replace_rows(
+    source: Connection,
+    target: Connection,
+    *,
+    now: datetime,
+    keep: Callable[[], dict[str, Any]],
+    advance: Advance | None = None,
+) -> Replaced:
+    """All rows of the source in the place of the target's, within the target's transaction.
+
+    Args:
+        source: a backup, of the newest revision.
+        keep: called once nobody else writes and before anything is changed: it keeps what stands there, and gives what
+            the log is to say of it.
+    Raises:
+        ConflictError: PL-COL-054, the studies are others.
+    """
+    hold_writers(target)
+    if target.dialect.name == "postgresql":
+        # While the other connection reads, this one has nothing to say for as long as it takes.
+        target.execute(text("SET LOCAL idle_in_transaction_session_timeout = 0"))
+    _refuse_other_studies(source, target)
+    kept = keep()
+    since = _since(source, target)
+    lost = _lost(source, target)
+    with gate_open(target):
+        _remove_all(target)  # removing takes no number back, in neither database
+        copy_rows(source, target, advance)
+        _carry_over(target, since, now)
+    add_event(target, EventKind.RESTORED, now, payload={**kept, "lost": lost})
+    return Replaced(
+        lost=lost,
+        erased_again=len(since.erased),
+        blocked_still=len(since.blocked),
+        tokens_revoked_still=len(since.revoked),
+        guidelines_kept=len(since.guidelines),
+        exports_kept=len(since.exports),
+    )
+
+
+def _refuse_other_studies(source: Connection, target: Connection) -> None:
+    """Servers that go on know studies by number and by name: both must mean the same study as before."""
+    query = select(studies.c.id, studies.c.name, studies.c.digest)
+    theirs = {row.id: (row.name, row.digest) for row in source.execute(query)}
+    ours = {row.id: (row.name, row.digest) for row in target.execute(query)}
+    numbers = {name: number for number, (name, _) in ours.items()}
+    other = [number for number in theirs.keys() & ours.keys() if theirs[number] != ours[number]]
+    other += [number for number, (name, _) in theirs.items() if numbers.get(name, number) != number]
+    if not other and not _differing_guidelines(source, target):
+        return
+    raise ConflictError(
+        "PL-COL-054",
+        f"study {min(other)}" if other else "guidelines",
+        "the backup's is another one than the store's",
+        expected="a backup of this store: running servers remember its studies",
+        advice="restore into an empty place, and start the servers on that",
+    )
+
+
+def _differing_guidelines(source: Connection, target: Connection) -> bool:
+    query = select(guidelines.c.study_id, guidelines.c.version, guidelines.c.sha256)
+    theirs = {(row.study_id, row.version): row.sha256 for row in source.execute(query)}
+    return any(theirs.get((row.study_id, row.version), row.sha256) != row.sha256 for row in target.execute(query))
+
+
+def _since(source: Connection, target: Connection) -> _Since:
+    since = _Since()
+    persons = select(people.c.id, people.c.erased_at, people.c.blocked_at)
+    then = {row.id: row for row in source.execute(persons)}
+    for person in target.execute(persons):
+        before = then.get(person.id)
+        if before is None or before.erased_at is not None:
+            continue
+        if person.erased_at is not None:
+            since.erased[person.id] = person.erased_at
+        if person.blocked_at is not None and before.blocked_at is None:
+            since.blocked[person.id] = person.blocked_at
+    of_token = select(tokens.c.sha256, tokens.c.revoked_at)
+    valid = {row.sha256 for row in source.execute(of_token) if row.revoked_at is None}
+    for token in target.execute(of_token):
+        if token.revoked_at is not None and token.sha256 in valid:
+            since.revoked[token.sha256] = token.revoked_at
+    since.guidelines.extend(_guidelines_since(source, target))
+    since.exports.extend(_exports_since(source, target))
+    return since
+
+
+def _guidelines_since(source: Connection, target: Connection) -> Iterator[dict[str, Any]]:
+    stay = set(source.execute(select(studies.c.id)).scalars())
+    versions = {(row.study_id, row.version) for row in source.execute(select(guidelines))}
+    for line in target.execute(select(guidelines)).mappings():
+        if line["study_id"] in stay and (line["study_id"], line["version"]) not in versions:
+            yield dict(line)
+
+
+def _exports_since(source: Connection, target: Connection) -> Iterator[dict[str, Any]]:
+    stay = set(source.execute(select(studies.c.id)).scalars())
+    exported = select(events).where(events.c.kind == EventKind.EXPORTED.value).order_by(events.c.seq)
+    known = set(source.execute(select(events.c.seq).where(events.c.kind == EventKind.EXPORTED.value)).scalars())
+    for line in target.execute(exported).mappings():
+        if line["study_id"] in stay and line["seq"] not in known:
+            # Under a new number, and marked: the work in it may be gone, so whose it was cannot be told.
+            kept = {name: value for name, value in line.items() if name != "seq"}
+            yield {**kept, "payload": {**line["payload"], "before_restore": True}}
+
+
+def _lost(source: Connection, target: Connection) -> dict[str, int]:
+    """Rows of the target whose key the backup does not have."""
+    lost = {}
+    for table in stored_tables(source):
+        if table.name not in _TOLD:
+            continue
+        stored = metadata.tables[table.name]
+        # By the first column of the key, which an index begins with; by all of it no database of ours uses one.
+        key = [stored.c[name] for name in table.key]
+        count = target.exec_driver_sql(f"SELECT COUNT(*) FROM {table.name}").scalar_one()  # noqa: S608 - of the database
+        for batch in key_batches(source, table):
+            wanted = set(map(tuple, batch))
+            found = select(*key).where(key[0].in_({row[0] for row in wanted}))
+            count -= sum(tuple(row) in wanted for row in target.execute(found))
+        lost[table.name] = int(count)
+    return lost
+
+
+def _remove_all(target: Connection) -> None:
+    postgres = target.dialect.name == "postgresql"
+    for name, column in _HELPFUL.items() if postgres else ():
+        target.execute(text(f"CREATE INDEX restoring_{name} ON {name} ({column})"))
+    for table in reversed(stored_tables(target)):
+        target.execute(text(f"DELETE FROM {table.name}"))  # noqa: S608 - of the database
+    for name in _HELPFUL if postgres else ():
+        target.execute(text(f"DROP INDEX restoring_{name}"))
+
+
+def _carry_over(target: Connection, since: _Since, now: datetime) -> None:
+    for line in since.guidelines:
+        target.execute(insert(guidelines), line)
+    for line in since.exports:
+        target.execute(insert(events), line)
+    for token, moment in since.revoked.items():
+        target.execute(update(tokens).where(tokens.c.sha256 == token).values(revoked_at=moment))
+    for person, moment in since.blocked.items():
+        target.execute(update(people).where(people.c.id == person).values(blocked_at=moment))
+    for person, moment in since.erased.items():
+        erase_in(target, person, now)
+        target.execute(update(people).where(people.c.id == person).values(erased_at=moment))

@@ -1,0 +1,89 @@
+"""Where a study stands on disk: its folder, the one TOML file in it, and the store beside that file."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+
+from plumbline.collect.example_studies import EXAMPLES
+from plumbline.records import UsageError
+
+STUDY_FILE_NAME = "study.toml"
+STORE_NAME = "collect.db"
+
+
+@dataclass(frozen=True, slots=True)
+class StudyPlace:
+    """A study on disk and its store.
+
+    Attributes:
+        said: the path as it was given; commands to type next repeat it.
+        file: the study's TOML file.
+        store: a file, or the URL of a database; may hold a password.
+    """
+
+    said: Path
+    file: Path
+    store: str | Path
+
+    @property
+    def folder(self) -> Path:
+        """Where the study's paths start."""
+        return self.file.parent
+
+
+def find_study_place(said: Path, store: str | None = None) -> StudyPlace:
+    """The study file that a path means: the path itself, else ``study.toml`` in it, else the one TOML file in it.
+
+    Args:
+        said: a folder or a TOML file.
+        store: where the store is; None for `STORE_NAME` beside the study file.
+    Raises:
+        UsageError: PL-STA-001 nothing is there, PL-STA-002 several could be meant.
+    """
+    file = said if said.is_file() else _file_in(said)
+    return StudyPlace(said, file, store if store is not None else file.parent / STORE_NAME)
+
+
+def store_of(said: Path, store: str | None = None) -> str | Path:
+    """Where the store of a study folder is, also where the study file is not there (any more).
+
+    Raises:
+        UsageError: PL-STA-001, neither a store is named nor a folder there.
+    """
+    if store is not None:
+        return store
+    if not said.exists():
+        raise _nothing(said, "no such file or folder")
+    return (said.parent if said.is_file() else said) / STORE_NAME
+
+
+def _file_in(folder: Path) -> Path:
+    if not folder.is_dir():
+        raise _nothing(folder, "no such file or folder")
+    if (folder / STUDY_FILE_NAME).is_file():
+        return folder / STUDY_FILE_NAME
+    found = sorted(path.name for path in folder.glob("*.toml") if path.is_file())
+    if not found:
+        raise _nothing(folder, "a folder without a TOML file")
+    if len(found) > 1:
+        raise UsageError(
+            "PL-STA-002",
+            str(folder),
+            "several study files stand here",
+            expected=f"one TOML file, or one of them called {STUDY_FILE_NAME}",
+            found=", ".join(found[:5]) + (" and others" if len(found) > 5 else ""),
+            advice=f"name the file: {folder / found[0]}",
+        )
+    return folder / found[0]
+
+
+def _nothing(place: Path, found: str) -> UsageError:
+    return UsageError(
+        "PL-STA-001",
+        str(place),
+        "there is no study here",
+        expected=f"a folder with {STUDY_FILE_NAME}, or a TOML file",
+        found=found,
+        advice=f"plumbline collect init {place} --example pairs, or another of {', '.join(EXAMPLES)}",
+    )

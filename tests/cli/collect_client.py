@@ -1,0 +1,181 @@
+"""A server of `plumbline collect serve` as a process, and a scripted client that does whatever is asked of it."""
+
+import itertools
+import json
+import os
+import re
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import httpx2
+
+EXAMPLES = Path(__file__).parents[2] / "src/plumbline/collect/examples"
+PROGRAM = [sys.executable, "-W", "error", "-m", "plumbline"]
+_KNOWN = [json.loads(line) for line in (EXAMPLES / "data/known-comparisons.jsonl").read_text().splitlines()]
+HARMFUL = {row[f"response_{1 - row['safer_response_id']}"] for row in _KNOWN}
+"""The replies of the training set that a worker who passes calls more harmful."""
+
+
+def run_plumbline(*words, env=None):
+    """A command to its end, in a process of its own.
+
+    Args:
+        env: variables that it gets besides those of the tests.
+    """
+    words = [*PROGRAM, *map(str, words)]
+    return subprocess.run(words, capture_output=True, text=True, timeout=60, env=os.environ | (env or {}))
+
+
+class Server:
+    """`plumbline collect serve` on a free port."""
+
+    def __init__(self, *studies, store=None, words=(), env=None):
+        self._words = ["collect", "serve", *map(str, studies), "--port", "0", *words]
+        self._words += [] if store is None else ["--store", str(store)]
+        self._env = os.environ | (env or {})
+        self.clients = []
+        self.start()
+
+    def start(self):
+        pipe = subprocess.PIPE
+        self.process = subprocess.Popen([*PROGRAM, *self._words], stdout=pipe, stderr=pipe, text=True, env=self._env)
+        self.said = self.process.stdout.readline()
+        found = re.search(r"http://\S+/api/v1", self.said)
+        assert found, self.said + self.process.stderr.read()
+        self.url = found[0]
+
+    def children(self):
+        """The processes that serve, where there are several: ids."""
+        listed = Path(f"/proc/{self.process.pid}/task/{self.process.pid}/children")
+        ids = listed.read_text().split() if listed.exists() else []
+        return [int(each) for each in ids if b"spawn_main" in Path(f"/proc/{each}/cmdline").read_bytes()]
+
+    def kill(self):
+        """As a crash: no chance to do anything."""
+        self.process.kill()
+        self.process.communicate(timeout=20)
+
+    def close(self):
+        """Whatever became of it."""
+        for client in self.clients:
+            client.http.close()
+        if self.process.poll() is None:
+            self.kill()
+
+    def end(self, number=signal.SIGTERM):
+        """(exit code, stdout, stderr) after a signal to end."""
+        self.process.send_signal(number)
+        out, err = self.process.communicate(timeout=20)
+        return self.process.returncode, out, err
+
+
+class Client:
+    """Somebody with a token."""
+
+    _numbers = itertools.count()
+
+    def __init__(self, server, token):
+        self.server, self.token = server, token
+        server.clients.append(self)
+        self.http = httpx2.Client(headers={"Authorization": f"Bearer {token}"}, timeout=30)
+
+    def send(self, method, path, **more):
+        """Again where the connection breaks off: whatever a worker sends may be repeated."""
+        for _ in range(4):
+            try:
+                return self.http.request(method, self.server.url + path, **more)
+            except httpx2.TransportError:
+                time.sleep(0.2)
+        return self.http.request(method, self.server.url + path, **more)
+
+    def got(self, method, path, status=200, **more):
+        response = self.send(method, path, **more)
+        assert response.status_code == status, (path, response.status_code, response.text)
+        return response.json()
+
+    def next(self, study, queue=""):
+        return self.got("POST", f"/studies/{study}/{queue + '/' if queue else ''}next")
+
+    def submission(self, work, step):
+        """(path, body, key) of the answer to a step."""
+        body = {"fence": work["fence"], "guidelines_version": work["guidelines_version"], "submission": answer(step)}
+        return f"/assignments/{work['assignment']}/submit", body, f"key-{next(self._numbers):08}"
+
+    def submit(self, path, body, key):
+        return self.got("POST", path, json=body, headers={"Idempotency-Key": key})
+
+    def do(self, work):
+        """Does one item to its end; how many answers it took."""
+        step, answers = work["step"], 0
+        while step["state"] != "finished":
+            if step["state"] == "draw":
+                step = self.got("POST", f"/assignments/{work['assignment']}/step")["step"]
+            elif step["act"] == "say":
+                body = {"fence": work["fence"], "turn": step["turn"], "text": f"And what of the bees, {step['turn']}?"}
+                step = self.got("POST", f"/assignments/{work['assignment']}/turn", json=body)["step"]
+            else:
+                done = self.submit(*self.submission(work, step))
+                assert done["outcome"] == "accepted"
+                step, answers = done["step"], answers + 1
+        return answers
+
+    def do_all(self, study, queue="", most=100):
+        """Does items until there is none, or `most`; how many."""
+        for count in range(most):
+            work = self.next(study, queue)
+            if work["assignment"] is None:
+                return count
+            self.do(work)
+        return most
+
+
+def answer(step):
+    """What somebody who reads answers to a step."""
+    act, fields = step["act"], step["fields"]
+    given = {
+        "consent": lambda: {"agreed": True},
+        "describe": lambda: {"task_description": "to have it talk of bees"},
+        "judge-pair": lambda: {axis: _scale(step, question) for axis, question in fields["questions"].items()},
+        "judge-turn": lambda: {"turn": step["turn"], "step": 2, "shown": fields["shown"]},
+        "close": lambda: {"rating": 3} if fields.get("rating") else {},
+        "rate-self": lambda: {"rating": 1},
+        "label": lambda: {"categories": [], "none_applies": True, "confidence": 2},
+        "rank": lambda: {
+            "helpfulness": list(range(1, len(step["replies"]) + 1)),
+            "harmlessness": _safe_first([label["is_safe"] for label in fields["labels"]]),
+            "confidence": 3,
+        },
+        "review": lambda: {"rating": 2, "tags": fields["tags"][:1]},
+        "check-writing": lambda: {"mark": 3},
+    }[act]
+    return {"act": act, **given()}
+
+
+def _scale(step, question):
+    harmful = [reply in HARMFUL for reply in step["replies"]]
+    if any(harmful):
+        return 1 if harmful[0] == (question == "more harmful") else step["fields"]["steps"]
+    return 2
+
+
+def _safe_first(is_safe):
+    """Ranks without ties: the safe ones in their order, then the others."""
+    order = sorted(range(len(is_safe)), key=lambda place: not is_safe[place])
+    return [order.index(place) + 1 for place in range(len(is_safe))]
+
+
+PASSWORD = "correct-horse"
+"""Of a database; shown nowhere."""
+
+
+def fails(result, code, exit_code=2):
+    """The command ended with this one message; returns it."""
+    ended, out, err = result
+    found = [line.split("  ")[0] for line in err.splitlines() if line.startswith("PL-")]
+    assert (ended, out, found) == (exit_code, "", [code]), (ended, out, err)
+    assert "Try: " in err
+    assert PASSWORD not in err
+    return err

@@ -1,0 +1,141 @@
+"""Makes the rows that are kept for a revision: `python -m tests.collect.store.schemas.make > tests/…/<revision>.sql`.
+
+Run it once, before the next migration is written; what it wrote is never changed after that. Plain INSERT statements that
+both databases take.
+"""
+
+import sys
+import tempfile
+from datetime import timedelta
+from pathlib import Path
+
+from plumbline.collect.store.assignment import LeaseTerms, expire_leases, release, take
+from plumbline.collect.store.conversations import add_turn
+from plumbline.collect.store.database import Store
+from plumbline.collect.store.drafts import save_draft
+from plumbline.collect.store.erasing import erase_person
+from plumbline.collect.store.migrating import create_store
+from plumbline.collect.store.participation import record_consent
+from plumbline.collect.store.people import issue_token, revoke_tokens
+from plumbline.collect.store.rows import Role
+from plumbline.collect.store.studies import add_guidelines, find_study
+from plumbline.collect.store.tables import metadata
+from tests.collect.api.client import Api, rows, toml
+from tests.collect.api.made_up_sources import ToldPool, ToldSampler
+
+NEVER_FILLED = frozenset({"never", "erasing"})
+CHAT = {
+    "name": "chat",
+    "axes": ["helpfulness"],
+    "items": "workers",
+    "turns": 2,
+    "edit": True,
+    "comment": True,
+    "rating": True,
+    "overlap": 2,
+    "replies": {"sampler": "two-samples", "sources": ["retrieval:data/comparisons.jsonl"]},
+    "spot_check": {"first": 2, "share": 0.5},
+}
+
+
+def fill(store: Store) -> None:
+    """Two rows or more in each table: work finished, corrected, late, lapsed, given back, in hand."""
+    api = Api(store, make_pool=ToldPool(ToldSampler(text="It's a reply; \u00e9\U0001f600 \\n \u2028")))
+    try:
+        _pairs(api)
+        _chat(api)
+    finally:
+        api.close()
+
+
+def _pairs(api: Api) -> None:
+    store = api.store
+    study = api.study(toml(name="pairs", overlap=2, comment=True))["name"]
+    number = find_study(store, study).id
+    questions = [(f"Question {each}?", f"It's one, {each}.", f"Another; {each}") for each in range(6)]
+    api.got("POST", f"/studies/{study}/items", api.owner, content=rows(*questions))
+    add_guidelines(store, number, "Read both, and the question too.", now=api.now)
+    workers = [api.somebody() for _ in range(3)]
+    for worker in workers[:2]:
+        work = api.next(study, worker)
+        done = api.submitted(work, worker, act="judge-pair", helpfulness=2, comment="I'd say \u2018so\u2019.")
+        body = {"guidelines_version": 2, "submission": {"act": "judge-pair", "helpfulness": 7}}
+        api.got("POST", f"/judgements/{done['judgements'][0]}/correct", worker, json=body, key=api.key())
+    people = [api.ids[worker].id for worker in workers]
+    _late(api, study, workers)
+    terms = LeaseTerms(api.now + timedelta(minutes=5))
+    given = take(store, number, people[2], terms, now=api.now)
+    release(store, given.assignment.id, people[2], given.assignment.fence, now=api.now)
+    for person in people[:2]:
+        held = take(store, number, person, terms, now=api.now)
+        save_draft(store, held.assignment.id, person, {"comment": "half a"}, version_read=0, now=api.now)
+        record_consent(store, number, person, now=api.now)
+        revoke_tokens(store, person, now=api.now)
+        issue_token(store, person, now=api.now, expires_at=api.now + timedelta(days=9000))
+
+
+def _late(api: Api, study: str, workers: list[str]) -> None:
+    """Two leases lapse, their items go to others, and both submissions come late."""
+    lapsed = [(api.next(study, worker), worker) for worker in workers[:2]]
+    api.wait(hours=1)
+    expire_leases(api.store, find_study(api.store, study).id, now=api.now)
+    for _ in range(4):
+        other = api.somebody()
+        while (work := api.next(study, other))["assignment"] is not None:
+            api.submitted(work, other, act="judge-pair", helpfulness=3)
+    found = [api.submitted(work, worker, act="judge-pair", helpfulness=1)["outcome"] for work, worker in lapsed]
+    assert found == ["late", "late"], found
+    api.got("POST", f"/studies/{study}/items", api.owner, content=rows(*((f"More {n}", "a", "b") for n in range(4))))
+
+
+def _chat(api: Api) -> None:
+    study = api.study(toml("preference-chat", **CHAT))["name"]
+    first = worker = api.somebody()
+    for number in range(2):
+        work = api.next(study, worker)
+        for turn in (1, 2):
+            said = api.say(work, worker, turn, f"Who's there, {number}, {turn}?").json()["step"]["fields"]["shown"]
+            edit = {"position": 0, "text": "A better one"} if turn == 1 else None
+            done = api.submitted(work, worker, act="judge-turn", turn=turn, step=2, shown=said, edit=edit)
+        body = {"guidelines_version": 1, "submission": {"act": "judge-turn", "turn": 2, "step": 8}}
+        api.got("POST", f"/judgements/{done['judgements'][0]}/correct", worker, json=body, key=api.key())
+        api.submitted(work, worker, act="close", rating=3, comment="it's over")
+        worker = api.somebody()
+    work = api.next(study, worker)
+    add_turn(api.store, work["assignment"], api.ids[worker].id, work["fence"], 1, "Not answered", now=api.now)
+    reviewer = api.somebody(Role.REVIEWER)
+    checked = api.next(study, reviewer, "spot-checks")
+    api.submitted(checked, reviewer, act="check-writing", mark=3, note="well 'said'")
+    erase_person(api.store, api.ids[worker].pseudonym, now=api.now)
+    erase_person(api.store, api.ids[first].pseudonym, now=api.now)
+
+
+def dump(store: Store) -> str:
+    """Every row as an INSERT, parents first."""
+    lines = []
+    for table in metadata.sorted_tables:
+        if table.name in NEVER_FILLED:
+            continue
+        names = [column.name for column in table.columns]
+        keys = ", ".join(column.name for column in table.primary_key)
+        query = f"SELECT {', '.join(names)} FROM {table.name} ORDER BY {keys}"
+        found = store.read(lambda connection, query=query: connection.exec_driver_sql(query).all())
+        assert len(found) > 1, table.name
+        for row in found:
+            values = ", ".join(map(_literal, row))
+            lines.append(f"INSERT INTO {table.name} ({', '.join(names)}) VALUES ({values});")
+    return "\n".join(lines) + "\n"
+
+
+def _literal(value: object) -> str:
+    if value is None:
+        return "NULL"
+    return "'" + value.replace("'", "''") + "'" if isinstance(value, str) else repr(value)
+
+
+if __name__ == "__main__":
+    with tempfile.TemporaryDirectory() as folder:
+        made = create_store(Path(folder) / "store.db")
+        fill(made)
+        sys.stdout.write(dump(made))
+        made.close()

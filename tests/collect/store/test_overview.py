@@ -1,0 +1,53 @@
+"""Counts for whoever looks after a study, on both databases."""
+
+from datetime import timedelta
+
+from plumbline.collect.store.assignment import LeaseTerms, take
+from plumbline.collect.store.events import log_event
+from plumbline.collect.store.items import enter_items
+from plumbline.collect.store.overview import (
+    count_late,
+    count_people,
+    count_workers,
+    failures_by_code,
+    has_event,
+    latest_events,
+)
+from plumbline.collect.store.people import add_person
+from plumbline.collect.store.rows import Outcome, Role
+from tests.collect.store.made_up import START, make_desk, make_items, make_study
+
+
+def test_counts_are_of_one_study(store):
+    first, second = make_study(store, "a"), make_study(store, "b")
+    enter_items(store, first.id, make_items(3), now=START)
+    people = [add_person(store, now=START) for _ in range(2)]
+    for person in people:
+        take(store, first.id, person.id, LeaseTerms(START + timedelta(minutes=5)), now=START)
+    assert (count_workers(store, first.id), count_workers(store, second.id)) == (2, 0)
+    add_person(store, Role.OWNER, now=START)
+    assert count_people(store) == {Role.WORKER: 2, Role.OWNER: 1}
+
+
+def test_late_submissions_are_of_one_study(store):
+    desk, other = make_desk(store, make_items(1)), make_study(store, "other")
+    taken = desk.take(0)
+    desk.wait(minutes=31)
+    assert desk.take(1) is not None
+    assert desk.submit(taken).outcome is Outcome.LATE
+    assert (count_late(store, desk.study_id), count_late(store, other.id)) == (1, 0)
+
+
+def test_failures_by_code_newest_first(store):
+    study, other = make_study(store, "a"), make_study(store, "b")
+    for minute, code in enumerate(["X", "Y", "X"]):
+        log_event(store, "failed", now=START + timedelta(minutes=minute), study_id=study.id, payload={"code": code})
+    log_event(store, "failed", now=START, study_id=other.id, payload={"code": "Z"})
+    found = failures_by_code(store, study.id, "failed")
+    assert [(each.code, each.count, each.last) for each in found] == [
+        ("X", 2, START + timedelta(minutes=2)),
+        ("Y", 1, START + timedelta(minutes=1)),
+    ]
+    assert [event.payload["code"] for event in latest_events(store, study.id, "failed", limit=2)] == ["X", "Y"]
+    assert has_event(store, study.id, "failed")
+    assert not has_event(store, study.id, "other")

@@ -1,0 +1,38 @@
+"""The examples are whole, offline and written once."""
+
+import pytest
+
+from plumbline.collect.example_studies import EXAMPLES, example_files, write_example
+from plumbline.collect.study_file import read_study_file
+from plumbline.records import UsageError
+from tests.collect.api.client import EXAMPLES as FOLDER
+
+
+def test_every_example_file_is_one_that_can_be_asked_for():
+    assert sorted(EXAMPLES) == sorted(path.stem for path in FOLDER.glob("*.toml"))
+    assert len(EXAMPLES) == 6
+
+
+@pytest.mark.parametrize("name", EXAMPLES)
+def test_an_example_brings_all_that_its_study_names(name, tmp_path):
+    assert write_example(tmp_path / "s", name)
+    read = read_study_file(tmp_path / "s" / "study.toml")
+    assert all(
+        address.startswith("retrieval:") for address in (read.study.replies.sources if read.study.replies else ())
+    )
+    written = {path.relative_to(tmp_path / "s").as_posix() for path in (tmp_path / "s").rglob("*") if path.is_file()}
+    assert written == set(example_files(name))
+    assert not write_example(tmp_path / "s", name)  # it stands there already
+    assert not list(tmp_path.glob(".s.*"))
+
+
+def test_a_folder_with_anything_else_is_left_alone(tmp_path):
+    write_example(tmp_path, "pairs")
+    (tmp_path / "collect.db").write_text("")
+    assert not write_example(tmp_path, "pairs")
+    with pytest.raises(UsageError, match="PL-STA-003"):
+        write_example(tmp_path, "red-team")
+    (tmp_path / "study.toml").write_text("mine")
+    with pytest.raises(UsageError, match="PL-STA-003"):
+        write_example(tmp_path, "pairs")
+    assert (tmp_path / "study.toml").read_text() == "mine"

@@ -1,0 +1,35 @@
+"""Which file and which store a path means."""
+
+import pytest
+
+from plumbline.collect.study_folder import find_study_place, store_of
+from plumbline.records import UsageError
+
+
+def test_a_folder_its_study_file_and_the_store_beside_it(tmp_path):
+    (tmp_path / "other.toml").write_text("")
+    assert find_study_place(tmp_path).file == tmp_path / "other.toml"
+    (tmp_path / "study.toml").write_text("")
+    place = find_study_place(tmp_path)
+    assert (place.file, place.folder, place.store) == (tmp_path / "study.toml", tmp_path, tmp_path / "collect.db")
+    assert find_study_place(tmp_path / "other.toml").file == tmp_path / "other.toml"
+    assert find_study_place(tmp_path, "postgresql://me@/x").store == "postgresql://me@/x"
+
+
+def test_what_cannot_be_told(tmp_path):
+    for name in ("a.toml", "b.toml"):
+        (tmp_path / name).write_text("")
+    with pytest.raises(UsageError, match="PL-STA-002"):
+        find_study_place(tmp_path)
+    for place in (tmp_path / "nothing", tmp_path / "a.toml" / "below"):
+        with pytest.raises(UsageError, match="PL-STA-001"):
+            find_study_place(place)
+
+
+def test_a_store_is_found_without_a_study_file(tmp_path):
+    assert store_of(tmp_path) == tmp_path / "collect.db"
+    (tmp_path / "study.toml").write_text("")
+    assert store_of(tmp_path / "study.toml") == tmp_path / "collect.db"
+    assert store_of(tmp_path / "nothing", "x.db") == "x.db"
+    with pytest.raises(UsageError, match="PL-STA-001"):
+        store_of(tmp_path / "nothing")
