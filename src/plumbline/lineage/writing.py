@@ -90,12 +90,8 @@ def _places_as_asked(place: Path, out: Path) -> Iterator[None]:
     try:
         yield
     except PlumblineError as error:
-        parts = (error.place, error.problem, error.expected, error.found, error.advice)
-        asked = tuple(map(as_asked, parts))
-        if asked == parts:
-            raise
-        said, problem, expected, found, advice = asked
-        raise type(error)(error.code, said, problem, expected=expected, found=found, advice=advice) from error
+        error.retold(as_asked)
+        raise
 
 
 def _require_usable_name(path: Path) -> None:

@@ -15,8 +15,9 @@ A message never quotes conversation text: ids, lines and offsets only.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from difflib import get_close_matches
+from typing import Self
 
 
 class PlumblineError(Exception):
@@ -43,6 +44,13 @@ class PlumblineError(Exception):
         self.found = found
         self.advice = advice
         super().__init__(self.format())
+
+    def retold(self, change: Callable[[str], str]) -> Self:
+        """This error with each of its texts changed: to name a place as the reader knows it."""
+        self.place, self.problem, self.advice = change(self.place), change(self.problem), change(self.advice)
+        self.expected, self.found = change(self.expected), change(self.found)
+        self.args = (self.format(),)
+        return self
 
     def format(self) -> str:
         """The error as a person reads it: one line of what, one of expected and found, one of what next."""

@@ -85,8 +85,7 @@ def enter_uploaded(
             return enter_loaded(collecting, study, load(path, cache=False), purpose)
         except PlumblineError as error:
             # Whoever sent the file knows nothing of the server's folders, and need not.
-            for name in ("place", "problem", "expected", "found", "advice"):
-                setattr(error, name, getattr(error, name).replace(f"{folder}/", ""))
+            error.retold(lambda text: text.replace(f"{folder}/", ""))
             raise
 
 

@@ -103,7 +103,7 @@ def expire_leases(
     theirs: they are just asking for it again.
     """
     probe, batch = (_lapsed(study_id, now, but_of, size) for size in (1, limit))
-    if store.read(lambda connection: connection.execute(_LAPSED, probe).one_or_none()) is None:
+    if store.row(_LAPSED, probe) is None:
         return 0
     return store.write(lambda connection: _expire(connection, study_id, batch, now))
 
@@ -173,20 +173,20 @@ def read_assignment(store: Store, assignment_id: int, worker_id: str | None = No
     Raises:
         NotFoundError: PL-COL-010.
     """
-    return store.read(lambda connection: find_in(connection, assignment_id, worker_id))
+    return _found(store.row(_OF_NUMBER, {"number": assignment_id}), assignment_id, worker_id)
 
 
 def list_assignments(store: Store, worker_id: str, *, after: int = 0, limit: int = 1000) -> list[Assignment]:
     """A worker's assignments of every study and state, oldest first, from the one after `after` on."""
     query = select(*row_maps.ASSIGNMENT.columns).where(assignments.c.worker_id == worker_id, assignments.c.id > after)
     query = query.order_by(assignments.c.id).limit(limit)
-    return store.read(lambda connection: [row_maps.ASSIGNMENT.of(row) for row in connection.execute(query)])
+    return [row_maps.ASSIGNMENT.of(row) for row in store.rows(query)]
 
 
 def find_in_hand(store: Store, study_id: int, worker_id: str, purposes: Sequence[Purpose]) -> Assignment | None:
     """What the worker has in hand of a study, of any of these purposes; also where the study is not open now."""
     values = {"worker_id": worker_id, "study_id": study_id, "purposes": [purpose.value for purpose in purposes]}
-    rows = store.read(lambda connection: connection.execute(_ANY_IN_HAND, values).all())
+    rows = store.rows(_ANY_IN_HAND, values)
     return min(map(row_maps.ASSIGNMENT.of, rows), key=lambda assignment: assignment.id, default=None)
 
 
@@ -201,7 +201,7 @@ def submitted_by(
 
     def page(after: int) -> list[Assignment]:
         """The next of them."""
-        rows = store.read(lambda connection: connection.execute(query, {"after": after}).all())
+        rows = store.rows(query, {"after": after})
         return [row_maps.ASSIGNMENT.of(row) for row in rows]
 
     found = page(0)

@@ -6,8 +6,9 @@ from collections import Counter
 from collections.abc import Sequence
 from dataclasses import asdict
 from datetime import datetime
+from typing import Any
 
-from sqlalchemy import Connection, func, insert, select, update
+from sqlalchemy import Connection, Select, func, insert, select, update
 
 from plumbline.collect.store import row_maps
 from plumbline.collect.store.assignment import lease_lost, lock_assignment, log, require_unsubmitted
@@ -110,12 +111,12 @@ def show_replies(
 def read_turns(store: Store, assignment_id: int) -> list[Turn]:
     """The turns of an assignment, in order."""
     query = select(*row_maps.TURN.columns).where(turns.c.assignment_id == assignment_id).order_by(turns.c.number)
-    return store.read(lambda connection: [row_maps.TURN.of(row) for row in connection.execute(query)])
+    return [row_maps.TURN.of(row) for row in store.rows(query)]
 
 
 def read_replies(store: Store, assignment_id: int, turn: int | None = None) -> list[Reply]:
     """All replies of an assignment, or of one turn, shown or not, by turn, draw and side."""
-    return store.read(lambda connection: _replies_in(connection, assignment_id, turn))
+    return [row_maps.REPLY.of(row) for row in store.rows(_replies_of(assignment_id, turn))]
 
 
 def _held(connection: Connection, assignment_id: int, worker_id: str, fence: int) -> Assignment:
@@ -127,11 +128,14 @@ def _held(connection: Connection, assignment_id: int, worker_id: str, fence: int
 
 
 def _replies_in(connection: Connection, assignment_id: int, turn: int | None) -> list[Reply]:
+    return [row_maps.REPLY.of(row) for row in connection.execute(_replies_of(assignment_id, turn))]
+
+
+def _replies_of(assignment_id: int, turn: int | None) -> Select[Any]:
     query = select(*row_maps.REPLY.columns).where(replies.c.assignment_id == assignment_id)
     if turn is not None:
         query = query.where(replies.c.turn == turn)
-    query = query.order_by(replies.c.turn, replies.c.draw, replies.c.side)
-    return [row_maps.REPLY.of(row) for row in connection.execute(query)]
+    return query.order_by(replies.c.turn, replies.c.draw, replies.c.side)
 
 
 def _require_turn(connection: Connection, assignment_id: int, turn: int) -> None:

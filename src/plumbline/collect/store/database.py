@@ -11,14 +11,14 @@ from __future__ import annotations
 import os
 import sqlite3
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any, Literal, TypeVar
 from weakref import WeakValueDictionary
 
-from sqlalchemy import URL, Connection, Engine, Table, create_engine, event
+from sqlalchemy import URL, Connection, Engine, Row, Select, Table, create_engine, event
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.engine import make_url
 from sqlalchemy.exc import ArgumentError, DatabaseError, OperationalError, SQLAlchemyError
@@ -113,6 +113,25 @@ class Store:
         except (sqlite3.Error, OverflowError) as error:
             raise _driver_failure(error) from None
 
+    def rows(self, query: Select[Any], values: Mapping[str, object] | None = None) -> Sequence[Row[*tuple[Any, ...]]]:
+        """The rows of one query, which is a snapshot by itself: on Postgres no BEGIN and no ROLLBACK go round with it.
+
+        Raises:
+            StoreUnavailableError: out of reach or busy.
+        """
+        try:
+            with self._connect(writes=False, isolation="AUTOCOMMIT") as connection:
+                return connection.execute(query, values or {}).all()
+        except SQLAlchemyError as error:
+            raise store_failure(error) from None
+        except (sqlite3.Error, OverflowError) as error:
+            raise _driver_failure(error) from None
+
+    def row(self, query: Select[Any], values: Mapping[str, object] | None = None) -> Row[*tuple[Any, ...]] | None:
+        """The one row of a query that finds at most one; raises as `rows` does."""
+        found = self.rows(query, values)
+        return found[0] if found else None
+
     def run_alone(self, statement: str, *values: str) -> list[Any]:
         """Runs what no transaction may be around, such as VACUUM; gives its rows. Postgres takes no `values` here.
 
@@ -137,11 +156,13 @@ class Store:
         """Closes all connections."""
         self.engine.dispose()
 
-    def _connect(self, *, writes: bool) -> Connection:
+    def _connect(
+        self, *, writes: bool, isolation: Literal["REPEATABLE READ", "AUTOCOMMIT"] = "REPEATABLE READ"
+    ) -> Connection:
         connection = self.engine.connect()
         if writes or self.is_sqlite:
             return connection.execution_options(writes=writes)
-        return connection.execution_options(isolation_level="REPEATABLE READ", postgresql_readonly=True)
+        return connection.execution_options(isolation_level=isolation, postgresql_readonly=True)
 
     def _writing(self) -> AbstractContextManager[Any]:
         return self.writing.lock if self.writing else nullcontext()

@@ -87,7 +87,7 @@ def read_events(store: Store, *, study_id: int | None = None, after: int = 0, li
     query = select(*row_maps.EVENT.columns).where(events.c.seq > after).order_by(events.c.seq).limit(limit)
     if study_id is not None:
         query = query.where(events.c.study_id == study_id)
-    return store.read(lambda connection: [row_maps.EVENT.of(row) for row in connection.execute(query)])
+    return [row_maps.EVENT.of(row) for row in store.rows(query)]
 
 
 def stream_events(store: Store, *, study_id: int | None = None, batch: int = 1000) -> Iterator[Event]:

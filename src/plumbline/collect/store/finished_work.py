@@ -63,7 +63,7 @@ FollowUpKeys = Callable[[FinishedWork], Iterable[str]]
 
 def count_finished(store: Store, study_id: int, *, as_of: datetime) -> dict[Purpose, int]:
     """How many assignments of a study were submitted up to a moment, by what their items are for."""
-    counts = store.read(lambda connection: connection.execute(_COUNTS, {"study_id": study_id, "as_of": as_of}).all())
+    counts = store.rows(_COUNTS, {"study_id": study_id, "as_of": as_of})
     return {Purpose(purpose): int(count) for purpose, count in counts}
 
 

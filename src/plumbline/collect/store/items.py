@@ -124,7 +124,7 @@ def read_item(store: Store, item_id: int) -> Item:
     Raises:
         NotFoundError: PL-COL-010.
     """
-    row = store.read(lambda connection: connection.execute(_OF_NUMBER, {"number": item_id}).one_or_none())
+    row = store.row(_OF_NUMBER, {"number": item_id})
     if row is None:
         raise not_found("item", item_id)
     return row_maps.ITEM.of(row)
@@ -137,7 +137,7 @@ def find_item(store: Store, study_id: int, key: str) -> Item:
         NotFoundError: PL-COL-010.
     """
     query = select(*row_maps.ITEM.columns).where(items.c.study_id == study_id, items.c.key == key)
-    row = store.read(lambda connection: connection.execute(query).one_or_none())
+    row = store.row(query)
     if row is None:
         raise not_found(f"item of study {study_id}, key", key)
     return row_maps.ITEM.of(row)
@@ -151,13 +151,13 @@ def read_items(
     if purpose is not None:
         query = query.where(items.c.purpose == purpose.value)
     query = query.order_by(items.c.id).limit(limit)
-    return store.read(lambda connection: [row_maps.ITEM.of(row) for row in connection.execute(query)])
+    return [row_maps.ITEM.of(row) for row in store.rows(query)]
 
 
 def count_items(store: Store, study_id: int, purpose: Purpose) -> int:
     """How many items of this purpose the study has."""
     query = select(func.count()).where(items.c.study_id == study_id, items.c.purpose == purpose.value)
-    return store.read(lambda connection: int(connection.execute(query).scalar_one()))
+    return int(store.rows(query)[0][0])
 
 
 def count_queues(store: Store, study_id: int) -> dict[Purpose, QueueCount]:

@@ -27,7 +27,7 @@ def read_judgement(store: Store, judgement_id: int) -> Judgement:
         NotFoundError: PL-COL-010.
     """
     query = select(*row_maps.JUDGEMENT.columns).where(judgements.c.id == judgement_id)
-    row = store.read(lambda connection: connection.execute(query).one_or_none())
+    row = store.row(query)
     if row is None:
         raise not_found("judgement", judgement_id)
     return row_maps.JUDGEMENT.of(row)
@@ -35,7 +35,7 @@ def read_judgement(store: Store, judgement_id: int) -> Judgement:
 
 def judgements_of_assignment(store: Store, assignment_id: int) -> list[Judgement]:
     """Every judgement of an assignment, corrected ones and corrections too, oldest first."""
-    rows = store.read(lambda connection: connection.execute(_OF_ASSIGNMENT, {"assignment": assignment_id}).all())
+    rows = store.rows(_OF_ASSIGNMENT, {"assignment": assignment_id})
     return [row_maps.JUDGEMENT.of(row) for row in rows]
 
 
@@ -74,4 +74,4 @@ def _counted(query: Select[tuple[object, ...]], counted: bool) -> Select[tuple[o
 
 
 def _read(store: Store, query: Select[tuple[object, ...]]) -> list[Judgement]:
-    return store.read(lambda connection: [row_maps.JUDGEMENT.of(row) for row in connection.execute(query)])
+    return [row_maps.JUDGEMENT.of(row) for row in store.rows(query)]

@@ -26,34 +26,34 @@ class CodeCount:
 def count_workers(store: Store, study_id: int) -> int:
     """How many people have taken an item of the study."""
     query = select(func.count(assignments.c.worker_id.distinct())).where(assignments.c.study_id == study_id)
-    return store.read(lambda connection: int(connection.execute(query).scalar_one()))
+    return int(store.rows(query)[0][0])
 
 
 def count_late(store: Store, study_id: int) -> int:
     """How many submissions came when the slot was another's by then: kept, not counted."""
     query = select(func.count()).select_from(late.join(assignments, late.c.assignment_id == assignments.c.id))
     query = query.where(assignments.c.study_id == study_id)
-    return store.read(lambda connection: int(connection.execute(query).scalar_one()))
+    return int(store.rows(query)[0][0])
 
 
 def count_people(store: Store) -> dict[Role, int]:
     """How many people there are of each role, erased ones apart; roles without any are left out."""
     query = select(people.c.role, func.count()).where(people.c.erased_at.is_(None)).group_by(people.c.role)
-    rows = store.read(lambda connection: connection.execute(query).all())
+    rows = store.rows(query)
     return {Role(role): int(count) for role, count in rows}
 
 
 def has_event(store: Store, study_id: int, kind: str) -> bool:
     """Whether something of this kind was ever logged of the study."""
     query = select(exists().where(events.c.study_id == study_id, events.c.kind == kind))
-    return store.read(lambda connection: bool(connection.execute(query).scalar_one()))
+    return bool(store.rows(query)[0][0])
 
 
 def latest_events(store: Store, study_id: int, kind: str, *, limit: int = 100) -> list[Event]:
     """The newest events of a kind, newest first."""
     query = select(*row_maps.EVENT.columns).where(events.c.study_id == study_id, events.c.kind == kind)
     query = query.order_by(events.c.seq.desc()).limit(limit)
-    return store.read(lambda connection: [row_maps.EVENT.of(row) for row in connection.execute(query)])
+    return [row_maps.EVENT.of(row) for row in store.rows(query)]
 
 
 def failures_by_code(store: Store, study_id: int, kind: str, *, limit: int = 1000) -> list[CodeCount]:

@@ -21,7 +21,7 @@ def read_participation(store: Store, study_id: int, worker_id: str) -> Participa
     query = select(*row_maps.PARTICIPATION.columns).where(
         participation.c.study_id == study_id, participation.c.worker_id == worker_id
     )
-    row = store.read(lambda connection: connection.execute(query).one_or_none())
+    row = store.row(query)
     if row is None:
         return Participation(worker_id, study_id, None, Qualification.PENDING)
     return row_maps.PARTICIPATION.of(row)
@@ -45,9 +45,7 @@ def submitted_counts(store: Store, study_id: int, worker_id: str) -> dict[Purpos
     query = select(tallies.c.purpose, tallies.c.submitted).where(
         tallies.c.study_id == study_id, tallies.c.worker_id == worker_id
     )
-    return store.read(
-        lambda connection: {Purpose(row.purpose): row.submitted for row in connection.execute(query)}
-    )  # fmt: skip
+    return {Purpose(row.purpose): row.submitted for row in store.rows(query)}
 
 
 def submitted_in(connection: Connection, study_id: int, worker_id: str, purpose: Purpose) -> int:

@@ -71,7 +71,7 @@ def find_person(store: Store, pseudonym: str) -> Person:
         NotFoundError: PL-COL-010.
     """
     query = select(*row_maps.PERSON.columns).where(people.c.pseudonym == pseudonym)
-    row = store.read(lambda connection: connection.execute(query).one_or_none())
+    row = store.row(query)
     if row is None:
         raise not_found("person", "of this pseudonym")
     return row_maps.PERSON.of(row)
@@ -80,7 +80,7 @@ def find_person(store: Store, pseudonym: str) -> Person:
 def list_people(store: Store, *, after: str = "", limit: int = 1000) -> list[Person]:
     """People by id, from the one after `after` on, at most `limit`."""
     query = select(*row_maps.PERSON.columns).where(people.c.id > after).order_by(people.c.id).limit(limit)
-    return store.read(lambda connection: [row_maps.PERSON.of(row) for row in connection.execute(query)])
+    return [row_maps.PERSON.of(row) for row in store.rows(query)]
 
 
 def set_blocked(store: Store, person_id: str, blocked: bool, *, now: datetime) -> Person:
@@ -128,7 +128,7 @@ def find_by_token(store: Store, token: str, *, now: datetime) -> Person | None:
     A blocked person is found: the caller sees ``blocked_at`` and can say so.
     """
     values = {"sha256": _digest(token), "now": now}
-    row = store.read(lambda connection: connection.execute(_OF_TOKEN, values).one_or_none())
+    row = store.row(_OF_TOKEN, values)
     return None if row is None else row_maps.PERSON.of(row)
 
 

@@ -54,7 +54,7 @@ def find_study(store: Store, name: str) -> Study:
         NotFoundError: PL-COL-010.
     """
     query = select(*row_maps.STUDY.columns).where(studies.c.name == name)
-    row = store.read(lambda connection: connection.execute(query).one_or_none())
+    row = store.row(query)
     if row is None:
         raise not_found("study", name)
     return row_maps.STUDY.of(row)
@@ -72,7 +72,7 @@ def read_study(store: Store, study_id: int) -> Study:
 def list_studies(store: Store) -> list[Study]:
     """All studies, in the order they were made."""
     query = select(*row_maps.STUDY.columns).order_by(studies.c.id)
-    return store.read(lambda connection: [row_maps.STUDY.of(row) for row in connection.execute(query)])
+    return [row_maps.STUDY.of(row) for row in store.rows(query)]
 
 
 def set_study_state(store: Store, study_id: int, state: StudyState, *, now: datetime) -> Study:
@@ -117,7 +117,7 @@ def newest_version(store: Store, study_id: int) -> int:
     Raises:
         NotFoundError: PL-COL-010.
     """
-    found = store.read(lambda connection: connection.execute(_NEWEST_VERSION, {"study": study_id}).scalar_one())
+    ((found,),) = store.rows(_NEWEST_VERSION, {"study": study_id})
     if found is None:
         raise not_found("study", study_id)
     return int(found)
@@ -132,7 +132,7 @@ def read_guidelines(store: Store, study_id: int, version: int) -> Guidelines:
     query = select(*row_maps.GUIDELINES.columns).where(
         guidelines.c.study_id == study_id, guidelines.c.version == version
     )
-    row = store.read(lambda connection: connection.execute(query).one_or_none())
+    row = store.row(query)
     if row is None:
         raise not_found(f"guidelines of study {study_id}, version", version)
     return row_maps.GUIDELINES.of(row)

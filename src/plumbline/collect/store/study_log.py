@@ -57,7 +57,7 @@ def stream_study_log(
     if kinds is not None:
         values["kinds"] = [str(kind) for kind in kinds]
     while True:
-        rows = store.read(lambda connection: connection.execute(query, values).all())
+        rows = store.rows(query, values)
         if not rows:
             return
         yield [LoggedEvent(*row) for row in rows]

@@ -117,12 +117,12 @@ def correct(
 def list_late(store: Store, *, after: int = 0, limit: int = 1000) -> list[LateSubmission]:
     """Submissions that came when the slot was another's, oldest first."""
     query = select(*row_maps.LATE.columns).where(late.c.id > after).order_by(late.c.id).limit(limit)
-    return store.read(lambda connection: [row_maps.LATE.of(row) for row in connection.execute(query)])
+    return [row_maps.LATE.of(row) for row in store.rows(query)]
 
 
 def find_receipt(store: Store, worker_id: str, idempotency_key: str) -> Receipt | None:
     """The receipt that was given for this key; None where no such request was ever answered."""
-    row = store.read(lambda connection: _request_in(connection, worker_id, idempotency_key))
+    row = store.row(_REQUEST, {"worker": worker_id, "key": idempotency_key})
     return None if row is None else _receipt_of(row)
 
 
