@@ -51,6 +51,7 @@ format: $(VENV)/ready-to-test ## mend what the formatter can
 
 docs: $(VENV)/ready-to-test ## the pages that are made from the program
 	$(BIN)/python -m plumbline.cli.reference > docs/cli.md
+	$(BIN)/python -m plumbline.collect.study_reference > docs/study-file.md
 
 bench: $(VENV)/ready-to-test ## the benchmarks, on tiled real samples in $(DATA)
 	$(BIN)/python -m benchmarks.loading --data $(DATA)

@@ -136,8 +136,9 @@ async def _measured(study: MadeStudy, plan: Plan, servers: Sequence[Server], led
 
 
 async def _kill(servers: Sequence[Server], plan: Plan, progress: Progress, ran: Ran) -> None:
-    """Kills servers, each time one that answers, and starts it again at once."""
+    """Kills servers, each time one that answers and is not waited for, and starts it again at once."""
     drawn, marks = random.Random(f"kills {plan.seed}"), list(plan.kill_at)
+    starting: set[Server] = set()
     due = _next_kill(plan, drawn)
     async with asyncio.TaskGroup() as restarts:
         while True:
@@ -145,20 +146,22 @@ async def _kill(servers: Sequence[Server], plan: Plan, progress: Progress, ran: 
             is_marked = bool(marks) and progress.accepted >= marks[0]
             if not is_marked and time.perf_counter() < due:
                 continue
-            up = [server for server in servers if await server.answers()]
+            up = [server for server in servers if server not in starting and await server.answers()]
             if not up:
                 continue
             server, at = drawn.choice(up), time.perf_counter()
             await asyncio.to_thread(server.kill)
             server.start()
             ran.kills += 1
-            restarts.create_task(_started_again(server, at, ran))
+            starting.add(server)
+            restarts.create_task(_started_again(server, at, ran, starting))
             marks = marks[1:] if is_marked else marks
             due = _next_kill(plan, drawn)
 
 
-async def _started_again(server: Server, killed_at: float, ran: Ran) -> None:
+async def _started_again(server: Server, killed_at: float, ran: Ran, starting: set[Server]) -> None:
     await server.ready()
+    starting.discard(server)
     ran.started_again.append(time.perf_counter() - killed_at)
 
 

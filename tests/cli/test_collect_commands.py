@@ -3,6 +3,7 @@
 import json
 import re
 import resource
+import shlex
 import shutil
 import socket
 import sqlite3
@@ -14,8 +15,10 @@ import threading
 import psycopg
 import pytest
 
+from plumbline.cli import collect_told
 from plumbline.collect.example_studies import EXAMPLES
 from plumbline.collect.service import starting
+from plumbline.collect.study_settings import StudyKind
 from tests.cli.collect_client import EXAMPLES as EXAMPLE_FILES
 from tests.cli.collect_client import PASSWORD, fails
 
@@ -63,7 +66,30 @@ def test_rows_that_cannot_be_read_are_told_and_end_in_1(plumb, pairs):
         data.write('{"prompt": \n')
     code, _, err = plumb("collect", "init", pairs)
     assert code == 1
-    assert re.search(r"not read for work: 1 × PL-JSON-\d{3}", err)
+    assert re.search(
+        r"not read for work: 1 row \(PL-JSON-\d{3}\), the first in \S*comparisons.jsonl line 13$", err, re.MULTILINE
+    )
+    with (pairs / "data" / "comparisons.jsonl").open("a") as data:
+        data.write('{"prompt": \n')
+    assert re.search(
+        r": 2 rows \(PL-JSON-\d{3}\), the first in \S* line 13$", plumb("collect", "init", pairs)[2], re.MULTILINE
+    )
+
+
+def test_what_is_passed_over_is_said_in_words(plumb, tmp_path):
+    err = plumb("collect", "init", tmp_path / "s", "--example", "pairs")[2]
+    assert "passed over for work: 24 records that are no comparisons (PL-ITM-001)\n" in err
+    assert "passed over for work: 12 records of items that are there already (PL-ITM-003)\n" in err
+    assert "×" not in err
+
+
+@pytest.mark.parametrize("kind", StudyKind)
+@pytest.mark.parametrize("code", ["PL-ITM-001", "PL-ITM-002", "PL-ITM-003", "PL-ITM-004", "PL-ITM-005", "PL-ITM-006"])
+def test_every_reason_has_words(kind, code):
+    said = {collect_told._passed_over(code, count, kind.value) for count in (1, 1200)}
+    assert not any("errors.md" in each for each in said)
+    assert {each.split(" ", 2)[:2] == ["1", "record"] for each in said} == {True, False}
+    assert any(each.startswith("1,200 records ") for each in said)
 
 
 def test_new_guidelines_become_a_version_and_old_ones_do_not_come_back(plumb, pairs):
@@ -259,8 +285,36 @@ def test_a_start_on_postgres(plumb, pairs, empty_postgres):
     code, out, err = plumb("collect", "init", pairs, "--store", url, "--json")
     first = json.loads(out)
     assert (code, first["store_is_new"], first["entered"]["work"]["new"]) == (0, True, 12), err
-    assert f"plumbline collect serve {pairs} --store …" in err
+    # What is told can be typed.
+    (line,) = [line for line in err.splitlines() if line.startswith("next: ")]
+    *words, told = shlex.split(line)[1:]
+    assert words == ["plumbline", "collect", "serve", str(pairs), "--store"]
+    assert json.loads(plumb("collect", "status", pairs, "--store", told, "--json")[1])["people"] == {"owner": 1}
     assert json.loads(plumb("collect", "init", pairs, "--store", url, "--json")[1])["entered"]["work"]["known"] == 12
+
+
+def test_an_address_with_a_password_is_not_repeated(plumb, pairs, empty_postgres, monkeypatch):
+    url = empty_postgres.replace("plumbline@", f"plumbline:{PASSWORD}@")
+    _, out, err = plumb("collect", "init", pairs, "--store", url)
+    assert PASSWORD not in out + err
+    assert f"next: plumbline collect serve {pairs}\n" in err
+    assert "set PLUMBLINE_STORE to it first" in err
+    monkeypatch.setenv("PLUMBLINE_STORE", url)
+    _, out, err = plumb("collect", "init", pairs)
+    assert PASSWORD not in out + err
+    assert f"next: plumbline collect serve {pairs}\n" in err
+    assert "set PLUMBLINE_STORE" not in err
+
+
+def test_a_database_that_is_not_there_and_a_server_that_does_not_answer(plumb, pairs, empty_postgres):
+    url = re.sub(r"/[^/?]+\?", "/not_there?", empty_postgres)
+    err = fails(plumb("collect", "init", pairs, "--store", url), "PL-COL-043", 1)
+    assert "createdb" in err
+    assert "not_there" in err
+    assert "createdb" in fails(plumb("collect", "status", pairs, "--store", url), "PL-COL-043", 1)
+    err = fails(plumb("collect", "status", pairs, "--store", "postgresql://me@127.0.0.1:1/db"), "PL-COL-043", 1)
+    assert "does not answer" in err
+    assert "createdb" not in err
 
 
 def test_an_account_of_postgres_that_may_make_no_tables(plumb, pairs, empty_postgres, postgres):
@@ -306,7 +360,25 @@ def test_status_in_words(plumb, pairs):
     assert (code, err) == (0, "")
     assert re.search(r"^pairs +pairs +open +attention +2 ", out, re.MULTILINE)
     assert "pairs: 0 workers, 0 late submissions, guidelines version 1" in out
-    assert "people: 1 owner" in out
+    assert "people: 1 owner\n" in out
+    plumb("collect", "token", pairs, "--role", "owner")
+    assert "people: 2 owners\n" in plumb("collect", "status", pairs)[1]
+
+
+def test_status_lists_people(plumb, pairs):
+    made = json.loads(plumb("collect", "token", pairs, "--json")[1])["pseudonym"]
+    gone = json.loads(plumb("collect", "token", pairs, "--role", "reviewer", "--json")[1])["pseudonym"]
+    plumb("collect", "erase", pairs, gone, "--yes")
+    out = plumb("collect", "status", pairs, "--people")[1]
+    assert re.search(rf"^{made} +worker +0$", out, re.MULTILINE)
+    assert re.search(rf"^{gone} +reviewer +\d{{4}}-\d\d-\d\d( +\d{{4}}-\d\d-\d\d)? +0$", out, re.MULTILINE)
+    listed = json.loads(plumb("collect", "status", pairs, "--people", "--json")[1])["people_listed"]
+    assert [each["role"] for each in listed] == ["owner", "worker", "reviewer"]
+    assert listed[1] == {"pseudonym": made, "role": "worker", "blocked_at": None, "erased_at": None, "finished": 0}
+    assert listed[2]["erased_at"] is not None
+    assert "people_listed" not in json.loads(plumb("collect", "status", pairs, "--json")[1])
+    assert made not in plumb("collect", "status", pairs)[1]
+    assert "status STUDY --people" in fails(plumb("collect", "token", pairs, "--for", "nobody-here"), "PL-COL-010")
 
 
 def test_tokens_for_somebody_new_and_somebody_there(plumb, pairs):

@@ -3,7 +3,9 @@
 import io
 import json
 import re
+import sqlite3
 import sys
+from contextlib import closing
 
 from plumbline.cli import collect_flags
 from plumbline.collect.service.beginning import begin_work
@@ -65,6 +67,34 @@ def test_a_backup_restored_over_what_was_judged_since(plumb, pairs, tmp_path):
     assert "1 worker" not in plumb("collect", "status", pairs)[1]
     fails(plumb("collect", "restore", pairs / "study.toml", pairs, "--replace"), "PL-COL-051")
     fails(plumb("collect", "backup", pairs, pairs / "study.toml"), "PL-OUT-002")
+
+
+def test_a_faulty_store_is_kept_and_brought_back_only_where_asked_for_and_told_loudly(plumb, pairs, tmp_path):
+    worked(plumb, pairs)
+    with closing(sqlite3.connect(pairs / "collect.db")) as store:
+        store.execute("UPDATE tallies SET submitted = 7")
+        store.commit()
+    backup = tmp_path / "backup.db"
+    assert "--with-faults" in fails(plumb("collect", "backup", pairs, backup), "PL-COL-050", 1)
+    code, _, err = plumb("collect", "backup", pairs, backup, "--with-faults")
+    assert (code, "FAILS ITS CHECK" in err, "tally_wrong" in err) == (0, True, True)
+    restore = ("collect", "restore", backup, pairs, "--replace")
+    assert "--with-faults" in fails(plumb(*restore), "PL-COL-050", 1)
+    code, out, err = plumb(*restore, "--with-faults", "--keep", tmp_path / "kept.db")
+    assert (code, "1 judgements" in out, "FAILS ITS CHECK" in err, "tally_wrong" in err) == (0, True, True, True)
+    told = json.loads(plumb(*restore, "--with-faults", "--json")[1])
+    assert [fault.split(" ")[0] for fault in told["faults"]] == ["tally_wrong"]
+    fails(plumb(*restore, "--with-faults", "--keep", tmp_path / "kept.db"), "PL-COL-055", 1)
+
+
+def test_names_that_are_not_taken(plumb, pairs, tmp_path):
+    """SQLite's own files, and what a terminal made of bytes that are no text."""
+    for ending in ("-journal", "-wal", "-shm"):
+        fails(plumb("collect", "backup", pairs, pairs / f"collect.db{ending}"), "PL-OUT-008")
+    fails(plumb("collect", "erase", pairs, "\udcff", "--yes"), "PL-COL-010")
+    fails(plumb("collect", "token", pairs, "--for", "\udcff"), "PL-COL-010")
+    plumb("collect", "backup", pairs, tmp_path / "backup.db")
+    fails(plumb("collect", "status", pairs, "--store", tmp_path / "backup.db"), "PL-COL-045")
 
 
 def test_erasing_asks_first_and_says_what_is_left(plumb, pairs, tmp_path, monkeypatch):

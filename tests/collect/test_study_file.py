@@ -8,7 +8,7 @@ import pytest
 import plumbline
 from plumbline.collect import study_file
 from plumbline.collect.kinds import NewItem, Purpose, items_from_records, items_from_workers
-from plumbline.collect.study_checks import FIXED_ONCE_JUDGED, KINDS_OF_KEY, changes_of_meaning
+from plumbline.collect.study_checks import KINDS_OF_KEY
 from plumbline.collect.study_file import SECTIONS, parse_study_file, read_study_file
 from plumbline.collect.study_problems import StudyFileError
 from plumbline.collect.study_settings import (
@@ -168,7 +168,7 @@ def test_best_of_k_is_the_rejection_sampled_tranche_and_may_be_online():
         ("overlapp = 2", "overlap, if that is what you mean"),
         ("Turns = 2", "turns, if that is what you mean"),
         ("temperature = 1.0", "put temperature into the table [replies]"),
-        ("zzz = 1", "remove it"),
+        ("zzz = 1", "remove it; docs/study-file.md has every setting"),
     ],
 )
 def test_an_unknown_setting_gets_a_suggestion(settings, advice):
@@ -256,6 +256,67 @@ def test_what_is_no_toml(text):
     assert only_problem(text).code == "PL-STY-004"
 
 
+@pytest.mark.parametrize(
+    "text",
+    [
+        f"a = {'[' * 5000}",
+        f"a = {'[' * 5000}{']' * 5000}",
+        f"name = {'[' * 100}{']' * 100}",
+        f"name = {'[' * 300}{']' * 300}",
+        f"{'a.' * 5000}a = 1",
+        f"[{'a.' * 900}a]",
+        f"seed = {'9' * 5000}",
+        f"seed = 0x{'f' * 5000}",
+    ],
+)
+def test_what_cannot_be_looked_at_is_refused_as_any_other(text, tmp_path):
+    assert only_problem(text).code == "PL-STY-004"
+    path = tmp_path / "s.toml"
+    path.write_text(text)
+    with pytest.raises(StudyFileError, match="PL-STY-004"):
+        study_file.read_study_name(path)
+
+
+def test_known_answers_among_live_conversations_are_told_at_a_glance():
+    for key in ("gold", "attention"):
+        problem = only_problem(text_of("preference-chat") + SETTING_OF[key])
+        assert (problem.code, problem.key) == ("PL-STY-005", (key,))
+    parse_study_file(text_of("preference-chat") + SETTING_OF["qualification"])
+
+
+def test_priorities_of_conversations_that_workers_begin():
+    rule = '[[priorities]]\nfield = "subset"\nequals = "x"\npriority = 3\n'
+    problem = only_problem(text_of("preference-chat", replies=REPLIES + rule))
+    assert (problem.code, problem.key) == ("PL-STY-006", ("priorities",))
+    parse_study_file(text_of("preference-chat", replies=REPLIES + rule).replace('"workers"', '{ prompts = "p" }'))
+
+
+@pytest.mark.parametrize(("name", "value"), [("temperature", 0), ("temperature", 0.0), ("top_k", 1)])
+def test_samples_without_chance_are_all_the_same(name, value):
+    def text(sampler, sources, tranche="base", more=""):
+        replies = f'[replies]\nsampler = "{sampler}"\nsources = {sources}\n{name} = {value}\n{more}'
+        return text_of("preference-chat", replies=replies, tranche=f'"{tranche}"')
+
+    for refused in (
+        text("two-samples", '["openai:a"]'),
+        text("two-samples", '["transformers:a"]'),
+        text("best-of-k", '["openai:a"]', "rejection-sampled", 'scorer = "m"\n'),
+    ):
+        problem = only_problem(refused)
+        assert (problem.code, problem.key) == ("PL-STY-006", ("replies", name))
+    parse_study_file(text("two-samples", '["retrieval:a"]'))
+    parse_study_file(text("two-models", '["openai:a", "openai:b"]'))
+
+
+@pytest.mark.parametrize("unsaid", [" ", "\\n\\t", "\\u200b", "a\\u0000b"])
+def test_what_people_are_shown_says_something(unsaid):
+    warning = only_problem(text_of("red-team-chat").replace('warning = "w"', f'warning = "{unsaid}"'))
+    assert (warning.code, warning.key) == ("PL-STY-006", ("warning",))
+    review = f'[review]\ntags = ["a", "{unsaid}"]\nmost_tags = 1\n'
+    tag = only_problem(text_of("red-team-chat", replies=REPLIES + review))
+    assert (tag.code, tag.key) == ("PL-STY-006", ("review", "tags", 1))
+
+
 SETTING_OF = {
     "question": 'question = "better"',
     "strengths": "strengths = 4",
@@ -270,6 +331,7 @@ SETTING_OF = {
     "qualification": "[qualification]\nitems = 'x'\npass_share = 0.5",
     "gold": "[gold]\nitems = 'x'\nshare = 0.5",
     "attention": "[attention]\nitems = 'x'\nevery = 5",
+    "spot_check": "[spot_check]\nshare = 0.5",
 }
 
 
@@ -455,24 +517,6 @@ def test_the_error_as_a_person_reads_it():
         "            Try: strengths = 4",
     ]
     assert (refused.value.code, refused.value.exit_code) == ("PL-STY-002", 2)
-
-
-def test_what_may_change_while_people_judge():
-    before = parse_study_file(text_of("preference-chat"))
-    same = parse_study_file(
-        text_of("preference-chat", "overlap = 3\nlease_minutes = 9\nper_worker_limit = 4\ncomment = true")
-    )
-    assert changes_of_meaning(before, same) == ()
-    assert changes_of_meaning(before, before) == ()
-    assert set(FIXED_ONCE_JUDGED) - {"judged_axes"} <= set(StudyFile.model_fields)
-    other = text_of("preference-chat", 'seed = 2\nstrengths = 4\nquestion = "more harmful"\nturns = 2', name='"t"')
-    assert changes_of_meaning(before, parse_study_file(other)) == ("name", "question", "strengths", "turns", "seed")
-    # Axes that are stated where the kind gives the same change nothing.
-    ranking = text_of("two-axis-ranking")
-    stated = f'axes = ["helpfulness", "harmlessness"]\n{ranking}'
-    assert changes_of_meaning(parse_study_file(ranking), parse_study_file(stated)) == ()
-    helpful = text_of("pairs").replace("harmlessness", "helpfulness")
-    assert changes_of_meaning(parse_study_file(text_of("pairs")), parse_study_file(helpful)) == ("axes",)
 
 
 # --- on disk ---

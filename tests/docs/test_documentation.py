@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 
 from plumbline.cli.reference import cli_reference
+from plumbline.collect.study_reference import study_reference
 from plumbline.loop.synthetic_corpus import write_synthetic_corpus
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -67,6 +68,12 @@ def test_every_documented_python_block_runs(page, after_the_demo):
 
 def test_the_reference_is_what_the_program_says():
     assert (ROOT / "docs" / "cli.md").read_text(encoding="utf-8") == cli_reference(), "write it anew: make docs"
+
+
+def test_the_page_of_study_files_is_what_the_settings_say():
+    assert (ROOT / "docs" / "study-file.md").read_text(encoding="utf-8") == study_reference(), (
+        "write it anew: make docs"
+    )
 
 
 def test_links_between_pages_lead_somewhere():

@@ -85,6 +85,10 @@ def text(number):
     return {"prompt": f"Question {number}?", "chosen": f"Good {number}", "rejected": f"Bad {number}"}
 
 
+def unjudged(number):
+    return {"prompt": f"Question {number}?", "response_0": f"One {number}", "response_1": f"Other {number}"}
+
+
 LINES = {
     "hh-rlhf": ("harmless-base", pair, Kind.COMPARISONS),
     "red-team": ("attempts", attempt, Kind.RED_TEAM_ATTEMPTS),
@@ -93,6 +97,7 @@ LINES = {
     "pandalm": ("judged", judged, Kind.COMPARISONS),
     "trl": ("pairs", messages, Kind.COMPARISONS),
     "trl-text": ("pairs", text, Kind.COMPARISONS),
+    "pairs": ("unjudged", unjudged, Kind.COMPARISONS),
 }
 
 

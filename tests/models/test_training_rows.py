@@ -50,6 +50,13 @@ def test_nothing_to_prefer_says_whether_nobody_judged_or_the_sides_are_the_same(
     assert "same\n" not in str(caught.value)
 
 
+def test_pairs_that_nobody_judged_are_said_to_be_unjudged():
+    with pytest.raises(NoDataError, match=r"PL-TRN-010(.|\n)*nobody has judged(.|\n)*2 unjudged(.|\n)*collect"):
+        preference_rows(comparisons([None, None]), place="x")
+    with pytest.raises(NoDataError, match=r"PL-TRN-010(.|\n)*2 ties or unjudged"):
+        preference_rows(comparisons(["tie", "tie"]), place="x")
+
+
 def test_axes_are_never_mixed():
     table = comparisons(["first", "second", "first"], ["helpfulness", "harmlessness", "harmlessness"])
     with pytest.raises(UsageError, match=r"PL-TRN-011(.|\n)*--on"):

@@ -67,7 +67,7 @@ def init(
     if as_json:
         print_json(started_json(started, place, store_is_new=store_is_new))
     else:
-        print_started(started, place, store_is_new=store_is_new)
+        print_started(started, place, read.study, store_is_new=store_is_new)
     tell_next(started, place, read.study, is_store_named=store is not None)
     if any(entered.faults for entered in started.entered.values()):
         raise typer.Exit(EXIT_FINDINGS)
@@ -148,25 +148,37 @@ def serve(
 
 
 @app.command()
-def status(study: flags.Study, store: flags.StorePlace = None, as_json: options.Json = False) -> None:
+def status(
+    study: flags.Study,
+    people: Annotated[
+        bool, typer.Option("--people", help="List everybody: pseudonym, role, blocked, erased, items finished.")
+    ] = False,
+    store: flags.StorePlace = None,
+    as_json: options.Json = False,
+) -> None:
     """How far the studies in a store are: items, places, people, what came late, which draws of replies failed.
 
     \b
     Example: plumbline collect status my-study
     """
     flags.require_extra()
-    from plumbline.cli.collect_told import print_overview
-    from plumbline.collect.service.overview import store_overview
+    from plumbline.cli.collect_told import print_overview, print_people
+    from plumbline.collect.service.overview import person_json, store_overview
     from plumbline.collect.service.store_places import open_place, shown_place
+    from plumbline.collect.store.overview import list_person_counts
     from plumbline.collect.study_folder import store_of
 
     where = store_of(study, store)
     with closing(open_place(where, connections=1)) as opened:
         overview = store_overview(opened)
+        everybody = list_person_counts(opened) if people else []
     if as_json:
-        print_json({"store": shown_place(where), **overview.to_json()})
-    else:
-        print_overview(overview)
+        listed = {"people_listed": [person_json(each) for each in everybody]} if people else {}
+        print_json({"store": shown_place(where), **overview.to_json(), **listed})
+        return
+    print_overview(overview)
+    if people:
+        print_people(everybody)
 
 
 @app.command()

@@ -29,9 +29,13 @@ def register(app: typer.Typer) -> None:
 @with_options("terms", TermFlags)
 def export(
     study: flags.Study,
-    out: Annotated[Path, typer.Argument(help="A new folder, or one of an earlier export.")],
+    out: Annotated[Path, typer.Argument(help="A new folder, or one of an earlier export of the study in this form.")],
     to: Annotated[
-        str, typer.Option(help="hh-rlhf, red-team, beavertails, pku-saferlhf, parquet, or events for the raw log.")
+        str,
+        typer.Option(
+            help="hh-rlhf, red-team, beavertails, pku-saferlhf or parquet; judgements for every judgement as it is "
+            "stored and all that was said; events for the raw log."
+        ),
     ],
     test_share: Annotated[
         float, typer.Option(help="Share of the groups of rows that go to the split test; all are train by default.")

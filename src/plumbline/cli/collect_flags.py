@@ -15,13 +15,16 @@ if TYPE_CHECKING:
 
 _EXTRA = ("sqlalchemy", "alembic", "fastapi", "uvicorn")
 
+STORE_VARIABLE = "PLUMBLINE_STORE"
+"""Names the store where no option does."""
+
 Study = Annotated[Path, typer.Argument(help="A study folder, with study.toml in it, or a study file.")]
 Studies = Annotated[list[Path], typer.Argument(help="Study folders or study files; several where they share a store.")]
 StorePlace = Annotated[
     str | None,
     typer.Option(
         "--store",
-        envvar="PLUMBLINE_STORE",
+        envvar=STORE_VARIABLE,
         show_default=False,
         help="Where the judgements are kept: a file, or postgresql://USER@HOST/NAME; collect.db beside the study file by "
         "default.",

@@ -25,6 +25,10 @@ def register(app: typer.Typer) -> None:
 def backup(
     study: flags.Study,
     out: Annotated[Path, typer.Argument(help="The file to write: SQLite, whatever the store is.")],
+    with_faults: Annotated[
+        bool,
+        typer.Option("--with-faults", help="Write it even though the store fails its check; what was found is told."),
+    ] = False,
     store: flags.StorePlace = None,
     as_json: options.Json = False,
 ) -> None:
@@ -41,7 +45,13 @@ def backup(
     from plumbline.collect.study_folder import store_of
 
     with closing(open_any_version(store_of(study, store))) as opened, progress(f"backing up to {out}") as shown:
-        written = back_up(opened, out, now=utc_now(), advance=lambda done, total: shown.of("copying", done, total))
+        written = back_up(
+            opened,
+            out,
+            now=utc_now(),
+            advance=lambda done, total: shown.of("copying", done, total),
+            with_faults=with_faults,
+        )
     if as_json:
         print_json(backed_up_json(written))
     else:
@@ -56,8 +66,13 @@ def restore(
     ] = False,
     keep: Annotated[
         Path | None,
-        typer.Option(help="Where the backup of what is replaced goes; beside the store, or beside BACKUP, by default."),
+        typer.Option(
+            help="Where the backup of what is replaced goes, a new file; beside the store, or beside BACKUP, by default."
+        ),
     ] = None,
+    with_faults: Annotated[
+        bool, typer.Option("--with-faults", help="Take a backup that fails its check, where its rows can be read.")
+    ] = False,
     store: flags.StorePlace = None,
     as_json: options.Json = False,
 ) -> None:
@@ -80,6 +95,7 @@ def restore(
             before=keep,
             now=utc_now(),
             advance=lambda done, total: shown.of("copying", done, total),
+            with_faults=with_faults,
         )
     if as_json:
         print_json(restored_json(restored))
@@ -103,7 +119,7 @@ def erase(
     """Take a person's words and identity out of the store for good, and list the exports that hold work of theirs.
 
     Choices, ratings, labels and times stay under the pseudonym. Exit code 1: something is left to do, since exports hold
-    work of theirs, or a reader kept the database's files from being cleaned.
+    work of theirs, or a reader or a full disk kept the files from being cleaned.
 
     \b
     Example: plumbline collect erase my-study 5x4u8rftag --look-in exported --yes

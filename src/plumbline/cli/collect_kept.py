@@ -17,6 +17,9 @@ if TYPE_CHECKING:
     from plumbline.collect.store.restoring import Restored
 
 
+_SHOWN_FAULTS = 10
+
+
 # --- backups ---
 
 
@@ -24,6 +27,7 @@ def print_backed_up(written: BackedUp) -> None:
     """Where it is and what it holds."""
     print(f"wrote {written.path}: {_amount(written.rows)} of revision {written.revision}, {written.size_bytes:,} bytes")
     note(f"its manifest: {written.manifest}; it holds what workers wrote: keep it as safe as the store")
+    _note_faults(written.faults, "backed up")
 
 
 def backed_up_json(written: BackedUp) -> dict[str, Any]:
@@ -36,12 +40,14 @@ def backed_up_json(written: BackedUp) -> dict[str, Any]:
         "revision": written.revision,
         "moment": written.moment.isoformat(),
         "store": written.store,
+        "faults": list(written.faults),
     }
 
 
 def print_restored(restored: Restored) -> None:
     """What stands there now, and what does not any more."""
     print(f"restored {restored.store}: {_amount(restored.rows)}")
+    _note_faults(restored.faults, "restored")
     if restored.migrated_from is not None:
         print(f"its tables were brought up to date from revision {restored.migrated_from}")
     if not restored.was_verified:
@@ -56,7 +62,9 @@ def print_restored(restored: Restored) -> None:
         for name, count in still.items():
             note(f"as it was before the restore: {name.replace('_', ' ')}, {count:,}")
     if not restored.bytes_removed:
-        note("a reader kept the files from being cleaned of what was erased again: plumbline collect erase, once more")
+        note(
+            "a reader, or a full disk, kept the files from being cleaned of what was erased again: plumbline collect erase, once more"
+        )
 
 
 def restored_json(restored: Restored) -> dict[str, Any]:
@@ -69,7 +77,18 @@ def restored_json(restored: Restored) -> dict[str, Any]:
         "kept": None if restored.before is None else str(restored.before.path),
         "replaced": None if restored.replaced is None else asdict(restored.replaced),
         "bytes_removed": restored.bytes_removed,
+        "faults": list(restored.faults),
     }
+
+
+def _note_faults(faults: Sequence[str], done: str) -> None:
+    if not faults:
+        return
+    note(f"WARNING: this store FAILS ITS CHECK and was {done} as it is, with {len(faults):,} faults:")
+    for fault in faults[:_SHOWN_FAULTS]:
+        note(f"  {fault}")
+    if len(faults) > _SHOWN_FAULTS:
+        note(f"  and {len(faults) - _SHOWN_FAULTS:,} more; --json lists them")
 
 
 def _amount(rows: dict[str, int]) -> str:
@@ -106,7 +125,7 @@ def print_erased(erased: Erased, affected: Sequence[AffectedFolder], *, looked: 
     said = ", ".join(f"{count:,} {name}" for name, count in rows.items()) or "nothing was left of theirs"
     print(f"{erased.pseudonym}: {'was erased before' if erased.already else f'erased ({said})'}")
     if not erased.bytes_removed:
-        note("a reader kept the database's files from being cleaned: the same command once more")
+        note("a reader, or a full disk, kept the database's files from being cleaned: the same command once more")
     if erased.exports:
         table = [
             [export.study, export.form, export.as_of, "" if export.is_certain else "perhaps"]

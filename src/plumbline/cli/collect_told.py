@@ -3,15 +3,20 @@
 from __future__ import annotations
 
 import ipaddress
+import os
 import shlex
 from typing import TYPE_CHECKING, Any
 
+from plumbline.cli.collect_flags import STORE_VARIABLE
 from plumbline.cli.console import note, print_table
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from plumbline.collect.service.handing_out import HandedOut
     from plumbline.collect.service.overview import StoreOverview, StudyOverview
     from plumbline.collect.service.starting import Started
+    from plumbline.collect.store.overview import PersonCount
     from plumbline.collect.study_folder import StudyPlace
     from plumbline.collect.study_settings import StudyFile
 
@@ -44,18 +49,27 @@ def handed_out_json(handed_out: HandedOut) -> dict[str, Any]:
 
 # --- starting ---
 
-_MEANING = {
-    "PL-ITM-001": "records of a kind that such a study does not judge",
-    "PL-ITM-002": "a text too long or with a NUL",
-    "PL-ITM-003": "the same item stands before",
-    "PL-ITM-004": "no one known answer",
-    "PL-ITM-005": "both sides are the same",
-    "PL-ITM-006": "fewer than 2 or more than 10 labelled replies",
+_PASSED_OVER = {
+    "PL-ITM-001": "{records} that such a study does not judge",
+    "PL-ITM-002": "{records} with a text blank, too long or with a NUL, or with too many texts",
+    "PL-ITM-003": "{records} of items that are there already",
+    "PL-ITM-004": "{records} without an answer that is known, or with several",
+    "PL-ITM-005": "{records} whose sides are the same",
+    "PL-ITM-006": "{records} of prompts with fewer than 2 or more than 10 labelled replies",
 }
 """Why records make no item."""
 
+_NOT_JUDGED = {
+    "pairs": "{records} that are no comparisons",
+    "safety-labels": "{records} without a reply to label",
+    "two-axis-ranking": "{records} without replies to rank",
+    "preference-chat": "{records} that begin no conversation",
+    "red-team-chat": "{records} that begin no conversation",
+}
+"""PL-ITM-001 for each kind of study."""
 
-def print_started(started: Started, place: StudyPlace, *, store_is_new: bool) -> None:
+
+def print_started(started: Started, place: StudyPlace, study: StudyFile, *, store_is_new: bool) -> None:
     """What a start made and entered."""
     from plumbline.collect.service.store_places import shown_place
 
@@ -68,16 +82,29 @@ def print_started(started: Started, place: StudyPlace, *, store_is_new: bool) ->
     for purpose, entered in started.entered.items():
         rows = entered.entered
         print(f"items for {purpose}: {rows.new:,} new, {rows.known:,} known, of {entered.rows_read:,} rows")
-        left_out = {**entered.passed_over, **entered.faults}
-        for code, count in sorted(left_out.items()):
-            said = "not read" if code in entered.faults else "passed over"
-            note(f"{said} for {purpose}: {count:,} × {code} ({_MEANING.get(code, 'docs/errors.md')})")
+        for code, count in sorted(entered.passed_over.items()):
+            note(f"passed over for {purpose}: {_passed_over(code, count, study.kind.value)}")
+        for code, count in sorted(entered.faults.items()):
+            file, line = entered.first_faults[code]
+            note(f"not read for {purpose}: {_many(count, 'row')} ({code}), the first in {file} line {line}")
         if rows.differing:
             note(
                 f"{len(rows.differing):,} known items stand in the data with other content now; what was entered first holds"
             )
     for address in started.not_tried:
         note(f"not tried: {address}; --try-sources asks it for replies")
+
+
+def _passed_over(code: str, count: int, kind: str) -> str:
+    """Which records make no item: "24 records that are no comparisons (PL-ITM-001)"."""
+    said = _NOT_JUDGED.get(kind) if code == "PL-ITM-001" else None
+    said = said or _PASSED_OVER.get(code, "{records}, see docs/errors.md")
+    return f"{said.format(records=_many(count, 'record'))} ({code})"
+
+
+def _many(number: int, noun: str) -> str:
+    """A count with its noun."""
+    return f"{number:,} {noun}" if number == 1 else f"{number:,} {noun}s"
 
 
 def tell_next(started: Started, place: StudyPlace, study: StudyFile, *, is_store_named: bool) -> None:
@@ -90,6 +117,8 @@ def tell_next(started: Started, place: StudyPlace, study: StudyFile, *, is_store
     words += ["--permit-private"] if permits.private else []
     words += ["--permit-local-models"] if permits.local_models else []
     store = _store_words(place) if is_store_named else ""
+    if is_store_named and not store and os.environ.get(STORE_VARIABLE) != str(place.store):
+        note(f"the store's address is not repeated here, it may hold a password: set {STORE_VARIABLE} to it first")
     note(f"next: {shlex.join(words)}{store}")
     note(f"a token for a worker: {shlex.join(['plumbline', 'collect', 'token', str(place.said)])}{store}")
     if started.owner is None:
@@ -100,8 +129,11 @@ def tell_next(started: Started, place: StudyPlace, study: StudyFile, *, is_store
 
 
 def _store_words(place: StudyPlace) -> str:
-    """The option as it was given; a URL may hold a password and is left to be typed."""
-    return " --store …" if "://" in str(place.store) else f" --store {shlex.quote(str(place.store))}"
+    """The option; nothing where it may not be shown, and the variable stands for it."""
+    from plumbline.collect.service.store_places import shown_whole
+
+    whole = shown_whole(place.store)
+    return "" if whole is None else f" --store {shlex.quote(whole)}"
 
 
 def started_json(started: Started, place: StudyPlace, *, store_is_new: bool) -> dict[str, Any]:
@@ -158,16 +190,32 @@ def print_overview(overview: StoreOverview) -> None:
     header = ["study", "kind", "state", "queue", "items", "complete", "places", "in hand", "submitted"]
     print_table(header, rows or [["none"] + [""] * (len(header) - 1)], right=(4, 5, 6, 7, 8))
     for study in overview.studies:
-        waiting = f", {study.splits_waiting:,} labels wait for a ruling" if study.splits_waiting else ""
+        waiting = f", {_many(study.splits_waiting, 'ruling')} to be made" if study.splits_waiting else ""
         print(
-            f"{study.study.name}: {study.workers:,} workers, {study.late:,} late submissions, "
+            f"{study.study.name}: {_many(study.workers, 'worker')}, {_many(study.late, 'late submission')}, "
             f"guidelines version {study.guidelines_version}{waiting}"
         )
         for failed in study.failed_draws:
             print(
                 f"{study.study.name}: replies failed {failed.count:,} × {failed.code}, last {failed.last:%Y-%m-%d %H:%M} UTC"
             )
-    print("people: " + (", ".join(f"{count:,} {role}" for role, count in sorted(overview.people.items())) or "none"))
+    print("people: " + (", ".join(_many(count, role) for role, count in sorted(overview.people.items())) or "none"))
+
+
+def print_people(everybody: Sequence[PersonCount]) -> None:
+    """A table of everybody in the store."""
+    print()
+    rows = [
+        [
+            each.person.pseudonym,
+            each.person.role.value,
+            "" if each.person.blocked_at is None else f"{each.person.blocked_at:%Y-%m-%d}",
+            "" if each.person.erased_at is None else f"{each.person.erased_at:%Y-%m-%d}",
+            f"{each.finished:,}",
+        ]
+        for each in everybody
+    ]
+    print_table(["person", "role", "blocked", "erased", "items finished"], rows, right=[4])
 
 
 def _queue_rows(study: StudyOverview) -> list[list[str]]:

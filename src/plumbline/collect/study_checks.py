@@ -6,6 +6,7 @@ from collections import Counter
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
+from plumbline.collect.seen_text import has_something_to_see
 from plumbline.collect.study_lines import KeyPath
 from plumbline.collect.study_problems import StudyProblem, written_key
 from plumbline.collect.study_settings import Question, Replies, Sampler, StudyFile, StudyKind, Tranche
@@ -16,6 +17,8 @@ from plumbline.sources.addressing import parse_address
 _CHATS = (StudyKind.PREFERENCE_CHAT, StudyKind.RED_TEAM_CHAT)
 _EVERY = tuple(StudyKind)
 _KNOWN_ANSWERS = tuple(kind for kind in _EVERY if kind is not StudyKind.RED_TEAM_CHAT)
+# Among live conversations, one whose replies stand there already would be told at a glance.
+_AMONG_OTHERS = tuple(kind for kind in _EVERY if kind not in _CHATS)
 
 KINDS_OF_KEY: dict[str, tuple[StudyKind, ...]] = {
     "question": (*_CHATS, StudyKind.PAIRS),
@@ -29,17 +32,11 @@ KINDS_OF_KEY: dict[str, tuple[StudyKind, ...]] = {
     "review": (StudyKind.RED_TEAM_CHAT,),
     "taxonomy": (StudyKind.SAFETY_LABELS, StudyKind.TWO_AXIS_RANKING),
     "qualification": _KNOWN_ANSWERS,
-    "gold": _KNOWN_ANSWERS,
-    "attention": _KNOWN_ANSWERS,
+    "gold": _AMONG_OTHERS,
+    "attention": _AMONG_OTHERS,
+    "spot_check": _CHATS,
 }
 """Which kinds know a key; one that is not named here is known to all."""
-
-FIXED_ONCE_JUDGED = (
-    *("name", "kind", "judged_axes", "tranche", "question", "strengths"),
-    *("continues", "turns", "rating", "taxonomy", "seed", "uses", "licence"),
-)
-"""Settings that give judgements their meaning, the order that was shown to a worker who is about to judge, and what
-workers were told their work is used for."""
 
 Check = Callable[[StudyFile], Iterator[StudyProblem]]
 
@@ -48,18 +45,6 @@ def study_problems(study: StudyFile) -> Iterator[StudyProblem]:
     """Everything in the settings that does not fit together; files are not looked at."""
     for check in _CHECKS:
         yield from check(study)
-
-
-def changes_of_meaning(before: StudyFile, after: StudyFile) -> tuple[str, ...]:
-    """The settings that may not change any more once something was judged, and that did; the others take effect as they are.
-
-    A study that is to ask something else is another study, under another name.
-    """
-    return tuple(
-        "axes" if name == "judged_axes" else name
-        for name in FIXED_ONCE_JUDGED
-        if getattr(before, name) != getattr(after, name)
-    )
 
 
 def missing_file_problems(study: StudyFile, folder: Path) -> Iterator[StudyProblem]:
@@ -179,6 +164,14 @@ def _items(study: StudyFile) -> Iterator[StudyProblem]:
             yield _contradiction(
                 (*key, name), f"has no meaning with {given[0]}", f"{' or '.join(needs)}", given[0], f"leave {name} out"
             )
+    if study.priorities and items.from_workers:
+        yield _contradiction(
+            ("priorities",),
+            "conversations that workers begin have no fields",
+            "data or prompts",
+            "from_workers",
+            "leave it out",
+        )
 
 
 def _repeated(names: tuple[str, ...]) -> list[str]:
@@ -189,6 +182,8 @@ def _review(study: StudyFile) -> Iterator[StudyProblem]:
     review = study.review
     if review is None:
         return
+    for position, tag in enumerate(review.tags):
+        yield from _unsaid(("review", "tags", position), tag)
     if twice := _repeated(tuple(tag.strip().casefold() for tag in review.tags)):
         yield _contradiction(
             ("review", "tags"),
@@ -275,7 +270,34 @@ def _best_of_k(study: StudyFile) -> Iterator[StudyProblem]:
         )
 
 
+def _always_the_same(study: StudyFile) -> Iterator[StudyProblem]:
+    """A model without chance says one thing however often it is asked; a corpus gives its neighbours in turn."""
+    replies = study.replies
+    if replies is None or replies.sampler is Sampler.TWO_MODELS:
+        return
+    if all(address.startswith("retrieval:") for address in replies.sources):
+        return
+    for name, is_certain in (("temperature", replies.temperature == 0), ("top_k", replies.top_k == 1)):
+        if is_certain:
+            yield _contradiction(
+                ("replies", name),
+                "all samples of one model would be the same, with nothing to judge",
+                "temperature above 0 and top_k above 1, or two-models",
+                f"{getattr(replies, name)} with {replies.sampler}",
+                f"raise {name}, or leave it out",
+            )
+
+
+def _unsaid(key: KeyPath, text: str) -> Iterator[StudyProblem]:
+    """What is shown to people must show something, and be such as both databases can keep in a judgement."""
+    if not has_something_to_see(text) or "\0" in text:
+        found = "a NUL character" if "\0" in text else "nothing that can be seen"
+        yield _contradiction(key, "says nothing that can be shown", "a text", found, "write it out, or remove it")
+
+
 def _warning(study: StudyFile) -> Iterator[StudyProblem]:
+    if study.warning is not None:
+        yield from _unsaid(("warning",), study.warning)
     if study.kind is StudyKind.RED_TEAM_CHAT and study.warning is None:
         yield _problem(
             "PL-STY-003",
@@ -298,5 +320,6 @@ def _terms(study: StudyFile) -> Iterator[StudyProblem]:
 
 
 _CHECKS: tuple[Check, ...] = (
-    *(_keys_of_other_kinds, _axes, _question, _strengths, _items, _review, _replies, _warning, _terms),
+    *(_keys_of_other_kinds, _axes, _question, _strengths, _items, _review),
+    *(_replies, _always_the_same, _warning, _terms),
 )

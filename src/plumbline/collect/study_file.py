@@ -40,6 +40,8 @@ _RESTS_ON = {"question": ("axes",), "tranche": ("replies",)}
 
 MOST_STUDY_BYTES = 64 << 10
 MOST_GUIDELINES_BYTES = 1 << 20
+_MOST_DEPTH = 20
+"""Tables and lists in each other; a right file has three."""
 
 SECTIONS: dict[str, type[BaseModel]] = {
     "items": Items,
@@ -124,7 +126,7 @@ def read_study_name(path: Path) -> str:
     """
     try:
         name = tomllib.loads(_read_text(path, path.name, MOST_STUDY_BYTES)).get("name")
-    except tomllib.TOMLDecodeError:
+    except (ValueError, RecursionError):
         name = None
     return name if isinstance(name, str) and name else read_study_settings(path).name
 
@@ -151,17 +153,41 @@ def _unreadable(key: KeyPath, problem: str, expected: str) -> StudyProblem:
 
 def _parsed(text: str, file_name: str) -> tuple[StudyFile | None, list[StudyProblem]]:
     """The settings, with stand-ins where they are wrong, and the problems; None where the kind is not known."""
-    try:
-        data = tomllib.loads(text)
-    except tomllib.TOMLDecodeError as error:
-        problem = StudyProblem(
-            code="PL-STY-004", problem="is no TOML", found=str(error)[:200], advice="mend it; strings need quotes"
-        )
-        raise StudyFileError(file_name, [problem]) from error
-    study, problems = _validated(data)
+    study, problems = _validated(_toml(text, file_name))
     if study is not None:
         problems += [problem for problem in study_problems(study) if not _is_covered(problem, problems)]
     return study, _with_lines(problems, text)
+
+
+def _toml(text: str, file_name: str) -> dict[str, Any]:
+    """The tables of a text, none of it deeper or longer than can be looked at."""
+    error: Exception | None
+    try:
+        data = tomllib.loads(text)
+        if not _is_deeper_than(_MOST_DEPTH, data):
+            json.dumps(data, default=str)
+            return data
+        found, error = "tables and lists in each other without end", None
+    except tomllib.TOMLDecodeError as no_toml:
+        found, error = str(no_toml)[:200], no_toml
+    except RecursionError as too_deep:
+        found, error = "tables and lists in each other without end", too_deep
+    except ValueError as too_long:  # of Python's own bound on numbers that are read and written
+        found, error = "a number of thousands of digits", too_long
+    problem = StudyProblem(code="PL-STY-004", problem="is no TOML", found=found, advice="mend it; strings need quotes")
+    raise StudyFileError(file_name, [problem]) from error
+
+
+def _is_deeper_than(most: int, value: object) -> bool:
+    layer = [value]
+    for _ in range(most):
+        layer = [
+            child
+            for each in layer
+            if isinstance(each, dict | list)
+            for child in (each.values() if isinstance(each, dict) else each)
+        ]
+    return bool(layer)
 
 
 def _validated(data: dict[str, Any]) -> tuple[StudyFile | None, list[StudyProblem]]:
@@ -262,7 +288,7 @@ def _suggestion(name: str, key: KeyPath) -> str:
     for table, section in SECTIONS.items():
         if len(key) == 1 and name in section.model_fields:
             return f"put {name} into the table [{table}]"
-    return "remove it"
+    return "remove it; docs/study-file.md has every setting"
 
 
 def _nearest_value(detail: ErrorDetails, key: KeyPath) -> str:

@@ -1,4 +1,7 @@
-"""The settings of a study, as its TOML file holds them; how they fit together is `study_checks`' subject."""
+"""The settings of a study, as its TOML file holds them; how they fit together is `study_checks`' subject.
+
+What stands here under "Attributes" is printed in ``docs/study-file.md``, see `study_reference`: a line for each setting.
+"""
 
 from __future__ import annotations
 
@@ -89,11 +92,12 @@ class Items(Section):
     """Where the items come from; one of the first three.
 
     Attributes:
-        data: a data set of ours or in a known format; a file or a folder.
-        prompts: a file of prompts.
-        from_workers: the workers begin the conversations.
-        conversations: how many of these; None = as many as are asked for.
-        split, data_dir: as in ``plumbline.load``.
+        data: A data set in a format that Plumbline reads, a file or a folder; ``pairs`` is the one for pairs of your own.
+        prompts: A file of prompts that conversations begin with; chats only.
+        from_workers: The workers begin the conversations; chats only.
+        conversations: How many conversations workers may begin, with ``from_workers``; left out, as many as they ask for.
+        split: The split of the data or prompts to take; left out, all of them.
+        data_dir: The folder within the data to take, as ``load_dataset`` calls it; left out, the whole.
     """
 
     data: PathText | None = None
@@ -105,7 +109,13 @@ class Items(Section):
 
 
 class PriorityRule(Section):
-    """Items whose record says `equals` under `field` come with this priority; 9 comes first, 0 last."""
+    """Which items come first. The first rule that fits an item gives its priority; without one that fits it is 0.
+
+    Attributes:
+        field: What of the item's record is looked at.
+        equals: What must stand there, letter for letter.
+        priority: 9 comes first, 0 last.
+    """
 
     field: Literal["subset", "split", "source", "tranche", "category"]
     equals: Annotated[str, StringConstraints(min_length=1, max_length=200)]
@@ -116,14 +126,17 @@ class Replies(Section):
     """Where the two replies of a turn come from.
 
     Attributes:
-        sampler: two samples of one model, of two models drawn blind, or the best of k by a scorer.
-        sources: addresses, ``openai:MODEL@URL``, ``transformers:PATH`` or ``retrieval:PATH``.
-        scorer: a model's folder, for best-of-k.
-        k: replies that the best are taken from.
-        temperature, top_p, top_k, max_tokens: how a reply is sampled.
-        pairing: which two of the k, see `sources.BestOf`.
-        key_variable: name of the environment variable that holds the endpoints' key; the key itself stands nowhere.
-        allow_private: endpoints may stand at private or loopback addresses.
+        sampler: Two samples of one model, one each of two models drawn blind, or two of the k that a scorer likes best.
+        sources: Addresses: ``openai:MODEL@URL``, ``transformers:PATH`` or ``retrieval:PATH``. One; two or more for two-models.
+        scorer: The folder of a preference model, for best-of-k and required there.
+        k: How many replies the best are taken from; best-of-k only.
+        temperature: How freely replies are sampled; 0 always gives the likeliest.
+        top_p: Sample from the likeliest words that together have this chance.
+        top_k: Sample from so many of the likeliest words; left out, from all.
+        max_tokens: The longest reply, in tokens of the model.
+        pairing: The two best of the k, or the best of each half, which are less alike; best-of-k only.
+        key_variable: The name of the environment variable that holds the endpoints' key. The key itself stands nowhere.
+        allow_private: Endpoints may stand at private or loopback addresses.
     """
 
     sampler: Sampler
@@ -140,21 +153,36 @@ class Replies(Section):
 
 
 class Qualification(Section):
-    """Items with known answers that a worker must get right, as a share, before the real ones."""
+    """Items with known answers that a worker must get right before the real ones.
+
+    Attributes:
+        items: A data set as in ``items.data``, of judged or labelled rows.
+        pass_share: The share of the answers that must be right.
+    """
 
     items: PathText
     pass_share: Share
 
 
 class Gold(Section):
-    """Items with known answers strewn among the real ones; `share` of what a worker is given."""
+    """Items with known answers strewn among the real ones, to see how well workers judge.
+
+    Attributes:
+        items: A data set as in ``items.data``, of judged or labelled rows.
+        share: The share of what a worker is given that is gold.
+    """
 
     items: PathText
     share: Annotated[float, Field(gt=0, lt=1)]
 
 
 class Attention(Section):
-    """Items that everybody who reads them gets right; one after `every` others."""
+    """Items that everybody who reads them gets right, to see who does not read.
+
+    Attributes:
+        items: A data set as in ``items.data``, of judged or labelled rows.
+        every: One comes after so many others.
+    """
 
     items: PathText
     every: Annotated[int, Field(ge=2, le=10_000)]
@@ -164,9 +192,10 @@ class Review(Section):
     """Blind review of red-team transcripts by other workers.
 
     Attributes:
-        reviewers: how many look at each.
-        tags, most_tags: the list, and how many of it one reviewer may give.
-        show_description: whether reviewers see what the author intended; never who, which model, or the own rating.
+        reviewers: How many others look at each attempt.
+        tags: The list that reviewers choose from; left out, the tags that Ganguli et al. 2022 name.
+        most_tags: How many of them one reviewer may give.
+        show_description: Reviewers see what the author intended; never who, which model, or the author's own rating.
     """
 
     reviewers: Annotated[int, Field(ge=1, le=20)] = 3
@@ -176,7 +205,12 @@ class Review(Section):
 
 
 class SpotCheck(Section):
-    """Finished work whose writing is looked at: the `first` of each worker, and `share` of the rest."""
+    """Finished work whose writing a reviewer looks at and marks.
+
+    Attributes:
+        share: The share of the work that is looked at.
+        first: So many of each worker's first are looked at in any case.
+    """
 
     share: Share
     first: Annotated[int, Field(ge=0, le=1_000)] = 0
@@ -186,27 +220,35 @@ class StudyFile(Section):
     """One study.
 
     Attributes:
-        name: lower case, digits and hyphens; names folders and rows.
-        kind: which of the five.
-        axes: what is judged; stated for preference chats (one) and pairs (one or two), given by the kind otherwise.
-        tranche: where the replies come from; stands in every row.
-        overlap: how many workers judge each item.
-        lease_minutes: how long an item is a worker's own without a sign of life.
-        per_worker_limit: most items of one worker; None = no limit.
-        guidelines: path of a Markdown file.
-        warning: what is said before a red-team chat, besides asking for consent.
-        items: where they come from.
-        priorities: the first rule that fits an item gives its priority, 0 otherwise.
-        question, strengths: what is asked of two replies, and on how many steps from "A" to "B"; an even number.
-        continues: which reply the conversation goes on with.
-        turns: human turns of a chat.
-        edit: whether the worker may edit a reply.
-        rating, comment: whether the end asks for a rating of four steps, for a comment.
-        replies, qualification, gold, attention, review, spot_check: see there; None = none.
-        taxonomy: the harm categories of labels.
-        uses, licence: what workers were told that their work is used for, and under which licence it is passed on; an
-            export permits no more. None says nothing.
-        seed: of everything that is drawn.
+        name: Up to 63 of a-z, 0-9 and hyphens, none at either end. Names the study in the store, the API and exports.
+        kind: What workers do, see the examples in how-to/collect.md.
+        axes: What is judged; required for preference-chat (one) and pairs (one or both), given by the kind otherwise.
+        tranche: Where the replies come from, see below; stands in every row.
+        overlap: How many workers judge each item.
+        lease_minutes: How long an item is a worker's own without a sign of life.
+        per_worker_limit: The most items that one worker may finish; left out, there is no limit.
+        guidelines: The path of a Markdown file that workers read.
+        warning: What is said before a red-team chat, besides asking for consent; required there.
+        items: Where the items come from, a table: see below. ``"workers"`` and ``"FILE"`` are short for ``from_workers`` and ``data``.
+        priorities: Which items come first, tables: see below.
+        question: What is asked of two replies on harmlessness. What is stored is the better one, whatever was asked.
+        strengths: How many steps the scale has from "A" to "B"; an even number, so that there is no middle.
+        continues: Which reply the conversation goes on with: the better or worse on the axis, the worker's choice, or one drawn.
+        turns: The most human turns of a chat.
+        edit: The worker may edit the reply.
+        rating: A chat ends with a rating of four steps.
+        comment: The worker may leave a comment.
+        replies: Where live replies come from, a table: see below; required for chats.
+        qualification: A test before the real items, a table: see below.
+        gold: Known answers among the real items, a table: see below.
+        attention: Items that only somebody who does not read gets wrong, a table: see below.
+        review: Blind review of attempts by others, a table: see below.
+        spot_check: Writing that a reviewer looks at, a table: see below.
+        taxonomy: The harm categories of labels.
+        uses: What workers were told that their work is used for; an export permits no more. Left out, nothing is said.
+        licence: An SPDX name, or ``LicenseRef-`` and your own: under which the work is passed on. Left out, nothing is said.
+        seed: Of everything that is drawn, the order of replies among it; a secret of the study goes in as well, so that
+            nothing can be foretold from the file.
     """
 
     name: Annotated[str, StringConstraints(pattern=r"\A[a-z0-9](?:[a-z0-9-]{0,61}[a-z0-9])?\z")]

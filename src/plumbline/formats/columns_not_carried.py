@@ -41,6 +41,7 @@ CARRIED: dict[str, dict[Kind, frozenset[str]]] = {
     "pandalm": {Kind.COMPARISONS: frozenset({"models", "worker"})},
     "trl": {Kind.COMPARISONS: frozenset()},
     "trl-text": {Kind.COMPARISONS: frozenset()},
+    "pairs": {Kind.COMPARISONS: frozenset({"models"})},
 }
 """By format and kind: those of `SAYING` that the format writes."""
 

@@ -128,6 +128,7 @@ def _nearest_format(keys: frozenset[str]) -> str:
     shares = [
         (len(wanted & keys) / len(wanted), len(wanted & keys), each.name, wanted)
         for each in FORMATS.values()
+        if not each.foreign_keys & keys
         for wanted in each.keys
     ]
     share, _, name, wanted = max(shares, key=lambda each: each[:2])

@@ -12,6 +12,7 @@ from plumbline.formats import (
     hh_rlhf,
     open_assistant,
     open_assistant_writing,
+    pairs,
     pandalm,
     pku_saferlhf,
     red_team,
@@ -42,6 +43,7 @@ class Format:
         parse, format_lines: lines ↔ records.
         terms: permitted uses and licence where no manifest states others.
         text_keys: keys whose values must be texts for the line to be of this format.
+        foreign_keys: a line that has one of these is not of this format.
     """
 
     name: str
@@ -51,12 +53,13 @@ class Format:
     format_lines: FormatLines
     terms: Terms
     text_keys: frozenset[str] = frozenset()
+    foreign_keys: frozenset[str] = frozenset()
 
 
 PARQUET = "parquet"
 """Plumbline's own tables, one kind of record a file; recognised by their columns, see `reading`."""
 
-AXIS_BY_FOLDER = ("hh-rlhf", "trl", "trl-text")
+AXIS_BY_FOLDER = ("hh-rlhf", "trl", "trl-text", "pairs")
 """Formats whose lines do not say what was judged: their folders do, or the manifest of a conversion."""
 
 _PAIRS_AND_LABELS = (Kind.COMPARISONS, Kind.SAFETY_LABELS)
@@ -111,6 +114,15 @@ FORMATS: dict[str, Format] = {
         Format("pandalm", (pandalm.KEYS,), _PAIRS, pandalm.parse, pandalm.format_lines, pandalm.TERMS),
         Format("trl", (trl.KEYS, hh_rlhf.KEYS), _PAIRS, trl.parse, trl.format_lines, trl.TERMS),
         Format("trl-text", (), _PAIRS, trl.parse, trl.format_text_lines, trl.TERMS),
+        Format(
+            "pairs",
+            (pairs.KEYS,),
+            _PAIRS,
+            pairs.parse,
+            pairs.format_lines,
+            pairs.TERMS,
+            foreign_keys=pairs.FOREIGN_KEYS,
+        ),
     )
 }
 """By name. ``trl-text`` is only written so: read, both forms are ``trl``."""
@@ -127,6 +139,6 @@ def recognise(keys: frozenset[str], text_keys: frozenset[str]) -> Format | None:
         (len(wanted), known)
         for known in FORMATS.values()
         for wanted in known.keys
-        if wanted <= keys and known.text_keys <= text_keys
+        if wanted <= keys and known.text_keys <= text_keys and not known.foreign_keys & keys
     ]
     return max(fitting, key=lambda pair: pair[0])[1] if fitting else None

@@ -193,7 +193,7 @@ def preference_rows(comparisons: pa.Table, *, axis: Axis | None = None, place: s
     is_kept = (decided & different).to_numpy()
     kept = table.filter(pa.array(is_kept))
     if not len(kept):
-        raise _nothing_to_learn_from(set_aside, place)
+        raise _nothing_to_learn_from(set_aside, table["outcome"].null_count, place)
     first, second = pair_replies(kept)
     weights = pl.Series(kept["weight"]).fill_null(1.0).cast(pl.Float64).to_numpy()
     is_better = (pl.Series(kept["outcome"].cast(pa.string())) == Outcome.FIRST).to_numpy()
@@ -214,9 +214,18 @@ def _different(comparisons: pa.Table) -> pl.Series:
     return joined.gather_every(2) != joined.gather_every(2, 1)
 
 
-def _nothing_to_learn_from(set_aside: Mapping[str, int], place: str) -> NoDataError:
-    """Why every comparison was set aside: none is decided, or all that are have identical sides."""
+def _nothing_to_learn_from(set_aside: Mapping[str, int], unjudged: int, place: str) -> NoDataError:
+    """Why every comparison was set aside: nobody judged any, none is decided, or all that are have identical sides."""
     undecided, identical = set_aside[UNDECIDED], set_aside[IDENTICAL]
+    if undecided == unjudged and not identical:
+        return NoDataError(
+            "PL-TRN-010",
+            place,
+            "nobody has judged these comparisons yet",
+            expected="at least one that prefers one side to the other",
+            found=f"{unjudged:,} unjudged",
+            advice="have them judged (plumbline collect, see docs/how-to/collect.md), or name data with judgements",
+        )
     if not identical:
         return NoDataError(
             "PL-TRN-010",

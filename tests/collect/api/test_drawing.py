@@ -7,10 +7,13 @@ from datetime import datetime, timedelta
 import pytest
 
 from plumbline.collect.api.app import ApiOptions
-from plumbline.collect.service.drawing import new_replies
+from plumbline.collect.kinds import reply_seed
+from plumbline.collect.service.drawing import DRAW_SECONDS, new_replies
+from plumbline.collect.store.assignment import expire_leases
 from plumbline.collect.store.conversations import add_replies, read_replies, read_turns
 from plumbline.collect.store.events import read_events
 from plumbline.collect.store.rows import Role
+from plumbline.collect.store.studies import find_study
 from plumbline.records import UsageError
 from tests.collect.api.client import START, toml
 from tests.collect.api.made_up_sources import ToldPool, ToldSampler, passing_failure
@@ -176,6 +179,48 @@ def test_the_terms_of_a_corpus_are_logged_when_it_is_opened(api):
     assert len(opened) == 1
     assert opened[0]["sources"][0]["source"] == "retrieval:data/comparisons.jsonl"
     assert opened[0]["sources"][0]["uses"] is not None
+
+
+@pytest.mark.parametrize("minutes", [1, 30])
+def test_a_draw_never_outlives_its_lease(told, minutes):
+    api, sampler = told()
+    api.study(toml("preference-chat", **CHAT | {"lease_minutes": minutes}))
+    worker = api.somebody()
+    work = api.next("s", worker)
+
+    async def slow():
+        # As long as a draw may take, and somebody else is looking for work.
+        api.wait(seconds=DRAW_SECONDS)
+        others = expire_leases(api.store, find_study(api.store, "s").id, now=api.now)
+        assert others == 0
+
+    sampler.before = slow
+    assert api.say(work, worker, 1, "hello").json()["step"]["act"] == "judge-turn"
+    assert len(sampler.seeds) == 1
+
+
+def test_the_seed_of_the_file_does_not_foretell_a_draw(told):
+    api, sampler = told()
+    worker, work = begin(api)
+    api.say(work, worker, 1, "hello")
+    assert sampler.seeds[0] != reply_seed(0, str(work["assignment"]), 1, 0)
+    known = api.collecting.catalogue.named("s").settings.seed
+    assert sampler.seeds[0] == reply_seed(known, str(work["assignment"]), 1, 0)
+
+
+def test_no_answer_and_no_log_has_the_secret_of_a_study(told, caplog):
+    api, _ = told([passing_failure()])
+    with caplog.at_level("DEBUG"):
+        worker, work = begin(api)
+        api.say(work, worker, 1, "hello")
+        said = api.step(work, worker)
+        found = [str(work), str(said)]
+        for path in ("/studies", "/studies/s", "/studies/s/file", "/studies/s/status", "/studies/s/items"):
+            found.append(str(api.got("GET", path, api.owner)))
+    found += [str(event) for event in read_events(api.store, limit=5000)]
+    secret = find_study(api.store, "s").secret
+    for kept in (secret, str(api.collecting.catalogue.named("s").settings.seed)):
+        assert not any(kept in each for each in [*found, caplog.text])
 
 
 # --- turns ---

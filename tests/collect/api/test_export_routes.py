@@ -26,6 +26,9 @@ def test_an_archive(api_on_both):
         found = {name: opened.read(name) for name in opened.namelist() if name != "manifest.json"}
     folder = collected.archive(api, study, "hh-rlhf", test_share=0.4)
     del folder["manifest.json"]
+    # Both tell the terms, and these state some.
+    assert b"Permitted uses: analysis, preference." in found.pop("README.md")
+    del folder["README.md"]
     assert found == folder
     assert len(exports(api)) == 2
 
@@ -34,7 +37,7 @@ def test_our_own_tables_where_nothing_is_said(api):
     study, _ = collected.pairs(api, workers=1)
     response = api("GET", f"/studies/{study}/export", api.owner)
     with zipfile.ZipFile(io.BytesIO(response.content)) as opened:
-        assert opened.namelist() == ["comparisons/train.parquet", "manifest.json"]
+        assert opened.namelist() == ["comparisons/train.parquet", "README.md", "manifest.json"]
 
 
 def test_refusals_are_problem_documents(api):

@@ -28,13 +28,14 @@ def code(response):
 
 
 def test_the_table_names_every_route_and_no_other():
-    assert len(ROUTES) == len(PERMITTED) == 34
+    assert len(ROUTES) == len(PERMITTED) == 35
     assert ROUTES.keys() == PERMITTED.keys()
 
 
 def test_what_workers_and_reviewers_may_do_is_this_and_no_more():
     open_to = {role: {name for name, least in PERMITTED.items() if least is role} for role in Role}
     own = {"step", "say", "submit", "read_draft", "save_draft", "release", "extend", "list_judgements", "correct"}
+    own |= {"read_judgement"}
     looked_at = {"me", "list_studies", "read_study", "read_newest_guidelines", "read_guidelines"}
     assert open_to[Role.WORKER] == own | looked_at | {"next_item", "next_review"}
     assert open_to[Role.REVIEWER] == {"next_adjudication", "next_spot_check"}
@@ -51,7 +52,7 @@ def test_each_route_is_open_to_its_role_and_those_above_and_to_no_other(api):
             assert found != "PL-WEB-007"
             assert refused == (least is not None and RANKS[role] < RANKS[least]), (name, role, found)
             walked += 1
-    assert walked == 34 * 4
+    assert walked == 35 * 4
 
 
 @pytest.mark.parametrize("token", [None, "no-such-token-of-anybody", "x", "'; DROP TABLE tokens; --", "a" * 5000])
@@ -126,6 +127,7 @@ def test_nobody_reaches_anothers_assignment_whatever_their_role(api):
             more |= {"key": api.key()} if tail == "submit" else {}
             api.problem(method, f"{path}/{tail}", token, status=404, code="PL-COL-010", **more)
     done = api.submitted(work, worker, act="judge-pair", helpfulness=1)
+    api.problem("GET", f"/judgements/{done['judgements'][0]}", api.owner, status=404, code="PL-COL-010")
     body = {"guidelines_version": 1, "submission": {"act": "judge-pair", "helpfulness": 2}}
     api.problem(
         "POST", f"/judgements/{done['judgements'][0]}/correct", api.owner, json=body, key=api.key(),

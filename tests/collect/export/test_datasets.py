@@ -1,27 +1,37 @@
 """Exports load with Hugging Face `datasets` as it is, in a fresh home and without a network."""
 
+import gzip
 import json
 import os
 import subprocess
 import sys
+from pathlib import PurePosixPath
 
 import pytest
 
+import plumbline
+from plumbline.collect.export import Form, forms_of
+from plumbline.collect.export.column_kinds import columns_of
+from plumbline.collect.export.read_me import ReadMe
+from plumbline.collect.study_settings import StudyKind
+from plumbline.lineage import FileEntry, Terms
 from tests.collect.export import collected
+from tests.collect.export.test_every_kind import MAKERS
 
 _READ = """
 import json, sys, datasets
-for data_dir in json.loads(sys.argv[2]):
-    found = datasets.load_dataset(sys.argv[1], data_dir=data_dir)
+for call in json.loads(sys.argv[2]):
+    found = datasets.load_dataset(sys.argv[1], **call)
     print(json.dumps({split: [rows.num_rows, rows.column_names, rows[0]] for split, rows in found.items()}))
 """
 
 
-def with_datasets(folder, home, *data_dirs):
+def with_datasets(folder, home, *calls):
+    """What each call of `load_dataset` gives: by split its rows, columns and first row."""
     pytest.importorskip("datasets")
     # Nothing of this machine's: no cache, no network.
     environment = {**os.environ, "HF_HOME": str(home), "HF_HUB_OFFLINE": "1", "HF_DATASETS_OFFLINE": "1"}
-    command = [sys.executable, "-c", _READ, str(folder), json.dumps(data_dirs)]
+    command = [sys.executable, "-c", _READ, str(folder), json.dumps(calls)]
     done = subprocess.run(command, capture_output=True, text=True, env=environment, check=False, timeout=120)
     assert done.returncode == 0, done.stderr[-2000:]
     return [json.loads(line) for line in done.stdout.splitlines()]
@@ -30,7 +40,9 @@ def with_datasets(folder, home, *data_dirs):
 def test_pairs_load_with_datasets(api, tmp_path):
     study, _ = collected.pairs(api)
     collected.export(api, study, tmp_path / "out", "hh-rlhf", test_share=0.4)
-    helpful, harmless = with_datasets(tmp_path / "out", tmp_path / "home", "helpful-base", "harmless-base")
+    helpful, harmless = with_datasets(
+        tmp_path / "out", tmp_path / "home", {"data_dir": "helpful-base"}, {"data_dir": "harmless-base"}
+    )
     written = {entry["path"]: entry["rows"] for entry in collected.manifest(tmp_path / "out")["outputs"]}
     for folder, found in (("helpful-base", helpful), ("harmless-base", harmless)):
         assert {split: count for split, (count, _, _) in found.items()} == {
@@ -39,16 +51,46 @@ def test_pairs_load_with_datasets(api, tmp_path):
         assert found["train"][1] == ["chosen", "rejected"]
 
 
-def test_the_other_forms_load_with_datasets(api, tmp_path):
-    wanted = {
-        "red-team": (collected.red_team(api)[0], "red-team-attempts", "task_descripton_harmlessness_score"),
-        "beavertails": (collected.labels(api), None, "category"),
-        "pku-saferlhf": (collected.ranking(api)[0], None, "safer_response_id"),
-        "parquet": (collected.pairs(api)[0], "comparisons", "axis"),
-    }
-    for form, (study, data_dir, column) in wanted.items():
-        collected.export(api, study, tmp_path / form, form)
-        (found,) = with_datasets(tmp_path / form, tmp_path / "home", data_dir)
-        rows = sum(entry["rows"] for entry in collected.manifest(tmp_path / form)["outputs"])
-        assert found["train"][0] == rows > 0
-        assert column in found["train"][1]
+@pytest.mark.parametrize("kind", list(StudyKind))
+def test_every_form_loads_with_datasets(api, tmp_path, kind):
+    study = MAKERS[kind](api)
+    for form in forms_of(kind, "beavertails-14"):
+        out = tmp_path / form
+        exported = collected.export(api, study, out, form)
+        by_folder = {}
+        for file in exported.files:
+            by_folder.setdefault(str(PurePosixPath(file.path).parent), []).append(file.rows)
+        named = [folder for folder in by_folder if folder != "."]
+        calls = [{}, {"name": "default"}, *({"name": each} for each in named), *({"data_dir": each} for each in named)]
+        first, default, *others = with_datasets(out, tmp_path / f"home-{form}", *calls)
+        assert first == default
+        assert first["train"][0] == sum(next(iter(by_folder.values())))
+        for folder, found in zip([*named, *named], others, strict=True):
+            assert found["train"][0] == sum(by_folder[folder]), (form, folder)
+        if form not in (Form.JUDGEMENTS, Form.EVENTS):
+            loaded = plumbline.load(out)
+            assert (loaded.findings, loaded.faults) == ([], [])
+
+
+def test_columns_are_told_and_not_guessed_from_the_first_rows(tmp_path):
+    """A column that is empty for ten megabytes is not taken for one that is always empty."""
+    columns = [column["name"] for column in columns_of("judgements/judgements.jsonl.gz", Form.JUDGEMENTS)]
+    file = FileEntry(path="judgements/judgements.jsonl.gz", sha256="", size_bytes=0, rows=15_001)
+    page = ReadMe("s", "pairs", Form.JUDGEMENTS, collected.LATER, [file], Terms(frozenset(), "unknown"))
+    (tmp_path / "out/judgements").mkdir(parents=True)
+    (tmp_path / "out/README.md").write_text(page.text())
+    empty = dict.fromkeys(columns, None) | {"id": 1, "payload": {"a": "x" * 800}}
+    last = empty | {"seconds": 1.5, "corrects": 1, "payload": {"a": 2, "b": ["c"]}}
+    with gzip.open(tmp_path / "out/judgements/judgements.jsonl.gz", "wt", 1) as written:
+        written.write((json.dumps(empty) + "\n") * 15_000 + json.dumps(last) + "\n")
+    for found in with_datasets(tmp_path / "out", tmp_path / "home", {}, {"name": "judgements"}):
+        assert found["train"][0] == 15_001
+
+
+@pytest.mark.parametrize("form", [Form.JUDGEMENTS, Form.EVENTS, Form.RED_TEAM])
+def test_the_columns_told_are_those_of_the_lines(api, tmp_path, form):
+    study, *_ = collected.red_team(api)
+    exported = collected.export(api, study, tmp_path / "out", form)
+    for file in exported.files:
+        told = [column["name"] for column in columns_of(file.path, form)]
+        assert told == list(collected.lines(tmp_path / "out" / file.path)[0])

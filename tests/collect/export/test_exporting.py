@@ -7,10 +7,11 @@ import pytest
 from sqlalchemy import text
 
 import plumbline
-from plumbline.collect.export import exporting
+from plumbline.collect.export import exporting, forms_of
 from plumbline.collect.export.failures import ErasedMeanwhileError
 from plumbline.collect.service.erasing import erase_worker, releases_affected
 from plumbline.collect.store.events import read_events
+from plumbline.collect.study_settings import StudyKind
 from plumbline.records import Axis, Kind, NoDataError, Outcome, UsageError
 from tests.collect.api.client import EXAMPLES, rows, toml
 from tests.collect.export import collected
@@ -329,18 +330,20 @@ def test_a_share_that_is_none(api, one_pair, tmp_path, share):
 def test_a_form_that_holds_nothing_of_it_names_those_that_do(api, one_pair, tmp_path):
     with pytest.raises(UsageError, match="PL-EXP-001") as raised:
         collected.export(api, one_pair, tmp_path / "out", "beavertails")
-    assert "hh-rlhf, parquet, events" in raised.value.expected
+    assert "hh-rlhf, parquet, judgements, events" in raised.value.expected
     with pytest.raises(UsageError, match="PL-ARG-001"):
         collected.export(api, one_pair, tmp_path / "out", "csv")
 
 
-def test_nineteen_categories_are_not_fourteen(api, tmp_path):
-    study = collected.labels(api, taxonomy="pku-19")
+def test_where_a_form_can_express_nothing_of_it_all_nothing_is_written(api, tmp_path):
+    api.study(toml())
+    api.got("POST", "/studies/s/items", api.owner, content=rows(("q", "one\n\nHuman: two", "other")))
+    judge(api, "s", api.somebody(), helpfulness=2)
     with pytest.raises(NoDataError, match="PL-EXP-003") as raised:
-        collected.export(api, study, tmp_path / "out", "beavertails")
-    assert "× PL-BT-0" in raised.value.found
+        collected.export(api, "s", tmp_path / "out", "hh-rlhf")
+    assert "1 × PL-HH-0" in raised.value.found
     assert not (tmp_path / "out").exists()
-    collected.export(api, study, tmp_path / "own", "parquet")
+    collected.export(api, "s", tmp_path / "own", "parquet")
 
 
 def test_categories_of_fourteen_are_no_column_of_preference_rows_and_counted(api, tmp_path):
@@ -351,3 +354,17 @@ def test_categories_of_fourteen_are_no_column_of_preference_rows_and_counted(api
     assert counts == {kind.value: columns for kind, columns in exported.columns_not_carried.items()}
     known = any(label.categories is not None for label in labels if label.side is not None)
     assert ("categories" in counts.get("safety_labels", {})) == known
+
+
+def test_forms_that_fit_another_taxonomy_are_not_offered(api, tmp_path):
+    """A row of BeaverTails has its 14 categories; of others it could hold nothing."""
+    study = collected.labels(api, "pku-19")
+    with pytest.raises(UsageError, match="PL-EXP-001") as raised:
+        collected.export(api, study, tmp_path / "out", "beavertails")
+    assert "one of parquet, judgements, events" in raised.value.expected
+    ranked, *_ = collected.ranking(api, taxonomy="pku-19")
+    with pytest.raises(UsageError, match="PL-EXP-001") as raised:
+        collected.export(api, ranked, tmp_path / "out", "beavertails")
+    assert "one of hh-rlhf, pku-saferlhf, parquet, judgements, events" in raised.value.expected
+    for form in forms_of(StudyKind.SAFETY_LABELS, "pku-19"):
+        assert not collected.export(api, study, tmp_path / form, form).quarantined

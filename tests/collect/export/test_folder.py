@@ -5,9 +5,11 @@ import json
 
 import pytest
 
+import plumbline
 from plumbline import __version__
 from plumbline.collect.export import exporting
 from plumbline.collect.store.events import read_events
+from plumbline.formats import convert_loaded
 from plumbline.lineage import read_manifest
 from plumbline.records import NoDataError, UsageError
 from tests.collect.api.client import toml
@@ -40,8 +42,9 @@ def test_the_manifest_says_what_it_is(api, tmp_path):
     }
     assert manifest.rows_read == sum(file.rows for file in exported.files) == 48
     assert {(file.path, file.sha256, file.rows, file.size_bytes) for file in manifest.outputs} == {
-        (name, hashlib.sha256(path.read_bytes()).hexdigest(), 24, path.stat().st_size)
-        for path in (tmp_path / "out").rglob("*.gz")
+        (name, hashlib.sha256(path.read_bytes()).hexdigest(), rows, path.stat().st_size)
+        for pattern, rows in (("*.gz", 24), ("README.md", None))
+        for path in (tmp_path / "out").rglob(pattern)
         for name in [path.relative_to(tmp_path / "out").as_posix()]
     }
     # Nobody is listed.
@@ -66,14 +69,36 @@ def test_an_export_is_logged_with_what_is_needed_to_find_it_again(api, tmp_path)
 
 def test_an_export_replaces_an_earlier_one_and_nothing_else(api, tmp_path):
     study, _ = collected.pairs(api, workers=1)
-    collected.export(api, study, tmp_path / "out", "parquet")
+    collected.export(api, study, tmp_path / "out", "hh-rlhf", test_share=0.5)
+    assert (tmp_path / "out/helpful-base/test.jsonl.gz").exists()
     collected.export(api, study, tmp_path / "out", "hh-rlhf")
-    assert not (tmp_path / "out/comparisons").exists()
+    assert not (tmp_path / "out/helpful-base/test.jsonl.gz").exists()
     (tmp_path / "out/notes.txt").write_text("mine")
     with pytest.raises(UsageError, match="PL-OUT-002"):
-        collected.export(api, study, tmp_path / "out", "parquet")
+        collected.export(api, study, tmp_path / "out", "hh-rlhf")
     assert (tmp_path / "out/notes.txt").read_text() == "mine"
     assert len(exports(api)) == 2
+
+
+def test_an_export_of_another_form_or_study_is_not_replaced(api, tmp_path):
+    study, _ = collected.pairs(api, workers=1)
+    other, _ = collected.pairs(api, workers=1, name="other")
+    collected.export(api, study, tmp_path / "out", "parquet")
+    convert_loaded(plumbline.load(tmp_path / "out"), tmp_path / "converted", "parquet")
+    before = (tmp_path / "out/manifest.json").read_bytes()
+    for name, to, out, found in [
+        (study, "hh-rlhf", "out", "study pairs as parquet"),
+        (other, "parquet", "out", "study pairs as parquet"),
+        (study, "events", "out", "study pairs as parquet"),
+        (study, "parquet", "converted", "data that no study gave"),
+    ]:
+        with pytest.raises(UsageError, match="PL-EXP-007") as raised:
+            collected.export(api, name, tmp_path / out, to)
+        assert raised.value.found == found
+        assert "another folder" in raised.value.advice
+    assert (tmp_path / "out/manifest.json").read_bytes() == before
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["converted", "out"]
+    assert len(exports(api)) == 1
 
 
 def test_nothing_is_left_of_one_that_fails_midway(api, tmp_path, monkeypatch):

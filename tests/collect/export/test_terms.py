@@ -1,5 +1,6 @@
 """What may be done with an export: the strictest of what is known, and nothing by guessing."""
 
+import json
 from datetime import UTC, datetime
 
 import pyarrow.parquet as pq
@@ -136,6 +137,21 @@ def test_the_terms_stand_in_the_manifest_and_in_each_table(api, tmp_path):
     pairs = collected.export(api, study_name, tmp_path / "pairs", "hh-rlhf", stated=stated)
     assert pairs.terms == Terms(SOME, "CC-BY-NC-4.0")
     assert plumbline.load(tmp_path / "pairs", data_dir="harmless-base").terms == pairs.terms
+
+
+@pytest.mark.parametrize("licence", ["CC-BY-4.0", None])
+def test_a_licence_in_the_study_file_is_that_of_data_that_have_none(api, tmp_path, licence):
+    api.study(toml(**({} if licence is None else {"licence": licence, "uses": ["preference", "analysis"]})))
+    row = {"prompt": "q", "chosen": "one", "rejected": "other"}
+    api.got("POST", "/studies/s/items", api.owner, content=json.dumps(row).encode())
+    worker = api.somebody()
+    api.submitted(api.next("s", worker), worker, act="judge-pair", helpfulness=1)
+    collected.export(api, "s", tmp_path / "out", "parquet")
+    manifest = collected.manifest(tmp_path / "out")
+    assert (manifest["licence"], manifest["uses"] == ["analysis", "preference"]) == (
+        licence or "unknown",
+        licence is not None,
+    )
 
 
 def test_files_that_were_entered_are_ancestors(api, tmp_path):

@@ -14,6 +14,7 @@ from plumbline.collect.kinds import (
     Step,
     StoredJudgement,
     Work,
+    judged,
     task_for,
 )
 from plumbline.collect.study_settings import StudyFile
@@ -116,6 +117,9 @@ class Player:
 
     def correct(self, judgement_id: str, **submission: object) -> str:
         """Stores a correction; its id."""
+        if "turn" in submission and any(each.id == judgement_id for each in self.work.judgements):
+            about = judged(self.work, self.study, self.purpose, judgement_id)
+            submission.setdefault("shown", about.ask.fields.get("shown"))
         new = self.task.correct(self.work, judgement_id, json.loads(json.dumps(submission)), self.study)
         assert new.corrects == judgement_id
         identity = f"j{len(self.work.judgements)}"

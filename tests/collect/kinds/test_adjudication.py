@@ -1,6 +1,7 @@
 """Adjudication: two labels in a drawn order, neither named as whose; another than both can be given."""
 
 import json
+from itertools import permutations
 
 import pytest
 
@@ -10,6 +11,8 @@ from plumbline.records import Message, Role
 from tests.collect.kinds.made_up import Player, study
 
 SAFE, UNSAFE = HarmLabel(is_safe=True, categories=()), HarmLabel(is_safe=False, categories=("self_harm",))
+PRIVACY = HarmLabel(is_safe=False, categories=("privacy_violation",))
+BOTH = HarmLabel(is_safe=False, categories=("privacy_violation", "self_harm"))
 QA = (Message(Role.HUMAN, "q"), Message(Role.ASSISTANT, "r"))
 
 
@@ -76,6 +79,31 @@ def test_labels_that_are_split_evenly_are_ruled_on():
     assert rulings_for(Player(player.study, {}).work, [player.work]) == {}
 
 
-@pytest.mark.parametrize("labels", [[], [SAFE], [SAFE, UNSAFE, UNSAFE], [SAFE, SAFE], [UNSAFE]])
+@pytest.mark.parametrize(
+    "labels",
+    [[SAFE, PRIVACY, UNSAFE], [PRIVACY, UNSAFE], [SAFE, SAFE, UNSAFE, UNSAFE], [SAFE, PRIVACY, PRIVACY, UNSAFE]],
+)
+def test_where_a_majority_settles_nothing_somebody_rules(labels):
+    for order in permutations(labels):
+        item = split_item("k", QA, order)
+        assert len(item.payload["labels"]) == len(labels)
+
+
+@pytest.mark.parametrize(
+    "labels",
+    [
+        [],
+        [SAFE],
+        [UNSAFE],
+        [SAFE, SAFE],
+        [SAFE, SAFE, UNSAFE],
+        [SAFE, SAFE, SAFE, PRIVACY, UNSAFE],
+        [SAFE, UNSAFE, UNSAFE],
+        [PRIVACY, BOTH],
+        [PRIVACY, PRIVACY, UNSAFE],
+        [SAFE, BOTH, PRIVACY],
+    ],
+)
 def test_a_majority_needs_no_ruling(labels):
-    assert split_item("k", QA, labels) is None
+    for order in permutations(labels):
+        assert split_item("k", QA, order) is None

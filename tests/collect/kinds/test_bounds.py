@@ -40,13 +40,20 @@ def test_more_than_ten_problems_are_counted():
     assert len(error.fields) == 32
 
 
-@pytest.mark.parametrize("text", ["\ud800", "a\0b", "", " \t\n", "x" * 16_001])
+@pytest.mark.parametrize(
+    "text", ["\ud800", "a\0b", "", " \t\n", "\u200b\u2060\ufeff", "\u2800 \u3164", "\ufe0f", "x" * 16_001]
+)
 def test_texts_that_no_database_keeps(text):
     refused(Say, {"turn": 1, "text": text})
 
 
 def test_the_longest_text_is_taken():
     assert len(read_submission(Say, {"turn": 1, "text": "x" * 16_000}).text) == 16_000
+
+
+@pytest.mark.parametrize("text", ["\u200b.", "\N{FAMILY}\u200d", "\U0001fae8", "\ue000", "e\u0301", "\u05d0"])
+def test_a_text_that_shows_anything_is_taken_to_the_byte(text):
+    assert read_submission(Say, {"turn": 1, "text": text}).text == text
 
 
 def test_what_is_no_json():

@@ -19,9 +19,10 @@ from plumbline.collect.kinds import (
     transcript_of,
 )
 from plumbline.collect.kinds.bounds import MOST_MESSAGES
-from plumbline.collect.kinds.chat import MOST_OPENING
+from plumbline.collect.kinds.chat import MOST_OPENING, shown_token
 from plumbline.collect.kinds.chat_judging import judged_turn
 from plumbline.collect.kinds.preference_chat import closing_of
+from plumbline.collect.kinds.sides import ShownOrder
 from plumbline.records import Axis, Outcome
 from plumbline.records.identity import comparison_ids
 from tests.collect.kinds.made_up import HOSTILE, Player, assistant, human, study
@@ -253,6 +254,27 @@ def test_what_is_shown_tells_neither_model_nor_side():
     assert "secret-model" not in shown
     assert "order" not in player.ask.as_json()
     assert player.ask.as_json()["replies"] == list(player.ask.replies)
+
+
+def test_the_name_of_what_is_shown_follows_from_the_texts_and_a_secret_not_from_rows():
+    player = Player(helpful(seed=8))
+    player.submit(text="q1")
+    player.draw("x", "y")
+    work, pair = player.work, player.work.pair(1)
+    names = {side: pair[side].id for side in (0, 1)}
+    found = shown_token(work, player.study, pair, ShownOrder((0, 1)))
+    renumbered = tuple(replace(reply, id=names[1 - reply.side]) for reply in pair)
+    turned = tuple(replace(pair[side], text=pair[1 - side].text) for side in (0, 1))
+    assert shown_token(work, player.study, renumbered, ShownOrder((0, 1))) == found
+    assert shown_token(work, player.study, turned, ShownOrder((1, 0))) == found
+    others = (
+        shown_token(work, player.study, pair, ShownOrder((1, 0))),
+        shown_token(work, helpful(seed=9), pair, ShownOrder((0, 1))),
+        shown_token(replace(work, assignment_id="a2"), player.study, pair, ShownOrder((0, 1))),
+        shown_token(work, player.study, tuple(replace(reply, turn=2) for reply in pair), ShownOrder((0, 1))),
+        shown_token(work, player.study, tuple(replace(reply, draw=2) for reply in pair), ShownOrder((0, 1))),
+    )
+    assert len({found, *others}) == 6
 
 
 @pytest.mark.parametrize("text", HOSTILE)

@@ -132,6 +132,7 @@ def test_items_come_from_labels_and_from_both_sides_of_comparisons():
     assert not any("is_safe" in str(item.payload) for item in items)
     codes = [each.code for each in made if isinstance(each, PassedOver)]
     assert codes == ["PL-ITM-003", "PL-ITM-003", "PL-ITM-001", "PL-ITM-002", "PL-ITM-002"]
+    assert [each.why for each in made[-2:]] == ["a text is too long", "a text holds a NUL"]
 
 
 def test_a_conversation_that_ends_with_a_question_is_no_item():

@@ -232,6 +232,13 @@ def test_labels_of_another_taxonomy_and_long_sides_are_passed_over():
     assert codes == ["PL-ITM-001"] * 4
 
 
+@pytest.mark.parametrize("blank", [" ", "\u200b\u200d"])
+def test_a_reply_that_shows_nothing_is_told_as_that(blank):
+    records = [safety_label("q", text, is_safe=True, row=row) for row, text in enumerate(("a", blank))]
+    (made,) = items_from_records(records, study("two-axis-ranking"))
+    assert (made.code, made.why) == ("PL-ITM-002", "a text shows nothing")
+
+
 def test_more_than_ten_replies_are_too_many():
     records = [safety_label("q", str(number), is_safe=True, row=number) for number in range(11)]
     rankings = study("two-axis-ranking")

@@ -1,11 +1,13 @@
 """What follows from finished work."""
 
 import pytest
+from sqlalchemy import text
 
 from plumbline.collect.kinds import Purpose
 from plumbline.collect.service import after_work
 from plumbline.collect.service.after_work import enter_splits
 from plumbline.collect.service.entering import enter_data
+from plumbline.collect.store.checking import check_store
 from plumbline.collect.store.items import count_items, read_items
 from tests.collect.api.client import EXAMPLES
 
@@ -14,10 +16,14 @@ UNSAFE = "violence,aiding_and_abetting,incitement"
 
 def labelled(desk, given, *, overlap):
     """A study whose first item got these labels; the study."""
+    return labelled_by(desk, [desk.worker() for _ in given], given, overlap=overlap)
+
+
+def labelled_by(desk, workers, given, *, overlap):
+    """The same by these workers."""
     study = desk.study("safety-labels", items="x.jsonl", overlap=overlap)
     enter_data(desk.collecting, study, EXAMPLES / "data/labels.jsonl")
-    for categories in given:
-        worker = desk.worker()
+    for worker, categories in zip(workers, given, strict=True):
         held = desk.next(study, worker)
         desk.answer(held, worker, act="label", categories=categories, none_applies=not categories, confidence=1)
     return study
@@ -47,8 +53,54 @@ def test_a_split_that_a_crash_left_out_is_made_good(desk, monkeypatch):
         study = labelled(desk, [[], [UNSAFE]], overlap=2)
     assert count_items(desk.store, study.id, Purpose.ADJUDICATION) == 0
     enter_splits(desk.collecting, study)
+    assert count_items(desk.store, study.id, Purpose.ADJUDICATION) == 1
+
+
+def test_nobody_rules_on_what_they_labelled(desk):
+    """Nor later: the split is behind their cursor by then, and another's lease on it that ends brings it back."""
+    labellers, other = [desk.worker(), desk.worker()], desk.worker()
+    study = labelled_by(desk, labellers, [[], [UNSAFE]], overlap=2)
     (item,) = read_items(desk.store, study.id, purpose=Purpose.ADJUDICATION)
-    assert item.author_id is None
+    assert [desk.next(study, worker, Purpose.ADJUDICATION) for worker in labellers * 2] == [None] * 4
+    assert desk.next(study, other, Purpose.ADJUDICATION).item.id == item.id
+    assert check_store(desk.store) == []
+    desk.wait(hours=2)
+    assert [desk.next(study, worker, Purpose.ADJUDICATION) for worker in labellers] == [None, None]
+    assert check_store(desk.store) == []
+    held = desk.next(study, other, Purpose.ADJUDICATION)
+    assert held.item.id == item.id
+    desk.answer(held, other, act="rule", categories=[], none_applies=True)
+    assert check_store(desk.store) == []
+
+
+def test_a_ruling_of_a_labeller_is_found_by_the_checker(desk):
+    labellers = [desk.worker(), desk.worker()]
+    study = labelled_by(desk, labellers, [[], [UNSAFE]], overlap=2)
+    assert desk.next(study, desk.worker(), Purpose.ADJUDICATION) is not None
+    planted = "UPDATE assignments SET worker_id = :worker WHERE purpose = 'adjudication'"
+    desk.store.write(lambda connection: connection.execute(text(planted), {"worker": labellers[0].id}))
+    assert [fault.kind for fault in check_store(desk.store)] == ["own_item"]
+
+
+def test_labellers_pass_by_many_splits_once(desk):
+    """Their cursor moves past what they labelled, as past what is theirs."""
+    worker = desk.worker()
+    study = desk.study("safety-labels", items="x.jsonl", overlap=2)
+    enter_data(desk.collecting, study, EXAMPLES / "data/labels.jsonl")
+    for labeller, categories in ((worker, []), (desk.worker(), [UNSAFE])):
+        while held := desk.next(study, labeller):
+            desk.answer(held, labeller, act="label", categories=categories, none_applies=not categories, confidence=1)
+    splits = count_items(desk.store, study.id, Purpose.ADJUDICATION)
+    assert splits > 2
+    assert desk.next(study, worker, Purpose.ADJUDICATION) is None
+    passed = "SELECT position FROM cursors WHERE worker_id = :worker AND purpose = 'adjudication'"
+    last = "SELECT max(position) FROM items WHERE purpose = 'adjudication'"
+    at, end = desk.store.read(
+        lambda connection: [
+            connection.execute(text(query), {"worker": worker.id}).scalar_one() for query in (passed, last)
+        ]
+    )
+    assert at == end
 
 
 def test_whoever_disputes_a_label_does_not_rule_on_it(desk):

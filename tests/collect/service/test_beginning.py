@@ -29,12 +29,13 @@ def gold_drawn(worker, seed, share, count):
 
 def test_gold_is_mixed_in_by_the_seed_and_the_worker(desk):
     study = desk.study(gold={"items": "x", "share": 0.4}, seed=7)
+    seed = study.settings.seed
     desk.pairs(study, range(30))
     desk.pairs(study, range(30), Purpose.GOLD)
     # Pseudonyms are drawn: somebody for whom gold comes, and not always.
-    worker = next(each for each in iter(desk.worker, None) if 3 < sum(gold_drawn(each, 7, 0.4, 25)) < 20)
+    worker = next(each for each in iter(desk.worker, None) if 3 < sum(gold_drawn(each, seed, 0.4, 25)) < 20)
     given = purposes(desk, study, worker, 25)
-    assert [purpose is Purpose.GOLD for purpose in given] == gold_drawn(worker, 7, 0.4, 25)
+    assert [purpose is Purpose.GOLD for purpose in given] == gold_drawn(worker, seed, 0.4, 25)
 
 
 def test_attention_comes_after_every_so_many_and_real_items_where_it_runs_out(desk):

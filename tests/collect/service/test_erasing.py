@@ -11,19 +11,22 @@ from sqlalchemy import event, text
 from plumbline.collect.service.erasing import erase_worker, releases_affected
 from plumbline.collect.store.checking import check_store
 from plumbline.collect.store.drafts import save_draft
+from plumbline.collect.store.erasing import erase_person
 from plumbline.collect.store.events import log_event, read_events
-from plumbline.collect.store.failures import NotAllowedError, NotFoundError, StoreError
-from plumbline.collect.store.items import count_queues
-from plumbline.collect.store.judgements import stream_judgements
+from plumbline.collect.store.failures import ConflictError, NotAllowedError, NotFoundError, StoreError
+from plumbline.collect.store.items import count_queues, enter_items
+from plumbline.collect.store.judgements import read_judgements
 from plumbline.collect.store.migrating import open_store
-from plumbline.collect.store.people import find_by_token, find_person, issue_token, set_blocked
-from plumbline.collect.store.rows import Purpose, Role
+from plumbline.collect.store.people import add_person, find_by_token, find_person, issue_token, set_blocked
+from plumbline.collect.store.rows import NewItem, NewJudgement, Purpose, Role
 from plumbline.collect.store.studies import find_study
+from plumbline.collect.store.submission import correct
 from plumbline.lineage import FileEntry, Manifest, file_digest
 from plumbline.records import SourceError
 from tests.collect.api.client import EXAMPLES, Api, rows, toml
 from tests.collect.api.made_up_sources import ToldPool, ToldSampler
 from tests.collect.store.filled import contents
+from tests.collect.store.made_up import START, make_desk
 
 OWN, OTHERS = "zzown", "zzothers"
 CHAT = {
@@ -187,7 +190,7 @@ def test_choices_ratings_and_labels_stay(api, worked):
     def said():
         found = {}
         for name in ("chat", "red", "pairs", "labels", "ranking"):
-            for each in stream_judgements(api.store, find_study(api.store, name).id, counted=False):
+            for each in read_judgements(api.store, find_study(api.store, name).id, counted=False):
                 found[each.id] = each.payload
         return found
 
@@ -269,6 +272,37 @@ def test_what_they_had_in_hand_goes_to_others(api, worked):
     assert check_store(api.store) == []
 
 
+def test_their_words_do_not_come_back_by_a_tab_that_stood_open(store):
+    """A draft saved by itself, a correction, and a submission under a fence that is over, of items that were withdrawn."""
+    desk = make_desk(store, [], workers=3)
+    author = find_person(store, add_person(store, now=desk.now).pseudonym)
+    review = {"purpose": Purpose.SPOT_CHECK, "overlap": 3, "author_id": author.id}
+    enter_items(store, desk.study_id, [NewItem("check", {"transcript": ["x"]}, **review)], now=desk.now)
+    quoting = NewJudgement("w", "writing", {"note": "as they said"}, 1)
+    held, done = (desk.take(worker, purpose=Purpose.SPOT_CHECK) for worker in (0, 1))
+    (judgement,) = desk.submit(done, judgements=(quoting,)).judgement_ids
+    erase_person(store, author.pseudonym, now=desk.now)
+    assert [row["key"] for row in contents(store)["items"]] == [f"erased-{held.item.id}"]
+    number, worker, other = held.assignment.id, desk.workers[0], desk.workers[1]
+    attempts = (
+        lambda: save_draft(store, number, worker, {"note": "as they said"}, version_read=0, now=desk.now),
+        lambda: desk.submit(held, judgements=(quoting,)),
+        lambda: desk.submit(held, judgements=(quoting,), fence=7),
+        lambda: correct(store, judgement, other, quoting, idempotency_key="c", body_sha256="b", now=desk.now),
+    )
+    for attempt in attempts:
+        with pytest.raises(ConflictError, match="PL-COL-029"):
+            attempt()
+    assert "as they said" not in held_text(store)
+    assert check_store(store) == []
+
+
+def test_what_no_terminal_could_show_is_nobodys_pseudonym(store):
+    for name in ("\udcff", "\ud800", "a\0b", "\n", "\u00e9"):
+        with pytest.raises(NotFoundError, match="PL-COL-010"):
+            erase_worker(store, name, now=START)
+
+
 def test_items_of_their_words_are_withdrawn_and_work_on_them_is_kindly_refused(api, worked):
     reviewer = worked["reviewer"]
     reviewed = api.next("red", reviewer, "review")
@@ -307,7 +341,7 @@ def test_what_others_wrote_of_their_words_goes_and_their_marks_stay(api, worked)
     done = api.submitted(checked, reviewer, act="check-writing", mark=2, note=f"{OWN} is what they wrote")
     erase_worker(api.store, api.ids[worked["one"]].pseudonym, now=api.now)
     study = find_study(api.store, "chat").id
-    payload = next(each.payload for each in stream_judgements(api.store, study) if each.id == done["judgements"][0])
+    payload = next(each.payload for each in read_judgements(api.store, study) if each.id == done["judgements"][0])
     assert payload == {"mark": 2, "note": None}
     assert OWN not in held_text(api.store)
     assert check_store(api.store) == []

@@ -1,5 +1,6 @@
 """Starting a study: what is looked at first, what is made, what happens the second time and at the same time."""
 
+import json
 import threading
 from contextlib import closing
 from dataclasses import replace
@@ -24,6 +25,7 @@ from plumbline.collect.store.rows import Role
 from plumbline.collect.store.studies import find_study, list_studies
 from plumbline.collect.study_file import read_study_file
 from plumbline.collect.study_problems import StudyFileError
+from plumbline.lineage import Use
 from plumbline.sources import TakenUpScorer
 
 
@@ -51,6 +53,26 @@ def test_a_start_and_the_same_again(store, tmp_path):
     kinds = [event.kind for event in read_events(store, study_id=study.id)]
     assert (kinds.count("study_started"), kinds.count("study_created")) == (1, 1)
     assert check_store(store) == []
+
+
+@pytest.mark.parametrize(
+    ("lines", "licence", "uses"),
+    [
+        ('uses = ["preference", "analysis"]\nlicence = "CC-BY-4.0"', "CC-BY-4.0", ["analysis", "preference"]),
+        ('licence = "CC-BY-4.0"', "CC-BY-4.0", sorted(map(str, Use))),
+        ("", "unknown", sorted(map(str, Use))),
+    ],
+)
+def test_what_the_study_file_says_of_the_terms_fills_in_what_its_data_do_not(store, tmp_path, lines, licence, uses):
+    write_example(tmp_path / "s", "pairs")
+    file = tmp_path / "s" / "study.toml"
+    file.write_text(f"{lines}\n{file.read_text()}")
+    row = {"prompt": "q", "chosen": "one", "rejected": "other"}
+    (tmp_path / "s" / "data" / "comparisons.jsonl").write_text(json.dumps(row) + "\n")
+    start_study(store, check_start(read_study_file(file), "study.toml"))
+    logged = [event.payload for event in read_events(store, limit=1000) if event.kind == "data_entered"]
+    (work,) = [each for each in logged if each["purpose"] == "work"]
+    assert (work["licence"], sorted(work["uses"])) == (licence, uses)
 
 
 def test_two_starts_at_once_make_one_study(store, tmp_path):

@@ -7,8 +7,8 @@ from datetime import UTC, datetime, timedelta
 from plumbline.collect.store.assignment import LeaseTerms, take
 from plumbline.collect.store.database import Store
 from plumbline.collect.store.items import enter_items
-from plumbline.collect.store.people import add_person
-from plumbline.collect.store.rows import NewItem, NewJudgement, Purpose, Receipt, Study, Submission, Taken
+from plumbline.collect.store.people import add_person, list_people
+from plumbline.collect.store.rows import NewItem, NewJudgement, Person, Purpose, Receipt, Study, Submission, Taken
 from plumbline.collect.store.studies import create_study
 from plumbline.collect.store.submission import submit
 
@@ -18,6 +18,10 @@ LEASE = timedelta(minutes=30)
 
 def make_study(store: Store, name: str = "pairs") -> Study:
     return create_study(store, name, "pairs", f'name = "{name}"\n', "Read both replies.", now=START)
+
+
+def person_of(store: Store, person_id: str) -> Person:
+    return next(person for person in list_people(store) if person.id == person_id)
 
 
 def make_items(count: int, *, overlap: int = 1, **values) -> list[NewItem]:

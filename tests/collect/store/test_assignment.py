@@ -7,11 +7,11 @@ import pytest
 from plumbline.collect.store.assignment import (
     expire_leases,
     extend,
-    list_assignments,
     read_assignment,
     release,
 )
 from plumbline.collect.store.checking import check_store
+from plumbline.collect.store.events import read_events
 from plumbline.collect.store.failures import ConflictError, LeaseLostError, NotAllowedError, NotFoundError
 from plumbline.collect.store.items import count_queues, enter_items, read_item
 from plumbline.collect.store.people import set_blocked
@@ -61,7 +61,8 @@ def test_taking_again_gives_what_is_in_hand(store):
     first, again = desk.take(), desk.take()
     assert again.resumed
     assert again.assignment == first.assignment
-    assert len(list_assignments(store, desk.workers[0])) == 1
+    assert read_item(store, first.item.id).open_slots == 0
+    assert desk.take(1).item.id != first.item.id
 
 
 def test_each_item_is_given_to_its_overlap_of_workers_and_no_further(store):
@@ -231,6 +232,34 @@ def test_a_lease_that_ended_is_extended_where_the_slot_is_still_open(store):
     assert desk.take(1) is None
     assert desk.submit(taken).outcome is Outcome.ACCEPTED
     assert check_store(store, complete=True) == []
+
+
+def test_what_was_given_back_is_not_had_again_by_a_heartbeat(store):
+    desk = make_desk(store, make_items(1))
+    given = desk.take(0).assignment
+    released = [release(store, given.id, desk.workers[0], 1, now=desk.now) for _ in range(2)]
+    with pytest.raises(LeaseLostError, match="PL-COL-021"):
+        extend(store, given.id, desk.workers[0], 1, now=desk.now, expires_at=desk.now + LEASE)
+    assert desk.take(0) is None
+    assert desk.take(1).item.id == given.item_id
+    # Giving back twice says it once.
+    desk.wait(minutes=1)
+    assert release(store, given.id, desk.workers[0], 1, now=desk.now) == released[0] == released[1]
+    assert [event.kind for event in read_events(store)].count("released") == 1
+    assert check_store(store) == []
+
+
+def test_what_lies_behind_many_lapsed_leases_is_found(store):
+    """More than are ended at once, and the first of them had by the worker who asks."""
+    desk = make_desk(store, make_items(60), workers=62)
+    for _ in range(55):
+        had = desk.take(0).assignment
+        release(store, had.id, desk.workers[0], 1, now=desk.now)
+    for worker in range(1, 61):
+        desk.take(worker)
+    desk.wait(hours=1)
+    assert desk.take(0).item.key in {f"item-{number}" for number in range(55, 60)}
+    assert check_store(store) == []
 
 
 def test_a_lease_that_is_anothers_by_now_is_lost(store):

@@ -20,8 +20,9 @@ from hypothesis.stateful import (
     rule,
     run_state_machine_as_test,
 )
+from sqlalchemy import select
 
-from plumbline.collect.store.assignment import LeaseTerms, expire_leases, extend, list_assignments, release, take
+from plumbline.collect.store.assignment import LeaseTerms, expire_leases, extend, release, take
 from plumbline.collect.store.checking import check_store
 from plumbline.collect.store.database import Store
 from plumbline.collect.store.failures import ConflictError, LeaseLostError
@@ -31,6 +32,7 @@ from plumbline.collect.store.migrating import open_store
 from plumbline.collect.store.people import add_person
 from plumbline.collect.store.rows import NewItem, Purpose, Submission
 from plumbline.collect.store.submission import list_late, submit
+from plumbline.collect.store.tables import assignments
 from tests.collect.store.made_up import START, a_judgement, make_study
 
 WORKERS = 4
@@ -305,7 +307,7 @@ class AssignmentMachine(RuleBasedStateMachine):
         if lease.state == "submitted":
             with pytest.raises(ConflictError, match="PL-COL-020"):
                 extend(*arguments, now=self.now, expires_at=until)
-        elif lease.state != "leased" and not self.may_reclaim(lease, finished=False):
+        elif lease.state == "released" or (lease.state != "leased" and not self.may_reclaim(lease, finished=False)):
             with pytest.raises(LeaseLostError, match="PL-COL-021"):
                 extend(*arguments, now=self.now, expires_at=until)
         else:
@@ -325,11 +327,8 @@ class AssignmentMachine(RuleBasedStateMachine):
         assert [(item.key, item.open_slots) for item in stored] == [
             (item.key, item.overlap - len(item.holders)) for item in self.items
         ]
-        states = {
-            assignment.id: (assignment.state.value, assignment.fence)
-            for worker in self.people
-            for assignment in list_assignments(self.store, worker)
-        }
+        every = select(assignments.c.id, assignments.c.state, assignments.c.fence)
+        states = {row.id: (row.state, row.fence) for row in self.store.rows(every)}
         assert states == {lease.id: (lease.state, lease.fence) for lease in self.leases.values()}
         assert len(read_judgements(self.store, self.study, counted=False)) == self.judged
         assert len(list_late(self.store)) == self.late

@@ -21,7 +21,7 @@ from plumbline.collect.store.backup import back_up, is_own_backup, manifest_of
 from plumbline.collect.store.checking import Acknowledged, check_store
 from plumbline.collect.store.database import connect_copy
 from plumbline.collect.store.failures import StoreError
-from plumbline.collect.store.migrating import open_store
+from plumbline.collect.store.migrating import newest_revision, open_store
 from plumbline.collect.store.rows import Submission
 from plumbline.collect.store.submission import submit
 from plumbline.lineage import Manifest, file_digest
@@ -33,7 +33,7 @@ from tests.collect.store.made_up import LEASE, START, a_judgement, make_desk, ma
 @pytest.fixture
 def full(store):
     """A store with rows in every table."""
-    fill(store, "0002")
+    fill(store, newest_revision())
     return store
 
 
@@ -49,7 +49,7 @@ def test_a_backup_is_one_private_file_with_every_row_and_a_manifest(full, tmp_pa
     assert manifest.holds == "backup"
     assert manifest.outputs[0].sha256 == made.sha256 == file_digest(out)
     assert manifest.configuration["rows"] == made.rows
-    assert manifest.configuration["schema_revision"] == "0002"
+    assert manifest.configuration["schema_revision"] == newest_revision()
     assert manifest.configuration["moment"] == START.isoformat()
     assert made.rows["judgements"] == 23
     assert sum(made.rows.values()) == manifest.outputs[0].rows
@@ -110,6 +110,32 @@ def test_an_earlier_backup_is_replaced_and_nothing_else_is(full, tmp_path):
             back_up(full, Path(full.engine.url.database), now=START)
 
 
+@pytest.mark.parametrize("ending", ["", "-journal", "-wal", "-shm"])
+def test_a_backup_takes_no_name_that_is_the_databases(make_address, tmp_path, ending):
+    """SQLite removes such a file, or plays it back into the store."""
+    place, link = Path(make_address("sqlite")), tmp_path / "link.db"
+    link.symlink_to(place)
+    for path in (place, link):
+        with closing(open_store(path)) as store:
+            with pytest.raises(UsageError, match=r"PL-OUT-008"):
+                back_up(store, Path(f"{place}{ending}"), now=START)
+            assert check_store(store) == []
+
+
+def test_the_manifest_of_an_earlier_backup_goes_before_it_does(full, tmp_path, monkeypatch):
+    """Else, were the machine to stop in between, the old manifest would stand beside the new backup."""
+    out = tmp_path / "copy.db"
+    back_up(full, out, now=START)
+
+    def stopped(*_):
+        raise RuntimeError("the machine stopped here")
+
+    monkeypatch.setattr("plumbline.collect.store.backup._write_manifest", stopped)
+    with pytest.raises(RuntimeError):
+        back_up(full, out, now=START)
+    assert not manifest_of(out).exists()
+
+
 def test_a_store_with_a_fault_gives_no_backup(full, tmp_path):
     gate = "INSERT INTO erasing (person_id, until_commit) VALUES ('x', 0)"
     statements = (gate, "DELETE FROM judgements WHERE corrects IS NOT NULL", "DELETE FROM erasing")
@@ -155,11 +181,11 @@ def test_killed_in_the_middle_nothing_half_written_is_left(tmp_path, sqlite_temp
     shutil.copyfile(sqlite_template, store)
     script = """
 import plumbline.collect.store.backup as module
-def stop(path, shown):
+def stop(path, shown, with_faults):
     print("written", flush=True)
     import time
     time.sleep(60)
-module.refuse_faulty = stop
+module.look_through = stop
 run()
 """
     with _in_a_process(script, store, out) as process:

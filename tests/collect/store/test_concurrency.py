@@ -1,8 +1,10 @@
 """Many at once, over connections that drop: the overlap is exact at the end. Nothing here depends on timing."""
 
+import subprocess
+import sys
 import time
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from functools import partial
 
 import pytest
@@ -143,6 +145,44 @@ def test_ending_leases_is_left_to_whoever_is_at_it(postgres_store):
         assert expire_leases(postgres_store, desk.study_id, now=desk.now) == 0
         assert desk.take(1).item.key == "item-1"
     assert desk.take(2).item.key == "item-0"
+
+
+def test_who_would_be_told_that_nothing_is_left_waits_for_whoever_ends_the_leases(postgres_store):
+    desk = make_desk(postgres_store, make_items(1))
+    desk.take(0)
+    desk.wait(hours=1)
+    with ThreadPoolExecutor(1) as pool:
+        with held(postgres_store, "SELECT study_id FROM queues FOR NO KEY UPDATE"):
+            found = pool.submit(desk.take, 1)
+            wait_for_a_waiter(postgres_store)
+        assert found.result().item.key == "item-0"
+    assert check_store(postgres_store) == []
+
+
+def test_who_would_be_told_that_nothing_is_left_waits_for_a_lapsed_lease_in_use(postgres_store):
+    """It is being submitted, say, or is not: only then is it known."""
+    desk = make_desk(postgres_store, make_items(1))
+    desk.take(0)
+    desk.wait(hours=1)
+    with ThreadPoolExecutor(1) as pool:
+        with held(postgres_store, "SELECT id FROM assignments FOR NO KEY UPDATE"):
+            found = pool.submit(desk.take, 1)
+            wait_for_a_waiter(postgres_store)
+        assert found.result().item.key == "item-0"
+
+
+def test_a_file_that_is_opened_twice_in_a_process_keeps_its_locks(make_address):
+    """Without them another process that closes the file believes it is the last, and removes what is written after."""
+    place = make_address("sqlite")
+    count = f"import sqlite3; c = sqlite3.connect({place!r}); print(*c.execute('SELECT count(*) FROM people').fetchone())"
+    with closing(open_store(place)) as store:
+        open_store(place).close()
+        found = []
+        for _ in range(2):
+            add_person(store, now=START)
+            other = subprocess.run([sys.executable, "-c", f"{count}; c.close()"], capture_output=True, text=True)
+            found.append(int(other.stdout))
+    assert found == [1, 2]
 
 
 def test_positions_become_visible_in_their_own_order(postgres_store):

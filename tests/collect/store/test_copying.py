@@ -58,7 +58,7 @@ def test_every_table_with_rows_is_copied(store):
 
 
 def test_numbers_are_raised_and_never_lowered(store):
-    fill(store, "0002")
+    fill(store, newest_revision())
     before = store.read(last_numbers)
     assert before["judgements"] == 23
     store.write(lambda connection: raise_numbers(connection, {"judgements": 5, "items": 900}))

@@ -12,10 +12,11 @@ from plumbline.collect.store.overview import (
     failures_by_code,
     has_event,
     latest_events,
+    list_person_counts,
 )
-from plumbline.collect.store.people import add_person
-from plumbline.collect.store.rows import Outcome, Role
-from tests.collect.store.made_up import START, make_desk, make_items, make_study
+from plumbline.collect.store.people import add_person, set_blocked
+from plumbline.collect.store.rows import NewItem, Outcome, Purpose, Role
+from tests.collect.store.made_up import START, Desk, make_desk, make_items, make_study
 
 
 def test_counts_are_of_one_study(store):
@@ -27,6 +28,28 @@ def test_counts_are_of_one_study(store):
     assert (count_workers(store, first.id), count_workers(store, second.id)) == (2, 0)
     add_person(store, Role.OWNER, now=START)
     assert count_people(store) == {Role.WORKER: 2, Role.OWNER: 1}
+
+
+def test_reviewers_are_no_workers_and_finished_items_are_counted_over_all_studies(store):
+    desk, other = make_desk(store, make_items(2)), make_study(store, "other")
+    enter_items(store, desk.study_id, [NewItem("ruling", {}, purpose=Purpose.ADJUDICATION)], now=START)
+    enter_items(store, desk.study_id, [NewItem("writing", {}, purpose=Purpose.SPOT_CHECK)], now=START)
+    enter_items(store, desk.study_id, [NewItem("attempt", {}, purpose=Purpose.REVIEW)], now=START)
+    enter_items(store, other.id, make_items(1), now=START)
+    elsewhere = Desk(store, other.id, desk.workers, START, keys=1000)
+    for purpose in (Purpose.ADJUDICATION, Purpose.SPOT_CHECK):
+        desk.submit(desk.take(1, purpose=purpose))
+    assert count_workers(store, desk.study_id) == 0
+    desk.submit(desk.take(0))
+    desk.submit(desk.take(0, purpose=Purpose.REVIEW))
+    elsewhere.submit(elsewhere.take(0))
+    desk.take(0)
+    assert count_workers(store, desk.study_id) == 1
+    set_blocked(store, desk.workers[1], True, now=START)
+    found = {each.person.id: each for each in list_person_counts(store)}
+    assert [found[worker].finished for worker in desk.workers[:3]] == [3, 2, 0]
+    assert found[desk.workers[1]].person.blocked_at == START
+    assert list(found) == [each.person.id for each in sorted(found.values(), key=lambda each: (each.person.created_at, each.person.pseudonym))]  # fmt: skip
 
 
 def test_late_submissions_are_of_one_study(store):

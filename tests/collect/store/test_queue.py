@@ -1,10 +1,14 @@
 """Taking the next item looks at a few rows, however many the worker has had."""
 
+from dataclasses import replace
+
 import pytest
 from sqlalchemy import event, text
 
+from plumbline.collect.store.assignment import release
 from plumbline.collect.store.checking import check_store
 from plumbline.collect.store.items import enter_items
+from plumbline.collect.store.rows import NewItem, Purpose
 from tests.collect.store.made_up import START, make_desk, make_items
 
 FEW, MANY = 1000, 4000
@@ -119,3 +123,26 @@ def test_an_item_behind_a_cursor_is_found_by_the_checker(store):
     faults = check_store(store)
     assert {fault.kind for fault in faults} == {"item_passed_over"}
     assert len(faults) == 3
+
+
+def test_what_one_had_comes_back_to_nobody_as_an_adjudication(store):
+    """Also where its text holds what Postgres reads in no JSON, and whatever became of what they had."""
+    about = [NewItem(f"about-{number}", {"item_key": f"item-{number}", "text": "\0 \\u0000"}) for number in range(3)]
+    about += [NewItem("about nothing", {}), NewItem("no object", ["item_key"])]
+    rulings = [replace(item, purpose=Purpose.ADJUDICATION, key=f"ruling: {item.key}") for item in about]
+    desk = make_desk(store, [*make_items(3), *about[:1], *rulings])
+    desk.submit(desk.take(0))
+    given_back = desk.take(0).assignment
+    release(store, given_back.id, given_back.worker_id, given_back.fence, now=START)
+    found = []
+    while taken := desk.take(0, purpose=Purpose.ADJUDICATION):
+        desk.submit(taken)
+        found.append(taken.item.key)
+    assert found == ["ruling: about-2", "ruling: about nothing", "ruling: no object"]
+    assert desk.take(1, purpose=Purpose.ADJUDICATION).item.key == "ruling: about-0"
+    assert check_store(store) == []
+    # Whoever ruled may have it afterwards: it is no longer theirs to rule on.
+    desk.submit(desk.take(2, purpose=Purpose.ADJUDICATION))
+    # The key names it, not the number; a work item that names another is none.
+    assert [desk.take(2).item.key, desk.take(1).item.key] == ["item-1", "item-2"]
+    assert check_store(store) == []

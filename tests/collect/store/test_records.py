@@ -1,13 +1,15 @@
 """Studies, guidelines, people, tokens, participation, items, turns, replies, drafts, events: what goes in comes out."""
 
+import json
 from datetime import datetime, timedelta
+from functools import partial
 
 import pytest
 
 from plumbline.collect.store.assignment import expire_leases
 from plumbline.collect.store.conversations import add_replies, add_turn, read_replies, read_turns, show_replies
 from plumbline.collect.store.drafts import read_draft, save_draft
-from plumbline.collect.store.events import log_event, read_events, stream_events
+from plumbline.collect.store.events import log_event, read_events
 from plumbline.collect.store.failures import (
     ConflictError,
     DraftConflictError,
@@ -16,7 +18,7 @@ from plumbline.collect.store.failures import (
     NotFoundError,
     StoreError,
 )
-from plumbline.collect.store.items import count_queues, enter_items, find_item, read_item, read_items
+from plumbline.collect.store.items import count_queues, enter_items, has_item, read_item, read_items
 from plumbline.collect.store.participation import (
     read_participation,
     record_consent,
@@ -26,9 +28,9 @@ from plumbline.collect.store.participation import (
 from plumbline.collect.store.people import (
     add_person,
     find_by_token,
+    find_person,
     issue_token,
     list_people,
-    read_person,
     revoke_tokens,
     set_blocked,
 )
@@ -93,9 +95,10 @@ def test_people_have_pseudonyms_that_say_nothing(store):
     assert all(person.pseudonym not in person.id for person in people)
     assert list_people(store) == sorted(people, key=lambda person: person.id)
     assert list_people(store, after=list_people(store)[0].id, limit=1) == [list_people(store)[1]]
-    assert read_person(store, people[1].id) == people[1]
-    with pytest.raises(NotFoundError):
-        read_person(store, "nobody")
+    assert find_person(store, people[1].pseudonym) == people[1]
+    for nobody in ("nobody", "\ud800", "\x00", "ö"):
+        with pytest.raises(NotFoundError):
+            find_person(store, nobody)
 
 
 def test_a_token_is_a_persons_until_it_is_over_or_revoked(store):
@@ -136,14 +139,15 @@ def test_consent_and_qualification_stand_apart(store):
     arguments = (store, study.id, person.id)
     assert read_participation(*arguments).qualification is Qualification.PENDING
     set_qualification(*arguments, Qualification.FAILED, now=START)
-    record_consent(*arguments, now=START + LEASE)
+    consent = partial(record_consent, study_id=study.id, worker_id=person.id)
+    store.write(partial(consent, now=START + LEASE))
     set_qualification(*arguments, Qualification.PASSED, now=START)
     found = read_participation(*arguments)
     assert (found.consented_at, found.qualification) == (START + LEASE, Qualification.PASSED)
     assert submitted_counts(*arguments) == {}
     set_blocked(store, person.id, True, now=START)
     with pytest.raises(NotAllowedError):
-        record_consent(*arguments, now=START)
+        store.write(partial(consent, now=START))
 
 
 # --- items ---
@@ -154,7 +158,8 @@ def test_items_come_back_as_they_went_in(store):
     payload = {"z": HOSTILE, "a": [1, 2.5, None, True, {"nested": "\x00"}], "big": 2**70}
     new = NewItem(HOSTILE, payload, Purpose.GOLD, 7, 5, author.id, {"outcome": "second"})
     assert enter_items(store, study.id, [new], now=START).new == 1
-    item = find_item(store, study.id, HOSTILE)
+    (item,) = read_items(store, study.id)
+    assert [has_item(store, study.id, key) for key in (HOSTILE, "another")] == [True, False]
     assert item == read_item(store, item.id)
     assert list(item.payload) == ["z", "a", "big"]
     assert (item.payload, item.truth, item.author_id) == (payload, {"outcome": "second"}, author.id)
@@ -348,6 +353,17 @@ def test_a_first_draft_has_no_version_and_a_finished_item_no_draft(talk):
         save_draft(*arguments, "text", version_read=0, now=START)
 
 
+def test_a_draft_that_differs_only_in_a_type_is_another(store):
+    """For Python 1, True and 1.0 are the same, and the order of keys says nothing."""
+    desk = make_desk(store, make_items(1))
+    arguments = (store, desk.take().assignment.id, desk.workers[0])
+    payloads = [{"a": 1, "b": 2}, {"a": True, "b": 2}, {"a": 1.0, "b": 2}, {"b": 2, "a": 1.0}]
+    for number, payload in enumerate(payloads):
+        assert save_draft(*arguments, payload, version_read=number, now=START).version == number + 1
+        assert json.dumps(read_draft(*arguments).payload) == json.dumps(payload)
+    assert save_draft(*arguments, payloads[-1], version_read=0, now=START).version == 4
+
+
 # --- events ---
 
 
@@ -355,7 +371,8 @@ def test_the_log_tells_what_happened_in_order(store):
     desk = make_desk(store, make_items(1))
     desk.submit(desk.take())
     log_event(store, "source_failed", now=START, study_id=desk.study_id, payload={"code": "PL-REP-001"})
-    events = list(stream_events(store, batch=2))
+    events = read_events(store, limit=2)
+    events += read_events(store, after=events[-1].seq)
     assert [event.seq for event in events] == sorted(event.seq for event in events)
     kinds = [event.kind for event in events if event.study_id == desk.study_id]
     expected = ["study_created", "guidelines_added", "items_entered", "leased", "submitted", "source_failed"]

@@ -3,10 +3,12 @@
 import threading
 from contextlib import closing
 from datetime import timedelta
+from functools import partial
 from pathlib import Path
 
 import pytest
 from sqlalchemy import text
+from sqlalchemy.exc import OperationalError
 
 from plumbline.collect.store import replacing, restoring
 from plumbline.collect.store.assignment import LeaseTerms, take
@@ -18,19 +20,19 @@ from plumbline.collect.store.events import log_event, read_events
 from plumbline.collect.store.failures import StoreError
 from plumbline.collect.store.items import enter_items
 from plumbline.collect.store.migrating import open_store
+from plumbline.collect.store.participation import read_participation, record_consent
 from plumbline.collect.store.people import (
     add_person,
     find_by_token,
     issue_token,
-    read_person,
     revoke_tokens,
     set_blocked,
 )
 from plumbline.collect.store.restoring import restore
-from plumbline.collect.store.rows import NewItem, NewJudgement
-from plumbline.collect.store.studies import add_guidelines, newest_version
+from plumbline.collect.store.rows import NewItem, NewJudgement, StudyState
+from plumbline.collect.store.studies import add_guidelines, list_studies, newest_version, set_study_state
 from tests.collect.store.filled import address, contents
-from tests.collect.store.made_up import LEASE, START, make_desk, make_items
+from tests.collect.store.made_up import LEASE, START, make_desk, make_items, person_of
 
 LATER = START + timedelta(days=1)
 
@@ -98,6 +100,61 @@ def test_a_faulty_store_can_be_replaced(store, tmp_path):
     assert check_store(store) == []
 
 
+def test_what_a_faulty_store_held_can_be_brought_back(store, tmp_path):
+    """Where it is asked for: what was judged in it would be out of reach else."""
+    _, backup = _worked_on(store, tmp_path)
+    store.write(lambda connection: connection.execute(text("UPDATE tallies SET submitted = 9")))
+    with pytest.raises(StoreError, match=r"PL-COL-050(.|\n)*--with-faults"):
+        back_up(store, tmp_path / "faulty.db", now=LATER)
+    made = back_up(store, tmp_path / "faulty.db", now=LATER, with_faults=True)
+    assert {fault.split(" ")[0] for fault in made.faults} == {"tally_wrong"}
+    before = contents(store, but=["events"])
+    kept = restore(backup, address(store), replace=True, now=LATER, before=tmp_path / "before.db").before
+    for path in (kept.path, made.path):
+        for place, replace in ((address(store), True), (tmp_path / "new.db", False)):
+            with pytest.raises(StoreError, match=r"PL-COL-050(.|\n)*--with-faults"):
+                restore(path, place, replace=replace, now=LATER)
+    done = restore(kept.path, address(store), replace=True, now=LATER, before=tmp_path / "2.db", with_faults=True)
+    assert done.faults == made.faults
+    assert contents(store, but=["events"]) == before
+    assert restore(made.path, tmp_path / "new.db", replace=False, now=LATER, with_faults=True).faults == made.faults
+    with closing(open_store(tmp_path / "new.db")) as new:
+        assert contents(new, but=["events"]) == before
+
+
+def test_what_is_replaced_is_kept_in_a_new_file_alone(store, tmp_path):
+    """A file that stands there may be the only copy of what was judged once: the backup itself, or one kept before."""
+    _, backup = _worked_on(store, tmp_path)
+    restore(backup, address(store), replace=True, now=LATER, before=tmp_path / "before.db")
+    (tmp_path / "lost.db.manifest.json").write_text("{}")
+    before, rows = {path: path.read_bytes() for path in tmp_path.glob("*.db")}, contents(store)
+    (tmp_path / "link.db").symlink_to(tmp_path / "nowhere.db")
+    for name in ("before.db", "backup.db", "lost.db", "link.db"):
+        with pytest.raises(StoreError, match="PL-COL-055"):
+            restore(backup, address(store), replace=True, now=LATER, before=tmp_path / name)
+    assert {path: path.read_bytes() for path in tmp_path.glob("*.db") if path.exists()} == before
+    assert contents(store) == rows
+
+
+def test_a_restore_that_is_tried_again_keeps_one_file(store, tmp_path, monkeypatch):
+    """The database may end a transaction because of others'; what the first attempt kept is made anew."""
+    _, backup = _worked_on(store, tmp_path)
+    before, real, calls = contents(store), replacing._remove_all, []
+
+    def ended_once(target):
+        calls.append(target)
+        if len(calls) == 1:
+            original = type("Ended", (Exception,), {"sqlstate": "40P01"})()
+            raise OperationalError("", {}, original)
+        real(target)
+
+    monkeypatch.setattr(replacing, "_remove_all", ended_once)
+    restore(backup, address(store), replace=True, now=LATER, before=tmp_path / "before.db")
+    assert len(calls) == 2
+    with closing(connect_copy(tmp_path / "before.db")) as kept:
+        assert contents(kept) == before
+
+
 def test_who_was_erased_blocked_or_lost_their_tokens_since_stays_so(store, tmp_path):
     desk = make_desk(store, make_items(4, overlap=3), workers=3)
     ends = LATER + timedelta(days=9)
@@ -105,14 +162,14 @@ def test_who_was_erased_blocked_or_lost_their_tokens_since_stays_so(store, tmp_p
     for worker in range(3):
         desk.submit(desk.take(worker), judgements=(NewJudgement("p", "pair", {"comment": f"words of {worker}"}, 1),))
     backup = back_up(store, tmp_path / "backup.db", now=START).path
-    erase_person(store, read_person(store, desk.workers[0]).pseudonym, now=START)
+    erase_person(store, person_of(store, desk.workers[0]).pseudonym, now=START)
     set_blocked(store, desk.workers[1], True, now=START)
     revoke_tokens(store, desk.workers[2], now=START)
     done = restore(backup, address(store), replace=True, now=LATER, before=tmp_path / "before.db")
     assert (done.replaced.erased_again, done.replaced.blocked_still, done.replaced.tokens_revoked_still) == (1, 1, 1)
     assert done.bytes_removed
-    assert read_person(store, desk.workers[0]).erased_at == START
-    assert read_person(store, desk.workers[1]).blocked_at is not None
+    assert person_of(store, desk.workers[0]).erased_at == START
+    assert person_of(store, desk.workers[1]).blocked_at is not None
     found = [find_by_token(store, token, now=LATER) for token in tokens]
     assert [person and person.id for person in found] == [None, desk.workers[1], None]
     payloads = [row["payload"] for row in contents(store)["judgements"]]
@@ -140,6 +197,88 @@ def test_versions_of_guidelines_and_exports_since_are_kept(store, tmp_path):
     assert (name, event.payload["before_restore"]) == ("pairs", True)
 
 
+def test_it_stays_so_when_one_backup_after_another_is_restored(store, tmp_path):
+    """The first backup knows nothing of these people; the second does, and must not bring them back."""
+    desk = make_desk(store, make_items(5, overlap=3), workers=1)
+    first = back_up(store, tmp_path / "first.db", now=START).path
+    ends, tokens = LATER + timedelta(days=9), []
+    for _ in range(4):
+        desk.workers.append(add_person(store, now=START).id)
+        tokens.append(issue_token(store, desk.workers[-1], now=START, expires_at=ends))
+    words = NewJudgement("p", "pair", {"comment": "words of theirs"}, 1)
+    desk.submit(desk.take(1), judgements=(words,))
+    second = back_up(store, tmp_path / "second.db", now=START).path
+    erase_person(store, person_of(store, desk.workers[1]).pseudonym, now=START)
+    set_blocked(store, desk.workers[2], True, now=START)
+    revoke_tokens(store, desk.workers[3], now=START)
+    done = restore(first, address(store), replace=True, now=LATER, before=tmp_path / "before-1.db").replaced
+    assert (done.people_kept, done.tokens_revoked_still, done.lost["people"]) == (3, 1, 1)
+    assert check_store(store) == []
+    done = restore(second, address(store), replace=True, now=LATER, before=tmp_path / "before-2.db").replaced
+    assert (done.people_kept, done.erased_again, done.blocked_still, done.tokens_revoked_still) == (0, 1, 1, 1)
+    assert [row["payload"] for row in contents(store)["judgements"]] == ['{"comment":null}']
+    found = [find_by_token(store, token, now=LATER) for token in tokens]
+    assert [person and person.blocked_at is not None for person in found] == [None, True, None, False]
+    assert check_store(store) == []
+
+
+def test_an_export_is_known_once_however_often_backups_are_restored(store, tmp_path):
+    desk = make_desk(store, make_items(2), workers=2)
+    backup = back_up(store, tmp_path / "backup.db", now=START).path
+    desk.submit(desk.take(0))
+    told = {"form": "events", "as_of": (START + timedelta(1)).isoformat(), "files": [], "manifest_sha256": "0" * 64}
+    log_event(store, "exported", now=START, study_id=desk.study_id, payload=told)
+    kept = restore(backup, address(store), replace=True, now=LATER, before=tmp_path / "1.db").before
+    restore(backup, address(store), replace=True, now=LATER, before=tmp_path / "2.db")
+    assert [name for name, _ in exports_with_work_of(store, desk.workers[1])] == ["pairs"]
+    restore(kept.path, address(store), replace=True, now=LATER, before=tmp_path / "3.db")
+    # The work is there again, so it is known whose it was.
+    assert [len(exports_with_work_of(store, worker)) for worker in desk.workers] == [1, 0]
+
+
+def test_whatever_is_written_meanwhile_stands_after_the_restore(store, tmp_path, monkeypatch):
+    """What a writer was told is done must not vanish: it waits, and is done to what was restored."""
+    desk = make_desk(store, make_items(3), workers=3)
+    token = issue_token(store, desk.workers[0], now=START, expires_at=LATER + timedelta(days=9))
+    backup = back_up(store, tmp_path / "backup.db", now=START).path
+    writer = open_store(address(store))
+    acts = {
+        "revoke": lambda: revoke_tokens(writer, desk.workers[0], now=LATER),
+        "block": lambda: set_blocked(writer, desk.workers[1], True, now=LATER),
+        "guidelines": lambda: add_guidelines(writer, desk.study_id, "Other rules.", now=LATER).version,
+        "state": lambda: set_study_state(writer, desk.study_id, StudyState.CLOSED, now=LATER),
+        "log": lambda: log_event(writer, "draw_failed", now=LATER, study_id=desk.study_id),
+        "consent": lambda: writer.write(
+            partial(record_consent, study_id=desk.study_id, worker_id=desk.workers[2], now=LATER)
+        ),
+    }
+    done, threads = [], []
+    real = replacing._remove_all
+
+    def late_comers(target):
+        for name, act in acts.items():
+            threads.append(threading.Thread(target=lambda name=name, act=act: (act(), done.append(name))))
+            threads[-1].start()
+        threads[-1].join(0.5)
+        assert done == []
+        real(target)
+
+    monkeypatch.setattr(replacing, "_remove_all", late_comers)
+    restore(backup, address(store), replace=True, now=LATER, before=tmp_path / "before.db")
+    for thread in threads:
+        thread.join()
+    writer.close()
+    assert set(done) == set(acts)
+    assert find_by_token(store, token, now=LATER) is None
+    assert person_of(store, desk.workers[1]).blocked_at == LATER
+    assert newest_version(store, desk.study_id) == 2
+    assert list_studies(store)[0].state is StudyState.CLOSED
+    assert read_participation(store, desk.study_id, desk.workers[2]).consented_at == LATER
+    kinds = [event.kind for event in read_events(store)]
+    assert [kinds.count(kind) for kind in ("token_revoked", "draw_failed", "study_state", "consented")] == [1] * 4
+    assert check_store(store) == []
+
+
 def test_nobody_writes_between_the_kept_backup_and_the_restore(store, tmp_path, monkeypatch):
     """A judgement is either in the kept backup and told as lost, or made after the restore."""
     desk, backup = _worked_on(store, tmp_path)
@@ -151,7 +290,7 @@ def test_nobody_writes_between_the_kept_backup_and_the_restore(store, tmp_path, 
         came.append(taken.assignment.id)
 
     thread = threading.Thread(target=late_comer)
-    real = restoring.write_backup
+    real = restoring.keep_aside
 
     def slow(*args, **values):
         made = real(*args, **values)
@@ -160,7 +299,7 @@ def test_nobody_writes_between_the_kept_backup_and_the_restore(store, tmp_path, 
         assert thread.is_alive()
         return made
 
-    monkeypatch.setattr(restoring, "write_backup", slow)
+    monkeypatch.setattr(restoring, "keep_aside", slow)
     done = restore(backup, address(store), replace=True, now=LATER, before=tmp_path / "before.db")
     thread.join()
     writer.close()

@@ -10,12 +10,13 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from sqlalchemy import text
 
+from plumbline.collect.store import restoring
 from plumbline.collect.store.backup import back_up, manifest_of
 from plumbline.collect.store.checking import check_store
 from plumbline.collect.store.database import connect_copy
 from plumbline.collect.store.failures import ConflictError, SchemaError, StoreError
 from plumbline.collect.store.items import enter_items, read_items
-from plumbline.collect.store.migrating import create_store, open_store, revision_of
+from plumbline.collect.store.migrating import create_store, newest_revision, open_store, revision_of
 from plumbline.collect.store.restoring import restore
 from plumbline.collect.store.rows import NewItem, NewJudgement
 from plumbline.collect.store.studies import create_study, list_studies
@@ -30,7 +31,7 @@ LATER = START + timedelta(days=1)
 @pytest.fixture
 def full(store):
     """A store with rows in every table."""
-    fill(store, "0002")
+    fill(store, newest_revision())
     return store
 
 
@@ -116,7 +117,7 @@ def test_texts_numbers_and_payloads_come_back_from_the_other_database(
             assert [item.payload for item in read_items(again, desk.study_id)] == [item.payload for item in new]
 
 
-def test_an_older_backup_is_migrated_on_the_way(tmp_path, database, empty_place):
+def test_an_older_backup_is_migrated_on_the_way(tmp_path, empty_place):
     old = make_old(tmp_path / "old.db", "0001")
     backup = back_up(old, tmp_path / "backup.db", now=START).path
     old.close()
@@ -128,9 +129,8 @@ def test_an_older_backup_is_migrated_on_the_way(tmp_path, database, empty_place)
     }
     assert backup.read_bytes() == before
     with closing(open_store(empty_place)) as made:
-        assert made.read(revision_of) == "0002"
+        assert made.read(revision_of) == newest_revision()
         assert check_store(made) == []
-        assert database
 
 
 @pytest.fixture
@@ -162,7 +162,7 @@ def test_a_backup_without_its_manifest_is_taken_and_told(backup, tmp_path):
     assert not restore(backup, tmp_path / "store.db", replace=False, now=LATER).was_verified
 
 
-def test_what_is_no_backup_is_refused(tmp_path, sqlite_template):
+def test_what_is_no_backup_is_refused(tmp_path):
     (tmp_path / "text").write_text("words")
     (tmp_path / "empty.db").touch()
     create_store(tmp_path / "store.db").close()
@@ -174,7 +174,6 @@ def test_what_is_no_backup_is_refused(tmp_path, sqlite_template):
         with pytest.raises(SchemaError, match="PL-COL-051"):
             restore(tmp_path / name, tmp_path / "new.db", replace=False, now=LATER)
     assert not (tmp_path / "new.db").exists()
-    assert sqlite_template.exists()
 
 
 def test_a_backup_of_a_newer_version_is_refused(backup, tmp_path):
@@ -204,6 +203,37 @@ def test_a_store_of_other_studies_is_not_replaced(backup, make_address, database
         with pytest.raises(ConflictError, match="PL-COL-054"):
             restore(backup, address(other), replace=True, now=LATER)
         assert [study.name for study in list_studies(other)] == ["something else"]
+
+
+def test_a_study_under_another_number_is_another(make_address, database, tmp_path):
+    """Servers know a study by its number too: here they would go on with `pairs` and write into another's rows."""
+    with closing(open_store(make_address(database))) as store, closing(open_store(make_address(database))) as other:
+        make_study(store)
+        gone = make_study(other, "first").id
+        gate = "INSERT INTO erasing (person_id, until_commit) VALUES ('x', 0)"
+        rows = ("DELETE FROM queues", "DELETE FROM guidelines", f"DELETE FROM studies WHERE id = {gone}")
+        statements = (gate, *rows, "DELETE FROM erasing")
+        other.write(lambda connection: [connection.execute(text(statement)) for statement in statements])
+        make_study(other)
+        assert [study.id for study in list_studies(store) + list_studies(other)] == [1, 2]
+        backup = back_up(other, tmp_path / "backup.db", now=START).path
+        with pytest.raises(ConflictError, match="PL-COL-054"):
+            restore(backup, address(store), replace=True, now=LATER)
+
+
+def test_a_store_that_appears_meanwhile_is_not_written_over(backup, tmp_path, monkeypatch):
+    real = restoring._checked_copy
+
+    def slow(*args):
+        made = real(*args)
+        create_store(tmp_path / "store.db").close()
+        return made
+
+    monkeypatch.setattr(restoring, "_checked_copy", slow)
+    with pytest.raises(StoreError, match="PL-COL-053"):
+        restore(backup, tmp_path / "store.db", replace=False, now=LATER)
+    with closing(open_store(tmp_path / "store.db")) as made:
+        assert list_studies(made) == []
 
 
 def test_an_unwritable_place_is_told(backup, tmp_path):

@@ -10,15 +10,14 @@ from plumbline.collect.store.checking import check_store
 from plumbline.collect.store.drafts import read_draft, save_draft
 from plumbline.collect.store.events import read_events
 from plumbline.collect.store.failures import ConflictError, NotFoundError, StoreError
-from plumbline.collect.store.items import find_item
+from plumbline.collect.store.items import has_item
 from plumbline.collect.store.judgements import (
     judgements_of_assignment,
     judgements_of_item,
     read_judgement,
     read_judgements,
-    stream_judgements,
 )
-from plumbline.collect.store.participation import submitted_counts
+from plumbline.collect.store.participation import read_participation, submitted_counts
 from plumbline.collect.store.rows import AssignmentState, NewItem, Outcome, Purpose
 from plumbline.collect.store.studies import add_guidelines
 from plumbline.collect.store.submission import correct, find_receipt, list_late, submit
@@ -53,8 +52,11 @@ def test_a_repeated_request_gives_the_first_receipt_and_stores_nothing(store):
     again = desk.submit(taken, "same", answer={"step": 2})
     assert again.repeated
     assert (again.judgement_ids, again.answer, again.outcome) == (first.judgement_ids, {"step": 1}, first.outcome)
-    assert find_receipt(store, desk.workers[0], "same") == again
-    assert find_receipt(store, desk.workers[0], "other") is None
+    digest = desk.submission(taken).body_sha256
+    assert find_receipt(store, desk.workers[0], "same", digest) == again
+    assert find_receipt(store, desk.workers[0], "other", digest) is None
+    with pytest.raises(ConflictError, match="PL-COL-023"):
+        find_receipt(store, desk.workers[0], "same", "another")
     assert len(read_events(store)) == events
     assert len(read_judgements(store, desk.study_id)) == 1
 
@@ -119,8 +121,7 @@ def test_what_comes_when_the_slot_is_anothers_is_kept_and_told_and_not_counted(s
     assert (kept.assignment_id, kept.reason, kept.idempotency_key) == (lost.assignment.id, "slot", "late")
     assert kept.payload["judgements"][0]["payload"] == {"outcome": "first", "strength": 2}
     assert read_judgements(store, desk.study_id, counted=False) == []
-    with pytest.raises(NotFoundError):
-        find_item(store, desk.study_id, "follow-up")
+    assert not has_item(store, desk.study_id, "follow-up")
     desk.submit(other)
     assert check_store(store, complete=True) == []
 
@@ -168,13 +169,35 @@ def test_a_part_of_an_ended_lease_takes_the_item_in_hand_again(store):
     assert check_store(store) == []
 
 
+def test_consent_stands_with_the_submission_that_says_so_and_not_where_it_is_late(store):
+    desk = make_desk(store, make_items(1))
+    lost = desk.take(0)
+    desk.wait(hours=1)
+    taken = desk.take(1)
+    desk.submit(lost, consents=True, finished=False)
+    desk.submit(taken, consents=True, finished=False)
+    found = [read_participation(store, desk.study_id, worker).consented_at for worker in desk.workers]
+    assert found == [None, desk.now, None]
+
+
+@pytest.mark.parametrize("seconds", [float("nan"), float("inf"), float("-inf")])
+def test_a_time_that_is_no_number_is_refused_whole(store, seconds):
+    """One database would store NULL, another what a backup cannot say."""
+    desk = make_desk(store, make_items(1))
+    taken = desk.take()
+    with pytest.raises(StoreError, match="PL-COL-009"):
+        desk.submit(taken, judgements=(a_judgement(seconds=seconds),))
+    assert read_judgements(store, desk.study_id, counted=False) == []
+    assert desk.submit(taken).outcome is Outcome.ACCEPTED
+
+
 def test_one_part_twice_in_a_submission_is_refused_whole(store):
     desk = make_desk(store, make_items(1))
     taken = desk.take()
     with pytest.raises(ConflictError, match="PL-COL-024"):
         desk.submit(taken, "twice", judgements=(a_judgement("a"), a_judgement("b"), a_judgement("a")))
     assert read_judgements(store, desk.study_id, counted=False) == []
-    assert find_receipt(store, desk.workers[0], "twice") is None
+    assert find_receipt(store, desk.workers[0], "twice", "any") is None
     assert desk.take().resumed
 
 
@@ -247,9 +270,11 @@ def test_a_correction_names_the_old_one_and_takes_its_place(store):
     with pytest.raises(ConflictError, match=f"PL-COL-027.*judgement {old}"):
         _correct(desk, old, "again")
     (newest,) = _correct(desk, new, "again").judgement_ids
-    assert [judgement.id for judgement in stream_judgements(store, desk.study_id, batch=1)] == [newest]
+    assert [judgement.id for judgement in read_judgements(store, desk.study_id)] == [newest]
     with pytest.raises(NotFoundError):
         _correct(desk, 99, "nothing")
+    logged = [event.payload for event in read_events(store) if event.kind == "corrected"]
+    assert logged == [{"fence": 1, "corrects": old, "judgement": new}, {"fence": 1, "corrects": new, "judgement": newest}]
     assert check_store(store, complete=True) == []
 
 

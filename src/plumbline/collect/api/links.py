@@ -33,7 +33,7 @@ _STUDY = Link(
     ("read_study", "set_state", "add_guidelines", "enter_items", "list_items", "read_status", "next_item"),
 )
 _PERSON = Link("pseudonym", "$response.body#/pseudonym", ("issue_token", "revoke_tokens", "set_blocked"))
-_JUDGEMENT = Link("judgement", "$response.body#/judgements/0", ("correct",))
+_JUDGEMENT = Link("judgement", "$response.body#/judgements/0", ("read_judgement", "correct"))
 
 LINKS: Mapping[str, Link] = {
     "next_item": _ITEM,

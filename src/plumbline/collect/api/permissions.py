@@ -31,6 +31,7 @@ PERMITTED: Mapping[str, Role | None] = {
     "release": Role.WORKER,
     "extend": Role.WORKER,
     "list_judgements": Role.WORKER,
+    "read_judgement": Role.WORKER,
     "correct": Role.WORKER,
     # --- running a study ---
     "read_status": Role.MANAGER,

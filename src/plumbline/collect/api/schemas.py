@@ -173,7 +173,7 @@ class DraftAnswer(Struct):
 
 
 class JudgementLine(Struct):
-    """A judgement of one's own; what was judged is in the assignment's step no more."""
+    """A judgement of one's own; what was judged, and how, is told of each by itself."""
 
     id: int
     part: str
@@ -186,6 +186,22 @@ class Judgements(Struct):
     """In the order they were made."""
 
     judgements: list[JudgementLine]
+
+
+class Judged(Struct):
+    """A judgement of one's own: the step as it was asked, and what was answered, in the words of a submission."""
+
+    id: int
+    assignment: int
+    study: str
+    part: str
+    kind: str
+    corrects: int | None
+    created_at: datetime
+    guidelines_version: int
+    can_be_corrected: bool
+    step: Step
+    answer: JsonObject
 
 
 class StudyAnswer(Struct):

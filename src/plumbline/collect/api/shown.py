@@ -15,6 +15,7 @@ from plumbline.collect.service.beginning import Begun, shown_purpose
 from plumbline.collect.service.collecting import Collecting
 from plumbline.collect.service.entering import EnteredItems
 from plumbline.collect.service.held_work import Held, step_json, step_to_show
+from plumbline.collect.service.own_judgements import OwnJudgement
 from plumbline.collect.service.status import WorkerStatus
 from plumbline.collect.service.studies import queues_of
 from plumbline.collect.service.submitting import Submitted
@@ -77,6 +78,24 @@ def judgements(rows: Sequence[Judgement]) -> schemas.Judgements:
     """Judgements without what was judged."""
     return schemas.Judgements(
         [schemas.JudgementLine(row.id, row.part, row.kind, row.corrects, row.created_at) for row in rows]
+    )
+
+
+def judged(own: OwnJudgement) -> schemas.Judged:
+    """A judgement with what was judged, as it was shown."""
+    row, found = own.row, own.judged
+    return schemas.Judged(
+        id=row.id,
+        assignment=row.assignment_id,
+        study=own.held.settings.name,
+        part=row.part,
+        kind=row.kind,
+        corrects=row.corrects,
+        created_at=row.created_at,
+        guidelines_version=row.guidelines_version,
+        can_be_corrected=found.can_be_corrected,
+        step=step(found.ask),
+        answer=found.answer,
     )
 
 

@@ -11,6 +11,7 @@ from plumbline.collect.api.serving import Asked
 from plumbline.collect.kinds import Purpose
 from plumbline.collect.service.beginning import begin_work, is_over, standing_of
 from plumbline.collect.service.giving_back import give_back, keep
+from plumbline.collect.service.own_judgements import own_judgement
 from plumbline.collect.service.speaking import say as say_turn
 from plumbline.collect.service.submitting import Answer, correct_judgement, submit_answer
 from plumbline.collect.store.assignment import read_assignment
@@ -173,6 +174,14 @@ async def list_judgements(request: Request, assignment: AssignmentId) -> Respons
         return shown.judgements(judgements_of_assignment(store, assignment))
 
     return await serving.answer(request, judgements)
+
+
+@router.get("/judgements/{judgement}", **documented(schemas.Judged))
+async def read_judgement(request: Request, judgement: JudgementId) -> Response:
+    """A judgement of one's own with what was judged, as it was shown; its answer, changed, is what a correction takes."""
+    serving = serving_of(request)
+    collecting = serving.collecting
+    return await serving.answer(request, lambda asked: shown.judged(own_judgement(collecting, asked.person, judgement)))
 
 
 @router.post("/judgements/{judgement}/correct", **documented(schemas.CorrectAnswer, schemas.Correct, keyed=True))

@@ -3,6 +3,8 @@
 forms           which kinds of study have which form      record_making   finished work → records
 exporting       one export, from first look to manifest   files           batches → bytes, counted and hashed
 folder          as a folder                               archive         as a stream
+as_stored       rows of the store → lines                 read_me         README.md, which tools read
+column_kinds    what the columns of lines hold
 terms           what may be done with it                  failures        what it is refused with
 """
 

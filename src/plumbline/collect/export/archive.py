@@ -15,7 +15,6 @@ from plumbline.collect.export.exporting import Export, prepare
 from plumbline.collect.store.database import Store
 from plumbline.formats.line_stream import Outbox
 from plumbline.lineage import StatedTerms
-from plumbline.lineage.writing import MANIFEST_NAME
 
 
 def stream_export(
@@ -46,8 +45,9 @@ def _archive(export: Export) -> Iterator[bytes]:
     made = export.prepared.as_of.timetuple()[:6]
     for name, pieces in export.file_by_file():
         yield from _member(archive, outbox, zipfile.ZipInfo(name, made), pieces)
-    manifest, exported = export.finished()
-    yield from _member(archive, outbox, zipfile.ZipInfo(MANIFEST_NAME, made), iter([manifest]))
+    last, exported = export.finished()
+    for name, data in last.items():
+        yield from _member(archive, outbox, zipfile.ZipInfo(name, made), iter([data]))
     # Before the list of files: whoever holds a whole archive, the log has it.
     export.log(exported)
     archive.close()

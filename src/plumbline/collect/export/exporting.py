@@ -15,9 +15,11 @@ from typing import Any
 from pydantic import JsonValue
 
 from plumbline import __version__
+from plumbline.collect.export.as_stored import AS_STORED, StoredLines
 from plumbline.collect.export.failures import erased_meanwhile, nothing_expressible, nothing_finished, wrong_share
-from plumbline.collect.export.files import EventLines, FileInMaking, RecordLines, RecordParquet, SplitOf
-from plumbline.collect.export.forms import KINDS, FilePlan, Form, file_plans, form_for, purposes_of
+from plumbline.collect.export.files import FileInMaking, RecordLines, RecordParquet, SplitOf
+from plumbline.collect.export.forms import FilePlan, Form, file_plans, form_for, kinds_told, purposes_of
+from plumbline.collect.export.read_me import README_NAME, ReadMe
 from plumbline.collect.export.record_making import RecordMaker, Tally
 from plumbline.collect.export.terms import (
     EVENT_KINDS,
@@ -33,6 +35,7 @@ from plumbline.collect.store.database import Store
 from plumbline.collect.store.exported import count_erased, log_exported
 from plumbline.collect.store.finished_work import count_finished, stream_finished
 from plumbline.collect.store.rows import Study
+from plumbline.collect.store.stored_work import JudgementAsStored
 from plumbline.collect.store.studies import find_study
 from plumbline.collect.store.study_log import stream_study_log
 from plumbline.collect.study_file import parse_study_file
@@ -41,9 +44,9 @@ from plumbline.formats.columns_not_carried import ColumnCounts, added
 from plumbline.formats.registry import FORMATS
 from plumbline.formats.source_files import JUDGED_ON
 from plumbline.lineage import FileEntry, Manifest, StatedTerms, Terms
+from plumbline.lineage.writing import MANIFEST_NAME
 
 TRAIN, TEST = "train", "test"
-EVENTS_FILE = "events/events.jsonl.gz"
 Advance = Callable[[int, int], None]
 """Told how many of how many assignments are behind."""
 
@@ -74,8 +77,8 @@ class Prepared:
 
     @property
     def purposes(self) -> tuple[Purpose, ...]:
-        """Whose work is read; none where the log is what leaves."""
-        return () if self.form is Form.EVENTS else purposes_of(self.form, self.settings)
+        """Whose work is read; none where rows leave as they are stored."""
+        return () if self.form in AS_STORED else purposes_of(self.form, self.settings)
 
     @property
     def total(self) -> int:
@@ -88,7 +91,7 @@ class Exported:
     """What was exported.
 
     Attributes:
-        files: with digests and rows; the manifest is not among them.
+        files: with digests and rows; README.md and the manifest are not among them.
         manifest_sha256: its digest.
         left_out: work that stays inside, by why.
         quarantined: records that could not be made or written, by code.
@@ -131,7 +134,8 @@ def prepare(
     form = form_for(to, settings)
     counts = count_finished(store, study.id, as_of=now)
     log = stream_study_log(store, study.id, as_of=now, kinds=EVENT_KINDS)
-    known = known_terms(event for batch in log for event in batch)
+    purposes = tuple(Purpose) if form is Form.JUDGEMENTS else (Purpose.WORK,)
+    known = known_terms((event for batch in log for event in batch), purposes)
     prepared = Prepared(
         store=store,
         study=study,
@@ -141,13 +145,13 @@ def prepare(
         test_share=test_share,
         stated=stated,
         known=known,
-        terms=export_terms(known, settings, stated, KINDS[form][settings.kind]),
+        terms=export_terms(known, settings, stated, kinds_told(form, settings)),
         command=tuple(command),
         counts=counts,
         erased_before=erased_before,
     )
-    if form is not Form.EVENTS and not prepared.total:
-        raise nothing_finished(study.name, _stays_inside(counts))
+    if form not in AS_STORED and not prepared.total:
+        raise nothing_finished(study.name, _stays_inside(prepared))
     return prepared
 
 
@@ -163,6 +167,10 @@ class Export:
 
     def pieces(self, advance: Advance | None = None) -> Iterator[tuple[str, bytes]]:
         """(file name, its next bytes) of all files at once, in one pass."""
+        if self.prepared.form in AS_STORED:
+            for name, pieces in self.file_by_file():
+                yield from ((name, data) for data in pieces if data)
+            return
         for batch in self._batches(self.tally):
             for file in self.files:
                 for data in file.feed(batch, self.tally.quarantined):
@@ -183,15 +191,19 @@ class Export:
             yield file.name, self._bytes_of(file, Tally() if number else self.tally)
 
     def _bytes_of(self, file: FileInMaking[Any], tally: Tally) -> Iterator[bytes]:
-        for batch in self._batches(tally):
+        for batch in self._batches(tally, file.name):
             yield from file.feed(batch, self.tally.quarantined)
             yield b""  # a chance to stop, also where the file waits for more
         yield from file.end()
 
-    def _batches(self, tally: Tally) -> Iterator[Any]:
+    def _batches(self, tally: Tally, name: str | None = None) -> Iterator[Any]:
         prepared = self.prepared
-        if prepared.form is Form.EVENTS:
-            yield from stream_study_log(prepared.store, prepared.study.id, as_of=prepared.as_of)
+        for stored in AS_STORED.get(prepared.form, ()):
+            if stored.name == name:
+                for rows in stored.stream(prepared.store, prepared.study.id, as_of=prepared.as_of):
+                    _note_judgements(rows, prepared, tally)
+                    yield rows
+        if prepared.form in AS_STORED:
             return
         maker = RecordMaker(prepared.settings, prepared.form)
         for batch in stream_finished(
@@ -205,24 +217,28 @@ class Export:
 
     # --- once all bytes are out ---
 
-    def finished(self) -> tuple[bytes, Exported]:
-        """The manifest, and what was exported.
+    def finished(self) -> tuple[dict[str, bytes], Exported]:
+        """The last files, README.md and the manifest, by name, and what was exported.
 
         Raises:
             NoDataError: PL-EXP-003, no file has a row.
         """
         prepared, tally = self.prepared, self.tally
-        left_out = _stays_inside(prepared.counts) | {name: count for name, count in tally.left_out.items() if count}
+        left_out = _stays_inside(prepared) | {name: count for name, count in tally.left_out.items() if count}
         files = tuple(file.entry for file in self.files if file.writer.rows)
         if not files:
             counts = {**tally.quarantined, **left_out}
+            if prepared.form in AS_STORED and not tally.quarantined:
+                raise nothing_finished(prepared.study.name, None)
             raise nothing_expressible(prepared.form, prepared.study.name, counts)
         not_carried: ColumnCounts = {kind: {"categories": n} for kind, n in tally.categories_dropped.items() if n}
         for file in self.files:
             not_carried = added(not_carried, getattr(file.writer, "columns_not_carried", {}))
         quarantined = dict(sorted(tally.quarantined.items()))
-        manifest = _manifest(prepared, tally, files, left_out, not_carried)
+        read_me = _read_me(prepared, files)
+        manifest = _manifest(prepared, tally, [*files, _entry(README_NAME, read_me)], left_out, not_carried)
         text = (manifest.model_dump_json(indent=2) + "\n").encode()
+        last = {README_NAME: read_me, MANIFEST_NAME: text}
         exported = Exported(
             study=prepared.study.name,
             form=prepared.form,
@@ -235,7 +251,7 @@ class Export:
             terms=prepared.terms,
             notes=terms_notes(prepared.known, prepared.terms, prepared.stated),
         )
-        return text, exported
+        return last, exported
 
     def log(self, exported: Exported) -> None:
         """Logs what was exported: by this it is known later which exports hold somebody's work.
@@ -254,14 +270,24 @@ class Export:
             raise erased_meanwhile(prepared.study.name)
 
 
-def _stays_inside(counts: dict[Purpose, int]) -> dict[str, int]:
+def _note_judgements(rows: Sequence[object], prepared: Prepared, tally: Tally) -> None:
+    """Whose they are and what they were judged under, of judgements that leave as they are stored."""
+    judged = [row for row in rows if isinstance(row, JudgementAsStored)]
+    if judged:
+        tally.assignments = sum(prepared.counts.values())
+        tally.workers.update(row.worker for row in judged)
+        tally.guidelines_versions.update(row.guidelines_version for row in judged)
+
+
+def _stays_inside(prepared: Prepared) -> dict[str, int]:
     """Finished work on items that measure workers: it says nothing of the data."""
+    counts = {} if prepared.form is Form.JUDGEMENTS else prepared.counts
     return {purpose.value: counts[purpose] for purpose in (*KNOWN_ANSWERS, Purpose.SPOT_CHECK) if counts.get(purpose)}
 
 
 def _files_of(prepared: Prepared) -> list[FileInMaking[Any]]:
-    if prepared.form is Form.EVENTS:
-        return [FileInMaking(EVENTS_FILE, EventLines())]
+    if prepared.form in AS_STORED:
+        return [FileInMaking(stored.name, StoredLines(stored.line_of)) for stored in AS_STORED[prepared.form]]
     splits = (TRAIN, TEST) if prepared.test_share else (TRAIN,)
     split_of = _split_of(prepared.settings.seed, prepared.test_share)
     plans = file_plans(prepared.form, prepared.settings, splits)
@@ -304,7 +330,7 @@ def _manifest(
     }
     judged_on = _judged_on(prepared)
     if prepared.form is Form.HH_RLHF:
-        configuration[JUDGED_ON] = {file.path: judged_on[file.path] for file in files}
+        configuration[JUDGED_ON] = {file.path: judged_on[file.path] for file in files if file.path in judged_on}
     return Manifest(
         holds="data",
         command=list(prepared.command),
@@ -319,6 +345,22 @@ def _manifest(
         licence=prepared.terms.licence,
         created=prepared.as_of.isoformat(timespec="seconds"),
     )
+
+
+def _read_me(prepared: Prepared, files: Sequence[FileEntry]) -> bytes:
+    page = ReadMe(
+        study=prepared.study.name,
+        study_kind=prepared.settings.kind.value,
+        form=prepared.form,
+        as_of=prepared.as_of,
+        files=files,
+        terms=prepared.terms,
+    )
+    return page.text().encode()
+
+
+def _entry(name: str, data: bytes) -> FileEntry:
+    return FileEntry(path=name, sha256=hashlib.sha256(data).hexdigest(), size_bytes=len(data))
 
 
 def _judged_on(prepared: Prepared) -> dict[str, str]:

@@ -25,13 +25,15 @@ def form_holds_nothing(form: str, study: str, kind: str, others: Sequence[str]) 
     )
 
 
-def nothing_finished(study: str, left_out: Mapping[str, int]) -> NoDataError:
-    """PL-EXP-002: no work that could be exported was finished yet."""
+def nothing_finished(study: str, left_out: Mapping[str, int] | None) -> NoDataError:
+    """PL-EXP-002: no work that could be exported was finished yet; None where work need not be finished."""
     return NoDataError(
         "PL-EXP-002",
         f"study {study}",
-        "nothing to export yet: no work is finished",
-        found=_counted(left_out),
+        "nothing to export yet: nothing was judged"
+        if left_out is None
+        else "nothing to export yet: no work is finished",
+        found=_counted(left_out or {}),
         advice="plumbline collect status says how far it is; export again once something is finished",
     )
 
@@ -43,7 +45,7 @@ def nothing_expressible(form: str, study: str, counts: Mapping[str, int]) -> NoD
         f"study {study}",
         f"{form} can express nothing of what is finished",
         found=_counted(counts),
-        advice="--to parquet, which holds everything",
+        advice="--to parquet, which has a place for every record; --to judgements for what no record holds",
     )
 
 
@@ -66,6 +68,18 @@ def erased_meanwhile(study: str) -> ErasedMeanwhileError:
         f"study {study}",
         "somebody was erased while it was exported",
         advice="export again: this one may hold their words, and nothing was kept of it",
+    )
+
+
+def other_data_there(out: str, expected: str, found: str) -> UsageError:
+    """PL-EXP-007: nobody loses one export to another."""
+    return UsageError(
+        "PL-EXP-007",
+        out,
+        "other data stands there",
+        expected=f"nothing, or an earlier export of {expected}",
+        found=found,
+        advice="name another folder, or move that one away",
     )
 
 

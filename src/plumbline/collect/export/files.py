@@ -7,13 +7,11 @@ from collections import Counter
 from collections.abc import Callable, Iterator
 from typing import Generic, Protocol, TypeVar
 
-import msgspec
 import pyarrow as pa
 
 from plumbline.collect.export.forms import FilePlan
-from plumbline.collect.store.study_log import LoggedEvent
 from plumbline.formats.columns_not_carried import ColumnCounts
-from plumbline.formats.line_stream import ByteLines, LineStream
+from plumbline.formats.line_stream import LineStream
 from plumbline.formats.parquet_stream import ParquetStream
 from plumbline.formats.registry import Format
 from plumbline.lineage import FileEntry, Terms
@@ -128,26 +126,6 @@ class RecordParquet:
         return self._stream.end()
 
 
-class EventLines:
-    """The log → lines: ids, counts and states, people by pseudonym."""
-
-    def __init__(self) -> None:
-        self._lines = ByteLines(zipped=True)
-
-    @property
-    def rows(self) -> int:
-        """See `Writer.rows`."""
-        return self._lines.rows
-
-    def feed(self, batch: list[LoggedEvent], quarantined: Counter[str]) -> Iterator[bytes]:  # noqa: ARG002 - every event fits
-        """See `Writer.feed`."""
-        yield from self._lines.feed(msgspec.json.encode(_event(event)) for event in batch)
-
-    def end(self) -> bytes:
-        """See `Writer.end`."""
-        return self._lines.end()
-
-
 def tables_for(plan: FilePlan, batch: RecordBatch, split_of: SplitOf) -> dict[Kind, pa.Table]:
     """The records of a batch that belong into a file, as tables that name its split; empty where there are none."""
     tables = {}
@@ -164,15 +142,3 @@ def tables_for(plan: FilePlan, batch: RecordBatch, split_of: SplitOf) -> dict[Ki
 
 def _is_in(record: Record, plan: FilePlan) -> bool:
     return plan.axis is None or (isinstance(record, Comparison) and record.axis is plan.axis)
-
-
-def _event(event: LoggedEvent) -> dict[str, object]:
-    return {
-        "seq": event.seq,
-        "at": event.at.isoformat(),
-        "kind": event.kind,
-        "person": event.person,
-        "item": event.item_id,
-        "assignment": event.assignment_id,
-        "payload": event.payload,
-    }

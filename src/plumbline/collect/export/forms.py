@@ -9,17 +9,18 @@ from enum import StrEnum
 from plumbline.collect.export.failures import form_holds_nothing
 from plumbline.collect.kinds import Purpose
 from plumbline.collect.study_settings import StudyFile, StudyKind, hh_subset
-from plumbline.records import Axis, Kind, unknown_name
+from plumbline.records import BEAVERTAILS_14, TAXONOMIES, Axis, Kind, unknown_name
 
 
 class Form(StrEnum):
-    """As ``--to`` takes them; all but the last are formats that `plumbline.load` reads."""
+    """As ``--to`` takes them; all but the last two are formats that `plumbline.load` reads."""
 
     HH_RLHF = "hh-rlhf"
     RED_TEAM = "red-team"
     BEAVERTAILS = "beavertails"
     PKU_SAFERLHF = "pku-saferlhf"
     PARQUET = "parquet"
+    JUDGEMENTS = "judgements"
     EVENTS = "events"
 
 
@@ -39,6 +40,7 @@ KINDS: Mapping[Form, Mapping[StudyKind, tuple[Kind, ...]]] = {
         StudyKind.SAFETY_LABELS: _LABELS,
         StudyKind.TWO_AXIS_RANKING: (*_PAIRS, *_LABELS),
     },
+    Form.JUDGEMENTS: dict.fromkeys(StudyKind, ()),
     Form.EVENTS: dict.fromkeys(StudyKind, ()),
 }
 """The kinds of record that a form takes from a study; a kind of study that is not named has nothing for it."""
@@ -70,14 +72,23 @@ def form_for(to: str, study: StudyFile) -> Form:
     if to not in list(Form):
         raise unknown_name("--to", to, list(Form))
     form = Form(to)
-    if study.kind not in KINDS[form]:
-        raise form_holds_nothing(form, study.name, study.kind, forms_of(study.kind))
+    forms = forms_of(study.kind, study.taxonomy)
+    if form not in forms:
+        raise form_holds_nothing(form, study.name, study.kind, forms)
     return form
 
 
-def forms_of(kind: StudyKind) -> tuple[Form, ...]:
-    """The forms that a kind of study has."""
-    return tuple(form for form in Form if kind in KINDS[form])
+def forms_of(kind: StudyKind, taxonomy: str) -> tuple[Form, ...]:
+    """The forms that a kind of study has, whose labels are of this taxonomy where it collects any."""
+    fits = {form for form in Form if kind in KINDS[form]}
+    if TAXONOMIES[taxonomy] != BEAVERTAILS_14:
+        fits.discard(Form.BEAVERTAILS)
+    return tuple(form for form in Form if form in fits)
+
+
+def kinds_told(form: Form, study: StudyFile) -> tuple[Kind, ...]:
+    """What an export tells, by the kinds of record that could be made of it: on them its terms depend."""
+    return KINDS[Form.PARQUET if form is Form.JUDGEMENTS else form][study.kind]
 
 
 def purposes_of(form: Form, study: StudyFile) -> tuple[Purpose, ...]:

@@ -6,13 +6,14 @@ study file or whoever exports has to state it. Both statements fill in what is u
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Container, Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
 from pydantic import JsonValue
 
 from plumbline.collect.kinds import Purpose
+from plumbline.collect.service.entering import terms_of_study
 from plumbline.collect.store.study_log import LoggedEvent
 from plumbline.collect.study_settings import StudyFile
 from plumbline.lineage import StatedTerms, Terms, Use, strictest_terms
@@ -33,7 +34,7 @@ class KnownTerms:
     Attributes:
         parts: terms by part, each once.
         unknown: parts of which nothing is known.
-        files: SHA-256 of the files that items for work came from.
+        files: SHA-256 of the files that the items came from.
     """
 
     parts: tuple[Terms, ...]
@@ -41,14 +42,14 @@ class KnownTerms:
     files: tuple[str, ...]
 
 
-def known_terms(events: Iterable[LoggedEvent]) -> KnownTerms:
-    """What was logged when data was entered for work and when sources were opened."""
+def known_terms(events: Iterable[LoggedEvent], purposes: Container[Purpose] = (Purpose.WORK,)) -> KnownTerms:
+    """What was logged when data was entered for these purposes and when sources were opened."""
     parts: dict[Terms, None] = {}
     unknown: dict[str, None] = {}
     files: dict[str, None] = {}
     for event in events:
         if event.kind == "data_entered":
-            if event.payload["purpose"] != Purpose.WORK or not (event.payload["new"] or event.payload["known"]):
+            if Purpose(event.payload["purpose"]) not in purposes or not (event.payload["new"] or event.payload["known"]):
                 continue
             files.update(dict.fromkeys(event.payload["files"]))
             sources = [{"source": "the data entered", **event.payload}]
@@ -75,7 +76,7 @@ def _terms(logged: Mapping[str, Any]) -> Terms | None:
 
 def export_terms(known: KnownTerms, study: StudyFile, stated: StatedTerms, kinds: Iterable[Kind]) -> Terms:
     """The terms of an export that holds these kinds of record."""
-    told = _of_study(study)
+    told = terms_of_study(study)
     either = StatedTerms(told.licence or stated.licence, told.uses if told.uses is not None else stated.uses)
     carried: list[list[Terms]] = [[part] for part in known.parts]
     if known.unknown:
@@ -95,7 +96,7 @@ def terms_told(known: KnownTerms, study: StudyFile, stated: StatedTerms) -> dict
     return {
         "of_parts": parts,
         "unknown_parts": list(known.unknown),
-        "study_file": _of_study(study).to_json(),
+        "study_file": terms_of_study(study).to_json(),
         "stated": stated.to_json(),
     }
 
@@ -115,7 +116,3 @@ def terms_notes(known: KnownTerms, terms: Terms, stated: StatedTerms) -> tuple[s
         )
     overruled = stated.overruled(terms)
     return (*notes, overruled) if overruled else tuple(notes)
-
-
-def _of_study(study: StudyFile) -> StatedTerms:
-    return StatedTerms.of(study.licence, study.uses)

@@ -6,6 +6,7 @@
 
 from plumbline.collect.kinds.adjudication import rulings_for, split_item
 from plumbline.collect.kinds.draws import reply_seed
+from plumbline.collect.kinds.judged import Judged, judged
 from plumbline.collect.kinds.known_answers import QualificationResult, Score, qualification_result, total
 from plumbline.collect.kinds.queues import WorkerStanding, purposes_due
 from plumbline.collect.kinds.refusals import (
@@ -59,6 +60,7 @@ __all__ = [
     "Finished",
     "HumanTurn",
     "InvalidSubmissionError",
+    "Judged",
     "NewItem",
     "NewJudgement",
     "PassedOver",
@@ -78,6 +80,7 @@ __all__ = [
     "is_spot_checked",
     "items_from_records",
     "items_from_workers",
+    "judged",
     "purposes_due",
     "qualification_result",
     "reply_seed",

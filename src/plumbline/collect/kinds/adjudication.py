@@ -6,6 +6,7 @@ which of the two labels stood first is not told.
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterable, Sequence
 from typing import Annotated, Literal
 
@@ -112,18 +113,26 @@ def dispute_key(assignment_id: str, reply: int, study: StudyFile) -> str:
 
 
 def split_item(item_key: str, conversation: Conversation, labels: Sequence[HarmLabel]) -> NewItem | None:
-    """The item for a pair of question and answer whose labels say safe and unsafe equally often; None where they do not.
+    """The item for a pair of question and answer whose labels settle nothing by majority; None where they do.
 
     Args:
         item_key: of the item that was labelled, by its whole overlap.
         conversation: the item's.
         labels: one of each worker.
     """
-    safe = sum(label.is_safe for label in labels)
-    if not labels or safe * 2 != len(labels):
+    if len(labels) < 2 or _is_settled(labels):
         return None
     payload = DisputedItem(conversation=messages_of(conversation), labels=tuple(labels), item_key=item_key)
     return NewItem(key=digest("split", item_key), purpose=Purpose.ADJUDICATION, payload=payload.as_json())
+
+
+def _is_settled(labels: Sequence[HarmLabel]) -> bool:
+    """Whether more than half say safe, or more than half say unsafe and more than half of all name one category."""
+    unsafe = [label for label in labels if not label.is_safe]
+    if len(unsafe) * 2 <= len(labels):
+        return len(unsafe) * 2 < len(labels)
+    counts = Counter(name for label in unsafe for name in label.categories or ())
+    return max(counts.values(), default=0) * 2 > len(labels)
 
 
 def next_step(work: Work, study: StudyFile) -> Step:

@@ -16,6 +16,7 @@ from pydantic import AfterValidator, BaseModel, ConfigDict, Field, JsonValue, Va
 from pydantic_core import ErrorDetails, PydanticCustomError
 
 from plumbline.collect.kinds.refusals import FieldProblem, InvalidSubmissionError
+from plumbline.collect.seen_text import has_something_to_see
 from plumbline.records import Conversation, Message, Role
 
 MOST_HUMAN_CHARACTERS = 16_000
@@ -35,8 +36,8 @@ def storable(text: str) -> str:
 
 
 def said(text: str) -> str:
-    """A text that says something."""
-    if not text.strip():
+    """A text that says something: zero-width characters alone would be an empty bubble."""
+    if not has_something_to_see(text):
         raise PydanticCustomError("blank", "is blank")
     return text
 

@@ -77,7 +77,7 @@ class JudgeTurn(Bounded):
 
     `shown` says which two replies the worker has before them, as the question said it, so that a verdict never lands on
     others that were drawn meanwhile. `continue_with` is wanted where the study leaves the choice to the worker, and
-    nowhere else. A correction takes neither an edit nor a choice.
+    nowhere else. A correction says what was shown, too, and takes neither an edit nor a choice.
     """
 
     act: Literal["judge-turn"] = "judge-turn"
@@ -206,14 +206,19 @@ def _ask_for_judgement(
             "steps": study.strengths,
             "choose_continuation": study.continues is Continues.CHOICE,
             "edit": study.edit,
-            "shown": shown_token(pair, order),
+            "shown": shown_token(work, study, pair, order),
         },
     )
 
 
-def shown_token(pair: tuple[DrawnReply, DrawnReply], order: ShownOrder) -> str:
-    """What names two replies in the order in which they are shown, and tells nothing of them."""
-    return digest("shown", *order.as_shown([reply.id for reply in pair]))[:16]
+def shown_token(work: Work, study: StudyFile, pair: tuple[DrawnReply, DrawnReply], order: ShownOrder) -> str:
+    """What names two texts as they are shown in a turn.
+
+    It is made of what the worker has before them and of the study's seed, never of a row's number: those of two sides
+    follow each other, so that trying both orders would say which side is A.
+    """
+    place = (work.assignment_id, str(pair[0].turn), str(pair[0].draw))
+    return digest("shown", str(study.seed), *place, *order.as_shown([reply.text for reply in pair]))[:16]
 
 
 def _human_text(work: Work, turn: int) -> str | None:

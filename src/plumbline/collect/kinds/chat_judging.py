@@ -2,11 +2,21 @@
 
 from __future__ import annotations
 
+from pydantic import JsonValue
+
 from plumbline.collect.kinds.bounds import JsonObject, read_stored, read_submission
-from plumbline.collect.kinds.chat import TURN, JudgeTurn, Say, StoredEdit, TurnVerdict
+from plumbline.collect.kinds.chat import (
+    TURN,
+    JudgeTurn,
+    Say,
+    StoredEdit,
+    TurnVerdict,
+    judged_pair,
+    shown_token,
+)
 from plumbline.collect.kinds.draws import drawn_share
 from plumbline.collect.kinds.refusals import StoredWorkError, SubmissionError
-from plumbline.collect.kinds.sides import shown_order
+from plumbline.collect.kinds.sides import ShownOrder
 from plumbline.collect.kinds.strength import Scale, asked_on, verdict
 from plumbline.collect.kinds.work import Ask, DrawnReply, HumanTurn, NewJudgement, StoredJudgement, Work
 from plumbline.collect.study_settings import Continues, StudyFile
@@ -23,7 +33,7 @@ def judged_turn(work: Work, study: StudyFile, ask: Ask, submission: JsonObject) 
     """The verdict from what was submitted on the replies of a turn."""
     judged = read_submission(JudgeTurn, submission)
     _require_turn(ask, judged.turn)
-    _require_shown(ask, judged)
+    _require_shown(ask.fields["shown"], judged, "ask for the next step, and answer that")
     pair = work.pair(judged.turn)
     if pair is None or ask.order is None:
         raise StoredWorkError(work.assignment_id, f"turn {judged.turn} has no replies")
@@ -68,8 +78,9 @@ def corrected_turn(work: Work, study: StudyFile, judgement: StoredJudgement, sub
             advice="leave both out: the conversation has gone on",
             field="edit" if corrected.edit is not None else "continue_with",
         )
+    order = ShownOrder(before.shown)
+    _require_shown(shown_token(work, study, judged_pair(work, before), order), corrected, "look at the judgement again")
     require_step(corrected.step, study)
-    order = shown_order(study.seed, work.assignment_id, before.turn)
     ruled = verdict(corrected.step, Scale(study.strengths), order, before.question)
     changes = {"step": corrected.step, "outcome": ruled.outcome, "strength": ruled.strength}
     stored = before.model_copy(update=changes)
@@ -89,14 +100,14 @@ def require_step(step: int, study: StudyFile, field: str = "step") -> None:
         )
 
 
-def _require_shown(ask: Ask, judged: JudgeTurn) -> None:
-    if judged.shown != ask.fields["shown"]:
+def _require_shown(shown: JsonValue, judged: JudgeTurn, advice: str) -> None:
+    if judged.shown != shown:
         raise SubmissionError(
             "PL-SUB-002",
             "not a verdict on the replies that are shown",
             expected="shown, as the question has it",
             found="none" if judged.shown is None else "another",
-            advice="ask for the next step, and answer that",
+            advice=advice,
             field="shown",
         )
 

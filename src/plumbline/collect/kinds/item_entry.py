@@ -57,13 +57,24 @@ def entered(
             yield _new_item(entry, study, purpose)
 
 
+_WHY = {
+    "blank": "a text shows nothing",
+    "string_too_short": "a text is empty",
+    "string_too_long": "a text is too long",
+    "nul_character": "a text holds a NUL",
+    "too_long": "there are too many texts",
+}
+"""By the type of pydantic's error; none of it quotes a text."""
+
+
 def _new_item(entry: Entry, study: StudyFile, purpose: Purpose) -> NewItem | PassedOver:
     known = purpose in KNOWN_ANSWERS
     try:
         payload = entry.payload()
-    except ValidationError:
-        why = "a text is too long or holds a NUL, or there are too many"
-        return PassedOver("PL-ITM-002", entry.record.source, entry.record.row, why)
+    except ValidationError as error:
+        types = {detail["type"] for detail in error.errors(include_url=False, include_context=False)}
+        whys = sorted({_WHY.get(each, "a text cannot be kept") for each in types})
+        return PassedOver("PL-ITM-002", entry.record.source, entry.record.row, "; ".join(whys))
     return NewItem(
         # The same content may be work and, apart from that, a check: two items.
         key=digest(purpose, entry.key) if known else entry.key,

@@ -17,7 +17,7 @@ from plumbline.collect.service.catalogue import KnownStudy
 from plumbline.collect.service.collecting import Collecting
 from plumbline.collect.service.entering import row_of
 from plumbline.collect.service.held_work import Held, is_chat
-from plumbline.collect.store.items import enter_items, read_items
+from plumbline.collect.store.items import enter_items, has_item, read_items
 from plumbline.collect.store.judgements import judgements_of_item
 from plumbline.collect.store.participation import submitted_counts
 from plumbline.collect.store.rows import Item
@@ -31,7 +31,8 @@ _BATCH = 1000
 def follow_ups(collecting: Collecting, held: Held, accepted: Accepted) -> tuple[ItemRow, ...]:
     """The items to enter in the transaction that stores the work; none before it is finished.
 
-    Their author is the worker: nobody reviews, checks or rules on their own.
+    Their author is the worker: nobody reviews, checks or rules on their own. Splits have no author: the store keeps
+    adjudications from everybody who had what they are about.
     """
     if not accepted.finished:
         return ()
@@ -46,8 +47,8 @@ def follow_ups(collecting: Collecting, held: Held, accepted: Accepted) -> tuple[
 def after_submission(collecting: Collecting, held: Held) -> None:
     """What only shows once the last judgement of an item stands: labels that are split go to adjudication.
 
-    The item's key names what it is about, so that it is entered once however often this runs; `enter_splits` makes
-    good what a crash left out.
+    The item's key names what it is about, so that it is entered once however often this runs: also where a submission
+    is repeated whose answer did not come. `enter_splits` makes good what a crash left out.
     """
     if held.settings.kind is StudyKind.SAFETY_LABELS and held.item.purpose is Purpose.WORK:
         _enter_split(collecting, held.study, held.item)
@@ -79,7 +80,7 @@ def _enter_split(collecting: Collecting, study: KnownStudy, item: Item) -> None:
     labels = [read_stored(StoredLabel, judgement.payload) for judgement in given]
     conversation = conversation_of(read_stored(LabelItem, item.payload).conversation)
     new = split_item(item.key, conversation, labels)
-    if new is not None:
+    if new is not None and not has_item(collecting.store, study.id, new.key):
         enter_items(collecting.store, study.id, [row_of(new)], now=collecting.clock())
 
 

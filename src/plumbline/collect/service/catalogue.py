@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import threading
 from dataclasses import dataclass
+from hashlib import sha256
 
 from plumbline.collect.store.database import Store
 from plumbline.collect.store.rows import Study
@@ -16,10 +17,26 @@ _MOST = 1000
 
 @dataclass(frozen=True, slots=True)
 class KnownStudy:
-    """A study's number and its settings; its state is not here, it changes."""
+    """A study's number and its settings; its state is not here, it changes.
+
+    The `seed` of the settings is mixed with the study's secret: the file, and so the seed in it, is no secret, and what is
+    shown where follows from the seed and numbers that workers see.
+    """
 
     id: int
     settings: StudyFile
+
+
+def mixed_seed(seed: int, secret: str | None) -> int:
+    """What a study draws with: the first 63 bits of SHA-256 over its file's seed and its secret.
+
+    Args:
+        seed: of the file.
+        secret: None in a study of before there were any: it goes on with the seed as it is.
+    """
+    if secret is None:
+        return seed
+    return int.from_bytes(sha256(f"{seed}:{secret}".encode()).digest()[:8], "big") >> 1
 
 
 class Catalogue:
@@ -58,7 +75,8 @@ class Catalogue:
         return 1 <= version <= newest
 
     def _keep(self, row: Study) -> KnownStudy:
-        known = KnownStudy(row.id, parse_study_file(row.file, f"{row.name}.toml"))
+        settings = parse_study_file(row.file, f"{row.name}.toml")
+        known = KnownStudy(row.id, settings.model_copy(update={"seed": mixed_seed(settings.seed, row.secret)}))
         with self._lock:
             if len(self._by_name) >= _MOST:
                 self._by_name.clear()

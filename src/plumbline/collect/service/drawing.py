@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections import OrderedDict
+from datetime import timedelta
 from weakref import WeakValueDictionary
 
 from pydantic import JsonValue
@@ -15,10 +16,10 @@ from plumbline.collect.service.collecting import Collecting
 from plumbline.collect.service.failures import DrawFailedError
 from plumbline.collect.service.giving_back import lease_end
 from plumbline.collect.service.held_work import OPENED, Held, hold, step_to_show
-from plumbline.collect.store.assignment import extend, lease_lost
+from plumbline.collect.store.assignment import extend
 from plumbline.collect.store.conversations import add_replies, add_turn
 from plumbline.collect.store.events import log_event
-from plumbline.collect.store.rows import AssignmentState, NewReply, Person
+from plumbline.collect.store.rows import NewReply, Person
 from plumbline.records import PlumblineError
 from plumbline.sources import Considered, Drawn, Reply, ReplyError
 
@@ -28,6 +29,8 @@ DRAW_SECONDS = 330.0
 DRAW_FAILED = "draw_failed"
 """The event of a draw that brought no replies; its payload has the code."""
 _RETRY_SECONDS = 2.0
+_MARGIN_SECONDS = 30.0
+"""For opening the sources, storing the replies, and the way to the worker."""
 _MOST_REMEMBERED = 10_000
 
 
@@ -59,7 +62,7 @@ class Drawing:
         async with lock:
             held, step = await collecting.calls.run(_look, collecting, worker, assignment_id)
             if isinstance(step, Draw):
-                await collecting.calls.run(_prepare, collecting, held, step)
+                await collecting.calls.run(_prepare, collecting, held, step, self._most_seconds)
                 new = await self._draw(held, step)
                 held, step = await collecting.calls.run(_store, collecting, worker, held, step, new)
         return held, step
@@ -134,14 +137,15 @@ def _look(collecting: Collecting, worker: Person, assignment_id: int) -> tuple[H
     return held, step_to_show(collecting, held)
 
 
-def _prepare(collecting: Collecting, held: Held, step: Draw) -> None:
-    """Makes sure, before anything is paid for, that the item is in hand, and that the turn stands in the store."""
+def _prepare(collecting: Collecting, held: Held, step: Draw, most_seconds: float) -> None:
+    """Makes sure, before anything is paid for, that the item is in hand, and that the turn stands in the store.
+
+    However short the study's leases, this one lasts longer than the draw may take.
+    """
     assignment, now = held.assignment, collecting.clock()
-    if assignment.state is AssignmentState.RELEASED:
-        # An old tab does not take back what its worker gave back.
-        raise lease_lost(assignment, assignment.fence)
     who = (assignment.id, assignment.worker_id, assignment.fence)
-    extend(collecting.store, *who, now=now, expires_at=lease_end(held.settings, now))
+    drawn_by = now + timedelta(seconds=most_seconds + _MARGIN_SECONDS)
+    extend(collecting.store, *who, now=now, expires_at=max(lease_end(held.settings, now), drawn_by))
     if all(turn.number != step.turn for turn in held.work.turns):
         add_turn(collecting.store, *who, step.turn, OPENED, now=now)
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import tempfile
 from collections import Counter
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from itertools import chain
 from pathlib import Path
 
@@ -13,10 +13,13 @@ from plumbline.collect.kinds import NewItem, PassedOver, Purpose, items_from_rec
 from plumbline.collect.service.catalogue import KnownStudy
 from plumbline.collect.service.collecting import Collecting
 from plumbline.collect.service.failures import not_readable
+from plumbline.collect.service.upload_bounds import require_within
 from plumbline.collect.store.events import log_event
 from plumbline.collect.store.items import Entered, count_items, enter_items
 from plumbline.collect.store.rows import NewItem as ItemRow
+from plumbline.collect.study_settings import StudyFile
 from plumbline.formats import Loaded, load
+from plumbline.lineage import StatedTerms
 from plumbline.records import PlumblineError, Record, records_from_table
 
 FROM_RECORDS = (Purpose.WORK, Purpose.TRAINING, Purpose.GOLD, Purpose.ATTENTION)
@@ -39,12 +42,14 @@ class EnteredItems:
         passed_over: records that make no item of the study, by code.
         faults: rows that could not be read, by code.
         rows_read: rows of the data.
+        first_faults: (file, line from 1) of the first row of each code that could not be read.
     """
 
     entered: Entered
     passed_over: dict[str, int]
     faults: dict[str, int]
     rows_read: int
+    first_faults: dict[str, tuple[str, int]] = field(default_factory=dict)
 
 
 def enter_data(
@@ -58,7 +63,9 @@ def enter_data(
     Raises:
         SourceError, UsageError, FaultError: the data cannot be read, or makes no items of this purpose.
     """
-    return enter_loaded(collecting, study, load(source, split=split, data_dir=data_dir), purpose)
+    stated = terms_of_study(study.settings)
+    loaded = load(source, split=split, data_dir=data_dir, stated_terms=stated)
+    return enter_loaded(collecting, study, loaded, purpose)
 
 
 def enter_uploaded(
@@ -69,7 +76,7 @@ def enter_uploaded(
     Args:
         form: ``jsonl``, ``jsonl.gz`` or ``parquet``.
     Raises:
-        ServiceError: PL-SVC-008, it is none of these forms.
+        ServiceError: PL-SVC-008, it is none of these forms; PL-SVC-012, it holds more than is taken.
     """
     name = _FILE_NAMES.get(form)
     if name is None or not data:
@@ -82,7 +89,9 @@ def enter_uploaded(
         path = Path(folder) / name
         path.write_bytes(data)
         try:
-            return enter_loaded(collecting, study, load(path, cache=False), purpose)
+            require_within(path, form)
+            loaded = load(path, cache=False, stated_terms=terms_of_study(study.settings))
+            return enter_loaded(collecting, study, loaded, purpose)
         except PlumblineError as error:
             # Whoever sent the file knows nothing of the server's folders, and need not.
             error.retold(lambda text: text.replace(f"{folder}/", ""))
@@ -165,7 +174,13 @@ def enter_loaded(
             "files": [file.sha256 for file in loaded.files],
         },
     )
-    return EnteredItems(entered, dict(passed), dict(faults), loaded.rows_read)
+    first = {fault.code: (fault.source, fault.row + 1) for fault in reversed(loaded.faults)}
+    return EnteredItems(entered, dict(passed), dict(faults), loaded.rows_read, first)
+
+
+def terms_of_study(study: StudyFile) -> StatedTerms:
+    """What the study file says of the terms of its data: it fills in what the data and their format do not tell."""
+    return StatedTerms.of(study.licence, study.uses)
 
 
 def records_of(loaded: Loaded) -> Iterator[Record]:

@@ -121,6 +121,19 @@ def study_differs(name: str, settings: Sequence[str]) -> ServiceError:
     )
 
 
+def too_large(expected: str) -> ServiceError:
+    """PL-SVC-012: a file that was sent and would keep the server from everybody else."""
+    return ServiceError(
+        "PL-SVC-012",
+        "items",
+        "the file holds more than is taken over the API",
+        expected=expected,
+        found="more",
+        advice="send it in parts, or enter it on the server's machine: name it in the study file and run plumbline "
+        "collect init STUDY again",
+    )
+
+
 def several_stores(count: int) -> ServeError:
     """PL-STA-012: one server serves one store."""
     return ServeError(

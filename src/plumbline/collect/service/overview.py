@@ -10,7 +10,14 @@ from plumbline.collect.kinds.item_entry import MOST_OVERLAP
 from plumbline.collect.service.drawing import DRAW_FAILED
 from plumbline.collect.store.database import Store
 from plumbline.collect.store.items import QueueCount, count_queues
-from plumbline.collect.store.overview import CodeCount, count_late, count_people, count_workers, failures_by_code
+from plumbline.collect.store.overview import (
+    CodeCount,
+    PersonCount,
+    count_late,
+    count_people,
+    count_workers,
+    failures_by_code,
+)
 from plumbline.collect.store.rows import Role, Study
 from plumbline.collect.store.studies import list_studies, newest_version
 
@@ -21,7 +28,7 @@ class StudyOverview:
 
     Attributes:
         queues: counts by what items are for.
-        workers: people who have taken an item.
+        workers: people who have taken an item; whoever only ruled on labels or checked writing is none.
         late: submissions that came when the slot was another's; kept, not counted.
         failed_draws: by code, of the newest thousand.
     """
@@ -75,6 +82,18 @@ class StoreOverview:
 def store_overview(store: Store) -> StoreOverview:
     """Looks at every item of every study: for a person who asks now and then."""
     return StoreOverview([_study(store, study) for study in list_studies(store)], count_people(store))
+
+
+def person_json(each: PersonCount) -> dict[str, Any]:
+    """Somebody as an object."""
+    person = each.person
+    return {
+        "pseudonym": person.pseudonym,
+        "role": person.role.value,
+        "blocked_at": person.blocked_at and person.blocked_at.isoformat(),
+        "erased_at": person.erased_at and person.erased_at.isoformat(),
+        "finished": each.finished,
+    }
 
 
 def _study(store: Store, study: Study) -> StudyOverview:

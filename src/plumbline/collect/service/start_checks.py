@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from plumbline.collect.kinds import PassedOver, Purpose, items_from_records
-from plumbline.collect.service.entering import records_of
+from plumbline.collect.service.entering import records_of, terms_of_study
 from plumbline.collect.service.failures import no_items
 from plumbline.collect.service.samplers import (
     ScorerOpener,
@@ -71,8 +71,10 @@ def check_start(
     for source in _data_of(read.study):
         say(f"reading {source.path}")
         try:
-            loaded = load(read.folder / source.path, split=source.split, data_dir=source.data_dir)
-            _require_items(loaded, read.study, source.purpose, read.folder / source.path)
+            stated = terms_of_study(read.study)
+            path = read.folder / source.path
+            loaded = load(path, split=source.split, data_dir=source.data_dir, stated_terms=stated)
+            _require_items(loaded, read.study, source.purpose, path)
         except PlumblineError as error:
             problems.append((source.key, error))
         else:

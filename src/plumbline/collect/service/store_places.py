@@ -54,7 +54,7 @@ def make_or_open_place(place: str | Path) -> tuple[Store, bool]:
 
 
 def open_any_version(place: str | Path) -> Store:
-    """The store at a place, with older tables too, as a backup takes them before they are migrated.
+    """The store at a place, also with older tables, or with ones that stand open: as a backup takes them.
 
     Raises:
         SchemaError: nothing is there, or a newer one. StoreUnavailableError: as `open_place`.
@@ -62,7 +62,7 @@ def open_any_version(place: str | Path) -> Store:
     try:
         return open_place(place)
     except SchemaError as error:
-        if error.code != "PL-COL-003":
+        if error.code not in ("PL-COL-003", "PL-COL-046"):
             raise
     return connect(place)
 
@@ -75,6 +75,7 @@ def restore_place(
     before: Path | None,
     now: datetime,
     advance: Advance | None = None,
+    with_faults: bool = False,
 ) -> Restored:
     """`restore`, with a place that cannot be reached told by its name.
 
@@ -82,7 +83,7 @@ def restore_place(
         StoreError, WriteError: as `restore`.
     """
     try:
-        return restore(backup, place, replace=replace, now=now, advance=advance, before=before)
+        return restore(backup, place, replace=replace, now=now, advance=advance, before=before, with_faults=with_faults)
     except StoreUnavailableError as error:
         raise _with_place(place, error) from None
 
@@ -116,6 +117,14 @@ def shown_place(place: str | Path) -> str:
     return shown_url(url.set(drivername="postgresql"))
 
 
+def shown_whole(place: str | Path) -> str | None:
+    """The place as it can be typed again; None where it holds a password, or settings among which one may be."""
+    url = store_url(place)
+    if url.password is not None or not url.query.keys() <= {"host", "port"}:
+        return None
+    return str(place) if url.get_backend_name() == "sqlite" else shown_place(place)
+
+
 def _with_place(place: str | Path, error: StoreError) -> StoreError:
     """The same, with the place, and with what to do where a command starts rather than one of many requests fails."""
     if error.code != "PL-COL-001":
@@ -126,7 +135,7 @@ def _with_place(place: str | Path, error: StoreError) -> StoreError:
     return StoreUnavailableError(
         "PL-COL-043",
         shown_place(place),
-        "the database cannot be reached, or lets nobody in under this name and password",
+        "the database server does not answer, or lets nobody in under this name and password",
         expected="a server that runs and permits it",
         advice="see that it runs, and that psql opens the same URL; a password belongs into PGPASSWORD or ~/.pgpass",
     )

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from functools import partial
 
 from pydantic import JsonValue
 
@@ -17,7 +16,6 @@ from plumbline.collect.service.held_work import Held, hold, step_to_show
 from plumbline.collect.store.assignment import read_assignment, release
 from plumbline.collect.store.events import log_event
 from plumbline.collect.store.judgements import read_judgement
-from plumbline.collect.store.participation import record_consent
 from plumbline.collect.store.rows import NewJudgement as JudgementRow
 from plumbline.collect.store.rows import Outcome, Person, Receipt, Submission
 from plumbline.collect.store.submission import correct, find_receipt, submit
@@ -100,11 +98,8 @@ def submit_answer(
     if accepted.declined:
         return _decline(collecting, held, answer.fence)
     receipt = submit(collecting.store, _submission(collecting, held, accepted, answer, request), now=collecting.clock())
-    if receipt.outcome is Outcome.ACCEPTED:
-        if any(new.kind == "consent" for new in accepted.judgements):
-            record_consent(collecting.store, held.study.id, worker.id, now=collecting.clock())
-        if accepted.finished:
-            after_submission(collecting, held)
+    if receipt.outcome is Outcome.ACCEPTED and accepted.finished:
+        after_submission(collecting, held)
     return Submitted(receipt, accepted.next)
 
 
@@ -119,32 +114,46 @@ def correct_judgement(
     """
     old = read_judgement(collecting.store, judgement_id)
     held = hold(collecting, old.assignment_id, worker)
-    stored = partial(correct, idempotency_key=request.key, body_sha256=request.body_sha256, now=collecting.clock())
-    # Where the request was answered already, the store gives its receipt and looks at nothing else.
-    same = JudgementRow(old.part, old.kind, old.payload, old.guidelines_version)
-    if find_receipt(collecting.store, worker.id, request.key) is not None:
-        return stored(collecting.store, judgement_id, worker.id, same)
+    receipt = find_receipt(collecting.store, worker.id, request.key, request.body_sha256)
+    if receipt is None:
+        receipt = _correct(collecting, held, judgement_id, answer, request)
+    # Also where it is repeated: it may have broken off before this.
+    after_submission(collecting, held)
+    return receipt
+
+
+def _correct(collecting: Collecting, held: Held, judgement_id: int, answer: Answer, request: Request) -> Receipt:
+    worker_id = held.assignment.worker_id
     if not collecting.catalogue.has_version(held.study.id, answer.guidelines_version):
         raise unknown_version(answer.guidelines_version)
     try:
         new = held.task.correct(held.work, str(judgement_id), answer.values, held.settings)
     except SubmissionError:
         # As in submit_answer: its twin may have come first.
-        if find_receipt(collecting.store, worker.id, request.key) is None:
+        receipt = find_receipt(collecting.store, worker_id, request.key, request.body_sha256)
+        if receipt is None:
             raise
-        return stored(collecting.store, judgement_id, worker.id, same)
-    receipt = stored(collecting.store, judgement_id, worker.id, _row(new, answer))
-    after_submission(collecting, held)
-    return receipt
+        return receipt
+    return correct(
+        collecting.store,
+        judgement_id,
+        worker_id,
+        _row(new, answer),
+        idempotency_key=request.key,
+        body_sha256=request.body_sha256,
+        now=collecting.clock(),
+    )
 
 
 def _earlier(collecting: Collecting, worker: Person, assignment_id: int, request: Request) -> Submitted | None:
-    """What this request was answered before, with what is asked now; the store compares the bodies."""
-    if find_receipt(collecting.store, worker.id, request.key) is None:
+    """What this request was answered before, with what is asked now."""
+    receipt = find_receipt(collecting.store, worker.id, request.key, request.body_sha256)
+    if receipt is None:
         return None
-    again = Submission(assignment_id, worker.id, 0, request.key, request.body_sha256, ())
-    receipt = submit(collecting.store, again, now=collecting.clock())
-    return Submitted(receipt, step_to_show(collecting, hold(collecting, assignment_id, worker)))
+    held = hold(collecting, assignment_id, worker)
+    # It may have been stored and broken off before this.
+    after_submission(collecting, held)
+    return Submitted(receipt, step_to_show(collecting, held))
 
 
 def _submission(collecting: Collecting, held: Held, accepted: Accepted, answer: Answer, request: Request) -> Submission:
@@ -160,6 +169,7 @@ def _submission(collecting: Collecting, held: Held, accepted: Accepted, answer: 
         expires_at=None if accepted.finished else lease_end(held.settings, now),
         follow_ups=follow_ups(collecting, held, accepted),
         answer={"finished": accepted.finished},
+        consents=any(new.kind == "consent" for new in accepted.judgements),
     )
 
 

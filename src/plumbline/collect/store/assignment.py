@@ -47,6 +47,7 @@ _LAPSED = (
     .limit(bindparam("size"))
 )
 _LOCK_LAPSED = _LAPSED.with_for_update(key_share=True, skip_locked=True)
+_LOCK_LAPSED_WAITING = _LAPSED.with_for_update(key_share=True)
 _INSERT = insert(assignments).returning(*row_maps.ASSIGNMENT.columns)
 _HELD = (assignments.c.item_id == bindparam("item"), HOLDS_SLOT)
 _LAST_SLOT = select(func.max(assignments.c.slot)).where(*_HELD)
@@ -72,7 +73,8 @@ def take(store: Store, study_id: int, worker_id: str, terms: LeaseTerms, *, now:
     """The worker's next item, leased to them; the one they have in hand already, where there is one.
 
     So a repeated call gives the same item: nothing is lost where the answer was. An item in hand whose lease is past
-    is leased anew. Leases of others that are past are ended first, a few at a time, and their items come first.
+    is leased anew. Leases of others that are past are ended first, a few at a time, and their items come first. Where
+    somebody else is at that, it is waited for before anybody is told that there is nothing.
 
     Returns:
         None where the queue holds nothing for this worker now.
@@ -83,29 +85,40 @@ def take(store: Store, study_id: int, worker_id: str, terms: LeaseTerms, *, now:
     seeker = Seeker(worker_id, study_id, terms.purpose)
 
     def work(connection: Connection) -> tuple[bool, Taken | None]:
-        """Within one transaction: one lapsed lease ended, else an item taken."""
+        """Within one transaction: whether a lease has lapsed; where none has, an item is taken."""
         lapsed = connection.execute(_LAPSED, _lapsed(study_id, now, worker_id, 1)).one_or_none() is not None
         return lapsed, None if lapsed else _take(connection, seeker, terms, now)
 
+    wait = False
     lapsed, taken = store.write(work)
-    if not lapsed:
-        return taken
-    expire_leases(store, study_id, now=now, but_of=worker_id)
-    return store.write(lambda connection: _take(connection, seeker, terms, now))
+    while lapsed:
+        expire_leases(store, study_id, now=now, but_of=worker_id, wait=wait)
+        taken = store.write(lambda connection: _take(connection, seeker, terms, now))
+        if taken is not None:
+            return taken
+        wait = True
+        lapsed, taken = store.write(work)
+    return taken
 
 
 def expire_leases(
-    store: Store, study_id: int, *, now: datetime, limit: int = _LAPSED_AT_ONCE, but_of: str | None = None
+    store: Store,
+    study_id: int,
+    *,
+    now: datetime,
+    limit: int = _LAPSED_AT_ONCE,
+    but_of: str | None = None,
+    wait: bool = False,
 ) -> int:
     """Ends leases that are past, at most `limit`, and puts their items back; returns how many.
 
-    Cheap where there is none. Where another process is at it, this one leaves it to that. A worker `but_of` keeps
-    theirs: they are just asking for it again.
+    Cheap where there is none. Where another process is at it, this one leaves it to that, unless it is to `wait`. A
+    worker `but_of` keeps theirs: they are just asking for it again.
     """
     probe, batch = (_lapsed(study_id, now, but_of, size) for size in (1, limit))
     if store.row(_LAPSED, probe) is None:
         return 0
-    return store.write(lambda connection: _expire(connection, study_id, batch, now))
+    return store.write(lambda connection: _expire(connection, study_id, batch, now, wait=wait))
 
 
 def extend(
@@ -113,26 +126,27 @@ def extend(
 ) -> Assignment:
     """A later end for a lease, as long as the worker is at it; never an earlier one.
 
-    A lease that has ended is had again where a slot of the item is still open and the worker holds no other item.
+    A lease that lapsed is had again where a slot of the item is still open and the worker holds no other item.
 
     Raises:
         NotFoundError: no such assignment of this worker.
-        LeaseLostError: PL-COL-021, the slot is another's by now, or the fence is old.
+        LeaseLostError: PL-COL-021, the slot is another's by now, the fence is old, or the item was given back.
         ConflictError: PL-COL-020, it is submitted already.
     """
 
     def work(connection: Connection) -> Assignment:
-        """Within one transaction: the lease ended, its slot open again."""
+        """Within one transaction: a longer lease, taken anew where it had lapsed and the slot is free."""
         lock_worker(connection, worker_id)
         assignment = require_unsubmitted(lock_assignment(connection, assignment_id, worker_id))
-        if assignment.fence != fence:
+        # What was given back stays so: an old tab is still open, or its answer came late.
+        if assignment.fence != fence or assignment.state is AssignmentState.RELEASED:
             raise lease_lost(assignment, fence)
         if assignment.state is not AssignmentState.LEASED:
             if not reclaim(connection, assignment, AssignmentState.LEASED, now, expires_at):
                 raise lease_lost(assignment, fence)
         elif expires_at > assignment.expires_at:
             change(connection, assignment_id, expires_at=expires_at)
-        return read_in(connection, assignment_id)
+        return find_in(connection, assignment_id)
 
     return store.write(work)
 
@@ -147,7 +161,7 @@ def release(store: Store, assignment_id: int, worker_id: str, fence: int, *, now
     """
 
     def work(connection: Connection) -> Assignment:
-        """Within one transaction: a longer lease, taken anew where it had lapsed and the slot is free."""
+        """Within one transaction: the lease ended, its slot open again."""
         lock_worker(connection, worker_id)
         found = find_in(connection, assignment_id, worker_id)
         lock_queue(connection, found.study_id)
@@ -162,7 +176,7 @@ def release(store: Store, assignment_id: int, worker_id: str, fence: int, *, now
         change(connection, assignment_id, state=AssignmentState.RELEASED.value, ended_at=now)
         held = assignment.state is AssignmentState.LEASED
         log(connection, EventKind.RELEASED if held else EventKind.DECLINED, assignment, now)
-        return read_in(connection, assignment_id)
+        return find_in(connection, assignment_id)
 
     return store.write(work)
 
@@ -174,13 +188,6 @@ def read_assignment(store: Store, assignment_id: int, worker_id: str | None = No
         NotFoundError: PL-COL-010.
     """
     return _found(store.row(_OF_NUMBER, {"number": assignment_id}), assignment_id, worker_id)
-
-
-def list_assignments(store: Store, worker_id: str, *, after: int = 0, limit: int = 1000) -> list[Assignment]:
-    """A worker's assignments of every study and state, oldest first, from the one after `after` on."""
-    query = select(*row_maps.ASSIGNMENT.columns).where(assignments.c.worker_id == worker_id, assignments.c.id > after)
-    query = query.order_by(assignments.c.id).limit(limit)
-    return [row_maps.ASSIGNMENT.of(row) for row in store.rows(query)]
 
 
 def find_in_hand(store: Store, study_id: int, worker_id: str, purposes: Sequence[Purpose]) -> Assignment | None:
@@ -217,11 +224,6 @@ def find_in(connection: Connection, assignment_id: int, worker_id: str | None = 
     """The assignment, without a lock."""
     row = connection.execute(_OF_NUMBER, {"number": assignment_id}).one_or_none()
     return _found(row, assignment_id, worker_id)
-
-
-def read_in(connection: Connection, assignment_id: int) -> Assignment:
-    """The assignment as it stands after a change."""
-    return find_in(connection, assignment_id)
 
 
 def lock_assignment(connection: Connection, assignment_id: int, worker_id: str) -> Assignment:
@@ -335,7 +337,7 @@ def _resume(connection: Connection, held: Assignment, terms: LeaseTerms, now: da
         # Past, but nobody has ended it: the slot is still theirs, under the same fence.
         change(connection, held.id, expires_at=terms.expires_at)
         log(connection, EventKind.RENEWED, held, now)
-        held = read_in(connection, held.id)
+        held = find_in(connection, held.id)
     item = connection.execute(select(*row_maps.ITEM.columns).where(items.c.id == held.item_id)).one()
     return Taken(held, row_maps.ITEM.of(item), resumed=True)
 
@@ -358,10 +360,10 @@ def _lapsed(study_id: int, now: datetime, but_of: str | None, size: int) -> dict
     return {"study_id": study_id, "now": now, "but_of": but_of or "", "size": size}
 
 
-def _expire(connection: Connection, study_id: int, batch: dict[str, Any], now: datetime) -> int:
-    if not lock_queue(connection, study_id, wait=False):
+def _expire(connection: Connection, study_id: int, batch: dict[str, Any], now: datetime, *, wait: bool) -> int:
+    if not lock_queue(connection, study_id, wait=wait):
         return 0
-    found = connection.execute(_LOCK_LAPSED, batch)
+    found = connection.execute(_LOCK_LAPSED_WAITING if wait else _LOCK_LAPSED, batch)
     lapsed = sorted((row_maps.ASSIGNMENT.of(row) for row in found), key=lambda assignment: assignment.item_id)
     position = take_positions(connection, study_id, len(lapsed)) if lapsed else 0
     for offset, assignment in enumerate(lapsed):

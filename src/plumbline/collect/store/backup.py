@@ -11,7 +11,7 @@ import errno
 import os
 import shutil
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import closing, contextmanager
 from dataclasses import dataclass
 from datetime import datetime
@@ -19,24 +19,22 @@ from pathlib import Path
 
 from sqlalchemy import Connection
 
-from plumbline.collect.store.checking import Fault, check_store
+from plumbline.collect.store.backup_files import HOLDS, is_own_backup, manifest_of, side_files
+from plumbline.collect.store.checking import check_store
 from plumbline.collect.store.copying import Advance, copy_rows, count_rows
 from plumbline.collect.store.database import Store, connect_copy, make_private_file
 from plumbline.collect.store.failures import StoreError, StoreUnavailableError
 from plumbline.collect.store.migrating import migrate_store, newest_revision, revision_of, upgrade_to
+from plumbline.collect.store.taking_over import unreadable
 from plumbline.lineage import (
     FileEntry,
-    FoundManifest,
     Manifest,
     file_digest,
     refuse_foreign_file,
     refuse_output_among_inputs,
     write_aside,
 )
-from plumbline.lineage.writing import MANIFEST_NAME
-from plumbline.records import SourceError
 
-HOLDS = "backup"
 _SHOWN_FAULTS = 3
 
 
@@ -49,6 +47,7 @@ class BackedUp:
         rows: by table.
         revision: of the tables.
         store: where what was backed up stands, without a password.
+        faults: that were found in it and kept with it; none where it was not to be taken with faults.
     """
 
     path: Path
@@ -59,9 +58,12 @@ class BackedUp:
     revision: str
     moment: datetime
     store: str
+    faults: tuple[str, ...] = ()
 
 
-def back_up(store: Store, out: Path, *, now: datetime, advance: Advance | None = None) -> BackedUp:
+def back_up(
+    store: Store, out: Path, *, now: datetime, advance: Advance | None = None, with_faults: bool = False
+) -> BackedUp:
     """Writes the store as it stands at one moment to a new file, or over an earlier backup; nobody has to stop.
 
     The copy is looked through before it gets its name: whatever ``check_store`` finds in it, the store has too.
@@ -70,21 +72,60 @@ def back_up(store: Store, out: Path, *, now: datetime, advance: Advance | None =
         store: open; its tables may be of an older revision.
         now: the moment, for the manifest.
         advance: is told of progress.
+        with_faults: keep a store that fails its check as it is, where its pages are sound; what was found is given.
     Raises:
         StoreError: PL-COL-050, the copy fails its check; no file is left.
-        UsageError: PL-OUT-002, another file stands there; PL-OUT-008, it is the store itself.
+        UsageError: PL-OUT-002, another file stands there; PL-OUT-008, it is the store itself, or SQLite's of it.
         WriteError: the disk is full, or the folder cannot be written to.
     """
-    return write_backup(store, out, now=now, advance=advance, checked=True)
-
-
-def write_backup(
-    store: Store, out: Path, *, now: datetime, advance: Advance | None = None, checked: bool = True
-) -> BackedUp:
-    """As `back_up`; without `checked` whatever can be read is kept, faults and all: what is replaced by a restore."""
-    if store.is_sqlite:
-        refuse_output_among_inputs(out, [Path(str(store.engine.url.database))])
+    _refuse_the_store_itself(store, out)
     refuse_foreign_file(out, is_ours=is_own_backup(out))
+
+    def look(aside: Path) -> tuple[str, ...]:
+        """Before the copy has its name."""
+        return look_through(aside, str(out), with_faults=with_faults)
+
+    return _write(store, out, now, advance, look)
+
+
+def keep_aside(store: Store, out: Path, *, now: datetime) -> BackedUp:
+    """What a restore is about to replace, unchecked and with every fault, in a file that was not there.
+
+    Raises:
+        StoreError: PL-COL-055, something stands there. WriteError: the disk is full.
+    """
+    _refuse_the_store_itself(store, out)
+    refuse_standing(out)
+    return _write(store, out, now, None, lambda _: ())
+
+
+def refuse_standing(out: Path) -> None:
+    """Refuses a file that stands already, or has a manifest: it may be the only copy of what was judged once.
+
+    Raises:
+        StoreError: PL-COL-055.
+    """
+    for path in (out, manifest_of(out)):
+        if os.path.lexists(path):
+            raise StoreError(
+                "PL-COL-055",
+                str(path),
+                "what a restore replaces would be kept where something stands already",
+                expected="a new file",
+                advice="name another with --keep; nothing was changed",
+            )
+
+
+def _refuse_the_store_itself(store: Store, out: Path) -> None:
+    """Also SQLite's own files of it, which it writes over, removes, or plays back into the store."""
+    if store.is_sqlite:
+        database = Path(os.path.realpath(str(store.engine.url.database)))
+        refuse_output_among_inputs(out, [database, *side_files(database)])
+
+
+def _write(
+    store: Store, out: Path, now: datetime, advance: Advance | None, look: Callable[[Path], tuple[str, ...]]
+) -> BackedUp:
     manifest = manifest_of(out)
     with write_aside(out) as aside:
         make_private_file(aside)
@@ -94,54 +135,73 @@ def write_backup(
             rows = copy.read(count_rows)
         if advance:
             advance(sum(rows.values()), sum(rows.values()))
-        if checked:
-            refuse_faulty(aside, str(out))
+        faults = look(aside)
         manifest.unlink(missing_ok=True)  # of what stood there: it says nothing of what comes
     _write_manifest(store, out, now, revision, rows)
-    return BackedUp(out, manifest, file_digest(out), out.stat().st_size, rows, revision, now, store.address)
+    return BackedUp(out, manifest, file_digest(out), out.stat().st_size, rows, revision, now, store.address, faults)
 
 
-def manifest_of(backup: Path) -> Path:
-    """Where the manifest of a backup stands."""
-    return backup.with_name(f"{backup.name}.{MANIFEST_NAME}")
-
-
-def is_own_backup(path: Path) -> bool:
-    """Whether a manifest says that this file is a backup, as it stands now."""
-    try:
-        found = FoundManifest.at(manifest_of(path))
-    except SourceError:
-        return False
-    if found is None or found.manifest.holds != HOLDS or not path.is_file():
-        return False
-    return file_digest(path) in {entry.sha256 for entry in found.manifest.outputs}
-
-
-def refuse_faulty(path: Path, shown: str) -> None:
+def look_through(path: Path, shown: str, *, with_faults: bool = False) -> tuple[str, ...]:
     """Looks through a file that nobody else has open: its pages, its references, and what must hold of a store.
 
     Args:
         path: of the newest revision or an older one, which is looked at as it would be once migrated.
         shown: the name that errors give.
+        with_faults: give what was found rather than refuse it; damaged pages are refused all the same.
+    Raises:
+        StoreError: PL-COL-050.
+    """
+    refuse_damaged(path, shown)
+    with closing(connect_copy(path)) as copy:
+        found = copy.read(_broken_references)
+        is_newest = copy.read(revision_of) == newest_revision()
+        if is_newest and not found:
+            found = faults_of(copy)
+    if not found and not is_newest:
+        found = _faults_once_migrated(path)
+    if found and not with_faults:
+        raise fails_check(shown, found, advice=f"take an earlier backup and report it, or {TAKE_FAULTS}")
+    return tuple(found)
+
+
+TAKE_FAULTS = "--with-faults: it is taken with its faults; nothing was written"
+
+
+def faults_of(copy: Store) -> list[str]:
+    """What is wrong with the rows of a store of the newest revision."""
+    return unreadable(copy) or broken_promises(copy)
+
+
+def broken_promises(copy: Store) -> list[str]:
+    """What ``check_store`` finds in a store whose values can all be read."""
+    return [f"{fault.kind} ({fault.place})" for fault in check_store(copy)]
+
+
+def refuse_damaged(path: Path, shown: str) -> None:
+    """Refuses what SQLite itself finds wrong with the pages of a file; its messages never say what stands in them.
+
     Raises:
         StoreError: PL-COL-050.
     """
     with closing(connect_copy(path)) as copy:
-        found = copy.read(_damage)
-        is_newest = copy.read(revision_of) == newest_revision()
-        found = found or ([] if not is_newest else _told(check_store(copy)))
-    if not found and not is_newest:
-        found = _faults_once_migrated(path)
-    if found:
-        more = f" and {len(found) - _SHOWN_FAULTS} more" if len(found) > _SHOWN_FAULTS else ""
-        raise StoreError(
-            "PL-COL-050",
-            shown,
-            "the copy of the store fails its check",
-            expected="whole pages, no reference into nothing, and what plumbline collect promises of a store",
-            found="; ".join(found[:_SHOWN_FAULTS]) + more,
-            advice="take an earlier backup, and report it; nothing was written",
-        )
+        said = copy.read(lambda connection: connection.exec_driver_sql("PRAGMA integrity_check(10)").scalars().all())
+    if list(said) != ["ok"]:
+        raise fails_check(shown, [f"pages: {line}" for line in said])
+
+
+def fails_check(
+    shown: str, found: Sequence[str], *, advice: str = "take an earlier backup, and report it"
+) -> StoreError:
+    """PL-COL-050: what was found, the first of it."""
+    more = f" and {len(found) - _SHOWN_FAULTS} more" if len(found) > _SHOWN_FAULTS else ""
+    return StoreError(
+        "PL-COL-050",
+        shown,
+        "the copy of the store fails its check",
+        expected="whole pages, no reference into nothing, and what plumbline collect promises of a store",
+        found="; ".join(found[:_SHOWN_FAULTS]) + more,
+        advice=advice,
+    )
 
 
 def _faults_once_migrated(path: Path) -> list[str]:
@@ -151,18 +211,10 @@ def _faults_once_migrated(path: Path) -> list[str]:
         shutil.copyfile(path, newer)
         with closing(connect_copy(newer)) as copy:
             migrate_store(copy)
-            return _told(check_store(copy))
+            return faults_of(copy)
 
 
-def _told(faults: list[Fault]) -> list[str]:
-    return [f"{fault.kind} ({fault.place})" for fault in faults]
-
-
-def _damage(connection: Connection) -> list[str]:
-    """What SQLite itself finds wrong; its messages name pages and tables, never what stands in them."""
-    said = [str(row[0]) for row in connection.exec_driver_sql("PRAGMA integrity_check(10)")]
-    if said != ["ok"]:
-        return [f"pages: {line}" for line in said]
+def _broken_references(connection: Connection) -> list[str]:
     broken = connection.exec_driver_sql("PRAGMA foreign_key_check").all()
     return sorted({f"table {row[0]} names a row of {row[2]} that is not there" for row in broken})
 

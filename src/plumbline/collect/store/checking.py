@@ -12,17 +12,21 @@ from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from typing import Any
 
-from sqlalchemy import Connection, and_, case, func, or_, select
+from sqlalchemy import ColumnElement, Connection, and_, case, func, or_, select
 
 from plumbline.collect.store.database import Store
 from plumbline.collect.store.events import EventKind
-from plumbline.collect.store.rows import AssignmentState, Outcome
+from plumbline.collect.store.faults import Fault as Fault
+from plumbline.collect.store.judgement_checks import JUDGEMENT_CHECKS
+from plumbline.collect.store.queue import is_about_had
+from plumbline.collect.store.rows import AssignmentState, Outcome, Purpose
 from plumbline.collect.store.tables import (
     HOLDS_SLOT,
     IS_LEASED,
     IS_OPEN,
     assignments,
     cursors,
+    erasing,
     events,
     items,
     judgements,
@@ -33,23 +37,6 @@ from plumbline.collect.store.tables import (
 )
 
 _SHOWN_OF_A_KIND = 100
-
-
-@dataclass(frozen=True, slots=True)
-class Fault:
-    """Something that must never be.
-
-    Attributes:
-        kind: ``overlap_exceeded``, ``overlap_missing``, ``slot_doubled``, ``open_slots_wrong``, ``worker_twice``,
-            ``own_item``, ``judgement_lost``, ``judgement_doubled``, ``judgement_foreign``, ``receipt_lost``,
-            ``lease_unaccounted``, ``tally_wrong``, ``item_passed_over``, ``withdrawn_in_hand``.
-        place: the rows it is about, by number.
-        found: what was expected and what is there.
-    """
-
-    kind: str
-    place: str
-    found: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -142,6 +129,33 @@ def _workers(connection: Connection) -> Iterator[Fault]:
     own = select(assignments.c.id, items.c.id).join(items, items.c.id == assignments.c.item_id)
     for assignment_id, item_id in connection.execute(own.where(items.c.author_id == assignments.c.worker_id)):
         yield Fault("own_item", f"assignment {assignment_id}", f"item {item_id} is the worker's own")
+    ruled = select(assignments.c.id, items.c.id).join(items, items.c.id == assignments.c.item_id)
+    ruled = ruled.where(_is_about_had(connection, assignments.c.worker_id, assignments.c.id))
+    for assignment_id, item_id in connection.execute(ruled):
+        yield Fault("own_item", f"assignment {assignment_id}", f"item {item_id} is about what the worker had")
+
+
+def _is_about_had(
+    connection: Connection, worker_id: ColumnElement[str], before: ColumnElement[int] | None = None
+) -> ColumnElement[bool]:
+    """Whether `items` is an adjudication of what the worker had; see ``queue.is_about_had``."""
+    about_had = is_about_had(connection.dialect.name, items.c.id, worker_id, before)
+    return and_(items.c.purpose == Purpose.ADJUDICATION.value, about_had)
+
+
+def _hands(connection: Connection) -> Iterator[Fault]:
+    keys = (assignments.c.worker_id, assignments.c.study_id, assignments.c.purpose)
+    held = select(*keys, func.count()).where(IS_LEASED).group_by(*keys).having(func.count() > 1)
+    for worker_id, study_id, purpose, count in connection.execute(held):
+        place = f"person {worker_id}, study {study_id}, {purpose}"
+        yield Fault("two_in_hand", place, f"{count} items in hand, one at a time may be")
+
+
+def _opened(connection: Connection) -> Iterator[Fault]:
+    """While a row stands in `erasing`, what is append-only may be changed; none can be committed."""
+    count = connection.execute(select(func.count()).select_from(erasing)).scalar_one()
+    if count:
+        yield Fault("left_open", "table erasing", f"{count} rows: judgements and the log may be changed unseen")
 
 
 def _withdrawn(connection: Connection) -> Iterator[Fault]:
@@ -150,32 +164,6 @@ def _withdrawn(connection: Connection) -> Iterator[Fault]:
     held = held.where(items.c.withdrawn_at.is_not(None), IS_LEASED)
     for assignment_id, item_id in connection.execute(held):
         yield Fault("withdrawn_in_hand", f"assignment {assignment_id}", f"item {item_id} is withdrawn")
-
-
-def _judgements(connection: Connection) -> Iterator[Fault]:
-    first = judgements.c.corrects.is_(None)
-    # As a difference of two sets: asked row by row, SQLite reads all judgements for each.
-    submitted = select(assignments.c.id).where(assignments.c.state == AssignmentState.SUBMITTED.value)
-    missing = submitted.except_(select(judgements.c.assignment_id).where(first))
-    for assignment_id in connection.execute(missing).scalars():
-        yield Fault("judgement_lost", f"assignment {assignment_id}", "submitted, without a judgement")
-    doubled = select(judgements.c.assignment_id, judgements.c.part, func.count()).where(first)
-    doubled = doubled.group_by(judgements.c.assignment_id, judgements.c.part).having(func.count() > 1)
-    for assignment_id, part, count in connection.execute(doubled):
-        yield Fault("judgement_doubled", f"assignment {assignment_id}", f"part {part} is judged {count} times")
-    foreign = (
-        select(judgements.c.id)
-        .join(assignments, assignments.c.id == judgements.c.assignment_id)
-        .where(
-            or_(
-                judgements.c.item_id != assignments.c.item_id,
-                judgements.c.study_id != assignments.c.study_id,
-                and_(first, judgements.c.worker_id != assignments.c.worker_id),
-            )
-        )
-    )
-    for judgement_id in connection.execute(foreign).scalars():
-        yield Fault("judgement_foreign", f"judgement {judgement_id}", "of another item, study or person than its lease")
 
 
 def _receipts(connection: Connection) -> Iterator[Fault]:
@@ -280,6 +268,7 @@ def _passed_over(connection: Connection) -> Iterator[Fault]:
             ),
         )
         .where(IS_OPEN, or_(items.c.author_id.is_(None), items.c.author_id != cursors.c.worker_id), ~had.exists())
+        .where(~_is_about_had(connection, cursors.c.worker_id))
     )
     for item_id, worker_id in connection.execute(query):
         yield Fault("item_passed_over", f"item {item_id}", f"person {worker_id} would never get it")
@@ -288,8 +277,10 @@ def _passed_over(connection: Connection) -> Iterator[Fault]:
 _CHECKS: tuple[Callable[[Connection], Iterator[Fault]], ...] = (
     _slots,
     _workers,
+    _hands,
+    _opened,
     _withdrawn,
-    _judgements,
+    *JUDGEMENT_CHECKS,
     _receipts,
     _leases,
     _tallies,

@@ -41,7 +41,8 @@ CONNECT_TIMEOUT_SECONDS = 10
 _ATTEMPTS = 8
 _OLDEST_SQLITE = (3, 35, 0)
 # Without recursive triggers, INSERT OR REPLACE removes rows behind the triggers' back.
-_RULES = ("foreign_keys=ON", "recursive_triggers=ON")
+# What a schema names is not trusted: a file may have been made by anybody.
+_RULES = ("foreign_keys=ON", "recursive_triggers=ON", "trusted_schema=OFF")
 _POSTGRES_OPTIONS = f"-c lock_timeout={BUSY_TIMEOUT_SECONDS}s -c idle_in_transaction_session_timeout=60s"
 
 

@@ -8,11 +8,12 @@ from sqlalchemy import Connection, insert, select, update
 
 from plumbline.collect.store import row_maps
 from plumbline.collect.store.assignment import find_in, lock_assignment, require_unsubmitted
-from plumbline.collect.store.column_types import JsonValue
+from plumbline.collect.store.column_types import JsonValue, format_json
 from plumbline.collect.store.database import Store
 from plumbline.collect.store.failures import DraftConflictError, not_found
 from plumbline.collect.store.people import lock_worker
-from plumbline.collect.store.rows import Draft
+from plumbline.collect.store.rows import AssignmentState, Draft
+from plumbline.collect.store.submission import refuse_withdrawn
 from plumbline.collect.store.tables import drafts
 
 
@@ -24,16 +25,20 @@ def save_draft(
     A lease that is over does not matter: what was written is kept. A finished assignment has no draft.
 
     Raises:
-        NotFoundError: no such assignment of this worker. ConflictError: PL-COL-020, it is submitted.
+        NotFoundError: no such assignment of this worker. ConflictError: PL-COL-020, it is submitted; PL-COL-029, its item
+            was withdrawn.
         DraftConflictError: PL-COL-022, saved from elsewhere meanwhile; carries the stored draft.
     """
 
     def work(connection: Connection) -> Draft:
         """Within one transaction: the draft, unless another version stands there."""
         lock_worker(connection, worker_id)
-        require_unsubmitted(lock_assignment(connection, assignment_id, worker_id))
+        assignment = require_unsubmitted(lock_assignment(connection, assignment_id, worker_id))
+        if assignment.state is not AssignmentState.LEASED:  # leases end where an item is withdrawn
+            refuse_withdrawn(connection, assignment)
         stored = _draft_in(connection, assignment_id)
-        if stored is not None and stored.payload == payload:
+        # As JSON: for Python 1, True and 1.0 are the same.
+        if stored is not None and format_json(stored.payload) == format_json(payload):
             return stored
         if version_read != (stored.version if stored else 0):
             if stored is None:

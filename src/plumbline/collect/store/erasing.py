@@ -31,6 +31,8 @@ from plumbline.collect.store.tables import (
     items,
     judgements,
     late,
+    metadata,
+    never,
     people,
     replies,
     requests,
@@ -40,6 +42,8 @@ from plumbline.collect.store.tables import (
 )
 
 _BATCH = 500
+AS_STORED_FORM = "judgements"
+"""The form of an export that holds unfinished work too."""
 ERASED_KEY = "erased"
 """Stands where a key was that the person's client had drawn."""
 
@@ -79,7 +83,8 @@ def erase_person(store: Store, pseudonym: str, *, now: datetime) -> tuple[Person
         """Within one transaction: everything of the person."""
         hold_writers(connection)
         query = select(*row_maps.PERSON.columns).where(people.c.pseudonym == pseudonym)
-        row = connection.execute(query).one_or_none()
+        # What a terminal made of other bytes is nobody's pseudonym, and no database takes it.
+        row = connection.execute(query).one_or_none() if pseudonym.isascii() and pseudonym.isprintable() else None
         if row is None:
             raise not_found("person", "of this pseudonym")
         person = row_maps.PERSON.of(row)
@@ -119,11 +124,16 @@ def erase_in(connection: Connection, person_id: str, now: datetime) -> ErasedRow
 def hold_writers(connection: Connection) -> None:
     """Nobody else writes until the transaction ends. SQLite's transactions do so; readers go on in both.
 
-    Whoever acts for a worker locks their row in ``people`` first, and whoever ends leases or enters items that of the
-    queue: once we hold both tables, none of them is under way. EXCLUSIVE, not ACCESS EXCLUSIVE: it lets readers be.
+    On Postgres every table is locked, since whatever was written meanwhile into one that is not would be lost without a
+    word by a restore. Those that writers lock first come first: most wait there, and hold nothing that we want. Where two
+    hold each other up all the same, the database ends one of the transactions, which is then tried again. EXCLUSIVE, not
+    ACCESS EXCLUSIVE: it lets readers be.
     """
     if connection.dialect.name == "postgresql":
-        connection.execute(text("LOCK TABLE people, queues, items, assignments IN EXCLUSIVE MODE"))
+        first, last = ("people", "queues", "items", "assignments"), ("tokens", "events")
+        others = sorted(metadata.tables.keys() - {*first, *last, never.name, erasing.name})
+        names = ", ".join((*first, *others, *last))
+        connection.execute(text(f"LOCK TABLE {names} IN EXCLUSIVE MODE"))
 
 
 @contextmanager
@@ -156,6 +166,8 @@ def remove_bytes(store: Store) -> bool:
 def exports_with_work_of(store: Store, person_id: str) -> list[tuple[str, Event]]:
     """What was exported of studies in which the person had finished work by then: the study's name, the event.
 
+    Of what was exported as it is stored (`AS_STORED_FORM`) also where they had begun any: it holds unfinished work too.
+
     Also what was exported of work that a restore removed since: whose it was is not known any more.
     """
 
@@ -165,19 +177,35 @@ def exports_with_work_of(store: Store, person_id: str) -> list[tuple[str, Event]
             assignments.c.worker_id == person_id, assignments.c.state == AssignmentState.SUBMITTED.value
         )
         first = {row[0]: row[1] for row in connection.execute(ended.group_by(assignments.c.study_id))}
+        begun = _first_moments(connection, person_id)
         query = select(*row_maps.EVENT.columns, studies.c.name).join(studies, studies.c.id == events.c.study_id)
         query = query.where(events.c.kind == EventKind.EXPORTED.value).order_by(events.c.seq)
         found = []
         rows: Any = connection.execute(query)
         for row in rows:
             event = row_maps.EVENT.of(row)
-            finished = first.get(event.study_id)
-            is_of_theirs = finished is not None and finished <= _as_of(event)
+            moments = begun if event.payload.get("form") == AS_STORED_FORM else first
+            moment = moments.get(event.study_id)
+            is_of_theirs = moment is not None and moment <= _as_of(event)
             if is_of_theirs or event.payload.get("before_restore"):
                 found.append((str(row.name), event))
         return found
 
     return store.read(work)
+
+
+def _first_moments(connection: Connection, person_id: str) -> dict[int | None, datetime]:
+    """By study, when the person first said or judged anything, whatever became of it."""
+    said = select(assignments.c.study_id, func.min(turns.c.created_at)).join(
+        turns, turns.c.assignment_id == assignments.c.id
+    )
+    said = said.where(assignments.c.worker_id == person_id).group_by(assignments.c.study_id)
+    judged = select(judgements.c.study_id, func.min(judgements.c.created_at))
+    judged = judged.where(judgements.c.worker_id == person_id).group_by(judgements.c.study_id)
+    found: dict[int | None, datetime] = {}
+    for study_id, moment in (*connection.execute(said), *connection.execute(judged)):
+        found[study_id] = min(moment, found.get(study_id, moment))
+    return found
 
 
 def _as_of(event: Event) -> datetime:

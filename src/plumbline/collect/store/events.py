@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from datetime import datetime
 from enum import StrEnum
 
@@ -88,11 +87,3 @@ def read_events(store: Store, *, study_id: int | None = None, after: int = 0, li
     if study_id is not None:
         query = query.where(events.c.study_id == study_id)
     return [row_maps.EVENT.of(row) for row in store.rows(query)]
-
-
-def stream_events(store: Store, *, study_id: int | None = None, batch: int = 1000) -> Iterator[Event]:
-    """All events, oldest first, in constant memory and without holding a transaction open."""
-    after = 0
-    while found := read_events(store, study_id=study_id, after=after, limit=batch):
-        yield from found
-        after = found[-1].seq

@@ -14,6 +14,7 @@ A database's own message quotes the row it refused, so none is passed on: constr
 
 from __future__ import annotations
 
+import re
 from typing import TYPE_CHECKING
 
 from sqlalchemy.exc import (
@@ -31,6 +32,8 @@ from plumbline.records import PlumblineError
 if TYPE_CHECKING:
     from plumbline.collect.store.rows import Draft
 
+# Where no connection comes about, psycopg gives no code: only the server's words, which this finds in English.
+_NO_DATABASE = re.compile(r'FATAL:  database "[^\n]*" does not exist')
 _MAY_BE_TRIED_AGAIN = frozenset({"40001", "40P01"})
 
 
@@ -91,7 +94,9 @@ def not_found(what: str, name: object) -> NotFoundError:
         "PL-COL-010",
         f"{what} {name}",
         "the store has none",
-        advice="check the name; plumbline collect status lists them",
+        advice="plumbline collect status STUDY --people lists the pseudonyms"
+        if what == "person"
+        else "check the name or the number; plumbline collect status STUDY names the studies",
     )
 
 
@@ -173,6 +178,14 @@ def _said_by_postgres(error: SQLAlchemyError) -> StoreError | None:
     state = str(getattr(getattr(error, "orig", None), "sqlstate", ""))
     if state == "53100":
         return _disk_full(state)
+    if state == "3D000" or _NO_DATABASE.search(str(getattr(error, "orig", ""))):
+        return StoreUnavailableError(
+            "PL-COL-043",
+            "store",
+            "the server answers, but has no database of this name",
+            expected="a database that is there, an empty one for a new store",
+            advice="make it (createdb NAME), or name another",
+        )
     if state == "42501":
         return StoreError(
             "PL-COL-044",

@@ -12,14 +12,14 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import Connection, Text, bindparam, func, select, type_coerce
+from sqlalchemy import Connection, Text, bindparam, func, or_, select, type_coerce
 
 from plumbline.collect.kinds.bounds import JsonText
 from plumbline.collect.kinds.stored_work import drawn_reply, human_turns, stored_judgement
 from plumbline.collect.kinds.work import DrawnReply, Purpose, StoredJudgement, Work
 from plumbline.collect.store.database import Store
 from plumbline.collect.store.rows import AssignmentState
-from plumbline.collect.store.tables import assignments, items, judgements, people, replies, turns
+from plumbline.collect.store.tables import IS_FIRST, assignments, items, judgements, people, replies, turns
 
 MOST_ASSIGNMENTS = 500
 MOST_CHARACTERS = 16 << 20
@@ -154,7 +154,8 @@ _JUDGEMENTS = (
     )
     .where(
         judgements.c.assignment_id.in_(bindparam("numbers", expanding=True)),
-        judgements.c.created_at <= bindparam("as_of", type_=judgements.c.created_at.type),
+        # What was submitted is read whole, also where a clock that stepped back says that a part of it came later.
+        or_(IS_FIRST, judgements.c.created_at <= bindparam("as_of", type_=judgements.c.created_at.type)),
     )
     .order_by(judgements.c.id)
 )
@@ -167,7 +168,7 @@ def _batch(
     connection: Connection, values: dict[str, Any], most: tuple[int, int], follow_up_keys: FollowUpKeys | None
 ) -> FinishedBatch | None:
     """One snapshot: which assignments, what belongs to them, and what followed from them."""
-    numbers = _within(connection.execute(_SIZES, values), most[1])
+    numbers = within(connection.execute(_SIZES, values), most[1])
     if not numbers:
         return None
     found = connection.execute(_OF_NUMBERS, {"numbers": numbers}).all()
@@ -183,7 +184,8 @@ def _batch(
     return FinishedBatch(works, {key: tuple(each) for key, each in following.items()})
 
 
-def _within(sizes: Iterable[tuple[int, int, int | None]], most_characters: int) -> list[int]:
+def within(sizes: Iterable[tuple[int, int, int | None]], most_characters: int) -> list[int]:
+    """The first numbers whose characters, in two parts, stay within a bound; at least one where there is any."""
     numbers: list[int] = []
     characters = 0
     for number, of_item, of_replies in sizes:
@@ -209,7 +211,11 @@ def _works(connection: Connection, found: Sequence[_Detail], as_of: datetime) ->
             drawn[assignment].append(drawn_reply(*columns))
     judged: defaultdict[int, list[StoredJudgement]] = defaultdict(list)
     versions: defaultdict[int, set[int]] = defaultdict(set)
+    known: set[int] = set()
     for assignment, number, kind, payload, corrects, version in connection.execute(_JUDGEMENTS, numbers):
+        if corrects is not None and corrects not in known:
+            continue  # of a correction that is later than asked for: a clock stepped back here too
+        known.add(number)
         judged[assignment].append(stored_judgement(number, kind, JsonText(payload), corrects))
         versions[assignment].add(version)
     return tuple(

@@ -130,17 +130,14 @@ def read_item(store: Store, item_id: int) -> Item:
     return row_maps.ITEM.of(row)
 
 
-def find_item(store: Store, study_id: int, key: str) -> Item:
-    """The item of this key.
+def is_withdrawn(store: Store, item_id: int) -> bool:
+    """Whether what an item was made of is erased: nothing about it is submitted or corrected any more."""
+    return store.row(select(items.c.id).where(items.c.id == item_id, items.c.withdrawn_at.is_not(None))) is not None
 
-    Raises:
-        NotFoundError: PL-COL-010.
-    """
-    query = select(*row_maps.ITEM.columns).where(items.c.study_id == study_id, items.c.key == key)
-    row = store.row(query)
-    if row is None:
-        raise not_found(f"item of study {study_id}, key", key)
-    return row_maps.ITEM.of(row)
+
+def has_item(store: Store, study_id: int, key: str) -> bool:
+    """Whether the study has an item of this key."""
+    return store.row(select(items.c.id).where(items.c.study_id == study_id, items.c.key == key)) is not None
 
 
 def read_items(

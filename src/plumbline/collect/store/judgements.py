@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-
 from sqlalchemy import Select, bindparam, select
 
 from plumbline.collect.store import row_maps
@@ -55,14 +53,6 @@ def read_judgements(
     """
     query = select(*row_maps.JUDGEMENT.columns).where(judgements.c.study_id == study_id, judgements.c.id > after)
     return _read(store, _counted(query, counted).order_by(judgements.c.id).limit(limit))
-
-
-def stream_judgements(store: Store, study_id: int, *, counted: bool = True, batch: int = 1000) -> Iterator[Judgement]:
-    """All judgements of a study, oldest first, in constant memory and without holding a transaction open."""
-    after = 0
-    while found := read_judgements(store, study_id, after=after, limit=batch, counted=counted):
-        yield from found
-        after = found[-1].id
 
 
 def _counted(query: Select[tuple[object, ...]], counted: bool) -> Select[tuple[object, ...]]:

@@ -4,15 +4,16 @@ from __future__ import annotations
 
 import sqlite3
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from pathlib import Path
 
 from alembic import command
 from alembic.config import Config
 from alembic.runtime.migration import MigrationContext
 from alembic.script import ScriptDirectory
-from sqlalchemy import Connection, event, inspect, text
+from sqlalchemy import Connection, event, inspect, select, text
 
+from plumbline.collect.store.backup_files import is_own_backup
 from plumbline.collect.store.database import (
     Store,
     connect,
@@ -22,6 +23,7 @@ from plumbline.collect.store.database import (
     store_url,
 )
 from plumbline.collect.store.failures import SchemaError
+from plumbline.collect.store.tables import erasing
 
 _MIGRATIONS = Path(__file__).parent / "migrations"
 _ADVISORY_LOCK = 7_220_486_151  # any number that is ours: one process migrates a Postgres database at a time
@@ -31,7 +33,7 @@ def create_store(place: str | Path, *, connections: int = 20) -> Store:
     """Makes the tables in a new file, or in a Postgres database that holds none of ours, and opens the store.
 
     Raises:
-        SchemaError: PL-COL-004, a store stands there already, or a file that is none.
+        SchemaError: PL-COL-011, something stands there already.
     """
     url = store_url(place)
     if url.get_backend_name() == "sqlite":
@@ -58,17 +60,22 @@ def open_store(
         migrate: bring older tables up to date first, instead of refusing them.
         older_is_fine: take older tables as they are: for a backup, and for nothing else.
     Raises:
-        SchemaError: PL-COL-002 nothing is there, PL-COL-003 the tables are older, PL-COL-004 they are newer.
+        SchemaError: PL-COL-002 nothing is there, PL-COL-003 the tables are older, PL-COL-004 they are newer,
+            PL-COL-045 it is a backup, PL-COL-046 its append-only tables stand open.
     """
     url = store_url(place)
     if url.get_backend_name() == "sqlite" and not Path(str(url.database)).is_file():
         raise _missing(str(url.database))
+    if url.get_backend_name() == "sqlite":
+        _refuse_other_file(Path(str(url.database)))
     store = connect(place, connections=connections)
     try:
         if migrate:
             migrate_store(store)
         else:
             _check(store, store.read(revision_of), older_is_fine=older_is_fine)
+        if not older_is_fine:
+            _refuse_open_tables(store)
     except BaseException:
         store.close()
         raise
@@ -102,8 +109,13 @@ def newest_revision() -> str:
 
 
 def revision_of(connection: Connection) -> str | None:
-    """The revision of the tables; None where there are none of ours."""
-    return MigrationContext.configure(connection).get_current_revision()
+    """The revision of the tables; None where there are none of ours. Of two, which no version of ours has, both."""
+    return "+".join(sorted(map(str, MigrationContext.configure(connection).get_current_heads()))) or None
+
+
+def stands_open(connection: Connection) -> bool:
+    """Whether the row that opens the append-only tables was committed, which nothing of ours can do."""
+    return connection.execute(select(erasing.c.person_id).limit(1)).first() is not None
 
 
 def upgrade_to(connection: Connection, revision: str) -> None:
@@ -213,9 +225,48 @@ def _missing(place: str) -> SchemaError:
 
 def _exists(place: str) -> SchemaError:
     return SchemaError(
-        "PL-COL-002",
+        "PL-COL-011",
         place,
         "something stands here already",
         expected="a new file, or a Postgres database without tables",
         advice="open it with plumbline collect serve, or name another place",
     )
+
+
+# --- before a file is opened for writing, which changes it ---
+
+_OURS = "SELECT 1 FROM sqlite_master WHERE type = 'table' AND name = 'alembic_version'"
+
+
+def _refuse_other_file(path: Path) -> None:
+    """Looks at a file before WAL is set in it, by which another program's would be changed, and a backup's digest."""
+    if is_own_backup(path):
+        raise SchemaError(
+            "PL-COL-045",
+            str(path),
+            "this is a backup, which working in would change",
+            expected="a store",
+            advice="plumbline collect restore BACKUP STUDY puts its rows where a store is to be",
+        )
+    # By SQLite alone: where this process has the file open already, to open and close it past SQLite drops its locks
+    # (POSIX); then another process takes itself for the last one and removes the WAL, with all that is written after.
+    try:
+        with closing(sqlite3.connect(f"{path.absolute().as_uri()}?mode=ro", uri=True)) as connection:
+            is_ours = connection.execute(_OURS).fetchone() is not None
+    except sqlite3.Error:
+        return  # opening it says what is wrong, and changes nothing where it cannot even be read
+    if not is_ours:
+        raise _missing(str(path))
+
+
+def _refuse_open_tables(store: Store) -> None:
+    """Whoever left a row in `erasing`, with references unwatched, has let every program change what was judged."""
+    if store.read(stands_open):
+        raise SchemaError(
+            "PL-COL-046",
+            store.address,
+            "its append-only tables stand open: somebody wrote into the database by other means",
+            expected="no row in its table erasing",
+            advice="find out by whom; restore a backup into another place, or compare this one with a backup and remove "
+            "the row",
+        )

@@ -10,8 +10,10 @@ from sqlalchemy import exists, func, select
 
 from plumbline.collect.store import row_maps
 from plumbline.collect.store.database import Store
-from plumbline.collect.store.rows import Event, Role
-from plumbline.collect.store.tables import assignments, events, late, people
+from plumbline.collect.store.rows import Event, Person, Purpose, Role
+from plumbline.collect.store.tables import assignments, events, late, people, tallies
+
+_OF_REVIEWERS = (Purpose.ADJUDICATION, Purpose.SPOT_CHECK)
 
 
 @dataclass(frozen=True, slots=True)
@@ -23,10 +25,28 @@ class CodeCount:
     last: datetime
 
 
+@dataclass(frozen=True, slots=True)
+class PersonCount:
+    """Somebody, and how many items they have finished in all studies of the store."""
+
+    person: Person
+    finished: int
+
+
 def count_workers(store: Store, study_id: int) -> int:
-    """How many people have taken an item of the study."""
+    """How many people have taken an item of the study; whoever only ruled on labels or checked writing did not."""
     query = select(func.count(assignments.c.worker_id.distinct())).where(assignments.c.study_id == study_id)
+    query = query.where(assignments.c.purpose.not_in([purpose.value for purpose in _OF_REVIEWERS]))
     return int(store.rows(query)[0][0])
+
+
+def list_person_counts(store: Store) -> list[PersonCount]:
+    """Everybody whom the store knows, also who is blocked or erased, in the order in which they came."""
+    finished = func.coalesce(func.sum(tallies.c.submitted), 0)
+    query = select(*row_maps.PERSON.columns, finished.label("finished"))
+    query = query.select_from(people.outerjoin(tallies, tallies.c.worker_id == people.c.id))
+    query = query.group_by(*row_maps.PERSON.columns).order_by(people.c.created_at, people.c.pseudonym)
+    return [PersonCount(row_maps.PERSON.of(row), int(row.finished)) for row in store.rows(query)]
 
 
 def count_late(store: Store, study_id: int) -> int:

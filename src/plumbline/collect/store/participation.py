@@ -27,11 +27,6 @@ def read_participation(store: Store, study_id: int, worker_id: str) -> Participa
     return row_maps.PARTICIPATION.of(row)
 
 
-def record_consent(store: Store, study_id: int, worker_id: str, *, now: datetime) -> None:
-    """The worker has read the warning and agrees to take part; a later consent takes the place of an earlier."""
-    store.write(lambda connection: _record(connection, study_id, worker_id, now, {"consented_at": now}))
-
-
 def set_qualification(
     store: Store, study_id: int, worker_id: str, qualification: Qualification, *, now: datetime
 ) -> None:
@@ -63,6 +58,11 @@ def count_submitted(connection: Connection, study_id: int, worker_id: str, purpo
     connection.execute(
         query.on_conflict_do_update(index_elements=list(keys), set_={"submitted": tallies.c.submitted + 1})
     )
+
+
+def record_consent(connection: Connection, study_id: int, worker_id: str, *, now: datetime) -> None:
+    """The worker has read the warning and agrees to take part; a later consent takes the place of an earlier."""
+    _record(connection, study_id, worker_id, now, {"consented_at": now})
 
 
 def _record(connection: Connection, study_id: int, worker_id: str, now: datetime, values: dict[str, JsonValue]) -> None:

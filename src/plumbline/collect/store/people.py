@@ -55,15 +55,6 @@ def add_person(store: Store, role: Role = Role.WORKER, *, now: datetime) -> Pers
     return store.write(work)
 
 
-def read_person(store: Store, person_id: str) -> Person:
-    """The person of this id.
-
-    Raises:
-        NotFoundError: PL-COL-010.
-    """
-    return store.read(lambda connection: _person_in(connection, person_id))
-
-
 def find_person(store: Store, pseudonym: str) -> Person:
     """The person of this pseudonym.
 
@@ -71,7 +62,8 @@ def find_person(store: Store, pseudonym: str) -> Person:
         NotFoundError: PL-COL-010.
     """
     query = select(*row_maps.PERSON.columns).where(people.c.pseudonym == pseudonym)
-    row = store.row(query)
+    # What no pseudonym is made of, such as half a surrogate pair, a database could not even be asked for.
+    row = store.row(query) if pseudonym.isascii() and pseudonym.isprintable() else None
     if row is None:
         raise not_found("person", "of this pseudonym")
     return row_maps.PERSON.of(row)

@@ -4,9 +4,10 @@ An item stands in a *lane* (twice its priority, plus one where its slot was give
 given under the lock of the study's queue, so they become visible in their own order. An item that gets a slot back moves
 to a new position, behind everybody's cursor. Hence what holds for a worker's cursor:
 
-    every item of the lane at or before it is full, or was the worker's before, or is their own work
+    every item of the lane at or before it is full, or was the worker's before, or is their own work, or is an
+    adjudication of something they had
 
-and taking the next item never looks at those again, however many they are.
+None of these ever ends, so taking the next item never looks at those again, however many they are.
 """
 
 from __future__ import annotations
@@ -14,7 +15,20 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any
 
-from sqlalchemy import Connection, Row, bindparam, select, update
+from sqlalchemy import (
+    ColumnElement,
+    Connection,
+    Row,
+    Select,
+    Text,
+    bindparam,
+    cast,
+    func,
+    or_,
+    select,
+    type_coerce,
+    update,
+)
 from sqlalchemy.dialects import postgresql, sqlite
 
 from plumbline.collect.store.rows import AssignmentState, Purpose
@@ -24,7 +38,33 @@ _FIRST_WINDOW = 8
 _LARGEST_WINDOW = 512
 
 
+def is_about_had(
+    dialect: str,
+    item_id: ColumnElement[int],
+    worker_id: ColumnElement[str],
+    before: ColumnElement[int] | None = None,
+) -> ColumnElement[bool]:
+    """Whether the worker has had what an adjudication is about: they do not rule on it, whatever became of it.
+
+    The item it is about is named by the key in its payload, see `kinds.adjudication.DisputedItem`. With `before`, only
+    where they had it before that assignment.
+    """
+    ruling, about, had = items.alias("ruling"), items.alias("about"), assignments.alias("had")
+    payload = type_coerce(ruling.c.payload, Text)
+    if dialect == "sqlite":
+        key = func.json_extract(payload, "$.item_key")
+    else:
+        # Postgres reads no JSON with a NUL in it; another character in its place leaves the key as it is.
+        key = cast(func.replace(payload, r"\u0000", r"\u0001"), postgresql.JSON)["item_key"].astext
+    query = select(had.c.id).join(about, about.c.id == had.c.item_id)
+    query = query.join(ruling, ruling.c.study_id == about.c.study_id).where(about.c.key == key)
+    if before is not None:
+        query = query.where(had.c.id < before)
+    return query.where(ruling.c.id == item_id, had.c.worker_id == worker_id).exists()
+
+
 # Statements are made once: building one takes longer than running it.
+_WORKER = bindparam("worker_id", type_=Text)
 _QUEUE = (
     items.c.study_id == bindparam("study_id"),
     items.c.purpose == bindparam("purpose"),
@@ -37,13 +77,19 @@ _OPEN = (
     .limit(bindparam("size"))
     .subquery()
 )
-_HAD = select(assignments.c.state).where(
-    assignments.c.item_id == _OPEN.c.id, assignments.c.worker_id == bindparam("worker_id")
-)
-# The next open items, each with what it is to the worker; no plan can look at more than `size` of them.
-_WINDOW = select(_OPEN.c.id, _OPEN.c.position, _OPEN.c.author_id, _HAD.scalar_subquery().label("state")).order_by(
-    _OPEN.c.position
-)
+_HAD = select(assignments.c.state).where(assignments.c.item_id == _OPEN.c.id, assignments.c.worker_id == _WORKER)
+
+
+def _window(*barred: ColumnElement[bool]) -> Select[Any]:
+    """The next open items, each with what it is to the worker; no plan can look at more than `size` of them."""
+    own = or_(_OPEN.c.author_id == _WORKER, *barred).label("own")
+    return select(_OPEN.c.id, _OPEN.c.position, own, _HAD.scalar_subquery().label("state")).order_by(_OPEN.c.position)
+
+
+_WINDOW = _window()
+_WINDOW_OF_ADJUDICATIONS = {
+    dialect: _window(is_about_had(dialect, _OPEN.c.id, _WORKER)) for dialect in ("sqlite", "postgresql")
+}
 _FIRST = (
     select(items).where(items.c.id.in_(bindparam("ids", expanding=True)), IS_OPEN).order_by(items.c.position).limit(1)
 )
@@ -100,11 +146,6 @@ class _Scan:
 def fresh_lane(priority: int) -> int:
     """The lane of items that were never given back."""
     return 2 * priority
-
-
-def returned_lane(priority: int) -> int:
-    """The lane of items that got a slot back; it comes before the fresh ones of its priority."""
-    return 2 * priority + 1
 
 
 def take_positions(connection: Connection, study_id: int, count: int) -> int:
@@ -167,11 +208,13 @@ def _search_lane(connection: Connection, seeker: Seeker, lane: int, cursor: int)
 def _scan_lane(connection: Connection, seeker: Seeker, lane: int, cursor: int) -> _Scan:
     passed, end, size = cursor, cursor, _FIRST_WINDOW
     candidates: dict[int, bool] = {}
+    rules = seeker.purpose is Purpose.ADJUDICATION
+    query = _WINDOW_OF_ADJUDICATIONS[connection.dialect.name] if rules else _WINDOW
     while True:
-        window = connection.execute(_WINDOW, {**seeker.values, "lane": lane, "after": end, "size": size}).all()
+        window = connection.execute(query, {**seeker.values, "lane": lane, "after": end, "size": size}).all()
         fresh: dict[int, bool] = {}
         for row in window:
-            if row.author_id != seeker.worker_id and row.state in (None, AssignmentState.EXPIRED.value):
+            if not row.own and row.state in (None, AssignmentState.EXPIRED.value):
                 fresh[row.id] = row.state is not None
             elif not candidates and not fresh:
                 passed = row.position

@@ -2,8 +2,8 @@
 
 Running servers remember studies by number and versions of guidelines by count, and clients the numbers of assignments.
 So the studies must be the same ones, versions that were added since stay, and no number is given a second time. Whoever
-was erased since is erased again, whoever was blocked or lost their tokens stays so; and what was exported since is still
-known to have been.
+was erased since is erased again, whoever was blocked or lost their tokens stays so, also those of whom the backup knows
+nothing: another backup, restored after it, may. And what was exported since is still known to have been.
 """
 
 from __future__ import annotations
@@ -13,14 +13,16 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import Connection, insert, select, text, update
+from sqlalchemy import Connection, RowMapping, insert, or_, select, text, update
 
+from plumbline.collect.store.column_types import format_json
 from plumbline.collect.store.copying import Advance, copy_rows, key_batches, stored_tables
 from plumbline.collect.store.erasing import erase_in, gate_open, hold_writers
 from plumbline.collect.store.events import EventKind, add_event
 from plumbline.collect.store.failures import ConflictError
 from plumbline.collect.store.tables import events, guidelines, metadata, people, studies, tokens
 
+_MARK = "before_restore"
 _TOLD = ("studies", "people", "items", "assignments", "turns", "replies", "judgements", "late", "drafts", "events")
 # Postgres looks for rows that point to a removed one; without these it would read the whole table for each of them.
 _HELPFUL = {"requests": "assignment_id", "judgements": "assignment_id", "items": "author_id"}
@@ -35,6 +37,7 @@ class Replaced:
         erased_again: people of the backup who were erased since.
         blocked_still: people who were blocked since.
         tokens_revoked_still: tokens that were revoked since.
+        people_kept: people whom the backup does not know and who were erased, blocked or lost a token.
         guidelines_kept: versions that were added since.
         exports_kept: exports that were made since.
     """
@@ -43,6 +46,7 @@ class Replaced:
     erased_again: int
     blocked_still: int
     tokens_revoked_still: int
+    people_kept: int
     guidelines_kept: int
     exports_kept: int
 
@@ -54,6 +58,8 @@ class _Since:
     erased: dict[str, datetime] = field(default_factory=dict)
     blocked: dict[str, datetime] = field(default_factory=dict)
     revoked: dict[str, datetime] = field(default_factory=dict)
+    people: list[dict[str, Any]] = field(default_factory=list)
+    tokens: list[dict[str, Any]] = field(default_factory=list)
     guidelines: list[dict[str, Any]] = field(default_factory=list)
     exports: list[dict[str, Any]] = field(default_factory=list)
 
@@ -76,13 +82,12 @@ def replace_rows(
         ConflictError: PL-COL-054, the studies are others.
     """
     hold_writers(target)
-    if target.dialect.name == "postgresql":
-        # While the other connection reads, this one has nothing to say for as long as it takes.
-        target.execute(text("SET LOCAL idle_in_transaction_session_timeout = 0"))
+    _may_be_silent(target)
     _refuse_other_studies(source, target)
     kept = keep()
     since = _since(source, target)
     lost = _lost(source, target)
+    lost["people"] -= len(since.people)
     with gate_open(target):
         _remove_all(target)  # removing takes no number back, in neither database
         copy_rows(source, target, advance)
@@ -92,10 +97,17 @@ def replace_rows(
         lost=lost,
         erased_again=len(since.erased),
         blocked_still=len(since.blocked),
-        tokens_revoked_still=len(since.revoked),
+        tokens_revoked_still=len(since.revoked) + len(since.tokens),
+        people_kept=len(since.people),
         guidelines_kept=len(since.guidelines),
         exports_kept=len(since.exports),
     )
+
+
+def _may_be_silent(target: Connection) -> None:
+    """While the other connection reads what is kept, this one has nothing to say for as long as it takes."""
+    if target.dialect.name == "postgresql":
+        target.execute(text("SET LOCAL idle_in_transaction_session_timeout = 0"))
 
 
 def _refuse_other_studies(source: Connection, target: Connection) -> None:
@@ -125,6 +137,26 @@ def _differing_guidelines(source: Connection, target: Connection) -> bool:
 
 def _since(source: Connection, target: Connection) -> _Since:
     since = _Since()
+    known_people = _people_since(source, target, since)
+    of_token = select(tokens.c.sha256, tokens.c.revoked_at)
+    then = {row.sha256: row.revoked_at for row in source.execute(of_token)}
+    for token in target.execute(select(tokens).where(tokens.c.revoked_at.is_not(None))).mappings():
+        if token["sha256"] not in then:
+            since.tokens.append(dict(token))
+        elif then[token["sha256"]] is None:
+            since.revoked[token["sha256"]] = token["revoked_at"]
+    without_tokens = (people.c.erased_at.is_not(None), people.c.blocked_at.is_not(None))
+    named = {token["person_id"] for token in since.tokens}
+    for person in target.execute(select(people).where(or_(*without_tokens, people.c.id.in_(named)))).mappings():
+        if person["id"] not in known_people:
+            since.people.append(dict(person))
+    since.guidelines.extend(_guidelines_since(source, target))
+    since.exports.extend(_exports_since(source, target))
+    return since
+
+
+def _people_since(source: Connection, target: Connection, since: _Since) -> set[str]:
+    """Notes who of the backup's people was erased or blocked since; gives those people."""
     persons = select(people.c.id, people.c.erased_at, people.c.blocked_at)
     then = {row.id: row for row in source.execute(persons)}
     for person in target.execute(persons):
@@ -135,14 +167,7 @@ def _since(source: Connection, target: Connection) -> _Since:
             since.erased[person.id] = person.erased_at
         if person.blocked_at is not None and before.blocked_at is None:
             since.blocked[person.id] = person.blocked_at
-    of_token = select(tokens.c.sha256, tokens.c.revoked_at)
-    valid = {row.sha256 for row in source.execute(of_token) if row.revoked_at is None}
-    for token in target.execute(of_token):
-        if token.revoked_at is not None and token.sha256 in valid:
-            since.revoked[token.sha256] = token.revoked_at
-    since.guidelines.extend(_guidelines_since(source, target))
-    since.exports.extend(_exports_since(source, target))
-    return since
+    return set(then)
 
 
 def _guidelines_since(source: Connection, target: Connection) -> Iterator[dict[str, Any]]:
@@ -156,12 +181,18 @@ def _guidelines_since(source: Connection, target: Connection) -> Iterator[dict[s
 def _exports_since(source: Connection, target: Connection) -> Iterator[dict[str, Any]]:
     stay = set(source.execute(select(studies.c.id)).scalars())
     exported = select(events).where(events.c.kind == EventKind.EXPORTED.value).order_by(events.c.seq)
-    known = set(source.execute(select(events.c.seq).where(events.c.kind == EventKind.EXPORTED.value)).scalars())
+    known = {_named(line) for line in source.execute(exported).mappings()}
     for line in target.execute(exported).mappings():
-        if line["study_id"] in stay and line["seq"] not in known:
+        if line["study_id"] in stay and _named(line) not in known:
             # Under a new number, and marked: the work in it may be gone, so whose it was cannot be told.
             kept = {name: value for name, value in line.items() if name != "seq"}
-            yield {**kept, "payload": {**line["payload"], "before_restore": True}}
+            yield {**kept, "payload": {**line["payload"], _MARK: True}}
+
+
+def _named(export: RowMapping) -> tuple[int, datetime, str]:
+    """The same export whether an earlier restore carried it over or not: neither by its number nor by the mark."""
+    told = {name: value for name, value in export["payload"].items() if name != _MARK}
+    return export["study_id"], export["at"], format_json(told)
 
 
 def _lost(source: Connection, target: Connection) -> dict[str, int]:
@@ -197,6 +228,10 @@ def _carry_over(target: Connection, since: _Since, now: datetime) -> None:
         target.execute(insert(guidelines), line)
     for line in since.exports:
         target.execute(insert(events), line)
+    if since.people:
+        target.execute(insert(people), since.people)
+    if since.tokens:
+        target.execute(insert(tokens), since.tokens)
     for token, moment in since.revoked.items():
         target.execute(update(tokens).where(tokens.c.sha256 == token).values(revoked_at=moment))
     for person, moment in since.blocked.items():

@@ -1,7 +1,7 @@
 """Restoring a backup: into an empty place, or over a store while servers go on.
 
 A backup is looked through before anything is touched: its digest, where its manifest stands beside it, its pages, its
-revision, and what must hold of a store. Over a standing store everything is one write transaction, in which a backup of
+revision, and what must hold of a store. Of a backup only rows are used, in tables of our own, see ``taking_over``. Over a standing store everything is one write transaction, in which a backup of
 what is replaced is made first: no judgement falls between the two.
 """
 
@@ -12,12 +12,22 @@ import tempfile
 from collections.abc import Iterator
 from contextlib import closing, contextmanager
 from dataclasses import dataclass
+from dataclasses import replace as replace_fields
 from datetime import datetime
 from pathlib import Path
 
 from sqlalchemy import Connection, inspect
 
-from plumbline.collect.store.backup import BackedUp, manifest_of, refuse_faulty, write_backup
+from plumbline.collect.store.backup import (
+    TAKE_FAULTS,
+    BackedUp,
+    broken_promises,
+    fails_check,
+    keep_aside,
+    refuse_damaged,
+    refuse_standing,
+)
+from plumbline.collect.store.backup_files import expected_digest
 from plumbline.collect.store.copying import Advance, copy_rows, count_rows
 from plumbline.collect.store.database import Store, connect, connect_copy, make_private_file, store_url
 from plumbline.collect.store.erasing import remove_bytes
@@ -28,13 +38,16 @@ from plumbline.collect.store.migrating import (
     open_store,
     refuse_newer,
     revision_of,
+    stands_open,
     upgrade_to,
 )
 from plumbline.collect.store.replacing import Replaced, replace_rows
-from plumbline.lineage import FoundManifest, file_digest, write_aside
+from plumbline.collect.store.taking_over import take_over, unreadable
+from plumbline.lineage import file_digest, write_aside
 from plumbline.lineage.writing import write_error
-from plumbline.records import SourceError
 
+# A constraint, a statement, a value; and text that is no UTF-8, which SQLite's driver tells as if it were busy.
+_SAID_OF_ROWS = ("PL-COL-001", "PL-COL-007", "PL-COL-008", "PL-COL-009")
 _SQLITE_HEADER = b"SQLite format 3\x00"
 
 
@@ -50,6 +63,7 @@ class Restored:
         before: the backup of what stood there before; None where there was nothing.
         replaced: what became of what stood there; None where there was nothing.
         bytes_removed: False where people had to be erased again and the database's files could not be cleaned.
+        faults: of the backup, which were restored with it; none where it was not to be taken with faults.
     """
 
     store: str
@@ -59,6 +73,7 @@ class Restored:
     before: BackedUp | None
     replaced: Replaced | None
     bytes_removed: bool
+    faults: tuple[str, ...] = ()
 
 
 def restore(
@@ -69,6 +84,7 @@ def restore(
     now: datetime,
     advance: Advance | None = None,
     before: Path | None = None,
+    with_faults: bool = False,
 ) -> Restored:
     """Puts a backup where a store is to be, or in the place of one.
 
@@ -76,33 +92,49 @@ def restore(
         backup: as `back_up` wrote it.
         place: a file or a URL, as for `open_store`; it need not be the kind of database that was backed up.
         replace: take the place of a store that stands there, also while servers work on it.
-        before: where a backup of what stood there goes; by default beside the store, for Postgres beside `backup`.
+        before: where a backup of what stood there goes; by default beside the store, for Postgres beside `backup`. It
+            must not be there yet.
+        with_faults: take a backup that fails its check, as that of a faulty store does: what was judged in it would be
+            out of reach. Damaged pages, and rows that a constraint refuses or nobody can read, are refused all the same.
     Raises:
         SchemaError: PL-COL-051 no backup, PL-COL-004 of a newer version, PL-COL-052 it was changed since it was made.
-        StoreError: PL-COL-050 it fails its check, PL-COL-053 a store stands there, PL-COL-054 its studies are others.
+        StoreError: PL-COL-050 it fails its check, PL-COL-053 a store stands there, PL-COL-054 its studies are others,
+            PL-COL-055 something stands at `before`.
         WriteError: the disk is full, or the folder cannot be written to.
     """
     if not _is_empty(place):
-        with _whole_copy(backup) as checked:
+        if before is not None:
+            refuse_standing(before)
+        with _whole_copy(backup, with_faults) as checked:
             return _restore_over(backup, checked, place, replace=replace, now=now, advance=advance, before=before)
     if store_url(place).get_backend_name() == "sqlite":
-        return _restore_file(backup, Path(str(store_url(place).database)))
-    with _whole_copy(backup) as checked, closing(connect(place)) as store:
+        return _restore_file(backup, Path(str(store_url(place).database)), with_faults)
+    with _whole_copy(backup, with_faults) as checked, closing(connect(place)) as store:
         rows = _fill_empty(store, checked.path, advance)
         return _restored(store.address, rows, checked)
 
 
 @dataclass(frozen=True, slots=True)
 class _Checked:
-    """A private copy of a backup, of the newest revision and without a fault."""
+    """The rows of a backup in a private file with tables of our own, of the newest revision."""
 
     path: Path
     migrated_from: str | None
     was_verified: bool
+    faults: tuple[str, ...]
 
 
 def _restored(address: str, rows: dict[str, int], checked: _Checked) -> Restored:
-    return Restored(address, rows, checked.migrated_from, checked.was_verified, None, None, bytes_removed=True)
+    return Restored(
+        address,
+        rows,
+        checked.migrated_from,
+        checked.was_verified,
+        None,
+        None,
+        bytes_removed=True,
+        faults=checked.faults,
+    )
 
 
 # --- an empty place ---
@@ -127,9 +159,9 @@ def _is_empty(place: str | Path) -> bool:
         return store.read(lambda connection: not inspect(connection).get_table_names())
 
 
-def _restore_file(backup: Path, path: Path) -> Restored:
+def _restore_file(backup: Path, path: Path, with_faults: bool) -> Restored:
     with write_aside(path) as aside:
-        checked = _checked_copy(backup, aside)
+        checked = _checked_copy(backup, aside, with_faults)
         with closing(connect_copy(aside)) as copy:
             rows = copy.read(count_rows)
         if path.exists():
@@ -171,22 +203,28 @@ def _restore_over(
         kept_at = before or _place_before(store, backup, now)
         digest, made = file_digest(backup), list[BackedUp]()
 
-        def work(target: Connection) -> Replaced:
-            """Within one transaction, nobody else writing: a backup of what stands there, then the other rows."""
+        def work(source: Connection, target: Connection) -> Replaced:
+            """Within one transaction of the target, nobody else writing: a backup of what stands there, then the other rows."""
 
             def keep() -> dict[str, str | None]:
                 """By another connection, which sees what nobody changes meanwhile."""
+                while made:  # of a transaction that the database ended because of others'
+                    made[-1].path.unlink()
+                    made.pop().manifest.unlink()
                 if has_rows:
-                    made.append(write_backup(store, kept_at, now=now, checked=False))
+                    made.append(keep_aside(store, kept_at, now=now))
                 return {"backup_sha256": digest, "kept_sha256": made[-1].sha256 if made else None}
 
-            return copy.read(lambda source: replace_rows(source, target, now=now, keep=keep, advance=advance))
+            return replace_rows(source, target, now=now, keep=keep, advance=advance)
 
-        replaced = store.write(work)
+        # The write within the read: around it, the read would tell a transaction that may be tried again as a store out of reach.
+        replaced = copy.read(lambda source: store.write(lambda target: work(source, target)))
         cleaned = remove_bytes(store) if replaced.erased_again else True
         rows = copy.read(count_rows)
         kept = made[-1] if made else None
-        return Restored(store.address, rows, checked.migrated_from, checked.was_verified, kept, replaced, cleaned)  # fmt: skip
+        return replace_fields(
+            _restored(store.address, rows, checked), before=kept, replaced=replaced, bytes_removed=cleaned
+        )
 
 
 def _place_before(store: Store, backup: Path, now: datetime) -> Path:
@@ -198,27 +236,45 @@ def _place_before(store: Store, backup: Path, now: datetime) -> Path:
 
 
 @contextmanager
-def _whole_copy(backup: Path) -> Iterator[_Checked]:
+def _whole_copy(backup: Path, with_faults: bool) -> Iterator[_Checked]:
     """A private copy in the system's folder for such, for as long as the block lasts."""
     with tempfile.TemporaryDirectory(prefix="plumbline-restore-") as folder:
         path = Path(folder) / "copy.db"
         try:
-            yield _checked_copy(backup, path)
+            yield _checked_copy(backup, path, with_faults)
         except OSError as error:
             raise write_error(path, error) from error
 
 
-def _checked_copy(backup: Path, path: Path) -> _Checked:
-    """Copies a backup and looks through the copy, brought to the newest revision: what was looked at is what is used.
+def _checked_copy(backup: Path, path: Path, with_faults: bool) -> _Checked:
+    """Copies the rows of a backup and looks through the copy, brought to the newest revision: what was looked at is used.
 
     Raises:
         SchemaError: PL-COL-051, PL-COL-052, PL-COL-004. StoreError: PL-COL-050.
     """
     _refuse_other_file(backup)
-    make_private_file(path)
-    shutil.copyfile(backup, path)
-    expected = _expected_digest(backup)
-    found = file_digest(path)
+    with tempfile.TemporaryDirectory(prefix="plumbline-restore-") as folder:
+        raw = Path(folder) / "raw.db"
+        make_private_file(raw)
+        shutil.copyfile(backup, raw)
+        was_verified = _is_as_its_manifest_says(backup, raw)
+        try:
+            revision = _revision_of_sound(backup, raw)
+            faults = _take_rows(backup, raw, path, revision)
+        except SchemaError as error:
+            if error.code != "PL-COL-041":
+                raise
+            raise _no_backup(backup, f"a damaged file ({error.found})") from None
+    with closing(connect_copy(path)) as copy:
+        faults += broken_promises(copy)
+    if faults and not with_faults:
+        raise fails_check(str(backup), faults, advice=f"take an earlier backup and report it, or {TAKE_FAULTS}")
+    return _Checked(path, None if revision == newest_revision() else revision, was_verified, tuple(faults))
+
+
+def _is_as_its_manifest_says(backup: Path, raw: Path) -> bool:
+    """False where there is no manifest."""
+    expected, found = expected_digest(backup), file_digest(raw)
     if expected not in (None, found):
         raise SchemaError(
             "PL-COL-052",
@@ -228,27 +284,37 @@ def _checked_copy(backup: Path, path: Path) -> _Checked:
             found=f"sha256 {found}",
             advice="take another backup; move the manifest away only if you know what was changed",
         )
-    try:
-        older = _look_through(backup, path)
-    except SchemaError as error:
-        if error.code != "PL-COL-041":
-            raise
-        raise _no_backup(backup, f"a damaged file ({error.found})") from None
-    return _Checked(path, older, expected is not None)
+    return expected is not None
 
 
-def _look_through(backup: Path, path: Path) -> str | None:
-    """Brings a sound copy to the newest revision; gives the older one that it had."""
-    with closing(connect_copy(path)) as copy:
+def _revision_of_sound(backup: Path, raw: Path) -> str:
+    with closing(connect_copy(raw)) as copy:
         revision = copy.read(revision_of)
-        if revision is None:
-            raise _no_backup(backup, "a database without a store's tables")
-        refuse_newer(str(backup), revision)
-        refuse_faulty(path, str(backup))
-        if revision == newest_revision():
-            return None
-        migrate_store(copy)
-        return revision
+    if revision is None:
+        raise _no_backup(backup, "a database without a store's tables")
+    refuse_newer(str(backup), revision)
+    refuse_damaged(raw, str(backup))
+    return revision
+
+
+def _take_rows(backup: Path, raw: Path, path: Path, revision: str) -> list[str]:
+    """The rows in tables of our own, brought to the newest revision, where every value can be read; gives a fault."""
+    try:
+        refused = take_over(raw, path, revision)
+    except StoreError as error:
+        if error.code not in _SAID_OF_ROWS:
+            raise
+        refused = [f"rows that cannot be taken: {error.place}, {error.problem}"]
+    if refused:
+        raise fails_check(str(backup), refused)
+    with closing(connect_copy(path)) as copy:
+        if revision != newest_revision():
+            migrate_store(copy)
+        refused = unreadable(copy)
+    if refused:
+        raise fails_check(str(backup), refused)
+    with closing(connect_copy(raw)) as copy:
+        return ["its append-only tables stood open"] if copy.read(stands_open) else []
 
 
 def _refuse_other_file(backup: Path) -> None:
@@ -260,15 +326,6 @@ def _refuse_other_file(backup: Path) -> None:
     log = backup.with_name(f"{backup.name}-wal")
     if log.exists() and log.stat().st_size:
         raise _no_backup(backup, "a store in use: a part of it stands in its -wal file")
-
-
-def _expected_digest(backup: Path) -> str | None:
-    """What the manifest beside a backup says; None where there is none, as of a backup that was sent somewhere."""
-    try:
-        found = FoundManifest.at(manifest_of(backup))
-    except SourceError:
-        found = None
-    return None if found is None else next((entry.sha256 for entry in found.manifest.outputs), None)
 
 
 def _no_backup(backup: Path, found: str) -> SchemaError:

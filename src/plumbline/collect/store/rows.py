@@ -57,7 +57,13 @@ class Outcome(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Study:
-    """A study; ``file`` is the text of its TOML file, ``digest`` its SHA-256."""
+    """A study.
+
+    Attributes:
+        file: the text of its TOML file; ``digest`` is its SHA-256.
+        secret: goes into all that is drawn, and nowhere else: no answer, log or export has it. None in a study that was
+            made before studies had one.
+    """
 
     id: int
     name: str
@@ -66,6 +72,7 @@ class Study:
     digest: str
     state: StudyState
     created_at: datetime
+    secret: str | None = field(default=None, repr=False)
 
 
 @dataclass(frozen=True, slots=True)
@@ -221,6 +228,7 @@ class Submission:
         expires_at: the lease's new end where it goes on; None keeps the old one.
         follow_ups: items that come of it (a review, an adjudication), entered in the same transaction.
         answer: kept with the receipt and given again to a repeated request; without conversation text.
+        consents: the worker agrees with it to take part in the study; stands where the submission does.
     """
 
     assignment_id: int
@@ -233,6 +241,7 @@ class Submission:
     expires_at: datetime | None = None
     follow_ups: tuple[NewItem, ...] = ()
     answer: Mapping[str, JsonValue] = field(default_factory=dict)
+    consents: bool = False
 
 
 @dataclass(frozen=True, slots=True)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import secrets
 from datetime import datetime
 
 from sqlalchemy import Connection, bindparam, func, insert, select, update
@@ -14,12 +15,13 @@ from plumbline.collect.store.failures import ConflictError, NotAllowedError, not
 from plumbline.collect.store.rows import Guidelines, Study, StudyState
 from plumbline.collect.store.tables import guidelines, queues, studies
 
+_SECRET_BYTES = 16
 _NEWEST_VERSION = select(func.max(guidelines.c.version)).where(guidelines.c.study_id == bindparam("study"))
 _OF_NUMBER = select(*row_maps.STUDY.columns).where(studies.c.id == bindparam("number"))
 
 
 def create_study(store: Store, name: str, kind: str, file: str, guidelines_text: str, *, now: datetime) -> Study:
-    """A new study, open, with the first version of its guidelines.
+    """A new study, open, with a secret of its own and the first version of its guidelines.
 
     Args:
         file: the text of the study's TOML file, kept as it is.
@@ -30,6 +32,7 @@ def create_study(store: Store, name: str, kind: str, file: str, guidelines_text:
     def work(connection: Connection) -> Study:
         """Within one transaction: the study with its first guidelines."""
         values = {"name": name, "kind": kind, "file": file, "digest": _sha256(file), "state": StudyState.OPEN.value}
+        values["secret"] = secrets.token_hex(_SECRET_BYTES)
         query = insert_into(connection, studies).values(**values, created_at=now).on_conflict_do_nothing()
         row = connection.execute(query.returning(*row_maps.STUDY.columns)).one_or_none()
         if row is None:

@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, replace
 from datetime import datetime
+from math import isfinite
 from typing import Any
 
 from sqlalchemy import Connection, bindparam, delete, insert, select
@@ -25,9 +26,9 @@ from plumbline.collect.store.assignment import (
 from plumbline.collect.store.column_types import JsonValue
 from plumbline.collect.store.database import Store
 from plumbline.collect.store.events import EventKind
-from plumbline.collect.store.failures import ConflictError, not_found
+from plumbline.collect.store.failures import ConflictError, not_found, value_refused
 from plumbline.collect.store.items import enter_batch
-from plumbline.collect.store.participation import count_submitted
+from plumbline.collect.store.participation import count_submitted, record_consent
 from plumbline.collect.store.people import lock_worker
 from plumbline.collect.store.queue import lock_queue
 from plumbline.collect.store.rows import (
@@ -89,7 +90,8 @@ def correct(
 
     Raises:
         NotFoundError: PL-COL-010, no such judgement.
-        ConflictError: PL-COL-027, it was corrected already, so correct the newer one; PL-COL-023.
+        ConflictError: PL-COL-027, it was corrected already, so correct the newer one; PL-COL-023; PL-COL-029, the item
+            was withdrawn.
     """
 
     def work(connection: Connection) -> Receipt:
@@ -101,12 +103,13 @@ def correct(
         old = _judgement_in(connection, judgement_id)
         assignment = find_in(connection, old.assignment_id)
         lock_assignment(connection, assignment.id, assignment.worker_id)
+        refuse_withdrawn(connection, assignment)
         _refuse_corrected(connection, old)
         new = replace(judgement, part=old.part)
         ids = _insert_judgements(
             connection, replace(assignment, worker_id=worker_id), (new,), idempotency_key, now, corrects=old.id
         )
-        log(connection, EventKind.CORRECTED, assignment, now, by=worker_id, corrects=old.id, judgement=ids[0])
+        log(connection, EventKind.CORRECTED, assignment, now, corrects=old.id, judgement=ids[0])
         receipt = Receipt(assignment.id, Outcome.ACCEPTED, ids, {})
         _keep_receipt(connection, worker_id, idempotency_key, body_sha256, receipt, now)
         return receipt
@@ -120,25 +123,25 @@ def list_late(store: Store, *, after: int = 0, limit: int = 1000) -> list[LateSu
     return [row_maps.LATE.of(row) for row in store.rows(query)]
 
 
-def find_receipt(store: Store, worker_id: str, idempotency_key: str) -> Receipt | None:
-    """The receipt that was given for this key; None where no such request was ever answered."""
+def find_receipt(store: Store, worker_id: str, idempotency_key: str, body_sha256: str) -> Receipt | None:
+    """The receipt that was given for this request; None where it was never answered.
+
+    Raises:
+        ConflictError: PL-COL-023, the key was used with another body.
+    """
     row = store.row(_REQUEST, {"worker": worker_id, "key": idempotency_key})
-    return None if row is None else _receipt_of(row)
+    return _receipt_of(row, worker_id, body_sha256)
 
 
 def _submit(connection: Connection, submission: Submission, now: datetime) -> Receipt:
     worker_id, key = submission.worker_id, submission.idempotency_key
-    earlier = _earlier_receipt(connection, worker_id, key, submission.body_sha256)
-    if earlier is not None:
-        return earlier
     lock_worker(connection, worker_id)
-    # Again under the lock: the same request may have come twice at once.
+    # Under the lock: the same request may have come twice at once.
     earlier = _earlier_receipt(connection, worker_id, key, submission.body_sha256)
     if earlier is not None:
         return earlier
-    assignment = find_in(connection, submission.assignment_id, worker_id)
     if submission.follow_ups:
-        lock_queue(connection, assignment.study_id)
+        lock_queue(connection, find_in(connection, submission.assignment_id, worker_id).study_id)
     assignment = require_unsubmitted(lock_assignment(connection, submission.assignment_id, worker_id))
     reason = _why_late(connection, assignment, submission, now)
     receipt = (
@@ -152,17 +155,23 @@ def _submit(connection: Connection, submission: Submission, now: datetime) -> Re
 
 def _why_late(connection: Connection, assignment: Assignment, submission: Submission, now: datetime) -> str | None:
     """None where the assignment holds a slot, or got one again just now."""
-    if submission.fence != assignment.fence:
-        return "fence"
-    if assignment.state is AssignmentState.LEASED:
+    is_of_lease = submission.fence == assignment.fence
+    if is_of_lease and assignment.state is AssignmentState.LEASED:
         return None
-    _refuse_withdrawn(connection, assignment)
+    refuse_withdrawn(connection, assignment)
+    if not is_of_lease:
+        return "fence"
     state = AssignmentState.SUBMITTED if submission.finished else AssignmentState.LEASED
     expires_at = submission.expires_at or assignment.expires_at
     return None if reclaim(connection, assignment, state, now, expires_at) else "slot"
 
 
-def _refuse_withdrawn(connection: Connection, assignment: Assignment) -> None:
+def refuse_withdrawn(connection: Connection, assignment: Assignment) -> None:
+    """Nothing more is kept about words that were erased: a tab that stood open may still quote them.
+
+    Raises:
+        ConflictError: PL-COL-029.
+    """
     withdrawn = connection.execute(_WITHDRAWN, {"item": assignment.item_id}).scalar_one()
     if withdrawn is not None:
         raise ConflictError(
@@ -181,6 +190,8 @@ def _accept(connection: Connection, assignment: Assignment, submission: Submissi
         _finish(connection, assignment, now)
     elif submission.expires_at is not None and submission.expires_at > assignment.expires_at:
         change(connection, assignment.id, expires_at=submission.expires_at)
+    if submission.consents:
+        record_consent(connection, assignment.study_id, assignment.worker_id, now=now)
     kind = EventKind.SUBMITTED if submission.finished else EventKind.JUDGED
     log(connection, kind, assignment, now, judgements=list(ids))
     enter_batch(connection, assignment.study_id, submission.follow_ups, now)
@@ -245,6 +256,8 @@ def _insert_judgements(
 
 
 def _fields(judgement: NewJudgement) -> dict[str, JsonValue]:
+    if judgement.seconds is not None and not isfinite(judgement.seconds):
+        raise value_refused("seconds of a judgement", "a finite number", str(judgement.seconds))
     return {
         "part": judgement.part,
         "kind": judgement.kind,
@@ -288,12 +301,12 @@ def _judgement_in(connection: Connection, judgement_id: int) -> Judgement:
     return row_maps.JUDGEMENT.of(row)
 
 
-def _request_in(connection: Connection, worker_id: str, key: str) -> Any:
-    return connection.execute(_REQUEST, {"worker": worker_id, "key": key}).one_or_none()
-
-
 def _earlier_receipt(connection: Connection, worker_id: str, key: str, body_sha256: str) -> Receipt | None:
-    row = _request_in(connection, worker_id, key)
+    row = connection.execute(_REQUEST, {"worker": worker_id, "key": key}).one_or_none()
+    return _receipt_of(row, worker_id, body_sha256)
+
+
+def _receipt_of(row: Any, worker_id: str, body_sha256: str) -> Receipt | None:
     if row is None:
         return None
     if row.body_sha256 != body_sha256:
@@ -304,10 +317,6 @@ def _earlier_receipt(connection: Connection, worker_id: str, key: str, body_sha2
             expected="a new key for every act, and the same body where it is repeated",
             advice="draw a new key",
         )
-    return _receipt_of(row)
-
-
-def _receipt_of(row: Any) -> Receipt:
     receipt: Mapping[str, JsonValue] = row.receipt
     outcome, ids = Outcome(receipt["outcome"]), tuple(receipt["judgement_ids"])
     return Receipt(row.assignment_id, outcome, ids, receipt["answer"], repeated=True)

@@ -42,6 +42,7 @@ studies = Table(
     Column("digest", Text, nullable=False),
     Column("state", Text, nullable=False),
     Column("created_at", Moment, nullable=False),
+    Column("secret", Text),
     UniqueConstraint("name", name="studies_name"),
     CheckConstraint("state IN ('open', 'paused', 'closed')", name="studies_state"),
     sqlite_autoincrement=True,

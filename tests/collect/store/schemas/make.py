@@ -7,6 +7,7 @@ both databases take.
 import sys
 import tempfile
 from datetime import timedelta
+from functools import partial
 from pathlib import Path
 
 from plumbline.collect.store.assignment import LeaseTerms, expire_leases, release, take
@@ -69,7 +70,7 @@ def _pairs(api: Api) -> None:
     for person in people[:2]:
         held = take(store, number, person, terms, now=api.now)
         save_draft(store, held.assignment.id, person, {"comment": "half a"}, version_read=0, now=api.now)
-        record_consent(store, number, person, now=api.now)
+        store.write(partial(record_consent, study_id=number, worker_id=person, now=api.now))
         revoke_tokens(store, person, now=api.now)
         issue_token(store, person, now=api.now, expires_at=api.now + timedelta(days=9000))
 
@@ -97,7 +98,8 @@ def _chat(api: Api) -> None:
             said = api.say(work, worker, turn, f"Who's there, {number}, {turn}?").json()["step"]["fields"]["shown"]
             edit = {"position": 0, "text": "A better one"} if turn == 1 else None
             done = api.submitted(work, worker, act="judge-turn", turn=turn, step=2, shown=said, edit=edit)
-        body = {"guidelines_version": 1, "submission": {"act": "judge-turn", "turn": 2, "step": 8}}
+        again = {"act": "judge-turn", "turn": 2, "step": 8, "shown": said}
+        body = {"guidelines_version": 1, "submission": again}
         api.got("POST", f"/judgements/{done['judgements'][0]}/correct", worker, json=body, key=api.key())
         api.submitted(work, worker, act="close", rating=3, comment="it's over")
         worker = api.somebody()

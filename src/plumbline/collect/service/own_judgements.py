@@ -1,0 +1,35 @@
+"""A worker's own judgement, looked at again."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+
+from plumbline.collect.kinds import Judged, judged
+from plumbline.collect.service.collecting import Collecting
+from plumbline.collect.service.held_work import Held, hold
+from plumbline.collect.store.items import is_withdrawn
+from plumbline.collect.store.judgements import read_judgement
+from plumbline.collect.store.rows import Judgement, Person
+
+
+@dataclass(frozen=True, slots=True)
+class OwnJudgement:
+    """A stored judgement, the assignment it belongs to, and what it was about."""
+
+    row: Judgement
+    held: Held
+    judged: Judged
+
+
+def own_judgement(collecting: Collecting, worker: Person, judgement_id: int) -> OwnJudgement:
+    """What a worker judged, as it was shown to them, and what they answered.
+
+    Raises:
+        NotFoundError: PL-COL-010, no such judgement of theirs.
+    """
+    row = read_judgement(collecting.store, judgement_id)
+    held = hold(collecting, row.assignment_id, worker)
+    found = judged(held.work, held.settings, held.item.purpose, str(judgement_id))
+    if is_withdrawn(collecting.store, held.item.id):
+        found = replace(found, can_be_corrected=False)
+    return OwnJudgement(row, held, found)
