@@ -174,7 +174,9 @@ def test_who_would_be_told_that_nothing_is_left_waits_for_a_lapsed_lease_in_use(
 def test_a_file_that_is_opened_twice_in_a_process_keeps_its_locks(make_address):
     """Without them another process that closes the file believes it is the last, and removes what is written after."""
     place = make_address("sqlite")
-    count = f"import sqlite3; c = sqlite3.connect({place!r}); print(*c.execute('SELECT count(*) FROM people').fetchone())"
+    count = (
+        f"import sqlite3; c = sqlite3.connect({place!r}); print(*c.execute('SELECT count(*) FROM people').fetchone())"
+    )
     with closing(open_store(place)) as store:
         open_store(place).close()
         found = []

@@ -274,7 +274,10 @@ def test_a_correction_names_the_old_one_and_takes_its_place(store):
     with pytest.raises(NotFoundError):
         _correct(desk, 99, "nothing")
     logged = [event.payload for event in read_events(store) if event.kind == "corrected"]
-    assert logged == [{"fence": 1, "corrects": old, "judgement": new}, {"fence": 1, "corrects": new, "judgement": newest}]
+    assert logged == [
+        {"fence": 1, "corrects": old, "judgement": new},
+        {"fence": 1, "corrects": new, "judgement": newest},
+    ]
     assert check_store(store, complete=True) == []
 
 

@@ -49,7 +49,9 @@ def known_terms(events: Iterable[LoggedEvent], purposes: Container[Purpose] = (P
     files: dict[str, None] = {}
     for event in events:
         if event.kind == "data_entered":
-            if Purpose(event.payload["purpose"]) not in purposes or not (event.payload["new"] or event.payload["known"]):
+            if Purpose(event.payload["purpose"]) not in purposes or not (
+                event.payload["new"] or event.payload["known"]
+            ):
                 continue
             files.update(dict.fromkeys(event.payload["files"]))
             sources = [{"source": "the data entered", **event.payload}]
