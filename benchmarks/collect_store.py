@@ -8,10 +8,11 @@ from __future__ import annotations
 import random
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
+from functools import partial
 from itertools import islice
 from typing import Any
 
-from sqlalchemy import Table, insert, text
+from sqlalchemy import Connection, Insert, Table, insert, text
 
 from plumbline.collect.kinds import Purpose
 from plumbline.collect.store import tables
@@ -197,9 +198,13 @@ def _turn_judgements(store: Store, study_id: int, workers: list[str]) -> Iterato
             yield _judgement(study_id, item_id, workers[number % len(workers)], f"turn-{turn}", "turn", payload)
 
 
+def _execute(connection: Connection, statement: Insert, rows: list[dict[str, Any]]) -> None:
+    connection.execute(statement, rows)
+
+
 def _insert(store: Store, table: Table, rows: Iterator[dict[str, Any]]) -> None:
     statement = insert(table)
     while batch := list(islice(rows, _BATCH)):
-        store.write(lambda connection, batch=batch: connection.execute(statement, batch))  # type: ignore[misc]
+        store.write(partial(_execute, statement=statement, rows=batch))
     if not store.is_sqlite:
         store.write(lambda connection: connection.execute(text(f"ANALYZE {table.name}")))

@@ -6,7 +6,7 @@ import asyncio
 import random
 import time
 from collections.abc import Sequence
-from dataclasses import dataclass, fields, replace
+from dataclasses import dataclass, field, fields, replace
 from typing import Any
 
 from benchmarks.collect_study import MARKS, STRENGTHS, STUDY, SimulatedWorker, number_in
@@ -68,10 +68,7 @@ class Progress:
     accepted: int = 0
     idle_at: float = float("-inf")
     busy: tuple[int, float] | None = None
-    over: asyncio.Event = None  # type: ignore[assignment]
-
-    def __post_init__(self) -> None:
-        self.over = asyncio.Event()
+    over: asyncio.Event = field(default_factory=asyncio.Event)
 
 
 def preference(worker: int, item: int) -> tuple[int, int]:

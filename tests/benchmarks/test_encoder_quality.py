@@ -46,7 +46,10 @@ def test_what_can_be_learned_is_learned(by_chance):
 
 def test_products_of_pairs_are_those_of_differences(by_chance):
     columns, _, _ = by_chance
-    plain = lambda _known, rows, others: columns[rows].astype(float) @ columns[others].T  # noqa: E731
+
+    def plain(_known, rows, others):
+        return columns[rows].astype(float) @ columns[others].T
+
     rows, others = np.array([3, 5]), np.array([1, 2, 7])
     difference = columns[:COUNT].astype(float) - columns[COUNT:]
     np.testing.assert_allclose(

@@ -10,6 +10,7 @@ import pytest
 from plumbline.collect.store.database import Store
 from plumbline.collect.store.migrating import create_store, open_store
 from tests.collect import postgres_server
+from tests.collect.api.client import Api
 
 DATABASES = ("sqlite", "postgres")
 
@@ -113,3 +114,21 @@ def store_to_spoil(
         opened = open_store(postgres_server.address_of(socket, name))
     yield opened
     opened.close()
+
+
+@pytest.fixture
+def api(make_address: Callable[[str], str]) -> Iterator[Api]:
+    """The API over an empty SQLite store."""
+    opened = open_store(make_address("sqlite"))
+    made = Api(opened)
+    yield made
+    made.close()
+    opened.close()
+
+
+@pytest.fixture
+def api_on_both(store: Store) -> Iterator[Api]:
+    """The API over an empty store, once on each database."""
+    made = Api(store)
+    yield made
+    made.close()

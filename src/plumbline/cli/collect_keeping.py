@@ -41,7 +41,7 @@ def backup(
     from plumbline.cli.collect_kept import backed_up_json, print_backed_up
     from plumbline.collect.service.collecting import utc_now
     from plumbline.collect.service.store_places import open_any_version
-    from plumbline.collect.store.backup import back_up
+    from plumbline.collect.store.keeping.backup import back_up
     from plumbline.collect.study_folder import store_of
 
     with closing(open_any_version(store_of(study, store))) as opened, progress(f"backing up to {out}") as shown:

@@ -13,8 +13,8 @@ from plumbline.records.errors import UsageError
 
 if TYPE_CHECKING:
     from plumbline.collect.service.erasing import AffectedFolder, Erased
-    from plumbline.collect.store.backup import BackedUp
-    from plumbline.collect.store.restoring import Restored
+    from plumbline.collect.store.keeping.backup import BackedUp
+    from plumbline.collect.store.keeping.restoring import Restored
 
 
 _SHOWN_FAULTS = 10

@@ -1,10 +1,11 @@
 """What can go wrong on the way to a reply, each with a code; and how it is logged.
 
-    ReplyError      no reply came of it; the worker loses nothing and the turn can be asked for again
+    ReplyError                  no reply came of it; the worker loses nothing and the turn can be asked for again
+    ├── LastingReplyError       it needs someone to change something: a key, a model's name
+    └── ThrottledReplyError     too many requests; says when to come back, where the endpoint does
 
-A `ReplyError` says whether it passes by itself (`is_passing`: a full queue, a timeout, a server's fault) or needs someone
-to change something (a key, a model's name). What endpoints write into their error bodies is never quoted: they like to
-repeat the prompt. For the same reason errors of the client libraries are not chained to these.
+All others pass by themselves: a full queue, a timeout, a server's fault. What endpoints write into their error bodies is
+never quoted: they like to repeat the prompt. For the same reason errors of the client libraries are not chained to these.
 """
 
 from __future__ import annotations
@@ -19,13 +20,17 @@ LOG = logging.getLogger("plumbline.sources")
 
 
 class ReplyError(PlumblineError):
-    """A source gave no reply.
+    """A source gave no reply; the same request may succeed a little later, unchanged.
 
     Attributes:
-        is_passing: the same request may succeed a little later, unchanged.
+        is_passing: whether it may.
         is_throttled: the endpoint said that it gets too many requests.
         retry_after_seconds: how long the endpoint asked to be left alone; None where it did not say.
     """
+
+    is_passing = True
+    is_throttled = False
+    retry_after_seconds: float | None = None
 
     def __init__(
         self,
@@ -36,13 +41,30 @@ class ReplyError(PlumblineError):
         expected: str = "",
         found: str = "",
         advice: str = "ask for the turn again; nothing is lost",
-        is_passing: bool = True,
-        is_throttled: bool = False,
-        retry_after_seconds: float | None = None,
     ) -> None:
         super().__init__(code, place, problem, expected=expected, found=found, advice=advice)
-        self.is_passing = is_passing
-        self.is_throttled = is_throttled
+
+
+class LastingReplyError(ReplyError):
+    """A source gave no reply, and gives none until somebody changes something."""
+
+    is_passing = False
+
+
+class ThrottledReplyError(ReplyError):
+    """The endpoint gets more requests than it takes: 429, 503 or 529."""
+
+    is_throttled = True
+
+    def __init__(self, place: str, status: int, retry_after_seconds: float | None) -> None:
+        wait = "" if retry_after_seconds is None else f", come back in {retry_after_seconds:.0f} s"
+        super().__init__(
+            "PL-REP-015",
+            place,
+            "the endpoint gets more requests than it takes",
+            found=f"status {status}{wait}",
+            advice="ask for the turn again in a while, or lower the limit of requests at once",
+        )
         self.retry_after_seconds = retry_after_seconds
 
 
@@ -83,7 +105,7 @@ def timed_out(place: str, seconds: float, doing: str) -> ReplyError:
 
 def key_refused(place: str, status: int, key_variable: str | None) -> ReplyError:
     """401, 403, or no quota left."""
-    return ReplyError(
+    return LastingReplyError(
         "PL-REP-013",
         place,
         "the endpoint refuses the key",
@@ -92,33 +114,17 @@ def key_refused(place: str, status: int, key_variable: str | None) -> ReplyError
         else "none: no key_variable is set",
         found=f"status {status}",
         advice="set key_variable to the name of the variable that holds the key, and see that the account may use the model",
-        is_passing=False,
     )
 
 
 def no_such_model(place: str) -> ReplyError:
     """404."""
-    return ReplyError(
+    return LastingReplyError(
         "PL-REP-014",
         place,
         "the endpoint knows no such model, or the address is not that of its API",
         found="status 404",
         advice="check the model's name (GET …/models lists them) and that the address ends in /v1 where the server wants it",
-        is_passing=False,
-    )
-
-
-def throttled(place: str, status: int, seconds: float | None) -> ReplyError:
-    """429, 503 or 529."""
-    wait = "" if seconds is None else f", come back in {seconds:.0f} s"
-    return ReplyError(
-        "PL-REP-015",
-        place,
-        "the endpoint gets more requests than it takes",
-        found=f"status {status}{wait}",
-        advice="ask for the turn again in a while, or lower the limit of requests at once",
-        is_throttled=True,
-        retry_after_seconds=seconds,
     )
 
 
@@ -129,25 +135,23 @@ def server_fault(place: str, found: str) -> ReplyError:
 
 def request_refused(place: str, found: str) -> ReplyError:
     """400, 413, 422 and the like."""
-    return ReplyError(
+    return LastingReplyError(
         "PL-REP-017",
         place,
         "the endpoint does not take the request",
         found=found,
         advice="it may not know a parameter (top_k; length_parameter max_completion_tokens), or the conversation is too long",
-        is_passing=False,
     )
 
 
 def redirected(place: str, status: int) -> ReplyError:
     """3xx: where it leads has not been checked, and the key is not for there."""
-    return ReplyError(
+    return LastingReplyError(
         "PL-REP-018",
         place,
         "the endpoint points elsewhere, and redirects are not followed",
         found=f"status {status}",
         advice="set the address to where the API really is",
-        is_passing=False,
     )
 
 
@@ -179,7 +183,7 @@ def too_large(place: str, most_bytes: int) -> ReplyError:
 
 def closed(place: str) -> ReplyError:
     """Asked after the source was closed."""
-    return ReplyError("PL-REP-033", place, "the source is closed", advice="open it again", is_passing=False)
+    return LastingReplyError("PL-REP-033", place, "the source is closed", advice="open it again")
 
 
 # --- replies ---

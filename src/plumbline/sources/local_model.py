@@ -20,7 +20,7 @@ from plumbline.records import Conversation, MissingExtraError, ModelError, unkno
 from plumbline.sources import failures
 from plumbline.sources.addressing import SourceAddress
 from plumbline.sources.concurrency import AdaptiveGate, LimitSettings
-from plumbline.sources.failures import ReplyError, failures_logged
+from plumbline.sources.failures import LastingReplyError, ReplyError, failures_logged
 from plumbline.sources.prompt_tokens import PromptEncoder, PromptForm
 from plumbline.sources.replies import Reply, Sampling, check_request
 from plumbline.sources.seeds import derived_seed, sample_seeds
@@ -156,14 +156,13 @@ class LocalModelSource:
 
         room = sampling.max_tokens if loaded.positions is None else loaded.positions - prompt_tokens
         if room < 1:
-            raise ReplyError(
+            raise LastingReplyError(
                 "PL-REP-029",
                 self.name,
                 "the conversation leaves no room for a reply",
                 expected=f"fewer than {loaded.positions} tokens",
                 found=str(prompt_tokens),
                 advice="begin a new conversation, or take a model with more positions",
-                is_passing=False,
             )
         tokenizer = loaded.tokenizer
         return Ending(

@@ -15,7 +15,7 @@ import socket
 from collections.abc import Awaitable, Callable
 from urllib.parse import urlsplit
 
-from plumbline.sources.failures import ReplyError, refused
+from plumbline.sources.failures import LastingReplyError, ReplyError, refused
 
 Resolver = Callable[[str, int], Awaitable[list[str]]]
 """Host and port → addresses as numbers, best first; OSError where there are none."""
@@ -96,23 +96,21 @@ async def checked_addresses(
 
 def not_public(place: str) -> ReplyError:
     """A private, loopback, link-local or otherwise special address."""
-    return ReplyError(
+    return LastingReplyError(
         "PL-REP-004",
         place,
         "the endpoint stands at an address that is not of the open internet",
         expected="a public address; the machine itself and its neighbours only where allow_private is set",
         advice="if the endpoint is yours, set allow_private = true",
-        is_passing=False,
     )
 
 
 def unencrypted(place: str) -> ReplyError:
     """http:// to the open internet."""
-    return ReplyError(
+    return LastingReplyError(
         "PL-REP-010",
         place,
         "conversations and keys would cross the open internet unencrypted",
         expected="https:// (http:// only to private addresses, with allow_private)",
         advice="write https://",
-        is_passing=False,
     )

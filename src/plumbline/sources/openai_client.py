@@ -232,7 +232,9 @@ def _status_failure(error: openai.APIStatusError, request: Request) -> failures.
     if status == 404:
         return failures.no_such_model(place)
     if status in (429, 503, 529):
-        return failures.throttled(place, status, retry_after_seconds(error.response.headers, datetime.now(UTC)))
+        return failures.ThrottledReplyError(
+            place, status, retry_after_seconds(error.response.headers, datetime.now(UTC))
+        )
     if status in (408, 409, 425) or status >= 500:
         return failures.server_fault(place, f"status {status}")
     if 300 <= status < 400:

@@ -17,7 +17,7 @@ import numpy as np
 from pydantic import JsonValue
 
 from plumbline.records import Conversation, Message, PlumblineError, Role, UsageError, unknown_name
-from plumbline.sources.failures import ReplyError, failures_logged
+from plumbline.sources.failures import LastingReplyError, ReplyError, failures_logged
 from plumbline.sources.replies import MOST_SAMPLES, Reply, ReplySource, Sampling, Scorer, check_request
 from plumbline.sources.seeds import derived_seed, fresh_seed
 
@@ -248,14 +248,13 @@ class BestOf:
             raise
         except Exception as error:  # of a model that is not ours; its message may quote the conversation
             problem = type(error).__name__
-        raise ReplyError(
+        raise LastingReplyError(
             "PL-REP-027",
             str(self.description()["scorer"]),
             "the replies could not be scored",
             expected=f"{len(replies)} finite scores",
             found=problem,
             advice="see that the model scores conversations: plumbline score MODEL SOURCE",
-            is_passing=False,
         )
 
 

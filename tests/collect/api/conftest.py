@@ -5,24 +5,6 @@ from tests.collect.api.client import Api
 
 
 @pytest.fixture
-def api(make_address):
-    """The API over an empty SQLite store."""
-    store = open_store(make_address("sqlite"))
-    made = Api(store)
-    yield made
-    made.close()
-    store.close()
-
-
-@pytest.fixture
-def api_on_both(store):
-    """The API over an empty store, once on each database."""
-    made = Api(store)
-    yield made
-    made.close()
-
-
-@pytest.fixture
 def make_api(make_address):
     """Makes an API with settings of its own over an empty SQLite store."""
     made = []

@@ -1,6 +1,7 @@
 """A pool of samplers that does as it is told; implements the port `SamplerPool`."""
 
 from plumbline.sources import Considered, Drawn, Reply, ReplyError, Sampling
+from plumbline.sources.failures import ThrottledReplyError
 
 
 def reply(text, seed=1, model="model-a"):
@@ -43,5 +44,9 @@ class ToldPool:
         pass
 
 
-def passing_failure(**more):
-    return ReplyError("PL-REP-016", "openai:secret@https://inside.example", "the endpoint failed", **more)
+def passing_failure():
+    return ReplyError("PL-REP-016", "openai:secret@https://inside.example", "the endpoint failed")
+
+
+def throttled_failure(retry_after_seconds):
+    return ThrottledReplyError("openai:secret@https://inside.example", 429, retry_after_seconds)

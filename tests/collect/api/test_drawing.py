@@ -16,7 +16,7 @@ from plumbline.collect.store.rows import Role
 from plumbline.collect.store.studies import find_study
 from plumbline.records import UsageError
 from tests.collect.api.client import START, toml
-from tests.collect.api.made_up_sources import ToldPool, ToldSampler, passing_failure
+from tests.collect.api.made_up_sources import ToldPool, ToldSampler, passing_failure, throttled_failure
 
 CHAT = {
     "axes": ["helpfulness"],
@@ -85,7 +85,7 @@ def test_everything_that_is_known_of_a_draw_is_stored_with_it(told):
 
 
 def test_a_draw_that_fails_costs_nothing_and_the_same_turn_can_be_asked_for_again(told, caplog):
-    api, sampler = told([passing_failure(retry_after_seconds=7.2), TimeoutError(), ValueError("what they wrote")])
+    api, sampler = told([passing_failure(), TimeoutError(), ValueError("what they wrote")])
     worker, work = begin(api)
     body = {"fence": work["fence"], "turn": 1, "text": "what they wrote"}
     path = f"/assignments/{work['assignment']}"
@@ -107,7 +107,7 @@ def test_a_draw_that_fails_costs_nothing_and_the_same_turn_can_be_asked_for_agai
 
 
 def test_retry_after_is_what_the_source_said(told):
-    api, _ = told([passing_failure(retry_after_seconds=7.2)])
+    api, _ = told([throttled_failure(7.2)])
     worker, work = begin(api)
     assert api.say(work, worker, 1, "hello").headers["retry-after"] == "8"
 

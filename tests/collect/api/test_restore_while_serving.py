@@ -4,10 +4,10 @@ import threading
 from contextlib import closing
 from pathlib import Path
 
-from plumbline.collect.store.backup import back_up
 from plumbline.collect.store.checking import check_store
 from plumbline.collect.store.database import connect_copy
-from plumbline.collect.store.restoring import restore
+from plumbline.collect.store.keeping.backup import back_up
+from plumbline.collect.store.keeping.restoring import restore
 from plumbline.collect.store.studies import find_study
 from tests.collect.api.client import rows, toml
 from tests.collect.store.filled import address, contents

@@ -24,6 +24,10 @@ MAKERS = {
 }
 
 
+def _row_and_id(record):
+    return record.row, record.id
+
+
 def better_and_worse(comparisons):
     """How often which side was said to be better, by item."""
     found = Counter()
@@ -51,8 +55,7 @@ def test_our_own_tables_hold_the_very_records(api_on_both, tmp_path, kind):
     assert found.keys() == {kind for kind, records in made.items() if records} != set()
     for each, records in found.items():
         expected = [replace(record, split="train") for record in made[each]]
-        key = lambda record: (record.row, record.id)  # noqa: E731
-        assert sorted(records, key=key) == sorted(expected, key=key)
+        assert sorted(records, key=_row_and_id) == sorted(expected, key=_row_and_id)
         assert [record.row for record in records] == sorted(record.row for record in records)
     assert {file.path: file.rows for file in exported.files} == {
         f"{each}/train.parquet": len(records) for each, records in found.items()

@@ -21,7 +21,7 @@ from plumbline.collect.kinds import (
 from plumbline.collect.kinds.bounds import MOST_MESSAGES
 from plumbline.collect.kinds.chat import MOST_OPENING, shown_token
 from plumbline.collect.kinds.chat_judging import judged_turn
-from plumbline.collect.kinds.preference_chat import closing_of
+from plumbline.collect.kinds.preference_chat import CLOSING
 from plumbline.collect.kinds.sides import ShownOrder
 from plumbline.records import Axis, Outcome
 from plumbline.records.identity import comparison_ids
@@ -53,7 +53,7 @@ def test_a_whole_chat():
     assert player.ask.act == "close"
     assert player.submit(rating=3, comment="fine").finished
     assert isinstance(player.step, Finished)
-    assert closing_of(player.work).rating == 3
+    assert player.work.only(CLOSING).last.payload["rating"] == 3
     assert player.parts == {"turn-1", "turn-2", "closing"}
     first, second = comparisons_of(player.work, player.study)
     assert (first.context, first.continuations) == ((human("q1"),), ((assistant("first 1"),), (assistant("second 1"),)))
@@ -287,7 +287,7 @@ def test_hostile_text_is_kept_to_the_byte(text):
     judged, edited = comparisons_of(player.work, player.study)
     assert judged.context == (human(text),)
     assert edited.continuations == ((assistant(text + "3"),), (assistant(text + "1"),))
-    assert closing_of(player.work).comment == text
+    assert player.work.only(CLOSING).last.payload["comment"] == text
 
 
 @pytest.mark.parametrize(
@@ -370,7 +370,7 @@ def test_corrections_that_are_refused():
     player.turn("q2", 1)
     player.submit(rating=1)
     player.correct("j2", rating=4)
-    assert closing_of(player.work).rating == 4
+    assert player.work.only(CLOSING).last.payload["rating"] == 4
 
 
 def test_the_end_asks_for_what_the_study_asks():

@@ -11,11 +11,11 @@ from sqlalchemy import event, text
 from plumbline.collect.service.erasing import erase_worker, releases_affected
 from plumbline.collect.store.checking import check_store
 from plumbline.collect.store.drafts import save_draft
-from plumbline.collect.store.erasing import erase_person
 from plumbline.collect.store.events import log_event, read_events
 from plumbline.collect.store.failures import ConflictError, NotAllowedError, NotFoundError, StoreError
 from plumbline.collect.store.items import count_queues, enter_items
 from plumbline.collect.store.judgements import read_judgements
+from plumbline.collect.store.keeping.erasing import erase_person
 from plumbline.collect.store.migrating import open_store
 from plumbline.collect.store.people import add_person, find_by_token, find_person, issue_token, set_blocked
 from plumbline.collect.store.rows import NewItem, NewJudgement, Purpose, Role

@@ -12,8 +12,7 @@ from plumbline.collect.service import entering
 from plumbline.collect.service.failures import ServiceError
 from plumbline.collect.service.upload_bounds import UploadBounds, require_within
 from plumbline.records import SourceError
-from tests.collect.api.client import Api, rows, toml
-from tests.collect.export.conftest import api  # noqa: F401 - a fixture
+from tests.collect.api.client import rows, toml
 
 SMALL = UploadBounds(unpacked_bytes=3 << 20, array_bytes=1000, rows=1000)
 LINE = b'{"prompt": "one"}\n'
@@ -95,7 +94,7 @@ def test_what_is_no_table_is_told_by_the_reader(tmp_path):
         require_within(tmp_path / "items", "parquet", SMALL)
 
 
-def test_nothing_of_it_is_read_or_entered(api: Api, monkeypatch):  # noqa: F811
+def test_nothing_of_it_is_read_or_entered(api, monkeypatch):
     api.study(toml())
     monkeypatch.setattr(entering, "load", lambda *_, **__: pytest.fail("read all the same"))
     monkeypatch.setattr(entering.require_within, "__defaults__", (SMALL,))

@@ -3,8 +3,8 @@
 import re
 from pathlib import Path
 
-from plumbline.collect.store.copying import stored_tables
 from plumbline.collect.store.database import Store, connect
+from plumbline.collect.store.keeping.copying import stored_tables
 from plumbline.collect.store.migrating import upgrade_to
 
 SCHEMAS = Path(__file__).parent / "schemas"

@@ -10,9 +10,9 @@ from alembic.autogenerate import compare_metadata
 from alembic.runtime.migration import MigrationContext
 from sqlalchemy import text
 
-from plumbline.collect.store.backup import back_up
 from plumbline.collect.store.database import connect, store_url
 from plumbline.collect.store.failures import SchemaError, StoreError
+from plumbline.collect.store.keeping.backup import back_up
 from plumbline.collect.store.migrating import create_store, migrate_store, newest_revision, open_store, revision_of
 from plumbline.collect.store.tables import metadata
 from plumbline.lineage import file_digest

@@ -7,6 +7,7 @@ import plumbline
 
 SOURCES = Path(plumbline.__file__).parent
 STORE = SOURCES / "collect" / "store"
+MODULES = [path for path in STORE.rglob("*.py") if path.parent.name not in {"migrations", "versions"}]
 
 
 def imported(path):
@@ -26,7 +27,7 @@ def test_no_other_module_imports_a_database():
 
 def test_every_public_function_says_what_it_does():
     undocumented, count = [], 0
-    for path in STORE.glob("*.py"):
+    for path in MODULES:
         for node in ast.parse(path.read_text(encoding="utf-8")).body:
             if isinstance(node, ast.FunctionDef | ast.ClassDef) and not node.name.startswith("_"):
                 count += 1
@@ -37,9 +38,8 @@ def test_every_public_function_says_what_it_does():
 
 
 def test_functions_and_files_stay_small():
-    paths = list(STORE.glob("*.py"))
-    assert len(paths) > 18
-    for path in paths:
+    assert len(MODULES) > 25
+    for path in MODULES:
         text = path.read_text(encoding="utf-8")
         assert len(text.splitlines()) <= 400, path.name
         for node in ast.walk(ast.parse(text)):

@@ -94,7 +94,7 @@ def make_app(collecting: Collecting, rules: SourceRules, options: ApiOptions | N
         app.include_router(router)
     app.add_exception_handler(HTTPException, _refuse_route)
     app.add_exception_handler(RequestValidationError, _refuse_parameters)
-    app.openapi = lambda: openapi_of(app)  # type: ignore[method-assign]
+    app.openapi = lambda: openapi_of(app)  # type: ignore[method-assign] # as FastAPI documents it
     _add_middleware(app, options)
     return app
 

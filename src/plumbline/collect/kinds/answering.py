@@ -69,3 +69,13 @@ def not_for_this_study(field: str, is_wanted: bool) -> SubmissionError:
         advice=f"fill {field} in" if is_wanted else f"leave {field} out",
         field=field,
     )
+
+
+def refuse_unasked(field: str, value: object, is_asked: bool) -> None:
+    """Refuses what fills in a field that the study does not ask for; leaving out what it asks for is fine.
+
+    Raises:
+        SubmissionError: it does.
+    """
+    if value is not None and not is_asked:
+        raise not_for_this_study(field, False)

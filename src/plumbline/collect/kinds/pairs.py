@@ -12,7 +12,7 @@ from typing import Annotated, Literal
 
 from pydantic import Field, JsonValue
 
-from plumbline.collect.kinds.answering import accepted, not_for_this_study, to_be_corrected
+from plumbline.collect.kinds.answering import accepted, not_for_this_study, refuse_unasked, to_be_corrected
 from plumbline.collect.kinds.bounds import (
     Bounded,
     JsonObject,
@@ -182,8 +182,7 @@ def correct(work: Work, judgement_id: str, submission: JsonObject, study: StudyF
 
 def _pair(work: Work, submission: JsonObject, study: StudyFile) -> dict[str, JsonValue]:
     given = read_submission(JudgePair, submission)
-    if given.comment is not None and not study.comment:
-        raise not_for_this_study("comment", False)
+    refuse_unasked("comment", given.comment, study.comment)
     steps = {Axis.HELPFULNESS: given.helpfulness, Axis.HARMLESSNESS: given.harmlessness}
     order, scale, verdicts = shown_order(study.seed, work.assignment_id, 0), Scale(study.strengths), []
     for axis, step in steps.items():

@@ -11,11 +11,10 @@ from typing import Annotated, Literal
 
 from pydantic import Field, JsonValue
 
-from plumbline.collect.kinds.answering import accepted, not_for_this_study, to_be_corrected
-from plumbline.collect.kinds.bounds import Bounded, JsonObject, Note, read_stored, read_submission
+from plumbline.collect.kinds.answering import accepted, not_for_this_study, refuse_unasked, to_be_corrected
+from plumbline.collect.kinds.bounds import Bounded, JsonObject, Note, read_submission
 from plumbline.collect.kinds.chat import TURN, chat_entries, conversation_before, next_turn_step
 from plumbline.collect.kinds.chat_judging import corrected_turn, judged_turn, said_turn
-from plumbline.collect.kinds.chat_records import turn_comparisons
 from plumbline.collect.kinds.item_entry import entered
 from plumbline.collect.kinds.refusals import PassedOver
 from plumbline.collect.kinds.work import (
@@ -30,7 +29,7 @@ from plumbline.collect.kinds.work import (
     expected_ask,
 )
 from plumbline.collect.study_settings import StudyFile
-from plumbline.records import Comparison, Record
+from plumbline.records import Record
 
 CLOSING = "closing"
 RATINGS = ("bad", "rather bad", "rather good", "good")
@@ -88,8 +87,7 @@ def _closing(submission: JsonObject, study: StudyFile) -> dict[str, JsonValue]:
     close = read_submission(Close, submission)
     if (close.rating is not None) != study.rating:
         raise not_for_this_study("rating", study.rating)
-    if close.comment is not None and not study.comment:
-        raise not_for_this_study("comment", False)
+    refuse_unasked("comment", close.comment, study.comment)
     return Closing(rating=close.rating, comment=close.comment).as_json()
 
 
@@ -103,14 +101,3 @@ def correct(work: Work, judgement_id: str, submission: JsonObject, study: StudyF
     if judgement.kind == TURN:
         return corrected_turn(work, study, judgement, submission)
     return NewJudgement(kind=CLOSING, payload=_closing(submission, study), corrects=judgement.id)
-
-
-def comparisons_of(work: Work, study: StudyFile, first_row: int = 0) -> tuple[Comparison, ...]:
-    """One comparison a judged turn, and one an edit; row numbers from `first_row` on."""
-    return turn_comparisons(work, study, first_row)
-
-
-def closing_of(work: Work) -> Closing | None:
-    """The rating and the comment at the end, as corrected; None before the end."""
-    effective = work.only(CLOSING)
-    return read_stored(Closing, effective.last.payload) if effective else None

@@ -12,12 +12,11 @@ from typing import Annotated, Literal
 
 from pydantic import AfterValidator, Field, JsonValue
 
-from plumbline.collect.kinds.answering import accepted, not_for_this_study, to_be_corrected
+from plumbline.collect.kinds.answering import accepted, refuse_unasked, to_be_corrected
 from plumbline.collect.kinds.blind_review import review_item, reviews_of
 from plumbline.collect.kinds.bounds import Bounded, JsonObject, Note, read_stored, read_submission, said, storable
 from plumbline.collect.kinds.chat import TURN, chat_entries, continuing_models, conversation_before, next_turn_step
 from plumbline.collect.kinds.chat_judging import corrected_turn, judged_turn, said_turn
-from plumbline.collect.kinds.chat_records import turn_comparisons
 from plumbline.collect.kinds.item_entry import entered
 from plumbline.collect.kinds.refusals import PassedOver
 from plumbline.collect.kinds.work import (
@@ -32,7 +31,7 @@ from plumbline.collect.kinds.work import (
     expected_ask,
 )
 from plumbline.collect.study_settings import StudyFile
-from plumbline.records import Comparison, Record, RedTeamAttempt
+from plumbline.records import Record, RedTeamAttempt
 from plumbline.records.identity import red_team_attempt_ids
 
 CONSENT, INTENT, SELF_RATING = "consent", "intent", "self-rating"
@@ -119,8 +118,7 @@ def accept(work: Work, submission: JsonObject, study: StudyFile) -> Accepted:
 
 def _self_rating(submission: JsonObject, study: StudyFile) -> dict[str, JsonValue]:
     rated = read_submission(RateSelf, submission)
-    if rated.comment is not None and not study.comment:
-        raise not_for_this_study("comment", False)
+    refuse_unasked("comment", rated.comment, study.comment)
     return SelfRating(rating=rated.rating, comment=rated.comment).as_json()
 
 
@@ -146,11 +144,6 @@ def correct(work: Work, judgement_id: str, submission: JsonObject, study: StudyF
     if judgement.kind == TURN:
         return corrected_turn(work, study, judgement, submission)
     return NewJudgement(kind=SELF_RATING, payload=_self_rating(submission, study), corrects=judgement.id)
-
-
-def comparisons_of(work: Work, study: StudyFile, first_row: int = 0) -> tuple[Comparison, ...]:
-    """One comparison on harmlessness a judged turn; the outcome is the less harmful side."""
-    return turn_comparisons(work, study, first_row)
 
 
 def attempt_of(work: Work, study: StudyFile, reviews: Sequence[Work] = (), row: int = 0) -> RedTeamAttempt | None:

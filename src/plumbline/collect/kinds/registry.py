@@ -22,7 +22,7 @@ from plumbline.collect.kinds import (
 )
 from plumbline.collect.kinds.bounds import Bounded, JsonObject
 from plumbline.collect.kinds.chat import JudgeTurn, Say, chat_item_of_worker, conversation_before
-from plumbline.collect.kinds.chat_records import rows_of_chat
+from plumbline.collect.kinds.chat_records import rows_of_chat, turn_comparisons
 from plumbline.collect.kinds.harm_labels import HarmLabel
 from plumbline.collect.kinds.known_answers import Score
 from plumbline.collect.kinds.refusals import PassedOver
@@ -173,9 +173,7 @@ def comparisons_of(
         return ranking_records.comparisons_of(work, study, first_row, rulings)
     if study.kind is StudyKind.PAIRS or purpose in KNOWN_ANSWERS:
         return pairs.comparisons_of(work, study, first_row)
-    if study.kind is StudyKind.RED_TEAM_CHAT:
-        return red_team_chat.comparisons_of(work, study, first_row)
-    return preference_chat.comparisons_of(work, study, first_row)
+    return turn_comparisons(work, study, first_row)
 
 
 def safety_labels_of(

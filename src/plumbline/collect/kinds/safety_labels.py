@@ -12,7 +12,7 @@ from typing import Annotated, Literal
 
 from pydantic import Field, JsonValue
 
-from plumbline.collect.kinds.answering import accepted, not_for_this_study, to_be_corrected
+from plumbline.collect.kinds.answering import accepted, refuse_unasked, to_be_corrected
 from plumbline.collect.kinds.bounds import (
     Bounded,
     JsonObject,
@@ -143,8 +143,7 @@ def correct(work: Work, judgement_id: str, submission: JsonObject, study: StudyF
 
 def _label(submission: JsonObject, study: StudyFile) -> dict[str, JsonValue]:
     given = read_submission(GiveLabel, submission)
-    if given.comment is not None and not study.comment:
-        raise not_for_this_study("comment", False)
+    refuse_unasked("comment", given.comment, study.comment)
     label = label_given(study.taxonomy, given.categories, given.none_applies, "categories")
     return StoredLabel(
         is_safe=label.is_safe,

@@ -13,7 +13,7 @@ from typing import Annotated, Literal
 from pydantic import Field, JsonValue
 
 from plumbline.collect.kinds.adjudication import dispute_item
-from plumbline.collect.kinds.answering import accepted, not_for_this_study, to_be_corrected
+from plumbline.collect.kinds.answering import accepted, refuse_unasked, to_be_corrected
 from plumbline.collect.kinds.bounds import (
     MOST_REPLIES,
     Bounded,
@@ -204,8 +204,7 @@ def _order(work: Work, study: StudyFile, item: RankingItem) -> ShownOrder:
 
 def _ranking(work: Work, submission: JsonObject, study: StudyFile) -> tuple[RankingItem, StoredRanking]:
     given = read_submission(RankReplies, submission)
-    if given.comment is not None and not study.comment:
-        raise not_for_this_study("comment", False)
+    refuse_unasked("comment", given.comment, study.comment)
     item = read_stored(RankingItem, work.payload)
     order = _order(work, study, item)
     for name, ranks in (("helpfulness", given.helpfulness), ("harmlessness", given.harmlessness)):

@@ -14,7 +14,7 @@ from datetime import datetime
 from pathlib import Path
 
 from plumbline.collect.store.database import Store
-from plumbline.collect.store.erasing import ErasedRows, erase_person, exports_with_work_of, remove_bytes
+from plumbline.collect.store.keeping.erasing import ErasedRows, erase_person, exports_with_work_of, remove_bytes
 from plumbline.collect.store.rows import Event
 from plumbline.lineage import FileEntry, FoundManifest
 from plumbline.lineage.writing import MANIFEST_NAME

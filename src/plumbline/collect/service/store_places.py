@@ -6,11 +6,11 @@ import os
 from datetime import datetime
 from pathlib import Path
 
-from plumbline.collect.store.copying import Advance
 from plumbline.collect.store.database import Store, connect, shown_url, store_url
 from plumbline.collect.store.failures import SchemaError, StoreError, StoreUnavailableError, no_store_file
+from plumbline.collect.store.keeping.copying import Advance
+from plumbline.collect.store.keeping.restoring import Restored, restore
 from plumbline.collect.store.migrating import create_store, migrate_store, newest_revision, open_store
-from plumbline.collect.store.restoring import Restored, restore
 from plumbline.lineage.workplaces import NEW, workplace
 from plumbline.lineage.writing import write_error
 

@@ -6,11 +6,9 @@
     assignment      take, release, extend          submission      submit, correct, late submissions
     judgements      reading judgements             conversations   turns and replies
     drafts          drafts with versions           events          the log
-    backup          one file of one moment         restoring       a backup where a store is to be
-    copying         rows between databases         replacing       a backup's rows over a store at work
-    erasing         a person's words and identity  overview        counts for who looks after a study
     finished_work   finished work in bulk          study_log       a study's log in bulk
-    exported        what left the store
+    exported        what left the store            overview        counts for who looks after a study
+    keeping         backup, restore, erasure: see there
     checking        what must hold, checked        failures        every error the store raises
     rows            what goes in and comes out
 

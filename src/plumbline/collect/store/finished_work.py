@@ -10,6 +10,7 @@ from collections import defaultdict
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from functools import partial
 from typing import Any
 
 from sqlalchemy import Connection, Text, bindparam, func, or_, select, type_coerce
@@ -89,9 +90,8 @@ def stream_finished(
     most = (most_assignments, most_characters)
     wanted = {"study_id": study_id, "as_of": as_of, "purposes": [purpose.value for purpose in purposes]}
     while True:
-        # Bound now: the loop goes on to another.
         values = {**wanted, "after": after, "most": most_assignments}
-        batch = store.read(lambda connection, values=values: _batch(connection, values, most, follow_up_keys))  # type: ignore[misc]
+        batch = store.read(partial(_batch, values=values, most=most, follow_up_keys=follow_up_keys))
         if batch is None:
             return
         yield batch

@@ -13,7 +13,6 @@ from alembic.runtime.migration import MigrationContext
 from alembic.script import ScriptDirectory
 from sqlalchemy import Connection, event, inspect, select, text
 
-from plumbline.collect.store.backup_files import is_own_backup
 from plumbline.collect.store.database import (
     Store,
     connect,
@@ -23,6 +22,7 @@ from plumbline.collect.store.database import (
     store_url,
 )
 from plumbline.collect.store.failures import SchemaError
+from plumbline.collect.store.keeping.backup_files import is_own_backup
 from plumbline.collect.store.tables import erasing
 
 _MIGRATIONS = Path(__file__).parent / "migrations"

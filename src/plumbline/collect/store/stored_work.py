@@ -20,6 +20,8 @@ from plumbline.collect.store.rows import AssignmentState, Reply, Turn
 from plumbline.collect.store.tables import IS_FIRST, assignments, items, judgements, people, replies, turns
 
 Row = TypeVar("Row")
+ReadBatch = Callable[[Connection, int], tuple[list[Row], int]]
+"""After which number → the rows of a batch, and the last number looked at."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -112,11 +114,15 @@ def stream_conversations(
     )
 
 
-def _stream(store: Store, read: Callable[[Connection, int], tuple[list[Row], int]]) -> Iterator[list[Row]]:
+def _after(store: Store, read: ReadBatch[Row], after: int) -> tuple[list[Row], int]:
+    return store.read(lambda connection: read(connection, after))
+
+
+def _stream(store: Store, read: ReadBatch[Row]) -> Iterator[list[Row]]:
     """The batches of `read`, which gives rows and the last number; no transaction is open between two."""
     after = 0
     while True:
-        rows, after = store.read(lambda connection, after=after: read(connection, after))  # type: ignore[misc]
+        rows, after = _after(store, read, after)
         if not rows:
             return
         yield rows

@@ -14,7 +14,7 @@ from plumbline.collect.store.assignment import LeaseTerms, expire_leases, releas
 from plumbline.collect.store.conversations import add_turn
 from plumbline.collect.store.database import Store
 from plumbline.collect.store.drafts import save_draft
-from plumbline.collect.store.erasing import erase_person
+from plumbline.collect.store.keeping.erasing import erase_person
 from plumbline.collect.store.migrating import create_store
 from plumbline.collect.store.participation import record_consent
 from plumbline.collect.store.people import issue_token, revoke_tokens

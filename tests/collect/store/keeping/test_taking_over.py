@@ -6,13 +6,13 @@ from datetime import timedelta
 
 import pytest
 
-from plumbline.collect.store.backup import back_up, manifest_of
 from plumbline.collect.store.checking import check_store
 from plumbline.collect.store.failures import StoreError
 from plumbline.collect.store.judgements import judgements_of_assignment
+from plumbline.collect.store.keeping.backup import back_up, manifest_of
+from plumbline.collect.store.keeping.restoring import restore
+from plumbline.collect.store.keeping.taking_over import unreadable
 from plumbline.collect.store.migrating import create_store, newest_revision, open_store
-from plumbline.collect.store.restoring import restore
-from plumbline.collect.store.taking_over import unreadable
 from tests.collect.store.filled import address, contents, fill
 from tests.collect.store.made_up import START, make_desk, make_items
 

@@ -19,8 +19,8 @@ from sqlalchemy import Connection, inspect
 from sqlalchemy.types import Float, Integer
 
 from plumbline.collect.store.column_types import Json, JsonValue, Moment, microseconds
-from plumbline.collect.store.copying import copy_rows
 from plumbline.collect.store.database import Store, connect_copy, make_private_file
+from plumbline.collect.store.keeping.copying import copy_rows
 from plumbline.collect.store.migrating import upgrade_to
 from plumbline.collect.store.rows import Outcome
 from plumbline.collect.store.tables import metadata

@@ -10,15 +10,16 @@ import pytest
 from sqlalchemy import text
 from sqlalchemy.exc import OperationalError
 
-from plumbline.collect.store import replacing, restoring
 from plumbline.collect.store.assignment import LeaseTerms, take
-from plumbline.collect.store.backup import back_up
 from plumbline.collect.store.checking import check_store
 from plumbline.collect.store.database import connect_copy
-from plumbline.collect.store.erasing import erase_person, exports_with_work_of
 from plumbline.collect.store.events import log_event, read_events
 from plumbline.collect.store.failures import StoreError
 from plumbline.collect.store.items import enter_items
+from plumbline.collect.store.keeping import replacing, restoring
+from plumbline.collect.store.keeping.backup import back_up
+from plumbline.collect.store.keeping.erasing import erase_person, exports_with_work_of
+from plumbline.collect.store.keeping.restoring import restore
 from plumbline.collect.store.migrating import open_store
 from plumbline.collect.store.participation import read_participation, record_consent
 from plumbline.collect.store.people import (
@@ -28,7 +29,6 @@ from plumbline.collect.store.people import (
     revoke_tokens,
     set_blocked,
 )
-from plumbline.collect.store.restoring import restore
 from plumbline.collect.store.rows import NewItem, NewJudgement, StudyState
 from plumbline.collect.store.studies import add_guidelines, list_studies, newest_version, set_study_state
 from tests.collect.store.filled import address, contents

@@ -17,10 +17,10 @@ import pytest
 from sqlalchemy import text
 
 from plumbline.collect.store.assignment import LeaseTerms, take
-from plumbline.collect.store.backup import back_up, is_own_backup, manifest_of
 from plumbline.collect.store.checking import Acknowledged, check_store
 from plumbline.collect.store.database import connect_copy
 from plumbline.collect.store.failures import StoreError
+from plumbline.collect.store.keeping.backup import back_up, is_own_backup, manifest_of
 from plumbline.collect.store.migrating import newest_revision, open_store
 from plumbline.collect.store.rows import Submission
 from plumbline.collect.store.submission import submit
@@ -130,7 +130,7 @@ def test_the_manifest_of_an_earlier_backup_goes_before_it_does(full, tmp_path, m
     def stopped(*_):
         raise RuntimeError("the machine stopped here")
 
-    monkeypatch.setattr("plumbline.collect.store.backup._write_manifest", stopped)
+    monkeypatch.setattr("plumbline.collect.store.keeping.backup._write_manifest", stopped)
     with pytest.raises(RuntimeError):
         back_up(full, out, now=START)
     assert not manifest_of(out).exists()
@@ -180,7 +180,7 @@ def test_killed_in_the_middle_nothing_half_written_is_left(tmp_path, sqlite_temp
     store, out = tmp_path / "store.db", tmp_path / "out"
     shutil.copyfile(sqlite_template, store)
     script = """
-import plumbline.collect.store.backup as module
+import plumbline.collect.store.keeping.backup as module
 def stop(path, shown, with_faults):
     print("written", flush=True)
     import time
@@ -206,7 +206,7 @@ from pathlib import Path
 from plumbline.records import PlumblineError
 from plumbline.collect.store.migrating import open_store
 def run():
-    from plumbline.collect.store.backup import back_up
+    from plumbline.collect.store.keeping.backup import back_up
     try:
         back_up(open_store({str(store)!r}), Path({str(out)!r}) / "copy.db", now=datetime.now(UTC))
     except PlumblineError as error:

@@ -19,13 +19,13 @@ from pathlib import Path
 
 from sqlalchemy import Connection
 
-from plumbline.collect.store.backup_files import HOLDS, is_own_backup, manifest_of, side_files
 from plumbline.collect.store.checking import check_store
-from plumbline.collect.store.copying import Advance, copy_rows, count_rows
 from plumbline.collect.store.database import Store, connect_copy, make_private_file
 from plumbline.collect.store.failures import StoreError, StoreUnavailableError
+from plumbline.collect.store.keeping.backup_files import HOLDS, is_own_backup, manifest_of, side_files
+from plumbline.collect.store.keeping.copying import Advance, copy_rows, count_rows
+from plumbline.collect.store.keeping.taking_over import unreadable
 from plumbline.collect.store.migrating import migrate_store, newest_revision, revision_of, upgrade_to
-from plumbline.collect.store.taking_over import unreadable
 from plumbline.lineage import (
     FileEntry,
     Manifest,

@@ -58,6 +58,7 @@ def stored_tables(connection: Connection) -> list[StoredTable]:
         if name is None or name in _WITHOUT_ROWS:
             continue
         columns = inspector.get_columns(name)
+        # SQLAlchemy leaves its dialects without types.
         types = tuple(str(column["type"].compile(dialect=postgresql.dialect())) for column in columns)  # type: ignore[no-untyped-call]
         key = tuple(str(part) for part in inspector.get_pk_constraint(name)["constrained_columns"])
         found.append(StoredTable(name, tuple(column["name"] for column in columns), key, types))

@@ -5,10 +5,10 @@ from contextlib import closing
 import pytest
 from sqlalchemy import event
 
-from plumbline.collect.store import copying
-from plumbline.collect.store.copying import BATCH, copy_rows, last_numbers, raise_numbers, stored_tables
 from plumbline.collect.store.database import connect_copy
 from plumbline.collect.store.items import enter_items
+from plumbline.collect.store.keeping import copying
+from plumbline.collect.store.keeping.copying import BATCH, copy_rows, last_numbers, raise_numbers, stored_tables
 from plumbline.collect.store.migrating import newest_revision, open_store, upgrade_to
 from plumbline.collect.store.tables import metadata
 from tests.collect.store.filled import contents, fill

@@ -10,14 +10,14 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from sqlalchemy import text
 
-from plumbline.collect.store import restoring
-from plumbline.collect.store.backup import back_up, manifest_of
 from plumbline.collect.store.checking import check_store
 from plumbline.collect.store.database import connect_copy
 from plumbline.collect.store.failures import ConflictError, SchemaError, StoreError
 from plumbline.collect.store.items import enter_items, read_items
+from plumbline.collect.store.keeping import restoring
+from plumbline.collect.store.keeping.backup import back_up, manifest_of
+from plumbline.collect.store.keeping.restoring import restore
 from plumbline.collect.store.migrating import create_store, newest_revision, open_store, revision_of
-from plumbline.collect.store.restoring import restore
 from plumbline.collect.store.rows import NewItem, NewJudgement
 from plumbline.collect.store.studies import create_study, list_studies
 from plumbline.records import WriteError

@@ -18,7 +18,9 @@ from pathlib import Path
 
 from sqlalchemy import Connection, inspect
 
-from plumbline.collect.store.backup import (
+from plumbline.collect.store.database import Store, connect, connect_copy, make_private_file, store_url
+from plumbline.collect.store.failures import SchemaError, StoreError
+from plumbline.collect.store.keeping.backup import (
     TAKE_FAULTS,
     BackedUp,
     broken_promises,
@@ -27,11 +29,11 @@ from plumbline.collect.store.backup import (
     refuse_damaged,
     refuse_standing,
 )
-from plumbline.collect.store.backup_files import expected_digest
-from plumbline.collect.store.copying import Advance, copy_rows, count_rows
-from plumbline.collect.store.database import Store, connect, connect_copy, make_private_file, store_url
-from plumbline.collect.store.erasing import remove_bytes
-from plumbline.collect.store.failures import SchemaError, StoreError
+from plumbline.collect.store.keeping.backup_files import expected_digest
+from plumbline.collect.store.keeping.copying import Advance, copy_rows, count_rows
+from plumbline.collect.store.keeping.erasing import remove_bytes
+from plumbline.collect.store.keeping.replacing import Replaced, replace_rows
+from plumbline.collect.store.keeping.taking_over import take_over, unreadable
 from plumbline.collect.store.migrating import (
     migrate_store,
     newest_revision,
@@ -41,8 +43,6 @@ from plumbline.collect.store.migrating import (
     stands_open,
     upgrade_to,
 )
-from plumbline.collect.store.replacing import Replaced, replace_rows
-from plumbline.collect.store.taking_over import take_over, unreadable
 from plumbline.lineage import file_digest, write_aside
 from plumbline.lineage.writing import write_error
 

@@ -16,10 +16,10 @@ from typing import Any
 from sqlalchemy import Connection, RowMapping, insert, or_, select, text, update
 
 from plumbline.collect.store.column_types import format_json
-from plumbline.collect.store.copying import Advance, copy_rows, key_batches, stored_tables
-from plumbline.collect.store.erasing import erase_in, gate_open, hold_writers
 from plumbline.collect.store.events import EventKind, add_event
 from plumbline.collect.store.failures import ConflictError
+from plumbline.collect.store.keeping.copying import Advance, copy_rows, key_batches, stored_tables
+from plumbline.collect.store.keeping.erasing import erase_in, gate_open, hold_writers
 from plumbline.collect.store.tables import events, guidelines, metadata, people, studies, tokens
 
 _MARK = "before_restore"
