@@ -9,9 +9,9 @@ import pytest
 from plumbline.collect.api.app import ApiOptions
 from plumbline.collect.kinds import reply_seed
 from plumbline.collect.service.drawing import DRAW_SECONDS, new_replies
-from plumbline.collect.store.assignment import expire_leases
 from plumbline.collect.store.conversations import add_replies, read_replies, read_turns
 from plumbline.collect.store.events import read_events
+from plumbline.collect.store.leasing import expire_leases
 from plumbline.collect.store.rows import Role
 from plumbline.collect.store.studies import find_study
 from plumbline.records import UsageError

@@ -4,6 +4,7 @@ import json
 
 import pytest
 
+from plumbline.collect.service.held_work import hold
 from plumbline.collect.store.judgements import judgements_of_assignment
 from plumbline.collect.store.submission import find_receipt, list_late
 from tests.collect.api.client import rows, toml
@@ -71,8 +72,18 @@ def _blind_at_first(monkeypatch):
 
 def test_a_twin_that_is_answered_in_between_is_recognised(work, monkeypatch):
     api, worker, item = work
+    held_before = []
+
+    def remembered(*about):
+        held_before.append(hold(*about))
+        return held_before[-1]
+
+    def stale_at_first(*about):
+        return held_before.pop() if held_before else hold(*about)
+
+    monkeypatch.setattr("plumbline.collect.service.submitting.hold", remembered)
     first = api.submit(item, worker, key="one-key-0", **PAIR).json()
-    _blind_at_first(monkeypatch)
+    monkeypatch.setattr("plumbline.collect.service.submitting.hold", stale_at_first)
     assert api.submit(item, worker, key="one-key-0", **PAIR).json() == first | {"repeated": True}
     assert len(judged(api, item)) == 1
 

@@ -18,7 +18,7 @@ from plumbline.collect.kinds import (
     safety_labels_of,
 )
 from plumbline.collect.service.held_work import hold
-from plumbline.collect.store.assignment import submitted_by
+from plumbline.collect.store.assignments import submitted_by
 from plumbline.collect.store.people import list_people
 from plumbline.collect.store.rows import Role
 from plumbline.lineage import StatedTerms

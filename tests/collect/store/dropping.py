@@ -7,9 +7,9 @@ from contextlib import contextmanager
 
 from sqlalchemy import event
 
-from plumbline.collect.store.assignment import LeaseTerms, take
 from plumbline.collect.store.checking import Acknowledged
 from plumbline.collect.store.failures import StoreUnavailableError
+from plumbline.collect.store.leasing import LeaseTerms, take
 from plumbline.collect.store.rows import Submission
 from plumbline.collect.store.submission import submit
 from tests.collect.store.made_up import LEASE, START, a_judgement

@@ -4,9 +4,9 @@ import hashlib
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 
-from plumbline.collect.store.assignment import LeaseTerms, take
 from plumbline.collect.store.database import Store
 from plumbline.collect.store.items import enter_items
+from plumbline.collect.store.leasing import LeaseTerms, take
 from plumbline.collect.store.people import add_person, list_people
 from plumbline.collect.store.rows import NewItem, NewJudgement, Person, Purpose, Receipt, Study, Submission, Taken
 from plumbline.collect.store.studies import create_study

@@ -10,10 +10,9 @@ from functools import partial
 import pytest
 from sqlalchemy import text
 
-from plumbline.collect.store import assignment
-from plumbline.collect.store.assignment import LeaseTerms, expire_leases, take
 from plumbline.collect.store.checking import check_store
 from plumbline.collect.store.items import enter_items
+from plumbline.collect.store.leasing import LeaseTerms, expire_leases, take
 from plumbline.collect.store.migrating import open_store
 from plumbline.collect.store.people import add_person
 from plumbline.collect.store.rows import Outcome
@@ -47,14 +46,14 @@ def test_overlap_is_exact_whatever_drops(store):
 def test_a_planted_fault_is_found(store_to_spoil, monkeypatch):
     """Without the constraint on slots, and with a chooser of slots that does not look, the checker has to see it."""
     store_to_spoil.write(lambda connection: connection.execute(text("DROP INDEX assignments_slot")))
-    monkeypatch.setattr(assignment, "_free_slot", lambda *_: 0)
+    monkeypatch.setattr(leasing, "_free_slot", lambda *_: 0)
     _hammer(store_to_spoil, items=12)
     kinds = {fault.kind for fault in check_store(store_to_spoil, complete=True)}
     assert kinds == {"slot_doubled"}
 
 
 def test_with_the_constraint_the_same_fault_stores_nothing(store, monkeypatch):
-    monkeypatch.setattr(assignment, "_free_slot", lambda *_: 0)
+    monkeypatch.setattr(leasing, "_free_slot", lambda *_: 0)
     desk = make_desk(store, make_items(1, overlap=2))
     desk.take(0)
     with pytest.raises(Exception, match="PL-COL-007"):

@@ -97,12 +97,14 @@ def test_sqlite_is_set_up_as_it_must_be(make_address):
     def settings(connection):
         return [connection.exec_driver_sql(f"PRAGMA {name}").scalar_one() for name in names]
 
-    assert store.read(settings) == ["wal", 1, 1, 1, 20_000]
+    assert store.read(settings) == ["wal", 2, 1, 1, 20_000]
     statements = []
     event.listen(store.engine, "before_cursor_execute", lambda *arguments: statements.append(arguments[2]))
     add_person(store, now=START)
     list_people(store)
     assert statements[0] == "BEGIN IMMEDIATE"
+    assert "BEGIN" not in statements, "one query is its own snapshot"
+    store.read(settings)
     assert statements.count("BEGIN") == 1
     store.close()
 

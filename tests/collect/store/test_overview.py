@@ -2,9 +2,9 @@
 
 from datetime import timedelta
 
-from plumbline.collect.store.assignment import LeaseTerms, take
 from plumbline.collect.store.events import log_event
 from plumbline.collect.store.items import enter_items
+from plumbline.collect.store.leasing import LeaseTerms, take
 from plumbline.collect.store.overview import (
     count_late,
     count_people,

@@ -5,9 +5,9 @@ from dataclasses import replace
 import pytest
 from sqlalchemy import event, text
 
-from plumbline.collect.store.assignment import release
 from plumbline.collect.store.checking import check_store
 from plumbline.collect.store.items import enter_items
+from plumbline.collect.store.leasing import release
 from plumbline.collect.store.rows import NewItem, Purpose
 from tests.collect.store.made_up import START, make_desk, make_items
 

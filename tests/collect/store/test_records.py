@@ -6,7 +6,6 @@ from functools import partial
 
 import pytest
 
-from plumbline.collect.store.assignment import expire_leases
 from plumbline.collect.store.conversations import add_replies, add_turn, read_replies, read_turns, show_replies
 from plumbline.collect.store.drafts import read_draft, save_draft
 from plumbline.collect.store.events import log_event, read_events
@@ -19,6 +18,7 @@ from plumbline.collect.store.failures import (
     StoreError,
 )
 from plumbline.collect.store.items import count_queues, enter_items, has_item, read_item, read_items
+from plumbline.collect.store.leasing import expire_leases
 from plumbline.collect.store.participation import (
     read_participation,
     record_consent,

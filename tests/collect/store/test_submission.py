@@ -5,7 +5,7 @@ from dataclasses import replace
 
 import pytest
 
-from plumbline.collect.store.assignment import expire_leases, read_assignment, release
+from plumbline.collect.store.assignments import read_assignment
 from plumbline.collect.store.checking import check_store
 from plumbline.collect.store.drafts import read_draft, save_draft
 from plumbline.collect.store.events import read_events
@@ -17,6 +17,7 @@ from plumbline.collect.store.judgements import (
     read_judgement,
     read_judgements,
 )
+from plumbline.collect.store.leasing import expire_leases, release
 from plumbline.collect.store.participation import read_participation, submitted_counts
 from plumbline.collect.store.rows import AssignmentState, NewItem, Outcome, Purpose
 from plumbline.collect.store.studies import add_guidelines

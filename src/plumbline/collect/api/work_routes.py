@@ -14,7 +14,7 @@ from plumbline.collect.service.giving_back import give_back, keep
 from plumbline.collect.service.own_judgements import own_judgement
 from plumbline.collect.service.speaking import say as say_turn
 from plumbline.collect.service.submitting import Answer, correct_judgement, submit_answer
-from plumbline.collect.store.assignment import read_assignment
+from plumbline.collect.store.assignments import read_assignment
 from plumbline.collect.store.drafts import read_draft as stored_draft
 from plumbline.collect.store.drafts import save_draft as store_draft
 from plumbline.collect.store.judgements import judgements_of_assignment

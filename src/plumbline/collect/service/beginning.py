@@ -14,9 +14,10 @@ from plumbline.collect.service.giving_back import lease_end
 from plumbline.collect.service.held_work import Held, held_with
 from plumbline.collect.service.qualification import settle_qualification
 from plumbline.collect.service.studies import queues_of
-from plumbline.collect.store.assignment import LeaseTerms, extend, find_in_hand, take
+from plumbline.collect.store.assignments import find_in_hand
 from plumbline.collect.store.failures import ConflictError
 from plumbline.collect.store.items import read_item
+from plumbline.collect.store.leasing import LeaseTerms, extend, take
 from plumbline.collect.store.participation import read_participation, submitted_counts
 from plumbline.collect.store.rows import Person, Qualification
 from plumbline.collect.store.studies import newest_version
@@ -52,8 +53,8 @@ def begin_work(collecting: Collecting, worker: Person, study_name: str, queue: P
     held = _in_hand(collecting, worker, study, purposes)
     # What is in hand may be finished while it is read, by a submission whose answer its worker did not wait for.
     if held is None or isinstance(held.step, Finished):
-        held = _next(collecting, worker, study, queue)
-    return None if held is None else Begun(held, newest_version(collecting.store, study.id))
+        return _next(collecting, worker, study, queue)
+    return Begun(held, newest_version(collecting.store, study.id))
 
 
 def standing_of(collecting: Collecting, worker: Person, study: KnownStudy) -> WorkerStanding:
@@ -93,23 +94,23 @@ def _in_hand(collecting: Collecting, worker: Person, study: KnownStudy, purposes
     return held_with(collecting, assignment, read_item(collecting.store, assignment.item_id), worker)
 
 
-def _next(collecting: Collecting, worker: Person, study: KnownStudy, queue: Purpose) -> Held | None:
+def _next(collecting: Collecting, worker: Person, study: KnownStudy, queue: Purpose) -> Begun | None:
     if queue is not Purpose.WORK:
         return _take(collecting, worker, study, queue)
     due = purposes_due(study.settings, standing_of(collecting, worker, study))
-    held = _first(collecting, worker, study, due)
-    if held is None and due == (Purpose.TRAINING,) and settle_qualification(collecting, worker, study):
+    begun = _first(collecting, worker, study, due)
+    if begun is None and due == (Purpose.TRAINING,) and settle_qualification(collecting, worker, study):
         due = purposes_due(study.settings, standing_of(collecting, worker, study))
-        held = _first(collecting, worker, study, due)
-    return held
+        begun = _first(collecting, worker, study, due)
+    return begun
 
 
-def _first(collecting: Collecting, worker: Person, study: KnownStudy, due: Sequence[Purpose]) -> Held | None:
+def _first(collecting: Collecting, worker: Person, study: KnownStudy, due: Sequence[Purpose]) -> Begun | None:
     found = (_take(collecting, worker, study, purpose) for purpose in due)
-    return next((held for held in found if held is not None), None)
+    return next((begun for begun in found if begun is not None), None)
 
 
-def _take(collecting: Collecting, worker: Person, study: KnownStudy, purpose: Purpose) -> Held | None:
+def _take(collecting: Collecting, worker: Person, study: KnownStudy, purpose: Purpose) -> Begun | None:
     now = collecting.clock()
     terms = LeaseTerms(lease_end(study.settings, now), purpose)
     taken = take(collecting.store, study.id, worker.id, terms, now=now)
@@ -118,7 +119,8 @@ def _take(collecting: Collecting, worker: Person, study: KnownStudy, purpose: Pu
     if taken is None:
         return None
     fresh = not taken.resumed and taken.assignment.fence == 1
-    return held_with(collecting, taken.assignment, taken.item, worker, fresh=fresh)
+    held = held_with(collecting, taken.assignment, taken.item, worker, fresh=fresh)
+    return Begun(held, taken.guidelines_version)
 
 
 def shown_purpose(purpose: Purpose) -> Purpose:

@@ -16,9 +16,9 @@ from plumbline.collect.service.collecting import Collecting
 from plumbline.collect.service.failures import DrawFailedError
 from plumbline.collect.service.giving_back import lease_end
 from plumbline.collect.service.held_work import OPENED, Held, hold, step_to_show
-from plumbline.collect.store.assignment import extend
 from plumbline.collect.store.conversations import add_replies, add_turn
 from plumbline.collect.store.events import log_event
+from plumbline.collect.store.leasing import extend
 from plumbline.collect.store.rows import NewReply, Person
 from plumbline.records import PlumblineError
 from plumbline.sources import Considered, Drawn, Reply, ReplyError

@@ -7,7 +7,8 @@ from datetime import datetime, timedelta
 from plumbline.collect.kinds import Purpose
 from plumbline.collect.service.collecting import Collecting
 from plumbline.collect.service.failures import not_given_back
-from plumbline.collect.store.assignment import extend, read_assignment, release
+from plumbline.collect.store.assignments import read_assignment
+from plumbline.collect.store.leasing import extend, release
 from plumbline.collect.store.rows import Assignment, Person
 from plumbline.collect.study_settings import StudyFile
 
@@ -22,7 +23,7 @@ def give_back(collecting: Collecting, worker: Person, assignment_id: int, fence:
 
     Raises:
         ServiceError: PL-SVC-004, it is a training item.
-        NotFoundError, LeaseLostError, ConflictError: see `store.assignment.release`.
+        NotFoundError, LeaseLostError, ConflictError: see `store.leasing.release`.
     """
     assignment = read_assignment(collecting.store, assignment_id, worker.id)
     if assignment.purpose is Purpose.TRAINING:
@@ -31,7 +32,7 @@ def give_back(collecting: Collecting, worker: Person, assignment_id: int, fence:
 
 
 def keep(collecting: Collecting, worker: Person, assignment_id: int, fence: int) -> Assignment:
-    """A later end for a lease, as long as the worker is at it; raises as `store.assignment.extend`."""
+    """A later end for a lease, as long as the worker is at it; raises as `store.leasing.extend`."""
     assignment = read_assignment(collecting.store, assignment_id, worker.id)
     now = collecting.clock()
     expires_at = lease_end(collecting.catalogue.of_id(assignment.study_id).settings, now)

@@ -21,9 +21,8 @@ from plumbline.collect.kinds.stored_work import OPENED as OPENED
 from plumbline.collect.kinds.stored_work import drawn_reply, human_turns, stored_judgement
 from plumbline.collect.service.catalogue import KnownStudy
 from plumbline.collect.service.collecting import Collecting
-from plumbline.collect.store.assignment import read_assignment
+from plumbline.collect.store.assignments import read_with_item
 from plumbline.collect.store.conversations import read_replies, read_turns, show_replies
-from plumbline.collect.store.items import read_item
 from plumbline.collect.store.judgements import judgements_of_assignment
 from plumbline.collect.store.rows import Assignment, AssignmentState, Item, Person
 from plumbline.collect.study_settings import StudyFile, StudyKind
@@ -60,8 +59,7 @@ def hold(collecting: Collecting, assignment_id: int, worker: Person) -> Held:
     Raises:
         NotFoundError: PL-COL-010, there is none, or it is another's.
     """
-    assignment = read_assignment(collecting.store, assignment_id, worker.id)
-    item = read_item(collecting.store, assignment.item_id)
+    assignment, item = read_with_item(collecting.store, assignment_id, worker.id)
     return held_with(collecting, assignment, item, worker)
 
 

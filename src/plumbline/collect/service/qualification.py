@@ -8,7 +8,7 @@ from plumbline.collect.kinds import Purpose, QualificationResult, Score, qualifi
 from plumbline.collect.service.catalogue import KnownStudy
 from plumbline.collect.service.collecting import Collecting
 from plumbline.collect.service.held_work import held_with
-from plumbline.collect.store.assignment import submitted_by
+from plumbline.collect.store.assignments import submitted_by
 from plumbline.collect.store.items import count_items, read_item
 from plumbline.collect.store.participation import set_qualification
 from plumbline.collect.store.rows import Person, Qualification

@@ -13,9 +13,10 @@ from plumbline.collect.service.collecting import Collecting
 from plumbline.collect.service.failures import unknown_version
 from plumbline.collect.service.giving_back import lease_end
 from plumbline.collect.service.held_work import Held, hold, step_to_show
-from plumbline.collect.store.assignment import read_assignment, release
+from plumbline.collect.store.assignments import read_assignment
 from plumbline.collect.store.events import log_event
 from plumbline.collect.store.judgements import read_judgement
+from plumbline.collect.store.leasing import release
 from plumbline.collect.store.rows import NewJudgement as JudgementRow
 from plumbline.collect.store.rows import Outcome, Person, Receipt, Submission
 from plumbline.collect.store.submission import correct, find_receipt, submit
@@ -77,9 +78,6 @@ def submit_answer(
             another key.
         NotFoundError: not theirs. NotAllowedError: PL-COL-031. ServiceError: PL-SVC-007.
     """
-    repeated = _earlier(collecting, worker, assignment_id, request)
-    if repeated is not None:
-        return repeated
     held = hold(collecting, assignment_id, worker)
     if not collecting.catalogue.has_version(held.study.id, answer.guidelines_version):
         raise unknown_version(answer.guidelines_version)
@@ -90,14 +88,16 @@ def submit_answer(
     try:
         accepted = held.task.accept(held.work, answer.values, held.settings)
     except SubmissionError:
-        # Its twin may have been answered between the look for a receipt and the reading of the work.
-        repeated = _earlier(collecting, worker, assignment_id, request)
-        if repeated is None:
+        # What was answered before is not asked any more.
+        receipt = find_receipt(collecting.store, worker.id, request.key, request.body_sha256)
+        if receipt is None:
             raise
-        return repeated
+        return _again(collecting, worker, assignment_id, receipt)
     if accepted.declined:
         return _decline(collecting, held, answer.fence)
     receipt = submit(collecting.store, _submission(collecting, held, accepted, answer, request), now=collecting.clock())
+    if receipt.repeated:
+        return _again(collecting, worker, assignment_id, receipt)
     if receipt.outcome is Outcome.ACCEPTED and accepted.finished:
         after_submission(collecting, held)
     return Submitted(receipt, accepted.next)
@@ -145,11 +145,8 @@ def _correct(collecting: Collecting, held: Held, judgement_id: int, answer: Answ
     )
 
 
-def _earlier(collecting: Collecting, worker: Person, assignment_id: int, request: Request) -> Submitted | None:
-    """What this request was answered before, with what is asked now."""
-    receipt = find_receipt(collecting.store, worker.id, request.key, request.body_sha256)
-    if receipt is None:
-        return None
+def _again(collecting: Collecting, worker: Person, assignment_id: int, receipt: Receipt) -> Submitted:
+    """What the request was answered before, with what is asked now."""
     held = hold(collecting, assignment_id, worker)
     # It may have been stored and broken off before this.
     after_submission(collecting, held)

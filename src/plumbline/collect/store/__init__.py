@@ -3,8 +3,9 @@
     database        Store, transactions            migrating       create_store, open_store, migrate_store
     studies         studies, guidelines            people          people, tokens
     participation   consent, qualification         items           entering and reading items
-    assignment      take, release, extend          submission      submit, correct, late submissions
-    judgements      reading judgements             conversations   turns and replies
+    leasing         take, release, extend          submission      submit, correct, late submissions
+    assignments     reading assignments            judgements      reading judgements
+    conversations   turns and replies
     drafts          drafts with versions           events          the log
     finished_work   finished work in bulk          study_log       a study's log in bulk
     exported        what left the store            overview        counts for who looks after a study

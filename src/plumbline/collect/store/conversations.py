@@ -11,10 +11,11 @@ from typing import Any
 from sqlalchemy import Connection, Select, func, insert, select, update
 
 from plumbline.collect.store import row_maps
-from plumbline.collect.store.assignment import lease_lost, lock_assignment, log, require_unsubmitted
+from plumbline.collect.store.assignments import lock_assignment
 from plumbline.collect.store.database import Store
 from plumbline.collect.store.events import EventKind
 from plumbline.collect.store.failures import ConflictError, not_found
+from plumbline.collect.store.leasing import lease_lost, log, require_unsubmitted
 from plumbline.collect.store.people import lock_worker
 from plumbline.collect.store.rows import Assignment, AssignmentState, NewReply, Reply, Turn
 from plumbline.collect.store.tables import replies, turns

@@ -7,10 +7,11 @@ from datetime import datetime
 from sqlalchemy import Connection, insert, select, update
 
 from plumbline.collect.store import row_maps
-from plumbline.collect.store.assignment import find_in, lock_assignment, require_unsubmitted
+from plumbline.collect.store.assignments import find_in, lock_assignment
 from plumbline.collect.store.column_types import JsonValue, format_json
 from plumbline.collect.store.database import Store
 from plumbline.collect.store.failures import DraftConflictError, not_found
+from plumbline.collect.store.leasing import require_unsubmitted
 from plumbline.collect.store.people import lock_worker
 from plumbline.collect.store.rows import AssignmentState, Draft
 from plumbline.collect.store.submission import refuse_withdrawn

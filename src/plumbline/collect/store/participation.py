@@ -5,6 +5,7 @@ from __future__ import annotations
 from datetime import datetime
 
 from sqlalchemy import Connection, select
+from sqlalchemy.dialects import postgresql, sqlite
 
 from plumbline.collect.store import row_maps
 from plumbline.collect.store.column_types import JsonValue
@@ -14,6 +15,14 @@ from plumbline.collect.store.people import lock_worker
 from plumbline.collect.store.rows import Participation, Purpose, Qualification
 from plumbline.collect.store.studies import study_in
 from plumbline.collect.store.tables import participation, tallies
+
+# Statements are made once: building one takes longer than running it.
+_COUNT = {
+    name: into.on_conflict_do_update(
+        index_elements=["study_id", "worker_id", "purpose"], set_={"submitted": tallies.c.submitted + 1}
+    )
+    for name, into in (("sqlite", sqlite.insert(tallies)), ("postgresql", postgresql.insert(tallies)))
+}
 
 
 def read_participation(store: Store, study_id: int, worker_id: str) -> Participation:
@@ -53,11 +62,8 @@ def submitted_in(connection: Connection, study_id: int, worker_id: str, purpose:
 
 def count_submitted(connection: Connection, study_id: int, worker_id: str, purpose: Purpose) -> None:
     """One more finished assignment."""
-    keys = {"study_id": study_id, "worker_id": worker_id, "purpose": purpose.value}
-    query = insert_into(connection, tallies).values(**keys, submitted=1)
-    connection.execute(
-        query.on_conflict_do_update(index_elements=list(keys), set_={"submitted": tallies.c.submitted + 1})
-    )
+    values = {"study_id": study_id, "worker_id": worker_id, "purpose": purpose.value, "submitted": 1}
+    connection.execute(_COUNT[connection.dialect.name], values)
 
 
 def record_consent(connection: Connection, study_id: int, worker_id: str, *, now: datetime) -> None:

@@ -35,6 +35,8 @@ from plumbline.collect.store.rows import AssignmentState, Purpose
 from plumbline.collect.store.tables import IS_OPEN, assignments, cursors, items, queues
 
 _FIRST_WINDOW = 8
+_MOVED_AT = 4
+"""A cursor is moved once so many items behind it are passed: looking at a few again costs less than a row written."""
 _LARGEST_WINDOW = 512
 
 
@@ -95,13 +97,17 @@ _FIRST = (
 )
 _LOCK_FREE = _FIRST.with_for_update(key_share=True, skip_locked=True)
 _LOCK_WAITING = _FIRST.with_for_update(key_share=True)
-_TOP_LANE = (
-    select(items.c.lane).where(*_QUEUE, items.c.lane < bindparam("below")).order_by(items.c.lane.desc()).limit(1)
-)
-_CURSORS = select(cursors.c.lane, cursors.c.position).where(
-    cursors.c.worker_id == bindparam("worker_id"),
+_CURSOR = select(cursors.c.position).where(
+    cursors.c.worker_id == _WORKER,
     cursors.c.study_id == bindparam("study_id"),
     cursors.c.purpose == bindparam("purpose"),
+    cursors.c.lane == items.c.lane,
+)
+_TOP_LANE = (
+    select(items.c.lane, func.coalesce(_CURSOR.scalar_subquery(), 0).label("cursor"))
+    .where(*_QUEUE, items.c.lane < bindparam("below"))
+    .order_by(items.c.lane.desc())
+    .limit(1)
 )
 _USE_SLOT = update(items).where(items.c.id == bindparam("item")).values(open_slots=items.c.open_slots - 1)
 _ABOVE_ALL_LANES = 100
@@ -136,9 +142,15 @@ class Found:
 
 @dataclass(frozen=True, slots=True)
 class _Scan:
-    """A look along a lane: how far the cursor may move, and what this worker may have, the expired ones marked."""
+    """A look along a lane: how far the cursor may move, and what this worker may have, the expired ones marked.
+
+    Attributes:
+        passed: position of the last item before the first that this worker may have.
+        count: of the items passed.
+    """
 
     passed: int
+    count: int
     candidates: dict[int, bool]
     found: Found | None
 
@@ -181,20 +193,19 @@ def lock_next_item(connection: Connection, seeker: Seeker) -> Found | None:
 
     Items that others are taking at the same moment are passed over; where only such are left, it waits for one.
     """
-    known = {row.lane: row.position for row in connection.execute(_CURSORS, seeker.values)}
-    lane = _next_lane(connection, seeker, _ABOVE_ALL_LANES)
-    while lane is not None:
-        found = _search_lane(connection, seeker, lane, known.get(lane, 0))
+    top = _next_lane(connection, seeker, _ABOVE_ALL_LANES)
+    while top is not None:
+        found = _search_lane(connection, seeker, top.lane, top.cursor)
         if found is not None:
             return found
-        lane = _next_lane(connection, seeker, lane)
+        top = _next_lane(connection, seeker, top.lane)
     return None
 
 
 def _search_lane(connection: Connection, seeker: Seeker, lane: int, cursor: int) -> Found | None:
     while True:
         scan = _scan_lane(connection, seeker, lane, cursor)
-        if scan.passed > cursor:
+        if scan.count >= _MOVED_AT or (scan.count and scan.found is None):
             _move_cursor(connection, seeker, lane, scan.passed)
             cursor = scan.passed
         if scan.found is not None or not scan.candidates:
@@ -206,7 +217,7 @@ def _search_lane(connection: Connection, seeker: Seeker, lane: int, cursor: int)
 
 
 def _scan_lane(connection: Connection, seeker: Seeker, lane: int, cursor: int) -> _Scan:
-    passed, end, size = cursor, cursor, _FIRST_WINDOW
+    passed, count, end, size = cursor, 0, cursor, _FIRST_WINDOW
     candidates: dict[int, bool] = {}
     rules = seeker.purpose is Purpose.ADJUDICATION
     query = _WINDOW_OF_ADJUDICATIONS[connection.dialect.name] if rules else _WINDOW
@@ -217,11 +228,11 @@ def _scan_lane(connection: Connection, seeker: Seeker, lane: int, cursor: int) -
             if not row.own and row.state in (None, AssignmentState.EXPIRED.value):
                 fresh[row.id] = row.state is not None
             elif not candidates and not fresh:
-                passed = row.position
+                passed, count = row.position, count + 1
         found = _lock_first(connection, fresh, wait=False) if fresh else None
         candidates |= fresh
         if found is not None or len(window) < size:
-            return _Scan(passed, candidates, found)
+            return _Scan(passed, count, candidates, found)
         end, size = window[-1].position, min(4 * size, _LARGEST_WINDOW)
 
 
@@ -231,8 +242,8 @@ def _lock_first(connection: Connection, candidates: dict[int, bool], *, wait: bo
     return None if row is None else Found(row, candidates[row.id])
 
 
-def _next_lane(connection: Connection, seeker: Seeker, below: int) -> int | None:
-    return connection.execute(_TOP_LANE, {**seeker.values, "below": below}).scalar_one_or_none()
+def _next_lane(connection: Connection, seeker: Seeker, below: int) -> Row[*tuple[Any, ...]] | None:
+    return connection.execute(_TOP_LANE, {**seeker.values, "below": below}).one_or_none()
 
 
 def _move_cursor(connection: Connection, seeker: Seeker, lane: int, position: int) -> None:

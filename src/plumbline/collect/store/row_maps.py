@@ -22,9 +22,14 @@ class RowMap(Generic[RowClass]):
         self._words = words
         self.columns: list[ColumnElement[Any]] = [table.c[name] for name in self._names]
 
-    def of(self, row: Row[Any]) -> RowClass:
-        """The frozen row; `row` must hold at least this table's columns, under their names."""
-        values = {name: row._mapping[name] for name in self._names}
+    def labelled(self, prefix: str) -> list[ColumnElement[Any]]:
+        """The columns, `prefix` before their names, for a query that reads another table too."""
+        return [column.label(prefix + name) for column, name in zip(self.columns, self._names, strict=True)]
+
+    def of(self, row: Row[Any], prefix: str = "") -> RowClass:
+        """The frozen row; `row` must hold at least this table's columns, under their names with `prefix` before them."""
+        mapping = row._mapping
+        values = {name: mapping[prefix + name] for name in self._names}
         for name, word in self._words.items():
             values[name] = word(values[name])
         return self._row_class(**values)

@@ -173,11 +173,17 @@ class Assignment:
 
 @dataclass(frozen=True, slots=True)
 class Taken:
-    """What ``take`` gives; ``resumed`` where the worker had it in hand already."""
+    """What ``take`` gives.
+
+    Attributes:
+        resumed: the worker had it in hand already.
+        guidelines_version: the newest when it was taken.
+    """
 
     assignment: Assignment
     item: Item
     resumed: bool
+    guidelines_version: int
 
 
 @dataclass(frozen=True, slots=True)

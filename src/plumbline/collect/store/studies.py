@@ -5,8 +5,9 @@ from __future__ import annotations
 import hashlib
 import secrets
 from datetime import datetime
+from typing import Any
 
-from sqlalchemy import Connection, bindparam, func, insert, select, update
+from sqlalchemy import Connection, Row, bindparam, func, insert, select, update
 
 from plumbline.collect.store import row_maps
 from plumbline.collect.store.database import Store, insert_into
@@ -17,6 +18,10 @@ from plumbline.collect.store.tables import guidelines, queues, studies
 
 _SECRET_BYTES = 16
 _NEWEST_VERSION = select(func.max(guidelines.c.version)).where(guidelines.c.study_id == bindparam("study"))
+OPENING = select(studies.c.name, studies.c.state, _NEWEST_VERSION.scalar_subquery().label("guidelines_version")).where(
+    studies.c.id == bindparam("study")
+)
+"""What is looked at before work is handed out; `require_open` takes its row."""
 _OF_NUMBER = select(*row_maps.STUDY.columns).where(studies.c.id == bindparam("number"))
 
 
@@ -149,14 +154,17 @@ def study_in(connection: Connection, study_id: int) -> Study:
     return row_maps.STUDY.of(row)
 
 
-def require_open(connection: Connection, study_id: int) -> None:
+def require_open(study_id: int, study: Row[Any] | None) -> Row[Any]:
     """Refuses to hand out work of a study that is not open.
 
+    Args:
+        study: the row of `OPENING`, which is given back.
     Raises:
-        NotAllowedError: PL-COL-030.
+        NotFoundError: PL-COL-010. NotAllowedError: PL-COL-030.
     """
-    study = study_in(connection, study_id)
-    if study.state is not StudyState.OPEN:
+    if study is None:
+        raise not_found("study", study_id)
+    if study.state != StudyState.OPEN.value:
         raise NotAllowedError(
             "PL-COL-030",
             f"study {study.name}",
@@ -165,6 +173,7 @@ def require_open(connection: Connection, study_id: int) -> None:
             found=f"one that is {study.state}",
             advice="wait until it is opened again; what is in hand can still be submitted",
         )
+    return study
 
 
 def _add_guidelines(connection: Connection, study_id: int, text: str, now: datetime) -> Guidelines:

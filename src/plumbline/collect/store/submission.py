@@ -15,19 +15,13 @@ from typing import Any
 from sqlalchemy import Connection, bindparam, delete, insert, select
 
 from plumbline.collect.store import row_maps
-from plumbline.collect.store.assignment import (
-    change,
-    find_in,
-    lock_assignment,
-    log,
-    reclaim,
-    require_unsubmitted,
-)
+from plumbline.collect.store.assignments import find_in, lock_assignment
 from plumbline.collect.store.column_types import JsonValue
 from plumbline.collect.store.database import Store
 from plumbline.collect.store.events import EventKind
 from plumbline.collect.store.failures import ConflictError, not_found, value_refused
 from plumbline.collect.store.items import enter_batch
+from plumbline.collect.store.leasing import change, log, reclaim, require_unsubmitted
 from plumbline.collect.store.participation import count_submitted, record_consent
 from plumbline.collect.store.people import lock_worker
 from plumbline.collect.store.queue import lock_queue
@@ -48,7 +42,6 @@ _REQUEST = select(requests).where(
     requests.c.worker_id == bindparam("worker"), requests.c.idempotency_key == bindparam("key")
 )
 _OF_ASSIGNMENT = judgements.c.assignment_id == bindparam("assignment")
-_ANY_OF_ASSIGNMENT = select(judgements.c.id).where(_OF_ASSIGNMENT).limit(1)
 # Corrections are left out afterwards: told to leave them out, SQLite reads all rows that correct nothing.
 _PARTS_OF_ASSIGNMENT = select(judgements.c.part, judgements.c.corrects).where(_OF_ASSIGNMENT)
 _INSERT = insert(judgements).returning(judgements.c.id)
@@ -184,7 +177,9 @@ def refuse_withdrawn(connection: Connection, assignment: Assignment) -> None:
 
 
 def _accept(connection: Connection, assignment: Assignment, submission: Submission, now: datetime) -> Receipt:
-    _refuse_judged(connection, assignment, submission.judgements)
+    parts = _parts_with(connection, assignment, submission.judgements)
+    if submission.finished and not parts:
+        raise _nothing_judged(assignment)
     ids = _insert_judgements(connection, assignment, submission.judgements, submission.idempotency_key, now)
     if submission.finished:
         _finish(connection, assignment, now)
@@ -198,14 +193,16 @@ def _accept(connection: Connection, assignment: Assignment, submission: Submissi
     return Receipt(assignment.id, Outcome.ACCEPTED, ids, dict(submission.answer))
 
 
+def _nothing_judged(assignment: Assignment) -> ConflictError:
+    return ConflictError(
+        "PL-COL-026",
+        f"assignment {assignment.id}",
+        "it would be finished without a judgement",
+        advice="submit the judgement with it, or release the item",
+    )
+
+
 def _finish(connection: Connection, assignment: Assignment, now: datetime) -> None:
-    if connection.execute(_ANY_OF_ASSIGNMENT, {"assignment": assignment.id}).one_or_none() is None:
-        raise ConflictError(
-            "PL-COL-026",
-            f"assignment {assignment.id}",
-            "it would be finished without a judgement",
-            advice="submit the judgement with it, or release the item",
-        )
     change(connection, assignment.id, state=AssignmentState.SUBMITTED.value, ended_at=now)
     count_submitted(connection, assignment.study_id, assignment.worker_id, assignment.purpose)
     connection.execute(_END_DRAFT, {"assignment": assignment.id})
@@ -267,7 +264,8 @@ def _fields(judgement: NewJudgement) -> dict[str, JsonValue]:
     }
 
 
-def _refuse_judged(connection: Connection, assignment: Assignment, new: Sequence[NewJudgement]) -> None:
+def _parts_with(connection: Connection, assignment: Assignment, new: Sequence[NewJudgement]) -> list[str]:
+    """The parts of the assignment that are judged once the new ones are; each once."""
     stored = connection.execute(_PARTS_OF_ASSIGNMENT, {"assignment": assignment.id})
     parts = [row.part for row in stored if row.corrects is None] + [judgement.part for judgement in new]
     twice = next((part for part in parts if parts.count(part) > 1), None)
@@ -279,6 +277,7 @@ def _refuse_judged(connection: Connection, assignment: Assignment, new: Sequence
             expected="each part once",
             advice="read the assignment again, or correct the judgement",
         )
+    return parts
 
 
 def _refuse_corrected(connection: Connection, old: Judgement) -> None:

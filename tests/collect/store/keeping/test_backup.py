@@ -16,11 +16,11 @@ from pathlib import Path
 import pytest
 from sqlalchemy import text
 
-from plumbline.collect.store.assignment import LeaseTerms, take
 from plumbline.collect.store.checking import Acknowledged, check_store
 from plumbline.collect.store.database import connect_copy
 from plumbline.collect.store.failures import StoreError
 from plumbline.collect.store.keeping.backup import back_up, is_own_backup, manifest_of
+from plumbline.collect.store.leasing import LeaseTerms, take
 from plumbline.collect.store.migrating import newest_revision, open_store
 from plumbline.collect.store.rows import Submission
 from plumbline.collect.store.submission import submit

@@ -10,7 +10,6 @@ import pytest
 from sqlalchemy import text
 from sqlalchemy.exc import OperationalError
 
-from plumbline.collect.store.assignment import LeaseTerms, take
 from plumbline.collect.store.checking import check_store
 from plumbline.collect.store.database import connect_copy
 from plumbline.collect.store.events import log_event, read_events
@@ -20,6 +19,7 @@ from plumbline.collect.store.keeping import replacing, restoring
 from plumbline.collect.store.keeping.backup import back_up
 from plumbline.collect.store.keeping.erasing import erase_person, exports_with_work_of
 from plumbline.collect.store.keeping.restoring import restore
+from plumbline.collect.store.leasing import LeaseTerms, take
 from plumbline.collect.store.migrating import open_store
 from plumbline.collect.store.participation import read_participation, record_consent
 from plumbline.collect.store.people import (

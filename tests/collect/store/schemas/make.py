@@ -10,11 +10,11 @@ from datetime import timedelta
 from functools import partial
 from pathlib import Path
 
-from plumbline.collect.store.assignment import LeaseTerms, expire_leases, release, take
 from plumbline.collect.store.conversations import add_turn
 from plumbline.collect.store.database import Store
 from plumbline.collect.store.drafts import save_draft
 from plumbline.collect.store.keeping.erasing import erase_person
+from plumbline.collect.store.leasing import LeaseTerms, expire_leases, release, take
 from plumbline.collect.store.migrating import create_store
 from plumbline.collect.store.participation import record_consent
 from plumbline.collect.store.people import issue_token, revoke_tokens

@@ -16,10 +16,10 @@ from sqlalchemy import Column, Connection, Table, delete, func, insert, or_, sel
 
 from plumbline.collect.kinds.free_text import MADE_OF_WORDS, item_without_words, judgement_without_words
 from plumbline.collect.store import row_maps
-from plumbline.collect.store.assignment import log
 from plumbline.collect.store.database import Store
 from plumbline.collect.store.events import EventKind, add_event
 from plumbline.collect.store.failures import NotAllowedError, StoreUnavailableError, not_found
+from plumbline.collect.store.leasing import log
 from plumbline.collect.store.queue import give_slot_back, take_positions
 from plumbline.collect.store.rows import AssignmentState, Event, Person, Purpose, Role
 from plumbline.collect.store.tables import (

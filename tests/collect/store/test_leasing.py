@@ -4,16 +4,12 @@ from datetime import timedelta
 
 import pytest
 
-from plumbline.collect.store.assignment import (
-    expire_leases,
-    extend,
-    read_assignment,
-    release,
-)
+from plumbline.collect.store.assignments import read_assignment
 from plumbline.collect.store.checking import check_store
 from plumbline.collect.store.events import read_events
 from plumbline.collect.store.failures import ConflictError, LeaseLostError, NotAllowedError, NotFoundError
 from plumbline.collect.store.items import count_queues, enter_items, read_item
+from plumbline.collect.store.leasing import expire_leases, extend, release
 from plumbline.collect.store.people import set_blocked
 from plumbline.collect.store.rows import (
     UNLIMITED_OVERLAP,

@@ -6,46 +6,42 @@ and what they submit counts. ``docs/design/collect.md`` has the states and what 
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from functools import lru_cache
 from typing import Any
 
-from sqlalchemy import Connection, Row, bindparam, func, insert, select, update
+from sqlalchemy import Connection, Row, Update, bindparam, exists, func, insert, select, update
 
 from plumbline.collect.store import row_maps
+from plumbline.collect.store.assignments import ASSIGNMENTS, find_in, lock_assignment
 from plumbline.collect.store.database import Store
 from plumbline.collect.store.events import EventKind, add_event
-from plumbline.collect.store.failures import ConflictError, LeaseLostError, NotAllowedError, not_found
+from plumbline.collect.store.failures import ConflictError, LeaseLostError, NotAllowedError
 from plumbline.collect.store.participation import submitted_in
 from plumbline.collect.store.people import lock_worker
 from plumbline.collect.store.queue import Seeker, give_slot_back, lock_next_item, lock_queue, take_positions, use_slot
 from plumbline.collect.store.rows import Assignment, AssignmentState, Purpose, Taken
-from plumbline.collect.store.studies import require_open
+from plumbline.collect.store.studies import OPENING, require_open
 from plumbline.collect.store.tables import HOLDS_SLOT, IS_LEASED, assignments, items
 
 _LAPSED_AT_ONCE = 50
 
 # Statements are made once: building one takes longer than running it.
-_ALL = select(*row_maps.ASSIGNMENT.columns)
-_OF_NUMBER = _ALL.where(assignments.c.id == bindparam("number"))
-_LOCK_NUMBER = _OF_NUMBER.with_for_update(key_share=True)
-_IN_HAND = _ALL.where(
+_IN_HAND = ASSIGNMENTS.where(
     assignments.c.worker_id == bindparam("worker_id"),
     assignments.c.study_id == bindparam("study_id"),
     assignments.c.purpose == bindparam("purpose"),
     IS_LEASED,
 ).with_for_update(key_share=True)
-# Not sorted here: for that SQLite would go through everything the worker ever had. There is one of a purpose at most.
-_ANY_IN_HAND = _ALL.where(
-    assignments.c.worker_id == bindparam("worker_id"), assignments.c.study_id == bindparam("study_id")
-).where(assignments.c.purpose.in_(bindparam("purposes", expanding=True)), IS_LEASED)
-_LAPSED = (
-    _ALL.where(assignments.c.study_id == bindparam("study_id"), IS_LEASED)
-    .where(assignments.c.expires_at <= bindparam("now"), assignments.c.worker_id != bindparam("but_of"))
-    .order_by(assignments.c.expires_at)
-    .limit(bindparam("size"))
+_IS_LAPSED = (
+    assignments.c.study_id == bindparam("study"),
+    IS_LEASED,
+    assignments.c.expires_at <= bindparam("now"),
+    assignments.c.worker_id != bindparam("but_of"),
 )
+_LAPSED = ASSIGNMENTS.where(*_IS_LAPSED).order_by(assignments.c.expires_at).limit(bindparam("size"))
+_OPENING = OPENING.add_columns(exists().where(*_IS_LAPSED).label("has_lapsed"))
 _LOCK_LAPSED = _LAPSED.with_for_update(key_share=True, skip_locked=True)
 _LOCK_LAPSED_WAITING = _LAPSED.with_for_update(key_share=True)
 _INSERT = insert(assignments).returning(*row_maps.ASSIGNMENT.columns)
@@ -84,16 +80,19 @@ def take(store: Store, study_id: int, worker_id: str, terms: LeaseTerms, *, now:
     """
     seeker = Seeker(worker_id, study_id, terms.purpose)
 
-    def work(connection: Connection) -> tuple[bool, Taken | None]:
-        """Within one transaction: whether a lease has lapsed; where none has, an item is taken."""
-        lapsed = connection.execute(_LAPSED, _lapsed(study_id, now, worker_id, 1)).one_or_none() is not None
-        return lapsed, None if lapsed else _take(connection, seeker, terms, now)
+    def work(connection: Connection, *, past_lapsed: bool = False) -> tuple[bool, Taken | None]:
+        """Within one transaction: whether a lease has lapsed; where none has, or it is passed over, an item is taken."""
+        found = connection.execute(_OPENING, _lapsed(study_id, now, worker_id)).one_or_none()
+        opening = require_open(study_id, found)
+        if opening.has_lapsed and not past_lapsed:
+            return True, None
+        return False, _take(connection, seeker, terms, opening.guidelines_version, now)
 
     wait = False
     lapsed, taken = store.write(work)
     while lapsed:
         expire_leases(store, study_id, now=now, but_of=worker_id, wait=wait)
-        taken = store.write(lambda connection: _take(connection, seeker, terms, now))
+        _, taken = store.write(lambda connection: work(connection, past_lapsed=True))
         if taken is not None:
             return taken
         wait = True
@@ -115,8 +114,9 @@ def expire_leases(
     Cheap where there is none. Where another process is at it, this one leaves it to that, unless it is to `wait`. A
     worker `but_of` keeps theirs: they are just asking for it again.
     """
-    probe, batch = (_lapsed(study_id, now, but_of, size) for size in (1, limit))
-    if store.row(_LAPSED, probe) is None:
+    of_study = _lapsed(study_id, now, but_of)
+    batch = {**of_study, "size": limit}
+    if store.row(_LAPSED, {**of_study, "size": 1}) is None:
         return 0
     return store.write(lambda connection: _expire(connection, study_id, batch, now, wait=wait))
 
@@ -181,55 +181,7 @@ def release(store: Store, assignment_id: int, worker_id: str, fence: int, *, now
     return store.write(work)
 
 
-def read_assignment(store: Store, assignment_id: int, worker_id: str | None = None) -> Assignment:
-    """The assignment of this number; with `worker_id` only where it is theirs.
-
-    Raises:
-        NotFoundError: PL-COL-010.
-    """
-    return _found(store.row(_OF_NUMBER, {"number": assignment_id}), assignment_id, worker_id)
-
-
-def find_in_hand(store: Store, study_id: int, worker_id: str, purposes: Sequence[Purpose]) -> Assignment | None:
-    """What the worker has in hand of a study, of any of these purposes; also where the study is not open now."""
-    values = {"worker_id": worker_id, "study_id": study_id, "purposes": [purpose.value for purpose in purposes]}
-    rows = store.rows(_ANY_IN_HAND, values)
-    return min(map(row_maps.ASSIGNMENT.of, rows), key=lambda assignment: assignment.id, default=None)
-
-
-def submitted_by(
-    store: Store, study_id: int, worker_id: str, purpose: Purpose, *, batch: int = 1000
-) -> Iterator[Assignment]:
-    """What a worker has finished of one queue of a study, oldest first."""
-    of_queue = (assignments.c.study_id == study_id, assignments.c.purpose == purpose.value)
-    finished = assignments.c.state == AssignmentState.SUBMITTED.value
-    query = _ALL.where(assignments.c.worker_id == worker_id, *of_queue, finished, assignments.c.id > bindparam("after"))
-    query = query.order_by(assignments.c.id).limit(batch)
-
-    def page(after: int) -> list[Assignment]:
-        """The next of them."""
-        rows = store.rows(query, {"after": after})
-        return [row_maps.ASSIGNMENT.of(row) for row in rows]
-
-    found = page(0)
-    while found:
-        yield from found
-        found = page(found[-1].id)
-
-
 # --- within a transaction ---
-
-
-def find_in(connection: Connection, assignment_id: int, worker_id: str | None = None) -> Assignment:
-    """The assignment, without a lock."""
-    row = connection.execute(_OF_NUMBER, {"number": assignment_id}).one_or_none()
-    return _found(row, assignment_id, worker_id)
-
-
-def lock_assignment(connection: Connection, assignment_id: int, worker_id: str) -> Assignment:
-    """The worker's assignment, locked until the transaction ends; another's is not found."""
-    row = connection.execute(_LOCK_NUMBER, {"number": assignment_id}).one_or_none()
-    return _found(row, assignment_id, worker_id)
 
 
 def require_unsubmitted(assignment: Assignment) -> Assignment:
@@ -284,7 +236,13 @@ def reclaim(
 
 def change(connection: Connection, assignment_id: int, **values: Any) -> None:
     """Changes columns of an assignment that the transaction has locked."""
-    connection.execute(update(assignments).where(assignments.c.id == assignment_id).values(**values))
+    connection.execute(_changing(tuple(values)), {"number": assignment_id, **values})
+
+
+@lru_cache
+def _changing(names: tuple[str, ...]) -> Update:
+    changed = {name: bindparam(name, type_=assignments.c[name].type) for name in names}
+    return update(assignments).where(assignments.c.id == bindparam("number")).values(changed)
 
 
 def log(connection: Connection, kind: EventKind, assignment: Assignment, now: datetime, **payload: Any) -> None:
@@ -301,12 +259,11 @@ def log(connection: Connection, kind: EventKind, assignment: Assignment, now: da
     )
 
 
-def _take(connection: Connection, seeker: Seeker, terms: LeaseTerms, now: datetime) -> Taken | None:
-    require_open(connection, seeker.study_id)
+def _take(connection: Connection, seeker: Seeker, terms: LeaseTerms, version: int, now: datetime) -> Taken | None:
     lock_worker(connection, seeker.worker_id)
     held = _in_hand(connection, seeker)
     if held is not None:
-        return _resume(connection, held, terms, now)
+        return _resume(connection, held, terms, version, now)
     if terms.limit is not None and submitted_in(connection, *_tally_of(seeker)) >= terms.limit:
         raise _limit_reached(seeker, terms.limit)
     found = lock_next_item(connection, seeker)
@@ -318,7 +275,7 @@ def _take(connection: Connection, seeker: Seeker, terms: LeaseTerms, now: dateti
     assignment = (_lease_again if found.again else _lease)(connection, seeker, item, lease)
     use_slot(connection, item.id)
     log(connection, EventKind.LEASED, assignment, now, slot=slot)
-    return Taken(assignment, row_maps.ITEM.of(item), resumed=False)
+    return Taken(assignment, row_maps.ITEM.of(item), resumed=False, guidelines_version=version)
 
 
 def _lease(connection: Connection, seeker: Seeker, item: Row[Any], lease: dict[str, Any]) -> Assignment:
@@ -332,14 +289,14 @@ def _lease_again(connection: Connection, seeker: Seeker, item: Row[Any], lease: 
     return row_maps.ASSIGNMENT.of(connection.execute(query.returning(*row_maps.ASSIGNMENT.columns)).one())
 
 
-def _resume(connection: Connection, held: Assignment, terms: LeaseTerms, now: datetime) -> Taken:
+def _resume(connection: Connection, held: Assignment, terms: LeaseTerms, version: int, now: datetime) -> Taken:
     if held.expires_at <= now:
         # Past, but nobody has ended it: the slot is still theirs, under the same fence.
         change(connection, held.id, expires_at=terms.expires_at)
         log(connection, EventKind.RENEWED, held, now)
         held = find_in(connection, held.id)
     item = connection.execute(select(*row_maps.ITEM.columns).where(items.c.id == held.item_id)).one()
-    return Taken(held, row_maps.ITEM.of(item), resumed=True)
+    return Taken(held, row_maps.ITEM.of(item), resumed=True, guidelines_version=version)
 
 
 def _in_hand(connection: Connection, seeker: Seeker) -> Assignment | None:
@@ -356,8 +313,8 @@ def _free_slot(connection: Connection, item_id: int, overlap: int) -> int:
     return next(slot for slot in range(overlap) if slot not in used)
 
 
-def _lapsed(study_id: int, now: datetime, but_of: str | None, size: int) -> dict[str, Any]:
-    return {"study_id": study_id, "now": now, "but_of": but_of or "", "size": size}
+def _lapsed(study_id: int, now: datetime, but_of: str | None) -> dict[str, Any]:
+    return {"study": study_id, "now": now, "but_of": but_of or ""}
 
 
 def _expire(connection: Connection, study_id: int, batch: dict[str, Any], now: datetime, *, wait: bool) -> int:
@@ -371,12 +328,6 @@ def _expire(connection: Connection, study_id: int, batch: dict[str, Any], now: d
         change(connection, assignment.id, state=AssignmentState.EXPIRED.value, ended_at=now)
         log(connection, EventKind.EXPIRED, assignment, now)
     return len(lapsed)
-
-
-def _found(row: Row[Any] | None, assignment_id: int, worker_id: str | None) -> Assignment:
-    if row is None or worker_id not in (None, row.worker_id):
-        raise not_found("assignment", assignment_id)
-    return row_maps.ASSIGNMENT.of(row)
 
 
 def _queue_of(assignment: Assignment) -> tuple[str, int, Purpose]:

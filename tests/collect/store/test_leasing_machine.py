@@ -22,12 +22,12 @@ from hypothesis.stateful import (
 )
 from sqlalchemy import select
 
-from plumbline.collect.store.assignment import LeaseTerms, expire_leases, extend, release, take
 from plumbline.collect.store.checking import check_store
 from plumbline.collect.store.database import Store
 from plumbline.collect.store.failures import ConflictError, LeaseLostError
 from plumbline.collect.store.items import enter_items, read_items
 from plumbline.collect.store.judgements import read_judgements
+from plumbline.collect.store.leasing import LeaseTerms, expire_leases, extend, release, take
 from plumbline.collect.store.migrating import open_store
 from plumbline.collect.store.people import add_person
 from plumbline.collect.store.rows import NewItem, Purpose, Submission
