@@ -3,7 +3,7 @@
 import asyncio
 import itertools
 import json
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
@@ -37,9 +37,7 @@ class Api:
     def __post_init__(self):
         self.collecting = open_collecting(self.store, self.rules, clock=lambda: self.now)
         if self.make_pool is not None:
-            self.collecting = type(self.collecting)(
-                self.store, self.collecting.catalogue, self.make_pool, self.collecting.calls, lambda: self.now
-            )
+            self.collecting = replace(self.collecting, samplers=self.make_pool)
         self.app = make_app(self.collecting, self.rules, self.options)
         served = self.wrap(self.app) if self.wrap else self.app
         self.runner = asyncio.Runner()

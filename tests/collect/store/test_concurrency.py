@@ -10,6 +10,7 @@ from functools import partial
 import pytest
 from sqlalchemy import text
 
+from plumbline.collect.store import leasing
 from plumbline.collect.store.checking import check_store
 from plumbline.collect.store.items import enter_items
 from plumbline.collect.store.leasing import LeaseTerms, expire_leases, take

@@ -69,7 +69,7 @@ async def export_study(
         return pieces, first
 
     pieces, first = await serving.done(request, begun)
-    return _Archive(f"{study}-{to}.zip", collecting.calls, pieces, first)
+    return _Archive(f"{study}-{to}.zip", collecting.long_calls, pieces, first)
 
 
 class _Pieces:

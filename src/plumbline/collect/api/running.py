@@ -72,11 +72,11 @@ class Served:
     def enter_splits(self) -> None:
         """Looks for split labels that nobody was given yet: what a process that died left out."""
         try:
-            collecting = open_collecting(open_store(self.store, connections=1), self.rules, threads=1)
+            collecting = open_collecting(open_store(self.store, connections=1), self.rules)
             try:
                 enter_all_splits(collecting)
             finally:
-                collecting.calls.close()
+                collecting.end_calls()
                 collecting.store.close()
         except PlumblineError as error:
             _LOG.error("looking for split labels: %s", error)

@@ -28,6 +28,8 @@ ValueT = TypeVar("ValueT")
 
 _KEY = re.compile(r"[A-Za-z0-9_-]{8,128}")
 _JSON = re.compile(r"application/json\s*(;.*)?", re.IGNORECASE)
+_SHORT = {None, Role.WORKER, Role.REVIEWER}
+"""Whose calls are short."""
 _OPEN_TO_BLOCKED = frozenset({"me"})
 
 
@@ -90,7 +92,9 @@ class Serving:
     async def done(self, request: Request, call: Callable[[Asked], ValueT]) -> ValueT:
         """What `call` gives; as `answer`."""
         raw = await request.body()
-        return await self.collecting.calls.run(lambda: call(Asked(self._permitted(request), request, raw)))
+        of_workers = PERMITTED[request.scope["route"].name] in _SHORT
+        calls = self.collecting.calls if of_workers else self.collecting.long_calls
+        return await calls.run(lambda: call(Asked(self._permitted(request), request, raw)))
 
     def _permitted(self, request: Request) -> Person:
         name = request.scope["route"].name

@@ -25,7 +25,9 @@ class Collecting:
         store: where everything is.
         catalogue: its studies, read once.
         samplers: their sources, opened once.
-        calls: threads for the store's blocking calls.
+        calls: threads for the store's blocking calls; all are short.
+        long_calls: other threads, for who looks after a study: what they ask for may go through all of it, and no worker
+            waits for that.
         clock: the time, in UTC.
     """
 
@@ -33,10 +35,16 @@ class Collecting:
     catalogue: Catalogue
     samplers: SamplerPool
     calls: BoundedCalls
+    long_calls: BoundedCalls
     clock: Callable[[], datetime] = utc_now
 
     async def close(self) -> None:
         """Waits for calls under way, closes the sources and the store."""
         await self.samplers.close()
-        self.calls.close()
+        self.end_calls()
         self.store.close()
+
+    def end_calls(self) -> None:
+        """Waits for calls under way."""
+        self.calls.close()
+        self.long_calls.close()

@@ -18,13 +18,15 @@ from plumbline.web.bounded_calls import BoundedCalls
 STUDY_STARTED = "study_started"
 """The event of a study that was started from a folder: its paths start there, and nowhere else."""
 
+# Of either kind of calls. More of them wait for one another (the interpreter's lock) longer than for the database.
+_THREADS = 4
+
 
 def open_collecting(
     store: Store,
     rules: SourceRules,
     *,
     open_scorer: ScorerOpener | None = None,
-    threads: int = 16,
     clock: Callable[[], datetime] = utc_now,
 ) -> Collecting:
     """What every use is handed.
@@ -33,7 +35,6 @@ def open_collecting(
         store: open; closed with what is returned.
         rules: what study files may name on this server.
         open_scorer: from a model's folder to a scorer; None where no study has best-of-k.
-        threads: calls to the store at once; no more than it has connections.
         clock: the time, in UTC.
     """
 
@@ -47,4 +48,4 @@ def open_collecting(
         return has_event(store, study.id, STUDY_STARTED)
 
     samplers = OpenedSamplers(rules, open_scorer, opened, has_folder)
-    return Collecting(store, Catalogue(store), samplers, BoundedCalls(threads), clock)
+    return Collecting(store, Catalogue(store), samplers, BoundedCalls(_THREADS), BoundedCalls(_THREADS), clock)

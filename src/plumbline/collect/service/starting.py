@@ -92,7 +92,7 @@ def start_study(
     try:
         entered = _enter_all(collecting, checked, told)
     finally:
-        collecting.calls.close()
+        collecting.end_calls()
     return Started(name, is_new, owner, version, version > before, entered, checked.not_tried)
 
 
