@@ -34,7 +34,7 @@ class FastClock:
 def server_command(study: MadeStudy, port: int, *, processes: int = 1, clock: FastClock | None = None) -> list[str]:
     """How a server is started: as users start one, unless its clock is to go faster."""
     if clock is not None:
-        module = [sys.executable, "-m", "benchmarks.collect_server"]
+        module = [sys.executable, "-m", "benchmarks.fast_clock_server"]
         return [*module, str(study.folder), study.store, str(port), str(clock.start), str(clock.factor)]
     command = [PROGRAM, "collect", "serve", str(study.folder), "--store", study.store, "--port", str(port)]
     return [*command, "--processes", str(processes)] if processes > 1 else command

@@ -322,6 +322,7 @@ SETTING_OF = {
     "strengths": "strengths = 4",
     "continues": 'continues = "worse"',
     "turns": "turns = 2",
+    "least_turns": "least_turns = 2",
     "edit": "edit = false",
     "rating": "rating = true",
     "replies": REPLIES,
@@ -580,3 +581,10 @@ def test_every_table_is_known_by_name():
     tables = {name for name, schema in properties.items() if "$defs" in str(schema.get("anyOf", schema))}
     choices = {"kind", "tranche", "question", "continues", "axes", "uses"}
     assert set(SECTIONS) == tables - choices
+
+
+def test_the_least_turns_are_not_more_than_the_most():
+    for least in (1, 4):
+        assert parse_study_file(text_of("preference-chat", settings=f"least_turns = {least}\n")).least_turns == least
+    problem = only_problem(text_of("preference-chat", settings="turns = 3\nleast_turns = 4\n"))
+    assert (problem.code, problem.key) == ("PL-STY-006", ("least_turns",))

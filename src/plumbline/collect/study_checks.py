@@ -25,6 +25,7 @@ KINDS_OF_KEY: dict[str, tuple[StudyKind, ...]] = {
     "strengths": (*_CHATS, StudyKind.PAIRS),
     "continues": _CHATS,
     "turns": _CHATS,
+    "least_turns": _CHATS,
     "edit": (StudyKind.PREFERENCE_CHAT,),
     "rating": (StudyKind.PREFERENCE_CHAT,),
     "replies": _CHATS,
@@ -135,6 +136,17 @@ def _strengths(study: StudyFile) -> Iterator[StudyProblem]:
             "an even number of steps, half for each side",
             str(study.strengths),
             f"strengths = {study.strengths + 1}",
+        )
+
+
+def _turns(study: StudyFile) -> Iterator[StudyProblem]:
+    if study.least_turns is not None and study.least_turns > study.turns:
+        yield _contradiction(
+            ("least_turns",),
+            "is more than the most turns of a chat",
+            f"at most turns, {study.turns}",
+            str(study.least_turns),
+            f"least_turns = {study.turns}, or more turns",
         )
 
 
@@ -320,6 +332,6 @@ def _terms(study: StudyFile) -> Iterator[StudyProblem]:
 
 
 _CHECKS: tuple[Check, ...] = (
-    *(_keys_of_other_kinds, _axes, _question, _strengths, _items, _review),
+    *(_keys_of_other_kinds, _axes, _question, _strengths, _turns, _items, _review),
     *(_replies, _always_the_same, _warning, _terms),
 )

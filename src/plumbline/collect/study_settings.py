@@ -235,6 +235,7 @@ class StudyFile(Section):
         strengths: How many steps the scale has from "A" to "B"; an even number, so that there is no middle.
         continues: Which reply the conversation goes on with: the better or worse on the axis, the worker's choice, or one drawn.
         turns: The most human turns of a chat.
+        least_turns: After so many turns the worker may end a chat instead of saying more; left out, a chat has all its turns.
         edit: The worker may edit the reply.
         rating: A chat ends with a rating of four steps.
         comment: The worker may leave a comment.
@@ -266,6 +267,7 @@ class StudyFile(Section):
     strengths: Annotated[int, Field(ge=2, le=20)] = 8
     continues: Continues = Continues.BETTER
     turns: Annotated[int, Field(ge=1, le=50)] = 4
+    least_turns: Annotated[int, Field(ge=1, le=50)] | None = None
     edit: bool = False
     rating: bool = False
     comment: bool = False

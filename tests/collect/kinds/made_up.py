@@ -93,7 +93,7 @@ class Player:
 
     def submit(self, **submission: object) -> Accepted:
         submission.setdefault("act", self.ask.act)
-        if self.ask.act in ("say", "judge-turn"):
+        if submission["act"] in ("say", "end", "judge-turn"):
             submission.setdefault("turn", self.ask.turn)
         if self.ask.act == "judge-turn":
             submission.setdefault("shown", self.ask.fields["shown"])

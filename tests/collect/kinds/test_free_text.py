@@ -104,7 +104,7 @@ def test_every_kind_of_judgement_is_known():
                 kind = next(keyword.value for keyword in node.keywords if keyword.arg == "kind")
                 found.add(getattr(module, kind.id))
     assert found == set(JUDGEMENTS)
-    assert len(found) == 11
+    assert len(found) == 12
 
 
 WORDS = "in their own words"
@@ -115,6 +115,7 @@ STORED = {
         "turn": 1, "axis": "helpfulness", "question": "better", "step": 2, "shown": [1, 0], "replies": ["4", "5"],
         "outcome": "first", "strength": 3, "continues_with": 0, "continues": "better", "edit": {"side": 1, "text": WORDS},
     }),
+    chat.ENDED: (chat.Ended, {"turns": 2}),
     preference_chat.CLOSING: (preference_chat.Closing, {"rating": 3, "comment": WORDS}),
     red_team_chat.CONSENT: (None, {"agreed": True}),
     red_team_chat.INTENT: (None, {"task_description": WORDS}),

@@ -39,6 +39,13 @@ def chat(assignment="a1", **settings):
     return player, noted
 
 
+def ended_chat():
+    player, noted = noting(Player(study("preference-chat", axes=["helpfulness"], turns=3, least_turns=1)))
+    player.turn("q", 2)
+    player.submit(act="end", turn=2)
+    return player, noted
+
+
 def red_team():
     player, noted = noting(Player(study("red-team-chat", turns=1, comment=True)))
     player.submit(agreed=True)
@@ -98,7 +105,7 @@ def writing():
     return player, noted
 
 
-PLAYED = [chat, red_team, pairs, label, ranking, review, ruling, writing]
+PLAYED = [chat, ended_chat, red_team, pairs, label, ranking, review, ruling, writing]
 
 
 def words(answer):

@@ -68,6 +68,49 @@ def test_a_whole_chat():
     assert (first.id, first.item_id, first.group_id) == ids
 
 
+def test_a_worker_ends_a_chat_once_it_has_the_least_turns():
+    player = Player(helpful(turns=4, least_turns=2))
+    for turn in (1, 2):
+        assert player.ask.fields["may_end"] is False
+        with pytest.raises(SubmissionError, match="PL-SUB-002"):
+            player.submit(act="end")
+        player.turn(f"q{turn}", 1)
+    assert player.ask.fields["may_end"] is True
+    with pytest.raises(SubmissionError, match="PL-SUB-002"):
+        player.submit(act="end", turn=2)
+    assert player.submit(act="end").finished
+    assert player.parts == {"turn-1", "turn-2", "end"}
+    assert isinstance(player.step, Finished)
+    assert [comparison.row for comparison in comparisons_of(player.work, player.study)] == [0, 2]
+
+
+def test_a_turn_under_way_is_judged_before_a_chat_can_end():
+    player = Player(helpful(turns=4, least_turns=1))
+    player.turn("q1", 1)
+    player.submit(text="q2")
+    with pytest.raises(SubmissionError, match="PL-SUB-003"):
+        player.task.accept(player.work, {"act": "end", "turn": 2}, player.study)
+    player.draw()
+    with pytest.raises(SubmissionError, match="PL-SUB-002"):
+        player.submit(act="end")
+
+
+def test_a_chat_that_was_ended_is_still_rated():
+    player = Player(helpful(turns=4, least_turns=1, rating=True))
+    player.turn("q1", 1)
+    assert not player.submit(act="end").finished
+    assert (player.ask.act, len(player.ask.conversation)) == ("close", 2)
+    assert player.submit(rating=2).finished
+
+
+def test_without_least_turns_a_chat_has_all_its_turns():
+    player = Player(helpful(turns=2))
+    player.turn("q1", 1)
+    assert player.ask.fields["may_end"] is False
+    with pytest.raises(SubmissionError, match="PL-SUB-002"):
+        player.submit(act="end")
+
+
 @given(st.text(max_size=12), st.sampled_from(["better", "more harmful"]), st.integers(0, 1), st.integers(1, 4))
 def test_whatever_is_shown_where_the_same_meaning_gives_the_same_record(assignment, question, meant, strength):
     """The worker means that the reply "good" is the better one; they answer the question that is asked."""

@@ -258,3 +258,14 @@ def test_hostile_text_reaches_the_attempt_to_the_byte(text):
     attempt = attempt_of(player.work, player.study)
     assert attempt.task_description == text
     assert attempt.transcript[0] == human(text)
+
+
+def test_an_attack_that_its_worker_ended_is_rated_and_reviewed_as_it_stands():
+    player = begun(turns=4, least_turns=1)
+    player.turn("q1", 1)
+    player.submit(act="end")
+    assert player.ask.act == "rate-self"
+    (review,) = player.submit(rating=4).new_items
+    attempt = attempt_of(player.work, player.study)
+    assert [message.text for message in attempt.transcript] == [part["text"] for part in review.payload["transcript"]]
+    assert len(attempt.transcript) == 2

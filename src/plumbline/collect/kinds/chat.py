@@ -65,6 +65,13 @@ class Say(Bounded):
     text: HumanText
 
 
+class EndChat(Bounded):
+    """The worker has no more to say; `turn` is the one that they were asked for."""
+
+    act: Literal["end"] = "end"
+    turn: Annotated[int, Field(ge=1, le=50)]
+
+
 class Edit(Bounded):
     """A reply made better by the worker: `position` is where it was shown, 0 for A."""
 
@@ -120,8 +127,14 @@ class TurnVerdict(Bounded):
         return self
 
 
-TURN = "turn"
-"""The kind of these judgements."""
+class Ended(Bounded):
+    """A chat that its worker ended, after so many turns."""
+
+    turns: int
+
+
+TURN, ENDED = "turn", "end"
+"""The kinds of these judgements."""
 
 # --- items ---
 
@@ -173,19 +186,30 @@ def verdicts(work: Work) -> Verdicts:
 
 
 def next_turn_step(work: Work, study: StudyFile) -> Ask | Draw | None:
-    """What comes next in the conversation itself; None once all turns are judged."""
+    """What comes next in the conversation itself; None once all turns are judged, or the worker ended it."""
     judged = verdicts(work)
     for turn in range(1, study.turns + 1):
         if turn in judged:
             continue
         conversation = conversation_through_question(work, turn, judged)
         if _needs_saying(work, turn):
-            return Ask(act="say", turn=turn, conversation=conversation, fields={"turns": study.turns})
+            return None if work.only(ENDED) else _ask_for_words(study, turn, conversation)
         pair = work.pair(turn)
         if pair is None:
             return Draw(turn=turn, conversation=conversation)
         return _ask_for_judgement(work, study, turn, conversation, pair)
     return None
+
+
+def _ask_for_words(study: StudyFile, turn: int, conversation: Conversation) -> Ask:
+    may_end = study.least_turns is not None and turn > study.least_turns
+    return Ask(
+        act="say",
+        other_act="end" if may_end else None,
+        turn=turn,
+        conversation=conversation,
+        fields={"turns": study.turns, "may_end": may_end},
+    )
 
 
 def _ask_for_judgement(

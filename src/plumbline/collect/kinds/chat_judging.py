@@ -1,4 +1,4 @@
-"""What a worker's submission says about a turn: their own words, a verdict, an edit, a correction."""
+"""What a worker's submission says about a turn: their own words, or none any more, a verdict, an edit, a correction."""
 
 from __future__ import annotations
 
@@ -6,7 +6,10 @@ from pydantic import JsonValue
 
 from plumbline.collect.kinds.bounds import JsonObject, read_stored, read_submission
 from plumbline.collect.kinds.chat import (
+    ENDED,
     TURN,
+    EndChat,
+    Ended,
     JudgeTurn,
     Say,
     StoredEdit,
@@ -27,6 +30,13 @@ def said_turn(ask: Ask, submission: JsonObject) -> HumanTurn:
     say = read_submission(Say, submission)
     _require_turn(ask, say.turn)
     return HumanTurn(number=say.turn, text=say.text)
+
+
+def ended_chat(ask: Ask, submission: JsonObject) -> NewJudgement:
+    """The end of a chat before its last turn, where the study lets the worker say when."""
+    end = read_submission(EndChat, submission)
+    _require_turn(ask, end.turn)
+    return NewJudgement(kind=ENDED, payload=Ended(turns=end.turn - 1).as_json())
 
 
 def judged_turn(work: Work, study: StudyFile, ask: Ask, submission: JsonObject) -> NewJudgement:

@@ -75,6 +75,7 @@ CLASSIFIED: Mapping[type[Bounded], Mapping[str, Words]] = {
 
 JUDGEMENTS: Mapping[str, Mapping[str, Any]] = {
     chat.TURN: {"edit": None},
+    chat.ENDED: {},
     preference_chat.CLOSING: {"comment": None},
     red_team_chat.CONSENT: {},
     red_team_chat.INTENT: {"task_description": ""},

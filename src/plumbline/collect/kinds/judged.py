@@ -14,7 +14,7 @@ from pydantic import JsonValue
 from plumbline.collect.kinds.adjudication import RULING, StoredRuling
 from plumbline.collect.kinds.blind_review import REVIEW
 from plumbline.collect.kinds.bounds import JsonObject, read_stored
-from plumbline.collect.kinds.chat import TURN, TurnVerdict
+from plumbline.collect.kinds.chat import ENDED, TURN, Ended, TurnVerdict
 from plumbline.collect.kinds.harm_labels import HarmLabel
 from plumbline.collect.kinds.pairs import PAIR, PairVerdict
 from plumbline.collect.kinds.preference_chat import CLOSING
@@ -90,6 +90,10 @@ def _turn(payload: JsonObject) -> Answer:
     return {"turn": stored.turn, "step": stored.step}
 
 
+def _ended(payload: JsonObject) -> Answer:
+    return {"act": "end", "turn": read_stored(Ended, payload).turns + 1}
+
+
 def _pair(payload: JsonObject) -> Answer:
     stored = read_stored(PairVerdict, payload)
     return {**{each.axis.value: each.step for each in stored.verdicts}, "comment": stored.comment}
@@ -127,6 +131,7 @@ def _ranking(payload: JsonObject) -> Answer:
 
 _ANSWERS: Mapping[str, Callable[[JsonObject], Answer]] = {
     TURN: _turn,
+    ENDED: _ended,
     PAIR: _pair,
     LABEL: _label,
     RULING: _ruling,

@@ -1,7 +1,7 @@
 """Preference chat: each turn two replies, judged for helpfulness or harmlessness with a strength; one goes on.
 
 Source: Bai et al. 2022, §2 and app. D. Deviations: which reply goes on is a setting (see `chat`); a conversation has the
-study's number of turns, where the paper's was left to the worker.
+study's number of turns; where it has `least_turns` the worker says when it ends, as in the paper.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ from pydantic import Field, JsonValue
 from plumbline.collect.kinds.answering import accepted, not_for_this_study, refuse_unasked, to_be_corrected
 from plumbline.collect.kinds.bounds import Bounded, JsonObject, Note, read_submission
 from plumbline.collect.kinds.chat import TURN, chat_entries, conversation_before, next_turn_step
-from plumbline.collect.kinds.chat_judging import corrected_turn, judged_turn, said_turn
+from plumbline.collect.kinds.chat_judging import corrected_turn, ended_chat, judged_turn, said_turn
 from plumbline.collect.kinds.item_entry import entered
 from plumbline.collect.kinds.refusals import PassedOver
 from plumbline.collect.kinds.work import (
@@ -78,6 +78,8 @@ def accept(work: Work, submission: JsonObject, study: StudyFile) -> Accepted:
     ask = expected_ask(next_step(work, study), submission)
     if ask.act == "say":
         return accepted(work, study, next_step, turn=said_turn(ask, submission))
+    if ask.act == "end":
+        return accepted(work, study, next_step, judgement=ended_chat(ask, submission))
     if ask.act == "judge-turn":
         return accepted(work, study, next_step, judgement=judged_turn(work, study, ask, submission))
     return accepted(work, study, next_step, judgement=NewJudgement(kind=CLOSING, payload=_closing(submission, study)))

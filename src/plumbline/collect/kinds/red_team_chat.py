@@ -16,7 +16,7 @@ from plumbline.collect.kinds.answering import accepted, refuse_unasked, to_be_co
 from plumbline.collect.kinds.blind_review import review_item, reviews_of
 from plumbline.collect.kinds.bounds import Bounded, JsonObject, Note, read_stored, read_submission, said, storable
 from plumbline.collect.kinds.chat import TURN, chat_entries, continuing_models, conversation_before, next_turn_step
-from plumbline.collect.kinds.chat_judging import corrected_turn, judged_turn, said_turn
+from plumbline.collect.kinds.chat_judging import corrected_turn, ended_chat, judged_turn, said_turn
 from plumbline.collect.kinds.item_entry import entered
 from plumbline.collect.kinds.refusals import PassedOver
 from plumbline.collect.kinds.work import (
@@ -100,6 +100,8 @@ def accept(work: Work, submission: JsonObject, study: StudyFile) -> Accepted:
     ask = expected_ask(next_step(work, study), submission)
     if ask.act == "say":
         return accepted(work, study, next_step, turn=said_turn(ask, submission))
+    if ask.act == "end":
+        return accepted(work, study, next_step, judgement=ended_chat(ask, submission))
     if ask.act == "consent":
         consent = read_submission(Consent, submission)
         if not consent.agreed:

@@ -21,7 +21,7 @@ from plumbline.collect.kinds import (
     two_axis_ranking,
 )
 from plumbline.collect.kinds.bounds import Bounded, JsonObject
-from plumbline.collect.kinds.chat import JudgeTurn, Say, chat_item_of_worker, conversation_before
+from plumbline.collect.kinds.chat import EndChat, JudgeTurn, Say, chat_item_of_worker, conversation_before
 from plumbline.collect.kinds.chat_records import rows_of_chat, turn_comparisons
 from plumbline.collect.kinds.harm_labels import HarmLabel
 from plumbline.collect.kinds.known_answers import Score
@@ -68,6 +68,7 @@ OTHER_TASKS: Mapping[Purpose, Task] = {
 
 SUBMISSIONS: Mapping[str, type[Bounded]] = {
     "say": Say,
+    "end": EndChat,
     "judge-turn": JudgeTurn,
     "close": preference_chat.Close,
     "consent": red_team_chat.Consent,

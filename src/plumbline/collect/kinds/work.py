@@ -34,7 +34,7 @@ KNOWN_ANSWERS = (Purpose.TRAINING, Purpose.GOLD, Purpose.ATTENTION)
 
 
 ACTS = (
-    *("say", "judge-turn", "close", "consent", "describe", "rate-self"),
+    *("say", "end", "judge-turn", "close", "consent", "describe", "rate-self"),
     *("label", "rank", "judge-pair", "review", "rule", "check-writing"),
 )
 """Everything that can be submitted; errors name no other."""
@@ -154,6 +154,7 @@ class Ask:
 
     Attributes:
         act: the submission that is wanted, a key of `SUBMISSIONS`.
+        other_act: another that may come instead; None where there is none.
         turn: of a chat, from 1; None elsewhere.
         conversation: what was said so far.
         replies: to be judged, as shown: the first is A.
@@ -162,6 +163,7 @@ class Ask:
     """
 
     act: str
+    other_act: str | None = None
     turn: int | None = None
     conversation: Conversation = ()
     replies: tuple[str, ...] = ()
@@ -270,7 +272,7 @@ def with_added(work: Work, turn: HumanTurn | None, judgements: tuple[NewJudgemen
 
 
 def expected_ask(step: Step, submission: JsonObject) -> Ask:
-    """The question that a submission answers.
+    """The question that a submission answers; its `act` is the one that was submitted.
 
     Args:
         step: what the worker is asked now.
@@ -287,7 +289,7 @@ def expected_ask(step: Step, submission: JsonObject) -> Ask:
             advice="ask for the next step" if waiting else "ask for the next item",
         )
     act = submission.get("act")
-    if act != step.act:
+    if act not in (step.act, step.other_act) or act is None:
         raise SubmissionError(
             "PL-SUB-002",
             "not what is asked now",
@@ -296,4 +298,4 @@ def expected_ask(step: Step, submission: JsonObject) -> Ask:
             advice="ask for the next step, and answer that",
             field="act",
         )
-    return step
+    return replace(step, act=str(act))
