@@ -192,6 +192,36 @@ def test_unfinished_and_given_back_work_is_not_in_it(api, tmp_path):
 # --- what stays inside ---
 
 
+def test_half_a_conversation_counts_for_nothing_and_is_counted(api_on_both, tmp_path):
+    api = api_on_both
+    study = api.example("preference-helpfulness")
+    whole, half = api.somebody(), api.somebody()
+    for worker, turns in ((whole, 4), (half, 1)):
+        work = api.next(study, worker)
+        for turn in range(1, turns + 1):
+            api.say(work, worker, turn, "Hello?")
+            shown = api.step(work, worker)["fields"]["shown"]
+            api.submitted(work, worker, act="judge-turn", turn=turn, step=1, shown=shown)
+        if turns == 4:
+            api.submitted(work, worker, act="close", rating=3)
+    assert collected.export(api, study, tmp_path / "rows", "parquet").left_out == {"unfinished": 1}
+    assert collected.export(api, study, tmp_path / "all", "judgements").left_out == {}
+
+
+def test_what_came_too_late_counts_for_nothing_and_is_counted(api_on_both, tmp_path):
+    api, study = api_on_both, "s"
+    api.study(toml())
+    api.got("POST", "/studies/s/items", api.owner, content=rows(("q", "one", "other")))
+    slow, quick = api.somebody(), api.somebody()
+    work = api.next(study, slow)
+    api.wait(minutes=31)
+    judge(api, study, quick, helpfulness=2)
+    assert api.submitted(work, slow, act="judge-pair", helpfulness=7)["outcome"] == "late"
+    for form in ("parquet", "judgements"):
+        assert collected.export(api, study, tmp_path / form, form).left_out == {"late": 1}
+    assert collected.export(api, study, tmp_path / "log", "events").left_out == {}
+
+
 def test_work_on_items_that_measure_people_stays_inside(api, tmp_path):
     api.study(
         toml(
@@ -203,15 +233,18 @@ def test_work_on_items_that_measure_people_stays_inside(api, tmp_path):
     for purpose in ("work", "training", "gold", "attention"):
         data = rows(*[(f"{purpose} {number}", "one", "other") for number in range(4)])
         api.got("POST", f"/studies/s/items?purpose={purpose}", api.owner, content=data)
-    worker = api.somebody()
+    worker, submitted = api.somebody(), 0
     while (work := api.next("s", worker))["assignment"] is not None:
         right = work["step"]["replies"][0] == "one"
         api.submitted(work, worker, act="judge-pair", helpfulness=1 if right else 8)
+        submitted += 1
     exported = collected.export(api, "s", tmp_path / "out", "parquet")
     questions = Counter(each.context[0].text.split()[0] for each in read(tmp_path / "out"))
     assert questions == {"work": 4}
-    assert exported.left_out.keys() == {"training", "gold", "attention"}
+    # How many gold items came is drawn, none perhaps.
+    assert exported.left_out.keys() - {"gold"} == {"training", "attention"}
     assert exported.left_out["training"] == 4
+    assert sum(exported.left_out.values()) == submitted - 4
 
 
 def erase(api, token):

@@ -33,7 +33,7 @@ from plumbline.collect.kinds import KNOWN_ANSWERS, Purpose
 from plumbline.collect.kinds.draws import drawn_share
 from plumbline.collect.store.database import Store
 from plumbline.collect.store.exported import count_erased, log_exported
-from plumbline.collect.store.finished_work import count_finished, stream_finished
+from plumbline.collect.store.finished_work import count_finished, count_uncounted, stream_finished
 from plumbline.collect.store.rows import Study
 from plumbline.collect.store.stored_work import JudgementAsStored
 from plumbline.collect.store.studies import find_study
@@ -59,6 +59,7 @@ class Prepared:
         study: as stored; `settings` is its file.
         as_of: nothing later is in it.
         counts: finished assignments by what their items are for.
+        uncounted: what was handed in and counts for nothing, see `count_uncounted`.
         erased_before: how many people were erased before anything was read.
     """
 
@@ -73,6 +74,7 @@ class Prepared:
     terms: Terms
     command: tuple[str, ...]
     counts: dict[Purpose, int]
+    uncounted: dict[str, int]
     erased_before: int
 
     @property
@@ -148,6 +150,7 @@ def prepare(
         terms=export_terms(known, settings, stated, kinds_told(form, settings)),
         command=tuple(command),
         counts=counts,
+        uncounted=count_uncounted(store, study.id, as_of=now),
         erased_before=erased_before,
     )
     if form not in AS_STORED and not prepared.total:
@@ -280,9 +283,14 @@ def _note_judgements(rows: Sequence[object], prepared: Prepared, tally: Tally) -
 
 
 def _stays_inside(prepared: Prepared) -> dict[str, int]:
-    """Finished work on items that measure workers: it says nothing of the data."""
-    counts = {} if prepared.form is Form.JUDGEMENTS else prepared.counts
-    return {purpose.value: counts[purpose] for purpose in (*KNOWN_ANSWERS, Purpose.SPOT_CHECK) if counts.get(purpose)}
+    """Finished work on items that measure workers, which says nothing of the data; and what counts for nothing."""
+    if prepared.form is Form.EVENTS:
+        return {}
+    if prepared.form is Form.JUDGEMENTS:
+        return {name: count for name, count in prepared.uncounted.items() if name == "late"}
+    measuring = (*KNOWN_ANSWERS, Purpose.SPOT_CHECK)
+    counts = prepared.counts
+    return {purpose.value: counts[purpose] for purpose in measuring if counts.get(purpose)} | prepared.uncounted
 
 
 def _files_of(prepared: Prepared) -> list[FileInMaking[Any]]:

@@ -13,14 +13,14 @@ from datetime import datetime
 from functools import partial
 from typing import Any
 
-from sqlalchemy import Connection, Text, bindparam, func, or_, select, type_coerce
+from sqlalchemy import Connection, Text, bindparam, exists, func, or_, select, type_coerce
 
 from plumbline.collect.kinds.bounds import JsonText
 from plumbline.collect.kinds.stored_work import drawn_reply, human_turns, stored_judgement
 from plumbline.collect.kinds.work import DrawnReply, Purpose, StoredJudgement, Work
 from plumbline.collect.store.database import Store
 from plumbline.collect.store.rows import AssignmentState
-from plumbline.collect.store.tables import IS_FIRST, assignments, items, judgements, people, replies, turns
+from plumbline.collect.store.tables import IS_FIRST, assignments, items, judgements, late, people, replies, turns
 
 MOST_ASSIGNMENTS = 500
 MOST_CHARACTERS = 16 << 20
@@ -68,6 +68,14 @@ def count_finished(store: Store, study_id: int, *, as_of: datetime) -> dict[Purp
     return {Purpose(purpose): int(count) for purpose, count in counts}
 
 
+def count_uncounted(store: Store, study_id: int, *, as_of: datetime) -> dict[str, int]:
+    """What was handed in up to a moment and counts for nothing: ``unfinished``, assignments that were begun to be judged
+    and never submitted; ``late``, submissions whose slot was another's by then. Those of which there are none are left out.
+    """
+    found = store.row(_UNCOUNTED, {"study_id": study_id, "as_of": as_of})
+    return {} if found is None else {name: count for name, count in found._mapping.items() if count}
+
+
 def stream_finished(
     store: Store,
     study_id: int,
@@ -105,6 +113,16 @@ _SUBMITTED = (
     assignments.c.state == AssignmentState.SUBMITTED.value,
     assignments.c.ended_at <= bindparam("as_of", type_=assignments.c.ended_at.type),
 )
+_BEGUN = exists().where(judgements.c.assignment_id == assignments.c.id, judgements.c.created_at <= bindparam("as_of"))
+_UNFINISHED = select(func.count()).where(
+    assignments.c.study_id == bindparam("study_id"), assignments.c.state != AssignmentState.SUBMITTED.value, _BEGUN
+)
+_LATE = select(func.count()).where(
+    late.c.assignment_id == assignments.c.id,
+    assignments.c.study_id == bindparam("study_id"),
+    late.c.created_at <= bindparam("as_of"),
+)
+_UNCOUNTED = select(_UNFINISHED.scalar_subquery().label("unfinished"), _LATE.scalar_subquery().label("late"))
 _COUNTS = select(assignments.c.purpose, func.count()).where(*_SUBMITTED).group_by(assignments.c.purpose)
 _REPLY_CHARACTERS = (
     select(func.sum(func.length(replies.c.text)))
