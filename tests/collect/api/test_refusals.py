@@ -142,7 +142,9 @@ def test_a_slot_that_is_anothers_by_now_makes_a_submission_late(work):
     other = api.somebody()
     for _ in range(3):
         api.submitted(api.next("s", other), other, **PAIR)
-    assert api.submitted(item, worker, **PAIR)["outcome"] == "late"
+    late = api.submit(item, worker, key="one-key-0", **PAIR).json()
+    assert (late["outcome"], late["step"]["state"]) == ("late", "finished")
+    assert api.submit(item, worker, key="one-key-0", **PAIR).json() == late | {"repeated": True}
     path = f"/assignments/{item['assignment']}/extend"
     api.problem("POST", path, worker, json={"fence": 1}, status=409, code="PL-COL-021")
 
@@ -345,3 +347,30 @@ def test_a_fault_of_ours_tells_nothing_but_its_id(work, monkeypatch, caplog):
     assert "wrote" not in caplog.text
     assert document["request_id"] in caplog.text
     assert "fail" in caplog.text
+
+
+def test_a_wrong_fence_counts_for_nothing_and_the_step_stays_what_it_was(api):
+    study = api.example("preference-helpfulness")
+    worker = api.somebody()
+    work = api.next(study, worker)
+    api.say(work, worker, 1, "Hello?")
+    asked = api.step(work, worker)
+    answer = {"act": "judge-turn", "turn": 1, "step": 1, "shown": asked["fields"]["shown"]}
+    late = api.submitted(work | {"fence": 77}, worker, **answer)
+    assert (late["outcome"], late["step"]) == ("late", asked)
+    assert api.submitted(work, worker, **answer)["step"]["act"] == "say"
+
+
+def test_a_repeated_request_gets_its_receipt_after_the_item_went_to_another(api):
+    study = api.example("preference-helpfulness")
+    worker = api.somebody()
+    work = api.next(study, worker)
+    api.say(work, worker, 1, "Hello?")
+    answer = {"act": "judge-turn", "turn": 1, "step": 1, "shown": api.step(work, worker)["fields"]["shown"]}
+    first = api.submit(work, worker, key="one-key-0", **answer).json()
+    api.say(work, worker, 2, "And then?")
+    api.wait(minutes=31)
+    assert api.next(study, api.somebody())["assignment"] is not None
+    again = api.submit(work, worker, key="one-key-0", **answer).json()
+    assert (again["outcome"], again["repeated"], again["step"]["state"]) == ("accepted", True, "finished")
+    assert again["judgements"] == first["judgements"]

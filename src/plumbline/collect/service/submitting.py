@@ -17,8 +17,8 @@ from plumbline.collect.store.assignments import read_assignment
 from plumbline.collect.store.events import log_event
 from plumbline.collect.store.judgements import read_judgement
 from plumbline.collect.store.leasing import release
+from plumbline.collect.store.rows import AssignmentState, Outcome, Person, Receipt, Submission
 from plumbline.collect.store.rows import NewJudgement as JudgementRow
-from plumbline.collect.store.rows import Outcome, Person, Receipt, Submission
 from plumbline.collect.store.submission import correct, find_receipt, submit
 
 
@@ -98,7 +98,9 @@ def submit_answer(
     receipt = submit(collecting.store, _submission(collecting, held, accepted, answer, request), now=collecting.clock())
     if receipt.repeated:
         return _again(collecting, worker, assignment_id, receipt)
-    if receipt.outcome is Outcome.ACCEPTED and accepted.finished:
+    if receipt.outcome is Outcome.LATE:
+        return Submitted(receipt, _step_now(collecting, hold(collecting, assignment_id, worker)))
+    if accepted.finished:
         after_submission(collecting, held)
     return Submitted(receipt, accepted.next)
 
@@ -150,7 +152,13 @@ def _again(collecting: Collecting, worker: Person, assignment_id: int, receipt: 
     held = hold(collecting, assignment_id, worker)
     # It may have been stored and broken off before this.
     after_submission(collecting, held)
-    return Submitted(receipt, step_to_show(collecting, held))
+    return Submitted(receipt, _step_now(collecting, held))
+
+
+def _step_now(collecting: Collecting, held: Held) -> Step:
+    """What is asked now; nothing where the item is not in hand any more, whoever has it."""
+    gone = held.assignment.state in (AssignmentState.EXPIRED, AssignmentState.RELEASED)
+    return Finished() if gone else step_to_show(collecting, held)
 
 
 def _submission(collecting: Collecting, held: Held, accepted: Accepted, answer: Answer, request: Request) -> Submission:
