@@ -54,7 +54,7 @@ class Api:
             await self.collecting.samplers.close()
 
         self.runner.run(end())
-        self.collecting.calls.close()
+        self.collecting.end_calls()
         self.runner.close()
 
     def wait(self, **duration):

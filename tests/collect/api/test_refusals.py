@@ -5,9 +5,13 @@ import json
 import pytest
 
 from plumbline.collect.service.held_work import hold
+from plumbline.collect.store.assignments import read_assignment
+from plumbline.collect.store.checking import check_store
+from plumbline.collect.store.events import read_events
 from plumbline.collect.store.judgements import judgements_of_assignment
+from plumbline.collect.store.rows import AssignmentState
 from plumbline.collect.store.submission import find_receipt, list_late
-from tests.collect.api.client import rows, toml
+from tests.collect.api.client import EXAMPLES, rows, toml
 
 PAIR = {"act": "judge-pair", "helpfulness": 2}
 
@@ -374,3 +378,44 @@ def test_a_repeated_request_gets_its_receipt_after_the_item_went_to_another(api)
     again = api.submit(work, worker, key="one-key-0", **answer).json()
     assert (again["outcome"], again["repeated"], again["step"]["state"]) == ("accepted", True, "finished")
     assert again["judgements"] == first["judgements"]
+
+
+def _declining(api):
+    api.study((EXAMPLES / "red-team.toml").read_text())
+    worker = api.somebody()
+    return worker, api.next("red-team", worker)
+
+
+def _logged(api, kind):
+    return [event for event in read_events(api.store, limit=5000) if event.kind == kind]
+
+
+def test_consent_that_comes_after_it_was_declined_takes_nothing_in_hand(api_on_both):
+    api = api_on_both
+    worker, work = _declining(api)
+    declined = api.submit(work, worker, key="no-no-no-0", act="consent", agreed=False).json()
+    assert (declined["outcome"], declined["step"]["state"]) == ("declined", "finished")
+    late = api.submitted(work, worker, act="consent", agreed=True)
+    assert (late["outcome"], late["step"]["state"]) == ("late", "finished")
+    assert read_assignment(api.store, work["assignment"]).state is AssignmentState.RELEASED
+    assert _logged(api, "consented") == []
+
+
+def test_a_decline_is_logged_once_and_answered_the_same_again(api_on_both):
+    api = api_on_both
+    worker, work = _declining(api)
+    path = f"/assignments/{work['assignment']}/submit"
+    body = {"fence": work["fence"], "guidelines_version": 1, "submission": {"act": "consent", "agreed": False}}
+    asked = [("POST", path, worker, {"json": body, "key": f"no-no-no-{number // 2}"}) for number in range(6)]
+    answers = [answer.json() for answer in api.together(*asked)]
+    assert [answer["outcome"] for answer in answers] == ["declined"] * 6
+    assert sorted(answer["repeated"] for answer in answers) == [False] * 3 + [True] * 3
+    assert len(_logged(api, "consent_declined")) == len(_logged(api, "released")) == 1
+    assert check_store(api.store) == []
+
+
+def test_the_key_of_a_decline_stands_for_nothing_else(api):
+    worker, work = _declining(api)
+    api.submit(work, worker, key="no-no-no-0", act="consent", agreed=False)
+    response = api.submit(work, worker, key="no-no-no-0", act="consent", agreed=True)
+    assert (response.status_code, response.json()["code"]) == (409, "PL-COL-023")

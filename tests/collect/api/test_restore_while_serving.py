@@ -55,6 +55,21 @@ def test_a_server_answers_right_after_a_restore(api_on_both, tmp_path):
     assert check_store(api.store) == []
 
 
+def test_a_study_made_again_after_a_restore_is_found_by_servers_that_knew_the_old_one(api_on_both, tmp_path):
+    api = api_on_both
+    study_of_pairs(api)
+    backup = back_up(api.store, tmp_path / "backup.db", now=api.now).path
+    api.study(toml(name="t"))
+    api.got("POST", "/studies/t/items", api.owner, content=rows(("Q?", "one", "two")))
+    restore(backup, address(api.store), replace=True, now=api.now, before=tmp_path / "before.db")
+    api.problem("POST", "/studies/t/next", api.owner, status=404, code="PL-COL-010")
+    api.study(toml(name="t", strengths=2))
+    api.got("POST", "/studies/t/items", api.owner, content=rows(("Q?", "one", "two")))
+    work = api.next("t", api.owner)
+    assert work["step"]["fields"]["steps"] == 2
+    assert api.submitted(work, api.owner, act="judge-pair", helpfulness=1)["outcome"] == "accepted"
+
+
 def test_requests_go_on_while_backups_and_restores_are_made(api_on_both, tmp_path):
     api = api_on_both
     study_of_pairs(api)

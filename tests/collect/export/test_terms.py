@@ -78,6 +78,17 @@ def test_statements_loosen_nothing_that_is_known():
     assert terms(data, uses=[use.value for use in Use], licence="MIT") == Terms(PREFERENCE, "CC-BY-NC-4.0")
 
 
+def test_a_licence_that_is_not_known_is_filled_in_though_the_uses_are_known():
+    data = entered(["preference", "analysis"], "unknown")
+    assert terms(data) == Terms(SOME, "unknown")
+    assert terms(data, stated=StatedTerms.of("CC-BY-4.0", None)) == Terms(SOME, "CC-BY-4.0")
+    assert terms(data, licence="MIT", stated=StatedTerms.of(None, ["preference"])) == Terms(PREFERENCE, "MIT")
+    of_source = opened(("retrieval:x", ["preference"], "CC-BY-NC-4.0"))
+    both = terms(data, of_source, stated=StatedTerms.of("CC-BY-4.0", None))
+    assert "unknown" not in both.licence
+    assert both.uses == PREFERENCE
+
+
 def test_what_workers_were_told_limits_what_the_exporter_says():
     stated = StatedTerms.of("MIT", ["preference", "policy", "supervised"])
     assert terms(uses=["analysis", "preference"], licence="CC-BY-SA-4.0", stated=stated) == Terms(

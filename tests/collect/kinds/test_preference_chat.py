@@ -10,6 +10,7 @@ from plumbline.collect.kinds import (
     Ask,
     Draw,
     Finished,
+    HumanTurn,
     InvalidSubmissionError,
     NewItem,
     StoredWorkError,
@@ -93,6 +94,17 @@ def test_a_turn_under_way_is_judged_before_a_chat_can_end():
     player.draw()
     with pytest.raises(SubmissionError, match="PL-SUB-002"):
         player.submit(act="end")
+
+
+def test_a_turn_said_at_the_moment_of_the_end_changes_nothing():
+    player = Player(helpful(turns=4, least_turns=1))
+    player.turn("q1", 1)
+    before = player.work
+    player.submit(act="end")
+    late = HumanTurn(number=2, text="q2")
+    player.work = replace(player.work, turns=(*before.turns, late))
+    assert isinstance(player.step, Finished)
+    assert len(comparisons_of(player.work, player.study)) == 1
 
 
 def test_a_chat_that_was_ended_is_still_rated():

@@ -191,3 +191,28 @@ def test_a_corpus_outside_the_folder_and_a_scorer_that_cannot_be_opened(tmp_path
     looked = checked_again(tmp_path / "s", open_scorer=lambda _: TakenUpScorer(), try_sources=True)
     assert looked.not_tried == ()
     assert looked.data == {}  # the workers begin the conversations
+
+
+@pytest.mark.parametrize(
+    ("url", "more", "codes"),
+    [
+        ("https://10.0.0.1:9/v1", "", ["PL-REP-004"]),
+        ("http://localhost:8000/v1", "", ["PL-REP-004"]),
+        ("http://models.example/v1", "", ["PL-REP-010"]),
+        ("http://localhost:8000/v1", "allow_private = true\n", []),
+        ("https://models.example/v1", "", []),
+    ],
+)
+def test_an_endpoint_that_could_never_be_asked_is_told_before_anything_is_made(tmp_path, url, more, codes):
+    write_example(tmp_path / "s", "preference-helpfulness")
+    file = tmp_path / "s" / "study.toml"
+    text = file.read_text().replace('"retrieval:data/comparisons.jsonl"', f'"openai:m@{url}"')
+    file.write_text(text.replace("max_tokens = 256\n", f"max_tokens = 256\n{more}"))
+    if not codes:
+        assert checked_again(tmp_path / "s").not_tried == (f"openai:m@{url}",)
+        return
+    with pytest.raises(StudyFileError) as refused:
+        checked_again(tmp_path / "s")
+    assert [(problem.code, problem.key) for problem in refused.value.problems] == [
+        (codes[0], ("replies", "sources", 0))
+    ]

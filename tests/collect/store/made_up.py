@@ -42,8 +42,8 @@ class Desk:
     now: datetime = START
     keys: int = field(default=0)
 
-    def take(self, worker: int = 0, *, purpose: Purpose = Purpose.WORK, limit: int | None = None) -> Taken | None:
-        terms = LeaseTerms(self.now + LEASE, purpose, limit)
+    def take(self, worker: int = 0, *, purpose: Purpose = Purpose.WORK) -> Taken | None:
+        terms = LeaseTerms(self.now + LEASE, purpose)
         return take(self.store, self.study_id, self.workers[worker], terms, now=self.now)
 
     def submission(self, taken: Taken, key: str | None = None, **values) -> Submission:

@@ -56,6 +56,11 @@ PLANTED = {
     ),
     "two draws shown": (["UPDATE replies SET shown_at = 1"], {"draw_doubled"}),
     "guidelines that are not there": (["UPDATE judgements SET guidelines_version = 42"], {"guidelines_missing"}),
+    "positions given out twice": (["UPDATE queues SET next_position = 1"], {"queue_behind"}),
+    "guidelines that say something else": (["UPDATE guidelines SET text = 'other'"], {"digest_wrong"}),
+    "a study file that says something else": (["UPDATE studies SET file = 'other'"], {"digest_wrong"}),
+    "no state at all": (["UPDATE assignments SET state = 'x' WHERE id = 4"], {"state_wrong"}),
+    "submitted at no moment": (["UPDATE assignments SET ended_at = NULL WHERE id = 1"], {"state_wrong"}),
     "tables left open": (["INSERT INTO erasing VALUES ('x', 0)"], {"left_open"}),
     "an item twice with one worker": (
         [

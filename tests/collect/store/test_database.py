@@ -3,15 +3,18 @@
 import sqlite3
 
 import pytest
-from sqlalchemy import event, text
+from sqlalchemy import event, func, select, text
+from sqlalchemy.engine import make_url
 from sqlalchemy.exc import OperationalError
 
+from plumbline.collect.store import database
 from plumbline.collect.store.database import connect
 from plumbline.collect.store.events import read_events
 from plumbline.collect.store.failures import StoreError, StoreUnavailableError
 from plumbline.collect.store.items import enter_items
 from plumbline.collect.store.people import add_person, list_people
 from plumbline.collect.store.rows import NewItem
+from plumbline.records import UsageError
 from tests.collect.store.dropping import drops
 from tests.collect.store.made_up import START, make_study
 
@@ -106,6 +109,51 @@ def test_sqlite_is_set_up_as_it_must_be(make_address):
     assert "BEGIN" not in statements, "one query is its own snapshot"
     store.read(settings)
     assert statements.count("BEGIN") == 1
+    store.close()
+
+
+def test_a_writer_waits_no_longer_for_its_own_process_than_for_another(make_address, monkeypatch):
+    monkeypatch.setattr(database, "BUSY_TIMEOUT_SECONDS", 0.05)
+    store = connect(make_address("sqlite"))
+
+    def list_all(connection):
+        return connection.execute(text("SELECT id FROM people")).all()
+
+    with store.writing.lock, pytest.raises(StoreUnavailableError, match="PL-COL-001"):
+        store.write(list_all)
+    store.write(list_all)
+    store.close()
+
+
+@pytest.mark.parametrize("place", ["sqlite:///file::memory:?uri=true", "sqlite:///a.db?mode=ro", "sqlite:///file:a.db"])
+def test_sqlite_takes_no_settings_of_ones_own(place):
+    with pytest.raises(UsageError, match="PL-COL-006"):
+        connect(place)
+
+
+def test_options_of_a_postgres_url_hold_beside_ours(make_address):
+    url = make_url(make_address("postgres")).update_query_dict({"options": "-c search_path=public,pg_temp"})
+    store = connect(url.render_as_string(hide_password=False))
+    names = ("search_path", "lock_timeout", "idle_in_transaction_session_timeout")
+    found = store.read(lambda connection: [connection.execute(text(f"SHOW {name}")).scalar_one() for name in names])
+    store.close()
+    assert found == ["public,pg_temp", "20s", "1min"]
+
+
+def test_what_a_transaction_may_see_and_do_is_in_force_and_sticks_to_no_connection(make_address):
+    store = connect(make_address("postgres"), connections=1)
+
+    def shown(connection):
+        names = ("transaction_isolation", "transaction_read_only")
+        return [connection.execute(text(f"SHOW {name}")).scalar_one() for name in names]
+
+    for _ in range(2):
+        assert store.read(shown) == ["repeatable read", "on"]
+        assert store.write(shown) == ["read committed", "off"]
+        assert store.rows(select(func.current_setting("transaction_read_only")))[0][0] == "off"
+    with pytest.raises(StoreError):
+        store.read(lambda connection: connection.execute(text("DELETE FROM people")))
+    assert store.write(shown) == ["read committed", "off"]
     store.close()
 
 

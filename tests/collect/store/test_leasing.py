@@ -324,15 +324,6 @@ def test_anothers_assignment_is_not_found(store):
         read_assignment(store, 99)
 
 
-def test_the_limit_of_a_worker_counts_what_they_finished(store):
-    desk = make_desk(store, make_items(5))
-    for _ in range(2):
-        desk.submit(desk.take(0, limit=2))
-    with pytest.raises(NotAllowedError, match="PL-COL-032"):
-        desk.take(0, limit=2)
-    assert desk.take(1, limit=2) is not None
-
-
 def test_a_study_that_is_not_open_hands_out_nothing_and_takes_what_is_in_hand(store):
     desk = make_desk(store, make_items(2))
     taken = desk.take(0)

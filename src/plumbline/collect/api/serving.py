@@ -17,7 +17,7 @@ from plumbline.collect.service.drawing import Drawing
 from plumbline.collect.service.people import has_role
 from plumbline.collect.service.samplers import SourceRules
 from plumbline.collect.service.submitting import Request as KnownRequest
-from plumbline.collect.store.failures import NotAllowedError
+from plumbline.collect.store.failures import NotAllowedError, NotFoundError
 from plumbline.collect.store.people import find_by_token
 from plumbline.collect.store.rows import Person, Role
 from plumbline.web.failures import bad_key, not_known, not_permitted, wrong_content_type
@@ -94,7 +94,17 @@ class Serving:
         raw = await request.body()
         of_workers = PERMITTED[request.scope["route"].name] in _SHORT
         calls = self.collecting.calls if of_workers else self.collecting.long_calls
-        return await calls.run(lambda: call(Asked(self._permitted(request), request, raw)))
+        return await calls.run(self._done, request, raw, call)
+
+    def _done(self, request: Request, raw: bytes, call: Callable[[Asked], ValueT]) -> ValueT:
+        asked = Asked(self._permitted(request), request, raw)
+        try:
+            return call(asked)
+        except NotFoundError:
+            # A restore may have taken a study away that this process remembers, and another of its name be there now.
+            if not self.collecting.catalogue.forget_gone():
+                raise
+            return call(asked)
 
     def _permitted(self, request: Request) -> Person:
         name = request.scope["route"].name

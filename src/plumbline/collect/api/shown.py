@@ -53,8 +53,6 @@ def step_response(held: Held, asked: Step) -> Response:
 
 def submitted(result: Submitted) -> schemas.SubmitAnswer:
     """What became of an answer."""
-    if result.receipt is None:
-        return schemas.SubmitAnswer("declined", [], False, step(result.step))
     receipt = result.receipt
     return schemas.SubmitAnswer(receipt.outcome.value, list(receipt.judgement_ids), receipt.repeated, step(result.step))
 

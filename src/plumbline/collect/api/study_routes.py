@@ -23,7 +23,7 @@ router = APIRouter(prefix=PREFIX, tags=["studies"])
 async def health(request: Request) -> Response:
     """Whether the server and its database answer."""
     collecting = serving_of(request).collecting
-    await collecting.calls.run(collecting.store.read, lambda connection: connection.info)
+    await collecting.checks.run(collecting.store.read, lambda connection: connection.info)
     return json_response(b'{"status":"ok"}')
 
 

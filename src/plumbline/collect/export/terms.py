@@ -80,14 +80,18 @@ def export_terms(known: KnownTerms, study: StudyFile, stated: StatedTerms, kinds
     """The terms of an export that holds these kinds of record."""
     told = terms_of_study(study)
     either = StatedTerms(told.licence or stated.licence, told.uses if told.uses is not None else stated.uses)
-    carried: list[list[Terms]] = [[part] for part in known.parts]
-    if known.unknown:
-        carried.append([])
-    parts = [stated.applied([either.applied(part, None)], None) for part in carried]
-    terms = strictest_terms(parts)
+    of_parts: list[Terms | None] = [*known.parts, *([None] if known.unknown else [])]
+    terms = strictest_terms([stated.applied([_filled_in(part, either)], None) for part in of_parts])
     if Kind.RED_TEAM_ATTEMPTS in kinds:
         terms = Terms(terms.uses & ANALYSIS_ALONE, terms.licence)
     return terms
+
+
+def _filled_in(part: Terms | None, either: StatedTerms) -> Terms:
+    """A part's terms with what the study file or whoever exports says where it is not known; an unknown licence is that too."""
+    if part is None or part.licence == UNKNOWN_LICENCE:
+        return either.applied([], part)
+    return either.applied([part], None)
 
 
 def terms_told(known: KnownTerms, study: StudyFile, stated: StatedTerms) -> dict[str, JsonValue]:

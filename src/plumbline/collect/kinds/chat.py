@@ -188,12 +188,15 @@ def verdicts(work: Work) -> Verdicts:
 def next_turn_step(work: Work, study: StudyFile) -> Ask | Draw | None:
     """What comes next in the conversation itself; None once all turns are judged, or the worker ended it."""
     judged = verdicts(work)
+    ended = work.only(ENDED) is not None
     for turn in range(1, study.turns + 1):
         if turn in judged:
             continue
+        if ended:  # also where a turn was said at that very moment
+            return None
         conversation = conversation_through_question(work, turn, judged)
         if _needs_saying(work, turn):
-            return None if work.only(ENDED) else _ask_for_words(study, turn, conversation)
+            return _ask_for_words(study, turn, conversation)
         pair = work.pair(turn)
         if pair is None:
             return Draw(turn=turn, conversation=conversation)

@@ -262,5 +262,10 @@ def safety_conflicts(labels: tuple[HarmLabel, ...], ranks: tuple[int, ...]) -> l
 
 def _refused(field: str, problem: str, expected: str, found: str) -> SubmissionError:
     return SubmissionError(
-        "PL-SUB-004", problem, expected=expected, found=found, advice="mend it, or dispute a label", field=field
+        "PL-SUB-004",
+        problem,
+        expected=expected,
+        found=found,
+        advice="mend it, or dispute a label; ranks have to fit the labels as the disputes have them",
+        field=field,
     )

@@ -1,4 +1,7 @@
-"""Studies by name. Name, kind and settings of a study never change, so each is read and parsed once."""
+"""Studies by name. Name, kind and settings of a study never change, so each is read and parsed once.
+
+A restore may take a study away, and another of its name may come; that one has another number.
+"""
 
 from __future__ import annotations
 
@@ -8,7 +11,7 @@ from hashlib import sha256
 
 from plumbline.collect.store.database import Store
 from plumbline.collect.store.rows import Study
-from plumbline.collect.store.studies import find_study, newest_version, read_study
+from plumbline.collect.store.studies import find_study, list_studies, newest_version, read_study
 from plumbline.collect.study_file import parse_study_file
 from plumbline.collect.study_settings import StudyFile
 
@@ -64,6 +67,15 @@ class Catalogue:
             NotFoundError: PL-COL-010.
         """
         return self._by_id.get(study_id) or self._keep(read_study(self._store, study_id))
+
+    def forget_gone(self) -> bool:
+        """Forgets studies that are not in the store any more; whether there were any."""
+        known = {study.id for study in list_studies(self._store)}
+        with self._lock:
+            gone = self._by_id.keys() - known
+            self._by_id = {number: study for number, study in self._by_id.items() if number in known}
+            self._by_name = {name: study for name, study in self._by_name.items() if study.id in known}
+        return bool(gone)
 
     def has_version(self, study_id: int, version: int) -> bool:
         """Whether the study's guidelines have this version; versions count from 1 and none ever goes."""

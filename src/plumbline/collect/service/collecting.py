@@ -28,6 +28,7 @@ class Collecting:
         calls: threads for the store's blocking calls; all are short.
         long_calls: other threads, for who looks after a study: what they ask for may go through all of it, and no worker
             waits for that.
+        checks: one thread more, for whether the database answers: whoever asks that must not wait behind work.
         clock: the time, in UTC.
     """
 
@@ -36,6 +37,7 @@ class Collecting:
     samplers: SamplerPool
     calls: BoundedCalls
     long_calls: BoundedCalls
+    checks: BoundedCalls
     clock: Callable[[], datetime] = utc_now
 
     async def close(self) -> None:
@@ -48,3 +50,4 @@ class Collecting:
         """Waits for calls under way."""
         self.calls.close()
         self.long_calls.close()
+        self.checks.close()

@@ -148,7 +148,10 @@ def several_stores(count: int) -> ServeError:
 def not_started(study: str, folder: str) -> ServeError:
     """PL-STA-013: a study that nobody started yet."""
     return ServeError(
-        "PL-STA-013", f"study {study}", "it is not in the store yet", advice=f"plumbline collect init {folder}"
+        "PL-STA-013",
+        f"study {study}",
+        "it is not in the store yet",
+        advice=f"plumbline collect init {folder}; where it was begun in another store, name that with --store",
     )
 
 

@@ -48,4 +48,6 @@ def open_collecting(
         return has_event(store, study.id, STUDY_STARTED)
 
     samplers = OpenedSamplers(rules, open_scorer, opened, has_folder)
-    return Collecting(store, Catalogue(store), samplers, BoundedCalls(_THREADS), BoundedCalls(_THREADS), clock)
+    return Collecting(
+        store, Catalogue(store), samplers, BoundedCalls(_THREADS), BoundedCalls(_THREADS), BoundedCalls(1), clock
+    )

@@ -25,6 +25,7 @@ from plumbline.collect.study_settings import Replies, Sampler, StudyFile
 from plumbline.formats import Loaded, load
 from plumbline.records import Message, PlumblineError, Role
 from plumbline.sources import parse_address
+from plumbline.sources.network import check_url
 
 Say = Callable[[str], None]
 """Told what is being looked at."""
@@ -144,11 +145,16 @@ def _source_problems(
     not_tried: list[str] = []
     for position, text in enumerate(replies.sources):
         address = parse_address(text)
+        is_endpoint = address.kind == "openai"
         if address.kind != "retrieval":
             not_tried.append(text)
-            continue
-        say(f"opening {text}")
+            if not is_endpoint:
+                continue
         try:
+            if is_endpoint:  # what can be told without asking it: afterwards the file cannot be mended any more
+                check_url(address.location, allow_private=replies.allow_private)
+                continue
+            say(f"opening {text}")
             open_named_source(address, replies, rules)
         except PlumblineError as error:
             problems.append((("replies", "sources", position), error))

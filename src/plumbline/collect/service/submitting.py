@@ -13,13 +13,10 @@ from plumbline.collect.service.collecting import Collecting
 from plumbline.collect.service.failures import unknown_version
 from plumbline.collect.service.giving_back import lease_end
 from plumbline.collect.service.held_work import Held, hold, step_to_show
-from plumbline.collect.store.assignments import read_assignment
-from plumbline.collect.store.events import log_event
 from plumbline.collect.store.judgements import read_judgement
-from plumbline.collect.store.leasing import release
 from plumbline.collect.store.rows import AssignmentState, Outcome, Person, Receipt, Submission
 from plumbline.collect.store.rows import NewJudgement as JudgementRow
-from plumbline.collect.store.submission import correct, find_receipt, submit
+from plumbline.collect.store.submission import correct, decline, find_receipt, submit
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,11 +54,11 @@ class Submitted:
     """What became of an answer.
 
     Attributes:
-        receipt: the same at every repetition; None where the worker declined and the item was given back.
+        receipt: the same at every repetition.
         step: what the assignment asks now.
     """
 
-    receipt: Receipt | None
+    receipt: Receipt
     step: Step
 
 
@@ -94,7 +91,7 @@ def submit_answer(
             raise
         return _again(collecting, worker, assignment_id, receipt)
     if accepted.declined:
-        return _decline(collecting, held, answer.fence)
+        return _decline(collecting, held, answer.fence, request)
     receipt = submit(collecting.store, _submission(collecting, held, accepted, answer, request), now=collecting.clock())
     if receipt.repeated:
         return _again(collecting, worker, assignment_id, receipt)
@@ -182,18 +179,15 @@ def _row(new: NewJudgement, answer: Answer) -> JudgementRow:
     return JudgementRow(new.part, new.kind, new.payload, answer.guidelines_version, answer.seconds)
 
 
-def _decline(collecting: Collecting, held: Held, fence: int) -> Submitted:
+def _decline(collecting: Collecting, held: Held, fence: int, request: Request) -> Submitted:
     """Gives the item back: who does not consent is asked nothing more, and nothing counts against them."""
-    assignment, now = held.assignment, collecting.clock()
-    before = read_assignment(collecting.store, assignment.id)
-    after = release(collecting.store, assignment.id, assignment.worker_id, fence, now=now)
-    if before.state is not after.state:
-        log_event(
-            collecting.store,
-            "consent_declined",
-            now=now,
-            study_id=held.study.id,
-            person_id=assignment.worker_id,
-            assignment_id=assignment.id,
-        )
-    return Submitted(None, Finished())
+    receipt = decline(
+        collecting.store,
+        held.assignment.id,
+        held.assignment.worker_id,
+        fence,
+        idempotency_key=request.key,
+        body_sha256=request.body_sha256,
+        now=collecting.clock(),
+    )
+    return Submitted(receipt, Finished())

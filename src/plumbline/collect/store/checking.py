@@ -20,6 +20,7 @@ from plumbline.collect.store.faults import Fault as Fault
 from plumbline.collect.store.judgement_checks import JUDGEMENT_CHECKS
 from plumbline.collect.store.queue import is_about_had
 from plumbline.collect.store.rows import AssignmentState, Outcome, Purpose
+from plumbline.collect.store.stored_checks import STORED_CHECKS
 from plumbline.collect.store.tables import (
     HOLDS_SLOT,
     IS_LEASED,
@@ -280,6 +281,7 @@ _CHECKS: tuple[Callable[[Connection], Iterator[Fault]], ...] = (
     _hands,
     _opened,
     _withdrawn,
+    *STORED_CHECKS,
     *JUDGEMENT_CHECKS,
     _receipts,
     _leases,

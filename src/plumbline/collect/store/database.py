@@ -11,8 +11,8 @@ from __future__ import annotations
 import os
 import sqlite3
 import threading
-from collections.abc import Callable, Mapping, Sequence
-from contextlib import AbstractContextManager, nullcontext
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, TypeVar
@@ -167,8 +167,18 @@ class Store:
     def _connect(self, transaction: str) -> Connection:
         return self.engine.connect().execution_options(transaction=transaction)
 
-    def _writing(self) -> AbstractContextManager[Any]:
-        return self.writing.lock if self.writing else nullcontext()
+    @contextmanager
+    def _writing(self) -> Iterator[None]:
+        """The process's lock; waited for as long as for another process, so that waits do not add up in a line."""
+        if self.writing is None:
+            yield
+            return
+        if not self.writing.lock.acquire(timeout=BUSY_TIMEOUT_SECONDS):
+            raise _busy("others write all the time")
+        try:
+            yield
+        finally:
+            self.writing.lock.release()
 
 
 def connect(place: str | Path, *, connections: int = 20) -> Store:
@@ -183,6 +193,8 @@ def connect(place: str | Path, *, connections: int = 20) -> Store:
     """
     url = store_url(place)
     if url.get_backend_name() == "sqlite":
+        if url.query or str(url.database).startswith("file:"):
+            raise _no_such_store(f"{url.drivername} with settings of its own")
         return _sqlite_store(url, connections, _set_up_sqlite)
     try:
         engine = create_engine(
@@ -191,7 +203,7 @@ def connect(place: str | Path, *, connections: int = 20) -> Store:
             isolation_level="AUTOCOMMIT",
             pool_size=connections,
             max_overflow=0,
-            connect_args={"options": _POSTGRES_OPTIONS}
+            connect_args={"options": " ".join((_POSTGRES_OPTIONS, *_own_options(url)))}
             | ({} if "connect_timeout" in url.query else {"connect_timeout": CONNECT_TIMEOUT_SECONDS}),
         )
     except ModuleNotFoundError:
@@ -227,14 +239,24 @@ def store_url(place: str | Path) -> URL:
         return url.set(drivername="postgresql+psycopg")
     if url is not None and url.drivername == "sqlite" and url.database not in (None, "", ":memory:"):
         return url
-    raise UsageError(
+    raise _no_such_store(f"{url.drivername}://..." if url is not None else "an address that cannot be read")
+
+
+def _no_such_store(found: str) -> UsageError:
+    return UsageError(
         "PL-COL-006",
         "store",
         "no such kind of store",
         expected="a file, sqlite:///FILE or postgresql://USER@HOST/NAME",
-        found=f"{url.drivername}://..." if url is not None else "an address that cannot be read",
+        found=found,
         advice="name a file, or the URL of a Postgres database",
     )
+
+
+def _own_options(url: URL) -> tuple[str, ...]:
+    """The ``options`` that a URL of Postgres brings; they come after ours, and so hold where both say something."""
+    given = url.query.get("options", ())
+    return (given,) if isinstance(given, str) else given
 
 
 def shown_url(url: URL) -> str:
@@ -299,9 +321,13 @@ def _driver_failure(error: sqlite3.Error | OverflowError) -> StoreError:
     """For what SQLite's driver raises past SQLAlchemy: a connection closed under it, a number of over 64 bits."""
     if isinstance(error, OverflowError):
         return value_refused("a number", "one of 64 bits", "a larger one")
+    return _busy(type(error).__name__)
+
+
+def _busy(why: str) -> StoreUnavailableError:
     return StoreUnavailableError(
         "PL-COL-001",
         "store",
-        f"the database is out of reach or busy ({type(error).__name__})",
+        f"the database is out of reach or busy ({why})",
         advice="make the same call again: what was already written is recognised",
     )

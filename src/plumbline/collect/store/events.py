@@ -35,6 +35,7 @@ class EventKind(StrEnum):
     EXPIRED = "expired"
     RELEASED = "released"
     DECLINED = "declined"
+    CONSENT_DECLINED = "consent_declined"
     RECLAIMED = "reclaimed"
     REPLIES_STORED = "replies_stored"
     REPLIES_SHOWN = "replies_shown"

@@ -13,7 +13,8 @@ class Fault:
         kind: ``overlap_exceeded``, ``overlap_missing``, ``slot_doubled``, ``open_slots_wrong``, ``worker_twice``,
             ``own_item``, ``two_in_hand``, ``judgement_lost``, ``judgement_doubled``, ``judgement_foreign``,
             ``correction_wrong``, ``guidelines_missing``, ``draw_doubled``, ``receipt_lost``, ``lease_unaccounted``,
-            ``tally_wrong``, ``item_passed_over``, ``withdrawn_in_hand``, ``left_open``.
+            ``tally_wrong``, ``item_passed_over``, ``withdrawn_in_hand``, ``left_open``,
+            ``digest_wrong``, ``queue_behind``, ``state_wrong``.
         place: the rows it is about, by number.
         found: what was expected and what is there.
     """

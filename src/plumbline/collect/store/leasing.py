@@ -17,8 +17,7 @@ from plumbline.collect.store import row_maps
 from plumbline.collect.store.assignments import ASSIGNMENTS, find_in, lock_assignment
 from plumbline.collect.store.database import Store
 from plumbline.collect.store.events import EventKind, add_event
-from plumbline.collect.store.failures import ConflictError, LeaseLostError, NotAllowedError
-from plumbline.collect.store.participation import submitted_in
+from plumbline.collect.store.failures import ConflictError, LeaseLostError
 from plumbline.collect.store.people import lock_worker
 from plumbline.collect.store.queue import Seeker, give_slot_back, lock_next_item, lock_queue, take_positions, use_slot
 from plumbline.collect.store.rows import Assignment, AssignmentState, Purpose, Taken
@@ -57,12 +56,10 @@ class LeaseTerms:
     Attributes:
         purpose: which queue of the study.
         expires_at: when the lease ends.
-        limit: how many assignments of this purpose one worker may finish; None for any number.
     """
 
     expires_at: datetime
     purpose: Purpose = Purpose.WORK
-    limit: int | None = None
 
 
 def take(store: Store, study_id: int, worker_id: str, terms: LeaseTerms, *, now: datetime) -> Taken | None:
@@ -76,7 +73,7 @@ def take(store: Store, study_id: int, worker_id: str, terms: LeaseTerms, *, now:
         None where the queue holds nothing for this worker now.
     Raises:
         NotFoundError: no such study or person.
-        NotAllowedError: PL-COL-030 the study is not open, PL-COL-031 blocked, PL-COL-032 the limit is reached.
+        NotAllowedError: PL-COL-030 the study is not open, PL-COL-031 blocked.
     """
     seeker = Seeker(worker_id, study_id, terms.purpose)
 
@@ -163,19 +160,7 @@ def release(store: Store, assignment_id: int, worker_id: str, fence: int, *, now
     def work(connection: Connection) -> Assignment:
         """Within one transaction: the lease ended, its slot open again."""
         lock_worker(connection, worker_id)
-        found = find_in(connection, assignment_id, worker_id)
-        lock_queue(connection, found.study_id)
-        assignment = require_unsubmitted(lock_assignment(connection, assignment_id, worker_id))
-        if assignment.fence != fence:
-            raise lease_lost(assignment, fence)
-        if assignment.state is AssignmentState.RELEASED:
-            return assignment
-        if assignment.state is AssignmentState.LEASED:
-            position = take_positions(connection, assignment.study_id, 1)
-            give_slot_back(connection, assignment.item_id, position)
-        change(connection, assignment_id, state=AssignmentState.RELEASED.value, ended_at=now)
-        held = assignment.state is AssignmentState.LEASED
-        log(connection, EventKind.RELEASED if held else EventKind.DECLINED, assignment, now)
+        release_in(connection, assignment_id, worker_id, fence, now)
         return find_in(connection, assignment_id)
 
     return store.write(work)
@@ -199,6 +184,27 @@ def require_unsubmitted(assignment: Assignment) -> Assignment:
             advice="correct the judgement instead, which keeps both",
         )
     return assignment
+
+
+def release_in(connection: Connection, assignment_id: int, worker_id: str, fence: int, now: datetime) -> bool:
+    """Gives an item back, its worker locked by the transaction; False where it was given back before.
+
+    Raises as `release`.
+    """
+    found = find_in(connection, assignment_id, worker_id)
+    lock_queue(connection, found.study_id)
+    assignment = require_unsubmitted(lock_assignment(connection, assignment_id, worker_id))
+    if assignment.fence != fence:
+        raise lease_lost(assignment, fence)
+    if assignment.state is AssignmentState.RELEASED:
+        return False
+    held = assignment.state is AssignmentState.LEASED
+    if held:
+        position = take_positions(connection, assignment.study_id, 1)
+        give_slot_back(connection, assignment.item_id, position)
+    change(connection, assignment_id, state=AssignmentState.RELEASED.value, ended_at=now)
+    log(connection, EventKind.RELEASED if held else EventKind.DECLINED, assignment, now)
+    return True
 
 
 def lease_lost(assignment: Assignment, fence: int) -> LeaseLostError:
@@ -264,8 +270,6 @@ def _take(connection: Connection, seeker: Seeker, terms: LeaseTerms, version: in
     held = _in_hand(connection, seeker)
     if held is not None:
         return _resume(connection, held, terms, version, now)
-    if terms.limit is not None and submitted_in(connection, *_tally_of(seeker)) >= terms.limit:
-        raise _limit_reached(seeker, terms.limit)
     found = lock_next_item(connection, seeker)
     if found is None:
         return None
@@ -332,17 +336,3 @@ def _expire(connection: Connection, study_id: int, batch: dict[str, Any], now: d
 
 def _queue_of(assignment: Assignment) -> tuple[str, int, Purpose]:
     return assignment.worker_id, assignment.study_id, assignment.purpose
-
-
-def _tally_of(seeker: Seeker) -> tuple[int, str, Purpose]:
-    return seeker.study_id, seeker.worker_id, seeker.purpose
-
-
-def _limit_reached(seeker: Seeker, limit: int) -> NotAllowedError:
-    return NotAllowedError(
-        "PL-COL-032",
-        f"person {seeker.worker_id}",
-        f"they have finished as much {seeker.purpose} of study {seeker.study_id} as one person may",
-        expected=f"fewer than {limit}",
-        advice="thank them; the study's limit is in its file",
-    )

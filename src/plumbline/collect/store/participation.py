@@ -52,14 +52,6 @@ def submitted_counts(store: Store, study_id: int, worker_id: str) -> dict[Purpos
     return {Purpose(row.purpose): row.submitted for row in store.rows(query)}
 
 
-def submitted_in(connection: Connection, study_id: int, worker_id: str, purpose: Purpose) -> int:
-    """How many assignments of this purpose the worker has finished, within the transaction at hand."""
-    query = select(tallies.c.submitted).where(
-        tallies.c.study_id == study_id, tallies.c.worker_id == worker_id, tallies.c.purpose == purpose.value
-    )
-    return int(connection.execute(query).scalar_one_or_none() or 0)
-
-
 def count_submitted(connection: Connection, study_id: int, worker_id: str, purpose: Purpose) -> None:
     """One more finished assignment."""
     values = {"study_id": study_id, "worker_id": worker_id, "purpose": purpose.value, "submitted": 1}

@@ -7,7 +7,8 @@ to a new position, behind everybody's cursor. Hence what holds for a worker's cu
     every item of the lane at or before it is full, or was the worker's before, or is their own work, or is an
     adjudication of something they had
 
-None of these ever ends, so taking the next item never looks at those again, however many they are.
+None of these ever ends, so taking the next item never looks at those again, however many they are. A cursor is moved once
+it has passed a few.
 """
 
 from __future__ import annotations

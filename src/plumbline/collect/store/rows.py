@@ -49,10 +49,11 @@ class Qualification(StrEnum):
 
 
 class Outcome(StrEnum):
-    """What became of a submission: counted, or kept apart because the slot was another's by then."""
+    """What became of a submission: counted; kept apart because the slot was another's by then; the item given back."""
 
     ACCEPTED = "accepted"
     LATE = "late"
+    DECLINED = "declined"
 
 
 @dataclass(frozen=True, slots=True)

@@ -36,7 +36,7 @@ def create_study(store: Store, name: str, kind: str, file: str, guidelines_text:
 
     def work(connection: Connection) -> Study:
         """Within one transaction: the study with its first guidelines."""
-        values = {"name": name, "kind": kind, "file": file, "digest": _sha256(file), "state": StudyState.OPEN.value}
+        values = {"name": name, "kind": kind, "file": file, "digest": text_digest(file), "state": StudyState.OPEN.value}
         values["secret"] = secrets.token_hex(_SECRET_BYTES)
         query = insert_into(connection, studies).values(**values, created_at=now).on_conflict_do_nothing()
         row = connection.execute(query.returning(*row_maps.STUDY.columns)).one_or_none()
@@ -181,7 +181,7 @@ def _add_guidelines(connection: Connection, study_id: int, text: str, now: datet
     connection.execute(select(queues.c.study_id).where(queues.c.study_id == study_id).with_for_update())
     newest = select(func.coalesce(func.max(guidelines.c.version), 0)).where(guidelines.c.study_id == study_id)
     version = int(connection.execute(newest).scalar_one()) + 1
-    row = Guidelines(study_id, version, text, _sha256(text), now)
+    row = Guidelines(study_id, version, text, text_digest(text), now)
     values = {"study_id": study_id, "version": version, "text": text, "sha256": row.sha256, "created_at": now}
     connection.execute(insert(guidelines), values)
     add_event(connection, EventKind.GUIDELINES_ADDED, now, study_id=study_id, payload={"version": version})
@@ -198,5 +198,6 @@ def _newest_guidelines(connection: Connection, study_id: int) -> Guidelines:
     return row_maps.GUIDELINES.of(connection.execute(query).one())
 
 
-def _sha256(text: str) -> str:
+def text_digest(text: str) -> str:
+    """SHA-256 of a text as it is stored, in hex."""
     return hashlib.sha256(text.encode("utf-8", errors="surrogatepass")).hexdigest()

@@ -21,7 +21,7 @@ from plumbline.collect.store.database import Store
 from plumbline.collect.store.events import EventKind
 from plumbline.collect.store.failures import ConflictError, not_found, value_refused
 from plumbline.collect.store.items import enter_batch
-from plumbline.collect.store.leasing import change, log, reclaim, require_unsubmitted
+from plumbline.collect.store.leasing import change, log, reclaim, release_in, require_unsubmitted
 from plumbline.collect.store.participation import count_submitted, record_consent
 from plumbline.collect.store.people import lock_worker
 from plumbline.collect.store.queue import lock_queue
@@ -110,6 +110,39 @@ def correct(
     return store.write(work)
 
 
+def decline(
+    store: Store,
+    assignment_id: int,
+    worker_id: str,
+    fence: int,
+    *,
+    idempotency_key: str,
+    body_sha256: str,
+    now: datetime,
+) -> Receipt:
+    """Gives an item back because its worker does not consent; logged once, however often they say so.
+
+    Raises:
+        NotFoundError: no such assignment of this worker. NotAllowedError: PL-COL-031.
+        LeaseLostError: PL-COL-021, the fence is old.
+        ConflictError: PL-COL-020, it is submitted already; PL-COL-023.
+    """
+
+    def work(connection: Connection) -> Receipt:
+        """Within one transaction: an earlier receipt of this key, else the item given back and that logged."""
+        lock_worker(connection, worker_id)
+        earlier = _earlier_receipt(connection, worker_id, idempotency_key, body_sha256)
+        if earlier is not None:
+            return earlier
+        if release_in(connection, assignment_id, worker_id, fence, now):
+            log(connection, EventKind.CONSENT_DECLINED, find_in(connection, assignment_id), now)
+        receipt = Receipt(assignment_id, Outcome.DECLINED, (), {})
+        _keep_receipt(connection, worker_id, idempotency_key, body_sha256, receipt, now)
+        return receipt
+
+    return store.write(work)
+
+
 def list_late(store: Store, *, after: int = 0, limit: int = 1000) -> list[LateSubmission]:
     """Submissions that came when the slot was another's, oldest first."""
     query = select(*row_maps.LATE.columns).where(late.c.id > after).order_by(late.c.id).limit(limit)
@@ -154,6 +187,8 @@ def _why_late(connection: Connection, assignment: Assignment, submission: Submis
     refuse_withdrawn(connection, assignment)
     if not is_of_lease:
         return "fence"
+    if assignment.state is AssignmentState.RELEASED and not submission.finished:
+        return "released"  # it is not taken in hand again, whatever came late: its worker gave it back
     state = AssignmentState.SUBMITTED if submission.finished else AssignmentState.LEASED
     expires_at = submission.expires_at or assignment.expires_at
     return None if reclaim(connection, assignment, state, now, expires_at) else "slot"
