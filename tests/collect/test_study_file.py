@@ -230,6 +230,8 @@ def test_a_misspelt_choice_gets_a_suggestion():
     assert only_problem(text_of("preference-chat", 'question = "more harmfull"')).advice == 'question = "more harmful"'
     assert only_problem(text_of("pairs", kind='"pair"')).advice == 'kind = "pairs"'
     assert "<" not in only_problem(text_of("pairs", 'overlap = "<"')).expected
+    near = only_problem(text_of("pairs").replace("harmlessness", "harmlesness"))
+    assert near.advice == '"harmlessness", if that is what you mean'
     axes = only_problem(text_of("pairs").replace("harmlessness", "overall"))
     assert axes.expected == "'helpfulness' or 'harmlessness'"
 

@@ -69,7 +69,7 @@ def require_extra() -> None:
             "plumbline collect",
             f"{missing[0]} is not installed",
             expected="the extra that collects",
-            advice="pip install -e '.[collect]'",
+            advice="pip install -c constraints.txt -e '.[collect]'",
         )
 
 

@@ -298,7 +298,9 @@ def _nearest_value(detail: ErrorDetails, key: KeyPath) -> str:
         return ""
     choices = _expectation(detail).split("'")[1::2]
     near = get_close_matches(value.lower(), choices, n=1, cutoff=0.6)
-    return f'{key[-1]} = "{near[0]}"' if near else ""
+    if not near:
+        return ""
+    return f'"{near[0]}", if that is what you mean' if isinstance(key[-1], int) else f'{key[-1]} = "{near[0]}"'
 
 
 def _shown(value: object) -> str:

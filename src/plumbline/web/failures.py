@@ -57,7 +57,7 @@ class InvalidBodyError(WebError):
         super().__init__(
             "PL-WEB-006",
             422,
-            "the body is not what this route takes",
+            "the request is not what this route takes",
             found=told,
             advice="mend it; /openapi.json has the fields",
         )

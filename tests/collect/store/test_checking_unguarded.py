@@ -59,7 +59,10 @@ PLANTED = {
     "positions given out twice": (["UPDATE queues SET next_position = 1"], {"queue_behind"}),
     "guidelines that say something else": (["UPDATE guidelines SET text = 'other'"], {"digest_wrong"}),
     "a study file that says something else": (["UPDATE studies SET file = 'other'"], {"digest_wrong"}),
-    "no state at all": (["UPDATE assignments SET state = 'x' WHERE id = 4"], {"state_wrong"}),
+    "no state at all": (
+        ["UPDATE assignments SET state = 'x' WHERE id = 3"],
+        {"state_wrong", "open_slots_wrong", "lease_unaccounted"},
+    ),
     "submitted at no moment": (["UPDATE assignments SET ended_at = NULL WHERE id = 1"], {"state_wrong"}),
     "tables left open": (["INSERT INTO erasing VALUES ('x', 0)"], {"left_open"}),
     "an item twice with one worker": (

@@ -267,7 +267,8 @@ class AssignmentMachine(RuleBasedStateMachine):
             return "refused"
         if fence != lease.fence:
             return "late"
-        if lease.state == "leased" or self.may_reclaim(lease, finished):
+        given_back = lease.state == "released" and not finished  # a part takes nothing in hand again
+        if lease.state == "leased" or (not given_back and self.may_reclaim(lease, finished)):
             return "accepted"
         return "late"
 

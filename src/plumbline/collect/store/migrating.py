@@ -220,7 +220,12 @@ def refuse_newer(place: str, revision: str) -> None:
 
 
 def _missing(place: str) -> SchemaError:
-    return SchemaError("PL-COL-002", place, "there is no store here", advice="plumbline collect init")
+    return SchemaError(
+        "PL-COL-002",
+        place,
+        "there is no store here",
+        advice="plumbline collect init; where it stands elsewhere, name it with --store or PLUMBLINE_STORE",
+    )
 
 
 def _exists(place: str) -> SchemaError:
