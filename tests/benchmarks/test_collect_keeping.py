@@ -24,5 +24,5 @@ def test_every_act_is_measured(tmp_path, capsys, database):
         "restore, over it",
         "floor, the bytes copied",
     ]
-    assert f"{database}: 114 judgements" in capsys.readouterr().out
+    assert f"{database}: 116 judgements" in capsys.readouterr().out
     assert found[0]["runs"][0]["result"]["bytes"] == found[3]["runs"][0]["result"]["bytes"] > 0

@@ -11,7 +11,7 @@ from hashlib import sha256
 
 from plumbline.collect.store.database import Store
 from plumbline.collect.store.rows import Study
-from plumbline.collect.store.studies import find_study, list_studies, newest_version, read_study
+from plumbline.collect.store.studies import find_study, newest_version, read_study, study_numbers
 from plumbline.collect.study_file import parse_study_file
 from plumbline.collect.study_settings import StudyFile
 
@@ -70,7 +70,7 @@ class Catalogue:
 
     def forget_gone(self) -> bool:
         """Forgets studies that are not in the store any more; whether there were any."""
-        known = {study.id for study in list_studies(self._store)}
+        known = study_numbers(self._store)
         with self._lock:
             gone = self._by_id.keys() - known
             self._by_id = {number: study for number, study in self._by_id.items() if number in known}

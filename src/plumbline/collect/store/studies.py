@@ -83,6 +83,11 @@ def list_studies(store: Store) -> list[Study]:
     return [row_maps.STUDY.of(row) for row in store.rows(query)]
 
 
+def study_numbers(store: Store) -> set[int]:
+    """The numbers of all studies."""
+    return {row.id for row in store.rows(select(studies.c.id))}
+
+
 def set_study_state(store: Store, study_id: int, state: StudyState, *, now: datetime) -> Study:
     """Opens, pauses or closes a study. What is leased may still be submitted, in every state."""
 
