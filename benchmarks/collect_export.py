@@ -44,7 +44,7 @@ def folder_export(place: str, study: str, form: str) -> Iterator[Any]:
     store = open_store(place)
     with tempfile.TemporaryDirectory() as folder:
         out = Path(folder) / "out"
-        begun = _resident_mb()
+        begun = measuring.resident_mb()
         yield
         exported = write_export(
             store, study, out, form, stated=StatedTerms(), now=START + timedelta(days=1), command=[]
@@ -62,7 +62,7 @@ def archive_export(place: str, study: str, form: str) -> Iterator[Any]:
     from plumbline.lineage import StatedTerms
 
     store = open_store(place)
-    begun = _resident_mb()
+    begun = measuring.resident_mb()
     yield
     pieces = stream_export(store, study, form, stated=StatedTerms(), now=START + timedelta(days=1), command=[])
     size = sum(len(data) for data in pieces)
@@ -122,11 +122,6 @@ def _result(begun_mb: float, rows: int, files: Sequence[Path]) -> dict[str, Any]
         "bytes": sum(path.stat().st_size for path in files),
         "plain_bytes": plain,
     }
-
-
-def _resident_mb() -> float:
-    status = Path("/proc/self/status").read_text(encoding="ascii")
-    return int(status.split("VmRSS:")[1].split()[0]) / 1024
 
 
 # --- stores ---

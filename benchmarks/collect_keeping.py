@@ -37,7 +37,7 @@ def backing_up(place: str, backup: str) -> Iterator[Any]:
     from plumbline.collect.store.migrating import open_store
 
     store = open_store(place)
-    begun = _resident_mb()
+    begun = measuring.resident_mb()
     yield
     back_up(store, Path(backup), now=utc_now())
     yield
@@ -51,7 +51,7 @@ def restoring(backup: str) -> Iterator[Any]:
     from plumbline.collect.store.keeping.restoring import restore
 
     with tempfile.TemporaryDirectory() as folder:
-        begun = _resident_mb()
+        begun = measuring.resident_mb()
         yield
         restore(Path(backup), str(Path(folder) / "restored.db"), replace=False, now=utc_now())
         yield
@@ -64,7 +64,7 @@ def replacing(place: str, backup: str) -> Iterator[Any]:
     from plumbline.collect.store.keeping.restoring import restore
 
     with tempfile.TemporaryDirectory() as folder:
-        begun = _resident_mb()
+        begun = measuring.resident_mb()
         yield
         restore(Path(backup), place, replace=True, now=utc_now(), before=Path(folder) / "before.db")
         yield
@@ -80,11 +80,6 @@ def copying(backup: str) -> Iterator[Any]:
             os.fsync(file.fileno())
         yield
     return {"bytes": Path(backup).stat().st_size}
-
-
-def _resident_mb() -> float:
-    status = Path("/proc/self/status").read_text(encoding="ascii")
-    return int(status.split("VmRSS:")[1].split()[0]) / 1024
 
 
 def measured_on(database: str, items: int, rounds: int) -> Session:

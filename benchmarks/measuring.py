@@ -195,6 +195,12 @@ def busy_seconds() -> float:
     return (sum(times) - times[3] - times[4]) / os.sysconf("SC_CLK_TCK")
 
 
+def resident_mb() -> float:
+    """Memory of this process resident now."""
+    status = Path("/proc/self/status").read_text(encoding="ascii")
+    return int(status.split("VmRSS:")[1].split()[0]) / 1024
+
+
 def _peak_mb() -> float:
     """VmHWM; unlike ru_maxrss it does not begin with what the parent process had."""
     status = Path("/proc/self/status").read_text(encoding="ascii")

@@ -145,17 +145,14 @@ def _source_problems(
     not_tried: list[str] = []
     for position, text in enumerate(replies.sources):
         address = parse_address(text)
-        is_endpoint = address.kind == "openai"
-        if address.kind != "retrieval":
-            not_tried.append(text)
-            if not is_endpoint:
-                continue
         try:
-            if is_endpoint:  # what can be told without asking it: afterwards the file cannot be mended any more
+            if address.kind == "retrieval":
+                say(f"opening {text}")
+                open_named_source(address, replies, rules)
+            else:
+                not_tried.append(text)
+            if address.kind == "openai":  # what can be told without asking: once begun, the file cannot be mended
                 check_url(address.location, allow_private=replies.allow_private)
-                continue
-            say(f"opening {text}")
-            open_named_source(address, replies, rules)
         except PlumblineError as error:
             problems.append((("replies", "sources", position), error))
     if replies.sampler is Sampler.BEST_OF_K:

@@ -21,7 +21,7 @@ from weakref import WeakValueDictionary
 from sqlalchemy import URL, Connection, Engine, Row, Select, Table, create_engine, event
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.engine import make_url
-from sqlalchemy.exc import ArgumentError, DatabaseError, OperationalError, SQLAlchemyError
+from sqlalchemy.exc import ArgumentError, SQLAlchemyError
 
 from plumbline.collect.store.failures import (
     SchemaError,
@@ -116,13 +116,8 @@ class Store:
         Raises:
             StoreUnavailableError: out of reach or busy.
         """
-        try:
-            with self._connect(_READS) as connection, connection.begin():
-                return work(connection)
-        except SQLAlchemyError as error:
-            raise store_failure(error) from None
-        except (sqlite3.Error, OverflowError) as error:
-            raise _driver_failure(error) from None
+        with _failures_told(), self._connect(_READS) as connection, connection.begin():
+            return work(connection)
 
     def rows(self, query: Select[Any], values: Mapping[str, object] | None = None) -> Sequence[Row[*tuple[Any, ...]]]:
         """The rows of one query, which is a snapshot by itself: no BEGIN and no ROLLBACK go round with it.
@@ -130,13 +125,8 @@ class Store:
         Raises:
             StoreUnavailableError: out of reach or busy.
         """
-        try:
-            with self._connect(_ALONE) as connection:
-                return connection.execute(query, values or {}).all()
-        except SQLAlchemyError as error:
-            raise store_failure(error) from None
-        except (sqlite3.Error, OverflowError) as error:
-            raise _driver_failure(error) from None
+        with _failures_told(), self._connect(_ALONE) as connection:
+            return connection.execute(query, values or {}).all()
 
     def row(self, query: Select[Any], values: Mapping[str, object] | None = None) -> Row[*tuple[Any, ...]] | None:
         """The one row of a query that finds at most one; raises as `rows` does."""
@@ -149,16 +139,9 @@ class Store:
         Raises:
             StoreUnavailableError: out of reach or busy. StoreError: refused.
         """
-        try:
-            with self._connect(_ALONE) as connection:
-                found = connection.exec_driver_sql(statement, values or None)
-                return list(found.all()) if found.returns_rows else []
-        except SQLAlchemyError as error:
-            raise store_failure(error) from None
-        except sqlite3.OperationalError as error:
-            raise store_failure(OperationalError(None, None, error)) from None
-        except sqlite3.Error as error:
-            raise store_failure(DatabaseError(None, None, error)) from None
+        with _failures_told(), self._connect(_ALONE) as connection:
+            found = connection.exec_driver_sql(statement, values or None)
+            return list(found.all()) if found.returns_rows else []
 
     def close(self) -> None:
         """Closes all connections."""
@@ -315,6 +298,17 @@ def _begin(connection: Connection) -> None:
     statement = _BEGIN[connection.dialect.name][wanted]
     if statement is not None:
         connection.exec_driver_sql(statement)
+
+
+@contextmanager
+def _failures_told() -> Iterator[None]:
+    """Errors of the database in our words."""
+    try:
+        yield
+    except SQLAlchemyError as error:
+        raise store_failure(error) from None
+    except (sqlite3.Error, OverflowError) as error:
+        raise _driver_failure(error) from None
 
 
 def _driver_failure(error: sqlite3.Error | OverflowError) -> StoreError:
