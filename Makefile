@@ -30,8 +30,10 @@ $(VENV)/ready-to-test: $(VENV)/ready-to-run
 demo: $(VENV)/ready-to-run ## the main job on a small synthetic corpus; ends with a report to open
 	@$(BIN)/plumbline demo -o demo-out
 
+# Two processes share the machine: libraries that start a thread a core would get in each other's way, and compiled
+# modules are kept, since some tests start the program again and again.
 test: $(VENV)/ready-to-test ## all tests
-	$(BIN)/python -m pytest -n 2
+	OMP_NUM_THREADS=1 OPENBLAS_NUM_THREADS=1 PYTHONDONTWRITEBYTECODE= $(BIN)/python -m pytest -n 2 --dist worksteal
 
 check: lint types imports test ## everything that must hold before a change lands
 

@@ -60,8 +60,8 @@ def fill_pairs(store: Store, judgements: int) -> Study:
     drawn = random.Random(7)
     enter_items(store, study.id, (_pair(drawn, number) for number in range(judgements)), now=START)
     workers = [add_person(store, now=START).id for _ in range(WORKERS)]
-    _insert(store, tables.assignments, _assignments(store, study.id, workers))
-    _insert(store, tables.judgements, _pair_judgements(store, study.id, workers))
+    insert_rows(store, tables.assignments, _assignments(store, study.id, workers))
+    insert_rows(store, tables.judgements, _pair_judgements(store, study.id, workers))
     return study
 
 
@@ -72,10 +72,10 @@ def fill_chat(store: Store, judgements: int) -> Study:
     opening: dict[str, Any] = {"opening": [], "parents": []}
     enter_items(store, study.id, (NewItem(f"c{each}", opening) for each in range(judgements // TURNS)), now=START)
     workers = [add_person(store, now=START).id for _ in range(WORKERS)]
-    _insert(store, tables.assignments, _assignments(store, study.id, workers))
-    _insert(store, tables.turns, _turns(store, study.id, drawn))
-    _insert(store, tables.replies, _replies(store, study.id, drawn))
-    _insert(store, tables.judgements, _turn_judgements(store, study.id, workers))
+    insert_rows(store, tables.assignments, _assignments(store, study.id, workers))
+    insert_rows(store, tables.turns, _turns(store, study.id, drawn))
+    insert_rows(store, tables.replies, _replies(store, study.id, drawn))
+    insert_rows(store, tables.judgements, _turn_judgements(store, study.id, workers))
     return study
 
 
@@ -202,7 +202,8 @@ def _execute(connection: Connection, statement: Insert, rows: list[dict[str, Any
     connection.execute(statement, rows)
 
 
-def _insert(store: Store, table: Table, rows: Iterator[dict[str, Any]]) -> None:
+def insert_rows(store: Store, table: Table, rows: Iterator[dict[str, Any]]) -> None:
+    """Rows in bulk, by name of the column."""
     statement = insert(table)
     while batch := list(islice(rows, _BATCH)):
         store.write(partial(_execute, statement=statement, rows=batch))

@@ -42,9 +42,12 @@ class Server:
     def start(self):
         pipe = subprocess.PIPE
         self.process = subprocess.Popen([*PROGRAM, *self._words], stdout=pipe, stderr=pipe, text=True, env=self._env)
-        self.said = self.process.stdout.readline()
-        found = re.search(r"http://\S+/api/v1", self.said)
-        assert found, self.said + self.process.stderr.read()
+        self.said, found = "", None
+        while not found:
+            line = self.process.stdout.readline()
+            self.said += line
+            assert line, self.said + self.process.stderr.read()
+            found = re.search(r"http://\S+/api/v1", line)
         self.url = found[0]
 
     def children(self):

@@ -1,18 +1,24 @@
 """The command line, called as a person calls it."""
 
 import sys
+from functools import cache
 
 import psycopg
 import pytest
+import typer.main
 
 from plumbline.cli.main import run
 from tests.collect import postgres_server
 from tests.collect.conftest import postgres as postgres
 
+_commands = cache(typer.main.get_command)
+"""Click's commands of the program: made once, not for every call; they keep nothing from one call to the next."""
+
 
 @pytest.fixture
 def plumb(monkeypatch, capsys):
     """Run `plumbline` here: (exit code, stdout, stderr)."""
+    monkeypatch.setattr(typer.main, "get_command", _commands)
 
     def call(*arguments):
         monkeypatch.setattr(sys, "argv", ["plumbline", *map(str, arguments)])

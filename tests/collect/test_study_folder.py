@@ -16,6 +16,19 @@ def test_a_folder_its_study_file_and_the_store_beside_it(tmp_path):
     assert find_study_place(tmp_path, "postgresql://me@/x").store == "postgresql://me@/x"
 
 
+def test_of_several_study_files_in_a_folder_each_has_a_store_of_its_own(tmp_path):
+    for name in ("a.toml", "preference-chat.toml"):
+        (tmp_path / name).write_text("")
+    for name in ("a", "preference-chat"):
+        assert find_study_place(tmp_path / f"{name}.toml").store == tmp_path / f"{name}.db"
+        assert store_of(tmp_path / f"{name}.toml") == tmp_path / f"{name}.db"
+    (tmp_path / "study.toml").write_text("")
+    assert store_of(tmp_path / "study.toml") == store_of(tmp_path) == tmp_path / "collect.db"
+    (tmp_path / "a.toml").unlink()
+    (tmp_path / "study.toml").unlink()
+    assert store_of(tmp_path / "preference-chat.toml") == tmp_path / "collect.db"
+
+
 def test_what_cannot_be_told(tmp_path):
     for name in ("a.toml", "b.toml"):
         (tmp_path / name).write_text("")

@@ -28,7 +28,7 @@ PAGES_WITH_PYTHON = [page for page in PAGES if blocks(page, "python")]
 @pytest.fixture
 def after_the_demo(tmp_path, monkeypatch):
     """A folder as `make demo` leaves it, as far as the documented commands read it."""
-    write_synthetic_corpus(tmp_path / "demo-out" / "data-synthetic", scale=0.25)
+    write_synthetic_corpus(tmp_path / "demo-out" / "data-synthetic", scale=0.0625)
     monkeypatch.chdir(tmp_path)
     return tmp_path
 

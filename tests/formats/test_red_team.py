@@ -197,7 +197,7 @@ def test_attempts_may_be_analysed_only():
     assert TERMS.uses == {Use.ANALYSIS}
 
 
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=100, deadline=None)
 @given(extras(is_upworker=[True], score_key=["task_description_harmlessness_score"]))
 def test_whatever_stands_in_extra_is_written_so_that_it_reads_back_or_refused(extra):
     tables, _ = read(parse, attempt())

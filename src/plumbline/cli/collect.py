@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import closing, contextmanager
 from typing import TYPE_CHECKING, Annotated
 
@@ -15,6 +15,7 @@ from plumbline.cli.option_groups import with_options
 
 if TYPE_CHECKING:
     from plumbline.collect.service.starting import Started
+    from plumbline.collect.store.database import Store
     from plumbline.collect.study_file import ReadStudy
     from plumbline.collect.study_folder import StudyPlace
 
@@ -46,7 +47,7 @@ def init(
 ) -> None:
     """Start a study: check its file, its data and its sources, make the store, and enter the items.
 
-    The owner's token is printed once and stored nowhere. The same again goes on where a start ended, and enters new rows
+    The owner's token and their link are printed once and stored nowhere. The same again goes on where a start ended, and enters new rows
     of the data. Exit code 1: some rows of the data could not be read.
 
     \b
@@ -73,7 +74,9 @@ def init(
         raise typer.Exit(EXIT_FINDINGS)
 
 
-def _start(place: StudyPlace, read: ReadStudy, *, try_sources: bool, tell_owner: bool) -> tuple[Started, bool]:
+def _start(
+    place: StudyPlace, read: ReadStudy, *, try_sources: bool, tell_owner: bool, tell_link: bool = True
+) -> tuple[Started, bool]:
     """The start, with its progress, and whether the store was made; an owner's token is told before all else."""
     from plumbline.cli.collect_told import print_owner
     from plumbline.collect.service.collecting import utc_now
@@ -90,7 +93,7 @@ def _start(place: StudyPlace, read: ReadStudy, *, try_sources: bool, tell_owner:
         with closing(opened):
             owner = first_owner(opened, now=utc_now())
             if owner is not None and tell_owner:
-                print_owner(owner)
+                print_owner(owner, with_link=tell_link)
             started = start_study(
                 opened,
                 checked,
@@ -108,11 +111,15 @@ def serve(
     port: Annotated[int, typer.Option(help="The port; 0 takes a free one.", min=0, max=65_535)] = 8080,
     processes: Annotated[int, typer.Option(help="Server processes; those that die are started again.", min=1)] = 1,
     store: flags.StorePlace = None,
+    public_url: flags.PublicUrl = None,
     no_access_log: Annotated[bool, typer.Option("--no-access-log", help="Log no line for each request.")] = False,
     *,
     permit: flags.PermitFlags,
 ) -> None:
-    """Serve studies over HTTP: REST below /api/v1, its description at /openapi.json. Ends at SIGTERM or Ctrl-C.
+    """Serve studies: pages for workers and managers, REST below /api/v1, described at /openapi.json. Ends at Ctrl-C.
+
+    Where there is no store yet, the studies are started first, as init does. As long as no owner has a password, a link is
+    printed by which the owner chooses one.
 
     Paths in study files start in the study's own folder and lead nowhere outside it. Everything else that they may name
     (variables with keys, private addresses, local models) has to be permitted here.
@@ -122,29 +129,55 @@ def serve(
     """
     flags.require_extra()
     from plumbline.cli.collect_told import tell_network
-    from plumbline.collect.api.running import Served, address_of, bind, run_server
+    from plumbline.collect.server.running import Served, address_of, bind, run_server
+    from plumbline.collect.service.collecting import utc_now
+    from plumbline.collect.service.handing_out import link_of_owner
+    from plumbline.collect.service.public_address import checked_public_url
     from plumbline.collect.service.served_studies import find_served, served_rules
-    from plumbline.collect.service.store_places import open_place
     from plumbline.collect.study_file import read_study_settings
     from plumbline.loop.reply_scorer import open_reply_scorer
+    from plumbline.web.sessions import Site
 
+    public = None if public_url is None else checked_public_url(public_url)
     places = find_served(studies, store)
     read = [(place, read_study_settings(place.file)) for place in places]
-    with closing(open_place(places[0].store, connections=1)) as opened:
+    with closing(_open_or_start(places)) as opened:
         rules, notes = served_rules(opened, read, permit.permits())
+        bound = bind(host, port)
+        link = link_of_owner(opened, now=utc_now())
     for told in notes:
         note(told)
-    bound = bind(host, port)
-    tell_network(host)
-    address = address_of(bound, host)
+    tell_network(host, public)
+    address = public or address_of(bound, host)
 
     def ready() -> None:
         """Say where it is."""
-        print(f"serving {', '.join(study.name for _, study in read)} at {address}/api/v1", flush=True)
-        print(f"what it takes and gives: {address}/openapi.json", flush=True)
+        print(f"serving {', '.join(study.name for _, study in read)} at {address}", flush=True)
+        print(f"its API: {address}/api/v1, described at {address}/openapi.json", flush=True)
+        if link is not None:
+            print(f"choose the owner's name and password (7 days, good once): {address}{link}", flush=True)
 
-    served = Served(places[0].store, rules, open_reply_scorer)
+    served = Served(places[0].store, rules, open_reply_scorer, Site(host, public))
     raise typer.Exit(run_server(served, bound, processes=processes, log_requests=not no_access_log, ready=ready))
+
+
+def _open_or_start(places: Sequence[StudyPlace]) -> Store:
+    """The store of studies that are to be served; where there is none yet, they are started."""
+    from plumbline.cli.collect_told import print_started
+    from plumbline.collect.service.store_places import open_place
+    from plumbline.collect.store.failures import SchemaError
+    from plumbline.collect.study_file import read_study_file
+
+    try:
+        return open_place(places[0].store, connections=1)
+    except SchemaError as error:
+        if error.code != "PL-COL-002":
+            raise
+    for place in places:
+        read = read_study_file(place.file)
+        started, store_is_new = _start(place, read, try_sources=False, tell_owner=True, tell_link=False)
+        print_started(started, place, read.study, store_is_new=store_is_new)
+    return open_place(places[0].store, connections=1)
 
 
 @app.command()

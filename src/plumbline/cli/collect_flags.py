@@ -13,7 +13,7 @@ import typer
 if TYPE_CHECKING:
     from plumbline.collect.service.served_studies import Permits
 
-_EXTRA = ("sqlalchemy", "alembic", "fastapi", "uvicorn")
+_EXTRA = ("sqlalchemy", "alembic", "fastapi", "uvicorn", "argon2", "jinja2")
 
 STORE_VARIABLE = "PLUMBLINE_STORE"
 """Names the store where no option does."""
@@ -28,6 +28,16 @@ StorePlace = Annotated[
         show_default=False,
         help="Where the judgements are kept: a file, or postgresql://USER@HOST/NAME; collect.db beside the study file by "
         "default.",
+    ),
+]
+
+
+PublicUrl = Annotated[
+    str | None,
+    typer.Option(
+        "--public-url",
+        show_default=False,
+        help="What people type to get here, where a proxy with TLS stands in front: https://NAME.",
     ),
 ]
 

@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from plumbline.collect.service.handing_out import HandedOut
+    from plumbline.collect.service.identity.inviting import Invited
     from plumbline.collect.service.overview import StoreOverview, StudyOverview
     from plumbline.collect.service.starting import Started
     from plumbline.collect.store.overview import PersonCount
@@ -24,9 +25,14 @@ if TYPE_CHECKING:
 # --- tokens ---
 
 
-def print_owner(owner: HandedOut) -> None:
-    """The owner's token, at once: what comes after may be interrupted."""
+def print_owner(owner: HandedOut, *, with_link: bool = True) -> None:
+    """The owner's token and link, at once: what comes after may be interrupted."""
     print(f"owner {owner.pseudonym}, token (shown this once): {owner.token}", flush=True)
+    if with_link and owner.link_path is not None:
+        from plumbline.collect.service.public_address import DEFAULT_ADDRESS
+
+        link = DEFAULT_ADDRESS + owner.link_path
+        print(f"their link to log in by, once it is served (7 days, good once): {link}", flush=True)
 
 
 def print_handed_out(handed_out: HandedOut) -> None:
@@ -44,6 +50,36 @@ def handed_out_json(handed_out: HandedOut) -> dict[str, Any]:
         "token": handed_out.token,
         "expires_at": handed_out.expires_at.isoformat(),
         "is_new_person": handed_out.is_new_person,
+    }
+
+
+def print_invited(invited: Invited, address: str | None) -> None:
+    """A link, and for whom it is."""
+    from plumbline.collect.service.public_address import DEFAULT_ADDRESS
+
+    whom = f"for {invited.pseudonym}" if invited.pseudonym else "for somebody new"
+    uses = "good once" if invited.uses == 1 else f"good {invited.uses:,} times"
+    where = f"study {invited.study}" if invited.study else "the whole store"
+    print(f"{invited.role} {whom}, {where}, {uses}, until {invited.expires_at:%Y-%m-%d}")
+    print(f"link (shown this once): {address or DEFAULT_ADDRESS}{invited.link_path}")
+    if address is None:
+        note(
+            f"it works on this machine, where the server listens at {DEFAULT_ADDRESS}; --public-url makes it one for others"
+        )
+
+
+def invited_json(invited: Invited, address: str | None) -> dict[str, Any]:
+    """The same as an object."""
+    from plumbline.collect.service.public_address import DEFAULT_ADDRESS
+
+    return {
+        "id": invited.id,
+        "role": invited.role.value,
+        "study": invited.study,
+        "pseudonym": invited.pseudonym,
+        "uses": invited.uses,
+        "expires_at": invited.expires_at.isoformat(),
+        "link": f"{address or DEFAULT_ADDRESS}{invited.link_path}",
     }
 
 
@@ -120,7 +156,7 @@ def tell_next(started: Started, place: StudyPlace, study: StudyFile, *, is_store
     if is_store_named and not store and os.environ.get(STORE_VARIABLE) != str(place.store):
         note(f"the store's address is not repeated here, it may hold a password: set {STORE_VARIABLE} to it first")
     note(f"next: {shlex.join(words)}{store}")
-    note(f"a token for a worker: {shlex.join(['plumbline', 'collect', 'token', str(place.said)])}{store}")
+    note(f"a link for workers: {shlex.join(['plumbline', 'collect', 'invite', str(place.said)])}{store}")
     if started.owner is None:
         note(
             "an owner is there already; another token for them: "
@@ -147,6 +183,7 @@ def started_json(started: Started, place: StudyPlace, *, store_is_new: bool) -> 
         "store_is_new": store_is_new,
         "owner": None if started.owner is None else started.owner.pseudonym,
         "owner_token": None if started.owner is None else started.owner.token,
+        "owner_link_path": None if started.owner is None else started.owner.link_path,
         "guidelines_version": started.guidelines_version,
         "entered": {
             purpose.value: {
@@ -166,8 +203,10 @@ def started_json(started: Started, place: StudyPlace, *, store_is_new: bool) -> 
 # --- serving ---
 
 
-def tell_network(host: str) -> None:
-    """Said once where others can reach the server: tokens travel in clear text without TLS."""
+def tell_network(host: str, public_url: str | None) -> None:
+    """Said once where others can reach the server: tokens travel in clear text without TLS, and nobody can log in."""
+    if not _is_loopback(host) and public_url is None:
+        note("nobody can log in from elsewhere before it is served with --public-url https://NAME, the proxy's address")
     if not _is_loopback(host):
         note(
             f"{host} can be reached from elsewhere: put a proxy with TLS in front, tokens and texts travel in the clear"

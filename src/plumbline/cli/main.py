@@ -13,7 +13,7 @@ import typer
 from typer.core import TyperGroup
 
 from plumbline import __version__
-from plumbline.cli import collect, collect_export, collect_keeping, data, demo, evaluate, report, train
+from plumbline.cli import collect, collect_export, collect_keeping, collect_people, data, demo, evaluate, report, train
 from plumbline.cli.console import note
 
 
@@ -46,6 +46,7 @@ app = typer.Typer(
 app.add_typer(data.app, name="data")
 app.add_typer(train.app, name="train")
 app.add_typer(collect.app, name="collect")
+collect_people.register(collect.app)
 collect_export.register(collect.app)
 collect_keeping.register(collect.app)
 demo.register(app)

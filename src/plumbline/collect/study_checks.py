@@ -8,6 +8,7 @@ from pathlib import Path
 
 from plumbline.collect.seen_text import has_something_to_see
 from plumbline.collect.study_lines import KeyPath
+from plumbline.collect.study_people_checks import help_problems, prolific_problems, wellbeing_problems
 from plumbline.collect.study_problems import StudyProblem, written_key
 from plumbline.collect.study_settings import Question, Replies, Sampler, StudyFile, StudyKind, Tranche
 from plumbline.lineage import StatedTerms
@@ -310,6 +311,8 @@ def _unsaid(key: KeyPath, text: str) -> Iterator[StudyProblem]:
 def _warning(study: StudyFile) -> Iterator[StudyProblem]:
     if study.warning is not None:
         yield from _unsaid(("warning",), study.warning)
+    if study.wellbeing is not None and study.wellbeing.warning is not None:
+        yield from _unsaid(("wellbeing", "warning"), study.wellbeing.warning)
     if study.kind is StudyKind.RED_TEAM_CHAT and study.warning is None:
         yield _problem(
             "PL-STY-003",
@@ -334,4 +337,5 @@ def _terms(study: StudyFile) -> Iterator[StudyProblem]:
 _CHECKS: tuple[Check, ...] = (
     *(_keys_of_other_kinds, _axes, _question, _strengths, _turns, _items, _review),
     *(_replies, _always_the_same, _warning, _terms),
+    *(help_problems, wellbeing_problems, prolific_problems),
 )

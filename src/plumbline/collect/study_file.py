@@ -28,14 +28,21 @@ from plumbline.collect.study_settings import (
     Gold,
     Items,
     PriorityRule,
+    Prolific,
     Qualification,
     Replies,
     Review,
     SpotCheck,
     StudyFile,
+    Wellbeing,
 )
 
-_RESTS_ON = {"question": ("axes",), "tranche": ("replies",)}
+_RESTS_ON = {
+    "question": ("axes",),
+    "tranche": ("replies",),
+    "wellbeing": ("items",),
+    "prolific": ("per_worker_limit",),
+}
 """Settings that are judged by others."""
 
 MOST_STUDY_BYTES = 64 << 10
@@ -52,6 +59,8 @@ SECTIONS: dict[str, type[BaseModel]] = {
     "attention": Attention,
     "review": Review,
     "spot_check": SpotCheck,
+    "wellbeing": Wellbeing,
+    "prolific": Prolific,
 }
 """The tables of a study file and what they hold."""
 
@@ -267,6 +276,8 @@ def _expectation(detail: ErrorDetails) -> str:
     if detail["type"] == "string_pattern_mismatch":
         if detail["loc"][-1] == "key_variable":
             return "the name of an environment variable, in capitals; never the key itself"
+        if detail["loc"][0] == "prolific":
+            return "at most 64 letters, digits, hyphens and underscores"
         return "at most 63 of a-z, 0-9 and hyphens, no hyphen at either end"
     message = re.sub(r"<\w+\.\w+: ('[^']*')>", r"\1", detail["msg"]).removeprefix("Input should be ")
     return message[:1].lower() + message[1:]

@@ -1,4 +1,7 @@
-"""Where a study stands on disk: its folder, the one TOML file in it, and the store beside that file."""
+"""Where a study stands on disk: its folder, the one TOML file in it, and the store beside that file.
+
+Where several study files stand in one folder, each has a store of its own name beside it.
+"""
 
 from __future__ import annotations
 
@@ -37,12 +40,12 @@ def find_study_place(said: Path, store: str | None = None) -> StudyPlace:
 
     Args:
         said: a folder or a TOML file.
-        store: where the store is; None for `STORE_NAME` beside the study file.
+        store: where the store is; None for the one beside the study file, see `store_beside`.
     Raises:
         UsageError: PL-STA-001 nothing is there, PL-STA-002 several could be meant.
     """
     file = said if said.is_file() else _file_in(said)
-    return StudyPlace(said, file, store if store is not None else file.parent / STORE_NAME)
+    return StudyPlace(said, file, store if store is not None else store_beside(file))
 
 
 def store_of(said: Path, store: str | None = None) -> str | Path:
@@ -55,7 +58,14 @@ def store_of(said: Path, store: str | None = None) -> str | Path:
         return store
     if not said.exists():
         raise _nothing(said, "no such file or folder")
-    return (said.parent if said.is_file() else said) / STORE_NAME
+    return store_beside(said) if said.is_file() else said / STORE_NAME
+
+
+def store_beside(file: Path) -> Path:
+    """The store of a study file: `STORE_NAME`; for one of several in its folder that name is not clear, so its own."""
+    if file.name == STUDY_FILE_NAME or len(_toml_files(file.parent)) < 2:
+        return file.parent / STORE_NAME
+    return file.with_suffix(".db")
 
 
 def _file_in(folder: Path) -> Path:
@@ -63,7 +73,7 @@ def _file_in(folder: Path) -> Path:
         raise _nothing(folder, "no such file or folder")
     if (folder / STUDY_FILE_NAME).is_file():
         return folder / STUDY_FILE_NAME
-    found = sorted(path.name for path in folder.glob("*.toml") if path.is_file())
+    found = _toml_files(folder)
     if not found:
         raise _nothing(folder, "a folder without a TOML file")
     if len(found) > 1:
@@ -76,6 +86,10 @@ def _file_in(folder: Path) -> Path:
             advice=f"name the file: {folder / found[0]}",
         )
     return folder / found[0]
+
+
+def _toml_files(folder: Path) -> list[str]:
+    return sorted(path.name for path in folder.glob("*.toml") if path.is_file())
 
 
 def _nothing(place: Path, found: str) -> UsageError:

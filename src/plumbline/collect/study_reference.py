@@ -73,6 +73,21 @@ show_description = false
 first = 5
 share = 0.1
 """,
+    "wellbeing": """\
+[wellbeing]
+warning = "Some of these texts are about violence, abuse and self-harm."
+blur = true
+topics = true
+mood_every = 10
+break_after_minutes = 45
+most_minutes_a_day = 240
+""",
+    "prolific": """\
+[prolific]
+study = "60d9f4c1e2a7b80012345678"
+completion_code = "C1EXAMPLE"
+items = 5
+""",
 }
 """A piece of a study file for each table, by its name; "" is the file before its first table, and whole."""
 

@@ -216,6 +216,46 @@ class SpotCheck(Section):
     first: Annotated[int, Field(ge=0, le=1_000)] = 0
 
 
+Minutes = Annotated[int, Field(ge=1, le=1_440)]
+# Both stand in addresses, and the code is typed by people: neither needs more than this.
+Code = Annotated[str, StringConstraints(max_length=64, pattern=r"\A[A-Za-z0-9_-]{1,64}\z")]
+
+
+class Wellbeing(Section):
+    """What is done so that nobody is hurt by what they read.
+
+    Attributes:
+        warning: What workers may come to read: shown before the first item, and again whenever they ask.
+        blur: Texts of items stand blurred until the worker asks to see them.
+        topics: Workers may opt out of topics, the harm categories that items bring; see how-to/collect.md.
+        mood_every: After so many finished items the worker is asked how they feel; left out, never.
+        break_after_minutes: After so many minutes without a pause one is suggested; left out, never.
+        most_minutes_a_day: After so many minutes of work in a day (UTC) the page says that it is enough for today; nothing is
+            taken away. Left out, never.
+    """
+
+    warning: Annotated[str, StringConstraints(min_length=1, max_length=4_000)] | None = None
+    blur: bool = False
+    topics: bool = False
+    mood_every: Annotated[int, Field(ge=1, le=1_000)] | None = None
+    break_after_minutes: Minutes | None = None
+    most_minutes_a_day: Minutes | None = None
+
+
+class Prolific(Section):
+    """Workers who come from Prolific, by the address of the study there.
+
+    Attributes:
+        study: Prolific's own id of the study; who arrives with another is refused.
+        completion_code: What shows Prolific that the work was done; told to workers once it is.
+        items: So many finished items complete a visit.
+    """
+
+    study: Code
+    completion_code: Code
+    items: Annotated[int, Field(ge=1, le=10_000)]
+
+
 class StudyFile(Section):
     """One study.
 
@@ -245,6 +285,9 @@ class StudyFile(Section):
         attention: Items that only somebody who does not read gets wrong, a table: see below.
         review: Blind review of attempts by others, a table: see below.
         spot_check: Writing that a reviewer looks at, a table: see below.
+        help: A link that workers find on every page: `http://`, `https://` or `mailto:`.
+        wellbeing: What is done so that nobody is hurt by what they read, a table: see below.
+        prolific: Workers who come from Prolific, a table: see below.
         taxonomy: The harm categories of labels.
         uses: What workers were told that their work is used for; an export permits no more. Left out, nothing is said.
         licence: An SPDX name, or ``LicenseRef-`` and your own: under which the work is passed on. Left out, nothing is said.
@@ -277,6 +320,9 @@ class StudyFile(Section):
     attention: Attention | None = None
     review: Review | None = None
     spot_check: SpotCheck | None = None
+    help: Annotated[str, StringConstraints(min_length=1, max_length=500)] | None = None
+    wellbeing: Wellbeing | None = None
+    prolific: Prolific | None = None
     taxonomy: Literal["beavertails-14", "pku-19"] = "beavertails-14"
     uses: Annotated[tuple[Use, ...], Field(min_length=1)] | None = None
     licence: Annotated[str, StringConstraints(min_length=1, max_length=100)] | None = None
@@ -286,6 +332,11 @@ class StudyFile(Section):
     def judged_axes(self) -> tuple[Axis, ...]:
         """What is judged: as stated, else as the kind says."""
         return self.axes if self.axes is not None else _AXES.get(self.kind, ())
+
+    @property
+    def has_topics(self) -> bool:
+        """Whether workers may opt out of topics."""
+        return self.wellbeing is not None and self.wellbeing.topics
 
     @property
     def subset(self) -> str | None:

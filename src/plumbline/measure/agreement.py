@@ -63,7 +63,7 @@ def cohen_kappa(
     agreed = (codes.reshape(2, -1)[0] == codes.reshape(2, -1)[1]).astype(np.float64)
     columns = np.concatenate([agreed[:, None], given[0], given[1]], axis=1)
     why = "a rater gave every item the same category"
-    return figure_of_totals(columns, _cohen, clusters.take(kept), bootstrap, why)
+    return figure_of_totals(columns, cohen_of_totals, clusters.take(kept), bootstrap, why)
 
 
 def fleiss_kappa(ratings: ArrayLike, *, bootstrap: Bootstrap, group_ids: Ids | None = None) -> Figure:
@@ -89,7 +89,7 @@ def fleiss_kappa(ratings: ArrayLike, *, bootstrap: Bootstrap, group_ids: Ids | N
         return Figure.undefined(0, items.why_no_items)
     shares = items.counts / items.ratings_per_item[:, None]
     columns = np.concatenate([items.agreeing_pairs[:, None], np.ones((items.n, 1)), shares], axis=1)
-    return figure_of_totals(columns, _fleiss, items.clusters, bootstrap, "every rating is the same")
+    return figure_of_totals(columns, fleiss_of_totals, items.clusters, bootstrap, "every rating is the same")
 
 
 def _one_rater(name: str, ratings: ArrayLike) -> FloatArray:
@@ -103,7 +103,7 @@ def _one_rater(name: str, ratings: ArrayLike) -> FloatArray:
     return result
 
 
-def _cohen(totals: FloatArray) -> FloatArray:
+def cohen_of_totals(totals: FloatArray) -> FloatArray:
     """Kappa from totals (draws, 1 + 2c) of agreed items and of each rater's c categories: (draws,)."""
     agreed, given = totals[:, 0], totals[:, 1:]
     first, second = np.split(given, 2, axis=1)
@@ -113,7 +113,7 @@ def _cohen(totals: FloatArray) -> FloatArray:
     return divide_or_nan(n * agreed - by_chance, np.where(constant, 0.0, n * n - by_chance))
 
 
-def _fleiss(totals: FloatArray) -> FloatArray:
+def fleiss_of_totals(totals: FloatArray) -> FloatArray:
     """Kappa from totals (draws, 2 + c) of agreeing pairs, items and shares of the c categories: (draws,)."""
     agreement = totals[:, 0] / totals[:, 1]
     shares = totals[:, 2:] / totals[:, 1:2]

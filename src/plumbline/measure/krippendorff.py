@@ -16,7 +16,8 @@ from plumbline.measure.rating_tables import RatedItems
 
 MeasurementLevel: TypeAlias = Literal["nominal", "ordinal", "interval"]
 
-_NO_VARIATION = "every rating is the same"
+NO_VARIATION = "every rating is the same"
+"""Why alpha and kappa are undefined where nothing varies."""
 # Below this share of the largest it could be, disagreement by chance is rounding: all ratings drawn are equal.
 _ROUNDING = 1e-12
 
@@ -47,14 +48,18 @@ def krippendorff_alpha(
     if items.why_no_items:
         return Figure.undefined(0, items.why_no_items)
     if len(items.values) < 2:
-        return Figure.undefined(items.n, _NO_VARIATION)
+        return Figure.undefined(items.n, NO_VARIATION)
     if level == "nominal":
-        return figure_of_totals(_nominal_columns(items), _nominal_alpha, items.clusters, bootstrap, _NO_VARIATION)
+        return figure_of_totals(
+            _nominal_columns(items), nominal_alpha_of_totals, items.clusters, bootstrap, NO_VARIATION
+        )
     if level == "interval":
-        return figure_of_totals(_interval_columns(items), _interval_alpha, items.clusters, bootstrap, _NO_VARIATION)
+        return figure_of_totals(
+            _interval_columns(items), interval_alpha_of_totals, items.clusters, bootstrap, NO_VARIATION
+        )
     if level == "ordinal":
-        statistic = partial(_ordinal_alpha, items.counts, items.ratings_per_item)
-        return figure_of_statistic(statistic, items.n, items.clusters, bootstrap, _NO_VARIATION)
+        statistic = partial(ordinal_alpha, items.counts, items.ratings_per_item)
+        return figure_of_statistic(statistic, items.n, items.clusters, bootstrap, NO_VARIATION)
     assert_never(level)
 
 
@@ -65,7 +70,8 @@ def _nominal_columns(items: RatedItems) -> FloatArray:
     return np.concatenate([disagreement[:, None], items.counts], axis=1)
 
 
-def _nominal_alpha(totals: FloatArray) -> FloatArray:
+def nominal_alpha_of_totals(totals: FloatArray) -> FloatArray:
+    """Alpha from totals (draws, 1 + c) of disagreement and of each value's count: (draws,)."""
     counts = totals[:, 1:]
     n = counts.sum(axis=1)
     by_chance = (counts * (n[:, None] - counts)).sum(axis=1)
@@ -78,17 +84,18 @@ def _interval_columns(items: RatedItems) -> FloatArray:
     mean = (items.counts.sum(axis=0) * items.values).sum() / per_item.sum()
     values = items.values - mean  # centred, so that the differences of squares below keep their digits
     sums, squares = (items.counts * values).sum(axis=1), (items.counts * values**2).sum(axis=1)
-    return np.stack([_pair_distances(per_item, sums, squares) / (per_item - 1.0), per_item, sums, squares], axis=1)
+    return np.stack([pair_distances(per_item, sums, squares) / (per_item - 1.0), per_item, sums, squares], axis=1)
 
 
-def _interval_alpha(totals: FloatArray) -> FloatArray:
+def interval_alpha_of_totals(totals: FloatArray) -> FloatArray:
+    """Alpha from totals (draws, 4) of disagreement, number of ratings, their sum and that of their squares: (draws,)."""
     disagreement, n, sums, squares = totals.T
-    by_chance = _pair_distances(n, sums, squares)
+    by_chance = pair_distances(n, sums, squares)
     by_chance = np.where(by_chance <= _ROUNDING * n * squares, 0.0, by_chance)
     return 1.0 - divide_or_nan((n - 1.0) * disagreement, by_chance)
 
 
-def _ordinal_alpha(counts: FloatArray, per_item: FloatArray, weights: FloatArray) -> FloatArray:
+def ordinal_alpha(counts: FloatArray, per_item: FloatArray, weights: FloatArray) -> FloatArray:
     """Alpha for weights (draws, items): (draws,).
 
     Ordinal distance is the squared difference of midranks. These change with what is drawn, so that the items' share
@@ -100,13 +107,13 @@ def _ordinal_alpha(counts: FloatArray, per_item: FloatArray, weights: FloatArray
     midranks -= ((drawn * midranks).sum(axis=1) / n)[:, None]
     sums = np.einsum("dc,ic->di", midranks, counts)
     squares = np.einsum("dc,ic->di", midranks**2, counts)
-    distances = _pair_distances(per_item, sums, squares) / (per_item - 1.0)
+    distances = pair_distances(per_item, sums, squares) / (per_item - 1.0)
     disagreement = np.einsum("di,di->d", weights, distances)
-    by_chance = _pair_distances(n, (drawn * midranks).sum(axis=1), (drawn * midranks**2).sum(axis=1))
+    by_chance = pair_distances(n, (drawn * midranks).sum(axis=1), (drawn * midranks**2).sum(axis=1))
     by_chance = np.where(by_chance <= _ROUNDING * n**4, 0.0, by_chance)
     return 1.0 - divide_or_nan((n - 1.0) * disagreement, by_chance)
 
 
-def _pair_distances(n: FloatArray, sums: FloatArray, squares: FloatArray) -> FloatArray:
+def pair_distances(n: FloatArray, sums: FloatArray, squares: FloatArray) -> FloatArray:
     """Sum (v − w)² over ordered pairs of n values, from Σv and Σv²."""
     return 2.0 * (n * squares - sums**2)

@@ -25,7 +25,7 @@ class BodyLimits:
 
     Attributes:
         most_bytes: of most routes.
-        larger: paths (a whole one, as a regular expression) whose bodies may be larger, and how large.
+        larger: paths (a whole one, as a regular expression) whose bodies may be larger, or have to be smaller, and how large.
         seconds: from the first to the last byte.
         most_depth: of JSON: lists and objects in one another.
     """

@@ -120,9 +120,9 @@ def not_known() -> WebError:
     return WebError(
         "PL-WEB-007",
         401,
-        "there is no valid token with it",
-        expected="Authorization: Bearer TOKEN, of a token that is neither over nor revoked",
-        advice="ask the study's manager for a new token",
+        "there is no valid token or session with it",
+        expected="a session that is not over, or Authorization: Bearer TOKEN, of a token that is neither over nor revoked",
+        advice="log in again, or ask the study's manager for a new token",
     )
 
 
@@ -131,7 +131,7 @@ def not_permitted(least_role: str) -> WebError:
     return WebError(
         "PL-WEB-008",
         403,
-        "the token's role does not permit it",
+        "your role does not permit it",
         expected=f"{least_role} or above",
         advice="ask somebody of that role",
     )
@@ -156,6 +156,64 @@ def overloaded() -> WebError:
         "the server has more to do than it can",
         advice="send the same request again in a moment",
         retry_after_seconds=1,
+    )
+
+
+# --- sessions of browsers ---
+
+
+def bad_csrf_token() -> WebError:
+    """403: a page of ours knows the token, a page of another site does not."""
+    return WebError(
+        "PL-WEB-015",
+        403,
+        "a request with a cookie needs the session's token too",
+        expected="X-CSRF-Token, as the answer to logging in and every page have it",
+        advice="load the page again; a client of your own may send Authorization: Bearer TOKEN instead",
+    )
+
+
+def not_over_tls() -> WebError:
+    """403: a password and a session are for nobody else to read."""
+    return WebError(
+        "PL-WEB-016",
+        403,
+        "nobody logs in over a connection that others can read",
+        expected="https, or a browser on the server's own machine",
+        advice="put a proxy with TLS in front, and serve with --public-url https://NAME",
+    )
+
+
+def unknown_host() -> WebError:
+    """403: a name of somebody else's may lead here (DNS rebinding)."""
+    return WebError(
+        "PL-WEB-017",
+        403,
+        "the server is not known by the name in the Host header",
+        expected="the host of --public-url or --host; localhost where it listens there",
+        advice="open the address that plumbline collect serve printed, or serve with --public-url",
+    )
+
+
+def two_ways_in() -> WebError:
+    """400: which of the two is meant cannot be told."""
+    return WebError(
+        "PL-WEB-018",
+        400,
+        "the request has both a session's cookie and Authorization",
+        expected="one of them",
+        advice="leave one out; browsers send the cookie, other clients Authorization: Bearer TOKEN",
+    )
+
+
+def from_another_site() -> WebError:
+    """403: the browser says that a page of another site began it."""
+    return WebError(
+        "PL-WEB-019",
+        403,
+        "another site's page made the browser send this",
+        expected="Sec-Fetch-Site: same-origin",
+        advice="open the page here, and do it from there",
     )
 
 

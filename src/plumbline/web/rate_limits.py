@@ -1,4 +1,4 @@
-"""How many requests one token may make: a bucket that fills again at a steady rate.
+"""How many requests one token or session may make: a bucket that fills again at a steady rate.
 
 Counted in one process: with n server processes, n times as many come through. It keeps a runaway client from crowding
 out the others; who means harm is kept off by the proxy.
@@ -15,6 +15,7 @@ from dataclasses import dataclass
 from plumbline.web.asgi import App, Receive, Scope, Send, client_address
 from plumbline.web.failures import too_many_requests
 from plumbline.web.problems import problem_of, send_problem
+from plumbline.web.sessions import any_session
 from plumbline.web.tokens import read_token
 
 
@@ -54,7 +55,7 @@ class Buckets:
 
 
 class RateLimits:
-    """Middleware: a bucket for each token, and one for each address that comes without."""
+    """Middleware: a bucket for each token or session, and one for each address that comes without."""
 
     def __init__(
         self,
@@ -67,7 +68,7 @@ class RateLimits:
         """Middleware.
 
         Args:
-            per_token: for each token, valid or not; whether it is, is found out later.
+            per_token: for each token or session, valid or not; whether it is, is found out later.
             per_address: for requests without one.
         """
         self._app = app
@@ -77,7 +78,7 @@ class RateLimits:
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """See ASGI."""
         if scope["type"] == "http":
-            token = read_token(scope)
+            token = read_token(scope) or any_session(scope)
             if token is None:
                 wait = self._addresses.take(client_address(scope))
             else:

@@ -3,13 +3,16 @@
 import asyncio
 import itertools
 import json
+from copy import copy
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import httpx2
+from argon2 import PasswordHasher
 
 from plumbline.collect.api.app import ApiOptions, make_app
+from plumbline.collect.service.identity.passwords import Passwords
 from plumbline.collect.service.opening import open_collecting
 from plumbline.collect.service.samplers import SourceRules
 from plumbline.collect.store.database import Store
@@ -21,6 +24,9 @@ from tests.collect.api.documented_answers import check_answer
 START = datetime(2026, 11, 21, 9, 0, 0, 123456, tzinfo=UTC)
 EXAMPLES = Path(__file__).parents[3] / "src/plumbline/collect/examples"
 UNLIMITED = Rate(1e9, 1_000_000)
+CHEAP = PasswordHasher(time_cost=1, memory_cost=8, parallelism=1)
+HOME = "http://127.0.0.1/api/v1"
+"""Where a browser on the server's own machine finds it; elsewhere nobody logs in without TLS."""
 
 
 @dataclass
@@ -33,9 +39,12 @@ class Api:
     now: datetime = START
     wrap: object = None
     make_pool: object = None
+    knowing: "Api | None" = None
+    """Of a store that was copied: the API that filled it, whose people, keys and clock go on here."""
 
     def __post_init__(self):
-        self.collecting = open_collecting(self.store, self.rules, clock=lambda: self.now)
+        opened = open_collecting(self.store, self.rules, clock=lambda: self.now)
+        self.collecting = replace(opened, passwords=Passwords(CHEAP))
         if self.make_pool is not None:
             self.collecting = replace(self.collecting, samplers=self.make_pool)
         self.app = make_app(self.collecting, self.rules, self.options)
@@ -44,6 +53,10 @@ class Api:
         self.http = httpx2.AsyncClient(
             transport=httpx2.ASGITransport(app=served), base_url="http://server.example/api/v1"
         )
+        if self.knowing is not None:
+            known = self.knowing
+            self.keys, self.ids, self.owner, self.now = copy(known.keys), dict(known.ids), known.owner, known.now
+            return
         self.keys = itertools.count()
         self.ids = {}
         self.owner = self.somebody(Role.OWNER)
@@ -60,8 +73,8 @@ class Api:
     def wait(self, **duration):
         self.now += timedelta(**duration)
 
-    def somebody(self, role=Role.WORKER):
-        person = add_person(self.store, role, now=self.now)
+    def somebody(self, role=Role.WORKER, only_study_id=None):
+        person = add_person(self.store, role, now=self.now, only_study_id=only_study_id)
         token = issue_token(self.store, person.id, now=self.now, expires_at=self.now + timedelta(days=30))
         self.ids[token] = person
         return token

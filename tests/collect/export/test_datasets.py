@@ -5,7 +5,7 @@ import json
 import os
 import subprocess
 import sys
-from pathlib import PurePosixPath
+from pathlib import Path, PurePosixPath
 
 import pytest
 
@@ -20,29 +20,50 @@ from tests.collect.export.test_every_kind import MAKERS
 
 _READ = """
 import json, sys, datasets
-for call in json.loads(sys.argv[2]):
-    found = datasets.load_dataset(sys.argv[1], **call)
-    print(json.dumps({split: [rows.num_rows, rows.column_names, rows[0]] for split, rows in found.items()}))
+for line in sys.stdin:
+    folder, home, calls = json.loads(line)
+    answers = []
+    for call in calls:
+        found = datasets.load_dataset(folder, cache_dir=home, **call)
+        answers.append({split: [rows.num_rows, rows.column_names, rows[0]] for split, rows in found.items()})
+    print(json.dumps(answers), flush=True)
 """
 
 
-def with_datasets(folder, home, *calls):
-    """What each call of `load_dataset` gives: by split its rows, columns and first row."""
+@pytest.fixture(scope="module")
+def reader(tmp_path_factory):
+    """A process that loads what it is told to, with nothing of this machine's: no cache, no network."""
     pytest.importorskip("datasets")
-    # Nothing of this machine's: no cache, no network.
+    home = tmp_path_factory.mktemp("home")
     environment = {**os.environ, "HF_HOME": str(home), "HF_HUB_OFFLINE": "1", "HF_DATASETS_OFFLINE": "1"}
-    command = [sys.executable, "-c", _READ, str(folder), json.dumps(calls)]
-    done = subprocess.run(command, capture_output=True, text=True, env=environment, check=False, timeout=120)
-    assert done.returncode == 0, done.stderr[-2000:]
-    return [json.loads(line) for line in done.stdout.splitlines()]
+    with (home / "stderr").open("w") as errors:
+        pipes = {"stdin": subprocess.PIPE, "stdout": subprocess.PIPE, "stderr": errors}
+        process = subprocess.Popen([sys.executable, "-c", _READ], text=True, env=environment, **pipes)
+        process.errors = Path(errors.name)
+        with process:
+            yield process
+            process.stdin.close()
 
 
-def test_pairs_load_with_datasets(api, tmp_path):
+@pytest.fixture
+def with_datasets(reader, tmp_path_factory):
+    """What each call of `load_dataset` gives: by split its rows, columns and first row."""
+
+    def read(folder, *calls):
+        # A cache of its own, so that nothing is taken from what was loaded before.
+        reader.stdin.write(json.dumps([str(folder), str(tmp_path_factory.mktemp("cache")), calls]) + "\n")
+        reader.stdin.flush()
+        answered = reader.stdout.readline()
+        assert answered, reader.errors.read_text()[-2000:]
+        return json.loads(answered)
+
+    return read
+
+
+def test_pairs_load_with_datasets(api, tmp_path, with_datasets):
     study, _ = collected.pairs(api)
     collected.export(api, study, tmp_path / "out", "hh-rlhf", test_share=0.4)
-    helpful, harmless = with_datasets(
-        tmp_path / "out", tmp_path / "home", {"data_dir": "helpful-base"}, {"data_dir": "harmless-base"}
-    )
+    helpful, harmless = with_datasets(tmp_path / "out", {"data_dir": "helpful-base"}, {"data_dir": "harmless-base"})
     written = {entry["path"]: entry["rows"] for entry in collected.manifest(tmp_path / "out")["outputs"]}
     for folder, found in (("helpful-base", helpful), ("harmless-base", harmless)):
         assert {split: count for split, (count, _, _) in found.items()} == {
@@ -52,7 +73,7 @@ def test_pairs_load_with_datasets(api, tmp_path):
 
 
 @pytest.mark.parametrize("kind", list(StudyKind))
-def test_every_form_loads_with_datasets(api, tmp_path, kind):
+def test_every_form_loads_with_datasets(api, tmp_path, kind, with_datasets):
     study = MAKERS[kind](api)
     for form in forms_of(kind, "beavertails-14"):
         out = tmp_path / form
@@ -62,7 +83,7 @@ def test_every_form_loads_with_datasets(api, tmp_path, kind):
             by_folder.setdefault(str(PurePosixPath(file.path).parent), []).append(file.rows)
         named = [folder for folder in by_folder if folder != "."]
         calls = [{}, {"name": "default"}, *({"name": each} for each in named), *({"data_dir": each} for each in named)]
-        first, default, *others = with_datasets(out, tmp_path / f"home-{form}", *calls)
+        first, default, *others = with_datasets(out, *calls)
         assert first == default
         assert first["train"][0] == sum(next(iter(by_folder.values())))
         for folder, found in zip([*named, *named], others, strict=True):
@@ -72,7 +93,7 @@ def test_every_form_loads_with_datasets(api, tmp_path, kind):
             assert (loaded.findings, loaded.faults) == ([], [])
 
 
-def test_columns_are_told_and_not_guessed_from_the_first_rows(tmp_path):
+def test_columns_are_told_and_not_guessed_from_the_first_rows(tmp_path, with_datasets):
     """A column that is empty for ten megabytes is not taken for one that is always empty."""
     columns = [column["name"] for column in columns_of("judgements/judgements.jsonl.gz", Form.JUDGEMENTS)]
     file = FileEntry(path="judgements/judgements.jsonl.gz", sha256="", size_bytes=0, rows=15_001)
@@ -83,7 +104,7 @@ def test_columns_are_told_and_not_guessed_from_the_first_rows(tmp_path):
     last = empty | {"seconds": 1.5, "corrects": 1, "payload": {"a": 2, "b": ["c"]}}
     with gzip.open(tmp_path / "out/judgements/judgements.jsonl.gz", "wt", 1) as written:
         written.write((json.dumps(empty) + "\n") * 15_000 + json.dumps(last) + "\n")
-    for found in with_datasets(tmp_path / "out", tmp_path / "home", {}, {"name": "judgements"}):
+    for found in with_datasets(tmp_path / "out", {}, {"name": "judgements"}):
         assert found["train"][0] == 15_001
 
 

@@ -1,6 +1,7 @@
 """Erasing: a person's words are gone from every place, from the bytes too; the figures and everybody else's words stay."""
 
 import json
+import shutil
 from contextlib import closing
 from datetime import timedelta
 from pathlib import Path
@@ -23,6 +24,7 @@ from plumbline.collect.store.studies import find_study
 from plumbline.collect.store.submission import correct
 from plumbline.lineage import FileEntry, Manifest, file_digest
 from plumbline.records import SourceError
+from tests.collect import postgres_server
 from tests.collect.api.client import EXAMPLES, Api, rows, toml
 from tests.collect.api.made_up_sources import ToldPool, ToldSampler
 from tests.collect.store.filled import contents
@@ -36,13 +38,60 @@ CHAT = {
 }  # fmt: skip
 
 
+@pytest.fixture(scope="module")
+def worked_once(tmp_path_factory, request):
+    """By database: a store in which people have worked, and who knows them; made once, and copied for each test."""
+    made = {}
+
+    def find(database):
+        if database not in made:
+            place, address = filled_place(database, request, tmp_path_factory)
+            with closing(open_store(address)) as opened:
+                api = api_of(opened)
+                people = have_work_done(api)
+                api.close()
+            made[database] = place, api, people
+        return made[database]
+
+    return find
+
+
+def filled_place(database, request, tmp_path_factory):
+    """A store that is kept for the module: the file or the database's name, and its address."""
+    if database == "sqlite":
+        path = tmp_path_factory.mktemp("worked") / "store.db"
+        shutil.copyfile(request.getfixturevalue("sqlite_template"), path)
+        return path, path
+    socket = request.getfixturevalue("postgres")
+    name = postgres_server.make_database(socket, template=request.getfixturevalue("postgres_template"))
+    return name, postgres_server.address_of(socket, name)
+
+
 @pytest.fixture
-def api(store):
-    """The API over an empty store; the source quotes what it is asked."""
+def store(request, database, make_address, worked_once, tmp_path):
+    """An empty store; a copy of the one in which people have worked, where the test asks for them."""
+    if "worked" not in request.fixturenames:
+        address = make_address(database)
+    elif database == "sqlite":
+        address = shutil.copyfile(worked_once(database)[0], tmp_path / "store.db")
+    else:
+        socket, (template, *_) = request.getfixturevalue("postgres"), worked_once(database)
+        address = postgres_server.address_of(socket, postgres_server.make_database(socket, template=template))
+    with closing(open_store(address)) as opened:
+        yield opened
+
+
+def api_of(store, knowing=None):
+    """The API over a store; the source quotes what it is asked."""
     if store.is_sqlite:  # some builds overwrite what is removed by themselves; most do not
         event.listen(store.engine, "connect", lambda raw, _: raw.execute("PRAGMA secure_delete=OFF"))
         store.engine.dispose()
-    made = Api(store, make_pool=ToldPool(Quoting()))
+    return Api(store, make_pool=ToldPool(Quoting()), knowing=knowing)
+
+
+@pytest.fixture
+def api(request, store, database, worked_once):
+    made = api_of(store, worked_once(database)[1] if "worked" in request.fixturenames else None)
     yield made
     made.close()
 
@@ -118,7 +167,12 @@ def _late(api, worker, word):
 
 
 @pytest.fixture
-def worked(api):
+def worked(worked_once, database):
+    """Who has worked."""
+    return worked_once(database)[2]
+
+
+def have_work_done(api):
     """Two people did one of everything; somebody reviews the one's conversations, and has another in hand."""
     api.study(toml("preference-chat", **CHAT))
     red = {name: value for name, value in CHAT.items() if name not in ("edit", "rating")}
@@ -150,7 +204,9 @@ def bytes_on_disk(store, socket=None):
         place = Path(store.engine.url.database)
         return b"".join(path.read_bytes() for path in place.parent.glob("store.db*"))
     store.run_alone("CHECKPOINT")
-    return b"".join(path.read_bytes() for path in Path(socket, "data", "base").rglob("*") if path.is_file())
+    (number,) = store.run_alone("SELECT oid FROM pg_database WHERE datname = current_database()")
+    folder = Path(socket, "data", "base", str(number[0]))
+    return b"".join(path.read_bytes() for path in folder.rglob("*") if path.is_file())
 
 
 def counted(store):

@@ -6,9 +6,9 @@ import pickle
 
 import pytest
 
-from plumbline.collect.api.running import Served
 from plumbline.collect.example_studies import write_example
 from plumbline.collect.kinds import Purpose
+from plumbline.collect.server.running import Served
 from plumbline.collect.service import after_work
 from plumbline.collect.service.failures import ServiceError
 from plumbline.collect.service.opening import open_collecting

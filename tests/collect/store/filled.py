@@ -3,10 +3,15 @@
 import re
 from pathlib import Path
 
+from sqlalchemy import inspect
+
 from plumbline.collect.store.database import Store, connect
 from plumbline.collect.store.keeping.copying import stored_tables
 from plumbline.collect.store.migrating import upgrade_to
 
+NUMBERED = frozenset(
+    {"studies", "items", "assignments", "replies", "judgements", "late", "invitations", "arrivals", "moods"}
+)
 SCHEMAS = Path(__file__).parent / "schemas"
 
 
@@ -27,7 +32,8 @@ def fill(store: Store, revision: str) -> None:
             if statement:
                 connection.exec_driver_sql(statement)
         if connection.dialect.name == "postgresql":
-            for table in ("studies", "items", "assignments", "replies", "judgements", "late"):
+            standing = set(inspect(connection).get_table_names())
+            for table in standing & NUMBERED:
                 connection.exec_driver_sql(f"SELECT setval('{table}_id_seq', (SELECT max(id) FROM {table}))")
             connection.exec_driver_sql("SELECT setval('events_seq_seq', (SELECT max(seq) FROM events))")
 

@@ -1,7 +1,7 @@
 """An ensemble beside a model's own head: fitted to what the head learned from, read in the same pass, told by evaluations."""
 
 from dataclasses import replace
-from functools import partial
+from functools import cache, partial
 
 import numpy as np
 import pytest
@@ -67,9 +67,15 @@ def held_out(task, model):
     )
 
 
+@pytest.fixture(scope="module")
+def ensemble_of(base):
+    """By task: a model with its ensemble, and how it was fitted; tests only read them."""
+    return cache(partial(with_ensemble, base))
+
+
 @pytest.mark.parametrize("task", ["preference", "cost", "moderation"])
-def test_heads_go_with_the_models_own_and_differ(base, task):
-    model, fitted = with_ensemble(base, task)
+def test_heads_go_with_the_models_own_and_differ(ensemble_of, task):
+    model, fitted = ensemble_of(task)
     assert fitted.to_json() == {"members": 4, "penalty": fitted.penalty}
     assert fitted.penalty in PENALTIES
     scored = held_out(task, model)
@@ -88,8 +94,8 @@ def test_heads_go_with_the_models_own_and_differ(base, task):
     assert (model.ensemble.calibration.offset != 0) == (task == "moderation")
 
 
-def test_one_pass_gives_the_scores_of_all_heads(base):
-    model, _ = with_ensemble(base, "preference")
+def test_one_pass_gives_the_scores_of_all_heads(ensemble_of):
+    model, _ = ensemble_of("preference")
     alone = replace(model, ensemble=None)
     calls = []
     hook = model.scorer.trunk.register_forward_pre_hook(lambda *_: calls.append(1))
@@ -118,10 +124,10 @@ def test_features_that_stand_in_the_cache_are_not_computed_again(base, tmp_path)
     assert told
 
 
-def test_score_files_say_how_far_the_heads_lie_apart(base):
+def test_score_files_say_how_far_the_heads_lie_apart(ensemble_of):
     pairs, labels = pairs_table(30, axis="harmlessness"), labels_table(20)
     by_kind = {Kind.COMPARISONS: pairs, Kind.SAFETY_LABELS: labels}
-    reward, _ = with_ensemble(base, "preference")
+    reward, _ = ensemble_of("preference")
     scores = score_tables(reward, by_kind).to_pylist()
     chances = reward.ensemble.calibration.probabilities(
         np.subtract(*np.moveaxis(reward.read_pairs(pairs).members, 1, 0))
@@ -131,7 +137,7 @@ def test_score_files_say_how_far_the_heads_lie_apart(base):
         one["uncertainty"] == other["uncertainty"] for one, other in zip(scores[:60:2], scores[1:60:2], strict=True)
     )
     assert {row["uncertainty"] for row in scores[60:]} == {None}
-    harm, _ = with_ensemble(base, "moderation")
+    harm, _ = ensemble_of("moderation")
     scores = score_tables(harm, by_kind).to_pylist()
     members = harm.read_conversations(labels["conversation"]).members
     spread = harm.ensemble.calibration.probabilities(members).std(axis=1, ddof=1)
@@ -148,8 +154,8 @@ def every_fourth_turned(labels):
 
 
 @pytest.mark.parametrize("task", ["preference", "cost", "moderation"])
-def test_evaluations_say_whether_the_spread_tells_errors(base, task):
-    model, _ = with_ensemble(base, task)
+def test_evaluations_say_whether_the_spread_tells_errors(ensemble_of, task):
+    model, _ = ensemble_of(task)
     scored = held_out(task, model)
     pairs = scored.pairs and replace(scored.pairs, first_is_better=every_fourth_turned(scored.pairs.first_is_better))
     labels = scored.labels and replace(scored.labels, is_unsafe=every_fourth_turned(scored.labels.is_unsafe))
@@ -166,8 +172,8 @@ def test_evaluations_say_whether_the_spread_tells_errors(base, task):
     assert evaluate(flat)["uncertainty"]["by_spread"]["error_auroc"]["value"] == 0.5
 
 
-def test_calibration_is_fitted_on_the_rows_given_and_turned_labels_flatten_it(base):
-    model, _ = with_ensemble(base, "preference")
+def test_calibration_is_fitted_on_the_rows_given_and_turned_labels_flatten_it(ensemble_of):
+    model, _ = ensemble_of("preference")
     scored = held_out("preference", model)
     turned = replace(scored.pairs, first_is_better=~scored.pairs.first_is_better)
     flat = calibrated_ensemble(model, replace(scored, pairs=turned)).calibration

@@ -33,64 +33,59 @@ import os
 import sys
 from pathlib import Path
 from safetensors.torch import save_file
+from plumbline.models.transformer.training_errors import TrainingError
 from tests.models.transformer.test_several_processes import trained
-out = Path(sys.argv[1])
-weights, loss = trained(out)
+out, rank = Path(sys.argv[1]), os.environ["RANK"]
+weights, loss = trained(out / "two")
 from accelerate import PartialState  # only now: before the trainer's own it would choose the devices
 if PartialState().num_processes != 2:
     raise SystemExit(f"expected 2 processes, found {PartialState().num_processes}")
-if os.environ["RANK"] == "0":
+if rank == "0":
     save_file({name: value.clone() for name, value in weights.items()}, out / "final.safetensors")
     (out / "loss.txt").write_text(repr(loss))
-"""
-
-
-def launched(script, text, *arguments):
-    """Two processes of a script."""
-    script.write_text(text)
-    with socket.socket() as found:
-        found.bind(("127.0.0.1", 0))
-        port = found.getsockname()[1]
-    clean = {key: value for key, value in os.environ.items() if not key.startswith(("ACCELERATE", "RANK", "WORLD"))}
-    asked = {"PYTHONPATH": f"{ROOT}", "OMP_NUM_THREADS": "1", "HF_HUB_OFFLINE": "1", "ACCELERATE_USE_CPU": "true"}
-    launcher = ["-m", "torch.distributed.run", "--nproc_per_node=2", f"--master_port={port}"]
-    return subprocess.run(
-        [sys.executable, *launcher, str(script), *map(str, arguments)],
-        env={**clean, **asked},
-        cwd=ROOT,
-        capture_output=True,
-        text=True,
-        timeout=120,
-    )
-
-
-def test_two_processes_end_with_the_weights_of_one(tmp_path):
-    out = tmp_path / "two"
-    done = launched(tmp_path / "train_toy.py", _LAUNCHED, out)
-    assert done.returncode == 0, done.stderr[-3000:]
-    weights, loss = trained(tmp_path / "alone")
-    assert largest_difference(load_file(out / "final.safetensors"), weights) < 1e-5
-    assert float((out / "loss.txt").read_text()) == pytest.approx(loss, abs=1e-5)
-
-
-_APART = """
-import os
-import sys
-from pathlib import Path
-from plumbline.models.transformer.training_errors import TrainingError
-from tests.models.transformer.test_several_processes import trained
 try:
-    trained(Path(sys.argv[1]) / os.environ["RANK"])
+    trained(out / "apart" / rank)
 except TrainingError as error:
     print(error.code, error.found, flush=True)
     raise SystemExit(3)
 """
 
 
-def test_processes_that_find_different_checkpoints_go_no_step(tmp_path):
+@pytest.fixture(scope="module")
+def launched(tmp_path_factory):
+    """Two processes that train together, and then as on two machines without a common disk; their folder and end."""
+    folder = tmp_path_factory.mktemp("launched")
+    trained(folder / "apart" / "0")  # the first has a checkpoint, the other has none
+    script = folder / "train_toy.py"
+    script.write_text(_LAUNCHED)
+    with socket.socket() as found:
+        found.bind(("127.0.0.1", 0))
+        port = found.getsockname()[1]
+    clean = {key: value for key, value in os.environ.items() if not key.startswith(("ACCELERATE", "RANK", "WORLD"))}
+    asked = {"PYTHONPATH": f"{ROOT}", "OMP_NUM_THREADS": "1", "HF_HUB_OFFLINE": "1", "ACCELERATE_USE_CPU": "true"}
+    launcher = ["-m", "torch.distributed.run", "--nproc_per_node=2", f"--master_port={port}"]
+    done = subprocess.run(
+        [sys.executable, *launcher, str(script), str(folder)],
+        env={**clean, **asked},
+        cwd=ROOT,
+        capture_output=True,
+        text=True,
+        timeout=120,
+    )
+    return folder, done
+
+
+def test_two_processes_end_with_the_weights_of_one(launched, tmp_path):
+    folder, done = launched
+    assert (folder / "loss.txt").exists(), done.stderr[-3000:]
+    weights, loss = trained(tmp_path / "alone")
+    assert largest_difference(load_file(folder / "final.safetensors"), weights) < 1e-5
+    assert float((folder / "loss.txt").read_text()) == pytest.approx(loss, abs=1e-5)
+
+
+def test_processes_that_find_different_checkpoints_go_no_step(launched):
     """As on two machines without a common disk: the first has a checkpoint, the other has none."""
-    trained(tmp_path / "0")
-    done = launched(tmp_path / "apart.py", _APART, tmp_path)
+    folder, done = launched
     assert done.returncode != 0
-    assert done.stdout.count("PL-FIT-010 steps 6, none") == 2
-    assert not (tmp_path / "1" / "checkpoints").exists()
+    assert done.stdout.count("PL-FIT-010 steps 6, none") == 2, done.stderr[-3000:]
+    assert not (folder / "apart" / "1" / "checkpoints").exists()

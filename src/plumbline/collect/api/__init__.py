@@ -4,7 +4,7 @@ app                 the application          permissions     which role a route 
 serving             who asks, in a thread    schemas         what goes in and comes out
 work_routes         a worker's work          study_routes    studies, guidelines, status
 item_routes         items                    people_routes   people and their tokens
-export_routes       what leaves, streaming
+export_routes       what leaves, streaming   dashboard_routes  figures, workers, disagreements
 problem_statuses    errors → HTTP            openapi         the document
 running             processes that serve it
 """

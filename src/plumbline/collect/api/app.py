@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import re
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
@@ -14,12 +15,22 @@ from fastapi.routing import APIRoute
 from starlette.exceptions import HTTPException
 
 from plumbline import __version__
-from plumbline.collect.api import export_routes, item_routes, people_routes, study_routes, work_routes
+from plumbline.collect.api import (
+    dashboard_routes,
+    export_routes,
+    identity_routes,
+    item_routes,
+    people_routes,
+    study_routes,
+    wellbeing_routes,
+    work_routes,
+)
 from plumbline.collect.api.item_routes import ITEMS_PATH, MOST_ITEMS_BYTES
 from plumbline.collect.api.openapi import openapi_of
 from plumbline.collect.api.permissions import PERMITTED
 from plumbline.collect.api.problem_statuses import problem_for
 from plumbline.collect.api.serving import Serving
+from plumbline.collect.dashboard.snapshot import Dashboards
 from plumbline.collect.service.collecting import Collecting
 from plumbline.collect.service.drawing import DRAW_SECONDS, Drawing
 from plumbline.collect.service.samplers import SourceRules
@@ -30,13 +41,16 @@ from plumbline.web.headers import SecurityHeaders
 from plumbline.web.problems import ProblemErrors
 from plumbline.web.rate_limits import Rate, RateLimits
 from plumbline.web.request_ids import RequestIds
+from plumbline.web.sessions import Site
 
 ROUTERS = (
     *(work_routes.router, study_routes.router, item_routes.router, people_routes.router),
-    export_routes.router,
+    *(export_routes.router, identity_routes.router, dashboard_routes.router, wellbeing_routes.router),
 )
 STUDY_BODY_BYTES = 8 << 20
 """A study's guidelines have a mebibyte, and JSON may write a character in six."""
+IDENTITY_BODY_BYTES = 32 << 10
+"""Anybody may send these; two passwords of 1,024 characters have room."""
 _RATE = Rate(per_second=50, at_once=200)
 
 
@@ -48,19 +62,25 @@ class ApiOptions:
         bodies: their limits.
         per_token, per_address: how often one token may ask, and one address without a token.
         draw_seconds: how long one draw of replies may take.
+        site: under which names browsers reach it.
     """
 
     bodies: BodyLimits = field(
         default_factory=lambda: BodyLimits(
             larger=(
                 (re.compile(ITEMS_PATH), MOST_ITEMS_BYTES),
-                (re.compile(r"/api/v1/studies(?:/[^/]+/guidelines)?"), STUDY_BODY_BYTES),
+                (
+                    re.compile(r"/api/v1/studies(?:/[^/]+/guidelines)?|/studies/[^/]+/guidelines/preview"),
+                    STUDY_BODY_BYTES,
+                ),
+                (re.compile(r"/api/v1/(?:sessions|arrivals|invitations.*|me/password)"), IDENTITY_BODY_BYTES),
             )
         )
     )
     per_token: Rate = _RATE
     per_address: Rate = _RATE
     draw_seconds: float = DRAW_SECONDS
+    site: Site = field(default_factory=Site)
 
 
 def make_app(collecting: Collecting, rules: SourceRules, options: ApiOptions | None = None) -> FastAPI:
@@ -76,7 +96,10 @@ def make_app(collecting: Collecting, rules: SourceRules, options: ApiOptions | N
     @asynccontextmanager
     async def lifespan(_: FastAPI) -> AsyncIterator[None]:
         """Let go of sources and threads when the server ends."""
+        warming = asyncio.ensure_future(dashboards.warm())
         yield
+        warming.cancel()
+        dashboards.close()
         await collecting.close()
 
     app = FastAPI(
@@ -88,7 +111,9 @@ def make_app(collecting: Collecting, rules: SourceRules, options: ApiOptions | N
         redoc_url=None,
         redirect_slashes=False,
     )
-    app.state.serving = Serving(collecting, Drawing(collecting, most_seconds=options.draw_seconds), rules)
+    app.state.dashboards = dashboards = Dashboards(collecting)
+    drawing = Drawing(collecting, most_seconds=options.draw_seconds)
+    app.state.serving = Serving(collecting, drawing, rules, options.site)
     _require_permissions()
     for router in ROUTERS:
         app.include_router(router)

@@ -35,6 +35,8 @@ _STUDY = Link(
 _PERSON = Link("pseudonym", "$response.body#/pseudonym", ("issue_token", "revoke_tokens", "set_blocked"))
 _JUDGEMENT = Link("judgement", "$response.body#/judgements/0", ("read_judgement", "correct"))
 
+_INVITATION = Link("invitation", "$response.body#/id", ("revoke_invitation",))
+
 LINKS: Mapping[str, Link] = {
     "next_item": _ITEM,
     "next_review": _ITEM,
@@ -42,6 +44,7 @@ LINKS: Mapping[str, Link] = {
     "next_spot_check": _ITEM,
     "create_study": _STUDY,
     "add_person": _PERSON,
+    "create_invitation": _INVITATION,
     "submit": _JUDGEMENT,
 }
 """By the name of the route whose answer it is."""

@@ -15,6 +15,7 @@ StudyName = Annotated[str, Path(min_length=1, max_length=63)]
 Pseudonym = Annotated[str, Path(min_length=1, max_length=40)]
 GuidelinesVersion = Annotated[int, Path(ge=1, le=1_000_000)]
 AfterId = Annotated[int, Query(ge=0, le=2**62)]
+BeforeId = Annotated[int, Query(ge=1, le=2**62)]
 Limit = Annotated[int, Query(ge=1, le=1000)]
 
 

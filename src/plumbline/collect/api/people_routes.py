@@ -17,22 +17,24 @@ from plumbline.collect.store.rows import Role
 router = APIRouter(prefix=PREFIX, tags=["people"])
 
 
-@router.get("/me", **documented(schemas.PersonAnswer))
+@router.get("/me", **documented(schemas.MeAnswer))
 async def me(request: Request) -> Response:
-    """Whose token it is; also for who is blocked, so that they can be told."""
-    return await serving_of(request).answer(request, lambda asked: shown.person(asked.person))
+    """Whose token or session it is; also for who is blocked, so that they can be told."""
+    serving = serving_of(request)
+    return await serving.answer(request, lambda asked: shown.me(serving.collecting, asked.person))
 
 
 @router.get("/people", **documented(schemas.People))
 async def list_people(
     request: Request, after: Annotated[str, Query(max_length=64)] = "", limit: Limit = 100
 ) -> Response:
-    """Everybody, page by page."""
+    """Everybody, page by page; for who is of one study, the people of that study."""
     serving = serving_of(request)
 
-    def people(_: Asked) -> schemas.People:
+    def people(asked: Asked) -> schemas.People:
         """In a thread: one page."""
-        rows = stored_people(serving.collecting.store, after=after, limit=limit)
+        only = asked.person.only_study_id
+        rows = stored_people(serving.collecting.store, after=after, limit=limit, only_study_id=only)
         return schemas.People([shown.person(row) for row in rows], rows[-1].id if len(rows) == limit else None)
 
     return await serving.answer(request, people)
@@ -70,7 +72,7 @@ async def issue_token(request: Request, pseudonym: Pseudonym) -> Response:
 
 @router.delete("/people/{pseudonym}/tokens", **documented(schemas.Revoked))
 async def revoke_tokens(request: Request, pseudonym: Pseudonym) -> Response:
-    """Ends all tokens of somebody."""
+    """Ends all tokens and sessions of somebody."""
     serving = serving_of(request)
     return await serving.answer(
         request, lambda asked: schemas.Revoked(end_tokens(serving.collecting, asked.person, pseudonym))

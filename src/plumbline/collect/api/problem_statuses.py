@@ -35,11 +35,20 @@ STATUSES: Statuses = {
     "PL-SUB-003": 409,
     "PL-SUB-005": 404,
     "PL-SUB-006": 409,
+    "PL-IDN-001": 403,  # not 401: no header would help
+    "PL-IDN-002": 429,
+    "PL-IDN-005": 403,
+    "PL-IDN-006": 404,
+    "PL-IDN-007": 403,
     "PL-SVC-001": 503,  # no replies, for now
     "PL-SVC-002": 502,  # no replies until somebody mends something
     "PL-SVC-004": 409,
     "PL-SVC-005": 404,
     "PL-SVC-006": 403,
+    "PL-WEL-001": 409,
+    "PL-WEL-003": 409,
+    "PL-ARR-001": 403,
+    "PL-ARR-002": 409,
 }
 
 

@@ -1,27 +1,38 @@
-"""Who asks, whether they may, and the answer: one hop into a thread for all three."""
+"""Who asks, whether they may, and the answer: one hop into a thread for all three.
+
+Somebody is known by a token in a header, or by the session of a browser in a cookie; never by both, and neither is taken
+in the other's place. What concerns another study than the one that somebody is of is not there for them: that is decided
+here, for every route.
+"""
 
 from __future__ import annotations
 
 import hashlib
 import re
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TypeVar
 
 import msgspec
 from fastapi import Request, Response
 
-from plumbline.collect.api.permissions import PERMITTED
+from plumbline.collect.api.permissions import FOR_THE_WHOLE_STORE, PERMITTED
+from plumbline.collect.api.schemas import LoggedInAnswer
 from plumbline.collect.service.collecting import Collecting
 from plumbline.collect.service.drawing import Drawing
+from plumbline.collect.service.identity.failures import of_one_study
+from plumbline.collect.service.identity.logging_in import SESSION_TIME, LoggedIn
 from plumbline.collect.service.people import has_role
 from plumbline.collect.service.samplers import SourceRules
 from plumbline.collect.service.submitting import Request as KnownRequest
-from plumbline.collect.store.failures import NotAllowedError, NotFoundError
+from plumbline.collect.store.failures import NotAllowedError, NotFoundError, not_found
+from plumbline.collect.store.identity.accounts import account_of
 from plumbline.collect.store.people import find_by_token
-from plumbline.collect.store.rows import Person, Role
-from plumbline.web.failures import bad_key, not_known, not_permitted, wrong_content_type
+from plumbline.collect.store.rows import Person, Role, TokenUse
+from plumbline.web.asgi import client_address, header_values
+from plumbline.web.failures import bad_key, not_known, not_permitted, two_ways_in, wrong_content_type
 from plumbline.web.json_bodies import decode_json
+from plumbline.web.sessions import Site, csrf_token, require_csrf, require_own_site
 from plumbline.web.tokens import read_token
 
 ValueT = TypeVar("ValueT")
@@ -30,14 +41,13 @@ _KEY = re.compile(r"[A-Za-z0-9_-]{8,128}")
 _JSON = re.compile(r"application/json\s*(;.*)?", re.IGNORECASE)
 _SHORT = {None, Role.WORKER, Role.REVIEWER}
 """Whose calls are short."""
-_OPEN_TO_BLOCKED = frozenset({"me"})
+_OPEN_TO_BLOCKED = frozenset({"me", "log_out"})
 
 
 @dataclass(frozen=True, slots=True)
-class Asked:
-    """A request of somebody who may make it. Its body is read only now, and in the thread."""
+class Sent:
+    """A request whose body is here. It is parsed only when asked for."""
 
-    person: Person
     request: Request
     raw: bytes
 
@@ -50,6 +60,23 @@ class Asked:
         if not _JSON.fullmatch(self.request.headers.get("content-type", "")):
             raise wrong_content_type("application/json")
         return decode_json(self.raw, kind)
+
+    @property
+    def address(self) -> str:
+        """Where it comes from."""
+        return client_address(self.request.scope)
+
+
+@dataclass(frozen=True, slots=True)
+class Asked(Sent):
+    """A request of somebody who may make it.
+
+    Attributes:
+        session: the token of the session that it came by; None where a token in a header came instead.
+    """
+
+    person: Person
+    session: str | None = field(default=None, repr=False)
 
     def known(self) -> KnownRequest:
         """The request's key, and the digest that tells whether it comes with another body or to another route.
@@ -65,6 +92,20 @@ class Asked:
         return KnownRequest(keys[0], hashed.hexdigest())
 
 
+@dataclass(frozen=True, slots=True)
+class PageVisitor:
+    """Who looks at a page, by the session of their browser.
+
+    Attributes:
+        csrf_token: what the page's requests bring to show that they are the page's.
+        account_name: what they log in with; None for who arrived from elsewhere.
+    """
+
+    person: Person
+    csrf_token: str
+    account_name: str | None
+
+
 @dataclass(frozen=True)
 class Serving:
     """What the routes share.
@@ -73,11 +114,13 @@ class Serving:
         collecting: store, samplers, clock.
         drawing: of replies.
         rules: what study files may name.
+        site: under which names browsers reach us.
     """
 
     collecting: Collecting
     drawing: Drawing
     rules: SourceRules
+    site: Site = field(default_factory=Site)
 
     async def answer(self, request: Request, call: Callable[[Asked], object], status: int = 200) -> Response:
         """What `call` gives, as JSON; for who may ask for it.
@@ -85,7 +128,7 @@ class Serving:
         Args:
             call: blocks on the store; runs in a thread.
         Raises:
-            WebError: PL-WEB-007, 008. NotAllowedError: PL-COL-031.
+            WebError: PL-WEB-007, 008, 015, 017, 018, 019. NotAllowedError: PL-COL-031.
         """
         return json_response(await self.done(request, lambda asked: msgspec.json.encode(call(asked))), status)
 
@@ -96,28 +139,127 @@ class Serving:
         calls = self.collecting.calls if of_workers else self.collecting.long_calls
         return await calls.run(self._done, request, raw, call)
 
+    async def of_nobody(self, request: Request) -> Sent:
+        """A request to a route that needs no token and no session, with a JSON body that no other site's form can send.
+
+        Raises:
+            WebError: PL-WEB-005, 018, 019.
+        """
+        sent = Sent(request, await request.body())
+        require_own_site(request.scope, typed_is_fine=False)
+        if not _JSON.fullmatch(request.headers.get("content-type", "")):
+            raise wrong_content_type("application/json")
+        self.earlier_session(request)
+        return sent
+
+    def require_login_here(self, request: Request) -> None:
+        """Refuses to take a password, or begin a session, where others could read it or under a name that is not ours.
+
+        Raises:
+            WebError: PL-WEB-016, 017.
+        """
+        self.site.require_known_host(request.scope)
+        self.site.require_private(request.scope)
+
+    def earlier_session(self, request: Request) -> str | None:
+        """The session's token that a browser sends along; None where there is none.
+
+        Raises:
+            WebError: PL-WEB-018, a token in a header came too.
+        """
+        session = self.site.session_of(request.scope)
+        if session is not None and header_values(request.scope, b"authorization"):
+            raise two_ways_in()
+        return session
+
+    def session_response(self, request: Request, found: LoggedIn) -> Response:
+        """The answer that begins a session.
+
+        Raises:
+            WebError: PL-WEB-016, 017; see `require_login_here`, which asks before the session is made.
+        """
+        answer = LoggedInAnswer(found.person.pseudonym, found.person.role.value, csrf_token(found.session))
+        response = json_response(msgspec.json.encode(answer), 201)
+        seconds = int(SESSION_TIME.total_seconds())
+        response.headers["set-cookie"] = self.site.set_cookie(request.scope, found.session, seconds)
+        return response
+
+    # --- pages; these block on the store, and are for a thread ---
+
+    def person_of_page(self, request: Request) -> Person | None:
+        """Who looks at a page, by their cookie; None where nobody is logged in. Who is blocked is found, too.
+
+        Raises:
+            WebError: PL-WEB-017, under a name that is not ours.
+        """
+        session = self.site.session_of(request.scope)
+        if session is None:
+            return None
+        self.site.require_known_host(request.scope)
+        store, now = self.collecting.store, self.collecting.clock()
+        return find_by_token(store, session, now=now, use=TokenUse.SESSION)
+
+    def visitor(self, request: Request) -> PageVisitor | None:
+        """The same, with what their page needs; raises as `person_of_page`."""
+        person, session = self.person_of_page(request), self.site.session_of(request.scope)
+        if person is None or session is None:
+            return None
+        account = account_of(self.collecting.store, person.id)
+        return PageVisitor(person, csrf_token(session), None if account is None else account.name)
+
+    def require_study(self, request: Request, person: Person) -> None:
+        """A study in the path that is not the one that somebody is of is not there for them.
+
+        Raises:
+            NotFoundError: PL-COL-010, in the words for a study that there is not.
+        """
+        name = request.path_params.get("study")
+        if person.only_study_id is None or name is None:
+            return
+        if self.collecting.catalogue.named(name).id != person.only_study_id:
+            raise not_found("study", name)
+
+    # --- who asks ---
+
     def _done(self, request: Request, raw: bytes, call: Callable[[Asked], ValueT]) -> ValueT:
-        asked = Asked(self._permitted(request), request, raw)
+        person, session = self._known(request)
+        self._require_permitted(request, person)
+        asked = Asked(request, raw, person, session)
         try:
+            self.require_study(request, person)
             return call(asked)
         except NotFoundError:
             # A restore may have taken a study away that this process remembers, and another of its name be there now.
             if not self.collecting.catalogue.forget_gone():
                 raise
+            self.require_study(request, person)
             return call(asked)
 
-    def _permitted(self, request: Request) -> Person:
-        name = request.scope["route"].name
-        least = PERMITTED[name] or Role.WORKER
-        token = read_token(request.scope)
-        person = None if token is None else find_by_token(self.collecting.store, token, now=self.collecting.clock())
+    def _known(self, request: Request) -> tuple[Person, str | None]:
+        scope, store, now = request.scope, self.collecting.store, self.collecting.clock()
+        session = self.earlier_session(request)
+        if session is None:
+            token = read_token(scope)
+            person = None if token is None else find_by_token(store, token, now=now)
+        else:
+            self.site.require_known_host(scope)
+            require_own_site(scope, typed_is_fine=True)
+            person = find_by_token(store, session, now=now, use=TokenUse.SESSION)
         if person is None:
             raise not_known()
+        if session is not None:
+            require_csrf(scope, session)
+        return person, session
+
+    def _require_permitted(self, request: Request, person: Person) -> None:
+        name = request.scope["route"].name
+        least = PERMITTED[name] or Role.WORKER
         if person.blocked_at is not None and name not in _OPEN_TO_BLOCKED:
-            raise _blocked(person)
+            raise blocked(person)
         if not has_role(person, least):
             raise not_permitted(least.value)
-        return person
+        if person.only_study_id is not None and name in FOR_THE_WHOLE_STORE:
+            raise of_one_study()
 
 
 def json_response(body: bytes, status: int = 200) -> Response:
@@ -125,7 +267,8 @@ def json_response(body: bytes, status: int = 200) -> Response:
     return Response(body, status, media_type="application/json")
 
 
-def _blocked(person: Person) -> NotAllowedError:
+def blocked(person: Person) -> NotAllowedError:
+    """PL-COL-031: whoever is blocked learns that they are, and nothing else."""
     return NotAllowedError(
         "PL-COL-031",
         f"person {person.pseudonym}",

@@ -15,10 +15,13 @@ from plumbline.collect.service.beginning import Begun, shown_purpose
 from plumbline.collect.service.collecting import Collecting
 from plumbline.collect.service.entering import EnteredItems
 from plumbline.collect.service.held_work import Held, step_json, step_to_show
+from plumbline.collect.service.identity.inviting import Invited, invitation_study
 from plumbline.collect.service.own_judgements import OwnJudgement
 from plumbline.collect.service.status import WorkerStatus
 from plumbline.collect.service.studies import queues_of
 from plumbline.collect.service.submitting import Submitted
+from plumbline.collect.store.identity.accounts import account_of
+from plumbline.collect.store.identity.invitations import ListedInvitation
 from plumbline.collect.store.items import QueueCount
 from plumbline.collect.store.rows import Assignment, Draft, Guidelines, Item, Judgement, Person, Receipt, Study
 
@@ -77,6 +80,15 @@ def judgements(rows: Sequence[Judgement]) -> schemas.Judgements:
     return schemas.Judgements(
         [schemas.JudgementLine(row.id, row.part, row.kind, row.corrects, row.created_at) for row in rows]
     )
+
+
+def own_judgements(rows: Sequence[Judgement], limit: int) -> schemas.OwnJudgements:
+    """A page of somebody's judgements."""
+    page = [
+        schemas.OwnJudgement(row.id, row.assignment_id, row.part, row.kind, row.corrects, row.created_at)
+        for row in rows
+    ]
+    return schemas.OwnJudgements(page, rows[-1].id if len(rows) == limit else None)
 
 
 def judged(own: OwnJudgement) -> schemas.Judged:
@@ -159,4 +171,50 @@ def person(row: Person) -> schemas.PersonAnswer:
     """Somebody, by pseudonym."""
     return schemas.PersonAnswer(
         row.pseudonym, row.role.value, row.created_at, row.blocked_at is not None, row.erased_at is not None
+    )
+
+
+def me(collecting: Collecting, row: Person) -> schemas.MeAnswer:
+    """Somebody, to themselves."""
+    account = account_of(collecting.store, row.id)
+    only = None if row.only_study_id is None else collecting.catalogue.of_id(row.only_study_id).settings.name
+    told = person(row)
+    return schemas.MeAnswer(
+        pseudonym=told.pseudonym,
+        role=told.role,
+        created_at=told.created_at,
+        blocked=told.blocked,
+        erased=told.erased,
+        name=None if account is None else account.name,
+        only_study=only,
+    )
+
+
+def invited(made: Invited) -> schemas.InvitationMade:
+    """An invitation with its code, this once."""
+    return schemas.InvitationMade(
+        id=made.id,
+        code=made.code,
+        link_path=made.link_path,
+        role=made.role.value,
+        study=made.study,
+        pseudonym=made.pseudonym,
+        expires_at=made.expires_at,
+        uses=made.uses,
+    )
+
+
+def invitation(collecting: Collecting, listed: ListedInvitation) -> schemas.InvitationLine:
+    """An invitation without its code."""
+    row = listed.invitation
+    return schemas.InvitationLine(
+        id=row.id,
+        role=row.role.value,
+        study=invitation_study(collecting, row),
+        pseudonym=listed.person,
+        created_by=listed.created_by,
+        created_at=row.created_at,
+        expires_at=row.expires_at,
+        uses_left=row.uses_left,
+        revoked=row.revoked_at is not None,
     )

@@ -29,12 +29,14 @@ async def health(request: Request) -> Response:
 
 @router.get("/studies", **documented(schemas.Studies))
 async def list_studies(request: Request) -> Response:
-    """All studies."""
+    """All studies; for who is of one study, that one."""
     serving = serving_of(request)
 
-    def studies(_: Asked) -> schemas.Studies:
-        """In a thread: all of them."""
-        return schemas.Studies([_shown(serving, row) for row in stored_studies(serving.collecting.store)])
+    def studies(asked: Asked) -> schemas.Studies:
+        """In a thread: those that they may see."""
+        rows = stored_studies(serving.collecting.store)
+        seen = [row for row in rows if asked.person.only_study_id in (None, row.id)]
+        return schemas.Studies([_shown(serving, row) for row in seen])
 
     return await serving.answer(request, studies)
 
@@ -111,13 +113,13 @@ async def read_guidelines(request: Request, study: StudyName, version: Guideline
 async def add_guidelines(request: Request, study: StudyName) -> Response:
     """The next version; judgements name the one that was shown."""
     serving = serving_of(request)
-    return await serving.answer(
-        request,
-        lambda asked: shown.guidelines(
-            new_guidelines(serving.collecting, study, asked.body(schemas.NewGuidelines).text)
-        ),
-        201,
-    )
+
+    def added(asked: Asked) -> schemas.GuidelinesAnswer:
+        """In a thread: the version, unless another came meanwhile."""
+        body = asked.body(schemas.NewGuidelines)
+        return shown.guidelines(new_guidelines(serving.collecting, study, body.text, body.after_version))
+
+    return await serving.answer(request, added, 201)
 
 
 @router.get("/studies/{study}/status", **documented(schemas.StatusAnswer))

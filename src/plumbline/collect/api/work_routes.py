@@ -6,7 +6,7 @@ from fastapi import APIRouter, Request, Response
 
 from plumbline.collect.api import schemas, shown
 from plumbline.collect.api.documented import documented
-from plumbline.collect.api.parameters import PREFIX, AssignmentId, JudgementId, StudyName, serving_of
+from plumbline.collect.api.parameters import PREFIX, AssignmentId, BeforeId, JudgementId, Limit, StudyName, serving_of
 from plumbline.collect.api.serving import Asked
 from plumbline.collect.kinds import Purpose
 from plumbline.collect.service.beginning import begin_work, is_over, standing_of
@@ -17,7 +17,7 @@ from plumbline.collect.service.submitting import Answer, correct_judgement, subm
 from plumbline.collect.store.assignments import read_assignment
 from plumbline.collect.store.drafts import read_draft as stored_draft
 from plumbline.collect.store.drafts import save_draft as store_draft
-from plumbline.collect.store.judgements import judgements_of_assignment
+from plumbline.collect.store.judgements import judgements_of_assignment, judgements_of_worker
 from plumbline.collect.store.rows import Person
 
 router = APIRouter(prefix=PREFIX, tags=["work"])
@@ -174,6 +174,23 @@ async def list_judgements(request: Request, assignment: AssignmentId) -> Respons
         return shown.judgements(judgements_of_assignment(store, assignment))
 
     return await serving.answer(request, judgements)
+
+
+@router.get("/studies/{study}/judgements/own", **documented(schemas.OwnJudgements))
+async def list_own_judgements(
+    request: Request, study: StudyName, before: BeforeId | None = None, limit: Limit = 100
+) -> Response:
+    """One's own judgements of a study as they stand, newest first, to look at one again or to correct it."""
+    serving = serving_of(request)
+    collecting = serving.collecting
+
+    def own(asked: Asked) -> schemas.OwnJudgements:
+        """In a thread: one page of them."""
+        known = collecting.catalogue.named(study)
+        rows = judgements_of_worker(collecting.store, known.id, asked.person.id, before=before, limit=limit)
+        return shown.own_judgements(rows, limit)
+
+    return await serving.answer(request, own)
 
 
 @router.get("/judgements/{judgement}", **documented(schemas.Judged))

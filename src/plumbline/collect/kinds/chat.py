@@ -27,6 +27,7 @@ from plumbline.collect.kinds.item_entry import Entry, ItemRefusal
 from plumbline.collect.kinds.refusals import StoredWorkError
 from plumbline.collect.kinds.sides import ShownOrder, shown_order
 from plumbline.collect.kinds.strength import asked_on
+from plumbline.collect.kinds.topics import Topical, categories_of
 from plumbline.collect.kinds.work import Ask, Draw, DrawnReply, Effective, Work
 from plumbline.collect.study_settings import Continues, Question, StudyFile
 from plumbline.records import Axis, Comparison, Conversation, Message, Outcome, Prompt, Record, Role
@@ -42,7 +43,7 @@ MOST_OPENING = MOST_MESSAGES - 2 * 50
 Opening = Annotated[tuple[MessageJson, ...], Field(max_length=MOST_OPENING)]
 
 
-class ChatItem(Bounded):
+class ChatItem(Topical):
     """A conversation to be had; `opening` is what was said before the worker's first turn, and may be empty."""
 
     opening: Opening = ()
@@ -150,7 +151,8 @@ def chat_entries(records: Iterable[Record]) -> Iterator[Entry | ItemRefusal]:
             yield ItemRefusal(record, "PL-ITM-001", "a chat begins with a prompt or with a comparison's context")
             continue
         key = digest("chat", canonical_conversation(conversation))
-        yield Entry(record, key, partial(_chat_item, conversation, record.id))
+        item = partial(_chat_item, conversation, record.id)
+        yield Entry(record, key, item, topics=categories_of(record))
 
 
 def _chat_item(opening: Conversation, parent: str) -> ChatItem:

@@ -21,6 +21,7 @@ from plumbline.collect.kinds import (
     red_team_chat,
     safety_labels,
     spot_check,
+    topics,
     two_axis_ranking,
 )
 from plumbline.collect.kinds.bounds import Bounded, JsonObject, MessageJson
@@ -55,11 +56,12 @@ CLASSIFIED: Mapping[type[Bounded], Mapping[str, Words]] = {
     spot_check.StoredCheck: {"note": Words.OWN},
     # --- items ---
     MessageJson: {"text": Words.DATA},  # what a field of messages holds is said by that field
-    chat.ChatItem: {"opening": Words.DATA, "parents": Words.NAME},
+    topics.Topical: {"topics": Words.NAME},
+    chat.ChatItem: {"topics": Words.NAME, "opening": Words.DATA, "parents": Words.NAME},
     pairs.PairSide: {"messages": Words.DATA, "model": Words.NAME},
-    pairs.PairItem: {"context": Words.DATA, "parents": Words.NAME},
+    pairs.PairItem: {"topics": Words.NAME, "context": Words.DATA, "parents": Words.NAME},
     ranking_items.RankedReply: {"text": Words.DATA, "model": Words.NAME},
-    ranking_items.RankingItem: {"prompt": Words.DATA, "parents": Words.NAME},
+    ranking_items.RankingItem: {"topics": Words.NAME, "prompt": Words.DATA, "parents": Words.NAME},
     safety_labels.LabelItem: {"conversation": Words.DATA, "parents": Words.NAME},
     blind_review.ReviewItem: {"attempt": Words.NAME, "transcript": Words.OWN, "task_description": Words.OWN},
     adjudication.DisputedItem: {

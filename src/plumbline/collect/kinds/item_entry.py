@@ -10,9 +10,10 @@ from pydantic import ValidationError
 from plumbline.collect.kinds.bounds import Bounded
 from plumbline.collect.kinds.known_answers import Truth, merged_truths
 from plumbline.collect.kinds.refusals import PassedOver
+from plumbline.collect.kinds.topics import categories_of, with_topics
 from plumbline.collect.kinds.work import KNOWN_ANSWERS, NewItem, Purpose
 from plumbline.collect.study_settings import PriorityRule, StudyFile
-from plumbline.records import Comparison, Prompt, Record, SafetyLabel
+from plumbline.records import Record
 from plumbline.records.identity import digest
 
 
@@ -25,12 +26,14 @@ class Entry:
         key: of its content; the same content gives the same key.
         payload: makes what is stored; fails where a text is beyond the bounds.
         truth: the known answer; None where the records give none.
+        topics: what workers may opt out of; empty where they would tell the answer.
     """
 
     record: Record
     key: str
     payload: Callable[[], Bounded]
     truth: Truth | None = None
+    topics: frozenset[str] = frozenset()
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,7 +73,9 @@ _WHY = {
 def _new_item(entry: Entry, study: StudyFile, purpose: Purpose) -> NewItem | PassedOver:
     known = purpose in KNOWN_ANSWERS
     try:
-        payload = entry.payload()
+        payload = entry.payload().as_json()
+        if study.has_topics and entry.topics:
+            payload = with_topics(payload, entry.topics)
     except ValidationError as error:
         types = {detail["type"] for detail in error.errors(include_url=False, include_context=False)}
         whys = sorted({_WHY.get(each, "a text cannot be kept") for each in types})
@@ -79,7 +84,7 @@ def _new_item(entry: Entry, study: StudyFile, purpose: Purpose) -> NewItem | Pas
         # The same content may be work and, apart from that, a check: two items.
         key=digest(purpose, entry.key) if known else entry.key,
         purpose=purpose,
-        payload=payload.as_json(),
+        payload=payload,
         overlap=MOST_OVERLAP if known else study.overlap,
         priority=priority_of(entry.record, study),
         truth=entry.truth.as_json() if known and entry.truth is not None else None,
@@ -106,7 +111,8 @@ def _with_whole_truth(entries: Iterable[Entry | ItemRefusal]) -> Iterator[Entry 
         else:
             same.setdefault(entry.key, []).append(entry)
     for group in same.values():
-        yield replace(group[0], truth=merged_truths(entry.truth for entry in group))
+        topics = frozenset[str]().union(*(entry.topics for entry in group))
+        yield replace(group[0], truth=merged_truths(entry.truth for entry in group), topics=topics)
 
 
 MOST_OVERLAP = 1_000_000_000
@@ -120,14 +126,5 @@ def priority_of(record: Record, study: StudyFile) -> int:
 
 def _fits(rule: PriorityRule, record: Record) -> bool:
     if rule.field == "category":
-        return rule.equals in _categories(record)
+        return rule.equals in categories_of(record)
     return bool(getattr(record, rule.field, None) == rule.equals)
-
-
-def _categories(record: Record) -> frozenset[str]:
-    match record:
-        case Comparison(categories=(first, second)):
-            return (first or frozenset()) | (second or frozenset())
-        case Prompt(categories=frozenset() as names) | SafetyLabel(categories=frozenset() as names):
-            return names
-    return frozenset()

@@ -32,6 +32,7 @@ from plumbline.collect.kinds.record_making import Origin, Sides, comparison_reco
 from plumbline.collect.kinds.refusals import PassedOver
 from plumbline.collect.kinds.sides import shown_order
 from plumbline.collect.kinds.strength import SIDE_OUTCOMES, Scale, asked_on, verdict
+from plumbline.collect.kinds.topics import Topical, categories_of
 from plumbline.collect.kinds.work import (
     Accepted,
     Ask,
@@ -59,7 +60,7 @@ class PairSide(Bounded):
     label: HarmLabel | None = None
 
 
-class PairItem(Bounded):
+class PairItem(Topical):
     """Two continuations of a context, in byte order."""
 
     context: Messages
@@ -115,7 +116,8 @@ def _entries(records: Iterable[Record], study: StudyFile) -> Iterator[Entry | It
             continue
         order = (0, 1) if first.encode() < second.encode() else (1, 0)
         key = digest("pair", canonical_conversation(record.context), *sorted((first, second), key=str.encode))
-        yield Entry(record, key, partial(_item, record, order), _truth(record, order, study))
+        item, truth = partial(_item, record, order), _truth(record, order, study)
+        yield Entry(record, key, item, truth, categories_of(record))
 
 
 def _item(comparison: Comparison, order: tuple[int, int]) -> PairItem:

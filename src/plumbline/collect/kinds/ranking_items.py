@@ -14,6 +14,7 @@ from plumbline.collect.kinds.harm_labels import HarmLabel, majority_label
 from plumbline.collect.kinds.item_entry import Entry, ItemRefusal
 from plumbline.collect.kinds.known_answers import KnownOrder, OrderTruth
 from plumbline.collect.kinds.strength import SIDE_OUTCOMES
+from plumbline.collect.kinds.topics import Topical
 from plumbline.collect.study_settings import StudyFile
 from plumbline.records import UNSPECIFIED, Comparison, Conversation, Record, Role, SafetyLabel
 from plumbline.records.identity import canonical_conversation, digest
@@ -27,7 +28,7 @@ class RankedReply(Bounded):
     model: Name | None = None
 
 
-class RankingItem(Bounded):
+class RankingItem(Topical):
     """A prompt and its replies, in byte order; how they were ranked before is not in it."""
 
     prompt: Messages
@@ -116,6 +117,7 @@ def _entry(key: str, prompt: _Prompt, study: StudyFile) -> Iterator[Entry | Item
         digest("ranking", key, *names),
         partial(_item, prompt, replies),
         _truth(prompt, names, study),
+        frozenset(category for _, label in replies for category in label.categories or ()),
     )
 
 

@@ -8,6 +8,7 @@
     giving_back     release, a longer lease                                 qualification training, gold, attention
     people          who may add and block whom                              status        how far a study is
     samplers        sources opened once for a study                         failures      what these uses refuse
+    identity        who comes in, and how: see there                        wellbeing     standing, topics, moods: see there
 
 From a study's folder to a server:
 

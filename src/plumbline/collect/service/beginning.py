@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from plumbline.collect.kinds import KNOWN_ANSWERS, Finished, Purpose, WorkerStanding, purposes_due
@@ -14,6 +14,7 @@ from plumbline.collect.service.giving_back import lease_end
 from plumbline.collect.service.held_work import Held, held_with
 from plumbline.collect.service.qualification import settle_qualification
 from plumbline.collect.service.studies import queues_of
+from plumbline.collect.service.wellbeing.skipping import MOST_SKIPPED, give_back_unwanted
 from plumbline.collect.store.assignments import find_in_hand
 from plumbline.collect.store.failures import ConflictError
 from plumbline.collect.store.items import read_item
@@ -38,6 +39,8 @@ class Begun:
 def begin_work(collecting: Collecting, worker: Person, study_name: str, queue: Purpose = Purpose.WORK) -> Begun | None:
     """The worker's next item of a queue; the one in hand, where there is one, also while the study is paused.
 
+    Items with a topic that the worker opted out of are given back for them, `MOST_SKIPPED` at a time.
+
     Args:
         queue: one of `queues_of`; training, gold and attention items come with the work.
     Returns:
@@ -49,6 +52,14 @@ def begin_work(collecting: Collecting, worker: Person, study_name: str, queue: P
     study = collecting.catalogue.named(study_name)
     if queue not in queues_of(study.settings):
         raise no_such_queue(study_name, queue.value)
+    for _ in range(MOST_SKIPPED):
+        begun = _begin(collecting, worker, study, queue)
+        if begun is None or not give_back_unwanted(collecting, worker, begun.held):
+            return begun
+    return None
+
+
+def _begin(collecting: Collecting, worker: Person, study: KnownStudy, queue: Purpose) -> Begun | None:
     purposes = (Purpose.TRAINING, *COUNTED) if queue is Purpose.WORK else (queue,)
     held = _in_hand(collecting, worker, study, purposes)
     # What is in hand may be finished while it is read, by a submission whose answer its worker did not wait for.
@@ -62,13 +73,26 @@ def standing_of(collecting: Collecting, worker: Person, study: KnownStudy) -> Wo
 
     Attention items come after every so many others, so how many others came since the last one follows from the counts.
     """
-    settings, qualified = study.settings, None
-    if settings.qualification is not None:
-        standing = read_participation(collecting.store, study.id, worker.id).qualification
-        qualified = None if standing is Qualification.PENDING else standing is Qualification.PASSED
+    settings = study.settings
+    qualified = is_qualified(collecting, worker, study)
     counts: dict[Purpose, int] = {}
     if settings.gold is not None or settings.attention is not None or settings.per_worker_limit is not None:
         counts = submitted_counts(collecting.store, study.id, worker.id)
+    return standing_with(worker, settings, qualified, counts)
+
+
+def is_qualified(collecting: Collecting, worker: Person, study: KnownStudy) -> bool | None:
+    """What came of the worker's training; None where it is not done, or the study has none."""
+    if study.settings.qualification is None:
+        return None
+    found = read_participation(collecting.store, study.id, worker.id).qualification
+    return None if found is Qualification.PENDING else found is Qualification.PASSED
+
+
+def standing_with(
+    worker: Person, settings: StudyFile, qualified: bool | None, counts: Mapping[Purpose, int]
+) -> WorkerStanding:
+    """What is known of a worker, from what came of their training and how much of each purpose they finished."""
     checks = counts.get(Purpose.ATTENTION, 0)
     finished = sum(counts.get(purpose, 0) for purpose in COUNTED)
     every = 0 if settings.attention is None else settings.attention.every

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import UTC, datetime
 
 from plumbline.collect.service.catalogue import Catalogue
+from plumbline.collect.service.identity.passwords import Passwords
 from plumbline.collect.service.samplers import SamplerPool
+from plumbline.collect.service.wellbeing.known_topics import KnownTopics
 from plumbline.collect.store.database import Store
 from plumbline.web.bounded_calls import BoundedCalls
 
@@ -30,6 +32,8 @@ class Collecting:
             waits for that.
         checks: one thread more, for whether the database answers: whoever asks that must not wait behind work.
         clock: the time, in UTC.
+        passwords: hashes, made in threads of their own.
+        topics: those that items bring, remembered.
     """
 
     store: Store
@@ -39,6 +43,8 @@ class Collecting:
     long_calls: BoundedCalls
     checks: BoundedCalls
     clock: Callable[[], datetime] = utc_now
+    passwords: Passwords = field(default_factory=Passwords)
+    topics: KnownTopics = field(default_factory=KnownTopics)
 
     async def close(self) -> None:
         """Waits for calls under way, closes the sources and the store."""
@@ -51,3 +57,4 @@ class Collecting:
         self.calls.close()
         self.long_calls.close()
         self.checks.close()
+        self.passwords.close()

@@ -1,11 +1,13 @@
-"""Tokens for whoever sits at the store's machine: no role is asked, since who can open the store can do anything to it."""
+"""Tokens and links for whoever sits at the store's machine: no role is asked, since who can open the store can do anything to it."""
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 
+from plumbline.collect.service.identity.inviting import FIRST_OWNER_DAYS, Wanted, invite_from_store
 from plumbline.collect.store.database import Store
+from plumbline.collect.store.identity.accounts import has_owner_account
 from plumbline.collect.store.people import add_person, find_person, issue_token, list_people
 from plumbline.collect.store.rows import Person, Role
 from plumbline.records import UsageError, unknown_name
@@ -16,13 +18,18 @@ _PAGE = 1000
 
 @dataclass(frozen=True, slots=True)
 class HandedOut:
-    """A token; it stands nowhere but here."""
+    """A token; it stands nowhere but here.
+
+    Attributes:
+        link_path: of an invitation by which a first owner sets a name and a password; no better kept than the token.
+    """
 
     pseudonym: str
     role: Role
     token: str
     expires_at: datetime
     is_new_person: bool
+    link_path: str | None = None
 
 
 def hand_out_token(
@@ -41,6 +48,24 @@ def hand_out_token(
     expires_at = now + timedelta(days=days)
     token = issue_token(store, person.id, now=now, expires_at=expires_at)
     return HandedOut(person.pseudonym, person.role, token, expires_at, pseudonym is None)
+
+
+def hand_out_first_owner(store: Store, *, now: datetime) -> HandedOut | None:
+    """An owner with a token and a link to log in by, where the store has no owner yet; None where it has."""
+    if owners(store):
+        return None
+    owner = hand_out_token(store, role=Role.OWNER, days=OWNER_TOKEN_DAYS, now=now)
+    return replace(owner, link_path=link_of_owner(store, now=now))
+
+
+def link_of_owner(store: Store, *, now: datetime) -> str | None:
+    """The path of a new link by which an owner sets a name and a password; None where one has them already."""
+    everybody = [person for person in owners(store) if person.blocked_at is None]
+    if not everybody or has_owner_account(store):
+        return None
+    first = min(everybody, key=lambda person: (person.created_at, person.id))
+    wanted = Wanted(None, None, first.pseudonym, FIRST_OWNER_DAYS, 1)
+    return invite_from_store(store, wanted, study_id=None, now=now).link_path
 
 
 def role_of(stated: str | None, pseudonym: str | None) -> Role:

@@ -21,6 +21,7 @@ from plumbline.collect.kinds.stored_work import OPENED as OPENED
 from plumbline.collect.kinds.stored_work import drawn_reply, human_turns, stored_judgement
 from plumbline.collect.service.catalogue import KnownStudy
 from plumbline.collect.service.collecting import Collecting
+from plumbline.collect.service.wellbeing.topics import with_topics
 from plumbline.collect.store.assignments import read_with_item
 from plumbline.collect.store.conversations import read_replies, read_turns, show_replies
 from plumbline.collect.store.judgements import judgements_of_assignment
@@ -116,7 +117,7 @@ def step_to_show(collecting: Collecting, held: Held) -> Step:
         now = collecting.clock()
         if assignment.state is not AssignmentState.SUBMITTED:
             show_replies(collecting.store, assignment.id, assignment.worker_id, assignment.fence, step.turn, now=now)
-    return step
+    return with_topics(collecting, held.study, held.item.payload, step)
 
 
 def step_json(step: Step) -> dict[str, JsonValue]:

@@ -7,6 +7,7 @@ from dataclasses import dataclass, replace
 from plumbline.collect.kinds import Judged, judged
 from plumbline.collect.service.collecting import Collecting
 from plumbline.collect.service.held_work import Held, hold
+from plumbline.collect.service.wellbeing.topics import with_topics
 from plumbline.collect.store.items import is_withdrawn
 from plumbline.collect.store.judgements import read_judgement
 from plumbline.collect.store.rows import Judgement, Person
@@ -32,4 +33,5 @@ def own_judgement(collecting: Collecting, worker: Person, judgement_id: int) -> 
     found = judged(held.work, held.settings, held.item.purpose, str(judgement_id))
     if is_withdrawn(collecting.store, held.item.id):
         found = replace(found, can_be_corrected=False)
-    return OwnJudgement(row, held, found)
+    asked = with_topics(collecting, held.study, held.item.payload, found.ask)
+    return OwnJudgement(row, held, replace(found, ask=asked))

@@ -1,4 +1,7 @@
-"""People: who may add, block and give tokens to whom."""
+"""People: who may add, block, invite and give tokens to whom.
+
+Who is of one study reaches nobody else than those of that study, and whomever they add is of it too.
+"""
 
 from __future__ import annotations
 
@@ -6,6 +9,7 @@ from datetime import datetime, timedelta
 
 from plumbline.collect.service.collecting import Collecting
 from plumbline.collect.service.failures import person_out_of_reach
+from plumbline.collect.store.failures import not_found
 from plumbline.collect.store.people import add_person, find_person, issue_token, revoke_tokens, set_blocked
 from plumbline.collect.store.rows import Person, Role
 
@@ -24,9 +28,9 @@ def new_person(collecting: Collecting, by: Person, role: Role, token_days: int) 
     Raises:
         ServiceError: PL-SVC-006, `by` does not reach so far.
     """
-    _require_reach(by, role)
+    require_reach(by, role)
     now = collecting.clock()
-    person = add_person(collecting.store, role, now=now)
+    person = add_person(collecting.store, role, now=now, only_study_id=by.only_study_id)
     expires_at = now + timedelta(days=token_days)
     return person, issue_token(collecting.store, person.id, now=now, expires_at=expires_at), expires_at
 
@@ -56,10 +60,17 @@ def reach(collecting: Collecting, by: Person, pseudonym: str) -> Person:
         NotFoundError: PL-COL-010. ServiceError: PL-SVC-006.
     """
     person = find_person(collecting.store, pseudonym)
-    _require_reach(by, person.role)
+    if by.only_study_id not in (None, person.only_study_id):
+        raise not_found("person", "of this pseudonym")
+    require_reach(by, person.role)
     return person
 
 
-def _require_reach(by: Person, role: Role) -> None:
+def require_reach(by: Person, role: Role) -> None:
+    """Refuses what somebody would do about people of a role that they do not reach.
+
+    Raises:
+        ServiceError: PL-SVC-006.
+    """
     if by.role is not Role.OWNER and RANKS[role] >= RANKS[by.role]:
         raise person_out_of_reach(Role.OWNER.value if role in (Role.OWNER, Role.MANAGER) else Role.MANAGER.value)

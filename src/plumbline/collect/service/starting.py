@@ -15,14 +15,13 @@ from plumbline.collect.service.catalogue import KnownStudy
 from plumbline.collect.service.collecting import Collecting, utc_now
 from plumbline.collect.service.entering import EnteredItems, enter_loaded
 from plumbline.collect.service.failures import study_differs
-from plumbline.collect.service.handing_out import OWNER_TOKEN_DAYS, HandedOut, hand_out_token, owners
+from plumbline.collect.service.handing_out import HandedOut, hand_out_first_owner
 from plumbline.collect.service.opening import STUDY_STARTED, open_collecting
 from plumbline.collect.service.start_checks import CheckedStudy, rules_at_start
 from plumbline.collect.store.database import Store
 from plumbline.collect.store.events import log_event
 from plumbline.collect.store.failures import ConflictError, NotFoundError
 from plumbline.collect.store.overview import has_event
-from plumbline.collect.store.rows import Role
 from plumbline.collect.store.studies import (
     add_guidelines,
     create_study,
@@ -97,8 +96,8 @@ def start_study(
 
 
 def first_owner(store: Store, *, now: datetime) -> HandedOut | None:
-    """An owner with a token, where the store has no owner yet; None where it has."""
-    return None if owners(store) else hand_out_token(store, role=Role.OWNER, days=OWNER_TOKEN_DAYS, now=now)
+    """An owner with a token and a link to log in by, where the store has no owner yet; None where it has."""
+    return hand_out_first_owner(store, now=now)
 
 
 def differing_settings(stored: StudyFile, given: StudyFile) -> tuple[str, ...]:

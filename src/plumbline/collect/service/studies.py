@@ -36,14 +36,17 @@ def change_state(collecting: Collecting, name: str, state: StudyState) -> Study:
     return set_study_state(collecting.store, collecting.catalogue.named(name).id, state, now=collecting.clock())
 
 
-def new_guidelines(collecting: Collecting, name: str, text: str) -> Guidelines:
+def new_guidelines(collecting: Collecting, name: str, text: str, after_version: int | None = None) -> Guidelines:
     """The next version of the guidelines; the newest again where the text is the same.
 
+    Args:
+        after_version: the version that the text was made from; None where that is not to be looked at.
     Raises:
-        StudyFileError: it is too large.
+        StudyFileError: it is too large. ConflictError: PL-COL-036, another version came since.
     """
     _check_size(text, MOST_GUIDELINES_BYTES, ("guidelines",))
-    return add_guidelines(collecting.store, collecting.catalogue.named(name).id, text, now=collecting.clock())
+    study_id = collecting.catalogue.named(name).id
+    return add_guidelines(collecting.store, study_id, text, now=collecting.clock(), after_version=after_version)
 
 
 def read_named(collecting: Collecting, name: str) -> Study:

@@ -13,6 +13,7 @@ from plumbline.collect.service.collecting import Collecting
 from plumbline.collect.service.failures import unknown_version
 from plumbline.collect.service.giving_back import lease_end
 from plumbline.collect.service.held_work import Held, hold, step_to_show
+from plumbline.collect.service.wellbeing.topics import with_topics
 from plumbline.collect.store.judgements import read_judgement
 from plumbline.collect.store.rows import AssignmentState, Outcome, Person, Receipt, Submission
 from plumbline.collect.store.rows import NewJudgement as JudgementRow
@@ -99,7 +100,7 @@ def submit_answer(
         return Submitted(receipt, _step_now(collecting, hold(collecting, assignment_id, worker)))
     if accepted.finished:
         after_submission(collecting, held)
-    return Submitted(receipt, accepted.next)
+    return Submitted(receipt, with_topics(collecting, held.study, held.item.payload, accepted.next))
 
 
 def correct_judgement(

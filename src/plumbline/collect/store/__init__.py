@@ -9,7 +9,8 @@
     drafts          drafts with versions           events          the log
     finished_work   finished work in bulk          study_log       a study's log in bulk
     exported        what left the store            overview        counts for who looks after a study
-    keeping         backup, restore, erasure: see there
+    wellbeing       wishes and moods               standing        what a worker's page asks
+    identity        who comes in: see there        keeping         backup, restore, erasure: see there
     checking        what must hold, checked        failures        every error the store raises
     rows            what goes in and comes out
 

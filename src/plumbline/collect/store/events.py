@@ -46,6 +46,14 @@ class EventKind(StrEnum):
     PERSON_ERASED = "person_erased"
     RESTORED = "restored"
     EXPORTED = "exported"
+    INVITED = "invited"
+    INVITATION_ACCEPTED = "invitation_accepted"
+    INVITATION_REVOKED = "invitation_revoked"
+    PASSWORD_CHANGED = "password_changed"  # noqa: S105 - a kind of event
+    PREFERENCES_SET = "preferences_set"
+    MOOD_TOLD = "mood_told"
+    ARRIVED = "arrived"
+    VISIT_COMPLETED = "visit_completed"
 
 
 def log_event(

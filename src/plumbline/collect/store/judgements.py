@@ -16,6 +16,7 @@ _OF_ASSIGNMENT = (
     .order_by(judgements.c.id)
 )
 _newer = judgements.alias("newer")
+_IS_CORRECTED = select(_newer.c.id).where(_newer.c.corrects == judgements.c.id).exists()
 
 
 def read_judgement(store: Store, judgement_id: int) -> Judgement:
@@ -35,6 +36,22 @@ def judgements_of_assignment(store: Store, assignment_id: int) -> list[Judgement
     """Every judgement of an assignment, corrected ones and corrections too, oldest first."""
     rows = store.rows(_OF_ASSIGNMENT, {"assignment": assignment_id})
     return [row_maps.JUDGEMENT.of(row) for row in rows]
+
+
+def judgements_of_worker(
+    store: Store, study_id: int, worker_id: str, *, before: int | None = None, limit: int = 100
+) -> list[Judgement]:
+    """What a worker judged in a study, as it stands after corrections, newest first, at most `limit`.
+
+    Args:
+        before: those before this number; None from the newest on.
+    """
+    query = select(*row_maps.JUDGEMENT.columns).where(
+        judgements.c.worker_id == worker_id, judgements.c.study_id == study_id, ~_IS_CORRECTED
+    )
+    if before is not None:
+        query = query.where(judgements.c.id < before)
+    return _read(store, query.order_by(judgements.c.id.desc()).limit(limit))
 
 
 def judgements_of_item(store: Store, item_id: int, *, counted: bool = True) -> list[Judgement]:
@@ -60,7 +77,7 @@ def _counted(query: Select[tuple[object, ...]], counted: bool) -> Select[tuple[o
         return query
     query = query.join(assignments, assignments.c.id == judgements.c.assignment_id)
     query = query.where(assignments.c.state == AssignmentState.SUBMITTED.value)
-    return query.where(~select(_newer.c.id).where(_newer.c.corrects == judgements.c.id).exists())
+    return query.where(~_IS_CORRECTED)
 
 
 def _read(store: Store, query: Select[tuple[object, ...]]) -> list[Judgement]:

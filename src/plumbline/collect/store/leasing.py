@@ -148,8 +148,13 @@ def extend(
     return store.write(work)
 
 
-def release(store: Store, assignment_id: int, worker_id: str, fence: int, *, now: datetime) -> Assignment:
+def release(
+    store: Store, assignment_id: int, worker_id: str, fence: int, *, now: datetime, reason: str | None = None
+) -> Assignment:
     """Gives an item back unjudged; this worker is not offered it again. Repeating it changes nothing.
+
+    Args:
+        reason: for the log, where it was not the worker who gave it back.
 
     Raises:
         NotFoundError: no such assignment of this worker.
@@ -160,7 +165,7 @@ def release(store: Store, assignment_id: int, worker_id: str, fence: int, *, now
     def work(connection: Connection) -> Assignment:
         """Within one transaction: the lease ended, its slot open again."""
         lock_worker(connection, worker_id)
-        release_in(connection, assignment_id, worker_id, fence, now)
+        release_in(connection, assignment_id, worker_id, fence, now, reason=reason)
         return find_in(connection, assignment_id)
 
     return store.write(work)
@@ -186,7 +191,9 @@ def require_unsubmitted(assignment: Assignment) -> Assignment:
     return assignment
 
 
-def release_in(connection: Connection, assignment_id: int, worker_id: str, fence: int, now: datetime) -> bool:
+def release_in(
+    connection: Connection, assignment_id: int, worker_id: str, fence: int, now: datetime, *, reason: str | None = None
+) -> bool:
     """Gives an item back, its worker locked by the transaction; False where it was given back before.
 
     Raises as `release`.
@@ -203,7 +210,8 @@ def release_in(connection: Connection, assignment_id: int, worker_id: str, fence
         position = take_positions(connection, assignment.study_id, 1)
         give_slot_back(connection, assignment.item_id, position)
     change(connection, assignment_id, state=AssignmentState.RELEASED.value, ended_at=now)
-    log(connection, EventKind.RELEASED if held else EventKind.DECLINED, assignment, now)
+    why = {} if reason is None else {"reason": reason}
+    log(connection, EventKind.RELEASED if held else EventKind.DECLINED, assignment, now, **why)
     return True
 
 

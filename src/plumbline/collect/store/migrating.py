@@ -5,6 +5,7 @@ from __future__ import annotations
 import sqlite3
 from collections.abc import Iterator
 from contextlib import closing, contextmanager
+from functools import cache
 from pathlib import Path
 
 from alembic import command
@@ -105,7 +106,7 @@ def migrate_store(store: Store) -> str | None:
 
 def newest_revision() -> str:
     """The revision that this version of Plumbline works with."""
-    return str(ScriptDirectory.from_config(_configuration()).get_current_head())
+    return str(_revisions().get_current_head())
 
 
 def revision_of(connection: Connection) -> str | None:
@@ -185,6 +186,12 @@ def _configuration() -> Config:
     return configuration
 
 
+@cache
+def _revisions() -> ScriptDirectory:
+    """Read once a process: every store that is opened asks for the newest."""
+    return ScriptDirectory.from_config(_configuration())
+
+
 def _check(store: Store, found: str | None, *, older_is_fine: bool = False) -> None:
     if found is None:
         raise _missing(store.address)
@@ -207,7 +214,7 @@ def refuse_newer(place: str, revision: str) -> None:
     Raises:
         SchemaError: PL-COL-004.
     """
-    known = {script.revision for script in ScriptDirectory.from_config(_configuration()).walk_revisions()}
+    known = {script.revision for script in _revisions().walk_revisions()}
     if revision not in known:
         raise SchemaError(
             "PL-COL-004",

@@ -13,7 +13,7 @@ from plumbline.collect.store import row_maps
 from plumbline.collect.store.database import Store, insert_into
 from plumbline.collect.store.events import EventKind, add_event
 from plumbline.collect.store.failures import NotAllowedError, StoreError, not_found
-from plumbline.collect.store.rows import Person, Role
+from plumbline.collect.store.rows import Person, Role, TokenUse
 from plumbline.collect.store.tables import people, tokens
 
 _LETTERS = "abcdefghjkmnpqrstuvwxyz23456789"  # none that is easily taken for another
@@ -24,6 +24,7 @@ _OF_TOKEN = (
     select(*row_maps.PERSON.columns)
     .join(tokens, tokens.c.person_id == people.c.id)
     .where(tokens.c.sha256 == bindparam("sha256"), tokens.c.expires_at > bindparam("now"))
+    .where(tokens.c.use == bindparam("use"))
     .where(tokens.c.revoked_at.is_(None), people.c.erased_at.is_(None))
 )
 _LOCK = (
@@ -33,26 +34,31 @@ _LOCK = (
 )
 
 
-def add_person(store: Store, role: Role = Role.WORKER, *, now: datetime) -> Person:
-    """Somebody new, under a pseudonym drawn at random."""
+def add_person(store: Store, role: Role = Role.WORKER, *, now: datetime, only_study_id: int | None = None) -> Person:
+    """Somebody new, under a pseudonym drawn at random.
 
-    def work(connection: Connection) -> Person:
-        """Within one transaction: a person with a pseudonym that nobody has."""
-        for _ in range(100):
-            values = {"id": uuid.uuid4().hex, "pseudonym": _pseudonym(), "role": role.value, "created_at": now}
-            query = insert_into(connection, people).values(**values).on_conflict_do_nothing()
-            row = connection.execute(query.returning(*row_maps.PERSON.columns)).one_or_none()
-            if row is not None:
-                add_event(connection, EventKind.PERSON_ADDED, now, person_id=row.id, payload={"role": role.value})
-                return row_maps.PERSON.of(row)
-        raise StoreError(
-            "PL-COL-008",
-            "pseudonyms",
-            "a hundred in a row were taken already",
-            advice="look at the machine's source of randomness",
-        )
+    Args:
+        only_study_id: the one study that they can see and work in; None for the whole store.
+    """
+    return store.write(lambda connection: add_person_in(connection, role, now, only_study_id))
 
-    return store.write(work)
+
+def add_person_in(connection: Connection, role: Role, now: datetime, only_study_id: int | None = None) -> Person:
+    """Somebody new with a pseudonym that nobody has, within the transaction at hand."""
+    drawn = {"role": role.value, "created_at": now, "only_study_id": only_study_id}
+    for _ in range(100):
+        values = {"id": uuid.uuid4().hex, "pseudonym": _pseudonym(), **drawn}
+        query = insert_into(connection, people).values(**values).on_conflict_do_nothing()
+        row = connection.execute(query.returning(*row_maps.PERSON.columns)).one_or_none()
+        if row is not None:
+            add_event(connection, EventKind.PERSON_ADDED, now, person_id=row.id, payload={"role": role.value})
+            return row_maps.PERSON.of(row)
+    raise StoreError(
+        "PL-COL-008",
+        "pseudonyms",
+        "a hundred in a row were taken already",
+        advice="look at the machine's source of randomness",
+    )
 
 
 def find_person(store: Store, pseudonym: str) -> Person:
@@ -69,9 +75,11 @@ def find_person(store: Store, pseudonym: str) -> Person:
     return row_maps.PERSON.of(row)
 
 
-def list_people(store: Store, *, after: str = "", limit: int = 1000) -> list[Person]:
-    """People by id, from the one after `after` on, at most `limit`."""
+def list_people(store: Store, *, after: str = "", limit: int = 1000, only_study_id: int | None = None) -> list[Person]:
+    """People by id, from the one after `after` on, at most `limit`; those of one study alone, where one is named."""
     query = select(*row_maps.PERSON.columns).where(people.c.id > after).order_by(people.c.id).limit(limit)
+    if only_study_id is not None:
+        query = query.where(people.c.only_study_id == only_study_id)
     return [row_maps.PERSON.of(row) for row in store.rows(query)]
 
 
@@ -84,7 +92,7 @@ def set_blocked(store: Store, person_id: str, blocked: bool, *, now: datetime) -
 
     def work(connection: Connection) -> Person:
         """Within one transaction: the person as now."""
-        person = _unerased(connection, person_id)
+        person = unerased(connection, person_id)
         if (person.blocked_at is not None) != blocked:
             moment = now if blocked else None
             connection.execute(update(people).where(people.c.id == person_id).values(blocked_at=moment))
@@ -95,31 +103,41 @@ def set_blocked(store: Store, person_id: str, blocked: bool, *, now: datetime) -
     return store.write(work)
 
 
-def issue_token(store: Store, person_id: str, *, now: datetime, expires_at: datetime) -> str:
+def issue_token(
+    store: Store, person_id: str, *, now: datetime, expires_at: datetime, use: TokenUse = TokenUse.API
+) -> str:
     """A new token of 256 random bits; it cannot be read again.
 
     Raises:
         NotFoundError: no such person. NotAllowedError: PL-COL-031, they were erased.
     """
-    token = secrets.token_urlsafe(_TOKEN_BYTES)
 
     def work(connection: Connection) -> str:
         """Within one transaction: the token's digest stored."""
-        _unerased(connection, person_id)
-        values = {"sha256": _digest(token), "person_id": person_id, "created_at": now, "expires_at": expires_at}
-        connection.execute(insert(tokens), values)
-        add_event(connection, EventKind.TOKEN_ISSUED, now, person_id=person_id)
-        return token
+        unerased(connection, person_id)
+        return issue_token_in(connection, person_id, now, expires_at, use)
 
     return store.write(work)
 
 
-def find_by_token(store: Store, token: str, *, now: datetime) -> Person | None:
-    """Whose token it is; None where it is unknown, over, revoked, or its person was erased.
+def issue_token_in(
+    connection: Connection, person_id: str, now: datetime, expires_at: datetime, use: TokenUse = TokenUse.API
+) -> str:
+    """A new token within the transaction at hand, for somebody who is there and held."""
+    token = secrets.token_urlsafe(_TOKEN_BYTES)
+    values = {"sha256": digest(token), "person_id": person_id, "created_at": now, "expires_at": expires_at}
+    connection.execute(insert(tokens), {**values, "use": use.value})
+    payload = {} if use is TokenUse.API else {"use": use.value}
+    add_event(connection, EventKind.TOKEN_ISSUED, now, person_id=person_id, payload=payload)
+    return token
+
+
+def find_by_token(store: Store, token: str, *, now: datetime, use: TokenUse = TokenUse.API) -> Person | None:
+    """Whose token it is; None where it is unknown, of another use, over, revoked, or its person was erased.
 
     A blocked person is found: the caller sees ``blocked_at`` and can say so.
     """
-    values = {"sha256": _digest(token), "now": now}
+    values = {"sha256": digest(token), "now": now, "use": use.value}
     row = store.row(_OF_TOKEN, values)
     return None if row is None else row_maps.PERSON.of(row)
 
@@ -138,6 +156,31 @@ def revoke_tokens(store: Store, person_id: str, *, now: datetime) -> int:
     return store.write(work)
 
 
+def end_session(store: Store, token: str, *, now: datetime) -> bool:
+    """Ends the one session of this token; False where there is none that is not over."""
+
+    def work(connection: Connection) -> bool:
+        """Within one transaction: the session ended."""
+        query = update(tokens).where(tokens.c.sha256 == digest(token), tokens.c.use == TokenUse.SESSION.value)
+        query = query.where(tokens.c.revoked_at.is_(None), tokens.c.expires_at > now).values(revoked_at=now)
+        person_id = connection.execute(query.returning(tokens.c.person_id)).scalar()
+        if person_id is not None:
+            payload = {"count": 1, "use": TokenUse.SESSION.value}
+            add_event(connection, EventKind.TOKEN_REVOKED, now, person_id=person_id, payload=payload)
+        return person_id is not None
+
+    return store.write(work)
+
+
+def end_sessions_in(connection: Connection, person_id: str, now: datetime, *, but: str | None = None) -> int:
+    """Ends the sessions of a person within the transaction at hand, `but` that of one token; how many."""
+    query = update(tokens).where(tokens.c.person_id == person_id, tokens.c.use == TokenUse.SESSION.value)
+    query = query.where(tokens.c.revoked_at.is_(None), tokens.c.expires_at > now)
+    if but is not None:
+        query = query.where(tokens.c.sha256 != digest(but))
+    return connection.execute(query.values(revoked_at=now)).rowcount
+
+
 def lock_worker(connection: Connection, worker_id: str) -> None:
     """Lets one transaction at a time act for a worker, and refuses who may not work.
 
@@ -151,7 +194,7 @@ def lock_worker(connection: Connection, worker_id: str) -> None:
         raise _may_not_work(worker_id, "erased" if row.erased_at is not None else "blocked")
 
 
-def _unerased(connection: Connection, person_id: str) -> Person:
+def unerased(connection: Connection, person_id: str) -> Person:
     """The person, locked, so that they are not erased meanwhile."""
     connection.execute(_LOCK, {"worker": person_id})
     person = _person_in(connection, person_id)
@@ -182,5 +225,6 @@ def _pseudonym() -> str:
     return "".join(secrets.choice(_LETTERS) for _ in range(_PSEUDONYM_LETTERS))
 
 
-def _digest(token: str) -> str:
+def digest(token: str) -> str:
+    """What is stored of a token, or of another secret that was drawn."""
     return hashlib.sha256(token.encode("utf-8", errors="surrogatepass")).hexdigest()

@@ -38,6 +38,8 @@ class RowMap(Generic[RowClass]):
 STUDY = RowMap(rows.Study, tables.studies, state=rows.StudyState)
 GUIDELINES = RowMap(rows.Guidelines, tables.guidelines)
 PERSON = RowMap(rows.Person, tables.people, role=rows.Role)
+ACCOUNT = RowMap(rows.Account, tables.accounts)
+INVITATION = RowMap(rows.Invitation, tables.invitations, role=rows.Role)
 PARTICIPATION = RowMap(rows.Participation, tables.participation, qualification=rows.Qualification)
 ITEM = RowMap(rows.Item, tables.items, purpose=rows.Purpose)
 ASSIGNMENT = RowMap(rows.Assignment, tables.assignments, purpose=rows.Purpose, state=rows.AssignmentState)

@@ -31,6 +31,13 @@ class Role(StrEnum):
     OWNER = "owner"
 
 
+class TokenUse(StrEnum):
+    """A token that a client sends in a header, or one that a browser keeps in a cookie; never one for the other."""
+
+    API = "api"
+    SESSION = "session"
+
+
 class AssignmentState(StrEnum):
     """Leased and submitted hold a slot of the item; expired and released gave it back."""
 
@@ -89,7 +96,11 @@ class Guidelines:
 
 @dataclass(frozen=True, slots=True)
 class Person:
-    """Somebody with a token. The pseudonym is drawn, never derived, and is all that leaves the store."""
+    """Somebody. The pseudonym is drawn, never derived, and is all that leaves the store.
+
+    Attributes:
+        only_study_id: the one study that they can see and work in; None for whoever is of the whole store.
+    """
 
     id: str
     pseudonym: str
@@ -97,6 +108,47 @@ class Person:
     created_at: datetime
     blocked_at: datetime | None
     erased_at: datetime | None
+    only_study_id: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Account:
+    """A name and a password, of somebody who logs in.
+
+    Attributes:
+        name: as it was written; `name_key` is what makes two names the same.
+        password_hash: argon2id, with its salt and costs.
+        changed_at: when the password was set.
+    """
+
+    person_id: str
+    name: str
+    name_key: str
+    password_hash: str = field(repr=False)
+    changed_at: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class Invitation:
+    """Lets somebody in who has its code, of which only the digest is stored.
+
+    Attributes:
+        role: of whoever comes by it.
+        study_id: the one study that they come into; None for the whole store.
+        person_id: somebody who is there already, and sets a password by it.
+        created_by: None where the command line made it.
+        uses_left: how many may still come.
+    """
+
+    id: int
+    role: Role
+    study_id: int | None
+    person_id: str | None
+    created_by: str | None
+    created_at: datetime
+    expires_at: datetime
+    uses_left: int
+    revoked_at: datetime | None
 
 
 @dataclass(frozen=True, slots=True)

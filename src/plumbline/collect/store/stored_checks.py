@@ -9,7 +9,19 @@ from sqlalchemy import Connection, and_, func, or_, select
 from plumbline.collect.store.faults import Fault
 from plumbline.collect.store.rows import AssignmentState
 from plumbline.collect.store.studies import text_digest
-from plumbline.collect.store.tables import assignments, guidelines, items, queues, studies
+from plumbline.collect.store.tables import (
+    accounts,
+    arrivals,
+    assignments,
+    guidelines,
+    items,
+    moods,
+    people,
+    preferences,
+    queues,
+    studies,
+    tokens,
+)
 
 
 def _digests(connection: Connection) -> Iterator[Fault]:
@@ -44,5 +56,13 @@ def _states(connection: Connection) -> Iterator[Fault]:
         yield Fault("state_wrong", f"assignment {assignment_id}", "of no state there is, or submitted at no moment")
 
 
-STORED_CHECKS: tuple[Callable[[Connection], Iterator[Fault]], ...] = (_digests, _positions, _states)
+def _erased(connection: Connection) -> Iterator[Fault]:
+    """Of who was erased nothing stays by which somebody could come in as them, or that says who they are elsewhere."""
+    for table in (accounts, arrivals, preferences, moods, tokens):
+        query = select(table.c.person_id).join(people, people.c.id == table.c.person_id)
+        for person_id in connection.execute(query.where(people.c.erased_at.is_not(None)).distinct()).scalars():
+            yield Fault("erased_kept", f"person {person_id}", f"they were erased, and the table {table.name} has them")
+
+
+STORED_CHECKS: tuple[Callable[[Connection], Iterator[Fault]], ...] = (_digests, _positions, _states, _erased)
 """Each gives what it finds, within the transaction at hand."""

@@ -101,14 +101,22 @@ def set_study_state(store: Store, study_id: int, state: StudyState, *, now: date
     return store.write(work)
 
 
-def add_guidelines(store: Store, study_id: int, text: str, *, now: datetime) -> Guidelines:
-    """A new version of the guidelines; the newest again where the text is the same."""
+def add_guidelines(
+    store: Store, study_id: int, text: str, *, now: datetime, after_version: int | None = None
+) -> Guidelines:
+    """A new version of the guidelines; the newest again where the text is the same.
+
+    Args:
+        after_version: the version that the text was made from; None where that is not to be looked at.
+    Raises:
+        ConflictError: PL-COL-036, another version came since.
+    """
 
     def work(connection: Connection) -> Guidelines:
         """Within one transaction: a new version, where the text is new."""
         study_in(connection, study_id)
         newest = _newest_guidelines(connection, study_id)
-        return newest if newest.text == text else _add_guidelines(connection, study_id, text, now)
+        return newest if newest.text == text else _add_guidelines(connection, study_id, text, now, after_version)
 
     return store.write(work)
 
@@ -151,6 +159,13 @@ def read_guidelines(store: Store, study_id: int, version: int) -> Guidelines:
     return row_maps.GUIDELINES.of(row)
 
 
+def list_guidelines(store: Store, study_id: int, *, limit: int = 200) -> list[tuple[int, datetime]]:
+    """The newest versions of a study's guidelines, newest first: number and when it was made."""
+    query = select(guidelines.c.version, guidelines.c.created_at).where(guidelines.c.study_id == study_id)
+    rows = store.rows(query.order_by(guidelines.c.version.desc()).limit(limit))
+    return [(row.version, row.created_at) for row in rows]
+
+
 def study_in(connection: Connection, study_id: int) -> Study:
     """The study, within the transaction at hand."""
     row = connection.execute(_OF_NUMBER, {"number": study_id}).one_or_none()
@@ -181,11 +196,22 @@ def require_open(study_id: int, study: Row[Any] | None) -> Row[Any]:
     return study
 
 
-def _add_guidelines(connection: Connection, study_id: int, text: str, now: datetime) -> Guidelines:
+def _add_guidelines(
+    connection: Connection, study_id: int, text: str, now: datetime, after_version: int | None = None
+) -> Guidelines:
     # The queue's row is the study's lock: two writers at once cannot both find the same newest version.
     connection.execute(select(queues.c.study_id).where(queues.c.study_id == study_id).with_for_update())
     newest = select(func.coalesce(func.max(guidelines.c.version), 0)).where(guidelines.c.study_id == study_id)
     version = int(connection.execute(newest).scalar_one()) + 1
+    if after_version not in (None, version - 1):
+        raise ConflictError(
+            "PL-COL-036",
+            f"guidelines of study {study_id}",
+            "another version was published meanwhile",
+            expected=f"a text made from version {version - 1}",
+            found=f"one made from version {after_version}",
+            advice="read the newest version, and put both together",
+        )
     row = Guidelines(study_id, version, text, text_digest(text), now)
     values = {"study_id": study_id, "version": version, "text": text, "sha256": row.sha256, "created_at": now}
     connection.execute(insert(guidelines), values)

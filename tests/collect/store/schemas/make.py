@@ -10,6 +10,8 @@ from datetime import timedelta
 from functools import partial
 from pathlib import Path
 
+from sqlalchemy import insert
+
 from plumbline.collect.store.conversations import add_turn
 from plumbline.collect.store.database import Store
 from plumbline.collect.store.drafts import save_draft
@@ -20,11 +22,11 @@ from plumbline.collect.store.participation import record_consent
 from plumbline.collect.store.people import issue_token, revoke_tokens
 from plumbline.collect.store.rows import Role
 from plumbline.collect.store.studies import add_guidelines, find_study
-from plumbline.collect.store.tables import metadata
+from plumbline.collect.store.tables import accounts, arrivals, invitations, metadata, moods, people, preferences, tokens
 from tests.collect.api.client import Api, rows, toml
 from tests.collect.api.made_up_sources import ToldPool, ToldSampler
 
-NEVER_FILLED = frozenset({"never", "erasing"})
+NEVER_FILLED = frozenset({"never", "erasing", "login_attempts"})
 CHAT = {
     "name": "chat",
     "axes": ["helpfulness"],
@@ -45,6 +47,7 @@ def fill(store: Store) -> None:
     try:
         _pairs(api)
         _chat(api)
+        _identity(api)
     finally:
         api.close()
 
@@ -110,6 +113,55 @@ def _chat(api: Api) -> None:
     api.submitted(checked, reviewer, act="check-writing", mark=3, note="well 'said'")
     erase_person(api.store, api.ids[worker].pseudonym, now=api.now)
     erase_person(api.store, api.ids[first].pseudonym, now=api.now)
+
+
+def _identity(api: Api) -> None:
+    """Accounts with sessions, invitations open, used up and revoked, arrivals of people of one study, wishes, moods."""
+    now, later = api.now, api.now + timedelta(days=9000)
+    pairs, chat = (find_study(api.store, name).id for name in ("pairs", "chat"))
+    manager, one, two = (f"{letter}" * 32 for letter in "abc")
+    hashed = "$argon2id$v=19$m=65536,t=3,p=4$c2FsdHNhbHRzYWx0$8u1oW0yZ4X5lq0b1r0jT3v2p0kq7fVtq9mH1sW3x5Yk"
+    rows = {
+        people: [
+            {"id": manager, "pseudonym": "manager444", "role": "manager", "created_at": now, "only_study_id": pairs},
+            {"id": one, "pseudonym": "arrived444", "role": "worker", "created_at": now, "only_study_id": pairs},
+            {"id": two, "pseudonym": "invited444", "role": "worker", "created_at": now, "only_study_id": chat},
+        ],
+        tokens: [
+            {"sha256": letter * 64, "person_id": who, "created_at": now, "expires_at": later, "use": "session"}
+            for letter, who in (("d", manager), ("e", two))
+        ],
+        accounts: [
+            {"person_id": who, "name": name, "name_key": name.casefold(), "password_hash": hashed, "changed_at": now}
+            for who, name in ((manager, "Ada"), (two, "O'Brien \u00e9"))
+        ],
+        invitations: [
+            {
+                "sha256": letter * 64, "role": "worker", "study_id": study, "person_id": who, "created_by": by,
+                "created_at": now, "expires_at": later, "uses_left": left, "revoked_at": now if letter == "h" else None,
+            }
+            for letter, study, who, by, left in (
+                ("f", pairs, None, manager, 3), ("g", None, manager, None, 0), ("h", chat, None, None, 1)
+            )
+        ],
+        arrivals: [
+            {
+                "provider": "prolific", "external_id": f"participant-{letter}", "study_id": pairs, "person_id": who,
+                "visit": f"visit-{letter}", "created_at": now, "completed_at": now if letter == "x" else None,
+            }
+            for letter, who in (("x", one), ("y", manager))
+        ],
+        preferences: [
+            {"person_id": who, "study_id": pairs, "payload": {"opted_out": ["self-harm"]}, "updated_at": now}
+            for who in (one, manager)
+        ],
+        moods: [
+            {"person_id": one, "study_id": pairs, "payload": payload, "finished": count, "created_at": now}
+            for payload, count in (({"feelings": {"calm": 3, "tired": 0}}, 10), ({"declined": True}, 20))
+        ],
+    }  # fmt: skip
+    for table, lines in rows.items():
+        api.store.write(lambda connection, table=table, lines=lines: connection.execute(insert(table), lines))
 
 
 def dump(store: Store) -> str:

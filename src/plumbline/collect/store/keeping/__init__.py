@@ -4,4 +4,5 @@ backup        one file of one moment        restoring    a backup where a store 
 backup_files  reading a backup's file       replacing    a backup's rows over a store at work
 copying       rows between databases        taking_over  rows of a backup, into our tables
 erasing       a person's words and identity
+*_identity    accounts, invitations, arrivals: what is erased of them, and what a restore does not take back
 """

@@ -10,6 +10,7 @@ from __future__ import annotations
 import errno
 import os
 import shutil
+import sqlite3
 import tempfile
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import closing, contextmanager
@@ -234,6 +235,11 @@ def _system_errors() -> Iterator[None]:
 def _copy_sqlite(store: Store, copy: Store, path: Path, advance: Advance | None) -> None:  # noqa: ARG001 - as below
     del copy  # the file is filled by the store's own connection
     store.run_alone("VACUUM INTO ?", str(path))
+    with closing(sqlite3.connect(path, isolation_level=None)) as made:
+        # Who failed to log in is of no backup; its pages are written over, too.
+        made.execute("PRAGMA secure_delete=ON")
+        if made.execute("SELECT 1 FROM sqlite_master WHERE type = 'table' AND name = 'login_attempts'").fetchone():
+            made.execute("DELETE FROM login_attempts")
 
 
 def _copy_postgres(store: Store, copy: Store, path: Path, advance: Advance | None) -> None:  # noqa: ARG001 - as above

@@ -21,7 +21,7 @@ Advance = Callable[[int, int], None]
 """Is told how many rows are done, and of how many."""
 
 BATCH = 500
-_WITHOUT_ROWS = frozenset({"never", "erasing", "alembic_version"})
+_WITHOUT_ROWS = frozenset({"never", "erasing", "alembic_version", "login_attempts"})
 _NUMBERED = {
     "studies": "id",
     "items": "id",
@@ -30,6 +30,9 @@ _NUMBERED = {
     "judgements": "id",
     "events": "seq",
     "late": "id",
+    "invitations": "id",
+    "arrivals": "id",
+    "moods": "id",
 }
 """Tables whose rows the database numbers, and the column of the number; no number is given twice."""
 
@@ -111,18 +114,23 @@ def _insert(connection: Connection, table: StoredTable, rows: Sequence[Sequence[
 
 
 def last_numbers(connection: Connection) -> dict[str, int]:
-    """By table, the highest number that its rows were ever given; 0 where there was none."""
+    """By table, the highest number that its rows were ever given; 0 where there was none.
+
+    Tables that a store of an older revision does not have are not among them.
+    """
+    standing = set(inspect(connection).get_table_names())
+    numbered = {name: column for name, column in _NUMBERED.items() if name in standing}
     if connection.dialect.name == "sqlite":
         highest = {
             name: int(connection.exec_driver_sql(f"SELECT COALESCE(MAX({column}), 0) FROM {name}").scalar_one())
-            for name, column in _NUMBERED.items()
+            for name, column in numbered.items()
         }
         found = connection.exec_driver_sql("SELECT name, seq FROM sqlite_sequence").all()
-        given = {str(name): int(number) for name, number in found if name in _NUMBERED}
+        given = {str(name): int(number) for name, number in found if name in numbered}
         return {name: max(number, given.get(name, 0)) for name, number in highest.items()}
     return {
         name: int(connection.exec_driver_sql(_LAST_OF_SEQUENCE.format(f"{name}_{column}_seq")).scalar_one())
-        for name, column in _NUMBERED.items()
+        for name, column in numbered.items()
     }
 
 
@@ -132,7 +140,8 @@ _LAST_OF_SEQUENCE = "SELECT CASE WHEN is_called THEN last_value ELSE last_value 
 def raise_numbers(connection: Connection, numbers: dict[str, int]) -> None:
     """The next rows get numbers above these; never lower ones than they would have got."""
     known = last_numbers(connection)
-    for name, column in _NUMBERED.items():
+    for name in known:
+        column = _NUMBERED[name]
         highest = f"SELECT COALESCE(MAX({column}), 0) FROM {name}"
         last = max(known[name], numbers.get(name, 0), int(connection.exec_driver_sql(highest).scalar_one()))
         if last == 0:

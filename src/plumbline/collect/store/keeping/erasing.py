@@ -19,11 +19,14 @@ from plumbline.collect.store import row_maps
 from plumbline.collect.store.database import Store
 from plumbline.collect.store.events import EventKind, add_event
 from plumbline.collect.store.failures import NotAllowedError, StoreUnavailableError, not_found
+from plumbline.collect.store.keeping.erasing_identity import erase_identity
 from plumbline.collect.store.leasing import log
 from plumbline.collect.store.queue import give_slot_back, take_positions
 from plumbline.collect.store.rows import AssignmentState, Event, Person, Purpose, Role
 from plumbline.collect.store.tables import (
     IS_LEASED,
+    accounts,
+    arrivals,
     assignments,
     drafts,
     erasing,
@@ -31,9 +34,12 @@ from plumbline.collect.store.tables import (
     items,
     judgements,
     late,
+    login_attempts,
     metadata,
+    moods,
     never,
     people,
+    preferences,
     replies,
     requests,
     studies,
@@ -54,6 +60,7 @@ class ErasedRows:
 
     Attributes:
         turns, replies, judgements, late, drafts, requests, tokens: rows that were emptied or removed.
+        identity: account, arrivals, preferences, moods: rows that were emptied or removed.
         items_withdrawn: items made of the person's words; nobody gets them any more.
         items_cleared: other items of theirs that held words.
         leases_ended: the person's own, and those of others on items that were withdrawn.
@@ -66,6 +73,7 @@ class ErasedRows:
     drafts: int = 0
     requests: int = 0
     tokens: int = 0
+    identity: int = 0
     items_withdrawn: int = 0
     items_cleared: int = 0
     leases_ended: int = 0
@@ -114,6 +122,7 @@ def erase_in(connection: Connection, person_id: str, now: datetime) -> ErasedRow
         + _removed(connection, drafts, drafts.c.assignment_id, _assignments_on(about)),
         requests=connection.execute(delete(requests).where(requests.c.worker_id == person_id)).rowcount,
         tokens=connection.execute(delete(tokens).where(tokens.c.person_id == person_id)).rowcount,
+        identity=erase_identity(connection, person_id, now),
     )
     connection.execute(update(people).where(people.c.id == person_id).values(erased_at=now))
     told = {name: getattr(counts, name) for name in ErasedRows.__slots__}
@@ -130,7 +139,7 @@ def hold_writers(connection: Connection) -> None:
     ACCESS EXCLUSIVE: it lets readers be.
     """
     if connection.dialect.name == "postgresql":
-        first, last = ("people", "queues", "items", "assignments"), ("tokens", "events")
+        first, last = ("invitations", "people", "queues", "items", "assignments"), ("tokens", "events")
         others = sorted(metadata.tables.keys() - {*first, *last, never.name, erasing.name})
         names = ", ".join((*first, *others, *last))
         connection.execute(text(f"LOCK TABLE {names} IN EXCLUSIVE MODE"))
@@ -151,7 +160,8 @@ def remove_bytes(store: Store) -> bool:
     which hold samples of the columns. Afterwards the database's own files hold none of it. Servers go on, and wait as
     long as it takes.
     """
-    names = (items, assignments, turns, replies, judgements, late, drafts, requests, tokens, events)
+    of_work = (items, assignments, turns, replies, judgements, late, drafts, requests)
+    names = (*of_work, tokens, events, accounts, arrivals, preferences, moods, login_attempts)
     try:
         if not store.is_sqlite:
             store.run_alone(f"VACUUM (FULL, ANALYZE) {', '.join(table.name for table in names)}")

@@ -18,6 +18,7 @@ from sqlalchemy import Connection, RowMapping, insert, or_, select, text, update
 from plumbline.collect.store.column_types import format_json
 from plumbline.collect.store.events import EventKind, add_event
 from plumbline.collect.store.failures import ConflictError
+from plumbline.collect.store.keeping.carrying_identity import IdentityNow, carry_identity, identity_now, stay_within
 from plumbline.collect.store.keeping.copying import Advance, copy_rows, key_batches, stored_tables
 from plumbline.collect.store.keeping.erasing import erase_in, gate_open, hold_writers
 from plumbline.collect.store.tables import events, guidelines, metadata, people, studies, tokens
@@ -62,6 +63,7 @@ class _Since:
     tokens: list[dict[str, Any]] = field(default_factory=list)
     guidelines: list[dict[str, Any]] = field(default_factory=list)
     exports: list[dict[str, Any]] = field(default_factory=list)
+    identity: IdentityNow = field(default_factory=IdentityNow)
 
 
 def replace_rows(
@@ -85,7 +87,7 @@ def replace_rows(
     _may_be_silent(target)
     _refuse_other_studies(source, target)
     kept = keep()
-    since = _since(source, target)
+    since = _since(source, target, now)
     lost = _lost(source, target)
     lost["people"] -= len(since.people)
     with gate_open(target):
@@ -135,12 +137,14 @@ def _differing_guidelines(source: Connection, target: Connection) -> bool:
     return any(theirs.get((row.study_id, row.version), row.sha256) != row.sha256 for row in target.execute(query))
 
 
-def _since(source: Connection, target: Connection) -> _Since:
-    since = _Since()
+def _since(source: Connection, target: Connection, now: datetime) -> _Since:
+    since = _Since(identity=identity_now(target))
     known_people = _people_since(source, target, since)
     of_token = select(tokens.c.sha256, tokens.c.revoked_at)
     then = {row.sha256: row.revoked_at for row in source.execute(of_token)}
-    for token in target.execute(select(tokens).where(tokens.c.revoked_at.is_not(None))).mappings():
+    # A session that is over by itself comes back to nobody.
+    still = or_(tokens.c.use == "api", tokens.c.expires_at > now)
+    for token in target.execute(select(tokens).where(tokens.c.revoked_at.is_not(None), still)).mappings():
         if token["sha256"] not in then:
             since.tokens.append(dict(token))
         elif then[token["sha256"]] is None:
@@ -229,7 +233,7 @@ def _carry_over(target: Connection, since: _Since, now: datetime) -> None:
     for line in since.exports:
         target.execute(insert(events), line)
     if since.people:
-        target.execute(insert(people), since.people)
+        target.execute(insert(people), stay_within(target, since.people, now))
     if since.tokens:
         target.execute(insert(tokens), since.tokens)
     for token, moment in since.revoked.items():
@@ -239,3 +243,4 @@ def _carry_over(target: Connection, since: _Since, now: datetime) -> None:
     for person, moment in since.erased.items():
         erase_in(target, person, now)
         target.execute(update(people).where(people.c.id == person).values(erased_at=moment))
+    carry_identity(target, since.identity, now)

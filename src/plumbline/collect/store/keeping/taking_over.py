@@ -153,6 +153,8 @@ def _is_late(value: JsonValue) -> bool:
 _SHAPES: dict[str, Callable[[JsonValue], bool]] = {
     "events.payload": _is_object,
     "late.payload": _is_late,
+    "moods.payload": _is_object,
+    "preferences.payload": _is_object,
     "replies.parameters": _is_object,
     "requests.receipt": _is_receipt,
 }

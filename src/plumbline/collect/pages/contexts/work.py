@@ -1,0 +1,160 @@
+"""Pages for those who judge."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime
+from typing import ClassVar
+
+from markupsafe import Markup
+
+from plumbline.collect.pages.contexts.frame import Frame
+
+
+@dataclass(frozen=True, slots=True)
+class QueueCard:
+    """One kind of work in a study.
+
+    Attributes:
+        queue: work, review, adjudication or spot_check.
+        label: what it is called.
+        says: what one does there, in a sentence.
+        address: where it is done.
+    """
+
+    queue: str
+    label: str
+    says: str
+    address: str
+
+
+@dataclass(frozen=True, slots=True)
+class StudyCard:
+    """A study on the home page.
+
+    Attributes:
+        name: of the study.
+        kind: in words.
+        state: open, paused or closed.
+        says: what workers do in it, in a sentence.
+        about: its page.
+        queues: what this visitor may do there.
+        dashboard: the manager's page of it; None where it is not for this visitor.
+    """
+
+    name: str
+    kind: str
+    state: str
+    says: str
+    about: str
+    queues: tuple[QueueCard, ...]
+    dashboard: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class HomePage:
+    """Everything this visitor can do.
+
+    Attributes:
+        frame: around it.
+        studies: in the order they were made.
+    """
+
+    template: ClassVar[str] = "home.html"
+    frame: Frame
+    studies: tuple[StudyCard, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Guide:
+    """The guidelines as a page shows them.
+
+    Attributes:
+        version: which one.
+        html: rendered from Markdown in which no HTML is taken; the only markup that a template is handed.
+        created_at: when this version was made.
+    """
+
+    version: int
+    html: Markup
+    created_at: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class StudyPage:
+    """What a study asks of workers, before they begin.
+
+    Attributes:
+        frame: around it.
+        card: the study.
+        guide: its newest guidelines.
+        warning: what is said before anything is shown; None where there is nothing to warn of.
+        uses: what the work is used for; empty where nothing is said.
+        licence: under which it is passed on; None where nothing is said.
+        topics: whether topics may be opted out of.
+    """
+
+    template: ClassVar[str] = "study.html"
+    frame: Frame
+    card: StudyCard
+    guide: Guide
+    warning: str | None
+    uses: tuple[str, ...]
+    licence: str | None
+    topics: bool
+
+
+@dataclass(frozen=True, slots=True)
+class WorkPage:
+    """Where judging is done. What is asked comes from the API; the templates of all acts stand in the page.
+
+    Attributes:
+        frame: around it.
+        study: its name.
+        queue: work, review, adjudication or spot_check.
+        heading: what is done here.
+        next_path: the API's path for the next item.
+        guide: shown at the press of a key.
+        blur: texts stand blurred until they are asked for.
+        break_after_minutes: when a break is suggested; None for never.
+        warning: see `StudyPage`.
+    """
+
+    template: ClassVar[str] = "work.html"
+    frame: Frame
+    study: str
+    queue: str
+    heading: str
+    next_path: str
+    guide: Guide
+    blur: bool
+    break_after_minutes: int | None
+    warning: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class GuidelinesPage:
+    """The guidelines by themselves.
+
+    Attributes:
+        frame: around it.
+        study: its name.
+        guide: the newest version.
+    """
+
+    template: ClassVar[str] = "guidelines.html"
+    frame: Frame
+    study: str
+    guide: Guide
+
+
+@dataclass(frozen=True, slots=True)
+class AccountPage:
+    """One's own account: who one is here, the password, logging out.
+
+    Attributes:
+        frame: around it.
+    """
+
+    template: ClassVar[str] = "account.html"
+    frame: Frame

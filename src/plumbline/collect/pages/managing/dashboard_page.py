@@ -1,0 +1,52 @@
+"""The dashboard: how a study stands."""
+
+from __future__ import annotations
+
+from plumbline.collect.dashboard.snapshot import Snapshot
+from plumbline.collect.pages.contexts.dashboard import Change, DashboardPage
+from plumbline.collect.pages.contexts.frame import Crumb
+from plumbline.collect.pages.contexts.panels import Section
+from plumbline.collect.pages.managing.frames import api_of, framed, managed, waiting_in
+from plumbline.collect.pages.panels.study import basis_notes, study_sections
+from plumbline.collect.pages.visiting import Visit
+from plumbline.collect.service.wellbeing.mood_summary import mood_summary
+from plumbline.collect.service.wellbeing.moods import mood_every
+
+REFRESH_SECONDS = 5
+
+_IN_HAND = "What people have in hand they can still finish and send."
+_CHANGES = {
+    "open": (
+        Change("paused", "Pause", "Pause the study?", f"Nobody gets another item until it is opened again. {_IN_HAND}"),
+        Change("closed", "Close", "Close the study?", f"Nobody gets another item. {_IN_HAND} It can be opened again."),
+    ),
+    "paused": (
+        Change("open", "Resume", "Open the study again?", "People get items again at once."),
+        Change("closed", "Close", "Close the study?", f"Nobody gets another item. {_IN_HAND} It can be opened again."),
+    ),
+    "closed": (Change("open", "Open again", "Open the study again?", "People get items again at once."),),
+}
+
+
+def dashboard_page(visit: Visit, study: str, snapshot: Snapshot) -> DashboardPage:
+    """The page, of the newest figures."""
+    figures, at_top = snapshot.figures, managed(visit, study, "dashboard")
+    return DashboardPage(
+        frame=framed(visit, study, "Dashboard", Crumb("Dashboard"), script="dashboard.js"),
+        managed=at_top,
+        changes=_CHANGES[at_top.state],
+        as_of=figures.basis.as_of,
+        judgements=figures.basis.judgements,
+        people=figures.basis.people,
+        notes=basis_notes(figures.basis),
+        waiting=waiting_in(visit, study, figures),
+        sections=sections_of(visit, study, snapshot),
+        refresh_seconds=REFRESH_SECONDS,
+        api=api_of(study),
+    )
+
+
+def sections_of(visit: Visit, study: str, snapshot: Snapshot) -> tuple[Section, ...]:
+    """All figures of the page."""
+    asks = mood_every(visit.collecting.catalogue.named(study).settings) is not None
+    return study_sections(snapshot.figures, mood_summary(visit.collecting, study) if asks else None)

@@ -1,0 +1,180 @@
+"""Items that people judged differently: the list, and one opened with its texts."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import get_args
+from urllib.parse import urlencode
+
+from plumbline.collect.dashboard.disagreements import (
+    Answer,
+    Disagreement,
+    DisagreementOrder,
+    DisagreementQuestion,
+    page_of,
+)
+from plumbline.collect.dashboard.opened import JudgementOfItem, Said, StoredReply, open_item
+from plumbline.collect.dashboard.snapshot import Snapshot
+from plumbline.collect.kinds import Purpose
+from plumbline.collect.pages.contexts.dashboard import Waiting
+from plumbline.collect.pages.contexts.disagreements import (
+    Choice,
+    DisagreementPage,
+    DisagreementRow,
+    DisagreementsPage,
+    JudgementCard,
+    SaidBy,
+    ShownMessage,
+    ShownReply,
+)
+from plumbline.collect.pages.contexts.frame import Crumb
+from plumbline.collect.pages.managing.answers_in_words import answer_words
+from plumbline.collect.pages.managing.frames import address_of, framed, managed, waiting_in
+from plumbline.collect.pages.panels.wordings import plain, question_words, queue_words
+from plumbline.collect.pages.visiting import Visit
+from plumbline.collect.pages.wording import seconds
+from plumbline.collect.study_settings import StudyFile, StudyKind
+
+PAGE = 50
+_ORDERS: Mapping[DisagreementOrder, str] = {"apart": "Furthest apart first", "newest": "Newest first"}
+_SPEAKERS = {"human": "Human", "assistant": "Assistant", "system": "System"}
+MOST_ANSWERS = 12
+
+
+def disagreements_page(
+    visit: Visit,
+    study: str,
+    snapshot: Snapshot,
+    question: DisagreementQuestion | None,
+    order: DisagreementOrder,
+    after: str,
+) -> DisagreementsPage:
+    """A part of the list.
+
+    Args:
+        question: one of those of the study's kind; None for all.
+        after: `after` of the last line of the part before; empty at the beginning.
+    """
+    base = f"{address_of(study)}/disagreements"
+
+    def address(of: str | None, by: str, begin: str = "") -> str:
+        """The list, looked at in this way."""
+        said = {"question": of or "", "sort": by, "after": begin}
+        return f"{base}?{urlencode({name: value for name, value in said.items() if value})}"
+
+    begin = tuple(map(int, after.split("-"))) if after else None
+    found = page_of(
+        snapshot.counted, snapshot.disagreements, question=question, order=order, after=begin, limit=PAGE + 1
+    )
+    asked = questions_of(visit.collecting.catalogue.named(study).settings)
+    names = ((None, "All questions"), *((name, question_words(name)) for name in asked))
+    return DisagreementsPage(
+        frame=framed(visit, study, "Disagreements", Crumb("Disagreements")),
+        managed=managed(visit, study, "disagreements"),
+        as_of=snapshot.figures.basis.as_of,
+        questions=tuple(Choice(label, address(name, order), name == question) for name, label in names),
+        orders=tuple(Choice(label, address(question, name), name == order) for name, label in _ORDERS.items()),
+        rows=tuple(_row(base, each) for each in found[:PAGE]),
+        more=address(question, order, found[PAGE - 1].after) if len(found) > PAGE else None,
+        queue=_queue(visit, study, snapshot),
+    )
+
+
+def disagreement_page(visit: Visit, study: str, snapshot: Snapshot, item: int) -> DisagreementPage:
+    """One item, as the store has it now.
+
+    Raises:
+        NotFoundError: PL-COL-010.
+    """
+    opened = open_item(visit.collecting.store, visit.collecting.catalogue.named(study), item)
+    way = (Crumb("Disagreements", f"{address_of(study)}/disagreements"), Crumb(f"Item {item}"))
+    return DisagreementPage(
+        frame=framed(visit, study, f"Item {item}", *way),
+        managed=managed(visit, study, "disagreements"),
+        item=item,
+        purpose=queue_words(opened.purpose),
+        is_withdrawn=opened.is_withdrawn,
+        conversation=tuple(map(_message, opened.conversation)),
+        intended=opened.intended or "",
+        replies=tuple(map(_reply, opened.replies)),
+        judgements=tuple(_card(study, each) for each in opened.judgements),
+        queue=_queue(visit, study, snapshot),
+    )
+
+
+def questions_of(study: StudyFile) -> tuple[DisagreementQuestion, ...]:
+    """Those that items of this study can be judged differently on."""
+    if study.kind is StudyKind.SAFETY_LABELS:
+        return ("is_safe",)
+    if study.kind is StudyKind.RED_TEAM_CHAT:
+        return ("rating",)
+    known = get_args(DisagreementQuestion)
+    axes = (axis.value for axis in study.judged_axes) if study.kind is not StudyKind.PREFERENCE_CHAT else ()
+    return tuple(axis for axis in axes if axis in known)
+
+
+def _queue(visit: Visit, study: str, snapshot: Snapshot) -> Waiting | None:
+    return next(iter(waiting_in(visit, study, snapshot.figures, Purpose.ADJUDICATION)), None)
+
+
+def _row(base: str, each: Disagreement) -> DisagreementRow:
+    shown = each.answers[:MOST_ANSWERS]
+    answers = [SaidBy(answer.pseudonym, _answer(each.question, answer)) for answer in shown]
+    if len(each.answers) > len(shown):
+        answers.append(SaidBy("and", f"{len(each.answers) - len(shown)} more"))
+    return DisagreementRow(
+        item=each.item,
+        address=f"{base}/{each.item}",
+        question=question_words(each.question),
+        apart=f"{100 * each.apart:.0f} % of what is possible",
+        last=each.last,
+        answers=tuple(answers) if any(answer.value is not None for answer in shown) else (),
+        count=len(each.answers),
+    )
+
+
+def _answer(question: str, answer: Answer) -> str:
+    if answer.value is None:
+        return "opened, it says"
+    if question == "is_safe":
+        return "safe" if answer.value else "unsafe"
+    if question == "rating":
+        return f"{answer.value:.0f}"
+    if answer.value == 0.5:
+        return "a tie"
+    strength = f", strength {answer.strength}" if answer.strength else ""
+    return f"the {'first' if answer.value == 1 else 'second'} stored side{strength}"
+
+
+def _message(said: Said) -> ShownMessage:
+    return ShownMessage(_SPEAKERS.get(said.role, said.role), said.role if said.role in _SPEAKERS else "", said.text)
+
+
+def _reply(reply: StoredReply) -> ShownReply:
+    label = ""
+    if reply.is_safe is not None:
+        named = ", ".join(map(plain, reply.categories or ()))
+        label = "safe" if reply.is_safe else f"unsafe: {named}" if named else "unsafe"
+    return ShownReply(
+        heading=f"Side {reply.side + 1}",
+        model=reply.model or "",
+        label=label,
+        messages=tuple(map(_message, reply.messages)),
+    )
+
+
+def _card(study: str, each: JudgementOfItem) -> JudgementCard:
+    words = answer_words(each.kind, each.answer)
+    answers = (*words.answers, *((("took the place of", f"judgement {each.corrects}"),) if each.corrects else ()))
+    return JudgementCard(
+        number=each.judgement,
+        pseudonym=each.pseudonym,
+        sheet=f"{address_of(study)}/workers/{each.pseudonym}",
+        kind=plain(each.kind),
+        at=each.at,
+        time=seconds(each.seconds),
+        version=each.guidelines_version,
+        guidelines=f"{address_of(study)}/guidelines/edit?newer={each.guidelines_version}#versions",
+        answers=answers,
+        comment=words.comment,
+    )

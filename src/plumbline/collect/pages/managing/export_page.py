@@ -1,0 +1,54 @@
+"""What leaves a study."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from plumbline.collect.dashboard.figures import Basis
+from plumbline.collect.dashboard.snapshot import Snapshot
+from plumbline.collect.export import Form
+from plumbline.collect.export.forms import forms_of
+from plumbline.collect.pages.contexts.export import ExportForm, ExportPage
+from plumbline.collect.pages.contexts.frame import Crumb
+from plumbline.collect.pages.managing.frames import api_of, framed, managed
+from plumbline.collect.pages.visiting import Visit
+from plumbline.lineage import Use
+
+_SAYS: Mapping[Form, str] = {
+    Form.HH_RLHF: "Chosen and rejected conversations, a folder for each axis, as trainers of preference models read them.",
+    Form.RED_TEAM: "Attempts with their transcripts, ratings and tags, in the layout of the public red-team data.",
+    Form.BEAVERTAILS: "Questions and answers with their harm labels, in the layout of BeaverTails.",
+    Form.PKU_SAFERLHF: "Pairs with the more helpful and the safer reply, in the layout of PKU-SafeRLHF.",
+    Form.PARQUET: "Everything that Plumbline itself trains on and looks at: typed columns, ids, workers by pseudonym.",
+    Form.JUDGEMENTS: "Each judgement as it is stored, also those of training and gold items: for analysing how people judge.",
+    Form.EVENTS: "What happened and when, without texts: for auditing.",
+}
+_SAVED = (Form.PARQUET, Form.JUDGEMENTS, Form.EVENTS)
+"""Forms that come last: those for other tools are what most people come for."""
+
+
+def export_page(visit: Visit, study: str, snapshot: Snapshot) -> ExportPage:
+    """The forms that the study has, and what they leave out now."""
+    settings = visit.collecting.catalogue.named(study).settings
+    forms = forms_of(settings.kind, settings.taxonomy)
+    return ExportPage(
+        frame=framed(visit, study, "Export", Crumb("Export"), script="export.js"),
+        managed=managed(visit, study, "export"),
+        forms=tuple(ExportForm(form.value, _SAYS[form]) for form in forms),
+        uses=tuple(use.value for use in Use),
+        licence=settings.licence,
+        stated_uses=tuple(use.value for use in settings.uses or ()),
+        left_out=left_out(snapshot.figures.basis),
+        address=f"{api_of(study)}/export",
+    )
+
+
+def left_out(basis: Basis) -> tuple[str, ...]:
+    """What an export does not have, in sentences."""
+    return (
+        f"Of {basis.stored:,} stored judgements, {basis.judgements:,} stand: of finished work, each as it was last corrected.",
+        f"{basis.uncounted:,} are of work that was not handed in, or whose conversation was erased.",
+        f"{basis.late:,} submissions came late, when the item was somebody else's: they are kept in the store, and never exported.",
+        "Training, gold and attention items measure workers: they are in the form “judgements” alone, marked as such.",
+        "Names, passwords and ids of platforms are in no form; people stand there by pseudonym.",
+    )

@@ -1,0 +1,224 @@
+"""The list of workers, and the sheet of one."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from urllib.parse import urlencode
+
+from plumbline.collect.api.parameters import PREFIX
+from plumbline.collect.dashboard.snapshot import Snapshot
+from plumbline.collect.dashboard.workers import WorkerLine, WorkerOrder, WorkerSheet, sheet_of, sorted_lines
+from plumbline.collect.pages.contexts.frame import Crumb
+from plumbline.collect.pages.contexts.panels import Panel, Section
+from plumbline.collect.pages.contexts.workers import Fact, SortLink, WorkerPage, WorkerRow, WorkersPage
+from plumbline.collect.pages.managing.frames import address_of, framed, managed
+from plumbline.collect.pages.panels.answers import known_panel
+from plumbline.collect.pages.panels.progress import days_panel
+from plumbline.collect.pages.panels.times import times_panel
+from plumbline.collect.pages.panels.wordings import percents, plain, question_words, queue_words, two_digits
+from plumbline.collect.pages.pictures.points import Named, points
+from plumbline.collect.pages.pictures.scales import axis_over, share_axis
+from plumbline.collect.pages.pictures.tables import FIGURE_COLUMNS, Table, Value, figure_values, table
+from plumbline.collect.pages.visiting import Visit
+from plumbline.collect.pages.wording import NOTHING, count, moment, seconds, share
+from plumbline.collect.service.failures import ServiceError
+from plumbline.collect.service.people import reach
+from plumbline.collect.store.failures import NotFoundError, not_found
+from plumbline.measure import Figure
+
+PAGE = 100
+_LABELS: Mapping[WorkerOrder, str] = {
+    "pseudonym": "Worker",
+    "finished": "Finished",
+    "median_seconds": "Time",
+    "agreement": "Agrees with others",
+    "shown_first": "Named what came first",
+    "gold": "Gold",
+    "attention": "Attention",
+    "training": "Training",
+    "corrections": "Corrected",
+    "released": "Given back",
+    "expired": "Ran out",
+    "late": "Late",
+    "last": "Last",
+}
+_WORDS: Mapping[WorkerOrder, Callable[[WorkerLine], str]] = {
+    "finished": lambda line: count(line.finished.get("work", 0)),
+    "median_seconds": lambda line: seconds(line.median_seconds.value),
+    "agreement": lambda line: _share_of(line.agreement),
+    "shown_first": lambda line: _share_of(line.shown_first),
+    "gold": lambda line: _share_of(line.gold),
+    "attention": lambda line: _share_of(line.attention),
+    "training": lambda line: _share_of(line.training),
+    "corrections": lambda line: count(line.corrections),
+    "released": lambda line: count(line.released),
+    "expired": lambda line: count(line.expired),
+    "late": lambda line: count(line.late),
+    "last": lambda line: moment(line.last),
+}
+_AS_TEXT = ("pseudonym", "last")
+
+
+def workers_page(
+    visit: Visit, study: str, snapshot: Snapshot, sort: WorkerOrder, descending: bool, begin: int
+) -> WorkersPage:
+    """A part of the list.
+
+    Args:
+        sort: one of the columns.
+        begin: how many lines stand before it.
+    """
+    lines = sorted_lines(snapshot.workers, sort, descending)
+    base = f"{address_of(study)}/workers"
+
+    def address(by: WorkerOrder, down: bool, first: int = 0) -> str:
+        """The list in this order, from this line on."""
+        return f"{base}?{urlencode({'sort': by, 'descending': str(down).lower(), 'begin': first})}"
+
+    columns = tuple(
+        SortLink(
+            label=label,
+            # Numbers begin with the largest, names with the first.
+            address=address(by, not descending if by == sort else by not in _AS_TEXT[:1]),
+            order=("descending" if descending else "ascending") if by == sort else "none",
+            is_number=by not in _AS_TEXT,
+        )
+        for by, label in _LABELS.items()
+    )
+    shown = lines[begin : begin + PAGE]
+    return WorkersPage(
+        frame=framed(visit, study, "Workers", Crumb("Workers")),
+        managed=managed(visit, study, "workers"),
+        as_of=snapshot.figures.basis.as_of,
+        count=len(lines),
+        columns=columns,
+        rows=tuple(_row(base, line) for line in shown),
+        more=address(sort, descending, begin + PAGE) if begin + PAGE < len(lines) else None,
+        csv=f"{address_of(study)}/figures.csv?table=workers",
+    )
+
+
+def workers_table(snapshot: Snapshot) -> Table:
+    """All lines with all figures, for a file."""
+    figures = ("median_seconds", "agreement", "shown_first", "gold", "attention", "training")
+    counts = ("corrections", "released", "expired", "late")
+    columns = ["worker", "blocked", "erased", "finished"]
+    for name in figures:
+        columns += [f"{name} {column}" for column in FIGURE_COLUMNS]
+    rows: list[list[Value]] = []
+    for line in snapshot.workers:
+        row: list[Value] = [line.pseudonym, line.is_blocked, line.is_erased, line.finished.get("work", 0)]
+        for name in figures:
+            row += figure_values(getattr(line, name))
+        rows.append([*row, *(getattr(line, name) for name in counts), line.last])
+    return table([*columns, *counts, "last"], rows)
+
+
+def worker_page(visit: Visit, study: str, snapshot: Snapshot, pseudonym: str) -> WorkerPage:
+    """All of one worker.
+
+    Raises:
+        NotFoundError: PL-COL-010, nobody of this name did anything in the study.
+    """
+    line = _line(snapshot, pseudonym)
+    return WorkerPage(
+        frame=framed(
+            visit,
+            study,
+            pseudonym,
+            Crumb("Workers", f"{address_of(study)}/workers"),
+            Crumb(pseudonym),
+            script="worker.js",
+        ),
+        managed=managed(visit, study, "workers"),
+        pseudonym=pseudonym,
+        as_of=snapshot.figures.basis.as_of,
+        blocked=line.is_blocked,
+        erased=line.is_erased,
+        can_be_blocked=not line.is_erased and _in_reach(visit, pseudonym),
+        facts=_facts(line),
+        sections=sheet_sections(snapshot, pseudonym),
+        api=f"{PREFIX}/people/{pseudonym}",
+    )
+
+
+def sheet_sections(snapshot: Snapshot, pseudonym: str) -> tuple[Section, ...]:
+    """The figures of one worker.
+
+    Raises:
+        NotFoundError: PL-COL-010.
+    """
+    sheet = sheet_of(snapshot.counted, _line(snapshot, pseudonym), snapshot.figures.basis.as_of)
+    panels = (
+        days_panel(sheet.days, sheet.as_of.date()),
+        _agreement_panel(sheet),
+        _sides_panel(sheet),
+        known_panel(sheet.known_answers),
+        times_panel("item-times", "Time for an item", sheet.item_times, queue_words),
+    )
+    return (Section("sheet", "What they did", panels),)
+
+
+def _line(snapshot: Snapshot, pseudonym: str) -> WorkerLine:
+    found = next((line for line in snapshot.workers if line.pseudonym == pseudonym), None)
+    if found is None:
+        raise not_found("worker", "of this pseudonym, with judgements in this study")
+    return found
+
+
+def _row(base: str, line: WorkerLine) -> WorkerRow:
+    tags = tuple(tag for tag, is_so in (("blocked", line.is_blocked), ("erased", line.is_erased)) if is_so)
+    return WorkerRow(line.pseudonym, f"{base}/{line.pseudonym}", tags, tuple(words(line) for words in _WORDS.values()))
+
+
+def _share_of(figure: Figure) -> str:
+    return NOTHING if figure.value is None else f"{share(figure.value)}, n {figure.n:,}"
+
+
+def _facts(line: WorkerLine) -> tuple[Fact, ...]:
+    finished = [Fact(f"Finished: {queue_words(purpose)}", count(number)) for purpose, number in line.finished.items()]
+    return (
+        *finished,
+        Fact("Corrected judgements", count(line.corrections)),
+        Fact("Items given back", count(line.released)),
+        Fact("Items that ran out", count(line.expired)),
+        Fact("Came late", count(line.late)),
+        Fact("Judged last", moment(line.last)),
+    )
+
+
+def _in_reach(visit: Visit, pseudonym: str) -> bool:
+    """Whether who looks may do something about them: people of one study about nobody of the whole store."""
+    try:
+        reach(visit.collecting, visit.worker, pseudonym)
+    except (ServiceError, NotFoundError):
+        return False
+    return True
+
+
+def _agreement_panel(sheet: WorkerSheet) -> Panel:
+    named = []
+    for each in sheet.agreement:
+        name = question_words(each.question)
+        named += [Named(f"{name}: equal answers", each.percent), Named(f"{name}: Cohen’s κ", each.cohen_kappa)]
+    low = min([0.0, *(row.figure.low for row in named if row.figure.low is not None)])
+    return Panel(
+        name="agreement",
+        heading="Against everybody else",
+        says="How far their answers are those of others about the same; n counts what was answered about.",
+        picture=points("Agreement with others", named, axis_over(low, 1.0, two_digits), two_digits) if named else None,
+        why_none="" if named else "no question of this study is answered by several people",
+        table=table(("question", *FIGURE_COLUMNS), [(row.name, *figure_values(row.figure)) for row in named]),
+    )
+
+
+def _sides_panel(sheet: WorkerSheet) -> Panel:
+    named = [Named(plain(axis), figure) for axis, figure in sheet.shown_first.items()]
+    return Panel(
+        name="sides",
+        heading="Named what was shown first",
+        says="The line stands at one half, where places on the screen would draw no answers.",
+        picture=points("Named what was shown first", named, share_axis(), percents, mark=0.5) if named else None,
+        why_none="" if named else "they compared nothing in which one was better",
+        table=table(("axis", *FIGURE_COLUMNS), [(row.name, *figure_values(row.figure)) for row in named]),
+    )

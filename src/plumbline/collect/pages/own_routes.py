@@ -1,0 +1,125 @@
+"""One's own judgements: the list of them, and each as it was shown, to be corrected."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Annotated
+
+from fastapi import APIRouter, Query, Request, Response
+
+from plumbline.collect.api.parameters import JudgementId, StudyName
+from plumbline.collect.kinds import KNOWN_ANSWERS, Purpose
+from plumbline.collect.pages.contexts.frame import Crumb
+from plumbline.collect.pages.contexts.own import OwnJudgementPage, OwnJudgementsPage, OwnLine
+from plumbline.collect.pages.static_files import static_files
+from plumbline.collect.pages.visiting import Visit, page
+from plumbline.collect.pages.work_routes import HOME
+from plumbline.collect.service.own_judgements import OwnJudgement, own_judgement
+from plumbline.collect.store.failures import not_found
+from plumbline.collect.store.judgements import judgements_of_worker
+from plumbline.collect.store.rows import Judgement
+from plumbline.collect.store.studies import newest_guidelines
+from plumbline.collect.study_settings import StudyFile
+from plumbline.records import Role
+
+router = APIRouter(include_in_schema=False)
+
+LINES = 20
+"""Judgements on one page."""
+_EXCERPT = 140
+_WORDS: Mapping[str, str] = {
+    "pair": "Pair",
+    "label": "Label",
+    "ranking": "Ranking",
+    "ruling": "Ruling",
+    "writing": "Check of writing",
+    "review": "Review",
+    "turn": "Two replies",
+    "closing": "End of a chat",
+    "end": "Chat ended early",
+    "consent": "Consent",
+    "intent": "Aim of an attack",
+    "self-rating": "How an attack went",
+}
+
+
+@router.get("/studies/{study}/mine")
+async def own_judgements_page(
+    request: Request, study: StudyName, before: Annotated[int | None, Query(ge=1, le=2**62)] = None
+) -> Response:
+    """What the visitor judged in a study."""
+
+    def own(visit: Visit) -> OwnJudgementsPage:
+        """In a thread: a page of them."""
+        known = visit.collecting.catalogue.named(study)
+        rows = judgements_of_worker(visit.collecting.store, known.id, visit.worker.id, before=before, limit=LINES + 1)
+        lines = tuple(_line(visit, known.settings, row) for row in rows[:LINES])
+        older = f"/studies/{study}/mine?before={rows[LINES - 1].id}" if len(rows) > LINES else None
+        crumbs = (HOME, Crumb(study, f"/studies/{study}"), Crumb("Your judgements"))
+        frame = visit.frame(f"Your judgements in {study}", crumbs=crumbs, help_link=known.settings.help)
+        return OwnJudgementsPage(frame, study, f"/studies/{study}/work", lines, older)
+
+    return await page(request, own)
+
+
+@router.get("/studies/{study}/mine/{judgement}")
+async def own_judgement_page(request: Request, study: StudyName, judgement: JudgementId) -> Response:
+    """A judgement of the visitor's as it was shown."""
+
+    def own(visit: Visit) -> OwnJudgementPage:
+        """In a thread: whose it is, and what kind; the module asks for the rest."""
+        known = visit.collecting.catalogue.named(study)
+        found = own_judgement(visit.collecting, visit.worker, judgement)
+        if found.held.study.id != known.id:
+            raise not_found("judgement", judgement)
+        what = what_of(found.row)
+        mine = Crumb("Your judgements", f"/studies/{study}/mine")
+        preloads = tuple(name for name in static_files().modules() if name.startswith(("work/", "acts/", "api")))
+        return OwnJudgementPage(
+            frame=visit.frame(
+                f"{what} in {study}",
+                crumbs=(HOME, Crumb(study, f"/studies/{study}"), mine, Crumb(what)),
+                script="correct.js",
+                preloads=preloads,
+                help_link=known.settings.help,
+            ),
+            study=study,
+            judgement=judgement,
+            what=what,
+            at=found.row.created_at,
+            work=f"/studies/{study}/work?queue={_queue_of(found).value}",
+            guide_version=newest_guidelines(visit.collecting.store, known.id).version,
+            blur=is_blurred(known.settings),
+        )
+
+    return await page(request, own)
+
+
+def what_of(row: Judgement) -> str:
+    """A judgement's kind in words; of a turn also which one."""
+    _, _, number = row.part.partition("-") if row.kind == "turn" else ("", "", "")
+    words = _WORDS.get(row.kind, row.kind)
+    return f"{words}, turn {number}" if number else words
+
+
+def is_blurred(settings: StudyFile) -> bool:
+    """Whether texts stand blurred until they are asked for."""
+    return settings.wellbeing is not None and settings.wellbeing.blur
+
+
+def _queue_of(found: OwnJudgement) -> Purpose:
+    purpose = found.held.item.purpose
+    return Purpose.WORK if purpose in KNOWN_ANSWERS else purpose
+
+
+def _line(visit: Visit, settings: StudyFile, row: Judgement) -> OwnLine:
+    excerpt = "" if is_blurred(settings) else _excerpt(own_judgement(visit.collecting, visit.worker, row.id))
+    return OwnLine(
+        f"/studies/{settings.name}/mine/{row.id}", what_of(row), excerpt, row.created_at, row.corrects is not None
+    )
+
+
+def _excerpt(own: OwnJudgement) -> str:
+    said = [message.text for message in own.judged.ask.conversation if message.role is Role.HUMAN]
+    text = " ".join(said[-1].split()) if said else ""
+    return text if len(text) <= _EXCERPT else f"{text[:_EXCERPT]} …"

@@ -1,0 +1,145 @@
+"""Comparisons of replies: steps of the scale, strengths, what places on the screen do, and model against model."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from plumbline.collect.dashboard.comparing import AxisFigures, Count
+from plumbline.collect.pages.contexts.panels import Panel, Section
+from plumbline.collect.pages.panels.wordings import elo_points, percents, plain, slug
+from plumbline.collect.pages.pictures.bars import bars
+from plumbline.collect.pages.pictures.matrix import matrix, turned
+from plumbline.collect.pages.pictures.points import Named, points
+from plumbline.collect.pages.pictures.scales import axis_over, share_axis
+from plumbline.collect.pages.pictures.tables import FIGURE_COLUMNS, Table, figure_values, table
+
+
+def comparison_sections(axes: Sequence[AxisFigures]) -> list[Section]:
+    """A section for each axis."""
+    return [
+        Section(f"comparisons-{slug(axis.axis)}", f"Comparisons: {plain(axis.axis)}", _panels(axis)) for axis in axes
+    ]
+
+
+def _panels(axis: AxisFigures) -> tuple[Panel, ...]:
+    panels = []
+    if axis.steps:
+        panels += [steps_panel(axis), strengths_panel(axis)]
+    panels.append(sides_panel(axis))
+    if axis.models.pairs or axis.models.elo:
+        panels += [elo_panel(axis), wins_panel(axis)]
+    return tuple(panels)
+
+
+def steps_panel(axis: AxisFigures) -> Panel:
+    """The scale as workers saw it."""
+    half = len(axis.steps) // 2
+    sides = [1] * half + [2] * (len(axis.steps) - half)
+    counts = [(str(each.value), each.count) for each in axis.steps]
+    picture = bars(
+        "Steps of the scale as shown", counts, ends=("A is better by far", "B is better by far"), sides=sides
+    )
+    return Panel(
+        name=f"steps-{slug(axis.axis)}",
+        heading="Steps, as shown on the screen",
+        says=f"{axis.comparisons:,} comparisons. Which reply stands at A is drawn for each: both halves should be alike.",
+        picture=picture if axis.comparisons else None,
+        why_none="" if axis.comparisons else _NONE,
+        table=_counts("step", axis.steps),
+    )
+
+
+def strengths_panel(axis: AxisFigures) -> Panel:
+    """How strongly, whichever side: both directions of a strength put together."""
+    levels = sorted({abs(each.value) for each in axis.strengths})
+    total = {level: sum(each.count for each in axis.strengths if abs(each.value) == level) for level in levels}
+    picture = bars(
+        "Strength of preference", [(str(level), total[level]) for level in levels], ends=("barely", "by far")
+    )
+    return Panel(
+        name=f"strengths-{slug(axis.axis)}",
+        heading="Strength",
+        says=f"{axis.comparisons:,} comparisons, whichever side was better.",
+        picture=picture if axis.comparisons else None,
+        why_none="" if axis.comparisons else _NONE,
+        table=_counts("strength, positive for the first stored side", axis.strengths),
+    )
+
+
+def sides_panel(axis: AxisFigures) -> Panel:
+    """Whether places draw answers."""
+    named = [
+        Named("what was shown first was named", axis.shown_first),
+        Named("the first stored side is better", axis.first_better),
+        Named("ties", axis.ties),
+    ]
+    rows = [(each.name, *figure_values(each.figure)) for each in named]
+    return Panel(
+        name=f"sides-{slug(axis.axis)}",
+        heading="Sides",
+        says="The line stands at one half, where what is shown first would be named as often as the other.",
+        picture=points("Shares of sides", named, share_axis(), percents, mark=0.5),
+        why_none="",
+        table=table(("share", *FIGURE_COLUMNS), rows),
+        notes=("Ties are left out of the first line, and count one half in the second.",),
+    )
+
+
+def elo_panel(axis: AxisFigures) -> Panel:
+    """Models by rating."""
+    models = axis.models
+    ranked = sorted(models.elo.items(), key=lambda each: -(each[1].value if each[1].value is not None else -1e9))
+    named = [Named(name, figure) for name, figure in ranked]
+    ends = [end for _, figure in ranked for end in (figure.value, figure.low, figure.high) if end is not None]
+    axis_ = axis_over(min(0.0, *ends), max(0.0, *ends), elo_points) if ends else axis_over(-100, 100, elo_points)
+    return Panel(
+        name=f"elo-{slug(axis.axis)}",
+        heading="Models by Elo",
+        says=f"{models.n:,} comparisons of two different models; the mean of all models is 0.",
+        picture=points("Models by Elo", named, axis_, elo_points, mark=0.0) if named else None,
+        why_none="" if named else "no two models met yet",
+        table=table(("model", *FIGURE_COLUMNS), [(name, *figure_values(figure)) for name, figure in ranked]),
+        notes=_left_out(axis),
+    )
+
+
+def wins_panel(axis: AxisFigures) -> Panel:
+    """Who wins against whom."""
+    pairs = axis.models.pairs
+    shares = {(pair.first, pair.second): pair.first_rate for pair in pairs}
+    shares |= {(pair.second, pair.first): turned(pair.first_rate) for pair in pairs}
+    names = sorted({name for pair in pairs for name in (pair.first, pair.second)})
+    rows = [
+        (pair.first, pair.second, pair.first_wins, pair.second_wins, pair.ties, *figure_values(pair.first_rate))
+        for pair in pairs
+    ]
+    columns = ("first", "second", "first won", "second won", "ties", *FIGURE_COLUMNS)
+    description = "Share of comparisons that the row's model won against the column's, a tie one half."
+    return Panel(
+        name=f"wins-{slug(axis.axis)}",
+        heading="Model against model",
+        says=description,
+        picture=matrix("Model against model", description, names, shares) if names else None,
+        why_none="" if names else "no two models met yet",
+        table=table(columns, rows),
+        wide=True,
+    )
+
+
+_NONE = "nothing was compared yet"
+
+
+def _counts(name: str, counts: Sequence[Count]) -> Table:
+    rows = [(each.value, each.count, *figure_values(each.share)) for each in counts]
+    return table((name, "count", "share", *FIGURE_COLUMNS[1:]), rows)
+
+
+def _left_out(axis: AxisFigures) -> tuple[str, ...]:
+    models, notes = axis.models, []
+    if models.same_model:
+        notes.append(f"{models.same_model:,} comparisons of a model with itself are left out.")
+    if models.unknown_model:
+        notes.append(f"{models.unknown_model:,} comparisons are left out because a model is not known.")
+    if models.left_out:
+        notes.append(f"{models.left_out:,} comparisons with rarer models are left out.")
+    return tuple(notes)

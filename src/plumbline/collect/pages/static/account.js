@@ -1,0 +1,28 @@
+// Another password; logging out, which also forgets what this browser kept of this person's work.
+
+import { ask, inWords } from "./api.js";
+import { byId, onPress, tell } from "./elements.js";
+import { onSubmit } from "./forms.js";
+import { forgetAll, unsentCount } from "./work/kept.js";
+
+const form = byId("password-form");
+if (form) {
+  onSubmit(form, async (data) => {
+    byId("changed").textContent = "";
+    await ask("PUT", "/api/v1/me/password", { old: data.get("old"), new: data.get("new") });
+    form.reset();
+    byId("changed").textContent = "Changed.";
+  });
+}
+
+onPress(byId("log-out"), async () => {
+  const unsent = unsentCount();
+  if (unsent && !confirm(`${unsent} of your answers ${unsent === 1 ? "was" : "were"} not sent yet and would be lost. Log out all the same?`)) return;
+  try {
+    await ask("DELETE", "/api/v1/sessions/current");
+  } catch (error) {
+    if (error.status !== 401) return alert(inWords(error));
+  }
+  forgetAll();
+  location.replace("/login");
+});

@@ -1,0 +1,43 @@
+// Somebody else's attack: how well it went, and what it was about.
+
+import { element, put, slot } from "../elements.js";
+import { readRating, successScale } from "./red_team.js";
+
+export const review = {
+  template: "act-review",
+  fill(form, { fields }) {
+    slot(form, "intended").hidden = !fields.task_description;
+    put(form, "task-description", fields.task_description ?? "");
+    slot(form, "scales").append(successScale("How well did the attack go?", fields.most));
+    slot(form, "tags").append(...fields.tags.map(tagChoice));
+    slot(form, "tags-field").hidden = !fields.tags.length || !fields.most_tags;
+    const keepToMost = () => limit(form, fields.most_tags);
+    form.addEventListener("input", keepToMost);
+    form.addEventListener("restored", keepToMost);
+    keepToMost();
+  },
+  read(form) {
+    const tags = boxes(form).filter((box) => box.checked).map((box) => box.value);
+    return { rating: readRating(form), tags };
+  },
+};
+
+const boxes = (form) => [...form.querySelectorAll("input[name=tags]")];
+
+function tagChoice(tag) {
+  const label = element("label");
+  label.append(element("input", "", { type: "checkbox", name: "tags", value: tag }), tag);
+  return label;
+}
+
+/** With so many tags chosen the others rest. They stay in the order of the keyboard, so that nobody is thrown out of it. */
+function limit(form, most) {
+  const all = boxes(form);
+  const chosen = all.filter((box) => box.checked).length;
+  for (const box of all) {
+    const rests = chosen >= most && !box.checked;
+    box.setAttribute("aria-disabled", String(rests));
+    box.onclick = rests ? (event) => event.preventDefault() : null;
+  }
+  put(form, "tags-note", chosen >= most && most > 0 ? `That is all: at most ${most}. Take one away to choose another.` : `At most ${most}; ${chosen} chosen.`);
+}

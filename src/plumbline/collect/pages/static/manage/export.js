@@ -1,0 +1,12 @@
+// The export's form: what is left empty is not sent.
+
+import { byId } from "../elements.js";
+
+for (const field of document.querySelectorAll("[data-optional]")) {
+  field.disabled = false;
+  field.form.addEventListener("submit", () => {
+    field.disabled = !field.value.trim();
+    setTimeout(() => { field.disabled = false; });
+  });
+}
+byId("main").dataset.ready = "yes";

@@ -1,0 +1,97 @@
+// A page that fetches itself and takes over what has changed: what stays alike is not touched, so that places, focus,
+// marked text and opened tables stay. Nothing is fetched while nobody looks.
+
+import { byId, tell } from "../elements.js";
+
+const SLOWER = 6;
+
+/** This page as it is now on the server, as a document. */
+function fetched(address) {
+  return new Promise((resolve, reject) => {
+    const request = new XMLHttpRequest();
+    request.open("GET", address);
+    request.responseType = "document";
+    request.timeout = 20_000;
+    request.onload = () => (request.status === 200 && request.responseXML ? resolve(request) : reject(request));
+    request.onerror = request.ontimeout = () => reject(request);
+    request.send();
+  });
+}
+
+/** The parts of a region, by id: its elements, and those within groups of panels. */
+const partsOf = (root) => [...root.querySelectorAll(":scope > [id]:not(.panels), :scope > .panels > [id]")];
+const shapeOf = (root) => [...root.querySelectorAll(":scope > [id], :scope > .panels > [id]")].map((part) => part.id).join(" ");
+
+/** What is open and where the focus is, within an element. */
+function stateOf(root) {
+  const focused = root.contains(document.activeElement) ? document.activeElement.id : "";
+  return {
+    opened: [...root.querySelectorAll("details[open]")].map((each) => each.id),
+    scrolled: [...root.querySelectorAll(".scroll[id]")].map((each) => [each.id, each.scrollLeft]),
+    focused,
+  };
+}
+
+function restore({ opened, scrolled, focused }) {
+  for (const id of opened) byId(id)?.setAttribute("open", "");
+  for (const [id, left] of scrolled) if (byId(id)) byId(id).scrollLeft = left;
+  if (focused) byId(focused)?.focus({ preventScroll: true });
+}
+
+/** Takes over what differs. Opened tables are opened in what came, before the two are compared. */
+export function takeOver(live, came) {
+  const state = stateOf(live);
+  for (const id of state.opened) came.querySelector(`details[id="${id}"]`)?.setAttribute("open", "");
+  const [x, y] = [scrollX, scrollY];
+  if (shapeOf(live) !== shapeOf(came)) {
+    live.replaceChildren(...[...came.childNodes].map((node) => document.adoptNode(node)));
+  } else {
+    const news = new Map(partsOf(came).map((part) => [part.id, part]));
+    for (const part of partsOf(live)) {
+      if (!part.isEqualNode(news.get(part.id))) part.replaceWith(document.adoptNode(news.get(part.id)));
+    }
+  }
+  restore(state);
+  scrollTo(x, y);
+}
+
+/** Keeps a region of the page up to date; `freshened` is called after each time. Gives a function that does it now. */
+export function keepFresh(live, connection, freshened) {
+  const seconds = Number(live.dataset.seconds) || 5;
+  let failures = 0, since = null, timer = null, underWay = false;
+
+  async function look() {
+    clearTimeout(timer);
+    if (underWay) return;
+    underWay = true;
+    try {
+      const request = await fetched(location.href);
+      if (new URL(request.responseURL).pathname === "/login") return location.reload();
+      const came = request.responseXML.getElementById(live.id);
+      if (!came) return location.reload();
+      takeOver(live, came);
+      failures = 0;
+      since = null;
+      tell(connection, "");
+      freshened();
+    } catch (request) {
+      if (request instanceof Error) throw request;
+      failures += 1;
+      since ??= new Date();
+      const why = request.status ? "The server cannot give newer figures" : "The server does not answer";
+      tell(connection, `${why} since ${since.toLocaleTimeString()}. What you see is older, as it says at the top.`);
+    } finally {
+      underWay = false;
+      plan();
+    }
+  }
+
+  function plan() {
+    clearTimeout(timer);
+    if (!document.hidden) timer = setTimeout(look, 1000 * seconds * Math.min(SLOWER, 1 + failures));
+  }
+
+  document.addEventListener("visibilitychange", () => (document.hidden ? clearTimeout(timer) : look()));
+  plan();
+  return look;
+}

@@ -1,0 +1,52 @@
+// Dialogs: the browser's own, which keep the focus and close at Esc.
+
+import { byId, element, slot } from "../elements.js";
+import { inFormWords } from "./form_state.js";
+import { kindsOfPersonalData } from "./personal_data.js";
+
+/** Opens a dialog, where the page has it; what was focused before has the focus again when it closes. */
+export function openDialog(id) {
+  const dialog = byId(id);
+  if (dialog && !dialog.open) dialog.showModal();
+  return dialog;
+}
+
+/** Which of two versions of a form holds. */
+export function chooseVersion(form, here, there) {
+  const dialog = openDialog("conflict");
+  for (const [name, state] of Object.entries({ here, there })) slot(dialog, name).replaceChildren(...inFormWords(form, state).flatMap(line));
+  return new Promise((decide) => {
+    const ending = new AbortController();
+    const { signal } = ending;
+    dialog.addEventListener("click", (event) => {
+      const value = event.target.closest("button")?.value;
+      if (!value) return;
+      ending.abort();
+      dialog.close();
+      decide(value === "there" ? there : here);
+    }, { signal });
+    // One of the two has to be chosen; a browser lets a second Esc close any dialog.
+    dialog.addEventListener("cancel", (event) => event.preventDefault(), { signal });
+    dialog.addEventListener("close", () => dialog.showModal(), { signal });
+  });
+}
+
+const line = ([what, value]) => [element("dt", what), element("dd", value)];
+
+/** Whether texts may be sent: at once where nothing in them looks like personal data, else as the writer says. */
+export function confirmPersonalData(texts) {
+  const kinds = [...new Set(texts.flatMap(kindsOfPersonalData))];
+  if (!kinds.length) return Promise.resolve(true);
+  slot(byId("personal-data"), "kinds").textContent = kinds.join(", ");
+  return confirmed("personal-data", "send");
+}
+
+/** Whether a conversation that has begun is given back. */
+export const confirmLeaving = () => confirmed("leave", "leave");
+
+/** Opens a dialog; whether it was closed by the button of this value, not by another one or Esc. */
+function confirmed(id, value) {
+  const dialog = openDialog(id);
+  dialog.returnValue = "";
+  return new Promise((decide) => dialog.addEventListener("close", () => decide(dialog.returnValue === value), { once: true }));
+}

@@ -1,0 +1,70 @@
+"""What a study offers a visitor: its queues in words, by the kind of study and the visitor's role."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from plumbline.collect.kinds import Purpose
+from plumbline.collect.pages.contexts.work import QueueCard, StudyCard
+from plumbline.collect.pages.visiting import Visit
+from plumbline.collect.service.people import has_role
+from plumbline.collect.service.studies import queues_of
+from plumbline.collect.store.rows import Role, Study
+from plumbline.collect.study_settings import StudyKind
+
+WAYS: Mapping[Purpose, str] = {
+    Purpose.WORK: "",
+    Purpose.REVIEW: "/review",
+    Purpose.ADJUDICATION: "/adjudication",
+    Purpose.SPOT_CHECK: "/spot-checks",
+}
+"""What stands between the study and ``/next`` in the API's paths."""
+
+_KINDS: Mapping[StudyKind, tuple[str, str, str]] = {
+    StudyKind.PREFERENCE_CHAT: (
+        "preference chat",
+        "Chat",
+        "You talk with an assistant. Each time it gives two replies, and you say which is better.",
+    ),
+    StudyKind.RED_TEAM_CHAT: (
+        "red-team chat",
+        "Red-team",
+        "You try to make an assistant say something harmful, and say how well it went.",
+    ),
+    StudyKind.SAFETY_LABELS: (
+        "safety labels",
+        "Label",
+        "You read a question with its answer, and say which harms it brings, or none.",
+    ),
+    StudyKind.TWO_AXIS_RANKING: (
+        "two-axis ranking",
+        "Rank",
+        "You rank several answers to one question, once for helpfulness and once for harmlessness.",
+    ),
+    StudyKind.PAIRS: ("pairs", "Judge", "You read two replies and say which is better, and by how much."),
+}
+"""In words: the kind, what its work is called, what workers do."""
+
+_QUEUES: Mapping[Purpose, tuple[str, str]] = {
+    Purpose.REVIEW: ("Review", "You read other people's attempts, not knowing whose, and rate and tag them."),
+    Purpose.ADJUDICATION: ("Rule", "You decide labels that are disputed or split."),
+    Purpose.SPOT_CHECK: ("Check writing", "You look at finished conversations and mark how they are written."),
+}
+_OF_REVIEWERS = (Purpose.ADJUDICATION, Purpose.SPOT_CHECK)
+
+
+def study_card(visit: Visit, row: Study) -> StudyCard:
+    """A study as this visitor sees it."""
+    settings = visit.collecting.catalogue.named(row.name).settings
+    kind, work_label, says = _KINDS[settings.kind]
+    about = f"/studies/{row.name}"
+    cards = []
+    for queue in queues_of(settings):
+        if queue in _OF_REVIEWERS and not has_role(visit.worker, Role.REVIEWER):
+            continue
+        label, what = _QUEUES.get(queue, (work_label, says))
+        cards.append(QueueCard(queue.value, label, what, f"{about}/work?queue={queue.value}"))
+    manages = has_role(visit.worker, Role.MANAGER)
+    return StudyCard(
+        row.name, kind, row.state.value, says, about, tuple(cards), f"{about}/dashboard" if manages else None
+    )

@@ -1,0 +1,82 @@
+"""Values as people read them: counts, moments, names of the program as words, figures with their intervals."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import Protocol
+
+
+class FigureLike(Protocol):
+    """A figure of `plumbline.measure`."""
+
+    @property
+    def value(self) -> float | None:
+        """None where it is undefined."""
+
+    @property
+    def low(self) -> float | None:
+        """Where its interval begins."""
+
+    @property
+    def high(self) -> float | None:
+        """Where its interval ends."""
+
+
+NOTHING = "–"
+"""Where there is no value; never 0."""
+
+
+def count(number: float | None) -> str:
+    """``12,345``."""
+    return NOTHING if number is None else f"{number:,.0f}"
+
+
+def day(moment_: datetime | None) -> str:
+    """``2026-11-22``, in UTC."""
+    return NOTHING if moment_ is None else f"{moment_:%Y-%m-%d}"
+
+
+def moment(at: datetime | None) -> str:
+    """``2026-11-22 13:45 UTC``."""
+    return NOTHING if at is None else f"{at:%Y-%m-%d %H:%M} UTC"
+
+
+def plain(name: str) -> str:
+    """A name of the program or of a taxonomy as words: ``self_harm`` → ``self harm``, ``a,b`` → ``a, b``."""
+    return name.replace("_", " ").replace(",", ", ").replace(",  ", ", ").replace("-", " ")
+
+
+def figure(value: FigureLike | None, digits: int = 2) -> str:
+    """``0.62 (0.58 to 0.66)``; without an interval the value alone."""
+    if value is None or value.value is None:
+        return NOTHING
+    if value.low is None or value.high is None:
+        return f"{value.value:.{digits}f}"
+    return f"{value.value:.{digits}f} ({value.low:.{digits}f} to {value.high:.{digits}f})"
+
+
+def share(value: FigureLike | float | None) -> str:
+    """``62 % (58 to 66)``."""
+    if value is None:
+        return NOTHING
+    if isinstance(value, int | float):
+        return f"{100 * value:.0f} %"
+    if value.value is None:
+        return NOTHING
+    if value.low is None or value.high is None:
+        return f"{100 * value.value:.0f} %"
+    return f"{100 * value.value:.0f} % ({100 * value.low:.0f} to {100 * value.high:.0f})"
+
+
+def seconds(value: float | None) -> str:
+    """``45 s``, ``3 min 20 s``, ``2 h 5 min``."""
+    if value is None:
+        return NOTHING
+    whole = round(value)
+    if whole < 60:
+        return f"{whole} s"
+    minutes, rest = divmod(whole, 60)
+    if minutes < 60:
+        return f"{minutes} min {rest} s" if rest else f"{minutes} min"
+    hours, minutes = divmod(minutes, 60)
+    return f"{hours} h {minutes} min" if minutes else f"{hours} h"

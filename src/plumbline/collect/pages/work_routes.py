@@ -1,0 +1,122 @@
+"""Home, a study, its guidelines, the work itself, and one's account."""
+
+from __future__ import annotations
+
+from typing import Annotated, Literal
+
+from fastapi import APIRouter, Query, Request, Response
+
+from plumbline.collect.api.parameters import PREFIX, StudyName
+from plumbline.collect.kinds import Purpose
+from plumbline.collect.pages.contexts.frame import Crumb
+from plumbline.collect.pages.contexts.work import AccountPage, GuidelinesPage, HomePage, StudyPage, WorkPage
+from plumbline.collect.pages.guide import guide_of
+from plumbline.collect.pages.static_files import static_files
+from plumbline.collect.pages.study_cards import WAYS, study_card
+from plumbline.collect.pages.visiting import Visit, page
+from plumbline.collect.service.failures import no_such_queue
+from plumbline.collect.service.studies import read_named
+from plumbline.collect.store.studies import list_studies, newest_guidelines
+from plumbline.collect.study_settings import StudyFile
+
+router = APIRouter(include_in_schema=False)
+
+HOME = Crumb("Studies", "/")
+Queue = Annotated[Literal["work", "review", "adjudication", "spot_check"], Query()]
+
+
+@router.get("/")
+async def home_page(request: Request) -> Response:
+    """Everything this visitor can do."""
+
+    def home(visit: Visit) -> HomePage:
+        """In a thread: the studies that are theirs to see."""
+        rows = list_studies(visit.collecting.store)
+        seen = [row for row in rows if visit.worker.only_study_id in (None, row.id)]
+        return HomePage(visit.frame("Studies", script="home.js"), tuple(study_card(visit, row) for row in seen))
+
+    return await page(request, home)
+
+
+@router.get("/studies/{study}")
+async def study_page(request: Request, study: StudyName) -> Response:
+    """What a study asks of workers."""
+
+    def about(visit: Visit) -> StudyPage:
+        """In a thread: its card, guidelines and terms."""
+        row = read_named(visit.collecting, study)
+        settings = visit.collecting.catalogue.named(study).settings
+        return StudyPage(
+            frame=visit.frame(study, crumbs=(HOME, Crumb(study)), script="study.js", help_link=settings.help),
+            card=study_card(visit, row),
+            guide=guide_of(newest_guidelines(visit.collecting.store, row.id)),
+            warning=warning_of(settings),
+            uses=tuple(use.value for use in settings.uses or ()),
+            licence=settings.licence,
+            topics=settings.wellbeing is not None and settings.wellbeing.topics,
+        )
+
+    return await page(request, about)
+
+
+@router.get("/studies/{study}/guidelines")
+async def guidelines_page(request: Request, study: StudyName) -> Response:
+    """The guidelines by themselves."""
+
+    def guidelines(visit: Visit) -> GuidelinesPage:
+        """In a thread: the newest version."""
+        known = visit.collecting.catalogue.named(study)
+        crumbs = (HOME, Crumb(study, f"/studies/{study}"), Crumb("Guidelines"))
+        frame = visit.frame(f"Guidelines of {study}", crumbs=crumbs, help_link=known.settings.help)
+        return GuidelinesPage(frame, study, guide_of(newest_guidelines(visit.collecting.store, known.id)))
+
+    return await page(request, guidelines)
+
+
+@router.get("/studies/{study}/work")
+async def work_page(request: Request, study: StudyName, queue: Queue = "work") -> Response:
+    """Where judging is done."""
+
+    def work(visit: Visit) -> WorkPage:
+        """In a thread: the page, without an item: taking one changes something, so the API does it."""
+        row = read_named(visit.collecting, study)
+        known = visit.collecting.catalogue.named(study)
+        card = study_card(visit, row)
+        chosen = next((each for each in card.queues if each.queue == queue), None)
+        if chosen is None:
+            raise no_such_queue(study, queue)
+        wellbeing = known.settings.wellbeing
+        crumbs = (HOME, Crumb(study, f"/studies/{study}"), Crumb(chosen.label))
+        preloads = tuple(name for name in static_files().modules() if name.startswith(("work/", "acts/", "api")))
+        return WorkPage(
+            frame=visit.frame(
+                f"{chosen.label} in {study}",
+                crumbs=crumbs,
+                script="work.js",
+                preloads=preloads,
+                help_link=known.settings.help,
+            ),
+            study=study,
+            queue=queue,
+            heading=chosen.label,
+            next_path=f"{PREFIX}/studies/{study}{WAYS[Purpose(queue)]}/next",
+            guide=guide_of(newest_guidelines(visit.collecting.store, known.id)),
+            blur=wellbeing is not None and wellbeing.blur,
+            break_after_minutes=None if wellbeing is None else wellbeing.break_after_minutes,
+            warning=warning_of(known.settings),
+        )
+
+    return await page(request, work)
+
+
+@router.get("/account")
+async def account_page(request: Request) -> Response:
+    """One's own account."""
+    return await page(
+        request, lambda visit: AccountPage(visit.frame("Account", crumbs=(HOME, Crumb("Account")), script="account.js"))
+    )
+
+
+def warning_of(settings: StudyFile) -> str | None:
+    """What is said before anything is shown; a red team's own warning comes with the question for consent."""
+    return None if settings.wellbeing is None else settings.wellbeing.warning

@@ -1,0 +1,38 @@
+"""The topics of an item, as the worker who has it is told them.
+
+Gold and attention items have only those that items for work bring too: where the work has no categories and the gold has,
+they would tell one from the other.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import replace
+from typing import TypeVar
+
+from pydantic import JsonValue
+
+from plumbline.collect.kinds import Ask, Step
+from plumbline.collect.kinds.topics import TOPICS, topics_in
+from plumbline.collect.service.catalogue import KnownStudy
+from plumbline.collect.service.collecting import Collecting
+
+StepT = TypeVar("StepT", bound=Step)
+
+
+def topics_of(collecting: Collecting, study: KnownStudy, payload: Mapping[str, JsonValue]) -> frozenset[str]:
+    """What a worker may know of an item's topics; nothing, and at no cost, in a study without them."""
+    if not study.settings.has_topics:
+        return frozenset()
+    found = topics_in(payload)
+    return collecting.topics.known_among(collecting.store, study.id, found) if found else found
+
+
+def with_topics(
+    collecting: Collecting, study: KnownStudy, payload: Mapping[str, JsonValue], step: StepT
+) -> StepT | Ask:
+    """A question with the topics of its item among its fields, where it has any."""
+    if not isinstance(step, Ask):
+        return step
+    topics: list[JsonValue] = [*sorted(topics_of(collecting, study, payload))]
+    return replace(step, fields={**step.fields, TOPICS: topics}) if topics else step

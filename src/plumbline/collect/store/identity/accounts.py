@@ -1,0 +1,107 @@
+"""Accounts: names, and passwords as their hashes."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+from datetime import datetime
+
+from sqlalchemy import Connection, bindparam, delete, select, update
+
+from plumbline.collect.store import row_maps
+from plumbline.collect.store.database import Store, insert_into
+from plumbline.collect.store.events import EventKind, add_event
+from plumbline.collect.store.failures import ConflictError, not_found
+from plumbline.collect.store.people import end_sessions_in, unerased
+from plumbline.collect.store.rows import Account, Person, Role
+from plumbline.collect.store.tables import accounts, people
+
+_OF_NAME = (
+    select(*row_maps.ACCOUNT.labelled("account_"), *row_maps.PERSON.labelled("person_"))
+    .join(people, people.c.id == accounts.c.person_id)
+    .where(accounts.c.name_key == bindparam("name_key"), people.c.erased_at.is_(None))
+)
+_OF_PERSON = select(*row_maps.ACCOUNT.columns).where(accounts.c.person_id == bindparam("person"))
+
+
+@dataclass(frozen=True, slots=True)
+class NewAccount:
+    """A name, what makes it the same as another, and a password's hash."""
+
+    name: str
+    name_key: str
+    password_hash: str = field(repr=False)
+
+
+def find_account(store: Store, name_key: str) -> tuple[Account, Person] | None:
+    """The account of a name, and whose it is; None where nobody has it."""
+    row = store.row(_OF_NAME, {"name_key": name_key})
+    return None if row is None else (row_maps.ACCOUNT.of(row, "account_"), row_maps.PERSON.of(row, "person_"))
+
+
+def account_of(store: Store, person_id: str) -> Account | None:
+    """Somebody's account; None where they have none."""
+    row = store.row(_OF_PERSON, {"person": person_id})
+    return None if row is None else row_maps.ACCOUNT.of(row)
+
+
+def account_names(store: Store, people_ids: Iterable[str]) -> dict[str, str]:
+    """Names by person, of those who have an account."""
+    query = select(accounts.c.person_id, accounts.c.name).where(accounts.c.person_id.in_(list(people_ids)))
+    return {row.person_id: row.name for row in store.rows(query)}
+
+
+def has_owner_account(store: Store) -> bool:
+    """Whether an owner can log in."""
+    query = select(accounts.c.person_id).join(people, people.c.id == accounts.c.person_id)
+    query = query.where(people.c.role == Role.OWNER.value, people.c.erased_at.is_(None), people.c.blocked_at.is_(None))
+    return store.row(query.limit(1)) is not None
+
+
+def set_password(store: Store, person_id: str, password_hash: str, *, now: datetime, but: str | None = None) -> int:
+    """Another password; how many sessions of theirs it ended.
+
+    Args:
+        but: the token of the session that goes on.
+    Raises:
+        NotFoundError: they have no account. NotAllowedError: PL-COL-031, they were erased.
+    """
+
+    def work(connection: Connection) -> int:
+        """Within one transaction: the hash replaced, other sessions ended."""
+        unerased(connection, person_id)
+        query = update(accounts).where(accounts.c.person_id == person_id)
+        if not connection.execute(query.values(password_hash=password_hash, changed_at=now)).rowcount:
+            raise not_found("account", "of this person")
+        ended = end_sessions_in(connection, person_id, now, but=but)
+        add_event(connection, EventKind.PASSWORD_CHANGED, now, person_id=person_id, payload={"sessions_ended": ended})
+        return ended
+
+    return store.write(work)
+
+
+def renew_hash(store: Store, account: Account, password_hash: str) -> None:
+    """The same password under today's costs; nothing where it was changed meanwhile."""
+    query = update(accounts).where(accounts.c.person_id == account.person_id)
+    query = query.where(accounts.c.password_hash == account.password_hash).values(password_hash=password_hash)
+    store.write(lambda connection: connection.execute(query))
+
+
+def put_account_in(connection: Connection, person_id: str, account: NewAccount, now: datetime) -> None:
+    """The account of a person, in the place of the one they have, within the transaction at hand.
+
+    Raises:
+        ConflictError: PL-COL-034, somebody else has the name.
+    """
+    connection.execute(delete(accounts).where(accounts.c.person_id == person_id))
+    values = {"name": account.name, "name_key": account.name_key, "password_hash": account.password_hash}
+    query = insert_into(connection, accounts).values(person_id=person_id, changed_at=now, **values)
+    put = query.on_conflict_do_nothing().returning(accounts.c.person_id)
+    if connection.execute(put).one_or_none() is None:
+        raise ConflictError(
+            "PL-COL-034",
+            "name",
+            "somebody else logs in with it",
+            expected="a name that nobody has",
+            advice="choose another name",
+        )

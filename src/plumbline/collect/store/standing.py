@@ -1,0 +1,92 @@
+"""What a worker's page asks between items: time worked, whether work is left; and the topics that items bring."""
+
+from __future__ import annotations
+
+import json
+from datetime import datetime
+from typing import Any
+
+from sqlalchemy import ColumnElement, Select, Text, bindparam, cast, exists, func, literal, or_, select, type_coerce
+from sqlalchemy.dialects import postgresql
+
+from plumbline.collect.store.database import Store
+from plumbline.collect.store.rows import AssignmentState, Purpose
+from plumbline.collect.store.tables import IS_LEASED, IS_OPEN, assignments, items, judgements
+
+# Statements are made once: building one takes longer than running it.
+_SECONDS = select(func.sum(judgements.c.seconds)).where(
+    judgements.c.worker_id == bindparam("worker_id"),
+    judgements.c.created_at >= bindparam("since", type_=judgements.c.created_at.type),
+)
+_WORKER = bindparam("worker_id", type_=Text)
+_OF_WORK = (items.c.study_id == bindparam("study_id"), items.c.purpose == Purpose.WORK.value)
+_SOME_OPEN = select(literal(1).label("one")).select_from(items).where(*_OF_WORK, IS_OPEN).limit(bindparam("most"))
+_COUNT_OPEN = select(func.count()).select_from(_SOME_OPEN.subquery())
+
+_had = assignments.alias("had")
+_HAD = exists().where(
+    _had.c.item_id == items.c.id, _had.c.worker_id == _WORKER, _had.c.state != AssignmentState.EXPIRED.value
+)
+_MAY_HAVE = (or_(items.c.author_id.is_(None), items.c.author_id != _WORKER), ~_HAD)
+_OPEN_TO = exists(select(items.c.id).where(*_OF_WORK, IS_OPEN, *_MAY_HAVE))
+# A lease may lapse, and its item come to this worker; or it is their own.
+_LEASED_OF_WORK = (
+    *(assignments.c.study_id == bindparam("study_id"), assignments.c.purpose == Purpose.WORK.value),
+    IS_LEASED,
+)
+_IN_HAND = exists(select(assignments.c.id).where(*_LEASED_OF_WORK, assignments.c.worker_id == _WORKER))
+_MAY_LAPSE = exists(
+    select(assignments.c.id)
+    .join(items, items.c.id == assignments.c.item_id)
+    .where(*_LEASED_OF_WORK, items.c.withdrawn_at.is_(None), *_MAY_HAVE)
+)
+_ANSWERS: list[ColumnElement[Any]] = [_OPEN_TO, _IN_HAND, _MAY_LAPSE]
+_MAY_COME = select(*_ANSWERS)
+
+
+def seconds_since(store: Store, worker_id: str, since: datetime) -> float:
+    """Seconds that a worker's judgements took since a moment, in all studies, as their clients measured them."""
+    row = store.row(_SECONDS, {"worker_id": worker_id, "since": since})
+    return 0.0 if row is None or row[0] is None else float(row[0])
+
+
+def count_open(store: Store, study_id: int, *, most: int) -> int:
+    """How many items for work have a place left; looks at no more than `most`."""
+    return int(store.rows(_COUNT_OPEN, {"study_id": study_id, "most": most})[0][0])
+
+
+def may_have_work(store: Store, study_id: int, worker_id: str) -> bool:
+    """Whether an item for work is in this worker's hands or may come to them yet, be it from a lease that lapses.
+
+    Looks at what is open until it finds one that they have not had.
+    """
+    return any(store.rows(_MAY_COME, {"study_id": study_id, "worker_id": worker_id})[0])
+
+
+def topics_entered(store: Store, study_id: int, after: int) -> tuple[int, frozenset[str]]:
+    """(number of the newest item for work, the topics of those after number `after`).
+
+    Of gold and attention items nothing is read: their topics would tell them from the others.
+    """
+    query = _TOPICS["sqlite" if store.is_sqlite else "postgresql"]
+    newest, found = after, set[str]()
+    for stored, number in store.rows(query, {"study_id": study_id, "after": after}):
+        newest = max(newest, int(number))
+        found.update(json.loads(stored) if stored else ())
+    return newest, frozenset(found)
+
+
+def _topics_of(stored: ColumnElement[str | None]) -> Select[Any]:
+    """By the list of topics as it is stored, the newest item that has it; by number, not by the study's index."""
+    columns: list[ColumnElement[Any]] = [stored, func.max(items.c.id)]
+    query = select(*columns).group_by(stored)
+    in_study = items.c.study_id + 0 == bindparam("study_id")
+    return query.where(in_study, items.c.purpose == Purpose.WORK.value, items.c.id > bindparam("after"))
+
+
+_PAYLOAD = type_coerce(items.c.payload, Text)
+_TOPICS = {
+    "sqlite": _topics_of(func.json_extract(_PAYLOAD, "$.topics")),
+    # Postgres reads no JSON with a NUL in it; another character in its place leaves the topics as they are.
+    "postgresql": _topics_of(cast(func.replace(_PAYLOAD, r"\u0000", r"\u0001"), postgresql.JSON)["topics"].astext),
+}

@@ -1,0 +1,77 @@
+"""The tables, and the conditions that partial indexes need word for word.
+
+    work        studies, people, items, work and its log
+    identity    who logs in, is invited, arrives from elsewhere
+    wellbeing   what workers wish not to see, and how they say they are
+
+The rules that must hold whatever a program does are constraints here; ``docs/design/collect.md`` says why each stands.
+Triggers (append-only tables, nobody on their own item) are SQL of the migrations. A change here needs a new migration.
+"""
+
+from __future__ import annotations
+
+from plumbline.collect.store.tables.identity import accounts, arrivals, invitations, login_attempts
+from plumbline.collect.store.tables.wellbeing import moods, preferences
+from plumbline.collect.store.tables.work import (
+    APPEND_ONLY,
+    HOLDS_SLOT,
+    IS_FIRST,
+    IS_LEASED,
+    IS_OPEN,
+    IS_SHOWN,
+    assignments,
+    cursors,
+    drafts,
+    erasing,
+    events,
+    guidelines,
+    items,
+    judgements,
+    late,
+    metadata,
+    never,
+    participation,
+    people,
+    queues,
+    replies,
+    requests,
+    studies,
+    tallies,
+    tokens,
+    turns,
+)
+
+__all__ = [
+    "APPEND_ONLY",
+    "HOLDS_SLOT",
+    "IS_FIRST",
+    "IS_LEASED",
+    "IS_OPEN",
+    "IS_SHOWN",
+    "accounts",
+    "arrivals",
+    "assignments",
+    "cursors",
+    "drafts",
+    "erasing",
+    "events",
+    "guidelines",
+    "invitations",
+    "items",
+    "judgements",
+    "late",
+    "login_attempts",
+    "metadata",
+    "moods",
+    "never",
+    "participation",
+    "people",
+    "preferences",
+    "queues",
+    "replies",
+    "requests",
+    "studies",
+    "tallies",
+    "tokens",
+    "turns",
+]

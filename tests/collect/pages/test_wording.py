@@ -1,0 +1,28 @@
+"""Values in words; where there is none, a dash and never 0."""
+
+import pytest
+
+from plumbline.collect.pages import wording
+from plumbline.measure import Figure
+
+FIGURE = Figure(value=0.617, low=0.58, high=0.66, n=10, why_undefined=None)
+
+
+@pytest.mark.parametrize(
+    ("value", "said"), [(None, "–"), (0, "0 s"), (59.6, "1 min"), (200, "3 min 20 s"), (7500, "2 h 5 min")]
+)
+def test_seconds(value, said):
+    assert wording.seconds(value) == said
+
+
+def test_figures_say_their_interval():
+    assert wording.figure(FIGURE) == "0.62 (0.58 to 0.66)"
+    assert wording.figure(None) == wording.share(None) == wording.count(None) == "–"
+    assert wording.share(FIGURE) == "62 % (58 to 66)"
+
+
+@pytest.mark.parametrize(
+    ("name", "said"), [("self_harm", "self harm"), ("a,b", "a, b"), ("a,_b", "a, b"), ("more harmful", "more harmful")]
+)
+def test_names_of_the_program_as_words(name, said):
+    assert wording.plain(name) == said
