@@ -32,6 +32,7 @@ PACKAGES = ("plumbline-rlhf", "numpy", "scipy", "sqlalchemy", "psycopg", "pydant
 TARGET_MS = 300.0
 NEW = 100
 OVERLAP = 3
+DONE_SHARE = 0.8
 _ASK_EVERY_SECONDS = 0.25
 
 
@@ -165,11 +166,11 @@ def served(database: str, asked: argparse.Namespace) -> Asking:
         tempfile.TemporaryDirectory(prefix="dashboard-") as folder,
         empty_place(database, Path(folder), durable=True) as place,
     ):
-        # Each item that is not done has one judgement: 95 % × 3 + 5 % × 1.
-        items = round(asked.judgements / (0.95 * OVERLAP + 0.05))
+        # Each item that is not done has one judgement.
+        items = round(asked.judgements / (DONE_SHARE * OVERLAP + (1 - DONE_SHARE)))
         study = make_study(Path(folder) / "study", place, items=items, overlap=OVERLAP, workers=asked.workers)
         store = study.open()
-        work_off(store, study, share=0.95, overlap=OVERLAP)
+        work_off(store, study, share=DONE_SHARE, overlap=OVERLAP)
         store.close()
         (port,) = free_ports(1)
         server = Server(server_command(study, port), port, study.folder / "server.log")

@@ -47,7 +47,7 @@ class Server:
             line = self.process.stdout.readline()
             self.said += line
             assert line, self.said + self.process.stderr.read()
-            found = re.search(r"http://\S+/api/v1", line)
+            found = re.search(r"https?://\S+/api/v1", line)
         self.url = found[0]
 
     def children(self):

@@ -89,5 +89,5 @@ def test_what_is_served_elsewhere_says_what_logging_in_needs(pairs):
 def test_a_start_that_fails_is_told_and_leaves_no_store(plumb, tmp_path):
     shutil.copytree(EXAMPLES, tmp_path / "examples")
     (tmp_path / "examples" / "data" / "comparisons.jsonl").unlink()
-    fails(plumb("collect", "serve", tmp_path / "examples" / "pairs.toml"), "PL-STY-001")
+    fails(plumb("collect", "serve", tmp_path / "examples" / "pairs.toml"), "PL-STY-007")
     assert not (tmp_path / "examples" / "pairs.db").exists()

@@ -2,8 +2,9 @@
 
 import pytest
 
-from plumbline.collect.example_studies import EXAMPLES, example_files, write_example
+from plumbline.collect.example_studies import EXAMPLES, example_files, write_example, write_missing_example
 from plumbline.collect.study_file import read_study_file
+from plumbline.collect.study_folder import find_study_place, store_of
 from plumbline.records import UsageError
 from tests.collect.api.client import EXAMPLES as FOLDER
 
@@ -36,3 +37,22 @@ def test_a_folder_with_anything_else_is_left_alone(tmp_path):
     with pytest.raises(UsageError, match="PL-STA-003"):
         write_example(tmp_path, "pairs")
     assert (tmp_path / "study.toml").read_text() == "mine"
+
+
+@pytest.mark.parametrize(
+    ("said", "folder"),
+    [("examples/pairs.toml", "examples/pairs"), ("pairs", "pairs"), ("x/preference-chat.toml", "x/preference-chat")],
+)
+def test_an_example_that_is_named_and_not_there_is_made(said, folder, tmp_path):
+    assert write_missing_example(tmp_path / said)
+    assert find_study_place(tmp_path / said).file == tmp_path / folder / "study.toml"
+    assert store_of(tmp_path / said) == tmp_path / folder / "collect.db"
+    assert not write_missing_example(tmp_path / said)
+
+
+def test_nothing_else_is_made_and_nothing_is_replaced(tmp_path):
+    (tmp_path / "pairs").mkdir()
+    (tmp_path / "red-team.toml").write_text("mine")
+    for said in ("pairs", "pairs.toml", "red-team.toml", "my-study", "my-study.toml"):
+        assert not write_missing_example(tmp_path / said)
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["pairs", "red-team.toml"]

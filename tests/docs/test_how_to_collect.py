@@ -11,6 +11,8 @@ import pytest
 import typer
 
 from plumbline.cli.main import app
+from plumbline.collect.example_studies import example_files
+from plumbline.collect.study_file import parse_study_file
 from tests.cli.collect_client import Server
 from tests.cli.conftest import plumb as plumb
 
@@ -32,6 +34,8 @@ def newcomer(tmp_path, monkeypatch):
 def test_the_page_from_its_first_command_to_its_last(plumb, newcomer):
     ran = 0
     for language, body in BLOCKS:
+        if language == "toml":  # parts of a study file
+            continue
         if language == "py":
             Path("judge.py").write_text(body)
             continue
@@ -52,7 +56,7 @@ def test_the_page_from_its_first_command_to_its_last(plumb, newcomer):
                 # Work of theirs was exported: there is something left to do.
                 assert code == (1 if "erase" in words else 0), (line, err)
             ran += 1
-    assert ran == 11
+    assert ran == 14
     assert newcomer[0].end()[0] == 0
 
 
@@ -62,6 +66,17 @@ def _somebody():
 
     (worker,) = set(plumbline.load("collected").comparisons["worker"].to_pylist())
     return worker
+
+
+def test_the_parts_of_study_files_are_such_parts():
+    parts = [body for language, body in BLOCKS if language == "toml"]
+    for part in parts:
+        above, bracket, tables = part.partition("[")
+        example = example_files("two-axis-ranking")["study.toml"].decode()
+        before = re.split(r"^\[", example, maxsplit=1, flags=re.MULTILINE)[0]
+        settings = parse_study_file(above + before + bracket + tables, "x.toml")
+        assert settings.help or settings.prolific
+    assert len(parts) == 2
 
 
 def test_commands_within_the_text_are_words_that_the_program_takes():

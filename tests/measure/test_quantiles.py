@@ -1,6 +1,6 @@
 import numpy as np
 import pytest
-from scipy.stats import t
+from scipy.stats import binom, t
 
 from plumbline.measure.quantiles import mean_per_period, quantile_figure
 
@@ -37,3 +37,12 @@ def test_a_pace_is_the_mean_with_students_interval():
     assert mean_per_period([0.0, 10.0]).low == 0.0
     assert mean_per_period([7.0]).value is None
     assert mean_per_period([7.0, 7.0]).low is None
+
+
+@pytest.mark.parametrize(("n", "share"), [(7, 0.25), (40, 0.9), (1001, 0.5), (5000, 0.02)])
+def test_the_ends_are_those_of_the_binomial(n, share):
+    figure = quantile_figure(np.arange(float(n)), share)
+    low, high = binom.ppf(0.025, n, share), binom.ppf(0.975, n, share)
+    # The largest rank r with P(at most r − 1 below) <= 0.025, and the smallest s with P(at most s − 1 below) >= 0.975.
+    expected = (low - 1 if low >= 1 else None, high if high <= n - 1 else None)
+    assert (figure.low, figure.high) == (expected if None not in expected else (None, None))

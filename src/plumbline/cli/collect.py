@@ -118,8 +118,8 @@ def serve(
 ) -> None:
     """Serve studies: pages for workers and managers, REST below /api/v1, described at /openapi.json. Ends at Ctrl-C.
 
-    Where there is no store yet, the studies are started first, as init does. As long as no owner has a password, a link is
-    printed by which the owner chooses one.
+    Where there is no store yet, the studies are started first, as init does; where there is no folder, and its name is that of
+    an example, the example is made. As long as no owner has a password, a link is printed by which the owner chooses one.
 
     Paths in study files start in the study's own folder and lead nowhere outside it. Everything else that they may name
     (variables with keys, private addresses, local models) has to be permitted here.
@@ -129,6 +129,7 @@ def serve(
     """
     flags.require_extra()
     from plumbline.cli.collect_told import tell_network
+    from plumbline.collect.example_studies import write_missing_example
     from plumbline.collect.server.running import Served, address_of, bind, run_server
     from plumbline.collect.service.collecting import utc_now
     from plumbline.collect.service.handing_out import link_of_owner
@@ -139,6 +140,9 @@ def serve(
     from plumbline.web.sessions import Site
 
     public = None if public_url is None else checked_public_url(public_url)
+    for said in studies:
+        if write_missing_example(said):
+            note(f"{said} was not there: made of the example; its data is SYNTHETIC, no judgements of people")
     places = find_served(studies, store)
     read = [(place, read_study_settings(place.file)) for place in places]
     with closing(_open_or_start(places)) as opened:

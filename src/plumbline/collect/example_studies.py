@@ -19,6 +19,7 @@ EXAMPLES = (
     "two-axis-ranking",
 )
 """By the name of their file; every text in them was made up for the purpose."""
+_ALSO_CALLED = {"preference-chat": "preference-helpfulness"}
 
 
 def example_files(name: str) -> dict[str, bytes]:
@@ -27,6 +28,7 @@ def example_files(name: str) -> dict[str, bytes]:
     Raises:
         UsageError: PL-ARG-001, there is no such example.
     """
+    name = _ALSO_CALLED.get(name, name)
     if name not in EXAMPLES:
         raise unknown_name("--example", name, EXAMPLES)
     text = (_FOLDER / f"{name}.toml").read_bytes()
@@ -54,6 +56,20 @@ def write_example(folder: Path, name: str) -> bool:
             (aside / path).parent.mkdir(parents=True, exist_ok=True)
             (aside / path).write_bytes(content)
     return True
+
+
+def write_missing_example(said: Path) -> bool:
+    """Makes the example that a path names where nothing is there yet: ``examples/pairs``, or ``examples/pairs.toml``.
+
+    Returns:
+        Whether it did; the folder has the path's name without ``.toml``.
+    Raises:
+        WriteError: the folder cannot be written.
+    """
+    folder = said.with_suffix("") if said.suffix == ".toml" else said
+    if said.exists() or folder.exists() or folder.name not in (*EXAMPLES, *_ALSO_CALLED):
+        return False
+    return write_example(folder, folder.name)
 
 
 def _files_named(study: dict[str, Any]) -> list[str]:

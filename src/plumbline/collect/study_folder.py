@@ -38,13 +38,15 @@ class StudyPlace:
 def find_study_place(said: Path, store: str | None = None) -> StudyPlace:
     """The study file that a path means: the path itself, else ``study.toml`` in it, else the one TOML file in it.
 
+    A path ``NAME.toml`` that is not there means the folder ``NAME``.
+
     Args:
         said: a folder or a TOML file.
         store: where the store is; None for the one beside the study file, see `store_beside`.
     Raises:
         UsageError: PL-STA-001 nothing is there, PL-STA-002 several could be meant.
     """
-    file = said if said.is_file() else _file_in(said)
+    file = said if said.is_file() else _file_in(_folder_meant(said))
     return StudyPlace(said, file, store if store is not None else store_beside(file))
 
 
@@ -56,9 +58,10 @@ def store_of(said: Path, store: str | None = None) -> str | Path:
     """
     if store is not None:
         return store
-    if not said.exists():
+    folder = _folder_meant(said)
+    if not folder.exists():
         raise _nothing(said, "no such file or folder")
-    return store_beside(said) if said.is_file() else said / STORE_NAME
+    return store_beside(folder) if folder.is_file() else folder / STORE_NAME
 
 
 def store_beside(file: Path) -> Path:
@@ -66,6 +69,11 @@ def store_beside(file: Path) -> Path:
     if file.name == STUDY_FILE_NAME or len(_toml_files(file.parent)) < 2:
         return file.parent / STORE_NAME
     return file.with_suffix(".db")
+
+
+def _folder_meant(said: Path) -> Path:
+    folder = said.with_suffix("")
+    return folder if said.suffix == ".toml" and not said.exists() and folder.is_dir() else said
 
 
 def _file_in(folder: Path) -> Path:

@@ -10,7 +10,7 @@ from argon2 import PasswordHasher
 from plumbline.collect.api.app import ApiOptions
 from plumbline.collect.service.identity.passwords import Passwords
 from plumbline.collect.store.events import read_events
-from plumbline.collect.store.identity.attempts import begin_attempt, key_of_address, key_of_name
+from plumbline.collect.store.identity.attempts import begin_attempt, key_of_name
 from plumbline.collect.store.keeping.erasing import erase_person
 from plumbline.collect.store.people import find_by_token, issue_token, set_blocked
 from plumbline.collect.store.rows import Role, TokenUse
@@ -261,11 +261,21 @@ def test_five_may_fail_then_each_waits_twice_as_long(api):
     assert waits == [1, 2, 4, 8, 16, 32, 64, 128, 256, 512, 900, 900, 900]
     api.wait(seconds=900)
     browser.log_in(NAME)
-    # A success clears the name; the address goes on to wait, others may be guessing from there.
+    # A success clears the name.
     assert begin_attempt(api.store, [key_of_name("ada lovelace")], now=api.now) == timedelta(0)
-    assert begin_attempt(api.store, [key_of_address("127.0.0.1")], now=api.now) > timedelta(0)
     api.wait(hours=1, seconds=1)
     assert [wrong(browser).status_code for _ in range(6)] == [403] * 5 + [429]
+
+
+def test_many_names_from_one_address_have_to_wait_as_well(api):
+    """One guess for each of many names; others of the same network count with it."""
+    answers = [wrong(Browser(api), f"name {number}").status_code for number in range(32)]
+    assert answers == [403] * 30 + [429] * 2
+    joined(api, NAME)
+    refused = wrong(Browser(api), NAME, PASSWORD)
+    assert (refused.status_code, refused.headers["retry-after"]) == (429, "1")
+    api.wait(seconds=1)
+    Browser(api).log_in(NAME)
 
 
 def test_many_at_once_do_not_get_past_the_count(api):

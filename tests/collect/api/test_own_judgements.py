@@ -58,3 +58,26 @@ def test_of_what_was_withdrawn_it_says_that_it_cannot_be_corrected(make_api):
     api, worker, _, _, numbers = judged_chat(make_api)
     api.store.write(lambda connection: connection.execute(text("UPDATE items SET withdrawn_at = 1, open_slots = 0")))
     assert not api.got("GET", f"/judgements/{numbers[0]}", worker)["can_be_corrected"]
+
+
+def test_one_s_own_judgements_are_listed_newest_first_as_they_stand(make_api):
+    api, worker, _, _, numbers = judged_chat(make_api)
+    answer = api.got("GET", f"/judgements/{numbers[0]}", worker)["answer"]
+    (new,) = correct(api, worker, numbers[0], answer | {"step": 8}).json()["judgements"]
+    listed = api.got("GET", "/studies/s/judgements/own", worker)
+    assert [(each["id"], each["part"], each["corrects"]) for each in listed["judgements"]] == [
+        (new, "turn-1", numbers[0]), (numbers[1], "turn-2", None),
+    ]  # fmt: skip
+    assert listed["before"] is None
+    first = api.got("GET", "/studies/s/judgements/own?limit=1", worker)
+    assert ([each["id"] for each in first["judgements"]], first["before"]) == ([new], new)
+    rest = api.got("GET", f"/studies/s/judgements/own?limit=5&before={new}", worker)
+    assert [each["id"] for each in rest["judgements"]] == [numbers[1]]
+
+
+def test_others_judgements_and_those_of_another_study_are_not_listed(make_api):
+    api, worker, _, _, _ = judged_chat(make_api)
+    api.study(toml("preference-chat", **CHAT | {"name": "other"}))
+    assert api.got("GET", "/studies/s/judgements/own", api.somebody())["judgements"] == []
+    assert api.got("GET", "/studies/other/judgements/own", worker)["judgements"] == []
+    assert len(api.got("GET", "/studies/s/judgements/own", worker)["judgements"]) == 2

@@ -29,13 +29,14 @@ def items(world):
 
 
 def pairs(store):
-    """Item 0: 4 against 4; 1: the same; 2: 1 against 1; 3: 4 against 1, corrected to agree; 4: 3 against 2."""
+    """Item 0: 4 against 4; 1: the same; 2: 1 against 1; 3: 4 against 1, corrected to agree; 4: 3 against 2, corrected."""
     world = World(store)
     world.enter([pair_item() for _ in range(5)], overlap=2)
     one, two = world.people = world.workers(2)
     world.judge(one, pair(FIRST, 4), pair(FIRST, 4), pair(FIRST, 1), pair(FIRST, 4), pair(FIRST, 3))
-    numbers = world.judge(two, pair(SECOND, 4), pair(FIRST, 1), pair(SECOND, 1), pair(SECOND, 1), pair(SECOND, 2))
+    numbers = world.judge(two, pair(SECOND, 4), pair(FIRST, 1), pair(SECOND, 1), pair(SECOND, 1), pair(SECOND, 4))
     world.correct(two, numbers[3], pair(FIRST, 1))
+    world.correct(two, numbers[4], pair(SECOND, 2))
     return world
 
 

@@ -88,6 +88,18 @@ def test_work_that_is_not_finished_does_not_count_until_it_is(store):
     assert counted.rows(counted.view.choices, Purpose.WORK)["first_model"].tolist() == [0, 0]
 
 
+def test_work_that_is_finished_without_another_judgement_counts_from_then_on(store):
+    world = World(store)
+    world.enter([pair_item()])
+    (worker,) = world.workers(1)
+    taken = world.take(worker)
+    world.hand_in(taken, worker, ("pair", "pair", pair(FIRST)), finished=False)
+    ledger = world.ledger()
+    world.hand_in(taken, worker)
+    ledger.bring_up()
+    assert Counted(ledger.view(), world.known.settings).stands.sum() == 1
+
+
 def test_late_and_released_work_does_not_count(store):
     world = World(store)
     world.enter([pair_item()])

@@ -67,7 +67,8 @@ def test_who_only_gave_up_or_came_late_has_a_line_too(world):
 def test_every_column_sorts_both_ways_with_what_is_missing_last(world, by):
     found = world.snapshot().workers
     up, down = (sorted_lines(found, by, descending) for descending in (False, True))
-    assert {line.pseudonym for line in up} == {line.pseudonym for line in down}
+    everybody = [line.pseudonym for line in found]
+    assert sorted(line.pseudonym for line in up) == sorted(line.pseudonym for line in down) == everybody
 
     def values(ordered):
         taken = {"finished": lambda line: line.finished.get("work", 0)}.get(by, lambda line: getattr(line, by))

@@ -43,6 +43,7 @@ def test_both_sides_together_sorted(kind):
     (payload,) = payloads([comparison(0, {"b"}, {"c", "a"})], study(kind))
     assert payload["topics"] == ["a", "b", "c"]
     assert topics_in(payload) == {"a", "b", "c"}
+    assert next(iter(payload)) == "topics", "the store reads them without the rest"
 
 
 @pytest.mark.parametrize("kind", ["preference-chat", "red-team-chat"])

@@ -60,9 +60,11 @@ def test_nothing_is_lost_or_changed(old, revision):
     assert migrate_store(old) == revision
     after = contents(old)
     assert old.read(revision_of) == newest_revision()
-    assert after.keys() == before.keys() | {
-        *("accounts", "invitations", "arrivals", "preferences", "moods")
-    } if revision < "0004" else after.keys() == before.keys()
+    assert (
+        after.keys() == before.keys() | {*("accounts", "invitations", "arrivals", "preferences", "moods")}
+        if revision < "0004"
+        else after.keys() == before.keys()
+    )
     for name, rows in before.items():
         # New columns may have come; the old ones hold what they held.
         kept = [{column: row[column] for column in rows[0]} for row in after[name]]

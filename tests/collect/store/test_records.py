@@ -39,6 +39,7 @@ from plumbline.collect.store.studies import (
     add_guidelines,
     create_study,
     find_study,
+    list_guidelines,
     list_studies,
     newest_guidelines,
     read_guidelines,
@@ -84,6 +85,19 @@ def test_guidelines_have_versions(store):
         read_guidelines(store, study.id, 3)
     with pytest.raises(NotFoundError):
         add_guidelines(store, 99, "text", now=START)
+
+
+def test_guidelines_are_made_from_the_version_that_was_read(store):
+    study = make_study(store)
+    second = add_guidelines(store, study.id, "Two", now=START + LEASE, after_version=1)
+    assert second.version == 2
+    for read in (1, 3):
+        with pytest.raises(ConflictError, match="PL-COL-036"):
+            add_guidelines(store, study.id, "Three", now=START, after_version=read)
+    assert add_guidelines(store, study.id, "Two", now=START, after_version=1) == second
+    assert newest_guidelines(store, study.id) == second
+    assert list_guidelines(store, study.id) == [(2, START + LEASE), (1, START)]
+    assert list_guidelines(store, study.id, limit=1) == [(2, START + LEASE)]
 
 
 # --- people ---

@@ -52,11 +52,11 @@ def test_seconds_of_nobody_are_none(store):
     assert seconds_since(store, desk.workers[0], START - timedelta(days=1)) == 0.0
 
 
-@pytest.mark.parametrize("text", ["plain", "a\\u0000b", 'quo"te', "ünï"])
+@pytest.mark.parametrize("text", ["plain", 'quo"te', "ünï", "back\\\\slash", "a]b", 'a],"b', "[]"])
 def test_topics_of_items_for_work_by_number(store, text):
     desk = make_desk(store, [])
     new = [
-        NewItem(key="a", payload={"topics": ["x", text], "opening": [{"text": "\\u0000 topics"}]}),
+        NewItem(key="a", payload={"topics": ["x", text], "opening": [{"text": "a NUL \0, which only JSON can say"}]}),
         NewItem(key="b", payload={"opening": ["topics"]}),
         NewItem(key="c", payload={"topics": ["gold"]}, purpose=Purpose.GOLD),
     ]

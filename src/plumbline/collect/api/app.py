@@ -34,6 +34,7 @@ from plumbline.collect.dashboard.snapshot import Dashboards
 from plumbline.collect.service.collecting import Collecting
 from plumbline.collect.service.drawing import DRAW_SECONDS, Drawing
 from plumbline.collect.service.samplers import SourceRules
+from plumbline.collect.service.wellbeing.topics import read_all_topics
 from plumbline.web.access_log import AccessLog
 from plumbline.web.bodies import BodyLimits, BoundedBodies
 from plumbline.web.failures import FieldFault, InvalidBodyError, WebError, no_such_method, no_such_route, not_json
@@ -96,9 +97,10 @@ def make_app(collecting: Collecting, rules: SourceRules, options: ApiOptions | N
     @asynccontextmanager
     async def lifespan(_: FastAPI) -> AsyncIterator[None]:
         """Let go of sources and threads when the server ends."""
-        warming = asyncio.ensure_future(dashboards.warm())
+        warming = [asyncio.ensure_future(each) for each in (dashboards.warm(), read_all_topics(collecting))]
         yield
-        warming.cancel()
+        for each in warming:
+            each.cancel()
         dashboards.close()
         await collecting.close()
 

@@ -104,7 +104,8 @@ async def list_invitations(request: Request, after: AfterId = 0, limit: Limit = 
     return await serving.answer(request, listed)
 
 
-@router.delete("/invitations/{invitation}", **documented(schemas.InvitationRevoked))
+# A number, so that the paths above are not taken for it.
+@router.delete("/invitations/{invitation:int}", **documented(schemas.InvitationRevoked))
 async def revoke_invitation(request: Request, invitation: InvitationId) -> Response:
     """Ends an invitation; who came by it stays."""
     serving = serving_of(request)

@@ -29,7 +29,7 @@ class Basis:
     """What figures rest on.
 
     Attributes:
-        as_of: the moment; what was judged later is in none of them.
+        as_of: when it was begun to be read; what came in while it was read may be in it.
         judgements: that stand: of finished work, each as it was last corrected.
         corrections: that stand in the place of others.
         uncounted: of work that is not finished.
@@ -88,7 +88,7 @@ def figures_of(counted: Counted, leased: dict[Purpose, int], late: int, as_of: d
         counted: of the study's ledger.
         leased: items in somebody's hands, by what they are for.
         late: submissions that came late.
-        as_of: when the ledger was read.
+        as_of: when the ledger was begun to be read.
     """
     acts = counted.view.acts
     basis = Basis(

@@ -44,12 +44,12 @@ def categories_of(record: Record) -> frozenset[str]:
 
 
 def with_topics(payload: dict[str, JsonValue], topics: frozenset[str]) -> dict[str, JsonValue]:
-    """A payload of a `Topical` item with its topics.
+    """A payload of a `Topical` item with its topics, which stand first: the store reads them without the rest.
 
     Raises:
         ValidationError: there are more than can be stored, or one is too long.
     """
-    return {**payload, **Topical(topics=tuple(sorted(topics))).as_json()}
+    return {**Topical(topics=tuple(sorted(topics))).as_json(), **payload}
 
 
 def topics_in(payload: JsonObject) -> frozenset[str]:

@@ -9,6 +9,7 @@ from starlette.exceptions import HTTPException
 from starlette.types import ExceptionHandler
 
 from plumbline.collect.pages import entrance_routes, overseeing_routes, own_routes, work_routes
+from plumbline.collect.pages.managing.remembered_moods import RememberedMoods
 from plumbline.collect.pages.visiting import PAGE_PERMITTED, no_such_page
 
 ROUTERS = (entrance_routes.router, work_routes.router, own_routes.router, overseeing_routes.router)
@@ -22,6 +23,7 @@ def add_pages(app: FastAPI) -> None:
     """
     if missing := sorted({route.name for route in page_routes()} - set(PAGE_PERMITTED)):
         raise RuntimeError(f"pages without a line in the table of permissions: {', '.join(missing)}")
+    app.state.remembered_moods = RememberedMoods()
     for router in ROUTERS:
         app.include_router(router)
     for kind in (HTTPException, RequestValidationError):

@@ -119,3 +119,13 @@ def test_gold_looks_like_work_in_the_step(desk):
 
 def held_like(desk, study, worker, item):
     return Work(assignment_id="1", item_key=item.key, worker=worker.pseudonym, payload=item.payload)
+
+
+def test_what_is_asked_after_an_answer_has_them_too(desk):
+    replies = {"sampler": "two-samples", "sources": ["retrieval:x"]}
+    study = desk.study("red-team-chat", items={"prompts": "x.jsonl"}, warning="w", replies=replies, wellbeing=TOPICS)
+    prompt = {"prompt": "Tell me.", "category": "self_harm", "category_id": 10}
+    enter_uploaded(desk.collecting, study, json.dumps(prompt).encode(), "jsonl")
+    worker = desk.worker()
+    step = desk.answer(desk.next(study, worker), worker, act="consent", agreed=True).step
+    assert (step.act, step.fields["topics"]) == ("describe", ["self_harm"])

@@ -63,6 +63,8 @@ def test_in_another_study_or_from_elsewhere_it_is_somebody_else(store, study_id)
         )
     ]  # fmt: skip
     assert len(set(found)) == 4
+    assert find_arrived(store, other, Participant("other", "a", "v")) is None
+    assert find_arrived(store, study_id, Participant("other", "a", "v")).id == found[2]
 
 
 def test_two_requests_at_once_make_one_person(store, study_id):

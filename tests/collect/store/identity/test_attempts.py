@@ -7,6 +7,7 @@ from sqlalchemy import text
 
 from plumbline.collect.store.identity.attempts import (
     FORGOTTEN_AFTER,
+    FREE_OF_ADDRESS,
     attempt_succeeded,
     begin_attempt,
     key_of_address,
@@ -53,12 +54,39 @@ def test_an_attempt_counts_until_it_is_known_to_have_gone_well(store):
     for _ in range(5):
         assert begin_attempt(store, [NAME, ADDRESS], now=START) == NONE
     assert begin_attempt(store, [NAME, ADDRESS], now=START) == timedelta(seconds=1)
+    for _ in range(FREE_OF_ADDRESS - 5):
+        assert begin_attempt(store, [ADDRESS], now=START) == NONE
     assert begin_attempt(store, [ADDRESS], now=START) == timedelta(seconds=1)
     attempt_succeeded(store, NAME, ADDRESS, now=START)
     assert begin_attempt(store, [NAME], now=START) == NONE
-    # Of the address that attempt alone was taken back: four are left, and one more may be tried at once.
+    # Of the address that attempt alone was taken back: one more may be tried at once.
     assert begin_attempt(store, [ADDRESS], now=START) == NONE
     assert begin_attempt(store, [ADDRESS], now=START) == timedelta(seconds=1)
+
+
+@pytest.mark.parametrize("others", [False, True])
+def test_who_guesses_from_an_address_has_one_a_minute_whoever_logs_in_there(store, others):
+    for _ in range(FREE_OF_ADDRESS):
+        begin_attempt(store, [ADDRESS], now=START)
+    guesses = 0
+    for second in range(0, 3600, 10):
+        now = START + timedelta(seconds=second)
+        guesses += begin_attempt(store, [ADDRESS], now=now) == NONE
+        if others and begin_attempt(store, [ADDRESS], now=now) == NONE:
+            attempt_succeeded(store, None, ADDRESS, now=now)
+    assert 55 <= guesses <= 70
+
+
+def test_of_many_who_mistype_at_one_address_none_is_shut_out(store):
+    """Thirty people behind one address: each is wrong once, then right, within five minutes."""
+    refused = 0
+    for person in range(30):
+        now, name = START + timedelta(seconds=10 * person), key_of_name(str(person))
+        for right in (False, True):
+            refused += begin_attempt(store, [name, ADDRESS], now=now) > NONE
+            if right:
+                attempt_succeeded(store, name, ADDRESS, now=now)
+    assert refused == 0
 
 
 def test_what_has_to_wait_is_not_counted(store):

@@ -44,6 +44,7 @@ class InvitationRow:
         created_by: pseudonym; empty where it was made at the command line.
         expires_at: when it ends.
         uses_left: how often it still lets somebody in.
+        in_reach: whether who looks may revoke it.
     """
 
     number: int
@@ -51,6 +52,7 @@ class InvitationRow:
     created_by: str
     expires_at: datetime
     uses_left: int
+    in_reach: bool
 
 
 @dataclass(frozen=True, slots=True)

@@ -29,6 +29,14 @@ class SortLink:
 
 
 @dataclass(frozen=True, slots=True)
+class WorkerCell:
+    """A value in words, and how many answers it rests on; empty where that is told by the value itself."""
+
+    says: str
+    n: str = ""
+
+
+@dataclass(frozen=True, slots=True)
 class WorkerRow:
     """One line of the list.
 
@@ -36,13 +44,13 @@ class WorkerRow:
         pseudonym: of the worker.
         address: of their sheet; None for who has none.
         tags: blocked, erased.
-        cells: the other columns, in words.
+        cells: the other columns.
     """
 
     pseudonym: str
     address: str | None
     tags: tuple[str, ...]
-    cells: tuple[str, ...]
+    cells: tuple[WorkerCell, ...]
 
 
 @dataclass(frozen=True, slots=True)

@@ -10,7 +10,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from plumbline.collect.pages.panels.wordings import plain
+from plumbline.collect.pages.wording import plain
 
 Answers = list[tuple[str, str]]
 _SIDES = {"first": "side 1 is better", "second": "side 2 is better", "tie": "a tie"}

@@ -7,9 +7,9 @@ from plumbline.collect.pages.contexts.dashboard import Change, DashboardPage
 from plumbline.collect.pages.contexts.frame import Crumb
 from plumbline.collect.pages.contexts.panels import Section
 from plumbline.collect.pages.managing.frames import api_of, framed, managed, waiting_in
+from plumbline.collect.pages.managing.remembered_moods import RememberedMoods
 from plumbline.collect.pages.panels.study import basis_notes, study_sections
 from plumbline.collect.pages.visiting import Visit
-from plumbline.collect.service.wellbeing.mood_summary import mood_summary
 from plumbline.collect.service.wellbeing.moods import mood_every
 
 REFRESH_SECONDS = 5
@@ -48,5 +48,8 @@ def dashboard_page(visit: Visit, study: str, snapshot: Snapshot) -> DashboardPag
 
 def sections_of(visit: Visit, study: str, snapshot: Snapshot) -> tuple[Section, ...]:
     """All figures of the page."""
-    asks = mood_every(visit.collecting.catalogue.named(study).settings) is not None
-    return study_sections(snapshot.figures, mood_summary(visit.collecting, study) if asks else None)
+    moods = None
+    if mood_every(visit.collecting.catalogue.named(study).settings) is not None:
+        remembered: RememberedMoods = visit.request.app.state.remembered_moods
+        moods = remembered.of(visit.collecting, study)
+    return study_sections(snapshot.figures, moods)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import get_args
 from urllib.parse import urlencode
 
 from plumbline.collect.dashboard.disagreements import (
@@ -30,14 +29,19 @@ from plumbline.collect.pages.contexts.disagreements import (
 from plumbline.collect.pages.contexts.frame import Crumb
 from plumbline.collect.pages.managing.answers_in_words import answer_words
 from plumbline.collect.pages.managing.frames import address_of, framed, managed, waiting_in
-from plumbline.collect.pages.panels.wordings import plain, question_words, queue_words
+from plumbline.collect.pages.panels.wordings import question_words, queue_words
 from plumbline.collect.pages.visiting import Visit
-from plumbline.collect.pages.wording import seconds
+from plumbline.collect.pages.wording import plain, seconds
 from plumbline.collect.study_settings import StudyFile, StudyKind
+from plumbline.records import Axis
 
-PAGE = 50
+PAGE = 25
 _ORDERS: Mapping[DisagreementOrder, str] = {"apart": "Furthest apart first", "newest": "Newest first"}
 _SPEAKERS = {"human": "Human", "assistant": "Assistant", "system": "System"}
+_OF_AXIS: Mapping[Axis, DisagreementQuestion] = {
+    Axis.HELPFULNESS: "helpfulness",
+    Axis.HARMLESSNESS: "harmlessness",
+}
 MOST_ANSWERS = 12
 
 
@@ -108,9 +112,9 @@ def questions_of(study: StudyFile) -> tuple[DisagreementQuestion, ...]:
         return ("is_safe",)
     if study.kind is StudyKind.RED_TEAM_CHAT:
         return ("rating",)
-    known = get_args(DisagreementQuestion)
-    axes = (axis.value for axis in study.judged_axes) if study.kind is not StudyKind.PREFERENCE_CHAT else ()
-    return tuple(axis for axis in axes if axis in known)
+    if study.kind is StudyKind.PREFERENCE_CHAT:
+        return ()
+    return tuple(_OF_AXIS[axis] for axis in study.judged_axes)
 
 
 def _queue(visit: Visit, study: str, snapshot: Snapshot) -> Waiting | None:

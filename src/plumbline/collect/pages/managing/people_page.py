@@ -38,7 +38,7 @@ def people_page(visit: Visit, begin: int) -> PeoplePage:
         frame=visit.frame("People", crumbs=(HOME, Crumb("People")), script="manage/people.js"),
         people=tuple(_row(visit.worker, each, names, studies) for each in shown),
         count=len(everybody),
-        invitations=tuple(_invitation(each, studies) for each in invitations[:MOST_INVITATIONS]),
+        invitations=tuple(_invitation(visit.worker, each, studies) for each in invitations[:MOST_INVITATIONS]),
         roles=tuple(role.value for role in RANKS if _reaches(visit.worker, role)),
         studies=tuple(studies.values()),
         more=f"/people?begin={begin + PAGE}" if begin + PAGE < len(everybody) else None,
@@ -67,8 +67,9 @@ def _reaches(looks: Person, role: Role) -> bool:
     return looks.role is Role.OWNER or RANKS[role] < RANKS[looks.role]
 
 
-def _invitation(each: ListedInvitation, studies: dict[int, str]) -> InvitationRow:
+def _invitation(looks: Person, each: ListedInvitation, studies: dict[int, str]) -> InvitationRow:
     row = each.invitation
     where = "" if row.study_id is None else f" in {studies.get(row.study_id, 'a study')}"
     whom = f"a password for {each.person}" if each.person else f"{row.role.value}{where or ' in all studies'}"
-    return InvitationRow(row.id, whom, each.created_by or "", row.expires_at, row.uses_left)
+    in_reach = row.created_by == looks.id or _reaches(looks, row.role)
+    return InvitationRow(row.id, whom, each.created_by or "", row.expires_at, row.uses_left, in_reach)

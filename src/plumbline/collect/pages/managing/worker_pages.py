@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from urllib.parse import urlencode
 
 from plumbline.collect.api.parameters import PREFIX
@@ -10,20 +10,21 @@ from plumbline.collect.dashboard.snapshot import Snapshot
 from plumbline.collect.dashboard.workers import WorkerLine, WorkerOrder, WorkerSheet, sheet_of, sorted_lines
 from plumbline.collect.pages.contexts.frame import Crumb
 from plumbline.collect.pages.contexts.panels import Panel, Section
-from plumbline.collect.pages.contexts.workers import Fact, SortLink, WorkerPage, WorkerRow, WorkersPage
+from plumbline.collect.pages.contexts.workers import Fact, SortLink, WorkerCell, WorkerPage, WorkerRow, WorkersPage
 from plumbline.collect.pages.managing.frames import address_of, framed, managed
 from plumbline.collect.pages.panels.answers import known_panel
 from plumbline.collect.pages.panels.progress import days_panel
 from plumbline.collect.pages.panels.times import times_panel
-from plumbline.collect.pages.panels.wordings import percents, plain, question_words, queue_words, two_digits
+from plumbline.collect.pages.panels.wordings import percents, question_words, queue_words, two_digits
 from plumbline.collect.pages.pictures.points import Named, points
 from plumbline.collect.pages.pictures.scales import axis_over, share_axis
 from plumbline.collect.pages.pictures.tables import FIGURE_COLUMNS, Table, Value, figure_values, table
 from plumbline.collect.pages.visiting import Visit
-from plumbline.collect.pages.wording import NOTHING, count, moment, seconds, share
+from plumbline.collect.pages.wording import count, moment, plain, seconds, share
 from plumbline.collect.service.failures import ServiceError
 from plumbline.collect.service.people import reach
 from plumbline.collect.store.failures import NotFoundError, not_found
+from plumbline.collect.study_settings import StudyFile, StudyKind
 from plumbline.measure import Figure
 
 PAGE = 100
@@ -42,19 +43,19 @@ _LABELS: Mapping[WorkerOrder, str] = {
     "late": "Late",
     "last": "Last",
 }
-_WORDS: Mapping[WorkerOrder, Callable[[WorkerLine], str]] = {
-    "finished": lambda line: count(line.finished.get("work", 0)),
-    "median_seconds": lambda line: seconds(line.median_seconds.value),
+_CELLS: Mapping[WorkerOrder, Callable[[WorkerLine], WorkerCell]] = {
+    "finished": lambda line: WorkerCell(count(line.finished.get("work", 0))),
+    "median_seconds": lambda line: WorkerCell(seconds(line.median_seconds.value), _n(line.median_seconds)),
     "agreement": lambda line: _share_of(line.agreement),
     "shown_first": lambda line: _share_of(line.shown_first),
     "gold": lambda line: _share_of(line.gold),
     "attention": lambda line: _share_of(line.attention),
     "training": lambda line: _share_of(line.training),
-    "corrections": lambda line: count(line.corrections),
-    "released": lambda line: count(line.released),
-    "expired": lambda line: count(line.expired),
-    "late": lambda line: count(line.late),
-    "last": lambda line: moment(line.last),
+    "corrections": lambda line: WorkerCell(count(line.corrections)),
+    "released": lambda line: WorkerCell(count(line.released)),
+    "expired": lambda line: WorkerCell(count(line.expired)),
+    "late": lambda line: WorkerCell(count(line.late)),
+    "last": lambda line: WorkerCell(moment(line.last)),
 }
 _AS_TEXT = ("pseudonym", "last")
 
@@ -75,15 +76,16 @@ def workers_page(
         """The list in this order, from this line on."""
         return f"{base}?{urlencode({'sort': by, 'descending': str(down).lower(), 'begin': first})}"
 
+    told = _columns(visit.collecting.catalogue.named(study).settings)
     columns = tuple(
         SortLink(
-            label=label,
+            label=_LABELS[by],
             # Numbers begin with the largest, names with the first.
             address=address(by, not descending if by == sort else by not in _AS_TEXT[:1]),
             order=("descending" if descending else "ascending") if by == sort else "none",
             is_number=by not in _AS_TEXT,
         )
-        for by, label in _LABELS.items()
+        for by in told
     )
     shown = lines[begin : begin + PAGE]
     return WorkersPage(
@@ -92,7 +94,7 @@ def workers_page(
         as_of=snapshot.figures.basis.as_of,
         count=len(lines),
         columns=columns,
-        rows=tuple(_row(base, line) for line in shown),
+        rows=tuple(_row(base, line, told[1:]) for line in shown),
         more=address(sort, descending, begin + PAGE) if begin + PAGE < len(lines) else None,
         csv=f"{address_of(study)}/figures.csv?table=workers",
     )
@@ -159,6 +161,20 @@ def sheet_sections(snapshot: Snapshot, pseudonym: str) -> tuple[Section, ...]:
     return (Section("sheet", "What they did", panels),)
 
 
+def _columns(study: StudyFile) -> tuple[WorkerOrder, ...]:
+    """Those that the study can have a value in."""
+    without: set[WorkerOrder] = set()
+    has: Mapping[WorkerOrder, object] = {
+        "gold": study.gold,
+        "attention": study.attention,
+        "training": study.qualification,
+    }
+    without |= {by for by, setting in has.items() if setting is None}
+    if not study.judged_axes or study.kind is StudyKind.SAFETY_LABELS:
+        without.add("shown_first")
+    return tuple(by for by in _LABELS if by not in without)
+
+
 def _line(snapshot: Snapshot, pseudonym: str) -> WorkerLine:
     found = next((line for line in snapshot.workers if line.pseudonym == pseudonym), None)
     if found is None:
@@ -166,13 +182,19 @@ def _line(snapshot: Snapshot, pseudonym: str) -> WorkerLine:
     return found
 
 
-def _row(base: str, line: WorkerLine) -> WorkerRow:
+def _row(base: str, line: WorkerLine, columns: Sequence[WorkerOrder]) -> WorkerRow:
     tags = tuple(tag for tag, is_so in (("blocked", line.is_blocked), ("erased", line.is_erased)) if is_so)
-    return WorkerRow(line.pseudonym, f"{base}/{line.pseudonym}", tags, tuple(words(line) for words in _WORDS.values()))
+    return WorkerRow(
+        line.pseudonym, f"{base}/{line.pseudonym}", tags, tuple(_CELLS[column](line) for column in columns)
+    )
 
 
-def _share_of(figure: Figure) -> str:
-    return NOTHING if figure.value is None else f"{share(figure.value)}, n {figure.n:,}"
+def _share_of(figure: Figure) -> WorkerCell:
+    return WorkerCell(share(figure.value), _n(figure))
+
+
+def _n(figure: Figure) -> str:
+    return "" if figure.value is None else f"n {figure.n:,}"
 
 
 def _facts(line: WorkerLine) -> tuple[Fact, ...]:

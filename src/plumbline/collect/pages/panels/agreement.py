@@ -79,6 +79,7 @@ def over_time_panel(each: QuestionAgreement) -> Panel:
 def others_panel(others: Sequence[QuestionAgreement]) -> Panel:
     """Questions that follow from a main one: strengths, categories."""
     named = [Named(question_words(each.question), _main_alpha(each.overall)) for each in others]
+    named.sort(key=lambda row: row.figure.value is None)
     low = min((row.figure.low or 0.0 for row in named), default=0.0)
     rows = [(question_words(each.question), *row) for each in others for row in _rows(each.overall)]
     return Panel(

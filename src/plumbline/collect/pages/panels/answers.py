@@ -6,11 +6,12 @@ from collections.abc import Sequence
 
 from plumbline.collect.dashboard.distributions import GradeFigures, KnownAnswerFigures, LabelFigures
 from plumbline.collect.pages.contexts.panels import Panel, Section
-from plumbline.collect.pages.panels.wordings import percents, plain, queue_words, slug
+from plumbline.collect.pages.panels.wordings import percents, queue_words, slug
 from plumbline.collect.pages.pictures.bars import bars
 from plumbline.collect.pages.pictures.points import Named, points
 from plumbline.collect.pages.pictures.scales import share_axis
 from plumbline.collect.pages.pictures.tables import FIGURE_COLUMNS, figure_values, table
+from plumbline.collect.pages.wording import plain
 
 
 def answer_sections(

@@ -6,12 +6,13 @@ from collections.abc import Sequence
 
 from plumbline.collect.dashboard.comparing import AxisFigures, Count
 from plumbline.collect.pages.contexts.panels import Panel, Section
-from plumbline.collect.pages.panels.wordings import elo_points, percents, plain, slug
+from plumbline.collect.pages.panels.wordings import elo_points, percents, slug
 from plumbline.collect.pages.pictures.bars import bars
 from plumbline.collect.pages.pictures.matrix import matrix, turned
 from plumbline.collect.pages.pictures.points import Named, points
 from plumbline.collect.pages.pictures.scales import axis_over, share_axis
 from plumbline.collect.pages.pictures.tables import FIGURE_COLUMNS, Table, figure_values, table
+from plumbline.collect.pages.wording import plain
 
 
 def comparison_sections(axes: Sequence[AxisFigures]) -> list[Section]:

@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from plumbline.collect.pages.contexts.panels import Panel, Section
-from plumbline.collect.pages.panels.wordings import plain
 from plumbline.collect.pages.pictures.meters import Part, meters
 from plumbline.collect.pages.pictures.tables import table
+from plumbline.collect.pages.wording import plain
 from plumbline.collect.service.wellbeing.mood_summary import LEAST_PEOPLE, MoodDay
 from plumbline.collect.service.wellbeing.moods import FEELINGS, SCALE
 

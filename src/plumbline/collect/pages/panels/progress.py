@@ -101,6 +101,8 @@ def _pace_words(pace: Pace) -> str:
     left = "" if pace.left is None else f"{pace.left:,} places are open. "
     if pace.per_day.value is None:
         return f"{left}No pace can be told yet: {pace.per_day.why_undefined}."
+    if not pace.per_day.value:
+        return f"{left}Nothing was finished in the last {_days(pace.days)}, so no end can be told."
     speed = f"{count(pace.per_day.value)} items in 24 hours over the last {_days(pace.days)}"
     return f"{left}{speed}; {_end_words(pace)}."
 

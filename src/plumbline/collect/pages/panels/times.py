@@ -6,11 +6,11 @@ from collections.abc import Callable, Sequence
 
 from plumbline.collect.dashboard.distributions import TimeFigures
 from plumbline.collect.pages.contexts.panels import Panel, Section
-from plumbline.collect.pages.panels.wordings import plain, queue_words
+from plumbline.collect.pages.panels.wordings import queue_words
 from plumbline.collect.pages.pictures.points import Named, points
 from plumbline.collect.pages.pictures.scales import axis_over
 from plumbline.collect.pages.pictures.tables import figure_values, table
-from plumbline.collect.pages.wording import seconds
+from plumbline.collect.pages.wording import plain, seconds
 
 
 def times_section(of_items: Sequence[TimeFigures], of_judgements: Sequence[TimeFigures]) -> Section:

@@ -8,6 +8,8 @@ from dataclasses import dataclass
 from plumbline.collect.pages.pictures.scales import Tick, axis_over, shortened
 
 _TALL, _MOST_LABELS, _MOST_COUNTS = 150, 8, 12
+_BROADEST = 14.0
+"""Percent of the picture: few bars stand apart."""
 _LONG_LABEL = 3
 """Labels of more letters than that are written at fewer bars."""
 
@@ -73,7 +75,7 @@ def bars(
     most = max(count for _, count in counts)
     axis = axis_over(0, max(1, most), most=4, whole=True)
     slot = 100 / len(counts)
-    gap = min(slot * 0.22, 2.5)
+    width = min(slot - min(slot * 0.22, 2.5), _BROADEST)
     is_long = max(len(label) for label, _ in counts) > _LONG_LABEL
     every = -(-len(counts) // (_MOST_LABELS // 2 + 1 if is_long else _MOST_LABELS))
     drawn = []
@@ -81,8 +83,8 @@ def bars(
         height = round(_TALL * axis.at(count) / 100, 2)
         drawn.append(
             Bar(
-                x=round(number * slot + gap / 2, 2),
-                width=round(slot - gap, 2),
+                x=round((number + 0.5) * slot - width / 2, 2),
+                width=round(width, 2),
                 y=round(_TALL - height, 2),
                 height=height,
                 middle=round((number + 0.5) * slot, 2),

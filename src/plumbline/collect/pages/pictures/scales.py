@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, date, datetime, timedelta
 from unicodedata import bidirectional
 
 _ISOLATE, _END = "\u2068", "\u2069"
@@ -94,7 +94,7 @@ def time_axis(moments: Sequence[datetime], *, most: int = 4) -> Axis:
     return Axis(low, high, tuple(ticks) or (Tick(50.0, _moment_label(first, _HOUR)),))
 
 
-def day_label(at: datetime) -> str:
+def day_label(at: date) -> str:
     """``22 Nov``."""
     return f"{at.day} {_MONTHS[at.month - 1]}"
 
@@ -117,7 +117,8 @@ def _moment_label(at: datetime, span: timedelta) -> str:
 
 def _round_step(low: float, high: float, most: int, whole: bool) -> float:
     """The smallest of 1, 2, 5 times a power of ten that needs no more than `most` ticks."""
-    span = max(high - low, 1e-9)
+    # Values that are all but equal have an axis too, of steps that floating point can tell apart.
+    span = max(high - low, 1e-6 * max(abs(low), abs(high)), 1e-9)
     exponent = math.floor(math.log10(span / max(1, most - 1)))
     while True:
         for factor in (1, 2, 5):

@@ -54,12 +54,12 @@ export function passes(error) {
   return error instanceof Unreachable || [429, 502, 503, 504].includes(error.status);
 }
 
-/** What an error says to a person. */
-export function inWords(error) {
+/** What an error says to a person; with the names of fields, where the person filled in fields of that name. */
+export function inWords(error, { namesFields = true } = {}) {
   if (error instanceof Unreachable) return "The server does not answer. Look at your connection, and try again.";
   if (error.code === "PL-WEB-009") return `That was too often. Try again in ${error.retryAfterSeconds ?? "a few"} seconds.`;
-  const fields = error.fields.map((each) => `${each.field}: ${each.problem}`).join("; ");
-  return [fields || error.message, error.advice].filter(Boolean).join(". ") + ".";
+  const fields = error.fields.map((each) => (namesFields ? `${each.field}: ${each.problem}` : each.problem)).join("; ");
+  return [fields || error.message, error.advice].filter(Boolean).map((part) => `${part[0].toUpperCase()}${part.slice(1)}.`).join(" ");
 }
 
 /** To the log-in page, and back here afterwards. */

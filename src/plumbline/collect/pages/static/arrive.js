@@ -16,7 +16,7 @@ if (begin) {
       });
       location.replace(`/studies/${arrival.dataset.study}`);
     } catch (error) {
-      tell(byId("problem"), inWords(error));
+      tell(byId("problem"), inWords(error, { namesFields: false }));
     }
   });
 }

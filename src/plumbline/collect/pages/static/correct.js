@@ -102,6 +102,7 @@ function card(head, why) {
   put(made, "why", why);
   slot(made, "work").href = place.dataset.work;
   slot(made, "mine").href = `/studies/${study}/mine`;
+  byId("undo").hidden = true;
   showConversation([]);
   byId("act").replaceChildren(made);
   made.querySelector("a").focus();

@@ -35,6 +35,7 @@ async function next() {
     if (await standing.holdsBack()) return;
     wait = setTimeout(() => screen("waiting"), 250);
     const work = await patiently(() => ask("POST", place.dataset.next, {}), tellTrouble);
+    clearTimeout(wait);
     if (work.assignment === null) return await standing.nothingLeft(work.over, next);
     clock.restart();
     await takeUp(work, work.step);

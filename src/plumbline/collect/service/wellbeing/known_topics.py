@@ -17,12 +17,11 @@ class KnownTopics:
 
     def of_study(self, store: Store, study_id: int) -> frozenset[str]:
         """All of them; the first call in a process goes through the study's items, later ones ask for newer ones alone."""
-        newest, known = self._found.get(study_id, (0, frozenset()))
-        newest, more = topics_entered(store, study_id, newest)
-        with self._lock:
-            before = self._found.get(study_id, (0, frozenset()))
-            self._found[study_id] = max(newest, before[0]), known | more | before[1]
-            return self._found[study_id][1]
+        with self._lock:  # who comes while the items are gone through waits for that instead of doing it once more
+            newest, known = self._found.get(study_id, (0, frozenset[str]()))
+            newest, more = topics_entered(store, study_id, newest)
+            self._found[study_id] = newest, known | more
+            return known | more
 
     def known_among(self, store: Store, study_id: int, topics: frozenset[str]) -> frozenset[str]:
         """Those of `topics` that the study's items bring; asks the store only where some were not known before."""

@@ -6,6 +6,7 @@ they would tell one from the other.
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Mapping
 from dataclasses import replace
 from typing import TypeVar
@@ -16,7 +17,10 @@ from plumbline.collect.kinds import Ask, Step
 from plumbline.collect.kinds.topics import TOPICS, topics_in
 from plumbline.collect.service.catalogue import KnownStudy
 from plumbline.collect.service.collecting import Collecting
+from plumbline.collect.store.studies import list_studies
+from plumbline.records import PlumblineError
 
+LOG = logging.getLogger("plumbline.collect")
 StepT = TypeVar("StepT", bound=Step)
 
 
@@ -36,3 +40,21 @@ def with_topics(
         return step
     topics: list[JsonValue] = [*sorted(topics_of(collecting, study, payload))]
     return replace(step, fields={**step.fields, TOPICS: topics}) if topics else step
+
+
+async def read_all_topics(collecting: Collecting) -> None:
+    """Goes through the items of every study with topics when a server starts, so that no worker waits for it.
+
+    A failure is logged: the topics are read all the same when they are asked for.
+    """
+    try:
+        await collecting.long_calls.run(_read_all, collecting)
+    except PlumblineError as error:
+        LOG.warning("the topics of studies were not read: %s", error.code)
+
+
+def _read_all(collecting: Collecting) -> None:
+    for row in list_studies(collecting.store):
+        study = collecting.catalogue.named(row.name)
+        if study.settings.has_topics:
+            collecting.topics.of_study(collecting.store, study.id)

@@ -47,10 +47,7 @@ export const rank = {
   },
   /** In a correction disputes stay as they were: they are with a reviewer. */
   correcting(form) {
-    for (const each of form.querySelectorAll("details.dispute")) {
-      each.inert = true;
-      each.hidden = !each.open;
-    }
+    slot(form, "disputes").hidden = true;
   },
   words: written,
 };

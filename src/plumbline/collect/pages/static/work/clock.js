@@ -6,16 +6,16 @@ export class Clock {
   constructor(show) {
     this.show = show;
     this.seconds = 0;
-    this.lastSign = Date.now();
+    this.lastSign = performance.now();
     for (const sign of ["pointermove", "pointerdown", "keydown", "wheel", "touchstart", "scroll"]) {
-      addEventListener(sign, () => { this.lastSign = Date.now(); }, { passive: true, capture: true });
+      addEventListener(sign, () => { this.lastSign = performance.now(); }, { passive: true, capture: true });
     }
     setInterval(() => this.tick(), 1000);
   }
 
   /** Whether somebody is there. */
   get awake() {
-    return document.visibilityState === "visible" && Date.now() - this.lastSign < IDLE_MILLISECONDS;
+    return document.visibilityState === "visible" && performance.now() - this.lastSign < IDLE_MILLISECONDS;
   }
 
   /** From zero. */

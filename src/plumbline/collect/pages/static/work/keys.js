@@ -47,7 +47,7 @@ function plainKey(event, form, own) {
 }
 
 /** Where Enter means nothing of its own. */
-const isIdle = (target) => target === document.body || target.matches?.("main, [type=radio], [type=checkbox]");
+const isIdle = (target) => target === document.body || target.matches?.("main, [data-focus], [type=radio], [type=checkbox]");
 
 function send(form) {
   if (!form || form.inert || form.closest("[inert]")) return false;

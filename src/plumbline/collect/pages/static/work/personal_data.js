@@ -14,10 +14,20 @@ const KINDS = [
   ["an internet address of a machine", /(?<![\p{L}\d.])(?:(?:25[0-5]|2[0-4]\d|1?\d?\d)\.){3}(?:25[0-5]|2[0-4]\d|1?\d?\d)(?![\p{L}\d]|\.\d)/gu, isOfSomebody],
 ];
 
+const MOST_CANDIDATES = 500;
+
 /** What a text looks as if it held, in words. */
 export function kindsOfPersonalData(text) {
-  const found = KINDS.filter(([, pattern, isMeant = () => true]) => [...text.matchAll(pattern)].some(([match]) => isMeant(match)));
-  return [...new Set(found.map(([kind]) => kind))];
+  return [...new Set(KINDS.filter(([, pattern, isMeant]) => holds(text, pattern, isMeant)).map(([kind]) => kind))];
+}
+
+function holds(text, pattern, isMeant = () => true) {
+  let candidates = 0;
+  for (const [match] of text.matchAll(pattern)) {
+    if (isMeant(match)) return true;
+    if ((candidates += 1) === MOST_CANDIDATES) return false;
+  }
+  return false;
 }
 
 /** Whether digits pass the check of payment cards (Luhn). */

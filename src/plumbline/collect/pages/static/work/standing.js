@@ -79,7 +79,9 @@ export class Standing {
     const name = `complete:${this.study}`;
     if (!always && readSetting(name) === code) return false;
     keepSetting(name, code);
-    slot(screen("complete", { code }), "back").href = url;
+    const back = slot(screen("complete", { code }), "back");
+    back.href = url;
+    back.focus();
     return true;
   }
 }

@@ -1,0 +1,160 @@
+"""Studies served by `plumbline collect serve` in a process of its own, which can be killed and started again."""
+
+import json
+import re
+import shutil
+import subprocess
+import sys
+import time
+from dataclasses import dataclass
+from itertools import count
+from pathlib import Path
+
+import httpx2
+
+STUDIES = {
+    "pairs": "pairs",
+    "preference-helpfulness": "helpful-chat",
+    "preference-harmlessness": "harmless-chat",
+    "red-team": "red-team",
+    "safety-labels": "safety-labels",
+    "two-axis-ranking": "two-axis-ranking",
+}
+"""Example → name of its study."""
+STORE = "all.db"
+_PROGRAM = [sys.executable, "-W", "error", "-m", "plumbline"]
+_STARTING = """
+import sys
+from plumbline.cli.main import run
+folder, *examples = sys.argv[1:]
+for example in examples:
+    sys.argv = ["plumbline", "collect", "init", f"{folder}/{example}", "--example", example]
+    sys.argv += ["--store", f"{folder}/all.db", "--json"]
+    try:
+        run()
+    except SystemExit as ended:
+        if ended.code:
+            raise
+"""
+
+
+@dataclass(frozen=True)
+class Account:
+    """Somebody who can log in."""
+
+    name: str
+    password: str
+    pseudonym: str
+    role: str
+
+
+@dataclass(frozen=True)
+class Started:
+    """Studies that were started in one store.
+
+    Attributes:
+        folder: has a folder for each example, and the store.
+        owner_token: of the owner, who has no password yet.
+        owner_link: the path of the link by which they choose one; good once in each copy.
+    """
+
+    folder: Path
+    owner_token: str
+    owner_link: str
+
+
+def start_studies(folder: Path) -> Started:
+    """A study of each kind, in one store, by one process."""
+    done = subprocess.run([sys.executable, "-c", _STARTING, folder, *STUDIES], capture_output=True, text=True)
+    assert done.returncode == 0, done.stderr
+    first, _ = json.JSONDecoder().raw_decode(done.stdout)
+    return Started(folder, first["owner_token"], first["owner_link_path"])
+
+
+class Site:
+    """A server over studies; `url` is where it stands, also after it was killed and started again."""
+
+    _numbers = count(1)
+
+    def __init__(self, folder: Path, started: Started):
+        self.folder, self.owner_token, self.owner_link = folder, started.owner_token, started.owner_link
+        self.port, self.process, self.was_killed = 0, None, False
+        self.start()
+
+    @classmethod
+    def of_copy(cls, started: Started, folder: Path) -> "Site":
+        """Over a copy of what was started."""
+        shutil.copytree(started.folder, folder, dirs_exist_ok=True)
+        return cls(folder, started)
+
+    def __enter__(self) -> "Site":
+        return self
+
+    def __exit__(self, *_) -> None:
+        self.kill()
+
+    # --- the process ---
+
+    def start(self) -> None:
+        """Starts the server, at the port it had before; what it says stands in `log`."""
+        studies = [self.folder / example for example in STUDIES]
+        words = ["collect", "serve", *studies, "--store", self.folder / STORE, "--port", self.port]
+        with self.log.open("a") as log:
+            at = log.tell()
+            self.process = subprocess.Popen([*_PROGRAM, *map(str, words)], stdout=log, stderr=log)
+        while not (found := re.search(r"its API: http://127\.0\.0\.1:(\d+)/", self.log.read_text()[at:])):
+            assert self.process.poll() is None, self.log.read_text()[at:]
+            time.sleep(0.05)
+        self.port = int(found[1])
+        while self.http("GET", "/health") is None:
+            assert self.process.poll() is None, self.log.read_text()[at:]
+            time.sleep(0.05)
+
+    def kill(self) -> None:
+        """As a crash: no chance to do anything."""
+        self.was_killed = True
+        self.process.kill()
+        self.process.wait(timeout=20)
+
+    @property
+    def log(self) -> Path:
+        """Everything that the server said, on both streams."""
+        return self.folder / "server.log"
+
+    @property
+    def url(self) -> str:
+        return f"http://127.0.0.1:{self.port}"
+
+    # --- the API ---
+
+    def http(self, method: str, path: str, *, token: str | None = None, body: object = None) -> httpx2.Response | None:
+        """An answer of the API, without a browser; None where nothing listens."""
+        headers = {"Authorization": f"Bearer {token}"} if token else {}
+        try:
+            return httpx2.request(method, f"{self.url}/api/v1{path}", headers=headers, json=body, timeout=30)
+        except httpx2.TransportError:
+            return None
+
+    def send(self, method: str, path: str, body: object = None) -> dict:
+        """As the owner; it has to go well."""
+        response = self.http(method, path, token=self.owner_token, body=body)
+        assert response is not None, self.log.read_text()[-2000:]
+        assert response.is_success, (path, response.status_code, response.text)
+        return response.json()
+
+    def get(self, path: str) -> dict:
+        """As the owner."""
+        return self.send("GET", path)
+
+    def invite(self, role: str = "worker", *, study: str | None = None, uses: int = 1) -> str:
+        """The path of a link that lets people in: into one study, or into all."""
+        body = {"role": role, "study": study, "pseudonym": None, "days": 7, "uses": uses}
+        return self.send("POST", "/invitations", body)["link_path"]
+
+    def add(self, role: str = "worker", *, study: str | None = None) -> Account:
+        """Somebody who came by a link and chose a name and a password."""
+        name, password = f"{role} {next(self._numbers)}", "four plain words here"
+        code = self.invite(role, study=study).partition("#")[2]
+        answer = self.http("POST", "/invitations/accepted", body={"code": code, "name": name, "password": password})
+        assert answer.status_code == 201, answer.text
+        return Account(name, password, answer.json()["pseudonym"], role)

@@ -1,0 +1,152 @@
+"""The warning, the veil, topics, breaks and how people feel; and that nothing on the page jumps."""
+
+import pytest
+
+from tests.browser.served import Served
+from tests.browser.typing_alone import Typist
+
+WELLBEING = """warning = "You may read\\nrude words."
+blur = true
+"""
+TRAINING = """[qualification]            # pairs with known answers, before the first conversation
+items = "data/known-comparisons.jsonl"
+pass_share = 0.75
+"""
+CHANGES = (
+    ("overlap = 1", "overlap = 20"),
+    ("turns = 3", "turns = 3\nleast_turns = 1"),
+    (TRAINING, ""),
+    ('[wellbeing]\nwarning = "', f'[wellbeing]\n{WELLBEING}# "'),
+    ("mood_every = 10", "mood_every = 1"),
+)
+TOPICS = 4
+FEELINGS = "0123401234"
+WORKED = """() => {
+  const name = `plumbline:${document.querySelector('meta[name=pseudonym]').content}:setting:worked:harmless-chat`;
+  localStorage.setItem(name, JSON.stringify({ seconds: 2700, at: Date.now() }));
+}"""
+
+
+@pytest.fixture(scope="module")
+def served(tmp_path_factory):
+    served = Served(tmp_path_factory.mktemp("wellbeing"), "preference-harmlessness", CHANGES)
+    yield served
+    served.kill()
+
+
+@pytest.fixture
+def typist(browser, served, request):
+    typist = Typist(browser, served, **getattr(request, "param", {}))
+    yield typist
+    typist.close()
+
+
+def begin(typist, name):
+    typist.join(name)
+    typist.begin("Chat")
+    typist.see("You may read rude words.")
+    typist.press("Enter")
+
+
+def test_texts_are_hidden_until_they_are_asked_for_and_can_be_skipped_before(typist):
+    begin(typist, "Veil")
+    typist.see("The text is blurred until you ask for it")
+    about = typist.page.locator("[data-slot=about]").inner_text()
+    assert about.startswith("This is about: ")
+    assert typist.page.locator("#conversation").get_attribute("inert") is not None
+    typist.press("5")
+    assert typist.page.locator("#act :checked").count() == 0
+    typist.page.locator("#skip").focus()
+    typist.press("Enter")
+    typist.see("Skipped.")
+    typist.page.wait_for_function(
+        "before => document.querySelector('[data-slot=about]')?.innerText !== before", arg=about
+    )
+    typist.see("The text is blurred until you ask for it")
+    typist.press("s")
+    assert typist.page.locator(".veiled").count() == 0
+    typist.judge(3)
+    typist.see("Turn 2")
+    assert typist.page.locator(".veiled").count() == 0  # once an item
+
+
+def test_topics_are_opted_out_of_by_keyboard_and_the_items_about_them_never_come(typist):
+    typist.join("Topics")
+    typist.tab_to("About it")
+    typist.press("Enter")
+    typist.see("Topics you would rather not see")
+    out = []
+    for _ in range(TOPICS - 1):
+        typist.press("Tab")
+        while typist.page.evaluate("document.activeElement.name") != "topic":
+            typist.press("Tab")
+        typist.press("Space")
+        out.append(typist.focused)
+    typist.tab_to("Keep this")
+    typist.press("Enter")
+    typist.see("Kept.")
+    typist.page.goto(typist.served.work)
+    typist.press("Enter")
+    typist.see("The text is blurred")
+    assert not any(topic in typist.page.locator("[data-slot=about]").inner_text() for topic in out)
+
+
+def test_how_one_feels_is_asked_between_items_and_so_is_a_break(typist):
+    begin(typist, "Mood")
+    typist.see("The text is blurred")
+    typist.press("s")
+    typist.judge(6)
+    typist.see("Turn 2")
+    typist.page.evaluate(WORKED)
+    typist.tab_to("End the chat")
+    typist.press("Enter")
+    typist.see("The conversation is over")
+    typist.see("A break")
+    typist.press("Enter", "Control+Enter")
+    typist.see("How do you feel right now?")
+    typist.press("3", "Enter")
+    typist.see("Please say something to each of them")
+    with typist.page.expect_request("**/moods") as sent:
+        typist.press(*FEELINGS[1:], "Enter")
+    felt = sent.value.post_data_json["feelings"]
+    assert list(map(str, felt.values())) == ["3", *FEELINGS[1:]]
+    assert sent.value.response().json() == {"stored": True}
+    typist.see("The text is blurred")
+
+
+LOG_PLACES = """() => {
+  window.places = [];
+  const note = () => {
+    const messages = [...document.querySelectorAll('.message')].map(each => Math.round(each.getBoundingClientRect().top));
+    window.places.push([window.scrollY, ...messages]);
+    requestAnimationFrame(note);
+  };
+  note();
+}"""
+
+
+def go_on(typist):
+    """Judges a turn; where the two messages stood from frame to frame."""
+    typist.see("The text is blurred")
+    typist.press("s")
+    typist.page.evaluate(LOG_PLACES)
+    typist.judge(2)
+    typist.page.wait_for_selector("textarea[name=text]:focus")
+    typist.page.wait_for_function("() => document.getAnimations().length === 0")
+    return typist.page.evaluate("window.places")
+
+
+def test_the_reply_that_goes_on_glides_to_its_place_and_nothing_else_moves(typist):
+    begin(typist, "Glide")
+    places = go_on(typist)
+    assert {(scrolled, first) for scrolled, first, *_ in places} == {tuple(places[0][:2])}
+    tops = [second for _, _, *rest in places for second in rest]
+    assert tops == sorted(tops, reverse=True)
+    assert len(set(tops)) > 2
+
+
+@pytest.mark.parametrize("typist", [{"reduced_motion": "reduce"}], indirect=True)
+def test_with_reduced_motion_it_stands_there_at_once(typist):
+    begin(typist, "Calm")
+    places = go_on(typist)
+    assert len({second for _, _, *rest in places for second in rest}) == 1

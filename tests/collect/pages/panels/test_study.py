@@ -1,0 +1,153 @@
+"""Figures of made-up studies as panels: each number stands in its picture's table, and what is missing says why."""
+
+import re
+from datetime import date
+
+import pytest
+
+from plumbline.collect.dashboard.progress import Day, Pace
+from plumbline.collect.pages.panels.moods import moods_panel
+from plumbline.collect.pages.panels.progress import days_panel, queues_panel
+from plumbline.collect.pages.panels.study import basis_notes, panel_named, study_sections
+from plumbline.collect.service.wellbeing.mood_summary import MoodDay
+from plumbline.collect.service.wellbeing.moods import FEELINGS
+from plumbline.collect.store.migrating import open_store
+from plumbline.measure import Figure
+from tests.collect.dashboard.made_up import (
+    FIRST,
+    SECOND,
+    World,
+    label,
+    label_item,
+    pair,
+    pair_item,
+    ranking,
+    ranking_item,
+)
+
+KINDS = ("pairs", "safety-labels", "two-axis-ranking")
+
+
+@pytest.fixture
+def make_world(make_address):
+    stores = []
+
+    def make(kind="pairs", **settings):
+        stores.append(open_store(make_address("sqlite")))
+        return World(stores[-1], kind, settings)
+
+    yield make
+    for store in stores:
+        store.close()
+
+
+def judged(world, kind, people=3, items=2):
+    payloads = {
+        "pairs": [pair_item(("one", "other")) for _ in range(items)],
+        "safety-labels": [label_item(f"answer {number}") for number in range(items)],
+        "two-axis-ranking": [ranking_item(("one", "other", "third")) for _ in range(items)],
+    }[kind]
+    world.enter(payloads, overlap=people)
+    answers = {
+        "pairs": ("pair", [pair(FIRST, 4), pair(SECOND, 1), pair(FIRST, 2)]),
+        "safety-labels": ("label", [label(), label("animal_abuse"), label()]),
+        "two-axis-ranking": ("ranking", [ranking([1, 2, 3]), ranking([2, 1, 3]), ranking([1, 3, 2])]),
+    }[kind]
+    for worker, answer in zip(world.workers(people), answers[1], strict=False):
+        world.judge(worker, *([answer] * items), kind=answers[0])
+    return world
+
+
+def panels(sections):
+    return [panel for section in sections for panel in section.panels]
+
+
+@pytest.mark.parametrize("kind", KINDS)
+@pytest.mark.parametrize("people", [0, 1, 3])
+def test_a_panel_has_a_picture_or_says_why_not(make_world, kind, people):
+    world = make_world(kind)
+    if people:
+        judged(world, kind, people)
+    found = panels(study_sections(world.figures(), []))
+    assert len(found) >= 4
+    for panel in found:
+        assert (panel.picture is None) == bool(panel.why_none), panel.name
+        assert re.fullmatch("[a-z0-9-]+", panel.name)
+        assert all(len(row) == len(panel.table.columns) for row in panel.table.rows)
+    assert len({panel.name for panel in found}) == len(found)
+
+
+def test_the_numbers_of_a_picture_stand_in_its_table(make_world):
+    figures = judged(make_world(), "pairs").figures()
+    sections = study_sections(figures, None)
+    steps = panel_named(sections, "steps-helpfulness")
+    assert [int(bar.count) for bar in steps.picture.bars] == [row[1] for row in steps.table.rows]
+    assert sum(int(bar.count) for bar in steps.picture.bars) == figures.axes[0].comparisons == 6
+    elo = panel_named(sections, "elo-helpfulness")
+    assert [point.name for point in elo.picture.points] == [row[0] for row in elo.table.rows]
+    wins = panel_named(sections, "wins-helpfulness")
+    assert wins.table.rows[0][:5] == ("one", "other", 4, 2, 0)
+    assert wins.picture.rows[0].cells[1].share == "67 %"
+    assert wins.picture.rows[1].cells[0].share == "33 %"
+    agreement = panel_named(sections, "agreement-helpfulness")
+    assert [row[1] for row in agreement.table.rows] == ["equal pairs", "Fleiss’ κ", "Krippendorff’s α"]
+    assert [point.n for point in agreement.picture.points] == ["n 2", "n 2", "n 2"]
+
+
+def test_strengths_of_both_sides_are_put_together(make_world):
+    sections = study_sections(judged(make_world(), "pairs").figures(), None)
+    strengths = panel_named(sections, "strengths-helpfulness")
+    assert [bar.count for bar in strengths.picture.bars] == ["2", "2", "0", "2"]
+    assert {row[0]: row[1] for row in strengths.table.rows} == {-4: 0, -3: 0, -2: 0, -1: 2, 1: 0, 2: 2, 3: 0, 4: 2}
+
+
+def test_what_nobody_else_can_answer_says_so(make_world):
+    figures = judged(make_world(), "pairs", people=1).figures()
+    agreement = panel_named(study_sections(figures, None), "agreement-helpfulness")
+    assert all(point.value == "" and point.why for point in agreement.picture.points)
+    assert agreement.picture.reasons
+
+
+def test_moods_are_told_by_day_and_never_with_an_interval():
+    means = dict.fromkeys(FEELINGS, 2.0)
+    told = MoodDay(date(2026, 11, 20), 9, 6, 6, means)
+    today = MoodDay(date(2026, 11, 21), 3, 3, None, None)
+    panel = moods_panel([told, today])
+    assert len(panel.picture.meters) == len(FEELINGS)
+    assert {meter.width for meter in panel.picture.meters} == {50}
+    assert panel.table.rows[1][3:] == (None,) * (1 + len(FEELINGS))
+    assert moods_panel([today]).picture is None
+
+
+@pytest.mark.parametrize(
+    ("pace", "said"),
+    [
+        (Pace(0, Figure.undefined(0, "a pace needs two days"), 9, Figure.undefined(0, "x"), None), "9 places are open. No pace can be told yet: a pace needs two days."),
+        (Pace(7, Figure.without_interval(0.0, 7, "alike"), 9, Figure.undefined(7, "x"), None), "9 places are open. Nothing was finished in the last 7 days, so no end can be told."),
+        (Pace(7, Figure(10.0, 5.0, 20.0, 7, None), 40, Figure(4.0, 2.0, 8.0, 7, None), None), "40 places are open. 10 items in 24 hours over the last 7 days; at that pace done in 2 to 8 days."),
+        (Pace(7, Figure(10.0, 9.9, 10.1, 7, None), 10, Figure(1.0, 0.99, 1.01, 7, None), None), "10 places are open. 10 items in 24 hours over the last 7 days; at that pace done in about 1 day."),
+        (Pace(7, Figure(10.0, 5.0, 20.0, 7, None), 0, Figure.without_interval(0.0, 7, "x"), None), "Every place is filled."),
+        (Pace(7, Figure(10.0, 5.0, 20.0, 7, None), None, Figure.undefined(7, "the study has no last item"), None), "10 items in 24 hours over the last 7 days; the study has no last item."),
+    ],
+)  # fmt: skip
+def test_the_pace_is_told_in_words(pace, said):
+    assert queues_panel([], pace).says == said
+
+
+def test_days_without_judgements_are_drawn_and_older_ones_are_in_the_table():
+    days = [Day(date(2026, 9, 1), 5, 5), Day(date(2026, 11, 20), 3, 8)]
+    panel = days_panel(days, date(2026, 11, 22))
+    assert [bar.height for bar in panel.picture.bars].count(0) == 29
+    assert [row[0] for row in panel.table.rows] == [day.day for day in days]
+    recent = days_panel(days[1:], date(2026, 11, 22))
+    assert [bar.count for bar in recent.picture.bars] == ["3", "0", "0"]
+
+
+def test_what_is_left_out_is_said(make_world):
+    world = judged(make_world(), "pairs")
+    assert basis_notes(world.figures().basis) == ()
+    worker = world.worker()
+    world.enter([pair_item()])
+    taken = world.take(worker)
+    world.hand_in(taken, worker, ("pair", "pair", pair(FIRST)), finished=False)
+    assert basis_notes(world.figures().basis)[0].startswith("1 more are of work that is not finished")
