@@ -25,7 +25,7 @@ from plumbline.collect.server.app import make_server_app
 from plumbline.collect.service.opening import open_collecting
 from plumbline.collect.service.samplers import SourceRules
 from plumbline.collect.store.migrating import open_store
-from plumbline.collect.store.people import add_person, issue_token
+from plumbline.collect.store.people import add_person, find_by_token, issue_token
 from plumbline.collect.store.rows import Role, TokenUse
 
 PLUMBLINE = (sys.executable, "-m", "plumbline")
@@ -98,10 +98,13 @@ class Served:
         aside.write_text(str(seconds))
         aside.replace(self.folder / AHEAD)
 
-    def session(self, role=Role.WORKER):
-        """The cookie of somebody new."""
+    def session(self, role=Role.WORKER, *, like=None):
+        """The cookie of somebody new; or another one of the person whose cookie this is."""
         store, now = open_store(str(self.folder / "collect.db")), datetime.now(UTC)
-        person = add_person(store, role, now=now)
+        if like is None:
+            person = add_person(store, role, now=now)
+        else:
+            person = find_by_token(store, like["value"], now=now, use=TokenUse.SESSION)
         ends = now + timedelta(days=30)
         token = issue_token(store, person.id, now=now, expires_at=ends, use=TokenUse.SESSION)
         store.close()

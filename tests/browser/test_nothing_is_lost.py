@@ -205,6 +205,16 @@ def test_a_session_that_is_over_loses_nothing(judge, served):
     assert_nothing_lost(served, judge)
 
 
+def test_who_logged_in_again_in_another_tab_goes_on_in_this_one(judge, served):
+    chosen = judge.choose(3, 8)
+    judge.context.add_cookies([served.session(like=judge.context.cookies()[0])])
+    judge.send(chosen)  # the page's token is of the session before
+    judge.page.wait_for_selector("#notice:visible")
+    assert "is sent now" in judge.page.locator("#notice").inner_text()
+    judge.wait_for_next(chosen)
+    assert_nothing_lost(served, judge)
+
+
 @pytest.mark.parametrize("script", [NO_STORAGE, FULL_STORAGE], ids=["forbidden", "full"])
 def test_a_browser_that_keeps_nothing_still_sends_everything(script, served, browser):
     judge = Judge(browser, served, script=script)
@@ -243,3 +253,16 @@ def test_what_was_sent_can_be_changed(judge, served):
     judge.page.wait_for_selector("#act > section h2")
     assert [row["counts"] for row in served.exported()] == [False, True]
     assert_nothing_lost(served, judge)
+
+
+def test_nobody_else_sees_it(judge, served, browser):
+    judge.wait_for_next(judge.judge(2, 7))
+    mine = f"{served.url}/studies/{served.name}/mine"
+    assert judge.page.goto(f"{mine}/1").status == 200
+    judge.page.goto(mine)
+    assert judge.page.locator(".own li").count() == 1
+    other = Judge(browser, served)
+    assert other.page.goto(f"{mine}/1").status == 404
+    other.page.goto(mine)
+    assert other.page.locator(".own li").count() == 0
+    other.context.close()

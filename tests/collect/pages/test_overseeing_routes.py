@@ -89,6 +89,8 @@ def test_a_manager_of_one_study_sees_no_other_and_no_names(browsing):
     assert {browsing("GET", path, here).status_code for path in of_study} == {200}
     assert {browsing("GET", path, there).status_code for path in of_study} == {404}
     assert browsing("GET", "/people", here).status_code == 404
+    assert 'href="/people"' not in browsing.page("/studies/s/dashboard", here)
+    assert 'href="/people"' in browsing.page("/studies/s/dashboard", browsing.somebody())
     assert browsing("POST", "/studies/s/guidelines/preview", there, json={"text": "x"}).status_code == 404
 
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any
 
 from plumbline.collect.dashboard.agreement import QuestionAgreement, agreement_of
 from plumbline.collect.dashboard.comparing import AxisFigures, axes_of
@@ -64,7 +63,6 @@ class StudyFigures:
         grades: ratings, marks, confidence.
         item_times: seconds by what items are for.
         judgement_times: seconds by kind of judgement.
-        moods: how people say they are, put together; None where nobody is asked.
     """
 
     study: str
@@ -78,7 +76,6 @@ class StudyFigures:
     grades: tuple[GradeFigures, ...]
     item_times: tuple[TimeFigures, ...]
     judgement_times: tuple[TimeFigures, ...]
-    moods: dict[str, Any] | None = None
 
 
 def figures_of(counted: Counted, leased: dict[Purpose, int], late: int, as_of: datetime) -> StudyFigures:

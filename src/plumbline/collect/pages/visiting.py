@@ -102,7 +102,7 @@ class Visit:
         """What stands around the page."""
         visitor = None
         if self.person is not None:
-            manages = has_role(self.person, Role.MANAGER)
+            manages = has_role(self.person, Role.MANAGER) and self.person.only_study_id is None
             visitor = Visitor(self.person.pseudonym, self.account_name, self.person.role.value, manages)
         prefix = static_files().prefix
         return Frame(title, prefix, self.csrf_token, visitor, crumbs, help_link, script, preloads)

@@ -87,7 +87,9 @@ async def work_page(request: Request, study: StudyName, queue: Queue = "work") -
             raise no_such_queue(study, queue)
         wellbeing = known.settings.wellbeing
         crumbs = (HOME, Crumb(study, f"/studies/{study}"), Crumb(chosen.label))
-        preloads = tuple(name for name in static_files().modules() if name.startswith(("work/", "acts/", "api", "elements")))
+        preloads = tuple(
+            name for name in static_files().modules() if name.startswith(("work/", "acts/", "api", "elements"))
+        )
         return WorkPage(
             frame=visit.frame(
                 f"{chosen.label} in {study}",

@@ -13,7 +13,7 @@ class Visitor:
         pseudonym: what they are called in everything that leaves the store.
         name: of their account; None where they came without one.
         role: worker, reviewer, manager or owner.
-        manages: whether manager's pages are for them.
+        manages: whether the page of all people is for them: a manager of the whole store.
     """
 
     pseudonym: str
