@@ -74,6 +74,13 @@ def test_json_that_is_too_deep_is_refused_and_other_text_is_not_looked_at():
     assert call(app, b"[[[[1]]]]", headers=[("content-type", "Application/Problem+JSON; charset=utf-8")]).status == 400
 
 
+@pytest.mark.parametrize("other", ["application/json", "text/plain", ""])
+def test_a_second_content_type_hides_no_depth(other):
+    app = bounded(most_depth=3)
+    for headers in ([*JSON, ("content-type", other)], [("content-type", other), *JSON]):
+        assert call(app, b"[[[[1]]]]", headers=headers).json()["code"] == "PL-WEB-003"
+
+
 def depth(value):
     if isinstance(value, dict):
         return 1 + max(map(depth, value.values()), default=0)

@@ -6,7 +6,7 @@ import asyncio
 import re
 from dataclasses import dataclass
 
-from plumbline.web.asgi import App, Message, Receive, Scope, Send, header_values, only_header
+from plumbline.web.asgi import App, Message, Receive, Scope, Send, header_values
 from plumbline.web.failures import WebError, body_too_large, body_too_slow, too_deep
 from plumbline.web.problems import problem_of, send_problem
 
@@ -71,7 +71,9 @@ class BoundedBodies:
                 body = await _whole(receive, most_bytes)
         except TimeoutError:
             raise body_too_slow(self._limits.seconds) from None
-        if _JSON.match(only_header(scope, b"content-type") or b"") and is_deeper(body, self._limits.most_depth):
+        # Any of them: who reads the body later may look at another one, where there are two.
+        is_json = any(map(_JSON.match, header_values(scope, b"content-type")))
+        if is_json and is_deeper(body, self._limits.most_depth):
             raise too_deep(self._limits.most_depth)
         return body
 

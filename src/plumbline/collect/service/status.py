@@ -8,6 +8,7 @@ from plumbline.collect.kinds import Purpose, QualificationResult, Score
 from plumbline.collect.service.beginning import standing_of
 from plumbline.collect.service.collecting import Collecting
 from plumbline.collect.service.qualification import known_answer_scores, training_result
+from plumbline.collect.store.failures import not_found
 from plumbline.collect.store.items import QueueCount, count_queues
 from plumbline.collect.store.participation import read_participation, submitted_counts
 from plumbline.collect.store.people import find_person
@@ -50,9 +51,16 @@ def study_status(collecting: Collecting, name: str) -> StudyStatus:
 
 
 def worker_status(collecting: Collecting, name: str, pseudonym: str) -> WorkerStatus:
-    """Reads all of a worker's items with known answers."""
+    """Reads all of a worker's items with known answers.
+
+    Raises:
+        NotFoundError: PL-COL-010, there is no such study, or nobody of this pseudonym who could work in it.
+    """
     study = collecting.catalogue.named(name)
     worker = find_person(collecting.store, pseudonym)
+    if worker.only_study_id not in (None, study.id):
+        # In the words for nobody: managers of one study do not learn who is of another.
+        raise not_found("person", "of this pseudonym")
     return WorkerStatus(
         pseudonym=pseudonym,
         participation=read_participation(collecting.store, study.id, worker.id),
