@@ -117,7 +117,7 @@ def test_a_conversation_that_has_begun_is_not_left_by_one_press(two):
     assert len(typist.messages()) == 2
     typist.page.locator("#skip").focus()
     typist.press("Enter")
-    typist.tab_to("Leave it")
+    typist.tab_to("Leave the conversation")
     typist.press("Enter")
     typist.see("Skipped.")
     assert typist.messages() == []

@@ -74,7 +74,7 @@ CONTRACT = [
     *("demo", "data show", "data check", "data convert", "data pull", "evaluate", "score", "report"),
     *("train preference", "train cost", "train moderation", "train export", "train together", "train import"),
     *("collect init", "collect serve", "collect status", "collect token", "collect export"),
-    *("collect backup", "collect restore", "collect erase", "collect migrate"),
+    *("collect backup", "collect restore", "collect erase", "collect migrate", "collect invite"),
 ]
 
 

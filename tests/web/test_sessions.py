@@ -60,6 +60,8 @@ def test_on_this_machine_it_needs_no_tls(host):
         (Site("127.0.0.1", HTTPS), "judge.example.org:444", {}, "PL-WEB-017"),
         (Site("127.0.0.1"), "127.0.0.1.rebound.example", {}, "PL-WEB-017"),
         (Site("127.0.0.1"), "user@127.0.0.1", {}, "PL-WEB-017"),
+        (Site("127.0.0.1"), "[::1].rebound.example", {}, "PL-WEB-017"),
+        (Site("127.0.0.1"), "127.0.0.1:65536", {}, "PL-WEB-017"),
         (Site("127.0.0.1"), "localhost:x", {}, "PL-WEB-017"),
         (Site("127.0.0.1"), None, {}, "PL-WEB-017"),
     ],

@@ -27,9 +27,10 @@ CSRF_HEADER = b"x-csrf-token"
 CSRF_LENGTH = 43
 _SAFE = frozenset({"GET", "HEAD"})
 _TOKEN = re.compile(r"[A-Za-z0-9_-]{20,200}")
+_HOST = re.compile(r"(?:\[(?P<number>[0-9A-Fa-f:.]+)\]|(?P<name>[A-Za-z0-9._-]+))(?::(?P<port>[0-9]{1,5}))?")
 _PASSED_ON = (b"forwarded", b"x-forwarded-for", b"x-forwarded-host", b"x-forwarded-proto")
 _WILDCARDS = ("", "0.0.0.0", "::")  # noqa: S104 - compared with, not bound
-_HTTPS, _HTTP = 443, 80
+_HTTPS, _HTTP, _LAST_PORT = 443, 80, 65_535
 
 
 def csrf_token(session_token: str) -> str:
@@ -155,14 +156,14 @@ def is_loopback(host: str) -> bool:
 def _host(scope: Scope) -> tuple[str, int | None]:
     """The name and port of the ``Host`` header; no name where it cannot be read."""
     given = (only_header(scope, b"host") or b"").decode("latin-1")
-    try:
-        parts = urlsplit(f"//{given}")
-        port = parts.port
-    except ValueError:
+    # Not by `urlsplit`: it reads [::1].evil.example as ::1.
+    found = _HOST.fullmatch(given)
+    if found is None:
         return "", None
-    if parts.path or parts.query or parts.fragment or "@" in parts.netloc:
+    port = None if found["port"] is None else int(found["port"])
+    if port is not None and port > _LAST_PORT:
         return "", None
-    return (parts.hostname or "").lower(), port
+    return (found["number"] or found["name"]).lower(), port
 
 
 def _cookie(scope: Scope, name: str) -> str | None:

@@ -187,8 +187,8 @@ def problem_page(visit: Visit, problem: Problem) -> Response:
     context = ProblemPage(
         frame=visit.frame(HTTPStatus(problem.status).phrase),
         status=problem.status,
-        heading=_HEADINGS.get(problem.status, "This did not work"),
-        detail=problem.detail,
+        heading=_HEADINGS.get(problem.code) or _HEADINGS.get(problem.status, "This did not work"),
+        detail=_DETAILS.get(problem.code, problem.detail),
         advice=problem.advice,
         code=problem.code,
         request_id=request_id_of(visit.request.scope),
@@ -200,13 +200,18 @@ def problem_page(visit: Visit, problem: Problem) -> Response:
     return answer
 
 
-_HEADINGS: Mapping[int, str] = {
+_HEADINGS: Mapping[int | str, str] = {
+    "PL-COL-031": "You are blocked",
     401: "You are not logged in",
     403: "This is not for you to see",
     404: "There is no such page",
     429: "One moment, please",
     503: "The server is busy",
 }
+_DETAILS: Mapping[str, str] = {
+    "PL-COL-031": "Whoever runs the study has stopped your work here. What you did before stays and counts.",
+}
+"""By code: where the error's own words are for who runs the server."""
 
 
 def _visit(serving: Serving, request: Request) -> Visit:

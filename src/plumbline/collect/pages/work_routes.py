@@ -104,6 +104,7 @@ async def work_page(request: Request, study: StudyName, queue: Queue = "work") -
             next_path=f"{PREFIX}/studies/{study}{WAYS[Purpose(queue)]}/next",
             guide=guide_of(newest_guidelines(visit.collecting.store, known.id)),
             blur=wellbeing is not None and wellbeing.blur,
+            lease_minutes=known.settings.lease_minutes,
             break_after_minutes=None if wellbeing is None else wellbeing.break_after_minutes,
             warning=warning_of(known.settings),
         )

@@ -116,6 +116,7 @@ class WorkPage:
         next_path: the API's path for the next item.
         guide: shown at the press of a key.
         blur: texts stand blurred until they are asked for.
+        lease_minutes: how long an item stays theirs without a sign of life.
         break_after_minutes: when a break is suggested; None for never.
         warning: see `StudyPage`.
     """
@@ -128,6 +129,7 @@ class WorkPage:
     next_path: str
     guide: Guide
     blur: bool
+    lease_minutes: int
     break_after_minutes: int | None
     warning: str | None
 

@@ -57,6 +57,7 @@ export function passes(error) {
 /** What an error says to a person; with the names of fields, where the person filled in fields of that name. */
 export function inWords(error, { namesFields = true } = {}) {
   if (error instanceof Unreachable) return "The server does not answer. Look at your connection, and try again.";
+  if (error.code === "PL-COL-031") return "Whoever runs the study has stopped your work here. What you did before stays and counts; what stands here cannot be sent. Ask them about it.";
   if (error.code === "PL-WEB-009") return `That was too often. Try again in ${error.retryAfterSeconds ?? "a few"} seconds.`;
   const fields = error.fields.map((each) => (namesFields ? `${each.field}: ${each.problem}` : each.problem)).join("; ");
   return [fields || error.message, error.advice].filter(Boolean).map((part) => `${part[0].toUpperCase()}${part.slice(1)}.`).join(" ");

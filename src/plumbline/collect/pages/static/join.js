@@ -24,7 +24,7 @@ async function begin() {
   history.replaceState(null, "", location.pathname);
   const where = told.study ? ` in the study ${told.study}` : "";
   byId("invited").textContent = told.for_somebody
-    ? "Choose a password; a name as well, if you have none yet."
+    ? told.has_account ? "Choose a new password." : "Choose a name and a password."
     : `You are invited as ${told.role === "owner" ? "an" : "a"} ${told.role}${where}. Choose a name and a password.`;
   if (told.for_somebody) form.elements.name.required = !told.has_account;
   byId("reading").hidden = true;

@@ -196,7 +196,7 @@ function tellTrouble(error, seconds) {
 
 async function fail(error) {
   if (needsLogin(error)) return enterAgain(error);
-  if (error.code === "PL-COL-030") return screen("paused", { why: error.advice, again: next });
+  if (error.code === "PL-COL-030") return screen("paused", { why: "Whoever runs it will open it again. What you have in hand can still be sent.", again: next });
   if (GONE.includes(error.code) && hand) {
     tell(byId("notice"), "This item is no longer yours: its time was over, or it was taken back. Here is the next one.");
     hand.draft?.end();

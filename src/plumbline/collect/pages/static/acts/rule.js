@@ -41,6 +41,7 @@ function givenLabel(form, label, count, of) {
   take.addEventListener("click", () => {
     writeForm(form, { note: form.elements.note.value, ...harmState({ categories: label.categories ?? [], none_applies: label.is_safe }) });
     form.dispatchEvent(new Event("input"));
+    form.querySelector("[type=submit]").focus(); // Enter sends, as it says; on this button it would only press it again
   });
   return made;
 }

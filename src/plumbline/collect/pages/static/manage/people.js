@@ -7,6 +7,9 @@ import { sure } from "./sure.js";
 
 const API = "/api/v1";
 
+/** A moment as the rest of the page writes it. */
+const inUtc = (moment) => `${moment.slice(0, 16).replace("T", " ")} UTC`;
+
 function showLink(made, says) {
   const place = byId("link-text");
   place.value = new URL(made.link_path, location.origin).href;
@@ -33,7 +36,7 @@ onSubmit(byId("invite"), async (data) => {
     role: data.get("role"), ...(study ? { study } : {}), days: Number(data.get("days")), uses: Number(data.get("uses")),
   });
   const many = made.uses === 1 ? "one person" : `${made.uses} people`;
-  showLink(made, `It lets ${many} in as ${made.role}${study ? ` in ${study}` : ""}, until ${new Date(made.expires_at).toLocaleString()}.`);
+  showLink(made, `It lets ${many} in as ${made.role}${study ? ` in ${study}` : ""}, until ${inUtc(made.expires_at)}.`);
 });
 
 byId("invitations")?.addEventListener("click", async (event) => {
@@ -59,7 +62,7 @@ async function confirmed(heading, says, yes) {
 const ACTS = {
   async link(pseudonym) {
     const made = await ask("POST", `${API}/invitations`, { pseudonym });
-    showLink(made, `With it, ${pseudonym} sets a password, until ${new Date(made.expires_at).toLocaleString()}. It works once.`);
+    showLink(made, `With it, ${pseudonym} sets a password, until ${inUtc(made.expires_at)}. It works once.`);
   },
   async end(pseudonym) {
     const says = "Their browsers are logged out, and their tokens for programs end. They can log in again.";
