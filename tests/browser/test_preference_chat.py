@@ -1,5 +1,7 @@
 """Preference chats from the link of an invitation to the export, by keyboard alone."""
 
+from collections import Counter
+
 import pytest
 
 from tests.browser.served import Served
@@ -104,7 +106,7 @@ def test_a_chat_about_harmlessness_after_its_training(typist, served):
         )
         for row in served.exported("parquet")
     ]
-    assert sorted(map(str, exported)) == sorted(str((frozenset(shown), better)) for shown, better in pairs)
+    assert Counter(exported) == Counter((frozenset(shown), better) for shown, better in pairs)
 
 
 ENDS = (("turns = 4", "turns = 4\nleast_turns = 1"), ('continues = "better"', 'continues = "choice"'))
