@@ -97,6 +97,14 @@ def test_each_token_has_its_own_and_those_without_share_their_addresses():
     assert TOKEN not in str(app.__dict__)
 
 
+def test_files_from_memory_are_not_counted_and_all_else_is():
+    app = RateLimits(echo, Rate(1, 1), Rate(1, 1), uncounted="/static/", clock=Clock())
+    assert [call(app, headers=bearer(), path=f"/static/a/{n}.js").status for n in range(300)] == [200] * 300
+    assert call(app, headers=bearer(), path="/login").status == 200
+    assert call(app, headers=bearer(), path="/login/static/").status == 429
+    assert call(app, headers=bearer(), path="/static").status == 429
+
+
 # --- the log ---
 
 

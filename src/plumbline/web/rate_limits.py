@@ -63,6 +63,7 @@ class RateLimits:
         per_token: Rate = Rate(50, 200),
         per_address: Rate = Rate(50, 200),
         *,
+        uncounted: str = "",
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
         """Middleware.
@@ -70,14 +71,18 @@ class RateLimits:
         Args:
             per_token: for each token or session, valid or not; whether it is, is found out later.
             per_address: for requests without one.
+            uncounted: how paths begin that are not counted: files from memory, of which one page asks for dozens; a page
+                whose module was refused would be dead. Empty: all are counted.
         """
         self._app = app
+        self._uncounted = uncounted
         self._tokens = Buckets(per_token, clock=clock)
         self._addresses = Buckets(per_address, clock=clock)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """See ASGI."""
-        if scope["type"] == "http":
+        counted = not (self._uncounted and scope.get("path", "").startswith(self._uncounted))
+        if scope["type"] == "http" and counted:
             token = read_token(scope) or any_session(scope)
             if token is None:
                 wait = self._addresses.take(client_address(scope))

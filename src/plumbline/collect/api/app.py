@@ -52,6 +52,8 @@ STUDY_BODY_BYTES = 8 << 20
 """A study's guidelines have a mebibyte, and JSON may write a character in six."""
 IDENTITY_BODY_BYTES = 32 << 10
 """Anybody may send these; two passwords of 1,024 characters have room."""
+STATIC_PATH = "/static/"
+"""Below it are the pages' stylesheets and modules."""
 _RATE = Rate(per_second=50, at_once=200)
 
 
@@ -129,7 +131,7 @@ def make_app(collecting: Collecting, rules: SourceRules, options: ApiOptions | N
 def _add_middleware(app: FastAPI, options: ApiOptions) -> None:
     """Innermost first: what is added last sees a request first."""
     app.add_middleware(BoundedBodies, limits=options.bodies)
-    app.add_middleware(RateLimits, per_token=options.per_token, per_address=options.per_address)
+    app.add_middleware(RateLimits, per_token=options.per_token, per_address=options.per_address, uncounted=STATIC_PATH)
     app.add_middleware(ProblemErrors, problem=problem_for)
     app.add_middleware(SecurityHeaders)
     app.add_middleware(AccessLog)
