@@ -120,4 +120,4 @@ def test_a_conversation_that_has_begun_is_not_left_by_one_press(two):
     typist.tab_to("Leave the conversation")
     typist.press("Enter")
     typist.see("Skipped.")
-    assert typist.messages() == []
+    typist.wait_for_no_messages()

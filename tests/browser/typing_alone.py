@@ -103,10 +103,15 @@ class Typist:
 
     def messages(self):
         """What stands above, as (who, text)."""
-        found = self.page.locator("#conversation .message")
-        return [
-            (message.locator(".who").inner_text(), message.locator(".text").inner_text()) for message in found.all()
-        ]
+        # All at one moment: one after the other, a message could go between two looks.
+        found = self.page.locator("#conversation .message").evaluate_all(
+            "all => all.map(one => ['.who', '.text'].map(part => one.querySelector(part).innerText))"
+        )
+        return [(who, text) for who, text in found]
+
+    def wait_for_no_messages(self):
+        """Until the conversation is gone."""
+        self.page.locator("#conversation .message").first.wait_for(state="detached")
 
     def wait_for_messages(self, count):
         """Until so many stand above."""

@@ -1,8 +1,9 @@
 from datetime import timedelta
+from typing import get_args
 
 import pytest
 
-from plumbline.collect.dashboard.workers import WORKER_ORDERS, sheet_of, sorted_lines
+from plumbline.collect.dashboard.workers import WorkerOrder, sheet_of, sorted_lines
 from plumbline.collect.kinds import Purpose
 from plumbline.collect.store.leasing import release
 from plumbline.collect.store.people import set_blocked
@@ -63,7 +64,7 @@ def test_who_only_gave_up_or_came_late_has_a_line_too(world):
     assert taken.assignment.worker_id == idle.id
 
 
-@pytest.mark.parametrize("by", WORKER_ORDERS)
+@pytest.mark.parametrize("by", get_args(WorkerOrder))
 def test_every_column_sorts_both_ways_with_what_is_missing_last(world, by):
     found = world.snapshot().workers
     up, down = (sorted_lines(found, by, descending) for descending in (False, True))

@@ -218,7 +218,7 @@ def test_a_preview_comes_from_pages_of_ours_alone(browsing):
         browsing("POST", path, session, json={"text": "x"}, headers={"X-CSRF-Token": "0" * 43}),
         browsing("POST", path, session, json={"text": "x"}, headers={"Sec-Fetch-Site": "cross-site"}),
         browsing("POST", path, session, content=b"text=x", headers={"Content-Type": "text/plain"}),
-        browsing("POST", path, session, json={"text": "x" * (1 << 20) + "y"}),
+        browsing("POST", path, session, json={"text": "x" * (128 << 10) + "y"}),
         browsing("POST", path, session, json={"texts": "x"}),
         browsing("POST", path, session, content=b"x" * (9 << 20), headers={"Content-Type": "application/json"}),
     ]

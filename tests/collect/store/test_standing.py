@@ -47,6 +47,14 @@ def test_ones_own_item_and_other_queues_are_no_work(store):
     assert count_open(store, desk.study_id, most=9) == 1
 
 
+def test_todays_seconds_are_found_by_the_index(store):
+    if not store.is_sqlite:
+        pytest.skip("Postgres reads a table as small as this one whole, whatever its indexes")
+    query = "EXPLAIN QUERY PLAN SELECT sum(seconds) FROM judgements WHERE worker_id = 'x' AND created_at >= 1"
+    plan = store.read(lambda connection: connection.exec_driver_sql(query).all())
+    assert "judgements_of_worker (worker_id=? AND created_at>?)" in str(plan)
+
+
 def test_seconds_of_nobody_are_none(store):
     desk = make_desk(store, make_items(1))
     assert seconds_since(store, desk.workers[0], START - timedelta(days=1)) == 0.0

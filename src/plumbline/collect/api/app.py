@@ -27,6 +27,7 @@ from plumbline.collect.api import (
 )
 from plumbline.collect.api.item_routes import ITEMS_PATH, MOST_ITEMS_BYTES
 from plumbline.collect.api.openapi import openapi_of
+from plumbline.collect.api.parameters import STATIC_PREFIX
 from plumbline.collect.api.permissions import PERMITTED
 from plumbline.collect.api.problem_statuses import problem_for
 from plumbline.collect.api.serving import Serving
@@ -48,12 +49,10 @@ ROUTERS = (
     *(work_routes.router, study_routes.router, item_routes.router, people_routes.router),
     *(export_routes.router, identity_routes.router, dashboard_routes.router, wellbeing_routes.router),
 )
-STUDY_BODY_BYTES = 8 << 20
-"""A study's guidelines have a mebibyte, and JSON may write a character in six."""
+STUDY_BODY_BYTES = 2 << 20
+"""A study's file and guidelines, where JSON writes each character in six."""
 IDENTITY_BODY_BYTES = 32 << 10
 """Anybody may send these; two passwords of 1,024 characters have room."""
-STATIC_PATH = "/static/"
-"""Below it are the pages' stylesheets and modules."""
 _RATE = Rate(per_second=50, at_once=200)
 
 
@@ -131,7 +130,9 @@ def make_app(collecting: Collecting, rules: SourceRules, options: ApiOptions | N
 def _add_middleware(app: FastAPI, options: ApiOptions) -> None:
     """Innermost first: what is added last sees a request first."""
     app.add_middleware(BoundedBodies, limits=options.bodies)
-    app.add_middleware(RateLimits, per_token=options.per_token, per_address=options.per_address, uncounted=STATIC_PATH)
+    app.add_middleware(
+        RateLimits, per_token=options.per_token, per_address=options.per_address, uncounted=STATIC_PREFIX
+    )
     app.add_middleware(ProblemErrors, problem=problem_for)
     app.add_middleware(SecurityHeaders)
     app.add_middleware(AccessLog)

@@ -9,6 +9,8 @@ from fastapi import Path, Query, Request
 from plumbline.collect.api.serving import Serving
 
 PREFIX = "/api/v1"
+STATIC_PREFIX = "/static/"
+"""Below it are the pages' stylesheets and modules, which the limits of rates do not count."""
 AssignmentId = Annotated[int, Path(ge=1, le=2**62)]
 JudgementId = Annotated[int, Path(ge=1, le=2**62)]
 StudyName = Annotated[str, Path(min_length=1, max_length=63)]

@@ -100,6 +100,7 @@ class _Names:
         self.numbers: dict[str, int] = {}
 
     def number(self, name: str) -> int:
+        """A name's number; the next one where it is new."""
         return self.numbers.setdefault(name, len(self.numbers))
 
 

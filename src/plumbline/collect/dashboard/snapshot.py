@@ -102,12 +102,10 @@ class Dashboards:
         """
         held = self._hold(study)
         if held.under_way is None and held.is_old(self._fresh_seconds):
-            held.under_way = asyncio.ensure_future(self._calls.run(self._make, study, held.ledger))
-            held.under_way.add_done_callback(lambda future: self._made(study, held, future))
-        if held.snapshot is None and held.under_way is not None:
-            return await asyncio.shield(held.under_way)
-        assert held.snapshot is not None  # noqa: S101 - there is one, or one is under way
-        return held.snapshot
+            held.under_way = self._begun(study, held)
+        if held.snapshot is not None:
+            return held.snapshot
+        return await asyncio.shield(held.under_way or self._begun(study, held))
 
     async def warm(self) -> None:
         """Makes the first snapshots of large studies, one after the other; failures are logged."""
@@ -122,6 +120,11 @@ class Dashboards:
         """Ends what is under way at its next page, and waits for it."""
         self._closing = True
         self._calls.close()
+
+    def _begun(self, study: KnownStudy, held: _Held) -> asyncio.Future[Snapshot]:
+        under_way = asyncio.ensure_future(self._calls.run(self._make, study, held.ledger))
+        under_way.add_done_callback(lambda future: self._made(study, held, future))
+        return under_way
 
     def _hold(self, study: KnownStudy) -> _Held:
         held = self._held.get(study.id)

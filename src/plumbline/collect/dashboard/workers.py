@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any, Literal, get_args
+from typing import Any, Literal
 
 import numpy as np
 
@@ -33,7 +33,6 @@ WorkerOrder = Literal[
     "corrections", "released", "expired", "late", "last",
 ]  # fmt: skip
 """Columns that the list may be sorted by."""
-WORKER_ORDERS: tuple[str, ...] = get_args(WorkerOrder)
 _NOBODY = -1
 
 

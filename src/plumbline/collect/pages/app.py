@@ -43,6 +43,7 @@ def _page_or(problem: ExceptionHandler) -> ExceptionHandler:
         looks = request.method == "GET" and "text/html" in request.headers.get("accept", "")
         if looks and not request.url.path.startswith("/api/"):
             return await no_such_page(request)
+        # Starlette's type allows for handlers of web sockets and blocking ones; those of the API are neither.
         answer: Response = await problem(request, error)  # type: ignore[misc, arg-type]
         return answer
 

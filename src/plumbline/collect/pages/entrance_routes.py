@@ -6,7 +6,7 @@ from typing import Annotated
 
 from fastapi import APIRouter, Query, Request, Response
 
-from plumbline.collect.api.parameters import StudyName
+from plumbline.collect.api.parameters import STATIC_PREFIX, StudyName
 from plumbline.collect.pages.contexts.entrance import ArrivalPage, JoinPage, LoginPage
 from plumbline.collect.pages.headers import STATIC_HEADERS
 from plumbline.collect.pages.static_files import static_files
@@ -44,7 +44,7 @@ async def arrival_page(request: Request, study: StudyName) -> Response:
     return await page(request, arrival)
 
 
-@router.get("/static/{digest}/{name:path}")
+@router.get(STATIC_PREFIX + "{digest}/{name:path}")
 async def static_file(request: Request, digest: str, name: str) -> Response:  # noqa: ARG001 - Starlette's signature
     """A stylesheet, a module, a picture. An address of another version leads nowhere: a page never mixes two."""
     files = static_files()

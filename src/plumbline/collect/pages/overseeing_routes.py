@@ -35,6 +35,7 @@ from plumbline.collect.pages.rendering import PageContext
 from plumbline.collect.pages.visiting import Visit, looked_at, page
 from plumbline.collect.service.catalogue import KnownStudy
 from plumbline.collect.store.failures import not_found
+from plumbline.collect.study_file import MOST_GUIDELINES_BYTES
 from plumbline.records import PlumblineError
 from plumbline.web.failures import wrong_content_type
 from plumbline.web.json_bodies import decode_json
@@ -131,7 +132,7 @@ async def guidelines_editor_page(
 class PreviewText(Body):
     """Markdown that is looked at and not kept."""
 
-    text: Annotated[str, Meta(max_length=1 << 20)]
+    text: Annotated[str, Meta(max_length=MOST_GUIDELINES_BYTES)]
 
 
 @router.post("/studies/{study}/guidelines/preview")

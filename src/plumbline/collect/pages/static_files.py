@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
 
+from plumbline.collect.api.parameters import STATIC_PREFIX
 from plumbline.records import PlumblineError
 
 FOLDER = Path(__file__).with_name("static")
@@ -41,7 +42,7 @@ class StaticFiles:
     @property
     def prefix(self) -> str:
         """Where they are, without a slash at the end."""
-        return f"/static/{self.digest}"
+        return f"{STATIC_PREFIX}{self.digest}"
 
     def modules(self) -> list[str]:
         """The names of the modules, for pages that have the browser load them before they are asked for."""

@@ -23,7 +23,10 @@ reals = st.floats(-1e9, 1e9, allow_nan=False)
 )
 def test_ticks_are_round(low, high, labels):
     digits = 2 if high == 1 else 0
-    words = lambda value: f"{value:,.{digits}f}".replace("-", "−")  # noqa: E731
+
+    def words(value):
+        return f"{value:,.{digits}f}".replace("-", "−")
+
     assert [tick.label for tick in axis_over(low, high, words, whole=not digits).ticks] == labels
 
 

@@ -5,9 +5,7 @@ import pytest
 from plumbline.collect.service.failures import ServiceError
 from plumbline.collect.service.wellbeing.moods import (
     FEELINGS,
-    PLEASANT,
     SCALE,
-    UNPLEASANT,
     is_mood_due,
     tell_mood,
 )
@@ -29,10 +27,8 @@ def stored(desk, study):
 
 
 def test_there_are_five_pleasant_feelings_and_five_unpleasant_ones():
-    assert len(PLEASANT) == len(UNPLEASANT) == 5
-    assert set(FEELINGS) == {*PLEASANT, *UNPLEASANT}
-    assert len(FEELINGS) == 10
-    assert [name in PLEASANT for name in FEELINGS] == [True, False] * 5
+    assert FEELINGS[0::2] == ("calm", "cheerful", "interested", "confident", "rested")
+    assert FEELINGS[1::2] == ("tense", "sad", "angry", "disgusted", "worn_out")
     assert len(SCALE) == 5
 
 

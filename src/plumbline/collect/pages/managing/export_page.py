@@ -23,8 +23,6 @@ _SAYS: Mapping[Form, str] = {
     Form.JUDGEMENTS: "Each judgement as it is stored, also those of training and gold items: for analysing how people judge.",
     Form.EVENTS: "What happened and when, without texts: for auditing.",
 }
-_SAVED = (Form.PARQUET, Form.JUDGEMENTS, Form.EVENTS)
-"""Forms that come last: those for other tools are what most people come for."""
 
 
 def export_page(visit: Visit, study: str, snapshot: Snapshot) -> ExportPage:

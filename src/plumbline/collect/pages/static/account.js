@@ -1,7 +1,7 @@
 // Another password; logging out, which also forgets what this browser kept of this person's work.
 
 import { ask, inWords } from "./api.js";
-import { byId, onPress, tell } from "./elements.js";
+import { byId, onPress } from "./elements.js";
 import { onSubmit } from "./forms.js";
 import { forgetAll, unsentCount } from "./work/kept.js";
 

@@ -16,7 +16,7 @@ export class Refused extends Error {
 }
 
 /** No answer came: the network, or the server, is gone for now. */
-export class Unreachable extends Error {}
+class Unreachable extends Error {}
 
 /** A key that makes a request repeatable: the same key again is the same act. */
 export function newKey() {

@@ -15,8 +15,6 @@ from plumbline.collect.store.rows import Person
 from plumbline.collect.store.wellbeing import add_mood
 from plumbline.collect.study_settings import StudyFile
 
-PLEASANT = ("calm", "cheerful", "interested", "confident", "rested")
-UNPLEASANT = ("tense", "sad", "angry", "disgusted", "worn_out")
 FEELINGS = ("calm", "tense", "cheerful", "sad", "interested", "angry", "confident", "disgusted", "rested", "worn_out")
 """In the order in which they are asked, pleasant and unpleasant by turns."""
 SCALE = ("not at all", "a little", "somewhat", "quite", "very much")

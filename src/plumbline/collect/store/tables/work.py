@@ -262,7 +262,7 @@ judgements = Table(
     Index("judgements_of_study", "study_id", "id"),
     Index("judgements_of_assignment", "assignment_id"),
     Index("judgements_of_item", "item_id"),
-    Index("judgements_of_worker", "worker_id"),
+    Index("judgements_of_worker", "worker_id", "created_at"),
     sqlite_autoincrement=True,
 )  # fmt: skip
 

@@ -39,7 +39,7 @@ function restore({ opened, scrolled, focused }) {
 }
 
 /** Takes over what differs. Opened tables are opened in what came, before the two are compared. */
-export function takeOver(live, came) {
+function takeOver(live, came) {
   const state = stateOf(live);
   for (const id of state.opened) came.querySelector(`details[id="${id}"]`)?.setAttribute("open", "");
   const [x, y] = [scrollX, scrollY];

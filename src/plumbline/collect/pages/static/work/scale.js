@@ -1,6 +1,6 @@
 // The scale from A to B: native radio buttons, a number for each, words for who does not see where they stand.
 
-import { copyOf, element, put, slot } from "../elements.js";
+import { copyOf, put, slot } from "../elements.js";
 
 const DEGREES = ["slightly", "somewhat", "clearly", "much"];
 
@@ -72,6 +72,3 @@ export function press(form, number) {
   (next?.querySelector("input") ?? button).focus();
   return true;
 }
-
-/** A line of a list of fields, for pages that show what was filled in. */
-export const pairOf = (name, value) => [element("dt", name), element("dd", value)];

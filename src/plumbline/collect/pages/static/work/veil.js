@@ -32,7 +32,7 @@ export function unveil() {
 }
 
 /** Takes the veil away with what was under it. */
-export function dropVeil() {
+function dropVeil() {
   current?.made.remove();
   current = null;
   setVeiled(false);

@@ -2,6 +2,7 @@
 
 ``tokens.use`` tells a token that a client sends in a header from one that a browser keeps in a cookie: neither is taken in
 the other's place. ``people.only_study_id`` is NULL for everybody of before: they see all studies of the store, as they did.
+``judgements_of_worker`` finds what somebody judged today without reading what they ever judged.
 
 Frozen: it says what the tables were at this revision, whatever ``tables`` says by now.
 """
@@ -21,7 +22,7 @@ _ID = sa.BigInteger().with_variant(sa.Integer(), "sqlite")
 
 
 def upgrade() -> None:
-    """Adds two columns and seven tables."""
+    """Adds two columns and seven tables; an index has a second column."""
     number = "INTEGER" if op.get_bind().dialect.name == "sqlite" else "BIGINT"
     op.execute(
         "ALTER TABLE tokens ADD COLUMN use TEXT DEFAULT 'api' NOT NULL "
@@ -30,6 +31,8 @@ def upgrade() -> None:
     op.execute(
         f"ALTER TABLE people ADD COLUMN only_study_id {number} CONSTRAINT people_only_study REFERENCES studies (id)"
     )
+    op.drop_index("judgements_of_worker", "judgements")
+    op.create_index("judgements_of_worker", "judgements", ["worker_id", "created_at"])
     _identity()
     _wellbeing()
     op.create_table(
