@@ -6,10 +6,10 @@ BIN    := $(VENV)/bin
 PIP    := $(BIN)/python -m pip --disable-pip-version-check --quiet
 DATA   ?= ../shared/data
 
-.PHONY: demo test check lint types imports format docs bench bench-training hammer latency fuzz clean help
+.PHONY: demo test check lint types imports format docs pictures bench bench-training bench-pages bench-dashboard hammer latency fuzz clean help
 
 help: ## what can be made
-	@grep -E '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
+	@grep -E '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 18
 
 $(BIN)/python:
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' \
@@ -24,16 +24,17 @@ $(VENV)/ready-to-run: $(BIN)/python pyproject.toml constraints.txt
 
 $(VENV)/ready-to-test: $(VENV)/ready-to-run
 	@echo "setting up what the tests need, torch among it (once, a few minutes)"
-	@$(PIP) install --constraint constraints.txt --editable '.[report,sources,collect,postgres,train,test,dev]'
+	@$(PIP) install --constraint constraints.txt --editable '.[report,sources,collect,oidc,postgres,train,test,dev]'
 	@touch $@
 
 demo: $(VENV)/ready-to-run ## the main job on a small synthetic corpus; ends with a report to open
 	@$(BIN)/plumbline demo -o demo-out
 
-# Two processes share the machine: libraries that start a thread a core would get in each other's way, and compiled
-# modules are kept, since some tests start the program again and again.
+# Several processes share the machine: libraries that start a thread a core would get in each other's way, and compiled
+# modules are kept, since some tests start the program again and again. One process more than a small machine has cores:
+# tests with a browser, a server or a database wait most of their time.
 test: $(VENV)/ready-to-test ## all tests
-	OMP_NUM_THREADS=1 OPENBLAS_NUM_THREADS=1 PYTHONDONTWRITEBYTECODE= $(BIN)/python -m pytest -n 2 --dist worksteal
+	OMP_NUM_THREADS=1 OPENBLAS_NUM_THREADS=1 PYTHONDONTWRITEBYTECODE= $(BIN)/python -m pytest -n 3 --dist worksteal
 
 check: lint types imports test ## everything that must hold before a change lands
 
@@ -55,6 +56,9 @@ docs: $(VENV)/ready-to-test ## the pages that are made from the program
 	$(BIN)/python -m plumbline.cli.reference > docs/cli.md
 	$(BIN)/python -m plumbline.collect.study_reference > docs/study-file.md
 
+pictures: $(VENV)/ready-to-test ## pictures of every page for docs/pages.md; needs chromium; a minute or two
+	$(BIN)/python -m tests.browser.gallery docs/pictures/pages
+
 bench: $(VENV)/ready-to-test ## the benchmarks, on tiled real samples in $(DATA)
 	$(BIN)/python -m benchmarks.loading --data $(DATA)
 	$(BIN)/python -m benchmarks.checking --data $(DATA)
@@ -65,6 +69,12 @@ bench: $(VENV)/ready-to-test ## the benchmarks, on tiled real samples in $(DATA)
 bench-training: $(VENV)/ready-to-test ## training beside TRL; takes half an hour
 	@$(PIP) install --constraint constraints.txt --editable '.[trl]'
 	$(BIN)/python -m benchmarks.preference_training --data $(DATA) --pairs 480
+
+bench-pages: $(VENV)/ready-to-test ## first paint and the next item in Chromium, beside 100,000 items; a few minutes
+	$(BIN)/python -m benchmarks.pages
+
+bench-dashboard: $(VENV)/ready-to-test ## the dashboard with 200,000 judgements, on both databases; half an hour or more
+	$(BIN)/python -m benchmarks.dashboard --postgres
 
 hammer: $(VENV)/ready-to-test ## servers of collect killed under 64 simulated workers, on both databases; about half an hour
 	$(BIN)/python -m benchmarks.hammer --database sqlite

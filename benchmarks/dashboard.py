@@ -1,13 +1,14 @@
-"""The dashboard with many judgements: the first snapshot, one brought up to date, and answers while judgements come in.
+"""The dashboard with many judgements: snapshots, the pages that show them, and answers while judgements come in.
 
-    python -m benchmarks.dashboard [--judgements 200000] [--postgres] [--seconds 30] [--workers 16] [--json FILE]
+    python -m benchmarks.dashboard [--judgements 200000] [--postgres] [--pages 20] [--seconds 30] [--json FILE]
 
 First in processes of their own, on stores filled beforehand (`benchmarks.dashboard_store`; three judge each item): the
 copy of a study's judgements and every figure, from nothing; and the same again with 100 new judgements. The floor: the
 same rows through the same driver, nothing done with them. Then over HTTP, as users serve a study: workers at it, at a
 second of thought, and a manager who asks for the figures four times a second; and the workers alone, for comparison.
 
-Not covered: several processes of a server, each of which holds a copy; what a page draws from the figures.
+Not covered: several processes of a server, each of which holds a copy; what a page draws from the figures, see
+`benchmarks.dashboard_pages`.
 """
 
 from __future__ import annotations
@@ -25,6 +26,7 @@ from pathlib import Path
 from typing import Any
 
 from benchmarks import measuring
+from benchmarks.dashboard_pages import PageTimes, as_json, look_at, page_targets, print_pages
 from benchmarks.dashboard_store import KINDS
 from benchmarks.measuring import Candidate, Session
 
@@ -129,6 +131,13 @@ def stores(asked: argparse.Namespace, work: Path, stack: ExitStack) -> dict[tupl
             fill(store, kind, asked.judgements)
             store.close()
     return made
+
+
+def looked_at(places: dict[tuple[str, str], str], times: int) -> dict[str, dict[str, PageTimes]]:
+    """The pages of every store; none where they are left out."""
+    if times == 0:
+        return {}
+    return {f"{database}, {kind}": look_at(place, kind, times=times) for (database, kind), place in places.items()}
 
 
 # --- over HTTP ---
@@ -289,6 +298,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
     parser.add_argument("--kinds", nargs="+", choices=KINDS, default=list(KINDS))
     parser.add_argument("--rounds", type=int, default=1)
     parser.add_argument("--postgres", action="store_true", help="on a throwaway Postgres server too")
+    parser.add_argument("--pages", type=int, default=20, help="how often each page is looked at; 0 leaves them out")
     parser.add_argument("--seconds", type=float, default=30.0, help="over HTTP, with and without somebody looking")
     parser.add_argument("--workers", type=int, default=16, help="simulated")
     parser.add_argument("--json", type=Path, help="also write the figures here")
@@ -296,10 +306,14 @@ def main(arguments: Sequence[str] | None = None) -> None:
     work = Path(tempfile.mkdtemp(prefix="benchmark-dashboard-"))
     try:
         with ExitStack() as stack:
-            session = measuring.measure(candidates(stores(asked, work, stack)), rounds=asked.rounds)
+            places = stores(asked, work, stack)
+            session = measuring.measure(candidates(places), rounds=asked.rounds)
+            pages = looked_at(places, asked.pages)
     finally:
         shutil.rmtree(work, ignore_errors=True)
     print_snapshots(session)
+    print()
+    print_pages(pages)
     found = {
         database: served(database, asked) for database in (("sqlite", "postgres") if asked.postgres else ("sqlite",))
     }
@@ -310,9 +324,10 @@ def main(arguments: Sequence[str] | None = None) -> None:
         "benchmark": "dashboard",
         "judgements": asked.judgements,
         "workers": asked.workers,
+        "pages": as_json(pages),
         "over_http": {database: asdict(seen) for database, seen in found.items()},
     }
-    measuring.report(session, targets(found), about, PACKAGES, asked.json)
+    measuring.report(session, [*page_targets(pages), *targets(found)], about, PACKAGES, asked.json)
 
 
 if __name__ == "__main__":

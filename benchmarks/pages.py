@@ -30,7 +30,7 @@ from benchmarks.measuring import machine, print_machine, print_targets
 
 TARGET_MS = 200.0
 PACKAGES = ("plumbline-rlhf", "fastapi", "uvicorn", "playwright")
-_ARGUMENTS = (
+ARGUMENTS = (
     *("--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run"),
     *("--disable-background-networking", "--disable-component-update", "--disable-sync"),
 )
@@ -86,7 +86,7 @@ def _measured(study: MadeStudy, base: str, times: int) -> Mapping[str, list[floa
         raise SystemExit("there is no chromium on PATH; on Debian: apt-get install chromium")
     _wait_for(base)
     with sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path=program, args=list(_ARGUMENTS))
+        browser = playwright.chromium.launch(executable_path=program, args=list(ARGUMENTS))
         session = _log_in(browser, base, study.owner)
         found = {
             "first paint, log in": [_paint(browser, f"{base}/login", None) for _ in range(times)],

@@ -1,9 +1,35 @@
 """Somebody who judges pairs in a browser by keyboard, and what they pressed: held against what is exported."""
 
 from collections import Counter
+from contextlib import contextmanager
 
 STEPS = 8
 FORM = "#act form:not([inert])"
+BEFORE = "#act .before"
+"""What stands before somebody's first item: guidelines, and the warning."""
+
+
+def read_first(page):
+    """Goes by what is to be read before the first item, where it stands there."""
+    page.wait_for_selector(f"{FORM}, #act > section h2")
+    if page.locator(BEFORE).count():
+        page.keyboard.press("Enter")
+        page.wait_for_selector(BEFORE, state="detached")
+
+
+@contextmanager
+def draft_saved(page, **state):
+    """Until the server has a draft that says this: what is filled in within the block, which may be saved bit by bit."""
+
+    def is_it(answer):
+        """The last of them."""
+        if not answer.url.endswith("/draft") or answer.request.method != "PUT":
+            return False
+        saved = answer.request.post_data_json["payload"]["state"]
+        return answer.ok and all(saved.get(name) == str(value) for name, value in state.items())
+
+    with page.expect_response(is_it):
+        yield
 
 
 class Judge:
@@ -12,7 +38,7 @@ class Judge:
     def __init__(self, browser, served, session=None, *, script=None):
         self.served = served
         self.context = browser.new_context()
-        self.context.set_default_timeout(15_000)
+        self.context.set_default_timeout(30_000)
         if script:
             self.context.add_init_script(script)
         self.context.add_cookies([session or served.session()])
@@ -24,6 +50,7 @@ class Judge:
         page = self.context.new_page()
         page.on("pageerror", lambda error: self.pressed.append(error))  # it fails the comparison
         page.goto(self.served.work)
+        read_first(page)
         page.wait_for_selector(f"{FORM}, #act > section h2")
         return page
 

@@ -38,11 +38,13 @@ def assert_fits(page, width=400):
 
 
 def take_pictures(page, name):
-    """NAME-light.png, NAME-dark.png and NAME-400.png of the whole page, where PLUMBLINE_PICTURES names a folder."""
+    """The pictures of the whole page, where PLUMBLINE_PICTURES names a folder for them."""
     place = os.environ.get("PLUMBLINE_PICTURES")
-    if not place:
-        return []
-    folder = Path(place)
+    return pictures_of(page, Path(place), name) if place else []
+
+
+def pictures_of(page, folder, name):
+    """Writes NAME-light.png, NAME-dark.png and NAME-400.png of the whole page."""
     folder.mkdir(parents=True, exist_ok=True)
     before, taken = page.viewport_size, []
     for kind, scheme, size in (("light", "light", _WIDE), ("dark", "dark", _WIDE), ("400", "light", _NARROW)):

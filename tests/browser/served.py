@@ -21,6 +21,7 @@ import pyarrow.parquet as pq
 import uvicorn
 
 from plumbline.collect.example_studies import write_example
+from plumbline.collect.pages.mturk_hosts import MTURK_HOSTS, MturkHosts
 from plumbline.collect.server.app import make_server_app
 from plumbline.collect.service.opening import open_collecting
 from plumbline.collect.service.samplers import SourceRules
@@ -58,9 +59,10 @@ def started_once(example, changes):
 
 
 class Served:
-    """An example study, served. `changes` are replacements in its file."""
+    """An example study, served. `changes` are replacements in its file; `mturk` is an origin that stands for MTurk's."""
 
-    def __init__(self, folder, example, changes=()):
+    def __init__(self, folder, example, changes=(), *, mturk=None):
+        self.arguments = [] if mturk is None else [mturk]
         self.folder = Path(folder) / example
         shutil.copytree(started_once(example, tuple(changes)), self.folder)
         self.name = tomllib.loads((self.folder / "study.toml").read_text())["name"]
@@ -76,8 +78,10 @@ class Served:
 
     def start(self):
         """Starts it, at the same port each time."""
-        self.process = subprocess.Popen([sys.executable, "-m", "tests.browser.served", self.folder, str(self.port)])
-        for _ in range(400):
+        self.process = subprocess.Popen(
+            [sys.executable, "-m", "tests.browser.served", self.folder, str(self.port), *self.arguments]
+        )
+        for _ in range(1200):
             try:
                 urllib.request.urlopen(f"{self.url}/api/v1/health").read()
                 return
@@ -139,7 +143,9 @@ def main():
 
     name = tomllib.loads((folder / "study.toml").read_text())["name"]
     rules = SourceRules(folder, folders={name: folder})
-    app = make_server_app(open_collecting(open_store(str(folder / "collect.db")), rules, clock=clock), rules)
+    collecting = open_collecting(open_store(str(folder / "collect.db")), rules, clock=clock)
+    stand_ins = tuple(sys.argv[3:])
+    app = make_server_app(collecting, rules, mturk=MturkHosts(stand_ins, stand_ins) if stand_ins else MTURK_HOSTS)
     uvicorn.run(app, port=port, log_level="warning", access_log=False, server_header=False)
 
 

@@ -14,9 +14,9 @@ import httpx2
 
 STUDIES = {
     "pairs": "pairs",
-    "preference-helpfulness": "helpful-chat",
-    "preference-harmlessness": "harmless-chat",
-    "red-team": "red-team",
+    "preference-chat": "preference-chat",
+    "preference-chat-harmlessness": "preference-chat-harmlessness",
+    "red-team-chat": "red-team-chat",
     "safety-labels": "safety-labels",
     "two-axis-ranking": "two-axis-ranking",
 }
@@ -76,16 +76,16 @@ class Site:
 
     _numbers = count(1)
 
-    def __init__(self, folder: Path, started: Started):
+    def __init__(self, folder: Path, started: Started, *, port: int = 0, more: tuple[str, ...] = ()):
         self.folder, self.owner_token, self.owner_link = folder, started.owner_token, started.owner_link
-        self.port, self.process, self.was_killed = 0, None, False
+        self.port, self.more, self.process, self.was_killed = port, more, None, False
         self.start()
 
     @classmethod
-    def of_copy(cls, started: Started, folder: Path) -> "Site":
-        """Over a copy of what was started."""
+    def of_copy(cls, started: Started, folder: Path, *, port: int = 0, more: tuple[str, ...] = ()) -> "Site":
+        """Over a copy of what was started; `port` where it has to be known before, `more` words for the command."""
         shutil.copytree(started.folder, folder, dirs_exist_ok=True)
-        return cls(folder, started)
+        return cls(folder, started, port=port, more=more)
 
     def __enter__(self) -> "Site":
         return self
@@ -98,7 +98,7 @@ class Site:
     def start(self) -> None:
         """Starts the server, at the port it had before; what it says stands in `log`."""
         studies = [self.folder / example for example in STUDIES]
-        words = ["collect", "serve", *studies, "--store", self.folder / STORE, "--port", self.port]
+        words = ["collect", "serve", *studies, "--store", self.folder / STORE, "--port", self.port, *self.more]
         with self.log.open("a") as log:
             at = log.tell()
             self.process = subprocess.Popen([*_PROGRAM, *map(str, words)], stdout=log, stderr=log)

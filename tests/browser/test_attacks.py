@@ -5,8 +5,8 @@ import itertools
 import httpx2
 import pytest
 
-from plumbline.collect.pages.visiting import own_path
-from tests.browser.judging import FORM
+from plumbline.web.own_paths import own_path
+from tests.browser.judging import BEFORE, FORM, draft_saved, read_first
 from tests.browser.site import Account
 from tests.collect.api.client import rows, toml
 
@@ -113,6 +113,9 @@ def test_cve_2024_26152_a_workers_pages(watched, planted):
     visitor = watched(planted.add("worker", NAMES[0]))
     page = visitor.page
     page.goto(f"{STUDY}/work")
+    page.wait_for_selector(f"{BEFORE} h2:focus")
+    assert_only_text(visitor)
+    read_first(page)
     page.wait_for_selector(f"{FORM} .reply")
     assert "<img src=x onerror=alert(1)>" in page.locator("#act .reply .text").first.inner_text()
     assert "<svg onload" in page.locator("#conversation").inner_text()
@@ -122,8 +125,8 @@ def test_cve_2024_26152_a_workers_pages(watched, planted):
     assert_only_text(visitor)
     page.keyboard.press("Escape")
     # What one types oneself is kept in the browser and on the server, and comes back as a text.
-    page.locator("[name=comment]").first.fill(HOSTILE)
-    page.wait_for_timeout(1500)
+    with draft_saved(page, comment=HOSTILE):
+        page.locator("[name=comment]").first.fill(HOSTILE)
     page.reload()
     page.wait_for_selector(f"{FORM} .reply")
     assert page.locator("[name=comment]").first.input_value() == HOSTILE
@@ -164,8 +167,9 @@ def test_cve_2025_25296_a_managers_pages(watched, planted, site):
     assert HOSTILE[:28] in page.locator("main").inner_text()
     # The preview of what a manager writes, which is rendered by the server and shown beside it.
     page.goto(f"{STUDY}/guidelines/edit")
-    page.locator("textarea").first.fill(GUIDELINES + HOSTILE)
-    page.wait_for_timeout(1500)
+    page.locator("textarea").first.fill(f"{GUIDELINES}{HOSTILE} Previewed.")
+    page.get_by_role("button", name="Preview").click()
+    page.locator("#previewed", has_text="Previewed.").wait_for()
     assert_only_text(visitor)
     page.goto(f"/nowhere/{'%3Cimg%20src=x%20onerror=alert(1)%3E'}")
     assert_only_text(visitor)
@@ -210,9 +214,12 @@ def test_no_page_stands_in_a_frame(visit, site):
         content_type="text/html", body=f"<iframe id=a src='{site.url}/people'></iframe><iframe id=b src='{site.url}/login'></iframe>"
     ))  # fmt: skip
     page.goto(f"{other}/frames")
-    page.wait_for_timeout(800)
-    assert len(page.frames) == 3
-    assert [frame.url for frame in page.frames[1:]] == ["chrome-error://chromewebdata/"] * 2
+    refused = ["chrome-error://chromewebdata/"] * 2
+    for _ in range(300):
+        if [frame.url for frame in page.frames[1:]] == refused:
+            break
+        page.wait_for_timeout(100)
+    assert [frame.url for frame in page.frames[1:]] == refused
     visitor.expects("frame|[Rr]efused|[Cc]ontent [Ss]ecurity|ERR_BLOCKED|404")
 
 

@@ -48,11 +48,6 @@ def arrive(browser, served):
         typist.close()
 
 
-def begin_in_spite_of_warning(typist):
-    typist.see("Before you begin")
-    typist.press("Enter")
-
-
 def unveil(typist):
     """Asks to see the text that stands blurred."""
     typist.page.get_by_role("button", name="Show it").wait_for()
@@ -93,7 +88,6 @@ def test_pairs(arrive, served):
 def test_labels_that_are_split_are_ruled_on(arrive, served):
     first, second = arrive("Ada", "Label"), arrive("Ben", "Label")
     for typist in (first, second):
-        begin_in_spite_of_warning(typist)
         unveil(typist)
     answer = question(first)
     assert question(second) == answer
@@ -107,9 +101,9 @@ def test_labels_that_are_split_are_ruled_on(arrive, served):
     second.press("9", "w", "Enter", "1", "Enter")
     second.see("1 done")
     reviewer = arrive("Cy", "Rule", "reviewer")
-    begin_in_spite_of_warning(reviewer)
     unveil(reviewer)
     assert question(reviewer) == answer
+    reviewer.see("2 workers labelled this, and no label has a majority.")
     reviewer.see("Unsafe: Non violent unethical behavior; Self harm")
     reviewer.press("w")
     reviewer.tab_to("Why")
@@ -131,7 +125,6 @@ def test_labels_that_are_split_are_ruled_on(arrive, served):
 @pytest.mark.parametrize("served", [("two-axis-ranking",)], indirect=True)
 def test_a_ranking_with_a_dispute(arrive, served):
     typist = arrive("Ada", "Rank")
-    begin_in_spite_of_warning(typist)
     while True:
         texts = typist.replies()
         labels = typist.page.locator("#act .meta-label:visible").all_inner_texts()
@@ -146,7 +139,7 @@ def test_a_ranking_with_a_dispute(arrive, served):
     letter = "ABC"[unsafe]
     typist.see(f"put {'ABC'[safe[0]]} (safe) above {letter} (unsafe)")
     typist.press("Enter")
-    assert typist.page.locator(".missing").count() == 1
+    assert typist.page.locator(".missing:visible, .conflict:visible").count() == 1, "told once, where it stands"
     typist.tab_back_to(f"Dispute the label of {letter}")
     typist.press("Enter")
     typist.tab_to("None of these applies")
@@ -165,16 +158,17 @@ def test_a_ranking_with_a_dispute(arrive, served):
         (stored.index(texts[unsafe]), True, "It is a joke.")
     ]
     reviewer = arrive("Cy", "Rule", "reviewer")
-    begin_in_spite_of_warning(reviewer)
     reviewer.page.wait_for_selector(FORM)
     assert question(reviewer) == texts[unsafe]
     reviewer.see("It is a joke.")
+    said = reviewer.page.locator(".given li > span").all_inner_texts()
+    assert sorted(said) == ["Safe: none applies given by one worker", f"{labels[unsafe]} came with the data"]
     reviewer.press("0", "Enter")
     reviewer.see("Nothing to do at the moment")
     assert [rule["is_safe"] for rule in of_kind(served.exported(), "ruling")] == [True]
 
 
-@pytest.mark.parametrize("served", [("preference-helpfulness", (ONE_TURN,))], indirect=True)
+@pytest.mark.parametrize("served", [("preference-chat", (ONE_TURN,))], indirect=True)
 def test_a_spot_check(arrive, served):
     typist = arrive("Ada", "Chat")
     typist.say("How do I keep bread fresh?")

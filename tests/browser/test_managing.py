@@ -83,6 +83,32 @@ def test_a_study_is_paused_and_opened_again(manager, site):
     assert worker.next().status_code == 200
 
 
+def by_keyboard(page, wanted):
+    """Tab until the focus is on it, then Enter."""
+    page.locator(wanted).first.wait_for()
+    for _ in range(60):
+        page.keyboard.press("Tab")
+        if page.evaluate("wanted => document.activeElement.matches(wanted)", wanted):
+            return page.keyboard.press("Enter")
+    raise AssertionError(f"the focus never came to {wanted}")
+
+
+def test_from_the_dashboard_it_is_two_steps_to_what_is_done_there(manager, site):
+    page, workers = manager.page, [Simulated(site) for _ in range(2)]
+    for worker, step in zip(workers, (1, 8), strict=True):
+        worker.judge(step)
+    page.goto(f"{STUDY}/dashboard")
+    by_keyboard(page, "#reading-1")
+    by_keyboard(page, ".row-head a")
+    page.get_by_role("heading", name="Who said what").wait_for()
+    for state, change in (("paused", "#change-paused"), ("open", "#change-open")):
+        page.goto(f"{STUDY}/dashboard")
+        by_keyboard(page, change)
+        page.locator("#change[open]").wait_for()
+        by_keyboard(page, "#change-do")
+        page.locator("#state", has_text=state).wait_for()
+
+
 def test_a_dashboard_says_that_the_server_is_gone_and_goes_on_afterwards(visit, own_site):
     page = visit(own_site.add("manager")).page
     page.goto(f"{STUDY}/dashboard")
@@ -102,6 +128,7 @@ def test_every_page_is_legible_to_all(manager, site, visit):
         "workers": f"{STUDY}/workers?sort=finished&descending=true",
         "worker": f"{STUDY}/workers/{workers[0].pseudonym}",
         "disagreements": f"{STUDY}/disagreements",
+        "judged": f"{STUDY}/judged",
         "guidelines-editor": f"{STUDY}/guidelines/edit",
         "export": f"{STUDY}/export",
         "people": "/people",

@@ -4,6 +4,7 @@ from collections import Counter
 
 import pytest
 
+from tests.browser.judging import BEFORE
 from tests.browser.served import Served
 from tests.browser.typing_alone import Typist
 
@@ -30,7 +31,7 @@ def of_kind(rows, kind):
     return [row["payload"] for row in rows if row["kind"] == kind]
 
 
-@pytest.mark.parametrize("served", [("preference-helpfulness",)], indirect=True)
+@pytest.mark.parametrize("served", [("preference-chat",)], indirect=True)
 def test_a_chat_about_helpfulness(typist, served):
     typist.join("Mira")
     typist.begin("Chat")
@@ -73,11 +74,12 @@ def edit_reply(typist, letter, more):
     typist.press("Escape")
 
 
-@pytest.mark.parametrize("served", [("preference-harmlessness",)], indirect=True)
+@pytest.mark.parametrize("served", [("preference-chat-harmlessness",)], indirect=True)
 def test_a_chat_about_harmlessness_after_its_training(typist, served):
     typist.join("Noor")
     typist.see("4 training items come first.")
-    typist.begin("Chat")
+    typist.begin("Chat", read=False)
+    typist.page.wait_for_selector(f"{BEFORE} h2:focus")
     typist.tab_to("I have read this")
     typist.press("Enter")
     for _ in HARMFUL:
@@ -112,7 +114,7 @@ def test_a_chat_about_harmlessness_after_its_training(typist, served):
 ENDS = (("turns = 4", "turns = 4\nleast_turns = 1"), ('continues = "better"', 'continues = "choice"'))
 
 
-@pytest.mark.parametrize("served", [("preference-helpfulness", ENDS)], indirect=True)
+@pytest.mark.parametrize("served", [("preference-chat", ENDS)], indirect=True)
 def test_the_worker_chooses_what_goes_on_and_ends_the_chat(typist, served):
     typist.join("Ife")
     typist.begin("Chat")
@@ -133,7 +135,7 @@ def test_the_worker_chooses_what_goes_on_and_ends_the_chat(typist, served):
     assert of_kind(rows, "end") == [{"turns": 1}]
 
 
-@pytest.mark.parametrize("served", [("preference-helpfulness",)], indirect=True)
+@pytest.mark.parametrize("served", [("preference-chat",)], indirect=True)
 def test_a_turn_is_kept_where_no_replies_come(typist, served):
     corpus = served.folder / "data" / "comparisons.jsonl"
     kept = corpus.read_text()
@@ -142,6 +144,12 @@ def test_a_turn_is_kept_where_no_replies_come(typist, served):
     typist.begin("Chat")
     typist.page.wait_for_selector("textarea[name=text]:focus")
     typist.type("What I wrote")
+    field = typist.page.locator("textarea[name=text]")
+    for button, text in (("#undo", ""), ("#redo", "What I wrote")):
+        typist.page.locator(button).click()
+        assert field.input_value() == text
+    assert typist.page.locator("#redo").is_disabled()
+    field.focus()
     typist.press("Control+Enter")
     typist.see("No replies came")
     assert typist.messages() == [("Human", "What I wrote")]

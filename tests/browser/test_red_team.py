@@ -12,7 +12,7 @@ ASKS_FOR = "somebody's address"
 
 @pytest.fixture(scope="module")
 def served(tmp_path_factory):
-    served = Served(tmp_path_factory.mktemp("red-team"), "red-team", (("reviewers = 3", "reviewers = 1"),))
+    served = Served(tmp_path_factory.mktemp("red-team"), "red-team-chat", (("reviewers = 3", "reviewers = 1"),))
     yield served
     served.kill()
 

@@ -1,4 +1,4 @@
-"""The warning, the veil, topics, breaks and how people feel; and that nothing on the page jumps."""
+"""The warning, the veil, topics, breaks, the end of the day and how people feel; and that nothing on the page jumps."""
 
 import pytest
 
@@ -18,18 +18,19 @@ CHANGES = (
     (TRAINING, ""),
     ('[wellbeing]\nwarning = "', f'[wellbeing]\n{WELLBEING}# "'),
     ("mood_every = 10", "mood_every = 1"),
+    ("break_after_minutes = 45", "break_after_minutes = 2\nmost_minutes_a_day = 3"),
 )
 TOPICS = 4
 FEELINGS = "0123401234"
 WORKED = """() => {
-  const name = `plumbline:${document.querySelector('meta[name=pseudonym]').content}:setting:worked:harmless-chat`;
+  const name = `plumbline:${document.querySelector('meta[name=pseudonym]').content}:setting:worked:preference-chat-harmlessness`;
   localStorage.setItem(name, JSON.stringify({ seconds: 2700, at: Date.now() }));
 }"""
 
 
 @pytest.fixture(scope="module")
 def served(tmp_path_factory):
-    served = Served(tmp_path_factory.mktemp("wellbeing"), "preference-harmlessness", CHANGES)
+    served = Served(tmp_path_factory.mktemp("wellbeing"), "preference-chat-harmlessness", CHANGES)
     yield served
     served.kill()
 
@@ -43,9 +44,9 @@ def typist(browser, served, request):
 
 def begin(typist, name):
     typist.join(name)
-    typist.begin("Chat")
+    typist.begin("Chat", read=False)
     typist.see("You may read rude words.")
-    typist.press("Enter")
+    typist.read()
 
 
 def test_texts_are_hidden_until_they_are_asked_for_and_can_be_skipped_before(typist):
@@ -86,7 +87,7 @@ def test_topics_are_opted_out_of_by_keyboard_and_the_items_about_them_never_come
     typist.press("Enter")
     typist.see("Kept.")
     typist.page.goto(typist.served.work)
-    typist.press("Enter")
+    typist.read()
     typist.see("The text is blurred")
     assert not any(topic in typist.page.locator("[data-slot=about]").inner_text() for topic in out)
 
@@ -101,7 +102,7 @@ def test_how_one_feels_is_asked_between_items_and_so_is_a_break(typist):
     typist.tab_to("End the chat")
     typist.press("Enter")
     typist.see("The conversation is over")
-    typist.see("A break")
+    typist.page.wait_for_selector("#rest[open]")
     typist.press("Enter", "Control+Enter")
     typist.see("How do you feel right now?")
     typist.press("3", "Enter")
@@ -129,6 +130,10 @@ def go_on(typist):
     """Judges a turn; where the two messages stood from frame to frame."""
     typist.see("The text is blurred")
     typist.press("s")
+    # Slowly: a busy machine draws few frames of a movement that takes a quarter of a second.
+    wire = typist.context.new_cdp_session(typist.page)
+    wire.send("Animation.enable")
+    wire.send("Animation.setPlaybackRate", {"playbackRate": 0.1})
     typist.page.evaluate(LOG_PLACES)
     typist.judge(2)
     typist.page.wait_for_selector("textarea[name=text]:focus")
@@ -150,3 +155,36 @@ def test_with_reduced_motion_it_stands_there_at_once(typist):
     begin(typist, "Calm")
     places = go_on(typist)
     assert len({second for _, _, *rest in places for second in rest}) == 1
+
+
+def test_a_break_is_due_after_so_much_work_and_the_day_is_over_after_more_until_the_next(typist):
+    served, page = typist.served, typist.page
+    typist.context.add_cookies([served.session()])  # it outlasts the night
+    page.clock.install()
+    page.goto(served.work)
+    typist.read()
+    typist.see("The text is blurred")
+    typist.press("s")
+    for _ in range(2):  # two minutes without a sign of anybody would not count
+        typist.press("Shift")
+        page.clock.run_for(100_000)
+    typist.judge(6)
+    page.wait_for_selector("#rest[open]")
+    typist.press("Enter")
+    page.wait_for_selector("textarea[name=text]:focus")
+    page.reload()  # the day is full, and what was begun is there to be finished
+    page.wait_for_selector("textarea[name=text]:focus")
+    typist.tab_to("End the chat")
+    typist.press("Enter")
+    typist.see("The conversation is over")
+    typist.press("Control+Enter")
+    typist.see("You have worked 3 minutes today")
+    page.reload()
+    typist.see("You have worked 3 minutes today")
+    served.set_ahead(86_400)
+    try:
+        page.reload()
+        typist.see("How do you feel right now?")  # what comes before the next item
+        assert page.get_by_text("Enough for today").count() == 0
+    finally:
+        served.set_ahead(0)

@@ -2,7 +2,7 @@
 
 import json
 
-from tests.browser.judging import FORM
+from tests.browser.judging import BEFORE, FORM
 from tests.browser.served import plumbline
 
 PASSWORD = "three quiet words"
@@ -75,11 +75,19 @@ class Typist:
         self.press("Enter")
         self.page.wait_for_url(f"{self.served.url}/")
 
-    def begin(self, label):
-        """From the list of studies to the work."""
+    def begin(self, label, *, read=True):
+        """From the list of studies to the work; `read`: by what is to be read before the first item."""
         self.tab_to(label)
         self.press("Enter")
         self.page.wait_for_url("**/work?queue=*")
+        if read:
+            self.read()
+
+    def read(self):
+        """Reads what stands before the first item, and begins."""
+        self.page.wait_for_selector(f"{BEFORE} h2:focus")
+        self.press("Enter")
+        self.page.wait_for_selector(BEFORE, state="detached")
 
     # --- chats ---
 

@@ -26,7 +26,7 @@ class Visitor:
         self.context = browser.new_context(
             **{"base_url": site.url, "viewport": {"width": 1280, "height": 800}} | context
         )
-        self.context.set_default_timeout(15_000)
+        self.context.set_default_timeout(30_000)
         self.context.add_init_script(_TELL_VIOLATIONS)
         self.context.on("console", lambda said: said.type == "error" and self._note(said.text))
         self.context.on("weberror", lambda error: self._note(f"exception: {error.error}"))
@@ -67,6 +67,14 @@ class Visitor:
         """Complaints of this kind belong to the test; those that were made before too."""
         self._expected.append(pattern)
         self.problems = [each for each in self.problems if not re.search(pattern, each)]
+
+    def wait_for_problem(self, part):
+        """Until somebody complains of this; what the browser reports comes when it likes."""
+        for _ in range(300):
+            if any(part in each for each in self.problems):
+                return
+            self.page.wait_for_timeout(100)
+        raise AssertionError((part, self.problems))
 
     def close(self):
         """Closes all tabs."""

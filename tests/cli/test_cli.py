@@ -75,6 +75,7 @@ CONTRACT = [
     *("train preference", "train cost", "train moderation", "train export", "train together", "train import"),
     *("collect init", "collect serve", "collect status", "collect token", "collect export"),
     *("collect backup", "collect restore", "collect erase", "collect migrate", "collect invite"),
+    *("collect hit", "collect codes"),
 ]
 
 

@@ -66,20 +66,21 @@ def test_rows_that_cannot_be_read_are_told_and_end_in_1(plumb, pairs):
         data.write('{"prompt": \n')
     code, _, err = plumb("collect", "init", pairs)
     assert code == 1
-    assert re.search(
-        r"not read for work: 1 row \(PL-JSON-\d{3}\), the first in \S*comparisons.jsonl line 13$", err, re.MULTILINE
-    )
+    told = r"not read for work: 1 row \(PL-JSON-\d{3}\), the first in \S*comparisons.jsonl line 13: (.*); mend them in"
+    look = shlex.split(re.search(told, err)[1])
+    assert look[:3] == ["plumbline", "data", "show"]
+    assert plumb(*look[1:])[0] == 0
     with (pairs / "data" / "comparisons.jsonl").open("a") as data:
         data.write('{"prompt": \n')
     assert re.search(
-        r": 2 rows \(PL-JSON-\d{3}\), the first in \S* line 13$", plumb("collect", "init", pairs)[2], re.MULTILINE
+        r": 2 rows \(PL-JSON-\d{3}\), the first in \S* line 13: ", plumb("collect", "init", pairs)[2], re.MULTILINE
     )
 
 
 def test_what_is_passed_over_is_said_in_words(plumb, tmp_path):
     err = plumb("collect", "init", tmp_path / "s", "--example", "pairs")[2]
-    assert "passed over for work: 24 records that are no comparisons (PL-ITM-001)\n" in err
-    assert "passed over for work: 12 records of items that are there already (PL-ITM-003)\n" in err
+    assert "passed over for work: 24 records that are no comparisons (PL-ITM-001); nothing to do where" in err
+    assert "passed over for work: 12 records of items that are there already (PL-ITM-003); nothing to do: " in err
     assert "×" not in err
 
 
@@ -136,7 +137,7 @@ def test_an_interrupted_start_goes_on(plumb, pairs, tmp_path, monkeypatch):
 
 def test_no_folder_no_study_file_and_two_of_them(plumb, tmp_path):
     assert "--example pairs" in fails(plumb("collect", "init", tmp_path / "nothing"), "PL-STA-001")
-    assert "red-team" in fails(plumb("collect", "serve", tmp_path), "PL-STA-001")
+    assert "red-team-chat" in fails(plumb("collect", "serve", tmp_path), "PL-STA-001")
     for name in ("a.toml", "b.toml"):
         (tmp_path / name).write_text("")
     assert "a.toml, b.toml" in fails(plumb("collect", "init", tmp_path), "PL-STA-002")
@@ -154,7 +155,7 @@ def test_an_example_takes_no_place_of_anything(plumb, tmp_path):
 
 def test_all_that_is_wrong_with_a_study_is_told_at_once_and_nothing_is_made(plumb, tmp_path):
     folder = tmp_path / "s"
-    plumb("collect", "init", folder, "--example", "preference-harmlessness", "--store", tmp_path / "other.db")
+    plumb("collect", "init", folder, "--example", "preference-chat-harmlessness", "--store", tmp_path / "other.db")
     text = (folder / "study.toml").read_text()
     (folder / "study.toml").write_text(text.replace("overlap", "overlop"))
     assert "Try: overlap, if that is what you mean" in fails(plumb("collect", "init", folder), "PL-STY-001")
@@ -179,7 +180,7 @@ def test_data_of_another_kind_gives_no_items(plumb, pairs, tmp_path):
 
 def test_sources_are_asked_only_where_that_is_wanted(plumb, tmp_path):
     folder = tmp_path / "s"
-    plumb("collect", "init", folder, "--example", "red-team", "--store", tmp_path / "other.db")
+    plumb("collect", "init", folder, "--example", "red-team-chat", "--store", tmp_path / "other.db")
     text = (folder / "study.toml").read_text()
     (folder / "study.toml").write_text(
         text.replace(
@@ -199,7 +200,7 @@ def test_sources_are_asked_only_where_that_is_wanted(plumb, tmp_path):
 
 
 def test_sources_that_are_asked_answer(plumb, tmp_path):
-    assert plumb("collect", "init", tmp_path / "s", "--example", "red-team", "--try-sources")[0] == 0
+    assert plumb("collect", "init", tmp_path / "s", "--example", "red-team-chat", "--try-sources")[0] == 0
 
 
 # --- a store that is none ---

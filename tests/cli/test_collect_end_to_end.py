@@ -14,9 +14,9 @@ from tests.cli.collect_client import Client, Server, run_plumbline
 
 STUDIES = {
     "pairs": "pairs",
-    "preference-helpfulness": "helpful-chat",
-    "preference-harmlessness": "harmless-chat",
-    "red-team": "red-team",
+    "preference-chat": "preference-chat",
+    "preference-chat-harmlessness": "preference-chat-harmlessness",
+    "red-team-chat": "red-team-chat",
     "safety-labels": "safety-labels",
     "two-axis-ranking": "two-axis-ranking",
 }
@@ -76,17 +76,17 @@ def test_a_study_of_each_kind_from_an_empty_folder_to_its_data(plumb, serve, tmp
     assert owner.got("GET", "/studies/safety-labels/status")["queues"]["work"]["submitted"] == 3 * 18
     assert [worker.do_all("two-axis-ranking") for worker in (one, two)] == [8, 8]
     # Four training items come before the four prompts.
-    assert one.do_all("harmless-chat") == 8
-    assert (one.do_all("helpful-chat", most=2), reviewer.do_all("helpful-chat", "spot-checks")) == (2, 2)
-    assert one.do_all("red-team", most=1) == 1
-    assert [worker.do_all("red-team", "review") for worker in workers] == [0, 1, 1]
+    assert one.do_all("preference-chat-harmlessness") == 8
+    assert (one.do_all("preference-chat", most=2), reviewer.do_all("preference-chat", "spot-checks")) == (2, 2)
+    assert one.do_all("red-team-chat", most=1) == 1
+    assert [worker.do_all("red-team-chat", "review") for worker in workers] == [0, 1, 1]
 
     code, out, err = plumb("collect", "status", tmp_path / "pairs", "--store", store, "--json")
     found = {study["name"]: study for study in json.loads(out)["studies"]}
     assert (code, err, len(found)) == (0, "", 6)
     work = found["pairs"]["queues"]["work"]
     assert (work["items"], work["complete"], work["submitted"]) == (12, 12, 24)
-    assert found["harmless-chat"]["queues"]["training"]["submitted"] == 4
+    assert found["preference-chat-harmlessness"]["queues"]["training"]["submitted"] == 4
     assert [each["failed_draws"] for each in found.values()] == [[]] * 6
     exported = export_all(plumb, tmp_path, store)
     assert exported == EXPORTED
@@ -101,10 +101,10 @@ EXPORTED = {
     # Every pair twice, on both axes.
     ("pairs", "hh-rlhf"): {"comparisons": 2 * 24},
     ("pairs", "parquet"): {"comparisons": 2 * 24},
-    ("preference-helpfulness", "hh-rlhf"): {"comparisons": 2 * 4},
-    ("preference-harmlessness", "hh-rlhf"): {"comparisons": 4 * 3},
-    ("red-team", "red-team"): {"red_team_attempts": 1},
-    ("red-team", "hh-rlhf"): {"comparisons": 4},
+    ("preference-chat", "hh-rlhf"): {"comparisons": 2 * 4},
+    ("preference-chat-harmlessness", "hh-rlhf"): {"comparisons": 4 * 3},
+    ("red-team-chat", "red-team"): {"red_team_attempts": 1},
+    ("red-team-chat", "hh-rlhf"): {"comparisons": 4},
     ("safety-labels", "beavertails"): {"safety_labels": 3 * 18},
     # Twelve pairs of ranked replies, by two workers, on both axes; and what each pair says of both replies.
     ("two-axis-ranking", "pku-saferlhf"): {"comparisons": 12 * 2 * 2, "safety_labels": 12 * 2 * 2},
@@ -134,10 +134,10 @@ def keep_and_erase(plumb, tmp_path, store, server):
     """A backup, a worker erased while the server goes on, and the backup put elsewhere."""
     backup = tmp_path / "backups" / "all.db"
     assert plumb("collect", "backup", tmp_path / "pairs", backup, "--store", store)[0] == 0
-    new = json.loads(plumb("collect", "token", tmp_path / "red-team", "--store", store, "--json")[1])
+    new = json.loads(plumb("collect", "token", tmp_path / "red-team-chat", "--store", store, "--json")[1])
     author = Client(server, new["token"])
-    assert author.do_all("red-team", most=1) == 1
-    erase = ("collect", "erase", tmp_path / "red-team", new["pseudonym"], "--store", store, "--json")
+    assert author.do_all("red-team-chat", most=1) == 1
+    erase = ("collect", "erase", tmp_path / "red-team-chat", new["pseudonym"], "--store", store, "--json")
     code, out, err = plumb(*erase, "--look-in", tmp_path / "exported")
     assert (code, "PL-STA-020" in err) == (2, True)  # nobody to ask
     code, out, err = plumb(*erase, "--look-in", tmp_path / "exported", "--yes")

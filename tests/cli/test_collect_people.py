@@ -47,8 +47,11 @@ def test_a_study_file_is_served_on_a_fresh_install_and_its_owner_logs_in(tmp_pat
 
 
 def test_an_invitation_into_the_study(plumb, pairs):
-    code, out, err = plumb("collect", "invite", pairs, "--role", "reviewer", "--uses", "3", "--days", "2")
+    code, out, err = plumb(
+        "collect", "invite", pairs, "--role", "reviewer", "--uses", "3", "--days", "2", "--note", "Ana\x1b[2J"
+    )
     assert code == 0
+    assert re.search(r"^note: Ana\\x1b\[2J$", out, re.MULTILINE)
     assert re.search(
         r"^reviewer for somebody new, study pairs, good 3 times, until \d{4}-\d\d-\d\d$", out, re.MULTILINE
     )
@@ -68,6 +71,7 @@ def test_a_new_password_for_somebody(plumb, pairs):
     assert (given["role"], given["pseudonym"], given["study"]) == ("manager", somebody, None)
     fails(plumb("collect", "invite", pairs, "--for", somebody, "--role", "owner"), "PL-ARG-005")
     fails(plumb("collect", "invite", pairs, "--for", somebody, "--uses", "2"), "PL-IDN-008")
+    fails(plumb("collect", "invite", pairs, "--note", "x" * 201), "PL-IDN-008")
     fails(plumb("collect", "invite", pairs, "--for", "nobody-here"), "PL-COL-010")
     fails(plumb("collect", "invite", pairs, "--role", "boss"), "PL-ARG-001")
 

@@ -57,6 +57,16 @@ def test_a_file_left_out_is_told_and_ends_with_1(plumb, pairs, tmp_path):
     assert "found while reading: 1 × PL-SRC-012" in err
 
 
+@pytest.mark.parametrize("command", [("show",), ("check",), ("convert", "out", "--to", "parquet")])
+def test_an_archive_is_to_be_unzipped_first(plumb, tmp_path, monkeypatch, command):
+    monkeypatch.chdir(tmp_path)
+    name = "my study-parquet.ZIP"
+    (tmp_path / name).write_bytes(b"PK")
+    code, out, err = plumb("data", command[0], name, *command[1:])
+    assert (code, out, err.split("  ")[0]) == (2, "", "PL-SRC-002")
+    assert f"Try: unzip it first: unzip '{name}'" in err
+
+
 # --- the same rows twice ---
 
 

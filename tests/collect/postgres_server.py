@@ -43,11 +43,13 @@ def _account() -> dict[str, str | int]:
 
 
 @contextmanager
-def running_server(*, durable: bool = False) -> Iterator[str]:
+def running_server(*, durable: bool = False, password: str | None = None, port: int | None = None) -> Iterator[str]:
     """The folder of the socket of a server that ends with the block.
 
     Args:
         durable: every commit waits for the disk, as Postgres does by default; for benchmarks.
+        password: who comes over TCP has to know it; nobody is asked for one otherwise.
+        port: of 127.0.0.1, where it listens too; the socket has its number in its name then.
     """
     initdb, pg_ctl, account = find_program("initdb"), find_program("pg_ctl"), _account()
     folder = Path(tempfile.mkdtemp(prefix="plumbline-postgres-"))
@@ -56,8 +58,13 @@ def running_server(*, durable: bool = False) -> Iterator[str]:
             os.chown(folder, int(account["user"]), int(account["group"]))
         data, log = folder / "data", folder / "log"
         quiet = {"stdout": subprocess.DEVNULL, "stderr": subprocess.DEVNULL, "stdin": subprocess.DEVNULL, "cwd": folder}
+        asked = ["-A", "trust"]
+        if password is not None:
+            (folder / "password").write_text(password)
+            (folder / "password").chmod(0o644)  # the folder is closed to others
+            asked = ["--auth-local=trust", "--auth-host=scram-sha-256", f"--pwfile={folder / 'password'}"]
         made = subprocess.run(
-            [initdb, "-D", data, "-A", "trust", "-U", "plumbline", "-N", "-E", "UTF8", "--locale=C"],
+            [initdb, "-D", data, *asked, "-U", "plumbline", "-N", "-E", "UTF8", "--locale=C"],
             **quiet,
             **account,
             check=False,
@@ -71,7 +78,8 @@ def running_server(*, durable: bool = False) -> Iterator[str]:
             "wal_level=minimal",
             "max_wal_senders=0",
         )
-        settings = (*(() if durable else careless), "listen_addresses=''", "max_connections=200", "shared_buffers=64MB")
+        listening = ("listen_addresses=''",) if port is None else ("listen_addresses=127.0.0.1", f"port={port}")
+        settings = (*(() if durable else careless), *listening, "max_connections=200", "shared_buffers=64MB")
         options = f"-k {folder} " + " ".join(f"-c {setting}" for setting in settings)
         subprocess.run([pg_ctl, "-D", data, "-l", log, "-o", options, "-w", "start"], **quiet, **account, check=True)
         try:

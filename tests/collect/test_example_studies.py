@@ -32,7 +32,7 @@ def test_a_folder_with_anything_else_is_left_alone(tmp_path):
     (tmp_path / "collect.db").write_text("")
     assert not write_example(tmp_path, "pairs")
     with pytest.raises(UsageError, match="PL-STA-003"):
-        write_example(tmp_path, "red-team")
+        write_example(tmp_path, "red-team-chat")
     (tmp_path / "study.toml").write_text("mine")
     with pytest.raises(UsageError, match="PL-STA-003"):
         write_example(tmp_path, "pairs")
@@ -52,7 +52,7 @@ def test_an_example_that_is_named_and_not_there_is_made(said, folder, tmp_path):
 
 def test_nothing_else_is_made_and_nothing_is_replaced(tmp_path):
     (tmp_path / "pairs").mkdir()
-    (tmp_path / "red-team.toml").write_text("mine")
-    for said in ("pairs", "pairs.toml", "red-team.toml", "my-study", "my-study.toml"):
+    (tmp_path / "red-team-chat.toml").write_text("mine")
+    for said in ("pairs", "pairs.toml", "red-team-chat.toml", "my-study", "my-study.toml"):
         assert not write_missing_example(tmp_path / said)
-    assert sorted(path.name for path in tmp_path.iterdir()) == ["pairs", "red-team.toml"]
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["pairs", "red-team-chat.toml"]

@@ -111,8 +111,29 @@ def test_prolific_that_is_refused(old, new, code):
         assert problem.expected == "at most 64 letters, digits, hyphens and underscores"
 
 
+MTURK = '[mturk]\nitems = 5\nsandbox = true\nminutes = 9\npay = "Soon."\n'
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "code", "key"),
+    [
+        ("items = 5", "items = 0", "PL-STY-002", "items"),
+        ("sandbox = true\n", "", "PL-STY-003", "sandbox"),
+        ("sandbox = true", 'sandbox = "yes"', "PL-STY-002", "sandbox"),
+        ('"Soon."', '" \\u200b"', "PL-STY-006", "pay"),
+        ("minutes = 9", "host = 'https://evil.example'", "PL-STY-001", "host"),
+    ],
+)
+def test_mturk_that_is_refused(old, new, code, key):
+    assert old in MTURK
+    assert parse_study_file(f"{text_of('pairs')}\n{MTURK}{PROLIFIC}").mturk.sandbox
+    problem = only_problem(f"{text_of('pairs')}\n{MTURK.replace(old, new)}")
+    assert (problem.code, problem.key) == (code, ("mturk", key))
+
+
 def test_a_visit_that_nobody_can_complete():
     text = text_of("pairs", "per_worker_limit = 4")
+    assert only_problem(f"{text}\n{MTURK}").key == ("mturk", "items")
     problem = only_problem(f"{text}\n{PROLIFIC}")
     assert (problem.code, problem.key) == ("PL-STY-006", ("prolific", "items"))
     assert parse_study_file(f"{text}\n{PROLIFIC.replace('items = 5', 'items = 4')}").prolific.items == 4

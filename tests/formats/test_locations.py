@@ -119,7 +119,7 @@ def test_endings_in_capitals_are_read(tmp_path):
 
 def test_files_left_out_for_their_ending_are_said(tmp_path):
     folder = put(tmp_path / "harmless-x" / "train.jsonl").parent
-    others = ["a.csv", "b.TSV", "test.jsonl.zst", "d.jsonl.xz", "e.bz2", "f.arrow", "g.feather"]
+    others = ["a.csv", "b.TSV", "test.jsonl.zst", "d.jsonl.xz", "e.bz2", "f.arrow", "g.feather", "h.zip"]
     for name in [*others, "notes.txt", ".hidden.csv"]:
         put(folder / name, b"x")
     expected = [f"harmless-x/{name}" for name in others]

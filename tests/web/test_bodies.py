@@ -39,7 +39,7 @@ def test_a_length_that_is_too_large_or_none_is_refused_before_anything_is_read(l
 
 
 def test_some_paths_take_more():
-    app = bounded(most_bytes=3, larger=((re.compile("/items"), 6),))
+    app = bounded(most_bytes=3, by_path=((re.compile("/items"), 6),))
     assert call(app, b"123456", path="/items").body == b"123456"
     assert call(app, b"1234567", path="/items").status == 413
     assert call(app, b"123456", path="/items/x").status == 413

@@ -6,8 +6,9 @@ import pytest
 
 from plumbline.web.access_log import AccessLog
 from plumbline.web.headers import API_HEADERS, SecurityHeaders
-from plumbline.web.rate_limits import Buckets, Rate, RateLimits
+from plumbline.web.rate_limits import Buckets, Rate, RateLimits, token_looked_up
 from plumbline.web.request_ids import RequestIds, request_id_of
+from plumbline.web.sessions import any_session
 from plumbline.web.tokens import read_token
 from tests.web.calling import answer, call, echo
 
@@ -85,20 +86,68 @@ def test_names_are_forgotten_and_memory_has_an_end():
     assert buckets.take("999") > 0
 
 
-def test_each_token_has_its_own_and_those_without_share_their_addresses():
-    app = RateLimits(echo, Rate(1, 1), Rate(1, 1), clock=Clock())
-    assert call(app, headers=bearer()).status == 200
+async def knowing(scope, receive, send):
+    """Looks tokens up as an application does: those that begin with "made-up" are nobody's."""
+    token = read_token(scope) or any_session(scope)
+    if token is not None:
+        token_looked_up(scope, token, is_good=not token.startswith("made-up"))
+    await echo(scope, receive, send)
+
+
+def test_each_good_token_has_its_own_and_all_else_shares_its_address():
+    app = RateLimits(knowing, Rate(1, 2), Rate(1, 1), clock=Clock())
+    # The first is the address's until the token was looked up, and is given back.
+    assert [call(app, headers=bearer()).status for _ in range(4)] == [200, 200, 200, 429]
     refused = call(app, headers=bearer())
     assert (refused.status, refused.json()["code"], refused.headers[b"retry-after"]) == (429, "PL-WEB-009", b"1")
-    assert call(app, headers=bearer("b" * 43)).status == 200
+    assert [call(app, headers=bearer(letter * 43)).status for letter in "bcdefg"] == [200] * 6
     assert call(app).status == 200
     assert call(app, headers=[("authorization", "nonsense")]).status == 429
+    assert call(app, headers=bearer("b" * 43)).status == 200
     assert call(app, client=("5.6.7.8", 1)).status == 200
     assert TOKEN not in str(app.__dict__)
 
 
+@pytest.mark.parametrize("sent", ["cookie", "token"])
+def test_made_up_tokens_are_no_way_past_the_address_and_push_nobody_out(sent):
+    app = RateLimits(knowing, Rate(1e-9, 1), Rate(1e-9, 3), clock=Clock(), most=50)
+    good = [call(app, headers=bearer()).status for _ in range(3)]
+    assert good == [200, 200, 429]
+    names = [f"made-up-{number:020}" for number in range(100)]
+    headers = [[("cookie", f"plumbline={name}")] if sent == "cookie" else bearer(name) for name in names]
+    assert [call(app, headers=each).status for each in headers] == [200] * 3 + [429] * 97
+    assert call(app, headers=bearer()).status == 429
+    assert (len(app._good), len(app._tokens._levels)) == (1, 1)
+
+
+def test_a_good_token_is_no_way_past_the_address_where_anybody_may_ask():
+    app = RateLimits(knowing, Rate(1, 50), Rate(1, 3), open_paths=frozenset({"/login"}), clock=Clock())
+    assert call(app, headers=bearer()).status == 200
+    assert [call(app, headers=bearer(), path="/login").status for _ in range(5)] == [200] * 3 + [429] * 2
+    assert call(app, headers=bearer(), path="/work").status == 200
+
+
+def test_another_token_than_the_one_counted_makes_nothing_good_and_a_revoked_one_counts_for_its_address():
+    good = {"g" * 43}
+
+    async def app(scope, receive, send):
+        # By the last cookie, whatever the limits went by.
+        token = dict(scope["headers"])[b"cookie"].decode().rpartition("=")[2]
+        token_looked_up(scope, token, is_good=token in good)
+        await answer(send)
+
+    limits = RateLimits(app, Rate(1, 50), Rate(1, 2), clock=Clock())
+    two = [("cookie", f"__Host-plumbline={'x' * 43}; plumbline={'g' * 43}")]
+    assert [call(limits, headers=two).status for _ in range(3)] == [200, 200, 429]
+    limits = RateLimits(app, Rate(1, 50), Rate(1, 2), clock=Clock())
+    one = [("cookie", f"plumbline={'g' * 43}")]
+    assert [call(limits, headers=one).status for _ in range(3)] == [200] * 3
+    good.clear()
+    assert [call(limits, headers=one).status for _ in range(4)] == [200] * 3 + [429]
+
+
 def test_files_from_memory_are_not_counted_and_all_else_is():
-    app = RateLimits(echo, Rate(1, 1), Rate(1, 1), uncounted="/static/", clock=Clock())
+    app = RateLimits(echo, Rate(1, 1), Rate(1, 1), uncounted="/static/", clock=Clock())  # looks nothing up
     assert [call(app, headers=bearer(), path=f"/static/a/{n}.js").status for n in range(300)] == [200] * 300
     assert call(app, headers=bearer(), path="/login").status == 200
     assert call(app, headers=bearer(), path="/login/static/").status == 429

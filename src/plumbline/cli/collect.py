@@ -35,14 +35,15 @@ def init(
     example: Annotated[
         str | None,
         typer.Option(
-            help="Make the folder of an example, with synthetic data: pairs, preference-helpfulness, "
-            "preference-harmlessness, red-team, safety-labels or two-axis-ranking."
+            help="Make the folder of an example, with synthetic data: pairs, preference-chat, "
+            "preference-chat-harmlessness, red-team-chat, safety-labels or two-axis-ranking."
         ),
     ] = None,
     store: flags.StorePlace = None,
     try_sources: Annotated[
         bool, typer.Option("--try-sources", help="Ask the study's sources for two replies before anything is made.")
     ] = False,
+    public_url: flags.PublicUrl = None,
     as_json: options.Json = False,
 ) -> None:
     """Start a study: check its file, its data and its sources, make the store, and enter the items.
@@ -56,15 +57,17 @@ def init(
     flags.require_extra()
     from plumbline.cli.collect_told import print_started, started_json, tell_next
     from plumbline.collect.example_studies import write_example
+    from plumbline.collect.service.public_address import DEFAULT_ADDRESS, checked_public_url
     from plumbline.collect.study_file import read_study_file
     from plumbline.collect.study_folder import find_study_place
 
+    address = DEFAULT_ADDRESS if public_url is None else checked_public_url(public_url)
     if example is not None:
         write_example(study, example)
         note("the example's data is SYNTHETIC: made up to try things out, no judgements of people")
     place = find_study_place(study, store)
     read = read_study_file(place.file)
-    started, store_is_new = _start(place, read, try_sources=try_sources, tell_owner=not as_json)
+    started, store_is_new = _start(place, read, try_sources=try_sources, tell_owner=not as_json, link_address=address)
     if as_json:
         print_json(started_json(started, place, store_is_new=store_is_new))
     else:
@@ -75,7 +78,7 @@ def init(
 
 
 def _start(
-    place: StudyPlace, read: ReadStudy, *, try_sources: bool, tell_owner: bool, tell_link: bool = True
+    place: StudyPlace, read: ReadStudy, *, try_sources: bool, tell_owner: bool, link_address: str | None = None
 ) -> tuple[Started, bool]:
     """The start, with its progress, and whether the store was made; an owner's token is told before all else."""
     from plumbline.cli.collect_told import print_owner
@@ -93,7 +96,7 @@ def _start(
         with closing(opened):
             owner = first_owner(opened, now=utc_now())
             if owner is not None and tell_owner:
-                print_owner(owner, with_link=tell_link)
+                print_owner(owner, link_address)
             started = start_study(
                 opened,
                 checked,
@@ -105,15 +108,15 @@ def _start(
 
 @app.command()
 @with_options("permit", flags.PermitFlags)
+@with_options("listen", flags.ListenFlags)
 def serve(
     studies: flags.Studies,
-    host: Annotated[str, typer.Option(help="The address to listen at.")] = "127.0.0.1",
-    port: Annotated[int, typer.Option(help="The port; 0 takes a free one.", min=0, max=65_535)] = 8080,
     processes: Annotated[int, typer.Option(help="Server processes; those that die are started again.", min=1)] = 1,
     store: flags.StorePlace = None,
-    public_url: flags.PublicUrl = None,
     no_access_log: Annotated[bool, typer.Option("--no-access-log", help="Log no line for each request.")] = False,
+    openid: flags.OpenIdFile = None,
     *,
+    listen: flags.ListenFlags,
     permit: flags.PermitFlags,
 ) -> None:
     """Serve studies: pages for workers and managers, REST below /api/v1, described at /openapi.json. Ends at Ctrl-C.
@@ -128,8 +131,10 @@ def serve(
     Example: plumbline collect serve my-study --port 8080
     """
     flags.require_extra()
+    from plumbline.cli.collect_openid import ready_openid
     from plumbline.cli.collect_told import tell_network
     from plumbline.collect.example_studies import write_missing_example
+    from plumbline.collect.server.proxies import checked_proxies
     from plumbline.collect.server.running import Served, address_of, bind, run_server
     from plumbline.collect.service.collecting import utc_now
     from plumbline.collect.service.handing_out import link_of_owner
@@ -139,16 +144,18 @@ def serve(
     from plumbline.loop.reply_scorer import open_reply_scorer
     from plumbline.web.sessions import Site
 
-    public = None if public_url is None else checked_public_url(public_url)
+    host, public = listen.host, None if listen.public_url is None else checked_public_url(listen.public_url)
+    proxies = checked_proxies(listen.trusted_proxy or ())
     for said in studies:
         if write_missing_example(said):
             note(f"{said} was not there: made of the example; its data is SYNTHETIC, no judgements of people")
     places = find_served(studies, store)
     read = [(place, read_study_settings(place.file)) for place in places]
+    outside = ready_openid(openid, public_url=public, studies=[study.name for _, study in read])
     with closing(_open_or_start(places)) as opened:
         rules, notes = served_rules(opened, read, permit.permits())
-        bound = bind(host, port)
-        link = link_of_owner(opened, now=utc_now())
+        bound = bind(host, listen.port)
+        link = link_of_owner(opened, now=utc_now(), issuer=None if outside is None else outside.settings.issuer)
     for told in notes:
         note(told)
     tell_network(host, public)
@@ -161,7 +168,7 @@ def serve(
         if link is not None:
             print(f"choose the owner's name and password (7 days, good once): {address}{link}", flush=True)
 
-    served = Served(places[0].store, rules, open_reply_scorer, Site(host, public))
+    served = Served(places[0].store, rules, open_reply_scorer, Site(host, public), proxies, outside)
     raise typer.Exit(run_server(served, bound, processes=processes, log_requests=not no_access_log, ready=ready))
 
 
@@ -179,7 +186,7 @@ def _open_or_start(places: Sequence[StudyPlace]) -> Store:
             raise
     for place in places:
         read = read_study_file(place.file)
-        started, store_is_new = _start(place, read, try_sources=False, tell_owner=True, tell_link=False)
+        started, store_is_new = _start(place, read, try_sources=False, tell_owner=True)
         print_started(started, place, read.study, store_is_new=store_is_new)
     return open_place(places[0].store, connections=1)
 

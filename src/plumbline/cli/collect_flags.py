@@ -17,6 +17,8 @@ _EXTRA = ("sqlalchemy", "alembic", "fastapi", "uvicorn", "argon2", "jinja2")
 
 STORE_VARIABLE = "PLUMBLINE_STORE"
 """Names the store where no option does."""
+PUBLIC_URL_VARIABLE = "PLUMBLINE_PUBLIC_URL"
+"""Says what people type where no option does."""
 
 Study = Annotated[Path, typer.Argument(help="A study folder, with study.toml in it, or a study file.")]
 Studies = Annotated[list[Path], typer.Argument(help="Study folders or study files; several where they share a store.")]
@@ -36,10 +38,39 @@ PublicUrl = Annotated[
     str | None,
     typer.Option(
         "--public-url",
+        envvar=PUBLIC_URL_VARIABLE,
         show_default=False,
         help="What people type to get here, where a proxy with TLS stands in front: https://NAME.",
     ),
 ]
+
+
+OpenIdFile = Annotated[
+    Path | None,
+    typer.Option(
+        "--openid",
+        show_default=False,
+        help="A TOML file that names an issuer of OpenID Connect: people log in with their organisation's accounts. Needs "
+        "--public-url.",
+    ),
+]
+
+
+@dataclass(frozen=True)
+class ListenFlags:
+    """Where a server listens, and who may stand before it."""
+
+    host: Annotated[str, typer.Option(help="The address to listen at.")] = "127.0.0.1"
+    port: Annotated[int, typer.Option(help="The port; 0 takes a free one.", min=0, max=65_535)] = 8080
+    public_url: PublicUrl = None
+    trusted_proxy: Annotated[
+        list[str] | None,
+        typer.Option(
+            show_default=False,
+            help="A proxy's address, or a network of proxies, whose X-Forwarded-For and -Proto are believed; may be given "
+            "several times. Those of this machine by default.",
+        ),
+    ] = None
 
 
 @dataclass(frozen=True)

@@ -61,6 +61,11 @@ def print_restored(restored: Restored) -> None:
         still = {name: count for name, count in asdict(restored.replaced).items() if name != "lost" and count}
         for name, count in still.items():
             note(f"as it was before the restore: {name.replace('_', ' ')}, {count:,}")
+    if restored.given_up:
+        note(
+            f"webhooks: {restored.given_up:,} messages that waited when the backup was made were given up, since they may "
+            "have been delivered; an owner can send them again"
+        )
     if not restored.bytes_removed:
         note(
             "a reader, or a full disk, kept the files from being cleaned of what was erased again: plumbline collect erase, once more"
@@ -77,6 +82,7 @@ def restored_json(restored: Restored) -> dict[str, Any]:
         "kept": None if restored.before is None else str(restored.before.path),
         "replaced": None if restored.replaced is None else asdict(restored.replaced),
         "bytes_removed": restored.bytes_removed,
+        "webhook_messages_given_up": restored.given_up,
         "faults": list(restored.faults),
     }
 

@@ -29,6 +29,9 @@ def invite(
     whole_store: Annotated[
         bool, typer.Option("--whole-store", help="Into all studies of the store; owners always are.")
     ] = False,
+    label: Annotated[
+        str | None, typer.Option("--note", help="Whom the link is for, at most 200 characters; managers alone see it.")
+    ] = None,
     public_url: flags.PublicUrl = None,
     store: flags.StorePlace = None,
     as_json: options.Json = False,
@@ -58,7 +61,7 @@ def invite(
     name = read_study_settings(find_study_place(study, store).file).name if into_study else None
     with closing(open_place(store_of(study, store), connections=1)) as opened:
         study_id = None if name is None else find_study(opened, name).id
-        wanted = Wanted(None if of is not None else wanted_role, name, of, days, uses)
+        wanted = Wanted(None if of is not None else wanted_role, name, of, days, uses, label)
         invited = invite_from_store(opened, wanted, study_id=study_id, now=utc_now())
     if as_json:
         print_json(invited_json(invited, address))

@@ -8,7 +8,7 @@ import shlex
 from typing import TYPE_CHECKING, Any
 
 from plumbline.cli.collect_flags import STORE_VARIABLE
-from plumbline.cli.console import note, print_table
+from plumbline.cli.console import note, print_table, visible
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -25,13 +25,15 @@ if TYPE_CHECKING:
 # --- tokens ---
 
 
-def print_owner(owner: HandedOut, *, with_link: bool = True) -> None:
-    """The owner's token and link, at once: what comes after may be interrupted."""
-    print(f"owner {owner.pseudonym}, token (shown this once): {owner.token}", flush=True)
-    if with_link and owner.link_path is not None:
-        from plumbline.collect.service.public_address import DEFAULT_ADDRESS
+def print_owner(owner: HandedOut, link_address: str | None) -> None:
+    """The owner's token and link, at once: what comes after may be interrupted.
 
-        link = DEFAULT_ADDRESS + owner.link_path
+    Args:
+        link_address: where it will be served; None where the link is told by somebody else.
+    """
+    print(f"owner {owner.pseudonym}, token (shown this once): {owner.token}", flush=True)
+    if link_address is not None and owner.link_path is not None:
+        link = link_address + owner.link_path
         print(f"their link to log in by, once it is served (7 days, good once): {link}", flush=True)
 
 
@@ -61,6 +63,8 @@ def print_invited(invited: Invited, address: str | None) -> None:
     uses = "good once" if invited.uses == 1 else f"good {invited.uses:,} times"
     where = f"study {invited.study}" if invited.study else "the whole store"
     print(f"{invited.role} {whom}, {where}, {uses}, until {invited.expires_at:%Y-%m-%d}")
+    if invited.note is not None:
+        print(f"note: {visible(invited.note)}")
     print(f"link (shown this once): {address or DEFAULT_ADDRESS}{invited.link_path}")
     if address is None:
         note(
@@ -78,6 +82,7 @@ def invited_json(invited: Invited, address: str | None) -> dict[str, Any]:
         "study": invited.study,
         "pseudonym": invited.pseudonym,
         "uses": invited.uses,
+        "note": invited.note,
         "expires_at": invited.expires_at.isoformat(),
         "link": f"{address or DEFAULT_ADDRESS}{invited.link_path}",
     }
@@ -94,6 +99,17 @@ _PASSED_OVER = {
     "PL-ITM-006": "{records} of prompts with fewer than 2 or more than 10 labelled replies",
 }
 """Why records make no item."""
+
+_MEND = "mend them in the data, and the same command enters them"
+_TO_DO = {
+    "PL-ITM-001": "nothing to do where the rows hold other records too",
+    "PL-ITM-002": _MEND,
+    "PL-ITM-003": "nothing to do: an item is made once, for all its records",
+    "PL-ITM-004": _MEND,
+    "PL-ITM-005": "nothing to do: there is nothing to choose between",
+    "PL-ITM-006": "nothing to do, or label more replies to them",
+}
+"""What whoever starts the study does about them."""
 
 _NOT_JUDGED = {
     "pairs": "{records} that are no comparisons",
@@ -122,7 +138,10 @@ def print_started(started: Started, place: StudyPlace, study: StudyFile, *, stor
             note(f"passed over for {purpose}: {_passed_over(code, count, study.kind.value)}")
         for code, count in sorted(entered.faults.items()):
             file, line = entered.first_faults[code]
-            note(f"not read for {purpose}: {_many(count, 'row')} ({code}), the first in {file} line {line}")
+            look = shlex.join(["plumbline", "data", "show", str(file), "--line", str(line)])
+            note(
+                f"not read for {purpose}: {_many(count, 'row')} ({code}), the first in {file} line {line}: {look}; {_MEND}"
+            )
         if rows.differing:
             note(
                 f"{len(rows.differing):,} known items stand in the data with other content now; what was entered first holds"
@@ -132,10 +151,11 @@ def print_started(started: Started, place: StudyPlace, study: StudyFile, *, stor
 
 
 def _passed_over(code: str, count: int, kind: str) -> str:
-    """Which records make no item: "24 records that are no comparisons (PL-ITM-001)"."""
+    """Which records make no item, and what to do: "24 records that are no comparisons (PL-ITM-001); nothing to do …"."""
     said = _NOT_JUDGED.get(kind) if code == "PL-ITM-001" else None
-    said = said or _PASSED_OVER.get(code, "{records}, see docs/errors.md")
-    return f"{said.format(records=_many(count, 'record'))} ({code})"
+    said = said or _PASSED_OVER.get(code, "{records}")
+    to_do = _TO_DO.get(code, "see docs/errors.md")
+    return f"{said.format(records=_many(count, 'record'))} ({code}); {to_do}"
 
 
 def _many(number: int, noun: str) -> str:
@@ -239,6 +259,9 @@ def print_overview(overview: StoreOverview) -> None:
                 f"{study.study.name}: replies failed {failed.count:,} × {failed.code}, last {failed.last:%Y-%m-%d %H:%M} UTC"
             )
     print("people: " + (", ".join(_many(count, role) for role, count in sorted(overview.people.items())) or "none"))
+    if any(overview.untold):
+        untold, given_up = overview.untold
+        print(f"webhooks: {_many(untold, 'message')} waiting, {given_up:,} given up in the last 30 days")
 
 
 def print_people(everybody: Sequence[PersonCount]) -> None:

@@ -13,7 +13,18 @@ import typer
 from typer.core import TyperGroup
 
 from plumbline import __version__
-from plumbline.cli import collect, collect_export, collect_keeping, collect_people, data, demo, evaluate, report, train
+from plumbline.cli import (
+    collect,
+    collect_export,
+    collect_keeping,
+    collect_mturk,
+    collect_people,
+    data,
+    demo,
+    evaluate,
+    report,
+    train,
+)
 from plumbline.cli.console import note
 
 
@@ -47,6 +58,7 @@ app.add_typer(data.app, name="data")
 app.add_typer(train.app, name="train")
 app.add_typer(collect.app, name="collect")
 collect_people.register(collect.app)
+collect_mturk.register(collect.app)
 collect_export.register(collect.app)
 collect_keeping.register(collect.app)
 demo.register(app)

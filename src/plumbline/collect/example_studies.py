@@ -1,4 +1,8 @@
-"""The example studies: one of each kind, with guidelines and synthetic data, that work at once and offline."""
+"""The example studies: one of each kind, with guidelines and synthetic data, that work at once and offline.
+
+An example, its study and its file have one name, that of the study's kind. Of preference chats there is a second one, which
+asks about harm.
+"""
 
 from __future__ import annotations
 
@@ -12,14 +16,13 @@ from plumbline.records import UsageError, unknown_name
 _FOLDER = Path(__file__).parent / "examples"
 EXAMPLES = (
     "pairs",
-    "preference-helpfulness",
-    "preference-harmlessness",
-    "red-team",
+    "preference-chat",
+    "preference-chat-harmlessness",
+    "red-team-chat",
     "safety-labels",
     "two-axis-ranking",
 )
-"""By the name of their file; every text in them was made up for the purpose."""
-_ALSO_CALLED = {"preference-chat": "preference-helpfulness"}
+"""Every text in them was made up for the purpose."""
 
 
 def example_files(name: str) -> dict[str, bytes]:
@@ -28,7 +31,6 @@ def example_files(name: str) -> dict[str, bytes]:
     Raises:
         UsageError: PL-ARG-001, there is no such example.
     """
-    name = _ALSO_CALLED.get(name, name)
     if name not in EXAMPLES:
         raise unknown_name("--example", name, EXAMPLES)
     text = (_FOLDER / f"{name}.toml").read_bytes()
@@ -67,7 +69,7 @@ def write_missing_example(said: Path) -> bool:
         WriteError: the folder cannot be written.
     """
     folder = said.with_suffix("") if said.suffix == ".toml" else said
-    if said.exists() or folder.exists() or folder.name not in (*EXAMPLES, *_ALSO_CALLED):
+    if said.exists() or folder.exists() or folder.name not in EXAMPLES:
         return False
     return write_example(folder, folder.name)
 

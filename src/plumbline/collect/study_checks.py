@@ -8,7 +8,7 @@ from pathlib import Path
 
 from plumbline.collect.seen_text import has_something_to_see
 from plumbline.collect.study_lines import KeyPath
-from plumbline.collect.study_people_checks import help_problems, prolific_problems, wellbeing_problems
+from plumbline.collect.study_people_checks import help_problems, visit_problems, wellbeing_problems
 from plumbline.collect.study_problems import StudyProblem, written_key
 from plumbline.collect.study_settings import Question, Replies, Sampler, StudyFile, StudyKind, Tranche
 from plumbline.lineage import StatedTerms
@@ -337,5 +337,5 @@ def _terms(study: StudyFile) -> Iterator[StudyProblem]:
 _CHECKS: tuple[Check, ...] = (
     *(_keys_of_other_kinds, _axes, _question, _strengths, _turns, _items, _review),
     *(_replies, _always_the_same, _warning, _terms),
-    *(help_problems, wellbeing_problems, prolific_problems),
+    *(help_problems, wellbeing_problems, visit_problems),
 )

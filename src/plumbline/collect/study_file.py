@@ -27,6 +27,7 @@ from plumbline.collect.study_settings import (
     Attention,
     Gold,
     Items,
+    Mturk,
     PriorityRule,
     Prolific,
     Qualification,
@@ -42,6 +43,7 @@ _RESTS_ON = {
     "tranche": ("replies",),
     "wellbeing": ("items",),
     "prolific": ("per_worker_limit",),
+    "mturk": ("per_worker_limit",),
 }
 """Settings that are judged by others."""
 
@@ -62,6 +64,7 @@ SECTIONS: dict[str, type[BaseModel]] = {
     "spot_check": SpotCheck,
     "wellbeing": Wellbeing,
     "prolific": Prolific,
+    "mturk": Mturk,
 }
 """The tables of a study file and what they hold."""
 

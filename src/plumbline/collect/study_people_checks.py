@@ -1,10 +1,11 @@
-"""What does not fit together in a study's settings about the people who work in it: help, well-being, Prolific."""
+"""What does not fit together in a study's settings about the people who work in it: help, well-being, Prolific, MTurk."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator
 from urllib.parse import urlsplit
 
+from plumbline.collect.seen_text import has_something_to_see
 from plumbline.collect.study_lines import KeyPath
 from plumbline.collect.study_problems import StudyProblem
 from plumbline.collect.study_settings import StudyFile, StudyKind
@@ -42,17 +43,21 @@ def wellbeing_problems(study: StudyFile) -> Iterator[StudyProblem]:
         )
 
 
-def prolific_problems(study: StudyFile) -> Iterator[StudyProblem]:
-    """A visit that nobody can complete."""
-    prolific, limit = study.prolific, study.per_worker_limit
-    if prolific is not None and limit is not None and prolific.items > limit:
-        yield _contradiction(
-            ("prolific", "items"),
-            "is more than one worker may finish",
-            f"at most per_worker_limit, {limit}",
-            str(prolific.items),
-            f"items = {limit}, or a higher per_worker_limit",
-        )
+def visit_problems(study: StudyFile) -> Iterator[StudyProblem]:
+    """A visit that nobody can complete; a note on pay in which there is nothing to read."""
+    limit = study.per_worker_limit
+    for table, visits in (("prolific", study.prolific), ("mturk", study.mturk)):
+        if visits is not None and limit is not None and visits.items > limit:
+            yield _contradiction(
+                (table, "items"),
+                "is more than one worker may finish",
+                f"at most per_worker_limit, {limit}",
+                str(visits.items),
+                f"items = {limit}, or a higher per_worker_limit",
+            )
+    if study.mturk is not None and study.mturk.pay is not None and not has_something_to_see(study.mturk.pay):
+        found = "nothing that can be seen"
+        yield _contradiction(("mturk", "pay"), "says nothing that can be shown", "a text", found, "write it out")
 
 
 def _no_topics(study: StudyFile) -> str:

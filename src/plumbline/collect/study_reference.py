@@ -88,6 +88,13 @@ study = "60d9f4c1e2a7b80012345678"
 completion_code = "C1EXAMPLE"
 items = 5
 """,
+    "mturk": """\
+[mturk]
+items = 5
+sandbox = false
+minutes = 15
+pay = "We pay the reward within two days, whatever you answered."
+""",
 }
 """A piece of a study file for each table, by its name; "" is the file before its first table, and whole."""
 

@@ -256,6 +256,22 @@ class Prolific(Section):
     items: Annotated[int, Field(ge=1, le=10_000)]
 
 
+class Mturk(Section):
+    """Workers who come from Amazon Mechanical Turk, by a HIT that shows a page of ours in a frame.
+
+    Attributes:
+        items: So many finished items complete a visit, which is one HIT of one worker.
+        sandbox: HITs come from MTurk's sandbox, where nobody is paid, and from nowhere else; ``false`` for the real one.
+        minutes: How long a visit takes, roughly; told before a HIT is accepted.
+        pay: What is paid and when, in a sentence or two; told before a HIT is accepted, beside the reward that MTurk shows.
+    """
+
+    items: Annotated[int, Field(ge=1, le=10_000)]
+    sandbox: bool
+    minutes: Minutes | None = None
+    pay: Annotated[str, StringConstraints(min_length=1, max_length=500)] | None = None
+
+
 class StudyFile(Section):
     """One study.
 
@@ -288,6 +304,7 @@ class StudyFile(Section):
         help: A link that workers find on every page: `http://`, `https://` or `mailto:`.
         wellbeing: What is done so that nobody is hurt by what they read, a table: see below.
         prolific: Workers who come from Prolific, a table: see below.
+        mturk: Workers who come from Amazon Mechanical Turk, a table: see below.
         taxonomy: The harm categories of labels.
         uses: What workers were told that their work is used for; an export permits no more. Left out, nothing is said.
         licence: An SPDX name, or ``LicenseRef-`` and your own: under which the work is passed on. Left out, nothing is said.
@@ -323,6 +340,7 @@ class StudyFile(Section):
     help: Annotated[str, StringConstraints(min_length=1, max_length=500)] | None = None
     wellbeing: Wellbeing | None = None
     prolific: Prolific | None = None
+    mturk: Mturk | None = None
     taxonomy: Literal["beavertails-14", "pku-19"] = "beavertails-14"
     uses: Annotated[tuple[Use, ...], Field(min_length=1)] | None = None
     licence: Annotated[str, StringConstraints(min_length=1, max_length=100)] | None = None

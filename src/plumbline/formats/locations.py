@@ -12,13 +12,15 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from difflib import get_close_matches
 from pathlib import Path, PurePosixPath
+from shlex import quote
 from typing import NoReturn
 
 from plumbline.formats.origin import Origin
 from plumbline.records import Axis, SourceError, UsageError
 
 ENDINGS = (".jsonl", ".jsonl.gz", ".json", ".json.gz", ".parquet")
-LEFT_OUT_ENDINGS = (".csv", ".csv.gz", ".tsv", ".tsv.gz", ".xz", ".zst", ".bz2", ".arrow", ".feather")
+_ARCHIVE = ".zip"
+LEFT_OUT_ENDINGS = (_ARCHIVE, ".csv", ".csv.gz", ".tsv", ".tsv.gz", ".xz", ".zst", ".bz2", ".arrow", ".feather")
 """Endings of what is likely data, and yet is not read."""
 _NOTES = ("manifest.json", "croissant.json")
 _ENDING = re.compile(r"(\.(jsonl|json|parquet|csv|tsv|arrow|feather))?(\.(gz|xz|zst|bz2))?$", re.IGNORECASE)
@@ -160,6 +162,14 @@ def _nothing_there(path: Path) -> SourceError:
 
 
 def _file_location(path: Path, axis: Axis | None) -> Location:
+    if path.name.lower().endswith(_ARCHIVE):
+        raise SourceError(
+            "PL-SRC-002",
+            str(path),
+            "an archive is not read as it is",
+            expected="the folder that is in it",
+            advice=f"unzip it first: unzip {quote(str(path))}, then name the folder that this makes",
+        )
     if not path.name.lower().endswith(ENDINGS):
         raise SourceError(
             "PL-SRC-002",

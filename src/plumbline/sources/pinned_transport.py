@@ -39,6 +39,7 @@ class TransportSettings:
         most_answer_bytes: of one answer, errors included.
         most_connections: at once.
         resolve: names → numbers.
+        more_headers: that are sent too, in small letters.
     """
 
     place: str
@@ -47,6 +48,7 @@ class TransportSettings:
     most_answer_bytes: int
     most_connections: int
     resolve: Resolver = resolve_by_system
+    more_headers: tuple[str, ...] = ()
 
 
 class PinnedTransport(httpx2.AsyncBaseTransport):
@@ -100,7 +102,8 @@ class PinnedTransport(httpx2.AsyncBaseTransport):
         return response
 
     def _headers(self, request: httpx2.Request) -> list[tuple[str, str]]:
-        headers = [(name, request.headers[name]) for name in _SENT_HEADERS if name in request.headers]
+        names = (*_SENT_HEADERS, *self._settings.more_headers)
+        headers = [(name, request.headers[name]) for name in names if name in request.headers]
         headers += [("accept-encoding", "identity"), ("user-agent", "plumbline")]
         if self._settings.key is not None:
             headers.append(("authorization", f"Bearer {self._settings.key}"))

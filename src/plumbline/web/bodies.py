@@ -25,19 +25,19 @@ class BodyLimits:
 
     Attributes:
         most_bytes: of most routes.
-        larger: paths (a whole one, as a regular expression) whose bodies may be larger, or have to be smaller, and how large.
+        by_path: paths (a whole one, as a regular expression) that take more bytes or fewer, and how many.
         seconds: from the first to the last byte.
         most_depth: of JSON: lists and objects in one another.
     """
 
     most_bytes: int = 1 << 20
-    larger: tuple[tuple[re.Pattern[str], int], ...] = ()
+    by_path: tuple[tuple[re.Pattern[str], int], ...] = ()
     seconds: float = 30.0
     most_depth: int = 32
 
     def of_path(self, path: str) -> int:
         """The most bytes that this path takes."""
-        return next((most for pattern, most in self.larger if pattern.fullmatch(path)), self.most_bytes)
+        return next((most for pattern, most in self.by_path if pattern.fullmatch(path)), self.most_bytes)
 
 
 class BoundedBodies:

@@ -18,6 +18,9 @@ API_HEADERS: Mapping[bytes, bytes] = {
 """For an API: nothing of it is a page, none of it is to be kept. Strict-Transport-Security is the proxy's, who has TLS."""
 
 
+_POLICY, _FRAMES = b"content-security-policy", b"x-frame-options"
+
+
 class SecurityHeaders:
     """Middleware: adds headers that an answer does not have."""
 
@@ -36,7 +39,14 @@ class SecurityHeaders:
             if message["type"] == "http.response.start":
                 given = list(message.get("headers", ()))
                 names = {name.lower() for name, _ in given}
+                if any(name.lower() == _POLICY and _names_ancestors(value) for name, value in given):
+                    names.add(_FRAMES)  # it can only say nobody or ourselves; browsers that know both follow the policy
                 message["headers"] = given + [pair for pair in self._headers if pair[0] not in names]
             await send(message)
 
         await self._app(scope, receive, secured)
+
+
+def _names_ancestors(policy: bytes) -> bool:
+    """Whether a policy lets somebody frame the answer."""
+    return b"frame-ancestors " in policy and b"frame-ancestors 'none'" not in policy

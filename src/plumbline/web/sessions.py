@@ -27,6 +27,7 @@ CSRF_HEADER = b"x-csrf-token"
 CSRF_LENGTH = 43
 _SAFE = frozenset({"GET", "HEAD"})
 _TOKEN = re.compile(r"[A-Za-z0-9_-]{20,200}")
+_KEPT = re.compile(r"[A-Za-z0-9_-]{20,3000}")
 _HOST = re.compile(r"(?:\[(?P<number>[0-9A-Fa-f:.]+)\]|(?P<name>[A-Za-z0-9._-]+))(?::(?P<port>[0-9]{1,5}))?")
 _PASSED_ON = (b"forwarded", b"x-forwarded-for", b"x-forwarded-host", b"x-forwarded-proto")
 _WILDCARDS = ("", "0.0.0.0", "::")  # noqa: S104 - compared with, not bound
@@ -116,6 +117,21 @@ class Site:
         name, flag = (SECURE_COOKIE, "; Secure") if secure else (PLAIN_COOKIE, "")
         return f"{name}=; Max-Age=0; Path=/{flag}; HttpOnly; SameSite=Lax"
 
+    def kept_by(self, scope: Scope, name: str) -> str | None:
+        """What a browser keeps for us under a name, for a while; None where there is none, or two."""
+        return _cookie(scope, self._prefixed(scope, name), _KEPT)
+
+    def keep_cookie(self, scope: Scope, name: str, value: str, seconds: int) -> str:
+        """The ``Set-Cookie`` by which a browser keeps something for us, or not any more where there are no seconds.
+
+        It comes along with what pages of ours ask for, and with nothing that another site begins.
+        """
+        flag = "; Secure" if self._is_secure(scope) else ""
+        return f"{self._prefixed(scope, name)}={value}; Max-Age={seconds}; Path=/{flag}; HttpOnly; SameSite=Strict"
+
+    def _prefixed(self, scope: Scope, name: str) -> str:
+        return f"__Host-{name}" if self._is_secure(scope) else name
+
     def require_private(self, scope: Scope) -> None:
         """Refuses passwords that anybody on the way could read.
 
@@ -166,11 +182,11 @@ def _host(scope: Scope) -> tuple[str, int | None]:
     return (found["number"] or found["name"]).lower(), port
 
 
-def _cookie(scope: Scope, name: str) -> str | None:
+def _cookie(scope: Scope, name: str, form: re.Pattern[str] = _TOKEN) -> str | None:
     found = []
     for header in header_values(scope, b"cookie"):
         for pair in header.decode("latin-1").split(";"):
             key, sign, value = pair.strip().partition("=")
             if sign and key == name:
                 found.append(value)
-    return found[0] if len(found) == 1 and _TOKEN.fullmatch(found[0]) else None
+    return found[0] if len(found) == 1 and form.fullmatch(found[0]) else None

@@ -1,4 +1,4 @@
-"""Arriving from Prolific over the API; and who somebody is there, which never leaves the store."""
+"""Arriving from Prolific and MTurk over the API; and who somebody is there, which never leaves the store."""
 
 import gzip
 import io
@@ -10,12 +10,14 @@ from datetime import timedelta
 
 import pyarrow.parquet as pq
 import pytest
+from sqlalchemy import select
 
 from plumbline.collect.export import Form
 from plumbline.collect.store.keeping.backup import back_up
 from plumbline.collect.store.keeping.erasing import erase_person
 from plumbline.collect.store.people import find_person, issue_token
 from plumbline.collect.store.rows import Role
+from plumbline.collect.store.tables import arrivals
 from plumbline.collect.store.wellbeing import read_moods
 from tests.collect.api.client import HOME, START, rows, toml
 from tests.collect.export import collected
@@ -25,6 +27,7 @@ PROLIFIC = {"study": "theirs", "completion_code": "C0DE", "items": 1}
 WHO = {
     "provider": "prolific", "study": "s", "participant": "zzparticipant", "visit": "zzvisit", "study_of_provider": "theirs",
 }  # fmt: skip
+MTURK = {"items": 1, "sandbox": True}
 OURS = {"Sec-Fetch-Site": "same-origin"}
 
 
@@ -137,9 +140,9 @@ def test_who_was_erased_is_not_known_again(api_on_both):
     browser = as_browser(api, response)
     api.got("POST", f"{HOME}/studies/s/moods", headers=browser, json={"declined": True}, status=201)
     study_id = api.collecting.catalogue.named("s").id
-    assert len(read_moods(api.store, study_id, since=START, until=LATER)) == 1
+    assert len(read_moods(api.store, study_id, since=START, until=LATER).people) == 1
     erase_person(api.store, response.json()["pseudonym"], now=api.now)
-    assert read_moods(api.store, study_id, since=START, until=LATER) == []
+    assert read_moods(api.store, study_id, since=START, until=LATER).people == ()
     assert arrive(api).json()["pseudonym"] != response.json()["pseudonym"]
     api.problem("GET", f"{HOME}/me", headers=browser, status=401, code="PL-WEB-007")
 
@@ -151,9 +154,20 @@ def test_who_somebody_is_there_never_leaves_the_store(api_on_both, tmp_path, cap
     caplog.set_level(logging.DEBUG)
     everybody_arrives(api)
     studies = [collected.ranking(api)[0], collected.red_team(api)[0], collected.labels(api), collected.pairs(api)[0]]
-    browser = as_browser(api, arrive(api, study="red-team", participant="zz-1", visit="zz-again"))
-    api.got("POST", f"{HOME}/studies/red-team/moods", headers=browser, json={"declined": True}, status=201)
-    assert api.got("GET", f"{HOME}/studies/red-team/standing", headers=browser)["next_items_to_completion"] is None
+    hit = {"provider": "mturk", "study": "red-team-chat", "participant": "zz-1", "study_of_provider": None}
+    browser = as_browser(api, arrive(api, **hit, visit="zz-visit-1"))
+    assert {person.provider for person in api.store.rows(select(arrivals.c.provider))} == {
+        "prolific",
+        "mturk",
+        "mturk-hit",
+    }
+    api.got("POST", f"{HOME}/studies/red-team-chat/moods", headers=browser, json={"declined": True}, status=201)
+    assert api.got("GET", f"{HOME}/studies/red-team-chat/standing", headers=browser)["next_items_to_completion"] is None
+    # A second HIT of a worker of MTurk, and one that is another's.
+    again = as_browser(api, arrive(api, **hit, visit="zz-hit-again"))
+    assert api.got("GET", f"{HOME}/studies/red-team-chat/standing", headers=again)["next_items_to_completion"] == 1
+    assert arrive(api, **hit | {"participant": "zz-other"}, visit="zz-hit-again").json()["code"] == "PL-ARR-003"
+    api("GET", "http://127.0.0.1/arrive/mturk/pairs?assignmentId=zz-hit&workerId=zz-1&hitId=zz-h")
     for changed in ({"study_of_provider": "zz-wrong"}, {"participant": "zz-" * 30}, {"study": "nowhere"}):
         assert arrive(api, **({"study": "pairs", "visit": "zz-visit"} | changed)).status_code >= 400
     api("GET", "http://127.0.0.1/arrive/prolific/pairs?PROLIFIC_PID=zz-1&SESSION_ID=zz-1")
@@ -175,18 +189,22 @@ def test_who_somebody_is_there_never_leaves_the_store(api_on_both, tmp_path, cap
 
 
 def everybody_arrives(api):
-    """Every study is on Prolific from now on, and every worker comes to the newest one from there."""
+    """Every study is on Prolific and MTurk from now on, and workers come to the newest one from there by turns."""
     study, somebody, made, count = api.study, api.somebody, [], itertools.count()
 
     def on_prolific(text):
-        settings = "".join(f"{name} = {json.dumps(value)}\n" for name, value in PROLIFIC.items())
-        made.append(study(f"{text}\n[prolific]\n{settings}"))
+        for table, values in (("prolific", PROLIFIC), ("mturk", MTURK)):
+            settings = "".join(f"{name} = {json.dumps(value)}\n" for name, value in values.items())
+            text = f"{text}\n[{table}]\n{settings}"
+        made.append(study(text))
         return made[-1]
 
     def arrived(role=Role.WORKER):
         if role is not Role.WORKER:
             return somebody(role)
-        response = arrive(api, study=made[-1]["name"], participant=f"zz-{next(count)}", visit="zz-visit")
+        number = next(count)
+        who = {"study": made[-1]["name"], "participant": f"zz-{number}", "visit": f"zz-visit-{number}"}
+        response = arrive(api, **who, **({"provider": "mturk", "study_of_provider": None} if number % 2 else {}))
         assert response.status_code == 201, response.text
         person = find_person(api.store, response.json()["pseudonym"])
         return issue_token(api.store, person.id, now=api.now, expires_at=api.now + timedelta(days=1))
@@ -210,8 +228,19 @@ def listened(api):
 def look_everywhere(api, study):
     """Asks every route that only reads, as an owner; how many answered."""
     pseudonyms = [person["pseudonym"] for person in api.got("GET", "/people", api.owner)["people"]]
-    of_study = ("", "/file", "/status", "/items", "/standing", "/guidelines", "/figures", "/workers", "/disagreements")
-    paths = ["/me", "/people", "/studies", "/late", "/invitations", "/openapi.json"]
+    of_study = (
+        "",
+        "/file",
+        "/status",
+        "/items",
+        "/standing",
+        "/guidelines",
+        "/figures",
+        "/workers",
+        "/disagreements",
+        "/late",
+    )
+    paths = ["/me", "/people", "/studies", "/invitations", "/openapi.json"]
     paths += [f"/studies/{study}{rest}" for rest in of_study]
     paths += [f"/studies/{study}/workers/{pseudonym}" for pseudonym in pseudonyms]
     return sum(api("GET", path, api.owner).status_code == 200 for path in paths)

@@ -97,7 +97,13 @@ def test_disagreements_are_listed_without_texts_and_opened_with_them(api, dashbo
 @pytest.mark.parametrize(
     "query",
     [
-        *("workers?sort=token", "workers?sort=", "workers?limit=0", "disagreements?axis=drop"),
+        *(
+            "workers?sort=token",
+            "workers?sort=",
+            "workers?limit=0",
+            "workers?after=somebody",
+            "disagreements?question=drop",
+        ),
         *("disagreements?sort=rowid", "disagreements?after=1-2", "disagreements?after=1-2-3;"),
         "disagreements?after=99999999999999999999-1-1",
     ],

@@ -29,7 +29,7 @@ def chat(api, study, token, *, before=(), after, turns):
 
 def test_preference_chat(api_on_both):
     api = api_on_both
-    study = api.example("preference-helpfulness")
+    study = api.example("preference-chat")
     worker, reviewer = api.somebody(), api.somebody(Role.REVIEWER)
     seen = chat(api, study, worker, after={"act": "close", "rating": 4, "comment": "fine"}, turns=4)
     # Judged better: A, so it went on.
@@ -46,7 +46,7 @@ def test_preference_chat(api_on_both):
 
 def test_preference_chat_from_prompts_after_a_training_set(api_on_both):
     api = api_on_both
-    study = api.example("preference-harmlessness")
+    study = api.example("preference-chat-harmlessness")
     assert api.enter(study, "prompts.jsonl")["new"] == 4
     assert api.enter(study, "known-comparisons.jsonl", "training")["new"] == 4
     good, bad = api.somebody(), api.somebody()
@@ -82,7 +82,7 @@ def _is_safer(known, reply):
 
 def test_red_team_chat_with_blind_review(api_on_both):
     api = api_on_both
-    study = api.example("red-team")
+    study = api.example("red-team-chat")
     author, other = api.somebody(), api.somebody()
     before = [{"act": "consent", "agreed": True}, {"act": "describe", "task_description": "to be rude"}]
     seen = chat(api, study, author, before=before, after={"act": "rate-self", "rating": 2}, turns=4)
@@ -98,7 +98,7 @@ def test_red_team_chat_with_blind_review(api_on_both):
 
 
 def test_who_does_not_consent_gives_the_item_back(api):
-    study = api.example("red-team")
+    study = api.example("red-team-chat")
     worker = api.somebody()
     work = api.next(study, worker)
     for _ in range(2):

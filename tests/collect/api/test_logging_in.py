@@ -6,11 +6,12 @@ from datetime import timedelta
 
 import pytest
 from argon2 import PasswordHasher
+from sqlalchemy import text
 
 from plumbline.collect.api.app import ApiOptions
 from plumbline.collect.service.identity.passwords import Passwords
 from plumbline.collect.store.events import read_events
-from plumbline.collect.store.identity.attempts import begin_attempt, key_of_name
+from plumbline.collect.store.identity.attempts import begin_attempt, key_of_both
 from plumbline.collect.store.keeping.erasing import erase_person
 from plumbline.collect.store.people import find_by_token, issue_token, set_blocked
 from plumbline.collect.store.rows import Role, TokenUse
@@ -261,8 +262,8 @@ def test_five_may_fail_then_each_waits_twice_as_long(api):
     assert waits == [1, 2, 4, 8, 16, 32, 64, 128, 256, 512, 900, 900, 900]
     api.wait(seconds=900)
     browser.log_in(NAME)
-    # A success clears the name.
-    assert begin_attempt(api.store, [key_of_name("ada lovelace")], now=api.now) == timedelta(0)
+    # A success clears the name at this address.
+    assert begin_attempt(api.store, [key_of_both("ada lovelace", "127.0.0.1")], now=api.now) == timedelta(0)
     api.wait(hours=1, seconds=1)
     assert [wrong(browser).status_code for _ in range(6)] == [403] * 5 + [429]
 
@@ -276,6 +277,22 @@ def test_many_names_from_one_address_have_to_wait_as_well(api):
     assert (refused.status_code, refused.headers["retry-after"]) == (429, "1")
     api.wait(seconds=1)
     Browser(api).log_in(NAME)
+
+
+@pytest.mark.parametrize("path", ["sessions", "invitations/read", "arrivals"])
+def test_a_made_up_cookie_is_no_way_past_the_limit_of_an_address(make_api, path):
+    api = make_api(options=ApiOptions(per_token=UNLIMITED, per_address=Rate(1e-9, 3)))
+    # Nor is a good one: it is the owner's, whose other requests are not held up.
+    good = issue_token(
+        api.store, api.ids[api.owner].id, now=api.now, expires_at=api.now + timedelta(1), use=TokenUse.SESSION
+    )
+    headers, answers = {"Host": "127.0.0.1", "Cookie": f"plumbline={good}"}, []
+    assert api("GET", "/me", headers=headers).status_code == 200
+    for number in range(12):
+        cookie = {"Cookie": f"plumbline={good if number % 2 else 'x' * 20 + str(number)}"}
+        answers.append(Browser(api)("POST", f"/{path}", json={}, headers=cookie).status_code)
+    assert answers == [422] * 3 + [429] * 9
+    assert [api("GET", "/me", headers=headers).status_code for _ in range(5)] == [200] * 5
 
 
 def test_many_at_once_do_not_get_past_the_count(api):
@@ -296,11 +313,11 @@ def test_who_logs_in_does_not_use_up_the_attempts_of_their_address(api):
 OTHER_PROCESS = """
 import sys
 from datetime import datetime
-from plumbline.collect.store.identity.attempts import begin_attempt, key_of_name
+from plumbline.collect.store.identity.attempts import begin_attempt, key_of_both
 from plumbline.collect.store.migrating import open_store
 store = open_store(sys.argv[1])
 now = datetime.fromisoformat(sys.argv[2])
-print([begin_attempt(store, [key_of_name("ada lovelace")], now=now).total_seconds() for _ in range(3)])
+print([begin_attempt(store, [key_of_both("ada lovelace", "127.0.0.1")], now=now).total_seconds() for _ in range(3)])
 """
 
 
@@ -403,13 +420,32 @@ def test_who_looks_at_a_page(api):
     assert serving.visitor(request(authorization=f"Bearer {api.owner}")) is None
 
 
+def test_sessions_that_ended_long_ago_go_when_the_next_begins(api):
+    """And tokens stay, which are few."""
+    browser = joined(api, NAME)
+    person = find_by_token(api.store, browser.cookie[1], now=api.now, use=TokenUse.SESSION)
+    issue_token(api.store, person.id, now=api.now, expires_at=api.now + timedelta(hours=1))
+
+    def kept():
+        query = text("SELECT use, COUNT(*) FROM tokens WHERE person_id = :id GROUP BY use")
+        return dict(api.store.read(lambda connection: connection.execute(query, {"id": person.id}).all()))
+
+    api.wait(days=7)
+    Browser(api).log_in(NAME)
+    assert kept() == {"api": 1, "session": 2}
+    api.wait(hours=13)
+    Browser(api).log_in(NAME)
+    assert kept() == {"api": 1, "session": 2}
+
+
 # --- rates ---
 
 
 def test_a_session_has_a_rate_of_its_own(make_api):
     api = make_api(options=ApiOptions(per_token=Rate(1, 4), per_address=UNLIMITED))
     one, two = joined(api, "One"), joined(api, "Two")
-    assert [one("GET", "/me").status_code for _ in range(5)] == [200] * 4 + [429]
+    # The first is its address's: only then is it known to be good.
+    assert [one("GET", "/me").status_code for _ in range(6)] == [200] * 5 + [429]
     assert two("GET", "/me").status_code == 200
 
 

@@ -56,7 +56,7 @@ def test_requests_about_items_in_hand(make_api):
     api = make_api()
     api.study(toml())
     api.got("POST", "/studies/s/items", api.owner, content=rows(("q", "a", "b")))
-    chat = api.example("red-team")
+    chat = api.example("red-team-chat")
     worker = api.somebody()
     items = [api.next("s", worker)["assignment"], api.next(chat, worker)["assignment"], 99]
 

@@ -9,7 +9,8 @@ from plumbline.collect.store.assignments import read_assignment
 from plumbline.collect.store.checking import check_store
 from plumbline.collect.store.events import read_events
 from plumbline.collect.store.judgements import judgements_of_assignment
-from plumbline.collect.store.rows import AssignmentState
+from plumbline.collect.store.rows import AssignmentState, Role
+from plumbline.collect.store.studies import find_study
 from plumbline.collect.store.submission import find_receipt, list_late
 from tests.collect.api.client import EXAMPLES, rows, toml
 
@@ -134,9 +135,13 @@ def test_a_submission_under_an_old_fence_is_kept_told_and_not_counted(work):
     done = api.submitted(item, worker, **PAIR)
     assert (done["outcome"], done["judgements"]) == ("late", [])
     assert judged(api, item) == []
-    assert [late.reason for late in list_late(api.store)] == ["fence"]
-    listed = api.got("GET", "/late", api.owner)["late"]
-    assert [(line["assignment"], line["fence"]) for line in listed] == [(item["assignment"], 1)]
+    studies = {name: find_study(api.store, name).id for name in (api.study(toml(name="other"))["name"], "s")}
+    assert [late.reason for late in list_late(api.store, studies["s"])] == ["fence"]
+    for name, found in (("s", [(item["assignment"], 1)]), ("other", [])):
+        manager = api.somebody(Role.MANAGER, only_study_id=studies[name])
+        listed = api.got("GET", f"/studies/{name}/late", manager)["late"]
+        assert [(line["assignment"], line["fence"]) for line in listed] == found
+    api.problem("GET", "/studies/s/late", manager, status=404, code="PL-COL-010")
     assert api.submitted(again, worker, **PAIR)["outcome"] == "accepted"
 
 
@@ -354,7 +359,7 @@ def test_a_fault_of_ours_tells_nothing_but_its_id(work, monkeypatch, caplog):
 
 
 def test_a_wrong_fence_counts_for_nothing_and_the_step_stays_what_it_was(api):
-    study = api.example("preference-helpfulness")
+    study = api.example("preference-chat")
     worker = api.somebody()
     work = api.next(study, worker)
     api.say(work, worker, 1, "Hello?")
@@ -366,7 +371,7 @@ def test_a_wrong_fence_counts_for_nothing_and_the_step_stays_what_it_was(api):
 
 
 def test_a_repeated_request_gets_its_receipt_after_the_item_went_to_another(api):
-    study = api.example("preference-helpfulness")
+    study = api.example("preference-chat")
     worker = api.somebody()
     work = api.next(study, worker)
     api.say(work, worker, 1, "Hello?")
@@ -381,9 +386,9 @@ def test_a_repeated_request_gets_its_receipt_after_the_item_went_to_another(api)
 
 
 def _declining(api):
-    api.study((EXAMPLES / "red-team.toml").read_text())
+    api.study((EXAMPLES / "red-team-chat.toml").read_text())
     worker = api.somebody()
-    return worker, api.next("red-team", worker)
+    return worker, api.next("red-team-chat", worker)
 
 
 def _logged(api, kind):

@@ -25,10 +25,10 @@ def filled(make_api):
     worker = api.somebody()
     judged = api.next("s", worker)
     api.submitted(judged, worker, act="judge-pair", helpfulness=2)
-    chat = api.example("preference-helpfulness")
-    in_hand = [api.next(name, worker)["assignment"] for name in ("s", chat, api.example("red-team"))]
+    chat = api.example("preference-chat")
+    in_hand = [api.next(name, worker)["assignment"] for name in ("s", chat, api.example("red-team-chat"))]
     api.known = {
-        "path.study": ["s", chat, "red-team"],
+        "path.study": ["s", chat, "red-team-chat"],
         "path.assignment": [judged["assignment"], *in_hand],
         "path.judgement": [1],
         "path.version": [1],

@@ -2,8 +2,9 @@
 
 import pytest
 
-from plumbline.collect.store.rows import Role
-from plumbline.collect.store.studies import list_studies
+from plumbline.collect.store.events import read_events
+from plumbline.collect.store.rows import Role, StudyState
+from plumbline.collect.store.studies import list_studies, set_study_state
 from tests.collect.api.client import EXAMPLES, rows, toml
 
 
@@ -87,11 +88,36 @@ def test_versions_of_the_guidelines_stay(api):
     api.problem("GET", "/studies/other/guidelines", worker, status=404, code="PL-COL-010")
 
 
+def test_the_log_says_who_did_it(api):
+    """Who made, changed and exported a study; nobody where the command line did."""
+    manager = api.somebody(Role.MANAGER)
+    api.study(toml())
+    number = list_studies(api.store)[0].id
+    set_study_state(api.store, number, StudyState.PAUSED, now=api.now)
+    api.got("PUT", "/studies/s/state", manager, json={"state": "open"})
+    api.got("POST", "/studies/s/guidelines", manager, status=201, json={"text": "Other."})
+    api.got("POST", "/studies/s/items", api.owner, content=rows(("q", "a", "b")))
+    worker = api.somebody()
+    api.submitted(api.next("s", worker), worker, act="judge-pair", helpfulness=1)
+    assert api("GET", "/studies/s/export?to=parquet", manager).status_code == 200
+    kinds = ("study_created", "study_state", "guidelines_added", "exported")
+    told = [(line.kind, line.person_id) for line in read_events(api.store, study_id=number) if line.kind in kinds]
+    who = {token: api.ids[token].id for token in (api.owner, manager)}
+    assert told == [
+        ("study_created", who[api.owner]),
+        ("guidelines_added", who[api.owner]),
+        ("study_state", None),
+        ("study_state", who[manager]),
+        ("guidelines_added", who[manager]),
+        ("exported", who[manager]),
+    ]
+
+
 def test_a_study_lists_its_queues_and_has_no_others(api):
     assert api.study(toml())["queues"] == ["work"]
     for queue in ("review", "adjudication", "spot-checks"):
         api.problem("POST", f"/studies/s/{queue}/next", api.owner, status=404, code="PL-SVC-005")
-    red_team = (EXAMPLES / "red-team.toml").read_text()
+    red_team = (EXAMPLES / "red-team-chat.toml").read_text()
     assert api.study(red_team)["queues"] == ["work", "review"]
 
 

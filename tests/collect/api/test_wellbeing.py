@@ -45,6 +45,7 @@ def test_standing_from_the_first_item_on(api_on_both, worker):
         "qualified": None,
         "over": False,
         "minutes_today": 0,
+        "enough_today": False,
         "mood_due": False,
         "feelings": list(FEELINGS),
         "feeling_scale": list(SCALE),

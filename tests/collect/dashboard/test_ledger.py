@@ -13,7 +13,7 @@ from plumbline.collect.store.failures import StoreUnavailableError
 from plumbline.collect.store.keeping.backup import back_up
 from plumbline.collect.store.keeping.erasing import erase_person
 from plumbline.collect.store.keeping.restoring import restore
-from plumbline.collect.store.leasing import release
+from plumbline.collect.store.leasing import expire_leases, release
 from tests.collect.dashboard.made_up import (
     CHAT,
     FIRST,
@@ -223,3 +223,81 @@ def test_nothing_new_is_read_as_no_row(store, monkeypatch):
     monkeypatch.setattr(ledger, "_take", lambda rows: taken.extend(rows))
     ledger.bring_up()
     assert taken == []
+
+
+TRUTH = {"orders": [{"axis": "helpfulness", "better": 0, "worse": 1}]}
+
+
+def _strings(thing, seen):
+    """Every text that can be reached from it."""
+    if isinstance(thing, str):
+        yield thing
+    if id(thing) in seen or isinstance(thing, (str, bytes, int, float, type(None))):
+        return
+    seen.add(id(thing))
+    inside = [*thing, *thing.values()] if isinstance(thing, dict) else thing
+    if isinstance(thing, (dict, list, tuple, set, frozenset)):
+        for each in inside:
+            yield from _strings(each, seen)
+    else:
+        names = [*getattr(thing, "__dict__", ()), *getattr(type(thing), "__slots__", ())]
+        for name in names:
+            yield from _strings(getattr(thing, name, None), seen)
+
+
+def test_no_word_of_known_answers_is_held_and_a_correction_is_scored(store):
+    world = World(store)
+    world.enter([pair_item(question="secret words")], purpose=Purpose.GOLD, truths=[TRUTH])
+    (worker,) = world.workers(1)
+    said = pair(SECOND) | {"comment": "secret comment"}
+    (number,) = world.judge(worker, said, purpose=Purpose.GOLD)
+    ledger = world.ledger()
+    held = {name: value for name, value in vars(ledger).items() if name not in ("_store", "_study", "_readers")}
+    assert not [text for text in _strings(held, set()) if "secret" in text]
+    assert [ledger.view().scores[name].tolist() for name in ("right", "asked")] == [[0], [1]]
+    world.correct(worker, number, pair(FIRST))
+    ledger.bring_up()
+    assert [ledger.view().scores[name].tolist() for name in ("right", "asked")] == [[1], [1]]
+
+
+def test_an_act_that_cannot_be_read_is_counted_once(store):
+    world = World(store)
+    world.enter([pair_item()], purpose=Purpose.GOLD, truths=[TRUTH])
+    (worker,) = world.workers(1)
+    (number,) = world.judge(worker, {"shown": [0, 1]}, purpose=Purpose.GOLD)
+    ledger = world.ledger()
+    assert ledger.view().unreadable == 1
+    world.correct(worker, number, pair(FIRST))
+    ledger.bring_up()
+    assert ledger.view().unreadable == 1
+    assert ledger.view().scores["right"].tolist() == [1]
+
+
+def test_abandoned_work_is_asked_about_now_and_then(store, monkeypatch):
+    world = World(store)
+    world.enter([pair_item(), pair_item()])
+    one, two = world.workers(2)
+    left, given = world.take(one), world.take(two)
+    world.hand_in(left, one, ("pair", "pair", pair(FIRST)), finished=False)
+    world.hand_in(given, two, ("pair", "pair", pair(FIRST)), finished=False)
+    release(store, given.assignment.id, two.id, given.assignment.fence, now=world.now)
+    asked, states_of, clock = [], ledgers.states_of, [0.0]
+    monkeypatch.setattr(
+        ledgers, "states_of", lambda at, numbers: asked.append(sorted(numbers)) or states_of(at, numbers)
+    )
+    monkeypatch.setattr(ledgers.time, "monotonic", lambda: clock[0])
+    ledger = world.ledger()
+    world.now += timedelta(hours=1)
+    expire_leases(store, world.known.id, now=world.now)
+    for _ in range(3):
+        ledger.bring_up()
+    number = left.assignment.id
+    assert asked == [[], sorted([number, given.assignment.id]), [], []]
+    world.hand_in(left, one)
+    ledger.bring_up()
+    assert not Counted(ledger.view(), world.known.settings).stands.any()
+    clock[0] += ledgers.LAPSED_SECONDS
+    ledger.bring_up()
+    assert Counted(ledger.view(), world.known.settings).stands.sum() == 1
+    ledger.bring_up()
+    assert asked[-2:] == [sorted([number, given.assignment.id]), []]

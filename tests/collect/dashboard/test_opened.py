@@ -1,20 +1,29 @@
 import pytest
 
+from plumbline.collect.dashboard.item_texts import LINE, line_of
 from plumbline.collect.dashboard.opened import open_item
+from plumbline.collect.dashboard.opened_chats import open_chat
 from plumbline.collect.kinds import Purpose
+from plumbline.collect.kinds.adjudication import dispute_key
 from plumbline.collect.kinds.refusals import StoredWorkError
+from plumbline.collect.service.after_work import enter_splits
 from plumbline.collect.store.failures import NotFoundError
 from plumbline.collect.store.items import enter_items, read_items
+from plumbline.collect.store.judgements import judgements_of_worker
 from plumbline.collect.store.rows import NewItem
 from plumbline.collect.store.studies import create_study
+from tests.collect.api.client import toml
 from tests.collect.dashboard.made_up import (
     CHAT,
     FIRST,
     SECOND,
     World,
+    chats,
+    label,
     label_item,
     pair,
     pair_item,
+    ranking,
     ranking_item,
     review_item,
 )
@@ -46,6 +55,67 @@ def test_a_pair_with_its_models_and_what_stands_of_its_judgements(store):
     assert corrected.answer["verdicts"][0]["outcome"] == SECOND
     assert corrected.answer["shown"] == [1, 0]
     assert corrected.guidelines_version == 1
+
+
+def test_a_split_label_tells_its_ruling_and_the_ruling_what_it_is_about(store):
+    world = World(store, "safety-labels", {"overlap": 2})
+    world.enter([label_item()], overlap=2)
+    for worker, said in zip(world.workers(2), (label(), label("animal_abuse")), strict=True):
+        world.judge(worker, said, kind="label")
+    assert opened(world).rulings == ()
+    enter_splits(world.collecting, world.known)
+    (waiting,) = opened(world).rulings
+    assert waiting.judgement is None
+    reviewer = world.worker()
+    world.judge(reviewer, label(), kind="ruling", purpose=Purpose.ADJUDICATION)
+    (ruled,) = opened(world).rulings
+    assert (ruled.side, ruled.judgement.pseudonym, ruled.judgement.answer["is_safe"]) == (
+        None,
+        reviewer.pseudonym,
+        True,
+    )
+    assert opened(world, ruled.item).about == opened(world).item
+
+
+def test_a_ranking_tells_the_ruling_on_each_disputed_side(store):
+    world = World(store, "two-axis-ranking")
+    world.enter([ranking_item()])
+    dispute = {"reply": 2, "label": {"is_safe": False, "categories": ["animal_abuse"]}, "note": None}
+    worker = world.worker()
+    taken = world.take(worker)
+    world.hand_in(taken, worker, ("ranking", "ranking", ranking([1, 2, 3]) | {"disputes": [dispute]}))
+    key = dispute_key(str(taken.assignment.id), 2, world.known.settings)
+    said = {"conversation": [{"role": "human", "text": "q"}], "labels": [{"is_safe": True}] * 2, "item_key": "x"}
+    enter_items(store, world.known.id, [NewItem(key, said, Purpose.ADJUDICATION)], now=world.now)
+    assert [(each.side, each.judgement) for each in opened(world).rulings] == [(2, None)]
+
+
+def test_a_chat_tells_both_replies_of_each_turn_and_belongs_to_its_study(store):
+    world = World(store, "preference-chat", CHAT)
+    world.enter([{"opening": []}], overlap=2)
+    worker = world.worker()
+    chats(world, worker, [FIRST, SECOND])
+    (row, *_) = judgements_of_worker(store, world.known.id, worker.id)
+    chat = open_chat(store, world.known, row.assignment_id)
+    assert [(turn.human, [reply.model for reply in turn.replies]) for turn in chat.turns] == [
+        ("hello", ["m0", "m1"])
+    ] * 2
+    assert [each.answer["turn"] for each in chat.judgements] == [1, 2]
+    assert (chat.pseudonym, chat.state) == (worker.pseudonym, "submitted")
+    other = create_study(store, "other", "pairs", toml(name="other"), "Read.", now=world.now)
+    with pytest.raises(NotFoundError):
+        open_chat(store, world.collecting.catalogue.of_id(other.id), row.assignment_id)
+
+
+def test_an_item_is_known_by_one_line(store):
+    world = World(store, "safety-labels")
+    world.enter([label_item("  an\n\nanswer " + "long " * 100), {"conversation": "none of ours"}])
+    first, second = read_items(store, world.known.id)
+    line = line_of(first, world.known.settings)
+    assert line.startswith("q → an answer long")
+    assert "\n" not in line
+    assert len(line) <= LINE
+    assert line_of(second, world.known.settings) == ""
 
 
 def test_work_in_hand_is_not_told(store):

@@ -81,6 +81,22 @@ def test_a_fresh_one_is_given_as_it_is_and_an_old_one_while_a_newer_is_made(worl
     _run(world, old, fresh_seconds=0)
 
 
+def test_a_page_waits_a_moment_for_a_newer_one_and_no_longer(world, monkeypatch):
+    monkeypatch.setattr(snapshots, "_REST", 0.0)
+
+    async def story(dashboards):
+        first = await dashboards.newest(world.known)
+        world.judge(world.people[0], pair(FIRST))
+        newer = await dashboards.newest(world.known, wait_seconds=30)
+        assert _count(newer) == _count(first) + 1
+        go_on, make = threading.Event(), snapshots.make_snapshot
+        monkeypatch.setattr(snapshots, "make_snapshot", lambda *given: go_on.wait(30) and make(*given))
+        assert await dashboards.newest(world.known, wait_seconds=0.01) is newer
+        go_on.set()
+
+    _run(world, story, fresh_seconds=0)
+
+
 def test_it_rests_four_times_as_long_as_a_snapshot_takes(world, monkeypatch):
     async def story(dashboards):
         first = await dashboards.newest(world.known)
@@ -157,6 +173,24 @@ def test_studies_that_nobody_looks_at_are_let_go(world, monkeypatch):
         return list(dashboards._held)
 
     assert _run(world, story) == [known[0].id, known[2].id]
+
+
+def test_as_many_are_held_as_is_said(world):
+    """None goes before there are more of them than that."""
+    known = [world.known]
+    for number in range(snapshots.MOST_STUDIES):
+        name = f"s{number}"
+        create_study(world.store, name, "pairs", toml("pairs", name=name), "Read.", now=world.now)
+        known.append(world.collecting.catalogue.named(name))
+
+    async def story(dashboards):
+        counts = []
+        for study in known:
+            await dashboards.newest(study)
+            counts.append(len(dashboards._held))
+        return counts
+
+    assert _run(world, story) == [1, 2, 3, 4, 5, 6, 7, 8, 8]
 
 
 def test_no_text_of_anybody_is_held(world):

@@ -1,10 +1,14 @@
+import re
 from datetime import timedelta
 from typing import get_args
 
 import pytest
 
-from plumbline.collect.dashboard.workers import WorkerOrder, sheet_of, sorted_lines
+from plumbline.collect.dashboard import workers
+from plumbline.collect.dashboard.narrowed import about_worker
+from plumbline.collect.dashboard.workers import PLACE, WorkerOrder, lines_after, place_of, sheet_of, sorted_lines
 from plumbline.collect.kinds import Purpose
+from plumbline.collect.store.judgements import judgements_of_worker
 from plumbline.collect.store.leasing import release
 from plumbline.collect.store.people import set_blocked
 from plumbline.measure import wilson_figure
@@ -82,6 +86,19 @@ def test_every_column_sorts_both_ways_with_what_is_missing_last(world, by):
     assert None not in values(down)[: len(there)]
 
 
+@pytest.mark.parametrize("descending", [False, True])
+@pytest.mark.parametrize("by", get_args(WorkerOrder))
+def test_what_stands_after_a_line_is_the_rest_of_the_list(world, by, descending):
+    ordered = sorted_lines(world.snapshot().workers, by, descending)
+    for count, line in enumerate(ordered, start=1):
+        place = place_of(line, by)
+        assert re.fullmatch(PLACE, place)
+        assert lines_after(ordered, by, descending, place) == ordered[count:]
+        # Also where that line has moved, or gone.
+        others = [each for each in ordered if each is not line]
+        assert lines_after(others, by, descending, place) == ordered[count:]
+
+
 def test_a_sheet_tells_all_of_one_worker(world):
     snapshot = world.snapshot()
     one = next(line for line in snapshot.workers if line.pseudonym == world.people[0].pseudonym)
@@ -97,6 +114,24 @@ def test_a_sheet_tells_all_of_one_worker(world):
     assert {times.of: times.median.value for times in sheet.item_times} == {"work": 10.0, "gold": 10.0}
     assert [(day.judgements, day.cumulative) for day in sheet.days] == [(6, 6)]
     assert sheet.line == one
+
+
+def test_a_sheet_is_worked_out_from_the_worker_s_items_alone_and_is_the_same(world, monkeypatch):
+    snapshot = world.snapshot()
+    for number, pseudonym in enumerate(snapshot.counted.pseudonyms):
+        line = next(line for line in snapshot.workers if line.pseudonym == pseudonym)
+        part = about_worker(snapshot.counted, number).view
+        theirs = {judgement.item_id for judgement in _of(world, pseudonym)}
+        assert set(part.items["id"][part.assignments["item"]]) == theirs
+        narrow = sheet_of(snapshot.counted, line, world.now)
+        with monkeypatch.context() as whole:
+            whole.setattr(workers, "about_worker", lambda counted, _: counted)
+            assert sheet_of(snapshot.counted, line, world.now) == narrow
+
+
+def _of(world, pseudonym):
+    person = next(each for each in world.people if each.pseudonym == pseudonym)
+    return judgements_of_worker(world.store, world.known.id, person.id)
 
 
 def test_in_chats_nobody_agrees_with_anybody(store):

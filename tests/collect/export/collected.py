@@ -38,10 +38,16 @@ def export(api, study, out, to, **more):
 def archive(api, study, to, **more):
     """The same as an archive: names and bytes."""
     given = {"stated": STATED, "now": api.now, "command": ["test"]} | more
-    data = b"".join(stream_export(api.store, study, to, **given))
+    return unzipped(b"".join(stream_export(api.store, study, to, **given)), study, to)
+
+
+def unzipped(data, study, to):
+    """The files of an archive, by their names in the one folder that all are in."""
     with zipfile.ZipFile(io.BytesIO(data)) as opened:
         assert opened.testzip() is None
-        return {name: opened.read(name) for name in opened.namelist()}
+        folder = f"{study}-{to}/"
+        assert all(name.startswith(folder) for name in opened.namelist())
+        return {name.removeprefix(folder): opened.read(name) for name in opened.namelist()}
 
 
 def read(folder, kind=Kind.COMPARISONS):
@@ -124,7 +130,7 @@ def chat(
 
 def helpful_chat(api, **more):
     """One preference chat, its first reply edited where the study allows it."""
-    text = (EXAMPLES / "preference-helpfulness.toml").read_text()
+    text = (EXAMPLES / "preference-chat.toml").read_text()
     study = api.study(text)["name"]
     worker = api.somebody()
     work = chat(api, study, worker, after={"act": "close", "rating": 4, "comment": "fine"}, turns=4, **more)
@@ -133,7 +139,7 @@ def helpful_chat(api, **more):
 
 def opened_chat(api):
     """A chat that begins with a prompt, so that its first turn is nobody's."""
-    text = (EXAMPLES / "preference-harmlessness.toml").read_text().split("[qualification]")[0]
+    text = (EXAMPLES / "preference-chat-harmlessness.toml").read_text().split("[qualification]")[0]
     study = api.study(text)["name"]
     api.enter(study, "prompts.jsonl")
     worker = api.somebody()
@@ -146,7 +152,7 @@ RED_TEAM_BEFORE = ({"act": "consent", "agreed": True}, {"act": "describe", "task
 
 def red_team(api):
     """An attempt with two reviews, and one without."""
-    study = api.example("red-team")
+    study = api.example("red-team-chat")
     author, others = api.somebody(), [api.somebody(), api.somebody()]
     chat(api, study, author, before=RED_TEAM_BEFORE, after={"act": "rate-self", "rating": 2}, turns=4)
     for number, other in enumerate(others):

@@ -84,9 +84,7 @@ def test_files_after_the_first_hold_the_same_moment(api, monkeypatch):
     judgement = api.got("GET", "/assignments/1/judgements", worker)["judgements"][0]["id"]
     body = {"guidelines_version": 1, "submission": {"act": "judge-pair", "helpfulness": 8, "harmlessness": 1}}
     api.got("POST", f"/judgements/{judgement}/correct", worker, json=body, key=api.key())
-    before = {}
-    with zipfile.ZipFile(io.BytesIO(b"".join([*data, *pieces]))) as opened:
-        before = {name: opened.read(name) for name in opened.namelist()}
+    before = collected.unzipped(b"".join([*data, *pieces]), study, "hh-rlhf")
     api.wait(seconds=-1)
     assert collected.archive(api, study, "hh-rlhf") == before
     api.wait(seconds=1)

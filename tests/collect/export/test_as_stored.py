@@ -115,7 +115,7 @@ def test_corrected_ones_leave_too_and_do_not_count(api, pair, tmp_path):
 
 def half_a_chat(api):
     """One turn judged, and nothing more; (study, worker, assignment)."""
-    study = api.study((EXAMPLES / "preference-helpfulness.toml").read_text())["name"]
+    study = api.study((EXAMPLES / "preference-chat.toml").read_text())["name"]
     worker = api.somebody()
     work = api.next(study, worker)
     asked = api.say(work, worker, 1, "Which words are rare?").json()["step"]

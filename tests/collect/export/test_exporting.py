@@ -11,6 +11,7 @@ from plumbline.collect.export import exporting, forms_of
 from plumbline.collect.export.failures import ErasedMeanwhileError
 from plumbline.collect.service.erasing import erase_worker, releases_affected
 from plumbline.collect.store.events import read_events
+from plumbline.collect.store.rows import Role
 from plumbline.collect.study_settings import StudyKind
 from plumbline.records import Axis, Kind, NoDataError, Outcome, UsageError
 from tests.collect.api.client import EXAMPLES, rows, toml
@@ -119,6 +120,18 @@ def rows_read(api, study, out):
     return collected.manifest(out)["rows_read"]
 
 
+@pytest.mark.parametrize("form", ["parquet", "beavertails"])
+def test_split_labels_that_nobody_ruled_on_are_counted_as_of_the_moment(api_on_both, tmp_path, form):
+    api = api_on_both
+    study, before = collected.labels(api), api.now
+    assert collected.export(api, study, tmp_path / "out", form).left_out == {"awaiting_ruling": 1}
+    api.wait(seconds=1)
+    collected.rule(api, study, api.somebody(Role.REVIEWER))
+    assert collected.export(api, study, tmp_path / "out", form).left_out == {}
+    assert collected.export(api, study, tmp_path / "out", form, now=before).left_out == {"awaiting_ruling": 1}
+    assert collected.export(api, study, tmp_path / "all", "judgements").left_out == {}
+
+
 def test_what_rests_on_a_disputed_label_is_held_back_until_it_is_ruled_on(api, tmp_path):
     study, _, reviewer = collected.ranking(api, ruled=False)
     before = collected.export(api, study, tmp_path / "before", "parquet")
@@ -126,8 +139,9 @@ def test_what_rests_on_a_disputed_label_is_held_back_until_it_is_ruled_on(api, t
     assert held > 0
     assert before.left_out.get("against_ruling", 0) == 0
     rows_before = rows_read(api, study, tmp_path / "rows-before")
-    with pytest.raises(NoDataError, match="PL-EXP-002"):
+    with pytest.raises(NoDataError, match="PL-EXP-002") as raised:
         collected.export(api, study, tmp_path / "none", "beavertails")
+    assert "1 × awaiting_ruling" in raised.value.found
     collected.rule(api, study, reviewer)
     after = collected.export(api, study, tmp_path / "after", "parquet")
     assert "awaiting_ruling" not in after.left_out
@@ -177,7 +191,7 @@ def test_nothing_later_than_the_moment_is_in_it(api, one_pair, tmp_path):
 
 
 def test_unfinished_and_given_back_work_is_not_in_it(api, tmp_path):
-    study = api.example("preference-helpfulness")
+    study = api.example("preference-chat")
     worker = api.somebody()
     work = api.next(study, worker)
     api.say(work, worker, 1, "Hello?")
@@ -194,7 +208,7 @@ def test_unfinished_and_given_back_work_is_not_in_it(api, tmp_path):
 
 def test_half_a_conversation_counts_for_nothing_and_is_counted(api_on_both, tmp_path):
     api = api_on_both
-    study = api.example("preference-helpfulness")
+    study = api.example("preference-chat")
     whole, half = api.somebody(), api.somebody()
     for worker, turns in ((whole, 4), (half, 1)):
         work = api.next(study, worker)

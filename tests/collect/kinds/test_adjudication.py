@@ -1,4 +1,4 @@
-"""Adjudication: two labels in a drawn order, neither named as whose; another than both can be given."""
+"""Adjudication: labels in a drawn order, told as the data's or a worker's, never whose; another than these can be given."""
 
 import json
 from itertools import permutations
@@ -16,7 +16,7 @@ BOTH = HarmLabel(is_safe=False, categories=("privacy_violation", "self_harm"))
 QA = (Message(Role.HUMAN, "q"), Message(Role.ASSISTANT, "r"))
 
 
-def adjudicator(assignment="adj", **changes):
+def adjudicator(named="adj", **changes):
     payload = {
         "conversation": [{"role": "human", "text": "q"}, {"role": "assistant", "text": "r"}],
         "labels": [SAFE.as_json(), UNSAFE.as_json()],
@@ -25,15 +25,16 @@ def adjudicator(assignment="adj", **changes):
         "assignment": "secret-assignment",
         "reply": 1,
     }
-    return Player(
-        study("two-axis-ranking"), payload | changes, Purpose.ADJUDICATION, assignment_id=assignment, worker="adj"
-    )
+    return Player(study("two-axis-ranking"), payload | changes, Purpose.ADJUDICATION, assignment_id=named, worker="adj")
 
 
 def test_the_labels_come_in_either_order_and_tell_no_author():
     firsts = set()
     for number in range(20):
         ask = adjudicator(str(number)).ask
+        said = dict(zip(ask.fields["given_by"], (label["is_safe"] for label in ask.fields["labels"]), strict=True))
+        assert said == {"data": True, "worker": False}
+        assert adjudicator(str(number), assignment=None, reply=None).ask.fields["given_by"] == ["worker"] * 2
         firsts.add(ask.fields["labels"][0]["is_safe"])
         assert len(ask.fields["labels"]) == 2
         assert "secret-assignment" not in json.dumps(ask.as_json())

@@ -233,6 +233,7 @@ def test_an_edit_is_stored_above_the_original_and_goes_on_in_its_place(side):
         player.submit(step=player.for_side(side), edit={"position": position, "text": "better yet"})
         original = ("first 1", "second 1")[side]
         assert player.ask.conversation[-1] == assistant("better yet")
+        assert player.ask.fields["edited"] == [{"message": 1, "original": original}]
         judged, edited = comparisons_of(player.work, player.study)
         assert judged.continuations == ((assistant("first 1"),), (assistant("second 1"),))
         assert edited.outcome is (Outcome.FIRST, Outcome.SECOND)[side]
@@ -249,6 +250,7 @@ def test_an_edit_of_the_reply_that_does_not_go_on_stays_out_of_the_conversation(
     player.draw()
     player.submit(step=player.for_side(0), edit={"position": player.ask.order.sides.index(1), "text": "mended"})
     assert player.ask.conversation[-1] == assistant("first 1")
+    assert "edited" not in player.ask.fields
     assert comparisons_of(player.work, player.study)[1].continuations[1] == (assistant("mended"),)
 
 

@@ -21,7 +21,6 @@ from plumbline.collect.kinds import (
     spot_check,
     task_for,
 )
-from plumbline.collect.kinds.item_entry import MOST_OVERLAP
 from plumbline.collect.kinds.registry import STUDY_TASKS
 from plumbline.collect.study_settings import StudyKind
 from plumbline.records import UsageError
@@ -137,7 +136,6 @@ def test_tasks_that_make_no_such_records():
 def test_the_store_speaks_of_the_same_purposes():
     rows = pytest.importorskip("plumbline.collect.store.rows")
     assert {purpose.value for purpose in Purpose} == {purpose.value for purpose in rows.Purpose}
-    assert rows.UNLIMITED_OVERLAP == MOST_OVERLAP
 
 
 def test_rows():

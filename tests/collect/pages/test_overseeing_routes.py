@@ -3,21 +3,27 @@
 import csv
 import io
 from contextlib import closing
+from datetime import timedelta
 
 import pytest
 
 from plumbline.collect.export import Form
-from plumbline.collect.kinds import Purpose
+from plumbline.collect.kinds import Purpose, writing_key
 from plumbline.collect.pages.managing.export_page import _SAYS
+from plumbline.collect.service.after_work import enter_splits
 from plumbline.collect.store.identity.accounts import NewAccount, put_account_in
+from plumbline.collect.store.items import enter_items
+from plumbline.collect.store.judgements import newest_judgements
 from plumbline.collect.store.migrating import open_store
-from plumbline.collect.store.rows import Role
+from plumbline.collect.store.rows import NewItem, Role
 from plumbline.collect.store.studies import add_guidelines, create_study
 from tests.collect.api.client import toml
 from tests.collect.dashboard.made_up import (
+    CHAT,
     FIRST,
     SECOND,
     World,
+    chats,
     label,
     label_item,
     pair,
@@ -32,6 +38,7 @@ HOSTILE = "<script>alert(1)</script><img src=x onerror=alert(2)>'\"{{7*7}} \u202
 LONG = "x" * 100_000
 PAGES = (
     *("/studies/s/dashboard", "/studies/s/workers", "/studies/s/disagreements", "/studies/s/disagreements/1"),
+    *("/studies/s/judged", "/studies/s/chats/1"),
     *("/studies/s/guidelines/edit", "/studies/s/export", "/studies/s/figures.csv?table=days", "/people"),
 )
 
@@ -201,6 +208,75 @@ def test_disagreements_are_told_by_question_and_order(browsing):
     browsing.page("/studies/s/disagreements/999", session, status=404)
 
 
+def test_old_figures_say_how_old_they_are(browsing):
+    session = browsing.somebody()
+    browsing.page("/studies/s/dashboard", session)
+    browsing.world.now += timedelta(minutes=2)
+    for page in ("dashboard", "workers", "disagreements"):
+        browsing.page(f"/studies/s/{page}", session)
+        assert "Figures of 2 minutes ago" in " ".join(
+            " ".join(texts(browsing.page(f"/studies/s/{page}", session))).split()
+        )
+
+
+def test_what_waits_is_counted_in_the_store(make_address):
+    """Not in the figures: whoever ruled on the last label is told so at once."""
+    with closing(open_store(make_address("sqlite"))) as store:
+        world = World(store, "safety-labels", {"overlap": 2, "wellbeing": {"blur": True}})
+        world.enter([label_item(HOSTILE)], overlap=2)
+        for worker, said in zip(world.workers(2), (label(), label("animal_abuse")), strict=True):
+            world.judge(worker, said, kind="label")
+        enter_splits(world.collecting, world.known)
+        with closing(Browsing(world)) as browsing:
+            session, pages = browsing.somebody(), ("dashboard", "disagreements", "disagreements/1")
+            assert all("queue=adjudication" in browsing.page(f"/studies/s/{page}", session) for page in pages)
+            assert "1 label still waits for a ruling" in browsing.page("/studies/s/export", session)
+            for page in ("disagreements", "judged"):
+                assert "data-veiled" in browsing.page(f"/studies/s/{page}", session)
+            assert "waits for a ruling" in browsing.page("/studies/s/disagreements/1", session)
+            world.judge(world.worker(), label(), kind="ruling", purpose=Purpose.ADJUDICATION)
+            assert not any("queue=adjudication" in browsing.page(f"/studies/s/{page}", session) for page in pages)
+            assert "On the labels" in browsing.page("/studies/s/disagreements/1", session)
+
+
+def test_a_check_of_writing_waits_on_the_dashboard_and_then_stands_on_the_sheet(make_address):
+    settings = CHAT | {"spot_check": {"share": 1.0, "first": 0}, "wellbeing": {"blur": True}}
+    with closing(open_store(make_address("sqlite"))) as store:
+        world = World(store, "preference-chat", settings)
+        world.enter([{"opening": []}])
+        worker = world.worker()
+        chats(world, worker, [FIRST])
+        (chat,) = {row.assignment_id for row in newest_judgements(store, world.known.id)}
+        payload = {"assignment": str(chat), "conversation": [{"role": "human", "text": HOSTILE}]}
+        item = NewItem(writing_key(str(chat)), payload, Purpose.SPOT_CHECK, author_id=worker.id)
+        enter_items(store, world.known.id, [item], now=world.now)
+        queue, link = f"queue={Purpose.SPOT_CHECK.value}", f'href="/studies/s/chats/{chat}"'
+        with closing(Browsing(world)) as browsing:
+            session, sheet = browsing.somebody(), f"/studies/s/workers/{worker.pseudonym}"
+            assert queue in browsing.page("/studies/s/dashboard", session)
+            assert "Nobody has looked at their writing yet." in browsing.page(sheet, session)
+            reviewer, said = world.worker(), {"mark": 2, "note": HOSTILE}
+            world.hand_in(world.take(reviewer, Purpose.SPOT_CHECK), reviewer, ("writing", "writing", said))
+            assert queue not in browsing.page("/studies/s/dashboard", session)
+            checked = browsing.page(sheet, session)
+            assert link in checked
+            assert "<script>alert(1)</script>" in " ".join(texts(checked))
+            opened = browsing.page(f"/studies/s/chats/{chat}", session)
+            assert "data-veiled" in opened
+            assert worker.pseudonym in opened
+            assert browsing("GET", f"/studies/s/chats/{chat + 1000}", session).status_code == 404
+
+
+def test_what_one_worker_judged_can_be_looked_at(browsing):
+    session, worker = browsing.somebody(), browsing.first.pseudonym
+    assert f"/judged?worker={worker}" in browsing.page(worker_page(browsing), session)
+    listed = browsing.page(f"/studies/s/judged?worker={worker}", session)
+    assert listed.count('href="/studies/s/disagreements/') == 2
+    assert "<script>alert(1)</script>" in " ".join(texts(listed))
+    assert browsing.page("/studies/s/judged", session).count('href="/studies/s/disagreements/') == 4
+    assert browsing("GET", "/studies/s/judged?worker=no-such-worker", session).status_code == 404
+
+
 def test_a_preview_is_rendered_and_kept_nowhere(browsing):
     session = browsing.somebody()
     answer = browsing("POST", "/studies/s/guidelines/preview", session, json={"text": f"# Head\n\n{HOSTILE}"})
@@ -267,8 +343,11 @@ def test_people_are_invited_by_who_reaches_them(browsing):
 
 def test_open_invitations_are_listed_until_they_are_revoked(browsing):
     session = browsing.somebody()
-    made = browsing("POST", "/api/v1/invitations", session, json={"role": "worker", "study": "s"}).json()
+    asked = {"role": "worker", "study": "s", "note": f" {HOSTILE} "}
+    made = browsing("POST", "/api/v1/invitations", session, json=asked).json()
     found = browsing.page("/people", session)
+    assert "<script>alert(1)</script>" in " ".join(texts(found))
+    assert elements(found).count("img") == 1  # the brand's
     assert f'data-revoke="{made["id"]}"' in found
     assert made["code"] not in found
     browsing("DELETE", f"/api/v1/invitations/{made['id']}", session)
@@ -301,6 +380,6 @@ def test_a_study_without_anything_has_all_pages(make_address):
     with closing(open_store(make_address("sqlite"))) as store, closing(Browsing(World(store))) as browsing:
         session = browsing.somebody()
         for path in PAGES:
-            if path != "/studies/s/disagreements/1":
+            if path not in ("/studies/s/disagreements/1", "/studies/s/chats/1"):
                 browsing.page(path, session)
-        assert "Nothing to draw" in browsing.page("/studies/s/dashboard", session)
+        assert "Nothing was judged yet." in browsing.page("/studies/s/dashboard", session)

@@ -2,7 +2,7 @@
 
 import pytest
 
-from plumbline.collect.pages.visiting import own_path
+from plumbline.web.own_paths import own_path
 
 
 @pytest.mark.parametrize("path", ["/", "/studies/x/work?queue=review", "/account"])

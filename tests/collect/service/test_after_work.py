@@ -7,8 +7,13 @@ from plumbline.collect.kinds import Purpose
 from plumbline.collect.service import after_work
 from plumbline.collect.service.after_work import enter_splits
 from plumbline.collect.service.entering import enter_data
+from plumbline.collect.service.submitting import Answer, Request, correct_judgement
 from plumbline.collect.store.checking import check_store
-from plumbline.collect.store.items import count_items, read_items
+from plumbline.collect.store.dashboard_rows import count_given_up, count_withdrawn
+from plumbline.collect.store.failures import ConflictError
+from plumbline.collect.store.items import count_items, count_queues, read_items
+from plumbline.collect.store.judgements import judgements_of_worker
+from plumbline.collect.store.standing import count_waiting
 from tests.collect.api.client import EXAMPLES
 
 UNSAFE = "violence,aiding_and_abetting,incitement"
@@ -56,12 +61,17 @@ def test_a_split_that_a_crash_left_out_is_made_good(desk, monkeypatch):
     assert count_items(desk.store, study.id, Purpose.ADJUDICATION) == 1
 
 
+def waiting(desk, study, worker):
+    return count_waiting(desk.store, study.id, worker.id, Purpose.ADJUDICATION, most=9)
+
+
 def test_nobody_rules_on_what_they_labelled(desk):
     """Nor later: the split is behind their cursor by then, and another's lease on it that ends brings it back."""
     labellers, other = [desk.worker(), desk.worker()], desk.worker()
     study = labelled_by(desk, labellers, [[], [UNSAFE]], overlap=2)
     (item,) = read_items(desk.store, study.id, purpose=Purpose.ADJUDICATION)
     assert [desk.next(study, worker, Purpose.ADJUDICATION) for worker in labellers * 2] == [None] * 4
+    assert [waiting(desk, study, worker) for worker in (*labellers, other)] == [0, 0, 1]
     assert desk.next(study, other, Purpose.ADJUDICATION).item.id == item.id
     assert check_store(desk.store) == []
     desk.wait(hours=2)
@@ -69,6 +79,7 @@ def test_nobody_rules_on_what_they_labelled(desk):
     assert check_store(desk.store) == []
     held = desk.next(study, other, Purpose.ADJUDICATION)
     assert held.item.id == item.id
+    assert waiting(desk, study, other) == 0
     desk.answer(held, other, act="rule", categories=[], none_applies=True)
     assert check_store(desk.store) == []
 
@@ -132,3 +143,56 @@ def test_a_late_submission_has_no_followers(desk):
     done = desk.answer(held, worker, act="label", categories=[UNSAFE], none_applies=False, confidence=1)
     assert done.receipt.outcome == "late"
     assert count_items(desk.store, study.id, Purpose.ADJUDICATION) == 0
+
+
+def relabel(desk, study, worker, *categories):
+    """The worker's label corrected."""
+    (judgement,) = judgements_of_worker(desk.store, study.id, worker.id)
+    values = {"act": "label", "categories": list(categories), "none_applies": not categories, "confidence": 1}
+    request = Request(f"key-{next(desk.keys)}", "0" * 64)
+    correct_judgement(desk.collecting, worker, judgement.id, Answer(1, values, 1), request)
+
+
+def test_what_a_correction_settles_is_not_asked_any_more(desk):
+    labellers, ruler, other = [desk.worker(), desk.worker()], desk.worker(), desk.worker()
+    study = labelled_by(desk, labellers, [[], [UNSAFE]], overlap=2)
+    held = desk.next(study, ruler, Purpose.ADJUDICATION)
+    relabel(desk, study, labellers[1])
+    queue = count_queues(desk.store, study.id)[Purpose.ADJUDICATION]
+    assert (queue.items - queue.complete, queue.leased) == (0, 0)
+    assert count_withdrawn(desk.store, study.id) == {Purpose.ADJUDICATION: (1, 1)}
+    assert desk.next(study, other, Purpose.ADJUDICATION) is None
+    with pytest.raises(ConflictError, match="PL-COL-029"):
+        desk.answer(held, ruler, act="rule", categories=[], none_applies=True)
+    assert count_given_up(desk.store, study.id) == {}
+    assert check_store(desk.store) == []
+    # Split again: asked with the labels that stand, of who has not had it.
+    relabel(desk, study, labellers[0], "privacy_violation")
+    asked = desk.next(study, other, Purpose.ADJUDICATION)
+    assert asked.item.id == held.item.id
+    assert sorted(label["categories"] for label in asked.item.payload["labels"]) == [[], ["privacy_violation"]]
+    assert count_withdrawn(desk.store, study.id) == {}
+    # Split otherwise while it is in hand, then ruled on: the ruling stays whatever is corrected later.
+    relabel(desk, study, labellers[0], UNSAFE)
+    (item,) = read_items(desk.store, study.id, purpose=Purpose.ADJUDICATION)
+    assert sorted(label["categories"] for label in item.payload["labels"]) == [[], [UNSAFE]]
+    desk.answer(asked, other, act="rule", categories=[], none_applies=True)
+    relabel(desk, study, labellers[0])
+    assert count_withdrawn(desk.store, study.id) == {}
+    assert check_store(desk.store) == []
+
+
+def test_a_correction_that_comes_meanwhile_is_seen(desk, monkeypatch):
+    labellers = [desk.worker(), desk.worker()]
+    study = labelled_by(desk, labellers, [[], [UNSAFE]], overlap=2)
+    bring_up, meanwhile = after_work.bring_split_up, [lambda: relabel(desk, study, labellers[1])]
+
+    def slow(*given, **more):
+        if meanwhile:
+            meanwhile.pop()()
+        return bring_up(*given, **more)
+
+    monkeypatch.setattr(after_work, "bring_split_up", slow)
+    relabel(desk, study, labellers[0], "privacy_violation")
+    (item,) = read_items(desk.store, study.id, purpose=Purpose.ADJUDICATION)
+    assert sorted(label["categories"] for label in item.payload["labels"]) == [[], ["privacy_violation"]]

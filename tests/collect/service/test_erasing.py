@@ -239,6 +239,7 @@ def test_no_word_of_theirs_is_left_and_all_figures_are(api, worked, request):
     counts = done.rows
     assert (counts.turns, counts.drafts, counts.late, counts.tokens, counts.items_withdrawn) == (5, 1, 1, 1, 3)
     assert (counts.items_cleared, counts.leases_ended) == (1, 2)
+    assert sum(row["excused"] for row in contents(store)["assignments"]) == 2  # the other did not give it back
     assert min(counts.replies, counts.judgements, counts.requests) >= 6
 
 

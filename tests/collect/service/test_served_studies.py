@@ -36,9 +36,9 @@ def store(make_address):
 
 def started(store, folder, name, word):
     """A study whose corpus says one word, in a file called as everybody's is."""
-    write_example(folder, "red-team")
+    write_example(folder, "red-team-chat")
     file = folder / "study.toml"
-    file.write_text(file.read_text().replace('name = "red-team"', f'name = "{name}"'))
+    file.write_text(file.read_text().replace('name = "red-team-chat"', f'name = "{name}"'))
     rows = (folder / "data" / "comparisons.jsonl").read_text().splitlines()
     said = [
         json.dumps(json.loads(row) | {"response_0": f"{word} one {number}", "response_1": f"{word} two {number}"})

@@ -155,7 +155,7 @@ def test_a_place_is_shown_without_its_password(place, shown):
 
 
 def test_everything_that_is_wrong_is_told_at_once(tmp_path):
-    write_example(tmp_path / "s", "preference-harmlessness")
+    write_example(tmp_path / "s", "preference-chat-harmlessness")
     data = tmp_path / "s" / "data"
     (data / "prompts.jsonl").write_bytes((data / "comparisons.jsonl").read_bytes().splitlines()[0][:20])
     (data / "known-comparisons.jsonl").unlink()
@@ -173,7 +173,7 @@ def checked_again(folder, **how):
 
 
 def test_a_corpus_outside_the_folder_and_a_scorer_that_cannot_be_opened(tmp_path):
-    write_example(tmp_path / "s", "red-team")
+    write_example(tmp_path / "s", "red-team-chat")
     (tmp_path / "outside.jsonl").write_bytes((tmp_path / "s/data/comparisons.jsonl").read_bytes())
     (tmp_path / "s" / "model").mkdir()
     file = tmp_path / "s" / "study.toml"
@@ -204,7 +204,7 @@ def test_a_corpus_outside_the_folder_and_a_scorer_that_cannot_be_opened(tmp_path
     ],
 )
 def test_an_endpoint_that_could_never_be_asked_is_told_before_anything_is_made(tmp_path, url, more, codes):
-    write_example(tmp_path / "s", "preference-helpfulness")
+    write_example(tmp_path / "s", "preference-chat")
     file = tmp_path / "s" / "study.toml"
     text = file.read_text().replace('"retrieval:data/comparisons.jsonl"', f'"openai:m@{url}"')
     file.write_text(text.replace("max_tokens = 256\n", f"max_tokens = 256\n{more}"))

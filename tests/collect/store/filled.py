@@ -10,7 +10,10 @@ from plumbline.collect.store.keeping.copying import stored_tables
 from plumbline.collect.store.migrating import upgrade_to
 
 NUMBERED = frozenset(
-    {"studies", "items", "assignments", "replies", "judgements", "late", "invitations", "arrivals", "moods"}
+    {
+        *("studies", "items", "assignments", "replies", "judgements", "late", "invitations", "arrivals", "moods"),
+        *("outside_identities", "webhooks", "deliveries"),
+    }
 )
 SCHEMAS = Path(__file__).parent / "schemas"
 

@@ -60,7 +60,8 @@ def test_erasing_is_told_once(store):
 def test_items_are_counted_on_from_a_number(store):
     desk = make_desk(store, make_items(3, overlap=2))
     found = rows.count_new_items(store, desk.study_id, after=0)
-    assert (found[Purpose.WORK].items, found[Purpose.WORK].places, found[Purpose.WORK].withdrawn) == (3, 6, 0)
+    assert (found[Purpose.WORK].items, found[Purpose.WORK].places) == (3, 6)
+    assert rows.count_withdrawn(store, desk.study_id) == {}
     enter_items(store, desk.study_id, [NewItem("gold", {}, Purpose.GOLD, truth={})], now=desk.now)
     more = rows.count_new_items(store, desk.study_id, after=found[Purpose.WORK].last)
     assert more.keys() == {Purpose.GOLD}
@@ -93,12 +94,12 @@ def test_what_was_given_up_by_person(store):
     assert rows.count_late_by_person(store, desk.study_id) == {desk.workers[1]: 1}
 
 
-def test_which_are_submitted_by_now(store):
+def test_how_assignments_stand_by_now(store):
     desk = make_desk(store, make_items(2))
     first, second = desk.take(0), desk.take(1)
     desk.submit(first)
     numbers = [first.assignment.id, second.assignment.id]
-    assert rows.submitted_among(store, numbers) == numbers[:1]
+    assert dict(rows.states_of(store, numbers)) == {numbers[0]: "submitted", numbers[1]: "leased"}
 
 
 def test_people_by_pseudonym_and_how_they_stand(store):

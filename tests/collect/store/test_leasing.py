@@ -4,6 +4,7 @@ from datetime import timedelta
 
 import pytest
 
+from plumbline.collect.kinds.item_entry import MOST_OVERLAP
 from plumbline.collect.store.assignments import read_assignment
 from plumbline.collect.store.checking import check_store
 from plumbline.collect.store.events import read_events
@@ -12,7 +13,6 @@ from plumbline.collect.store.items import count_queues, enter_items, read_item
 from plumbline.collect.store.leasing import expire_leases, extend, release
 from plumbline.collect.store.people import set_blocked
 from plumbline.collect.store.rows import (
-    UNLIMITED_OVERLAP,
     AssignmentState,
     NewItem,
     Outcome,
@@ -84,7 +84,7 @@ def test_nobody_gets_their_own_item(store):
 
 
 def test_queues_of_other_purposes_and_studies_stand_apart(store):
-    items = [NewItem("gold", {}, Purpose.GOLD, overlap=UNLIMITED_OVERLAP), NewItem("work", {})]
+    items = [NewItem("gold", {}, Purpose.GOLD, overlap=MOST_OVERLAP), NewItem("work", {})]
     desk = make_desk(store, items)
     gold, work = desk.take(0, purpose=Purpose.GOLD), desk.take(0)
     assert (gold.item.key, work.item.key) == ("gold", "work")

@@ -332,7 +332,7 @@ class AssignmentMachine(RuleBasedStateMachine):
         states = {row.id: (row.state, row.fence) for row in self.store.rows(every)}
         assert states == {lease.id: (lease.state, lease.fence) for lease in self.leases.values()}
         assert len(read_judgements(self.store, self.study, counted=False)) == self.judged
-        assert len(list_late(self.store)) == self.late
+        assert len(list_late(self.store, self.study)) == self.late
 
 
 def _run(make_address, database, examples, steps):

@@ -35,7 +35,7 @@ def test_the_migrations_make_the_tables_that_the_program_uses(store):
         return compare_metadata(MigrationContext.configure(connection), metadata)
 
     assert store.read(differences) == []
-    assert store.read(revision_of) == newest_revision() == "0004"
+    assert store.read(revision_of) == newest_revision() == "0005"
 
 
 def test_constraints_and_partial_indexes_are_those_of_the_program(store):
@@ -43,7 +43,7 @@ def test_constraints_and_partial_indexes_are_those_of_the_program(store):
     query = "SELECT sql FROM sqlite_master" if store.is_sqlite else "SELECT indexdef FROM pg_indexes"
     found = " ".join(str(row[0]) for row in store.read(lambda connection: connection.exec_driver_sql(query).all()))
     partial = [index.name for table in metadata.tables.values() for index in table.indexes if _condition(index)]
-    assert len(partial) == 6
+    assert len(partial) == 8
     for name in partial:
         assert re.search(rf"{name}\b[^;]*?WHERE", found), name
     if store.is_sqlite:
@@ -92,13 +92,13 @@ def test_a_newer_store_is_refused(database, make_address):
 
 def test_an_older_store_is_refused_and_the_way_on_is_named(database, make_address, monkeypatch):
     address = make_address(database)
-    monkeypatch.setattr("plumbline.collect.store.migrating.newest_revision", lambda: "0005")
+    monkeypatch.setattr("plumbline.collect.store.migrating.newest_revision", lambda: "0006")
     with pytest.raises(SchemaError, match=r"PL-COL-003(.|\n)*plumbline collect migrate"):
         open_store(address)
 
 
 def test_migrating_what_is_up_to_date_changes_nothing(store):
-    assert migrate_store(store) == "0004"
+    assert migrate_store(store) == "0005"
 
 
 def test_a_migration_that_breaks_off_leaves_nothing(tmp_path, monkeypatch):
@@ -123,7 +123,7 @@ def test_two_that_open_at_once_both_migrate_or_find_it_done(tmp_path):
     create_store(path).close()
     stores = all_at_once([lambda: open_store(path, migrate=True)] * 4)
     for store in stores:
-        assert store.read(revision_of) == "0004"
+        assert store.read(revision_of) == "0005"
         store.close()
 
 

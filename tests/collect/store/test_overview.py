@@ -8,6 +8,7 @@ from plumbline.collect.store.leasing import LeaseTerms, take
 from plumbline.collect.store.overview import (
     count_late,
     count_people,
+    count_to_take,
     count_workers,
     failures_by_code,
     has_event,
@@ -50,6 +51,28 @@ def test_reviewers_are_no_workers_and_finished_items_are_counted_over_all_studie
     assert [found[worker].finished for worker in desk.workers[:3]] == [3, 2, 0]
     assert found[desk.workers[1]].person.blocked_at == START
     assert list(found) == [each.person.id for each in sorted(found.values(), key=lambda each: (each.person.created_at, each.person.pseudonym))]  # fmt: skip
+
+
+def test_items_to_take_are_open_or_fall_back_or_are_ones_own(store):
+    study = make_study(store)
+    queues = (Purpose.ADJUDICATION, Purpose.REVIEW)
+    enter_items(store, study.id, make_items(1), now=START)
+    new = [NewItem(f"ruling-{number}", {}, purpose=Purpose.ADJUDICATION) for number in range(3)]
+    enter_items(store, study.id, new, now=START)
+    one, other, looks = (add_person(store, now=START) for _ in range(3))
+    for minutes, person in ((5, one), (60, other)):
+        terms = LeaseTerms(START + timedelta(minutes=minutes), Purpose.ADJUDICATION)
+        take(store, study.id, person.id, terms, now=START)
+
+    def counted(person, minutes):
+        """What there is for somebody, so many minutes later."""
+        now = START + timedelta(minutes=minutes)
+        return count_to_take(store, study.id, queues, worker_id=person.id, now=now)
+
+    assert counted(looks, 1) == {Purpose.ADJUDICATION: 1}
+    assert counted(one, 1) == {Purpose.ADJUDICATION: 2}
+    assert counted(looks, 10) == {Purpose.ADJUDICATION: 2}
+    assert counted(looks, 70) == {Purpose.ADJUDICATION: 3}
 
 
 def test_late_submissions_are_of_one_study(store):

@@ -1,10 +1,12 @@
 """Studies, guidelines, people, tokens, participation, items, turns, replies, drafts, events: what goes in comes out."""
 
 import json
+import time
 from datetime import datetime, timedelta
 from functools import partial
 
 import pytest
+from sqlalchemy import event
 
 from plumbline.collect.store.conversations import add_replies, add_turn, read_replies, read_turns, show_replies
 from plumbline.collect.store.drafts import read_draft, save_draft
@@ -47,6 +49,7 @@ from plumbline.collect.store.studies import (
     set_study_state,
 )
 from plumbline.collect.store.tables import tokens
+from tests.collect.store.dropping import all_at_once
 from tests.collect.store.made_up import LEASE, START, make_desk, make_items, make_study
 
 HOSTILE = "<script>alert(1)</script> '; DROP TABLE items; -- {{7*7}} \U0001f4a3 \u202e \r\n\t \x1b[31m"
@@ -94,10 +97,28 @@ def test_guidelines_are_made_from_the_version_that_was_read(store):
     for read in (1, 3):
         with pytest.raises(ConflictError, match="PL-COL-036"):
             add_guidelines(store, study.id, "Three", now=START, after_version=read)
-    assert add_guidelines(store, study.id, "Two", now=START, after_version=1) == second
+    for again in (1, 2, None):
+        assert add_guidelines(store, study.id, "Two", now=START, after_version=again) == second
+    # Not from a version that the newest was not made from either, though the text is the newest's.
+    with pytest.raises(ConflictError, match="PL-COL-036"):
+        add_guidelines(store, study.id, "Two", now=START, after_version=3)
     assert newest_guidelines(store, study.id) == second
     assert list_guidelines(store, study.id) == [(2, START + LEASE), (1, START)]
     assert list_guidelines(store, study.id, limit=1) == [(2, START + LEASE)]
+
+
+def test_guidelines_that_two_publish_at_once_are_one_version(store):
+    study = make_study(store)
+
+    def dawdle(*call):
+        if call[2].startswith("SELECT guidelines"):
+            time.sleep(0.05)  # between the look and what follows from it
+
+    event.listen(store.engine, "after_cursor_execute", dawdle)
+    acts = [lambda: add_guidelines(store, study.id, "Two", now=START) for _ in range(3)]
+    assert {row.version for row in all_at_once(acts)} == {2}
+    event.remove(store.engine, "after_cursor_execute", dawdle)
+    assert [number for number, _ in list_guidelines(store, study.id)] == [2, 1]
 
 
 # --- people ---
@@ -189,6 +210,18 @@ def test_the_same_item_is_entered_once_and_a_changed_one_is_told(store):
     assert read_item(store, 1).payload == {"number": 0}
     assert len(read_items(store, study.id)) == 4
     assert enter_items(store, study.id, [], now=START).new == 0
+
+
+def test_another_known_answer_or_overlap_is_told_too(store):
+    """Otherwise a gold answer that was mended in the data would go on scoring people as it was, without a word."""
+    study = make_study(store)
+
+    def gold(key, truth, overlap=2):
+        return NewItem(key, {"q": 1}, Purpose.GOLD, overlap=overlap, truth=truth)
+
+    enter_items(store, study.id, [gold("a", {"is_safe": True}), gold("b", None), gold("c", None)], now=START)
+    again = [gold("a", {"is_safe": False}), gold("b", None), gold("c", None, overlap=3)]
+    assert enter_items(store, study.id, again, now=START).differing == ("a", "c")
 
 
 def test_items_are_read_in_pages_by_purpose(store):

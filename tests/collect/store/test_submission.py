@@ -118,7 +118,7 @@ def test_what_comes_when_the_slot_is_anothers_is_kept_and_told_and_not_counted(s
     receipt = desk.submit(lost, "late", follow_ups=(NewItem("follow-up", {}),))
     assert (receipt.outcome, receipt.judgement_ids) == (Outcome.LATE, ())
     assert desk.submit(lost, "late", follow_ups=()).repeated
-    (kept,) = list_late(store)
+    (kept,) = list_late(store, desk.study_id)
     assert (kept.assignment_id, kept.reason, kept.idempotency_key) == (lost.assignment.id, "slot", "late")
     assert kept.payload["judgements"][0]["payload"] == {"outcome": "first", "strength": 2}
     assert read_judgements(store, desk.study_id, counted=False) == []
@@ -135,7 +135,7 @@ def test_an_old_fence_is_late_though_the_same_worker_holds_the_item(store):
     new = desk.take()
     assert new.assignment.fence == 2
     assert desk.submit(old).outcome is Outcome.LATE
-    assert list_late(store)[0].reason == "fence"
+    assert list_late(store, desk.study_id)[0].reason == "fence"
     assert desk.submit(new).outcome is Outcome.ACCEPTED
     assert check_store(store, complete=True) == []
 

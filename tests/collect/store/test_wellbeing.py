@@ -1,9 +1,11 @@
 """Wishes and moods, as they are stored."""
 
+import json
 from datetime import timedelta
 
 import pytest
 
+from plumbline.collect.store.column_types import microseconds
 from plumbline.collect.store.failures import NotAllowedError, NotFoundError
 from plumbline.collect.store.keeping.erasing import erase_person
 from plumbline.collect.store.people import add_person
@@ -37,11 +39,11 @@ def test_moods_are_only_added_and_read_by_time(store, study_id):
     assert not add_mood(store, study_id, people[0].id, {"feelings": {"calm": 4}}, 10, now=LATER)
     assert [last_mood_at(store, study_id, person.id) for person in people] == [10, 10]
     everything = read_moods(store, study_id, since=START, until=LATER + timedelta(seconds=1))
-    assert [(mood.person_id, mood.payload, mood.created_at) for mood in everything] == [
-        (people[0].id, {"declined": True}, START),
-        (people[1].id, {"feelings": {"calm": 1}}, LATER),
+    assert list(zip(everything.people, map(json.loads, everything.payloads), everything.moments, strict=True)) == [
+        (people[0].id, {"declined": True}, microseconds(START)),
+        (people[1].id, {"feelings": {"calm": 1}}, microseconds(LATER)),
     ]
-    assert read_moods(store, study_id, since=START, until=LATER) == everything[:1]
+    assert read_moods(store, study_id, since=START, until=LATER).people == (people[0].id,)
 
 
 def test_who_is_erased_takes_both_along(store, study_id):
@@ -50,7 +52,7 @@ def test_who_is_erased_takes_both_along(store, study_id):
         save_opted_out(store, study_id, each.id, ["a"], now=START)
         add_mood(store, study_id, each.id, {"declined": True}, 1, now=START)
     erase_person(store, person.pseudonym, now=LATER)
-    assert [mood.person_id for mood in read_moods(store, study_id, since=START, until=LATER)] == [other.id]
+    assert read_moods(store, study_id, since=START, until=LATER).people == (other.id,)
     assert [read_opted_out(store, study_id, each.id) for each in (person, other)] == [(), ("a",)]
     for act in (
         lambda: save_opted_out(store, study_id, person.id, [], now=LATER),

@@ -20,8 +20,10 @@ from plumbline.collect.api import (
     export_routes,
     identity_routes,
     item_routes,
+    openid_routes,
     people_routes,
     study_routes,
+    webhook_routes,
     wellbeing_routes,
     work_routes,
 )
@@ -34,6 +36,8 @@ from plumbline.collect.api.serving import Serving
 from plumbline.collect.dashboard.snapshot import Dashboards
 from plumbline.collect.service.collecting import Collecting
 from plumbline.collect.service.drawing import DRAW_SECONDS, Drawing
+from plumbline.collect.service.identity.openid.coming_in import open_openid
+from plumbline.collect.service.identity.openid.settings import OpenIdConfig
 from plumbline.collect.service.samplers import SourceRules
 from plumbline.collect.service.wellbeing.topics import read_all_topics
 from plumbline.web.access_log import AccessLog
@@ -48,6 +52,7 @@ from plumbline.web.sessions import Site
 ROUTERS = (
     *(work_routes.router, study_routes.router, item_routes.router, people_routes.router),
     *(export_routes.router, identity_routes.router, dashboard_routes.router, wellbeing_routes.router),
+    *(openid_routes.router, webhook_routes.router),
 )
 STUDY_BODY_BYTES = 2 << 20
 """A study's file and guidelines, where JSON writes each character in six."""
@@ -62,20 +67,24 @@ class ApiOptions:
 
     Attributes:
         bodies: their limits.
-        per_token, per_address: how often one token may ask, and one address without a token.
+        per_token, per_address: how often one token may ask, and one address without one that is good.
         draw_seconds: how long one draw of replies may take.
         site: under which names browsers reach it.
+        openid: the issuer that lets people in, where there is one.
     """
 
     bodies: BodyLimits = field(
         default_factory=lambda: BodyLimits(
-            larger=(
+            by_path=(
                 (re.compile(ITEMS_PATH), MOST_ITEMS_BYTES),
                 (
                     re.compile(r"/api/v1/studies(?:/[^/]+/guidelines)?|/studies/[^/]+/guidelines/preview"),
                     STUDY_BODY_BYTES,
                 ),
-                (re.compile(r"/api/v1/(?:sessions|arrivals|invitations.*|me/password)"), IDENTITY_BODY_BYTES),
+                (
+                    re.compile(r"/api/v1/(?:sessions|arrivals|invitations.*|me/password|(?:me/)?openid.*)"),
+                    IDENTITY_BODY_BYTES,
+                ),
             )
         )
     )
@@ -83,6 +92,7 @@ class ApiOptions:
     per_address: Rate = _RATE
     draw_seconds: float = DRAW_SECONDS
     site: Site = field(default_factory=Site)
+    openid: OpenIdConfig | None = None
 
 
 def make_app(collecting: Collecting, rules: SourceRules, options: ApiOptions | None = None) -> FastAPI:
@@ -103,6 +113,8 @@ def make_app(collecting: Collecting, rules: SourceRules, options: ApiOptions | N
         for each in warming:
             each.cancel()
         dashboards.close()
+        if openid is not None:
+            await openid.provider.close()
         await collecting.close()
 
     app = FastAPI(
@@ -116,7 +128,8 @@ def make_app(collecting: Collecting, rules: SourceRules, options: ApiOptions | N
     )
     app.state.dashboards = dashboards = Dashboards(collecting)
     drawing = Drawing(collecting, most_seconds=options.draw_seconds)
-    app.state.serving = Serving(collecting, drawing, rules, options.site)
+    openid = None if options.openid is None else open_openid(options.openid)
+    app.state.serving = Serving(collecting, drawing, rules, options.site, openid)
     _require_permissions()
     for router in ROUTERS:
         app.include_router(router)
@@ -131,7 +144,11 @@ def _add_middleware(app: FastAPI, options: ApiOptions) -> None:
     """Innermost first: what is added last sees a request first."""
     app.add_middleware(BoundedBodies, limits=options.bodies)
     app.add_middleware(
-        RateLimits, per_token=options.per_token, per_address=options.per_address, uncounted=STATIC_PREFIX
+        RateLimits,
+        per_token=options.per_token,
+        per_address=options.per_address,
+        uncounted=STATIC_PREFIX,
+        open_paths=frozenset(route.path for route in api_routes() if PERMITTED[route.name] is None),
     )
     app.add_middleware(ProblemErrors, problem=problem_for)
     app.add_middleware(SecurityHeaders)

@@ -20,13 +20,21 @@ from plumbline.collect.api.serving import json_response
 from plumbline.collect.dashboard.disagreements import DisagreementOrder, DisagreementQuestion, page_of
 from plumbline.collect.dashboard.opened import open_item
 from plumbline.collect.dashboard.snapshot import Dashboards, Snapshot
-from plumbline.collect.dashboard.workers import WorkerLine, WorkerOrder, sheet_of, sorted_lines
+from plumbline.collect.dashboard.workers import (
+    PLACE,
+    WorkerLine,
+    WorkerOrder,
+    lines_after,
+    place_of,
+    sheet_of,
+    sorted_lines,
+)
 from plumbline.collect.store.failures import not_found
 
 router = APIRouter(prefix=PREFIX, tags=["dashboard"])
 
 ItemNumber = Annotated[int, Path(ge=1, le=2**62)]
-AfterPseudonym = Annotated[str, Query(max_length=64, description="the last one of the page before")]
+AfterWorker = Annotated[str, Query(pattern=f"^({PLACE})?$", max_length=80, description="`next` of the page before")]
 AfterDisagreement = Annotated[
     str, Query(pattern=r"^([0-9]{1,18}-[0-9]{1,18}-[0-9])?$", description="`next` of the page before")
 ]
@@ -45,18 +53,21 @@ async def list_workers(
     study: StudyName,
     sort: WorkerOrder = "pseudonym",
     descending: bool = False,
-    after: AfterPseudonym = "",
+    after: AfterWorker = "",
     limit: Limit = 100,
 ) -> Response:
-    """Everybody who judged something in it, sorted by a column; who has no value in it comes last."""
+    """Everybody who took work of it, sorted by a column; who has no value there comes last, then by pseudonym.
+
+    Figures move on between two pages: whoever's value changed may be told twice or not at all, nobody else is.
+    """
     snapshot = await _newest(request, study)
 
     def page() -> bytes:
         """In a thread: the lines after the last one of before."""
         lines = sorted_lines(snapshot.workers, sort, descending)
-        begin = next((place + 1 for place, line in enumerate(lines) if line.pseudonym == after), 0)
-        taken = lines[begin : begin + limit]
-        goes_on = taken[-1].pseudonym if begin + limit < len(lines) else None
+        left = lines_after(lines, sort, descending, after) if after else lines
+        taken = left[:limit]
+        goes_on = place_of(taken[-1], sort) if limit < len(left) else None
         return msgspec.json.encode(WorkersAnswer(snapshot.figures.basis.as_of, taken, goes_on))
 
     return json_response(await serving_of(request).collecting.long_calls.run(page))
@@ -79,7 +90,7 @@ async def read_worker_sheet(request: Request, study: StudyName, pseudonym: Pseud
 async def list_disagreements(
     request: Request,
     study: StudyName,
-    axis: DisagreementQuestion | None = None,
+    question: DisagreementQuestion | None = None,
     sort: DisagreementOrder = "apart",
     after: AfterDisagreement = "",
     limit: Limit = 100,
@@ -91,7 +102,7 @@ async def list_disagreements(
     def page() -> bytes:
         """In a thread: the lines, and whether there are more."""
         found = page_of(
-            snapshot.counted, snapshot.disagreements, question=axis, order=sort, after=begin, limit=limit + 1
+            snapshot.counted, snapshot.disagreements, question=question, order=sort, after=begin, limit=limit + 1
         )
         goes_on = found[limit - 1].after if len(found) > limit else None
         return msgspec.json.encode(DisagreementsAnswer(snapshot.figures.basis.as_of, found[:limit], goes_on))

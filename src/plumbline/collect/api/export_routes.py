@@ -13,7 +13,7 @@ from starlette.types import Receive, Scope, Send
 from plumbline.collect.api.documented import problems_documented
 from plumbline.collect.api.parameters import PREFIX, StudyName, serving_of
 from plumbline.collect.api.serving import Asked
-from plumbline.collect.export import Form, stream_export
+from plumbline.collect.export import Form, archive_name, stream_export
 from plumbline.lineage import StatedTerms, Use
 from plumbline.web.bounded_calls import BoundedCalls
 
@@ -29,7 +29,7 @@ _ARCHIVE: dict[str, Any] = {
     "response_class": Response,
     "responses": {
         200: {
-            "description": "a zip archive: files in a folder's layout, and manifest.json as the last",
+            "description": "a zip archive: one folder, called as the archive is, with the files, manifest.json the last",
             "content": {"application/zip": {"schema": {"type": "string", "format": "binary"}}},
         },
         "default": problems_documented(),
@@ -50,7 +50,7 @@ async def export_study(
     serving = serving_of(request)
     collecting = serving.collecting
 
-    def begun(_: Asked) -> tuple[_Pieces, bytes | None]:
+    def begun(asked: Asked) -> tuple[_Pieces, bytes | None]:
         """In a thread: everything that can be refused is refused before the first byte."""
         pieces = _Pieces(
             stream_export(
@@ -61,6 +61,7 @@ async def export_study(
                 now=collecting.clock(),
                 command=["GET", f"/studies/{study}/export?to={to}"],
                 test_share=test_share,
+                by=asked.person.id,
             )
         )
         first: bytes | None = b""
@@ -69,7 +70,7 @@ async def export_study(
         return pieces, first
 
     pieces, first = await serving.done(request, begun)
-    return _Archive(f"{study}-{to}.zip", collecting.long_calls, pieces, first)
+    return _Archive(f"{archive_name(study, to)}.zip", collecting.long_calls, pieces, first)
 
 
 class _Pieces:

@@ -83,7 +83,7 @@ async def create_invitation(request: Request) -> Response:
         """In a thread: the invitation with its code."""
         body = asked.body(schemas.NewInvitation)
         role = None if body.role is None else Role(body.role)
-        wanted = inviting.Wanted(role, body.study, body.pseudonym, body.days, body.uses)
+        wanted = inviting.Wanted(role, body.study, body.pseudonym, body.days, body.uses, body.note)
         return shown.invited(inviting.invite(serving.collecting, asked.person, wanted))
 
     return await serving.answer(request, made, 201)

@@ -21,12 +21,12 @@ MOST_ITEMS_BYTES = 32 << 20
 """Larger data is entered on the server's machine, where nothing has to hold it in memory."""
 
 EnteredPurpose = Annotated[Literal["work", "training", "gold", "attention"], Query()]
-Form = Annotated[Literal["jsonl", "jsonl.gz", "parquet"], Query()]
+DataForm = Annotated[Literal["jsonl", "jsonl.gz", "parquet"], Query()]
 
 
 @router.post("/studies/{study}/items", **documented(schemas.EnteredAnswer, data=True))
 async def enter_items(
-    request: Request, study: StudyName, purpose: EnteredPurpose = "work", form: Form = "jsonl"
+    request: Request, study: StudyName, purpose: EnteredPurpose = "work", form: DataForm = "jsonl"
 ) -> Response:
     """Enters the items in a file of any format that Plumbline reads; sending it again enters what is missing."""
     serving = serving_of(request)

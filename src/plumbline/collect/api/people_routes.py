@@ -57,7 +57,7 @@ async def add_person(request: Request) -> Response:
 
 @router.post("/people/{pseudonym}/tokens", **documented(schemas.TokenAnswer, schemas.NewToken, status=201))
 async def issue_token(request: Request, pseudonym: Pseudonym) -> Response:
-    """Another token for somebody."""
+    """Another token for somebody who has nothing but tokens; who has an account, or came from elsewhere, gets a link instead."""
     serving = serving_of(request)
 
     def issue(asked: Asked) -> schemas.TokenAnswer:

@@ -18,10 +18,14 @@ PERMITTED: Mapping[str, Role | None] = {
     "read_invitation": None,
     "accept_invitation": None,
     "arrive": None,
+    "request_openid": None,
+    "answer_openid": None,
     # --- anyone with a token or a session ---
     "me": Role.WORKER,
     "log_out": Role.WORKER,
     "change_password": Role.WORKER,
+    "connect_openid": Role.WORKER,
+    "disconnect_openid": Role.WORKER,
     "list_studies": Role.WORKER,
     "read_study": Role.WORKER,
     "read_newest_guidelines": Role.WORKER,
@@ -70,8 +74,19 @@ PERMITTED: Mapping[str, Role | None] = {
     "add_guidelines": Role.MANAGER,
     # --- setting one up ---
     "create_study": Role.OWNER,
+    "create_webhook": Role.OWNER,
+    "list_webhooks": Role.OWNER,
+    "remove_webhook": Role.OWNER,
+    "try_webhook": Role.OWNER,
+    "list_deliveries": Role.OWNER,
+    "deliver_again": Role.OWNER,
 }
 """By the route's name; None is open to everyone."""
 
-FOR_THE_WHOLE_STORE = frozenset({"create_study", "list_late"})
+FOR_THE_WHOLE_STORE = frozenset(
+    {
+        *("create_study", "create_webhook", "list_webhooks", "remove_webhook", "try_webhook"),
+        *("list_deliveries", "deliver_again"),
+    }
+)
 """Not for who is of one study, whatever their role. Lists of people and of invitations hold those of their study alone."""

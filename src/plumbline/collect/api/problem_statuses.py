@@ -40,15 +40,30 @@ STATUSES: Statuses = {
     "PL-IDN-005": 403,
     "PL-IDN-006": 404,
     "PL-IDN-007": 403,
+    "PL-OID-010": 503,
+    "PL-OID-011": 502,
+    "PL-OID-012": 502,
+    "PL-OID-020": 404,
+    "PL-OID-021": 409,
+    "PL-OID-022": 403,
+    "PL-OID-023": 403,
+    "PL-OID-024": 403,
+    "PL-OID-025": 403,
+    "PL-OID-026": 403,
+    "PL-OID-027": 409,
+    "PL-OID-028": 409,
     "PL-SVC-001": 503,  # no replies, for now
     "PL-SVC-002": 502,  # no replies until somebody mends something
     "PL-SVC-004": 409,
     "PL-SVC-005": 404,
     "PL-SVC-006": 403,
+    "PL-SVC-013": 403,
+    "PL-SVC-014": 403,
     "PL-WEL-001": 409,
     "PL-WEL-003": 409,
     "PL-ARR-001": 403,
     "PL-ARR-002": 409,
+    "PL-ARR-003": 409,
 }
 
 

@@ -22,6 +22,7 @@ from plumbline.collect.service.collecting import Collecting
 from plumbline.collect.service.drawing import Drawing
 from plumbline.collect.service.identity.failures import of_one_study
 from plumbline.collect.service.identity.logging_in import SESSION_TIME, LoggedIn
+from plumbline.collect.service.identity.openid.coming_in import OpenId
 from plumbline.collect.service.people import has_role
 from plumbline.collect.service.samplers import SourceRules
 from plumbline.collect.service.submitting import Request as KnownRequest
@@ -32,6 +33,7 @@ from plumbline.collect.store.rows import Person, Role, TokenUse
 from plumbline.web.asgi import client_address, header_values
 from plumbline.web.failures import bad_key, not_known, not_permitted, two_ways_in, wrong_content_type
 from plumbline.web.json_bodies import decode_json
+from plumbline.web.rate_limits import token_looked_up
 from plumbline.web.sessions import Site, csrf_token, require_csrf, require_own_site
 from plumbline.web.tokens import read_token
 
@@ -115,12 +117,14 @@ class Serving:
         drawing: of replies.
         rules: what study files may name.
         site: under which names browsers reach us.
+        openid: the issuer that lets people in; None where names and passwords alone do.
     """
 
     collecting: Collecting
     drawing: Drawing
     rules: SourceRules
     site: Site = field(default_factory=Site)
+    openid: OpenId | None = None
 
     async def answer(self, request: Request, call: Callable[[Asked], object], status: int = 200) -> Response:
         """What `call` gives, as JSON; for who may ask for it.
@@ -196,8 +200,7 @@ class Serving:
         if session is None:
             return None
         self.site.require_known_host(request.scope)
-        store, now = self.collecting.store, self.collecting.clock()
-        return find_by_token(store, session, now=now, use=TokenUse.SESSION)
+        return self._of_session(request, session)
 
     def visitor(self, request: Request) -> PageVisitor | None:
         """The same, with what their page needs; raises as `person_of_page`."""
@@ -241,15 +244,23 @@ class Serving:
         if session is None:
             token = read_token(scope)
             person = None if token is None else find_by_token(store, token, now=now)
+            if token is not None:
+                token_looked_up(scope, token, is_good=person is not None)
         else:
             self.site.require_known_host(scope)
             require_own_site(scope, typed_is_fine=True)
-            person = find_by_token(store, session, now=now, use=TokenUse.SESSION)
+            person = self._of_session(request, session)
         if person is None:
             raise not_known()
         if session is not None:
             require_csrf(scope, session)
         return person, session
+
+    def _of_session(self, request: Request, session: str) -> Person | None:
+        store, now = self.collecting.store, self.collecting.clock()
+        person = find_by_token(store, session, now=now, use=TokenUse.SESSION)
+        token_looked_up(request.scope, session, is_good=person is not None)
+        return person
 
     def _require_permitted(self, request: Request, person: Person) -> None:
         name = request.scope["route"].name

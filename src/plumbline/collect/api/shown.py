@@ -10,7 +10,7 @@ from fastapi import Response
 from plumbline.collect.api import schemas
 from plumbline.collect.api.serving import json_response
 from plumbline.collect.kinds import Step
-from plumbline.collect.kinds.item_entry import MOST_OVERLAP
+from plumbline.collect.kinds.item_entry import places_told
 from plumbline.collect.service.beginning import Begun, shown_purpose
 from plumbline.collect.service.collecting import Collecting
 from plumbline.collect.service.entering import EnteredItems
@@ -124,8 +124,7 @@ def guidelines(row: Guidelines) -> schemas.GuidelinesAnswer:
 
 def queue(count: QueueCount) -> schemas.Queue:
     """A queue; items that everybody gets have no number of places."""
-    slots = None if count.slots >= MOST_OVERLAP else count.slots
-    return schemas.Queue(count.items, count.complete, slots, count.leased, count.submitted)
+    return schemas.Queue(count.items, count.complete, places_told(count.slots), count.leased, count.submitted)
 
 
 def worker(status: WorkerStatus) -> schemas.WorkerAnswer:
@@ -201,6 +200,7 @@ def invited(made: Invited) -> schemas.InvitationMade:
         pseudonym=made.pseudonym,
         expires_at=made.expires_at,
         uses=made.uses,
+        note=made.note,
     )
 
 
@@ -217,4 +217,5 @@ def invitation(collecting: Collecting, listed: ListedInvitation) -> schemas.Invi
         expires_at=row.expires_at,
         uses_left=row.uses_left,
         revoked=row.revoked_at is not None,
+        note=row.note,
     )

@@ -49,7 +49,8 @@ async def create_study(request: Request) -> Response:
     def created(asked: Asked) -> schemas.StudyAnswer:
         """In a thread: the study."""
         body = asked.body(schemas.NewStudy)
-        return _shown(serving, new_study(serving.collecting, body.file, body.guidelines, serving.rules))
+        made = new_study(serving.collecting, body.file, body.guidelines, serving.rules, by=asked.person)
+        return _shown(serving, made)
 
     return await serving.answer(request, created, 201)
 
@@ -82,7 +83,7 @@ async def set_state(request: Request, study: StudyName) -> Response:
     def changed(asked: Asked) -> schemas.StudyAnswer:
         """In a thread: the study as now."""
         state = StudyState(asked.body(schemas.NewState).state)
-        return _shown(serving, change_state(serving.collecting, study, state))
+        return _shown(serving, change_state(serving.collecting, study, state, by=asked.person))
 
     return await serving.answer(request, changed)
 
@@ -117,7 +118,8 @@ async def add_guidelines(request: Request, study: StudyName) -> Response:
     def added(asked: Asked) -> schemas.GuidelinesAnswer:
         """In a thread: the version, unless another came meanwhile."""
         body = asked.body(schemas.NewGuidelines)
-        return shown.guidelines(new_guidelines(serving.collecting, study, body.text, body.after_version))
+        made = new_guidelines(serving.collecting, study, body.text, body.after_version, by=asked.person)
+        return shown.guidelines(made)
 
     return await serving.answer(request, added, 201)
 
@@ -143,14 +145,15 @@ async def read_worker(request: Request, study: StudyName, pseudonym: Pseudonym) 
     return await serving.answer(request, lambda _: shown.worker(worker_status(serving.collecting, study, pseudonym)))
 
 
-@router.get("/late", **documented(schemas.LateAnswer))
-async def list_late(request: Request, after: AfterId = 0, limit: Limit = 100) -> Response:
-    """Submissions that came when the slot was another's; kept, not counted."""
+@router.get("/studies/{study}/late", **documented(schemas.LateAnswer))
+async def list_late(request: Request, study: StudyName, after: AfterId = 0, limit: Limit = 100) -> Response:
+    """Submissions to it that came when the slot was another's; kept, not counted."""
     serving = serving_of(request)
 
     def late(_: Asked) -> schemas.LateAnswer:
         """In a thread: one page."""
-        rows = stored_late(serving.collecting.store, after=after, limit=limit)
+        study_id = serving.collecting.catalogue.named(study).id
+        rows = stored_late(serving.collecting.store, study_id, after=after, limit=limit)
         return schemas.LateAnswer(
             [
                 schemas.LateLine(row.id, row.assignment_id, row.fence, row.reason, row.payload, row.created_at)

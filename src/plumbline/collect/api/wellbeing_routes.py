@@ -1,4 +1,4 @@
-"""A worker's own standing in a study, what they do not want to see, how they feel; and arriving from Prolific."""
+"""A worker's own standing in a study, what they do not want to see, how they feel; and arriving from elsewhere."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from plumbline.collect.api import schemas
 from plumbline.collect.api.documented import documented
 from plumbline.collect.api.parameters import PREFIX, StudyName, serving_of
 from plumbline.collect.api.serving import Asked
-from plumbline.collect.service.identity.arriving import Arriving, arrive_from_prolific
+from plumbline.collect.service.identity.arriving import Arriving, arrive_from
 from plumbline.collect.service.identity.logging_in import LoggedIn, begin_session
 from plumbline.collect.service.wellbeing.moods import SCALE, tell_mood
 from plumbline.collect.service.wellbeing.preferences import set_opted_out
@@ -57,22 +57,22 @@ async def add_mood(request: Request, study: StudyName) -> Response:
 
 @router.post("/arrivals", **documented(schemas.LoggedInAnswer, schemas.NewArrival, status=201))
 async def arrive(request: Request) -> Response:
-    """Lets in who comes from Prolific, as a worker of that study alone, and begins a session as logging in does."""
+    """Lets in who comes from Prolific or MTurk, as a worker of that study alone, and begins a session as logging in does."""
     serving = serving_of(request)
     sent = await serving.of_nobody(request)
     serving.require_login_here(request)
     body, earlier = sent.body(schemas.NewArrival), serving.earlier_session(request)
-    arriving = Arriving(body.study, body.participant, body.visit, body.study_of_provider)
+    arriving = Arriving(body.provider, body.study, body.participant, body.visit, body.study_of_provider)
 
     def let_in() -> LoggedIn:
         """In a thread: the person, and their session."""
         try:
-            person = arrive_from_prolific(serving.collecting, arriving)
+            person = arrive_from(serving.collecting, arriving)
         except NotFoundError:
             # As in `Serving`: a restore may have put another study of the name there.
             if not serving.collecting.catalogue.forget_gone():
                 raise
-            person = arrive_from_prolific(serving.collecting, arriving)
+            person = arrive_from(serving.collecting, arriving)
         return begin_session(serving.collecting, person, earlier)
 
     return serving.session_response(request, await serving.collecting.calls.run(let_in))
@@ -87,6 +87,7 @@ def _standing(found: Standing) -> schemas.StandingAnswer:
         qualified=found.qualified,
         over=found.over,
         minutes_today=found.minutes_today,
+        enough_today=found.enough_today,
         mood_due=found.mood_due,
         feelings=list(found.feelings),
         feeling_scale=list(SCALE) if found.feelings else [],

@@ -56,6 +56,7 @@ class QuestionAgreement:
         judgements: answers, those about what nobody else answered too.
         overall: over all of them.
         over_time: at most 12 slices, none where items are few; main questions only.
+        why_alone: why nobody can answer about the same as somebody else, so that nothing is defined; None where they can.
         bootstrap_flops: additions and multiplications of the intervals of `overall`.
     """
 
@@ -64,6 +65,7 @@ class QuestionAgreement:
     judgements: int
     overall: AgreementFigures
     over_time: tuple[AgreementSlice, ...]
+    why_alone: str | None
     bootstrap_flops: int
 
 
@@ -80,6 +82,7 @@ def _agreement(question: Question) -> QuestionAgreement:
         judgements=len(question.value),
         overall=_told(overall),
         over_time=tuple(_over_time(question)) if question.is_main and question.why_alone is None else (),
+        why_alone=question.why_alone,
         bootstrap_flops=overall.flops,
     )
 

@@ -12,7 +12,7 @@ import numpy as np
 
 from plumbline.collect.dashboard.answers import AXES, NOT_NAMED
 from plumbline.collect.dashboard.columns import Frozen
-from plumbline.collect.dashboard.counted import BOOTSTRAP, Bools, Counted
+from plumbline.collect.dashboard.counted import BOOTSTRAP, Bools, Counted, those
 from plumbline.collect.kinds import Purpose
 from plumbline.collect.kinds.strength import Scale
 from plumbline.collect.study_settings import StudyKind
@@ -100,7 +100,7 @@ def axes_of(counted: Counted) -> tuple[AxisFigures, ...]:
         return ()
     rows = counted.rows(counted.view.choices, Purpose.WORK)
     return tuple(
-        _axis(counted, axis.value, _those(rows, rows["axis"] == AXES.index(axis))) for axis in counted.study.judged_axes
+        _axis(counted, axis.value, those(rows, rows["axis"] == AXES.index(axis))) for axis in counted.study.judged_axes
     )
 
 
@@ -186,7 +186,3 @@ def _pairs(names: tuple[str, ...], rows: Frozen, used: Bools) -> tuple[ModelPair
             )
         )
     return tuple(made)
-
-
-def _those(rows: Frozen, kept: Bools) -> Frozen:
-    return {name: column[kept] for name, column in rows.items()}

@@ -1,7 +1,10 @@
 """What counts of a ledger: finished work, each judgement as it was last corrected, each purpose apart.
 
-The rules are those of exports: work that was never finished or came late counts for nothing. But for one: somebody's
+The rules are those of exports: work that was never finished or came late counts for nothing. But for these: somebody's
 erasing takes their conversations out of exports, which have nothing to say without words, and leaves what was judged here.
+Of rankings, exports hold back pairs for harmlessness whose labels wait for a ruling or that contradict one; here workers are
+held against each other, and all they ranked counts. And what a chat's edit says, that the edited reply is above the original,
+is a comparison in exports alone: nobody chose between the two.
 """
 
 from __future__ import annotations
@@ -17,9 +20,12 @@ from numpy.typing import NDArray
 from plumbline.collect.dashboard.columns import Frozen
 from plumbline.collect.dashboard.ledger import PURPOSES, LedgerView
 from plumbline.collect.kinds import Purpose
+from plumbline.collect.kinds.bounds import MOST_REPLIES
 from plumbline.collect.study_settings import StudyFile, StudyKind
 from plumbline.measure import Bootstrap
 
+MOST_PLACES = MOST_REPLIES * (MOST_REPLIES - 1) // 2
+"""Pairs that one ranking has at the most."""
 BOOTSTRAP = Bootstrap(seed=0, resamples=1000)
 """Of every interval here: the same judgements give the same figures."""
 CHATS = (StudyKind.PREFERENCE_CHAT, StudyKind.RED_TEAM_CHAT)
@@ -89,6 +95,11 @@ class Counted:
     def pseudonyms(self) -> Sequence[str]:
         """Of workers by number."""
         return [person.pseudonym for person in self.view.people]
+
+
+def those(rows: Frozen, kept: Bools) -> Frozen:
+    """The rows that are kept."""
+    return {name: column[kept] for name, column in rows.items()}
 
 
 def moment(microseconds: int) -> datetime:

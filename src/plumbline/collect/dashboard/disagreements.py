@@ -9,13 +9,15 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from datetime import datetime
+from functools import cached_property
 from typing import Literal, get_args
 
 import numpy as np
 
 from plumbline.collect.dashboard.answers import AXES, RATING
 from plumbline.collect.dashboard.columns import Frozen
-from plumbline.collect.dashboard.counted import Counted, Ints, Reals, moment
+from plumbline.collect.dashboard.counted import MOST_PLACES, Counted, Ints, Reals, moment, those
+from plumbline.collect.dashboard.narrowed import about_items
 from plumbline.collect.dashboard.questions import IS_SAFE, REVIEW_RATING
 from plumbline.collect.kinds import Purpose
 from plumbline.collect.kinds.blind_review import MOST_RATING
@@ -26,7 +28,6 @@ DisagreementQuestion = Literal["helpfulness", "harmlessness", "is_safe", "rating
 QUESTIONS: tuple[str, ...] = get_args(DisagreementQuestion)
 """The axes first, in the order of `AXES`."""
 _FAR_APART = 0.5
-_MOST_PLACES = 64
 _SCALE = 1_000_000
 
 
@@ -38,6 +39,29 @@ class Disagreements:
     question: Ints
     apart: Reals
     at: Ints
+
+    @cached_property
+    def items(self) -> int:
+        """How many items there are; one may be answered differently on several questions."""
+        return len(np.unique(self.item))
+
+    def ranks(self, order: DisagreementOrder) -> Ints:
+        """By what an order sorts, the largest first."""
+        return np.round(self.apart * _SCALE).astype(np.int64) if order == "apart" else self.at
+
+    def ordered(self, order: DisagreementOrder, numbers: Ints) -> Ints:
+        """Row numbers in this order; sorted once.
+
+        Args:
+            numbers: of the items, which tell those of the same rank apart.
+        """
+        if order not in self._orders:
+            self._orders[order] = np.lexsort((self.question, numbers, -self.ranks(order)))
+        return self._orders[order]
+
+    @cached_property
+    def _orders(self) -> dict[DisagreementOrder, Ints]:
+        return {}
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,7 +108,7 @@ def disagreements_of(counted: Counted) -> Disagreements:
     if counted.study.kind in (StudyKind.PAIRS, StudyKind.TWO_AXIS_RANKING):
         rows = counted.rows(counted.view.choices, Purpose.WORK)
         for axis in counted.study.judged_axes:
-            of_axis = _those(rows, rows["axis"] == AXES.index(axis))
+            of_axis = those(rows, rows["axis"] == AXES.index(axis))
             question = QUESTIONS.index(axis.value)
             if counted.study.kind is StudyKind.PAIRS:
                 signed = np.where(of_axis["first_better"] == 1.0, 1.0, -1.0) * of_axis["strength"]
@@ -96,7 +120,7 @@ def disagreements_of(counted: Counted) -> Disagreements:
         found.append(_by_pairs(rows, rows["is_safe"].astype(np.float64), QUESTIONS.index(IS_SAFE)))
     if counted.study.kind is StudyKind.RED_TEAM_CHAT:
         rows = counted.rows(counted.view.grades, Purpose.REVIEW)
-        rows = _those(rows, rows["question"] == RATING)
+        rows = those(rows, rows["question"] == RATING)
         ratings = rows["value"].astype(np.float64)
         found.append(_by_range(rows, ratings, QUESTIONS.index(REVIEW_RATING), float(MOST_RATING), least=_FAR_APART))
     return Disagreements(*(np.concatenate([part[name] for part in found]) for name in _NAMES))
@@ -122,13 +146,10 @@ def page_of(
         after: of the last line of the page before, the three numbers of its `after`.
         limit: lines.
     """
-    kept = np.arange(len(found.item))
+    rank, numbers = found.ranks(order), counted.view.items["id"][found.item]
+    ordered = found.ordered(order, numbers)
     if question is not None:
-        kept = np.flatnonzero(found.question == QUESTIONS.index(question))
-    rank = np.round(found.apart * _SCALE).astype(np.int64) if order == "apart" else found.at
-    numbers = counted.view.items["id"][found.item]
-    keys = (found.question[kept], numbers[kept], -rank[kept])
-    ordered = kept[np.lexsort(keys)]
+        ordered = ordered[found.question[ordered] == QUESTIONS.index(question)]
     if after is not None:
         key = np.stack([-rank[ordered], numbers[ordered], found.question[ordered]], axis=1)
         limits = np.array([-after[0], after[1], after[2]])
@@ -137,8 +158,9 @@ def page_of(
         beyond = key[np.arange(len(key)), first] > limits[first]
         ordered = ordered[beyond & differs.any(axis=1)]
     page = ordered[:limit]
+    part = about_items(counted, found.item[page])
     answers = {
-        number: _answers(counted, found.item[page[found.question[page] == number]], QUESTIONS[number])
+        number: _answers(part, found.item[page[found.question[page] == number]], QUESTIONS[number])
         for number in np.unique(found.question[page]).tolist()
     }
     return [
@@ -172,10 +194,10 @@ def _by_pairs(rows: Frozen, values: Reals, question: int) -> Frozen:
     if not len(values):
         return _none()
     place = rows.get("place", np.zeros(len(values), dtype=np.int64))
-    units, of_row, n = np.unique(rows["item"] * _MOST_PLACES + place, return_inverse=True, return_counts=True)
+    units, of_row, n = np.unique(rows["item"] * MOST_PLACES + place, return_inverse=True, return_counts=True)
     yes = np.bincount(of_row, weights=values == 1.0)
     no = np.bincount(of_row, weights=values == 0.0)
-    items, unit_items = np.unique(units // _MOST_PLACES, return_inverse=True)
+    items, unit_items = np.unique(units // MOST_PLACES, return_inverse=True)
     pairs = np.bincount(unit_items, weights=n * (n - 1) / 2)
     apart = np.divide(np.bincount(unit_items, weights=yes * no), pairs, out=np.zeros(len(items)), where=pairs > 0)
     return _found(items, unit_items[of_row], rows, question, apart, np.flatnonzero(apart > 0))
@@ -220,7 +242,3 @@ def _answers(counted: Counted, items: Ints, name: str) -> dict[int, tuple[Answer
 
 
 _VALUE = {IS_SAFE: "is_safe", REVIEW_RATING: "value", **{axis.value: "first_better" for axis in AXES}}
-
-
-def _those(rows: Frozen, kept: np.ndarray) -> Frozen:
-    return {name: column[kept] for name, column in rows.items()}

@@ -2,12 +2,13 @@
 
 Judgements are only ever added to, so what was read stays right; it is compared with the store's own count after every
 reading, and made anew where the counts differ, where somebody was erased, and where a backup was restored. Of payloads
-only numbers are kept: no text of anybody's is in it.
+only numbers are kept: no text of anybody's is in it. What scores are worked out from is read again for each correction.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
+import time
+from collections.abc import Callable, Collection, Iterable, Sequence
 from dataclasses import dataclass
 
 import msgspec
@@ -20,26 +21,30 @@ from plumbline.collect.kinds import KNOWN_ANSWERS, Purpose, Work, score_of
 from plumbline.collect.kinds.bounds import JsonText
 from plumbline.collect.kinds.refusals import StoredWorkError
 from plumbline.collect.kinds.stored_work import stored_judgement
-from plumbline.collect.kinds.work import StoredJudgement
 from plumbline.collect.service.catalogue import KnownStudy
 from plumbline.collect.store.dashboard_rows import (
     JudgementTuple,
     JudgingPerson,
     QueueItems,
     count_new_items,
+    count_withdrawn,
     read_item_rows,
+    read_judged,
     read_judging_people,
     read_page,
     read_payloads,
     read_reply_models,
-    submitted_among,
+    states_of,
 )
 from plumbline.collect.store.database import Store
+from plumbline.collect.store.rows import AssignmentState
 from plumbline.collect.study_settings import StudyKind
 
 PAGE = 5000
 MARGIN = 2000
 """How many numbers before the last are read again: Postgres may commit a lower number later. SQLite does not."""
+LAPSED_SECONDS = 600.0
+"""Work that ran out or was given back unfinished is asked about so often only: most of it is never handed in."""
 _TRIES = 4
 _NO_MODEL = -1
 ChoiceRow = tuple[int, int, int, float, int, int, int, int, int]
@@ -74,7 +79,9 @@ class LedgerView:
         scores: assignment*, right, asked: of items with known answers.
         people, kinds, models: names by number.
         queues: items of the study by purpose.
-        unreadable: judgements whose payload is none of ours.
+        withdrawn: of those that nobody gets any more, by purpose: (items, their places).
+        unreadable: judgements whose payload is none of ours, and work on known answers that cannot be scored though each
+            of its judgements can be read.
         stored: judgements that the store had when it was last asked.
     """
 
@@ -89,6 +96,7 @@ class LedgerView:
     kinds: tuple[str, ...]
     models: tuple[str, ...]
     queues: dict[Purpose, QueueItems]
+    withdrawn: dict[Purpose, tuple[int, int]]
     unreadable: int
     stored: int
 
@@ -137,12 +145,16 @@ class Ledger:
         self._assignment_rows: dict[int, int] = {}
         self._item_rows: dict[int, int] = {}
         self._item_models: dict[int, tuple[int, ...]] = {}
-        self._truths: dict[int, tuple[JsonText, JsonText]] = {}
-        self._known: dict[int, list[StoredJudgement]] = {}
+        self._with_truth: set[int] = set()
         self._scores: dict[int, tuple[int, int]] = {}
+        self._unscored: set[int] = set()
+        self._with_unreadable: set[int] = set()
         self._pending: dict[int, int] = {}
+        self._lapsed: dict[int, int] = {}
+        self._lapsed_asked = time.monotonic()
         self._workers, self._kinds, self._models = _Names(), _Names(), _Names()
         self._queues: dict[Purpose, QueueItems] = {}
+        self._withdrawn: dict[Purpose, tuple[int, int]] = {}
         self._last = self._mark = self._unreadable = self._stored = 0
 
     def __len__(self) -> int:
@@ -184,7 +196,8 @@ class Ledger:
             kinds=tuple(self._kinds.numbers),
             models=tuple(self._models.numbers),
             queues=dict(self._queues),
-            unreadable=self._unreadable,
+            withdrawn=self._withdrawn,
+            unreadable=self._unreadable + len(self._unscored - self._with_unreadable),
             stored=self._stored,
         )
 
@@ -214,34 +227,36 @@ class Ledger:
             return
         self._meet_items(rows)
         answers = [self._answers(kind, payload) for *_, kind, payload, _, _, _ in rows]
-        written = [number for each in answers if each.replies for number in each.replies]
+        written = [number for each in answers if each and each.replies for number in each.replies]
         models = read_reply_models(self._store, written) if written else {}
-        scored, choices = set(), list[ChoiceRow]()
+        scored, choices = dict[int, int](), list[ChoiceRow]()
         for row, answer in zip(rows, answers, strict=True):
-            number, assignment_id, item_id, worker, purpose, state, kind, payload, corrects, seconds, at = row
+            number, assignment_id, item_id, worker, purpose, state, kind, _, corrects, seconds, at = row
             assignment = self._assignment(assignment_id, item_id, worker, purpose, state)
             act = self._acts.append(
                 number, at, np.nan if seconds is None else seconds, assignment, self._kinds.number(kind), corrects or 0
             )
-            choices += self._choices_of(act, item_id, answer, models)
-            self._keep(act, answer)
-            if purpose in KNOWN_ANSWERS and self._item_rows[item_id] in self._truths:
-                stored = stored_judgement(number, kind, JsonText(payload), corrects)
-                self._known.setdefault(assignment, []).append(stored)
-                scored.add(assignment)
+            if answer is None:
+                self._unreadable += 1
+                self._with_unreadable.add(assignment)
+            else:
+                choices += self._choices_of(act, item_id, answer, models)
+                self._keep(act, answer)
+            if item_id in self._with_truth:
+                scored[assignment_id] = item_id
             self._last = max(self._last, number)
         self._choices.extend(choices)
         self._score(scored)
 
-    def _answers(self, kind: str, payload: str) -> Answers:
+    def _answers(self, kind: str, payload: str) -> Answers | None:
+        """None where the payload is none of ours."""
         read = self._readers.get(kind)
         if read is None:
             return NOTHING
         try:
             return read(JsonText(payload))
         except (ValidationError, msgspec.DecodeError, ValueError, KeyError, IndexError):
-            self._unreadable += 1
-            return NOTHING
+            return None
 
     def _choices_of(self, act: int, item_id: int, answer: Answers, models: dict[int, str]) -> list[ChoiceRow]:
         by_side = self._item_models.get(item_id, ())
@@ -277,6 +292,7 @@ class Ledger:
             self._pending.pop(assignment_id, None)
         elif not self._assignments["submitted"][found]:
             self._pending[assignment_id] = found
+        self._lapsed.pop(assignment_id, None)
         return found
 
     def _meet_items(self, rows: Iterable[JudgementTuple]) -> None:
@@ -289,7 +305,7 @@ class Ledger:
         for number, payload, truth in read_payloads(self._store, wanted):
             self._item_models[number] = self._models_of(payload)
             if truth is not None and new[number] in KNOWN_ANSWERS:
-                self._truths[self._item_rows[number]] = (JsonText(payload), JsonText(truth))
+                self._with_truth.add(number)
 
     def _models_of(self, payload: str) -> tuple[int, ...]:
         try:
@@ -301,28 +317,56 @@ class Ledger:
     def _model(self, name: str | None) -> int:
         return _NO_MODEL if name is None else self._models.number(name)
 
-    def _score(self, assignments: Iterable[int]) -> None:
-        """How right the work on items with known answers is, corrections in the place of what they correct."""
-        for assignment in assignments:
-            payload, truth = self._truths[self._assignments["item"][assignment]]
-            judgements = tuple(sorted(self._known[assignment], key=lambda judgement: int(judgement.id)))
-            work = Work(assignment_id=str(assignment), item_key="", worker="", payload=payload, judgements=judgements)
-            try:
-                score = score_of(work, self._study.settings, truth)
-            except (StoredWorkError, ValidationError, msgspec.DecodeError):
-                self._unreadable += 1
+    def _score(self, items: dict[int, int]) -> None:
+        """How right the work on items with known answers is, corrections in the place of what they correct.
+
+        Args:
+            items: of assignments, by their numbers in the store.
+        """
+        known = {number: (payload, truth) for number, payload, truth in self._known(set(items.values()))}
+        judged = read_judged(self._store, list(items))
+        for number, item in items.items():
+            assignment, (payload, truth) = self._assignment_rows[number], known.get(item, ("", None))
+            if truth is None:  # erased since
                 continue
+            stored = [stored_judgement(row[0], row[1], JsonText(row[2]), row[3]) for row in judged.get(number, ())]
+            work = Work(
+                assignment_id="", item_key="", worker="", payload=JsonText(payload), judgements=tuple(stored)
+            )  # fmt: skip
+            try:
+                score = score_of(work, self._study.settings, JsonText(truth))
+            except (StoredWorkError, ValidationError, msgspec.DecodeError):
+                self._unscored.add(assignment)
+                self._scores.pop(assignment, None)
+                continue
+            self._unscored.discard(assignment)
             self._scores[assignment] = (score.right, score.asked)
 
+    def _known(self, items: Collection[int]) -> Iterable[tuple[int, str, str | None]]:
+        return read_payloads(self._store, items) if items else ()
+
     def _settle(self) -> None:
-        """Work that was not finished when its last judgement was read may be by now."""
-        for assignment in submitted_among(self._store, list(self._pending)):
-            self._assignments["submitted"][self._pending.pop(assignment)] = 1
+        """Work that was not finished when its last judgement was read may be by now.
+
+        What ran out or was given back mostly never is, and there is ever more of it: it is asked about now and then.
+        """
+        asked = list(self._pending)
+        if self._lapsed and time.monotonic() - self._lapsed_asked >= LAPSED_SECONDS:
+            asked += self._lapsed
+            self._lapsed_asked = time.monotonic()
+        for number, state in states_of(self._store, asked):
+            if state == AssignmentState.LEASED.value:
+                continue
+            row = self._pending.pop(number, None)
+            row = self._lapsed.pop(number) if row is None else row
+            if state == AssignmentState.SUBMITTED.value:
+                self._assignments["submitted"][row] = 1
+            else:
+                self._lapsed[number] = row
 
     def _count_items(self) -> None:
         last = max((queue.last for queue in self._queues.values()), default=0)
         for purpose, new in count_new_items(self._store, self._study.id, after=last).items():
-            had = self._queues.get(purpose, QueueItems(0, 0, 0, 0))
-            self._queues[purpose] = QueueItems(
-                had.items + new.items, had.withdrawn + new.withdrawn, had.places + new.places, max(had.last, new.last)
-            )
+            had = self._queues.get(purpose, QueueItems(0, 0, 0))
+            self._queues[purpose] = QueueItems(had.items + new.items, had.places + new.places, max(had.last, new.last))
+        self._withdrawn = count_withdrawn(self._store, self._study.id)

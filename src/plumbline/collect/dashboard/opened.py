@@ -2,55 +2,30 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
 from pydantic import ValidationError
 
+from plumbline.collect.dashboard.item_texts import Said, StoredReply, content_of
 from plumbline.collect.kinds import Purpose
-from plumbline.collect.kinds.adjudication import DisputedItem
-from plumbline.collect.kinds.blind_review import ReviewItem
-from plumbline.collect.kinds.bounds import MessageJson, read_stored
-from plumbline.collect.kinds.chat import ChatItem
-from plumbline.collect.kinds.pairs import PairItem
-from plumbline.collect.kinds.ranking_items import RankingItem
+from plumbline.collect.kinds.adjudication import DisputedItem, dispute_key, split_key
+from plumbline.collect.kinds.bounds import read_stored
 from plumbline.collect.kinds.refusals import StoredWorkError
-from plumbline.collect.kinds.safety_labels import LabelItem
-from plumbline.collect.kinds.spot_check import WritingItem
+from plumbline.collect.kinds.two_axis_ranking import RANKING, StoredRanking
 from plumbline.collect.service.catalogue import KnownStudy
 from plumbline.collect.store.dashboard_rows import read_judging_people
 from plumbline.collect.store.database import Store
 from plumbline.collect.store.failures import not_found
-from plumbline.collect.store.items import is_withdrawn, read_item
-from plumbline.collect.store.judgements import judgements_of_item
+from plumbline.collect.store.items import is_withdrawn, items_of_keys, read_item
+from plumbline.collect.store.judgements import judgements_of_item, judgements_of_keys
 from plumbline.collect.store.rows import Item, Judgement
-from plumbline.collect.study_settings import StudyFile, StudyKind
+from plumbline.collect.study_settings import StudyKind
 
-
-@dataclass(frozen=True, slots=True)
-class Said:
-    """A message: who speaks, human or assistant, and what they say."""
-
-    role: str
-    text: str
-
-
-@dataclass(frozen=True, slots=True)
-class StoredReply:
-    """One of what is compared, at its stored side.
-
-    Attributes:
-        side: from 0; outcomes and ranks name it, and no place on a screen.
-        is_safe, categories: what the item brings along, where it does.
-    """
-
-    side: int
-    messages: tuple[Said, ...]
-    model: str | None
-    is_safe: bool | None
-    categories: tuple[str, ...] | None
+MOST_JUDGEMENTS = 200
+"""Of one item, the newest: items with known answers are judged by everybody."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,15 +49,33 @@ class JudgementOfItem:
 
 
 @dataclass(frozen=True, slots=True)
+class RulingOfItem:
+    """A label of an item that went to adjudication.
+
+    Attributes:
+        item: number of the adjudication's own item.
+        side: of the reply, from 0; None where the item is one answer.
+        judgement: the ruling; None while it waits for one.
+    """
+
+    item: int
+    side: int | None
+    judgement: JudgementOfItem | None
+
+
+@dataclass(frozen=True, slots=True)
 class OpenedItem:
     """An item and what was judged of it.
 
     Attributes:
         purpose: what it is for.
-        is_withdrawn: what it was made of is erased.
+        is_withdrawn: what it was made of is erased, or the labels it is about agree by now.
         conversation: what was said, up to what is judged or with it.
         replies: what is compared, by stored side; none where nothing is.
         intended: what a red teamer meant to try, on reviews.
+        judgements: oldest first, at most the newest `MOST_JUDGEMENTS`.
+        rulings: what became of its labels that are disputed or split.
+        about: the item that an adjudication is about; None on other items.
     """
 
     item: int
@@ -92,6 +85,8 @@ class OpenedItem:
     replies: tuple[StoredReply, ...]
     intended: str | None
     judgements: tuple[JudgementOfItem, ...]
+    rulings: tuple[RulingOfItem, ...]
+    about: int | None
 
 
 def open_item(store: Store, study: KnownStudy, item_id: int) -> OpenedItem:
@@ -104,10 +99,10 @@ def open_item(store: Store, study: KnownStudy, item_id: int) -> OpenedItem:
     item = read_item(store, item_id)
     if item.study_id != study.id:
         raise not_found("item", item_id)
-    judged = judgements_of_item(store, item_id)
-    people = {person.id: person.pseudonym for person in read_judging_people(store, {row.worker_id for row in judged})}
+    judged = judgements_of_item(store, item_id, limit=MOST_JUDGEMENTS)
     try:
-        conversation, replies, intended = _content(item, study.settings)
+        conversation, replies, intended = content_of(item, study.settings)
+        rulings, about = _rulings(store, study, item, judged), _about(store, item)
     except ValidationError:
         raise StoredWorkError(f"item {item_id}", "its payload is none of this kind of study") from None
     return OpenedItem(
@@ -117,93 +112,52 @@ def open_item(store: Store, study: KnownStudy, item_id: int) -> OpenedItem:
         conversation=conversation,
         replies=replies,
         intended=intended,
-        judgements=tuple(_judgement(row, people[row.worker_id]) for row in judged),
+        judgements=told_judgements(store, judged),
+        rulings=rulings,
+        about=about,
     )
 
 
-Content = tuple[tuple[Said, ...], tuple[StoredReply, ...], str | None]
-
-
-def _content(item: Item, study: StudyFile) -> Content:
-    read = _OF_PURPOSE.get(item.purpose)
-    if read is None:
-        # Who is to chat is measured by pairs.
-        is_measured = study.kind is StudyKind.PREFERENCE_CHAT and item.purpose is not Purpose.WORK
-        read = _pair if is_measured else _OF_KIND[study.kind]
-    return read(item.payload)
-
-
-def _pair(payload: Any) -> Content:
-    item = read_stored(PairItem, payload)
-    replies = [
-        StoredReply(
-            side=side,
-            messages=_said(each.messages),
-            model=each.model,
-            is_safe=None if each.label is None else each.label.is_safe,
-            categories=None if each.label is None else each.label.categories,
+def told_judgements(store: Store, rows: Sequence[Judgement]) -> tuple[JudgementOfItem, ...]:
+    """Judgements with the pseudonyms of who made them."""
+    people = {person.id: person.pseudonym for person in read_judging_people(store, {row.worker_id for row in rows})}
+    return tuple(
+        JudgementOfItem(
+            judgement=row.id,
+            pseudonym=people[row.worker_id],
+            kind=row.kind,
+            answer=dict(row.payload),
+            guidelines_version=row.guidelines_version,
+            seconds=row.seconds,
+            at=row.created_at,
+            corrects=row.corrects,
         )
-        for side, each in enumerate(item.sides)
-    ]
-    return _said(item.context), tuple(replies), None
-
-
-def _ranking(payload: Any) -> Content:
-    item = read_stored(RankingItem, payload)
-    replies = [
-        StoredReply(side, (Said("assistant", each.text),), each.model, each.label.is_safe, each.label.categories)
-        for side, each in enumerate(item.replies)
-    ]
-    return _said(item.prompt), tuple(replies), None
-
-
-def _review(payload: Any) -> Content:
-    item = read_stored(ReviewItem, payload)
-    return _said(item.transcript), (), item.task_description
-
-
-def _label(payload: Any) -> Content:
-    return _said(read_stored(LabelItem, payload).conversation), (), None
-
-
-def _dispute(payload: Any) -> Content:
-    return _said(read_stored(DisputedItem, payload).conversation), (), None
-
-
-def _writing(payload: Any) -> Content:
-    return _said(read_stored(WritingItem, payload).conversation), (), None
-
-
-def _chat(payload: Any) -> Content:
-    return _said(read_stored(ChatItem, payload).opening), (), None
-
-
-_OF_PURPOSE: Mapping[Purpose, Callable[[Any], Content]] = {
-    Purpose.REVIEW: _review,
-    Purpose.ADJUDICATION: _dispute,
-    Purpose.SPOT_CHECK: _writing,
-}
-_OF_KIND: Mapping[StudyKind, Callable[[Any], Content]] = {
-    StudyKind.PAIRS: _pair,
-    StudyKind.TWO_AXIS_RANKING: _ranking,
-    StudyKind.SAFETY_LABELS: _label,
-    StudyKind.PREFERENCE_CHAT: _chat,
-    StudyKind.RED_TEAM_CHAT: _chat,
-}
-
-
-def _said(messages: tuple[MessageJson, ...]) -> tuple[Said, ...]:
-    return tuple(Said(message.role.value, message.text) for message in messages)
-
-
-def _judgement(row: Judgement, pseudonym: str) -> JudgementOfItem:
-    return JudgementOfItem(
-        judgement=row.id,
-        pseudonym=pseudonym,
-        kind=row.kind,
-        answer=dict(row.payload),
-        guidelines_version=row.guidelines_version,
-        seconds=row.seconds,
-        at=row.created_at,
-        corrects=row.corrects,
+        for row in rows
     )
+
+
+def _rulings(store: Store, study: KnownStudy, item: Item, judged: Sequence[Judgement]) -> tuple[RulingOfItem, ...]:
+    sides: dict[str, int | None] = {}
+    if study.settings.kind is StudyKind.SAFETY_LABELS and item.purpose is Purpose.WORK:
+        sides[split_key(item.key)] = None
+    for row in judged:
+        if row.kind == RANKING:
+            for dispute in read_stored(StoredRanking, row.payload).disputes:
+                sides[dispute_key(str(row.assignment_id), dispute.reply, study.settings)] = dispute.reply
+    disputed = items_of_keys(store, study.id, list(sides))
+    found = judgements_of_keys(store, study.id, list(sides))
+    told = told_judgements(store, [row for _, row in found])
+    by_key = {key: judgement for (key, _), judgement in zip(found, told, strict=True)}
+    # What a correction settled waits for no ruling.
+    return tuple(
+        RulingOfItem(each.id, sides[each.key], by_key.get(each.key))
+        for each in disputed
+        if each.key in by_key or not is_withdrawn(store, each.id)
+    )
+
+
+def _about(store: Store, item: Item) -> int | None:
+    if item.purpose is not Purpose.ADJUDICATION:
+        return None
+    key = read_stored(DisputedItem, item.payload).item_key
+    return next((each.id for each in items_of_keys(store, item.study_id, [key])), None)

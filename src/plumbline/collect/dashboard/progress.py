@@ -10,7 +10,7 @@ import numpy as np
 from plumbline.collect.dashboard.counted import Counted, Ints, microseconds_of, moment
 from plumbline.collect.dashboard.ledger import PURPOSES
 from plumbline.collect.kinds import Purpose
-from plumbline.collect.kinds.item_entry import MOST_OVERLAP
+from plumbline.collect.kinds.item_entry import places_told
 from plumbline.measure import Figure
 from plumbline.measure.quantiles import mean_per_period
 
@@ -104,12 +104,13 @@ def _queue(counted: Counted, purpose: Purpose, leased: int) -> QueueProgress:
     if queue is None:
         return QueueProgress(purpose.value, 0, complete, 0, len(counted.finished(purpose)), leased)
     # An item that is withdrawn wants no more than it has.
-    places = queue.places + int(by_item[withdrawn].sum())
+    taken_back, their_places = view.withdrawn.get(purpose, (0, 0))
+    places = queue.places - their_places + int(by_item[withdrawn].sum())
     return QueueProgress(
         purpose=purpose.value,
         items=queue.items,
-        complete=complete + queue.withdrawn,
-        places=None if places >= MOST_OVERLAP else places,
+        complete=complete + taken_back,
+        places=places_told(places),
         finished=len(counted.finished(purpose)),
         leased=leased,
     )

@@ -9,7 +9,7 @@ import numpy as np
 
 from plumbline.collect.dashboard.answers import AXES, RATING
 from plumbline.collect.dashboard.columns import Frozen
-from plumbline.collect.dashboard.counted import CHATS, Counted, Ints, Reals
+from plumbline.collect.dashboard.counted import CHATS, MOST_PLACES, Counted, Ints, Reals, those
 from plumbline.collect.kinds import Purpose
 from plumbline.collect.study_settings import StudyKind
 from plumbline.measure import MeasurementLevel
@@ -17,8 +17,6 @@ from plumbline.records import TAXONOMIES
 
 IS_SAFE, REVIEW_RATING, SUCCEEDED = "is_safe", "rating", "rating >= 3"
 STRENGTH = " strength"
-_MOST_PLACES = 64
-"""More than a ranking of ten replies has pairs."""
 _SUCCESS = 3
 """From this rating on an attempt succeeded: Ganguli et al. 2022, §3.4."""
 _NOMINAL: tuple[MeasurementLevel, ...] = ("nominal",)
@@ -65,7 +63,7 @@ def questions(counted: Counted) -> Iterator[Question]:
         yield from _labels(counted)
     if study.kind is StudyKind.RED_TEAM_CHAT and study.review is not None:
         grades = counted.rows(counted.view.grades, Purpose.REVIEW)
-        rows = _those(grades, grades["question"] == RATING)
+        rows = those(grades, grades["question"] == RATING)
         value = rows["value"].astype(np.float64)
         yield _question(REVIEW_RATING, rows, value, ("nominal", *_ORDERED), Purpose.REVIEW)
         yield _question(SUCCEEDED, rows, (value >= _SUCCESS).astype(np.float64), _NOMINAL, Purpose.REVIEW, main=False)
@@ -80,12 +78,12 @@ def _axes(counted: Counted) -> Iterator[Question]:
     kind = counted.study.kind
     rows = counted.rows(counted.view.choices, Purpose.WORK)
     for axis in counted.study.judged_axes:
-        of_axis = _those(rows, rows["axis"] == AXES.index(axis))
+        of_axis = those(rows, rows["axis"] == AXES.index(axis))
         is_ranking = kind is StudyKind.TWO_AXIS_RANKING
-        unit = of_axis["item"] * _MOST_PLACES + of_axis["place"] if is_ranking else of_axis["item"]
+        unit = of_axis["item"] * MOST_PLACES + of_axis["place"] if is_ranking else of_axis["item"]
         why = None
         if kind in CHATS:
-            unit, why = of_axis["act"], "everybody judges replies of their own: no pair has two judgements"
+            unit, why = of_axis["act"], "in a chat everybody judges replies of their own, so nothing is judged twice"
         yield Question(
             name=axis.value,
             purpose=Purpose.WORK,
@@ -128,7 +126,3 @@ def _question(
         at=rows["at"],
         value=value,
     )
-
-
-def _those(rows: Frozen, kept: np.ndarray) -> Frozen:
-    return {name: column[kept] for name, column in rows.items()}

@@ -33,11 +33,14 @@ from plumbline.web.bounded_calls import BoundedCalls
 
 FRESH_SECONDS = 3.0
 """A snapshot is shown as it is for so long; then a newer one is begun."""
+WAIT_SECONDS = 0.15
+"""A page waits so long at the most for a newer one; most studies have theirs by then."""
 MOST_STUDIES = 8
 """Copies held at once; the one that nobody looked at for longest goes first. One takes some 100 MB for 200,000 judgements."""
 WARM_FROM = 20_000
 """Judgements from which on the copy of a study is made when the server starts."""
 _REST = 4.0
+"""Between two snapshots of a study it rests so many times as long as one took: whoever looks takes a fifth of a core."""
 _LOG = logging.getLogger(__name__)
 
 
@@ -94,15 +97,19 @@ class Dashboards:
         self._held: OrderedDict[int, _Held] = OrderedDict()
         self._closing = False
 
-    async def newest(self, study: KnownStudy) -> Snapshot:
-        """The newest snapshot there is; only the very first is waited for.
+    async def newest(self, study: KnownStudy, *, wait_seconds: float = 0.0) -> Snapshot:
+        """The newest snapshot there is; only the very first is waited for as long as it takes.
 
+        Args:
+            wait_seconds: how long to wait for a newer one at the most, where one is being made.
         Raises:
             StoreUnavailableError: the first could not be made.
         """
         held = self._hold(study)
         if held.under_way is None and held.is_old(self._fresh_seconds):
             held.under_way = self._begun(study, held)
+        if held.snapshot is not None and held.under_way is not None and wait_seconds > 0:
+            await asyncio.wait([held.under_way], timeout=wait_seconds)
         if held.snapshot is not None:
             return held.snapshot
         return await asyncio.shield(held.under_way or self._begun(study, held))
@@ -133,7 +140,7 @@ class Dashboards:
                 Ledger(self._collecting.store, study, stop=lambda: self._closing)
             )  # fmt: skip
             idle = [number for number, each in self._held.items() if each.under_way is None and number != study.id]
-            for number in idle[: len(self._held) - MOST_STUDIES]:
+            for number in idle[: max(0, len(self._held) - MOST_STUDIES)]:
                 del self._held[number]
         self._held.move_to_end(study.id)
         return held

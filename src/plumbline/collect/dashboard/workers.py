@@ -11,7 +11,7 @@ import numpy as np
 
 from plumbline.collect.dashboard.answers import AXES, NOT_NAMED
 from plumbline.collect.dashboard.comparing import shown_first_of
-from plumbline.collect.dashboard.counted import BOOTSTRAP, Counted, Ints, Reals, moment
+from plumbline.collect.dashboard.counted import BOOTSTRAP, Counted, Ints, Reals, microseconds_of, moment
 from plumbline.collect.dashboard.distributions import (
     KnownAnswerFigures,
     TimeFigures,
@@ -20,6 +20,7 @@ from plumbline.collect.dashboard.distributions import (
     time_figures,
 )
 from plumbline.collect.dashboard.ledger import PURPOSES
+from plumbline.collect.dashboard.narrowed import about_worker
 from plumbline.collect.dashboard.progress import Day, days_of
 from plumbline.collect.dashboard.questions import Question, main_questions
 from plumbline.collect.kinds import Purpose
@@ -34,6 +35,9 @@ WorkerOrder = Literal[
 ]  # fmt: skip
 """Columns that the list may be sorted by."""
 _NOBODY = -1
+_BETWEEN = "_"
+PLACE = rf"(-?[0-9]+(\.[0-9]+)?(e-?[0-9]{{1,3}})?)?{_BETWEEN}[A-Za-z0-9-]{{1,40}}"
+"""What `place_of` gives, as a pattern."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,7 +75,7 @@ class WorkerLine:
 
 @dataclass(frozen=True, slots=True)
 class WorkerQuestion:
-    """A worker against everybody else who answered the same; both figures draw things answered about."""
+    """A worker against everybody else who answered the same; intervals of both are drawn by what was answered about."""
 
     question: str
     percent: Figure
@@ -154,10 +158,41 @@ def sorted_lines(lines: tuple[WorkerLine, ...], by: WorkerOrder, descending: boo
     return sorted(there, key=value, reverse=descending) + missing
 
 
+def place_of(line: WorkerLine, by: WorkerOrder) -> str:
+    """Where a line stands in the list sorted by a column: its value there and its pseudonym."""
+    value = _number(line, by)
+    # A plus sign would be a space in an address.
+    return f"{'' if value is None else repr(value).replace('+', '')}{_BETWEEN}{line.pseudonym}"
+
+
+def lines_after(lines: Sequence[WorkerLine], by: WorkerOrder, descending: bool, place: str) -> list[WorkerLine]:
+    """Of sorted lines those after a place, also where the line that stood there has moved since.
+
+    Args:
+        place: of the last line of the page before, as `place_of` gives it.
+    """
+    told, _, pseudonym = place.partition(_BETWEEN)
+    value = float(told) if told else None
+    if by == "pseudonym":
+        return [line for line in lines if line.pseudonym != pseudonym and (line.pseudonym < pseudonym) == descending]
+    last = _sorting(value, descending), pseudonym
+    return [line for line in lines if (_sorting(_number(line, by), descending), line.pseudonym) > last]
+
+
+def _sorting(value: float | None, descending: bool) -> tuple[bool, float]:
+    return value is None, 0.0 if value is None else -value if descending else value
+
+
+def _number(line: WorkerLine, by: WorkerOrder) -> float | None:
+    value = None if by == "pseudonym" else _VALUES[by](line)
+    return float(microseconds_of(value)) if isinstance(value, datetime) else None if value is None else float(value)
+
+
 def sheet_of(counted: Counted, line: WorkerLine, as_of: datetime) -> WorkerSheet:
     """The sheet of somebody who has a line."""
     numbers = {pseudonym: number for number, pseudonym in enumerate(counted.pseudonyms)}
     worker = numbers.get(line.pseudonym, _NOBODY)
+    counted = about_worker(counted, worker)
     acts, assignments = counted.view.acts, counted.view.assignments
     own = assignments["worker"][acts["assignment"]] == worker
     rows = counted.rows(counted.view.choices, Purpose.WORK)

@@ -16,76 +16,32 @@ from pydantic import JsonValue
 
 from plumbline import __version__
 from plumbline.collect.export.as_stored import AS_STORED, StoredLines
-from plumbline.collect.export.failures import erased_meanwhile, nothing_expressible, nothing_finished, wrong_share
+from plumbline.collect.export.failures import erased_meanwhile, nothing_expressible, nothing_finished
 from plumbline.collect.export.files import FileInMaking, RecordLines, RecordParquet, SplitOf
-from plumbline.collect.export.forms import FilePlan, Form, file_plans, form_for, kinds_told, purposes_of
+from plumbline.collect.export.forms import FilePlan, Form, file_plans
+from plumbline.collect.export.preparing import Prepared, stays_inside
 from plumbline.collect.export.read_me import README_NAME, ReadMe
 from plumbline.collect.export.record_making import RecordMaker, Tally
 from plumbline.collect.export.terms import (
-    EVENT_KINDS,
-    KnownTerms,
     export_terms,
-    known_terms,
     terms_notes,
     terms_told,
 )
-from plumbline.collect.kinds import KNOWN_ANSWERS, Purpose
 from plumbline.collect.kinds.draws import drawn_share
-from plumbline.collect.store.database import Store
-from plumbline.collect.store.exported import count_erased, log_exported
-from plumbline.collect.store.finished_work import count_finished, count_uncounted, stream_finished
-from plumbline.collect.store.rows import Study
+from plumbline.collect.store.exported import log_exported
+from plumbline.collect.store.finished_work import (
+    stream_finished,
+)
 from plumbline.collect.store.stored_work import JudgementAsStored
-from plumbline.collect.store.studies import find_study
-from plumbline.collect.store.study_log import stream_study_log
-from plumbline.collect.study_file import parse_study_file
-from plumbline.collect.study_settings import StudyFile
 from plumbline.formats.columns_not_carried import ColumnCounts, added
 from plumbline.formats.registry import FORMATS
 from plumbline.formats.source_files import JUDGED_ON
-from plumbline.lineage import FileEntry, Manifest, StatedTerms, Terms
+from plumbline.lineage import FileEntry, Manifest, Terms
 from plumbline.lineage.writing import MANIFEST_NAME
 
 TRAIN, TEST = "train", "test"
 Advance = Callable[[int, int], None]
 """Told how many of how many assignments are behind."""
-
-
-@dataclass(frozen=True)
-class Prepared:
-    """An export that may begin.
-
-    Attributes:
-        study: as stored; `settings` is its file.
-        as_of: nothing later is in it.
-        counts: finished assignments by what their items are for.
-        uncounted: what was handed in and counts for nothing, see `count_uncounted`.
-        erased_before: how many people were erased before anything was read.
-    """
-
-    store: Store
-    study: Study
-    settings: StudyFile
-    form: Form
-    as_of: datetime
-    test_share: float
-    stated: StatedTerms
-    known: KnownTerms
-    terms: Terms
-    command: tuple[str, ...]
-    counts: dict[Purpose, int]
-    uncounted: dict[str, int]
-    erased_before: int
-
-    @property
-    def purposes(self) -> tuple[Purpose, ...]:
-        """Whose work is read; none where rows leave as they are stored."""
-        return () if self.form in AS_STORED else purposes_of(self.form, self.settings)
-
-    @property
-    def total(self) -> int:
-        """How many assignments one pass looks at."""
-        return sum(self.counts.get(purpose, 0) for purpose in self.purposes)
 
 
 @dataclass(frozen=True)
@@ -111,51 +67,6 @@ class Exported:
     columns_not_carried: ColumnCounts
     terms: Terms
     notes: tuple[str, ...]
-
-
-def prepare(
-    store: Store,
-    study_name: str,
-    to: str,
-    *,
-    stated: StatedTerms,
-    now: datetime,
-    command: Sequence[str],
-    test_share: float = 0.0,
-) -> Prepared:
-    """Looks whether there is something to export, and on which terms.
-
-    Raises:
-        NotFoundError: no such study. UsageError: PL-EXP-001, PL-EXP-004, PL-ARG-001. NoDataError: PL-EXP-002.
-    """
-    if not 0 <= test_share < 1:
-        raise wrong_share(test_share)
-    erased_before = count_erased(store)
-    study = find_study(store, study_name)
-    settings = parse_study_file(study.file, f"{study.name}.toml")
-    form = form_for(to, settings)
-    counts = count_finished(store, study.id, as_of=now)
-    log = stream_study_log(store, study.id, as_of=now, kinds=EVENT_KINDS)
-    purposes = tuple(Purpose) if form is Form.JUDGEMENTS else (Purpose.WORK,)
-    known = known_terms((event for batch in log for event in batch), purposes)
-    prepared = Prepared(
-        store=store,
-        study=study,
-        settings=settings,
-        form=form,
-        as_of=now,
-        test_share=test_share,
-        stated=stated,
-        known=known,
-        terms=export_terms(known, settings, stated, kinds_told(form, settings)),
-        command=tuple(command),
-        counts=counts,
-        uncounted=count_uncounted(store, study.id, as_of=now),
-        erased_before=erased_before,
-    )
-    if form not in AS_STORED and not prepared.total:
-        raise nothing_finished(study.name, _stays_inside(prepared))
-    return prepared
 
 
 @dataclass
@@ -227,7 +138,7 @@ class Export:
             NoDataError: PL-EXP-003, no file has a row.
         """
         prepared, tally = self.prepared, self.tally
-        left_out = _stays_inside(prepared) | {name: count for name, count in tally.left_out.items() if count}
+        left_out = stays_inside(prepared) | {name: count for name, count in tally.left_out.items() if count}
         files = tuple(file.entry for file in self.files if file.writer.rows)
         if not files:
             counts = {**tally.quarantined, **left_out}
@@ -268,8 +179,16 @@ class Export:
             "files": [{"path": file.path, "sha256": file.sha256, "rows": file.rows} for file in exported.files],
             "manifest_sha256": exported.manifest_sha256,
         }
-        prepared, now = self.prepared, exported.as_of
-        if not log_exported(prepared.store, prepared.study.id, payload, erased_before=prepared.erased_before, now=now):
+        prepared = self.prepared
+        is_logged = log_exported(
+            prepared.store,
+            prepared.study.id,
+            payload,
+            erased_before=prepared.erased_before,
+            now=exported.as_of,
+            by=prepared.by,
+        )
+        if not is_logged:
             raise erased_meanwhile(prepared.study.name)
 
 
@@ -280,17 +199,6 @@ def _note_judgements(rows: Sequence[object], prepared: Prepared, tally: Tally) -
         tally.assignments = sum(prepared.counts.values())
         tally.workers.update(row.worker for row in judged)
         tally.guidelines_versions.update(row.guidelines_version for row in judged)
-
-
-def _stays_inside(prepared: Prepared) -> dict[str, int]:
-    """Finished work on items that measure workers, which says nothing of the data; and what counts for nothing."""
-    if prepared.form is Form.EVENTS:
-        return {}
-    if prepared.form is Form.JUDGEMENTS:
-        return {name: count for name, count in prepared.uncounted.items() if name == "late"}
-    measuring = (*KNOWN_ANSWERS, Purpose.SPOT_CHECK)
-    counts = prepared.counts
-    return {purpose.value: counts[purpose] for purpose in measuring if counts.get(purpose)} | prepared.uncounted
 
 
 def _files_of(prepared: Prepared) -> list[FileInMaking[Any]]:

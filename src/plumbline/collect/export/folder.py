@@ -8,8 +8,9 @@ from datetime import datetime
 from pathlib import Path
 from typing import BinaryIO
 
-from plumbline.collect.export.exporting import Advance, Export, Exported, Prepared, prepare
+from plumbline.collect.export.exporting import Advance, Export, Exported
 from plumbline.collect.export.failures import other_data_there
+from plumbline.collect.export.preparing import Prepared, prepare
 from plumbline.collect.store.database import Store
 from plumbline.lineage import StatedTerms, read_manifest, write_folder_aside
 

@@ -30,7 +30,7 @@ from plumbline.collect.kinds.registry import (
     task_for,
     transcript_of,
 )
-from plumbline.collect.kinds.spot_check import is_spot_checked, writing_item
+from plumbline.collect.kinds.spot_check import is_spot_checked, writing_item, writing_key
 from plumbline.collect.kinds.work import (
     ACTS,
     KNOWN_ANSWERS,
@@ -93,4 +93,5 @@ __all__ = [
     "total",
     "transcript_of",
     "writing_item",
+    "writing_key",
 ]

@@ -1,7 +1,7 @@
 """Adjudication: someone else rules on a meta-label that a worker disputes, or that workers are split on.
 
-Source: Ji et al. 2023, §3.1: disputed labels go to the researchers. Deviation: whoever disputed it does not rule on it, and
-which of the two labels stood first is not told.
+Source: Ji et al. 2023, §3.1: disputed labels go to the researchers. Deviation: whoever disputed it does not rule on it. Who
+rules is told which label came with the data and which is a worker's, never whose.
 """
 
 from __future__ import annotations
@@ -123,7 +123,12 @@ def split_item(item_key: str, conversation: Conversation, labels: Sequence[HarmL
     if len(labels) < 2 or _is_settled(labels):
         return None
     payload = DisputedItem(conversation=messages_of(conversation), labels=tuple(labels), item_key=item_key)
-    return NewItem(key=digest("split", item_key), purpose=Purpose.ADJUDICATION, payload=payload.as_json())
+    return NewItem(key=split_key(item_key), purpose=Purpose.ADJUDICATION, payload=payload.as_json())
+
+
+def split_key(item_key: str) -> str:
+    """The key of the item for labels that are split, by the key of what was labelled."""
+    return digest("split", item_key)
 
 
 def _is_settled(labels: Sequence[HarmLabel]) -> bool:
@@ -142,12 +147,15 @@ def next_step(work: Work, study: StudyFile) -> Step:
     item = read_stored(DisputedItem, work.payload)
     order = shown_order(study.seed, work.assignment_id, 0, len(item.labels))
     labels: list[JsonValue] = [label.as_json() for label in order.as_shown(item.labels)]
+    # A dispute stores the label of the data first, see `dispute_item`; labels that are split are all of workers.
+    givers = ["worker" if item.assignment is None else "data", *["worker"] * (len(item.labels) - 1)]
     return Ask(
         act="rule",
         conversation=conversation_of(item.conversation),
         order=order,
         fields={
             "labels": labels,
+            "given_by": list(order.as_shown(givers)),
             "note": item.note,
             "taxonomy": study.taxonomy,
             "categories": list(TAXONOMIES[study.taxonomy]),

@@ -10,7 +10,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from functools import partial
 from typing import Annotated, Literal, Self
 
-from pydantic import Field, model_validator
+from pydantic import Field, JsonValue, model_validator
 
 from plumbline.collect.kinds.bounds import (
     MOST_MESSAGES,
@@ -198,7 +198,7 @@ def next_turn_step(work: Work, study: StudyFile) -> Ask | Draw | None:
             return None
         conversation = conversation_through_question(work, turn, judged)
         if _needs_saying(work, turn):
-            return _ask_for_words(study, turn, conversation)
+            return _ask_for_words(work, study, turn, conversation)
         pair = work.pair(turn)
         if pair is None:
             return Draw(turn=turn, conversation=conversation)
@@ -206,14 +206,14 @@ def next_turn_step(work: Work, study: StudyFile) -> Ask | Draw | None:
     return None
 
 
-def _ask_for_words(study: StudyFile, turn: int, conversation: Conversation) -> Ask:
+def _ask_for_words(work: Work, study: StudyFile, turn: int, conversation: Conversation) -> Ask:
     may_end = study.least_turns is not None and turn > study.least_turns
     return Ask(
         act="say",
         other_act="end" if may_end else None,
         turn=turn,
         conversation=conversation,
-        fields={"turns": study.turns, "may_end": may_end},
+        fields={"turns": study.turns, "may_end": may_end, **edited_before(work, turn)},
     )
 
 
@@ -236,6 +236,7 @@ def _ask_for_judgement(
             "choose_continuation": study.continues is Continues.CHOICE,
             "edit": study.edit,
             "shown": shown_token(work, study, pair, order),
+            **edited_before(work, turn),
         },
     )
 
@@ -281,6 +282,24 @@ def conversation_before(work: Work, turn: int, judged: Verdicts | None = None) -
             break
         conversation += (*_said(work, earlier), _continuing(work, judged[earlier][0]))
     return conversation
+
+
+def edited_before(work: Work, turn: int) -> dict[str, JsonValue]:
+    """A field of the form: which messages before a turn the worker edited, and what each was; none where nothing was.
+
+    Returns:
+        ``{"edited": [{"message": its place in the conversation, from 0, "original": the reply as it came}]}``, or ``{}``.
+    """
+    judged, place = verdicts(work), len(chat_item(work).opening) - 1
+    edited: list[JsonValue] = []
+    for earlier in range(1, turn):
+        if earlier not in judged:
+            break
+        first, side = judged[earlier][0], judged[earlier][0].continues_with
+        place += len(_said(work, earlier)) + 1
+        if first.edit is not None and first.edit.side == side:
+            edited.append({"message": place, "original": judged_pair(work, first)[side].text})
+    return {"edited": edited} if edited else {}
 
 
 def conversation_through_question(work: Work, turn: int, judged: Verdicts | None = None) -> Conversation:

@@ -119,6 +119,11 @@ MOST_OVERLAP = 1_000_000_000
 """The overlap of items with known answers: everybody gets them, each worker once."""
 
 
+def places_told(places: int) -> int | None:
+    """Places for judgements of some items; None where everybody gets one of them, which is no number to tell."""
+    return None if places >= MOST_OVERLAP else places
+
+
 def priority_of(record: Record, study: StudyFile) -> int:
     """What the study's first fitting rule says; 0 where none fits."""
     return next((rule.priority for rule in study.priorities if _fits(rule, record)), 0)

@@ -13,7 +13,7 @@ from pydantic import Field, JsonValue
 
 from plumbline.collect.kinds.answering import accepted, not_for_this_study, refuse_unasked, to_be_corrected
 from plumbline.collect.kinds.bounds import Bounded, JsonObject, Note, read_submission
-from plumbline.collect.kinds.chat import TURN, chat_entries, conversation_before, next_turn_step
+from plumbline.collect.kinds.chat import TURN, chat_entries, conversation_before, edited_before, next_turn_step
 from plumbline.collect.kinds.chat_judging import corrected_turn, ended_chat, judged_turn, said_turn
 from plumbline.collect.kinds.item_entry import entered
 from plumbline.collect.kinds.refusals import PassedOver
@@ -65,7 +65,11 @@ def next_step(work: Work, study: StudyFile) -> Step:
         return turn_step
     if not (study.rating or study.comment) or work.only(CLOSING):
         return Finished()
-    fields: dict[str, JsonValue] = {"rating": list(RATINGS) if study.rating else None, "comment": study.comment}
+    fields: dict[str, JsonValue] = {
+        "rating": list(RATINGS) if study.rating else None,
+        "comment": study.comment,
+        **edited_before(work, study.turns + 1),
+    }
     return Ask(act="close", conversation=conversation_before(work, study.turns + 1), fields=fields)
 
 

@@ -15,7 +15,14 @@ from pydantic import AfterValidator, Field, JsonValue
 from plumbline.collect.kinds.answering import accepted, refuse_unasked, to_be_corrected
 from plumbline.collect.kinds.blind_review import review_item, reviews_of
 from plumbline.collect.kinds.bounds import Bounded, JsonObject, Note, read_stored, read_submission, said, storable
-from plumbline.collect.kinds.chat import TURN, chat_entries, continuing_models, conversation_before, next_turn_step
+from plumbline.collect.kinds.chat import (
+    TURN,
+    chat_entries,
+    continuing_models,
+    conversation_before,
+    edited_before,
+    next_turn_step,
+)
 from plumbline.collect.kinds.chat_judging import corrected_turn, ended_chat, judged_turn, said_turn
 from plumbline.collect.kinds.item_entry import entered
 from plumbline.collect.kinds.refusals import PassedOver
@@ -88,7 +95,8 @@ def next_step(work: Work, study: StudyFile) -> Step:
     if work.only(SELF_RATING):
         return Finished()
     transcript = conversation_before(work, study.turns + 1)
-    return Ask(act="rate-self", conversation=transcript, fields={"most": MOST_RATING, "comment": study.comment})
+    fields: dict[str, JsonValue] = {"most": MOST_RATING, "comment": study.comment}
+    return Ask(act="rate-self", conversation=transcript, fields=fields | edited_before(work, study.turns + 1))
 
 
 def accept(work: Work, submission: JsonObject, study: StudyFile) -> Accepted:

@@ -78,11 +78,16 @@ def is_spot_checked(study: StudyFile, work: Work, finished_before: int) -> bool:
     return drawn_share(study.seed, "spot check", work.assignment_id) < study.spot_check.share
 
 
+def writing_key(assignment_id: str) -> str:
+    """The key of the item for whoever looks at the writing of an assignment."""
+    return digest("writing", assignment_id)
+
+
 def writing_item(work: Work, conversation: Conversation) -> NewItem:
     """The item for who looks at the writing; never the worker themselves."""
     payload = WritingItem(assignment=work.assignment_id, conversation=messages_of(conversation))
     return NewItem(
-        key=digest("writing", work.assignment_id),
+        key=writing_key(work.assignment_id),
         purpose=Purpose.SPOT_CHECK,
         payload=payload.as_json(),
         author=work.worker,

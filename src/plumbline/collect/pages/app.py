@@ -8,21 +8,35 @@ from fastapi.routing import APIRoute
 from starlette.exceptions import HTTPException
 from starlette.types import ExceptionHandler
 
-from plumbline.collect.pages import entrance_routes, overseeing_routes, own_routes, work_routes
+from plumbline.collect.pages import (
+    entrance_routes,
+    hit_routes,
+    openid_routes,
+    overseeing_routes,
+    own_routes,
+    work_routes,
+)
 from plumbline.collect.pages.managing.remembered_moods import RememberedMoods
+from plumbline.collect.pages.mturk_hosts import MTURK_HOSTS, MturkHosts
 from plumbline.collect.pages.visiting import PAGE_PERMITTED, no_such_page
 
-ROUTERS = (entrance_routes.router, work_routes.router, own_routes.router, overseeing_routes.router)
+ROUTERS = (
+    *(entrance_routes.router, hit_routes.router, openid_routes.router),
+    *(work_routes.router, own_routes.router, overseeing_routes.router),
+)
 
 
-def add_pages(app: FastAPI) -> None:
+def add_pages(app: FastAPI, mturk: MturkHosts = MTURK_HOSTS) -> None:
     """Adds the pages to an application that has the API.
 
+    Args:
+        mturk: where MTurk stands.
     Raises:
         RuntimeError: a page has no line in the table of permissions.
     """
     if missing := sorted({route.name for route in page_routes()} - set(PAGE_PERMITTED)):
         raise RuntimeError(f"pages without a line in the table of permissions: {', '.join(missing)}")
+    app.state.mturk_hosts = mturk
     app.state.remembered_moods = RememberedMoods()
     for router in ROUTERS:
         app.include_router(router)

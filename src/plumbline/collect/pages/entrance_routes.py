@@ -10,8 +10,9 @@ from plumbline.collect.api.parameters import STATIC_PREFIX, StudyName
 from plumbline.collect.pages.contexts.entrance import ArrivalPage, JoinPage, LoginPage
 from plumbline.collect.pages.headers import STATIC_HEADERS
 from plumbline.collect.pages.static_files import static_files
-from plumbline.collect.pages.visiting import Visit, own_path, page
+from plumbline.collect.pages.visiting import Visit, page
 from plumbline.web.failures import no_such_route
+from plumbline.web.own_paths import own_path
 
 router = APIRouter(include_in_schema=False)
 
@@ -23,13 +24,18 @@ PROLIFIC_SAYS = ("PROLIFIC_PID", "STUDY_ID", "SESSION_ID")
 @router.get("/login")
 async def login_page(request: Request, goes_on_to: GoesOnTo = None) -> Response:
     """Name and password."""
-    return await page(request, lambda visit: LoginPage(visit.frame("Log in", script="login.js"), own_path(goes_on_to)))
+
+    def login(visit: Visit) -> LoginPage:
+        """In a thread: the page."""
+        return LoginPage(visit.frame("Log in", script="login.js"), own_path(goes_on_to), visit.outside_label)
+
+    return await page(request, login)
 
 
 @router.get("/join")
 async def join_page(request: Request) -> Response:
     """An invitation is taken up."""
-    return await page(request, lambda visit: JoinPage(visit.frame("Join", script="join.js")))
+    return await page(request, lambda visit: JoinPage(visit.frame("Join", script="join.js"), visit.outside_label))
 
 
 @router.get("/arrive/prolific/{study}")

@@ -4,22 +4,26 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-PAGE_POLICY = "; ".join(
-    (
+
+def page_headers(*, frame_ancestors: str = "'none'", form_action: str = "'self'") -> Mapping[str, str]:
+    """Of a page; `frame_ancestors` and `form_action` are sources of a content security policy, for the one page that differs."""
+    policy = (
         "default-src 'none'",
         "script-src 'self'",
         "style-src 'self'",
         "img-src 'self'",
         "connect-src 'self'",
-        "form-action 'self'",
+        f"form-action {form_action}",
         "base-uri 'none'",
-        "frame-ancestors 'none'",
+        f"frame-ancestors {frame_ancestors}",
         # With these two the browser itself refuses `innerHTML` and its like: texts can only become text nodes.
         "require-trusted-types-for 'script'",
         "trusted-types 'none'",
     )
-)
-PAGE_HEADERS: Mapping[str, str] = {"content-security-policy": PAGE_POLICY, "vary": "Cookie"}
+    return {"content-security-policy": "; ".join(policy), "vary": "Cookie"}
+
+
+PAGE_HEADERS = page_headers()
 STATIC_HEADERS: Mapping[str, str] = {
     "content-security-policy": "default-src 'none'",
     "cache-control": "public, max-age=31536000, immutable",

@@ -14,7 +14,7 @@ from msgspec import Meta
 from plumbline.collect.api.parameters import Pseudonym, StudyName, serving_of
 from plumbline.collect.api.schemas.base import Body
 from plumbline.collect.dashboard.disagreements import DisagreementOrder, DisagreementQuestion
-from plumbline.collect.dashboard.snapshot import Dashboards, Snapshot
+from plumbline.collect.dashboard.snapshot import WAIT_SECONDS, Dashboards, Snapshot
 from plumbline.collect.dashboard.workers import WorkerOrder
 from plumbline.collect.pages.contexts.guidelines_editor import GuidelinesPreview
 from plumbline.collect.pages.contexts.panels import Section
@@ -25,11 +25,14 @@ from plumbline.collect.pages.managing.disagreement_pages import disagreement_pag
 from plumbline.collect.pages.managing.disagreement_pages import disagreements_page as list_of_disagreements
 from plumbline.collect.pages.managing.export_page import export_page as exporting
 from plumbline.collect.pages.managing.guidelines_page import guidelines_editor_page as editor
+from plumbline.collect.pages.managing.judged_pages import chat_page as one_chat
+from plumbline.collect.pages.managing.judged_pages import judged_page as list_of_judged
 from plumbline.collect.pages.managing.people_page import people_page as everybody
+from plumbline.collect.pages.managing.webhooks_page import webhooks_page as webhooks
 from plumbline.collect.pages.managing.worker_pages import sheet_sections, workers_table
 from plumbline.collect.pages.managing.worker_pages import worker_page as sheet
 from plumbline.collect.pages.managing.worker_pages import workers_page as list_of_workers
-from plumbline.collect.pages.panels.study import panel_named
+from plumbline.collect.pages.panels.study import SECTION_NAMES, panel_named
 from plumbline.collect.pages.pictures.tables import Table, csv_of
 from plumbline.collect.pages.rendering import PageContext
 from plumbline.collect.pages.visiting import Visit, looked_at, page
@@ -44,17 +47,26 @@ from plumbline.web.sessions import require_csrf, require_own_site
 router = APIRouter(include_in_schema=False)
 
 ItemNumber = Annotated[int, Path(ge=1, le=2**62)]
+Before = Annotated[int | None, Query(ge=1, le=2**62)]
+WorkerName = Annotated[str, Query(pattern=r"^([a-z0-9-]{1,40})?$")]
 Begin = Annotated[int, Query(ge=0, le=10_000_000)]
 Version = Annotated[int | None, Query(ge=1, le=1_000_000)]
 After = Annotated[str, Query(pattern=r"^([0-9]{1,18}-[0-9]{1,18}-[0-9])?$")]
 TableName = Annotated[str, Query(pattern=r"^[a-z0-9-]{1,100}$")]
+_SECTION = "|".join(SECTION_NAMES)
+SectionNames = Annotated[str | None, Query(max_length=500, pattern=rf"^(({_SECTION})(,({_SECTION}))*)?$")]
 WORKERS_TABLE = "workers"
 
 
 @router.get("/studies/{study}/dashboard")
-async def dashboard_page(request: Request, study: StudyName) -> Response:
+async def dashboard_page(
+    request: Request,
+    study: StudyName,
+    open: SectionNames = None,
+) -> Response:
     """How the study stands."""
-    return await _figures_page(request, study, lambda visit, snapshot: dashboard(visit, study, snapshot))
+    opened = None if open is None else frozenset(open.split(","))
+    return await _figures_page(request, study, lambda visit, snapshot: dashboard(visit, study, snapshot, opened))
 
 
 @router.get("/studies/{study}/figures.csv")
@@ -118,7 +130,19 @@ async def disagreements_page(
 @router.get("/studies/{study}/disagreements/{item}")
 async def disagreement_page(request: Request, study: StudyName, item: ItemNumber) -> Response:
     """One of them with its texts."""
-    return await _figures_page(request, study, lambda visit, snapshot: one_disagreement(visit, study, snapshot, item))
+    return await page(request, lambda visit: one_disagreement(visit, study, item))
+
+
+@router.get("/studies/{study}/judged")
+async def judged_page(request: Request, study: StudyName, worker: WorkerName = "", before: Before = None) -> Response:
+    """What was judged, newest first."""
+    return await page(request, lambda visit: list_of_judged(visit, study, worker, before))
+
+
+@router.get("/studies/{study}/chats/{assignment}")
+async def chat_page(request: Request, study: StudyName, assignment: ItemNumber) -> Response:
+    """One chat with everything that was said in it."""
+    return await page(request, lambda visit: one_chat(visit, study, assignment))
 
 
 @router.get("/studies/{study}/guidelines/edit")
@@ -163,6 +187,12 @@ async def people_page(request: Request, begin: Begin = 0) -> Response:
     return await page(request, lambda visit: everybody(visit, begin))
 
 
+@router.get("/webhooks")
+async def webhooks_page(request: Request) -> Response:
+    """Which addresses are told what happens."""
+    return await page(request, webhooks)
+
+
 async def _newest(request: Request, study: str) -> Snapshot | Response:
     """The newest figures; a page where they may not be seen, or cannot be made."""
     serving = serving_of(request)
@@ -171,7 +201,7 @@ async def _newest(request: Request, study: str) -> Snapshot | Response:
         return known
     dashboards: Dashboards = request.app.state.dashboards
     try:
-        return await dashboards.newest(known)
+        return await dashboards.newest(known, wait_seconds=WAIT_SECONDS)
     except PlumblineError as error:
         failed = error
 

@@ -11,9 +11,12 @@ from plumbline.collect.api.parameters import JudgementId, StudyName
 from plumbline.collect.kinds import KNOWN_ANSWERS, Purpose
 from plumbline.collect.pages.contexts.frame import Crumb
 from plumbline.collect.pages.contexts.own import OwnJudgementPage, OwnJudgementsPage, OwnLine
+from plumbline.collect.pages.guide import guide_of
+from plumbline.collect.pages.notes import notes_for
+from plumbline.collect.pages.own_answers import own_answer, shortened
 from plumbline.collect.pages.static_files import static_files
 from plumbline.collect.pages.visiting import Visit, page
-from plumbline.collect.pages.work_routes import HOME
+from plumbline.collect.pages.work_routes import HOME, MODULES_OF_WORK, warning_of
 from plumbline.collect.service.own_judgements import OwnJudgement, own_judgement
 from plumbline.collect.store.failures import not_found
 from plumbline.collect.store.judgements import judgements_of_worker
@@ -26,6 +29,7 @@ router = APIRouter(include_in_schema=False)
 
 LINES = 20
 """Judgements on one page."""
+_NOTES = 10
 _EXCERPT = 140
 _WORDS: Mapping[str, str] = {
     "pair": "Pair",
@@ -54,10 +58,11 @@ async def own_judgements_page(
         known = visit.collecting.catalogue.named(study)
         rows = judgements_of_worker(visit.collecting.store, known.id, visit.worker.id, before=before, limit=LINES + 1)
         lines = tuple(_line(visit, known.settings, row) for row in rows[:LINES])
+        notes = notes_for(visit, known, most=_NOTES) if before is None else ()
         older = f"/studies/{study}/mine?before={rows[LINES - 1].id}" if len(rows) > LINES else None
         crumbs = (HOME, Crumb(study, f"/studies/{study}"), Crumb("Your judgements"))
         frame = visit.frame(f"Your judgements in {study}", crumbs=crumbs, help_link=known.settings.help)
-        return OwnJudgementsPage(frame, study, f"/studies/{study}/work", lines, older)
+        return OwnJudgementsPage(frame, study, f"/studies/{study}/work", notes, lines, older)
 
     return await page(request, own)
 
@@ -74,7 +79,7 @@ async def own_judgement_page(request: Request, study: StudyName, judgement: Judg
             raise not_found("judgement", judgement)
         what = what_of(found.row)
         mine = Crumb("Your judgements", f"/studies/{study}/mine")
-        preloads = tuple(name for name in static_files().modules() if name.startswith(("work/", "acts/", "api")))
+        preloads = tuple(name for name in static_files().modules() if name.startswith(MODULES_OF_WORK))
         return OwnJudgementPage(
             frame=visit.frame(
                 f"{what} in {study}",
@@ -88,7 +93,8 @@ async def own_judgement_page(request: Request, study: StudyName, judgement: Judg
             what=what,
             at=found.row.created_at,
             work=f"/studies/{study}/work?queue={_queue_of(found).value}",
-            guide_version=newest_guidelines(visit.collecting.store, known.id).version,
+            guide=guide_of(newest_guidelines(visit.collecting.store, known.id)),
+            warning=warning_of(known.settings),
             blur=is_blurred(known.settings),
         )
 
@@ -113,13 +119,20 @@ def _queue_of(found: OwnJudgement) -> Purpose:
 
 
 def _line(visit: Visit, settings: StudyFile, row: Judgement) -> OwnLine:
-    excerpt = "" if is_blurred(settings) else _excerpt(own_judgement(visit.collecting, visit.worker, row.id))
+    own = own_judgement(visit.collecting, visit.worker, row.id)
+    answer, blurred = own_answer(own), is_blurred(settings)
     return OwnLine(
-        f"/studies/{settings.name}/mine/{row.id}", what_of(row), excerpt, row.created_at, row.corrects is not None
+        address=f"/studies/{settings.name}/mine/{row.id}",
+        what=what_of(row),
+        excerpt="" if blurred else _excerpt(own),
+        answers=answer.lines,
+        written="" if blurred else answer.written,
+        at=row.created_at,
+        corrected=row.corrects is not None,
+        can_be_corrected=own.judged.can_be_corrected,
     )
 
 
 def _excerpt(own: OwnJudgement) -> str:
     said = [message.text for message in own.judged.ask.conversation if message.role is Role.HUMAN]
-    text = " ".join(said[-1].split()) if said else ""
-    return text if len(text) <= _EXCERPT else f"{text[:_EXCERPT]} …"
+    return shortened(said[-1], _EXCERPT) if said else ""

@@ -33,12 +33,14 @@ def environment() -> Environment:
     )
     made.filters.update(
         count=wording.count,
+        counted=wording.counted,
         day=wording.day,
         moment=wording.moment,
         plain=wording.plain,
         figure=wording.figure,
         share=wording.share,
         seconds=wording.seconds,
+        waiting=wording.waiting,
     )
     return made
 

@@ -5,12 +5,13 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from plumbline.collect.kinds import Purpose
-from plumbline.collect.pages.contexts.work import QueueCard, StudyCard
+from plumbline.collect.pages.contexts.work import MOST_WAITING, QueueCard, StudyCard
 from plumbline.collect.pages.visiting import Visit
 from plumbline.collect.service.people import has_role
 from plumbline.collect.service.studies import queues_of
 from plumbline.collect.store.rows import Role, Study
-from plumbline.collect.study_settings import StudyKind
+from plumbline.collect.store.standing import count_waiting
+from plumbline.collect.study_settings import StudyFile, StudyKind
 
 WAYS: Mapping[Purpose, str] = {
     Purpose.WORK: "",
@@ -53,6 +54,11 @@ _QUEUES: Mapping[Purpose, tuple[str, str]] = {
 _OF_REVIEWERS = (Purpose.ADJUDICATION, Purpose.SPOT_CHECK)
 
 
+def says_of(settings: StudyFile) -> str:
+    """What workers do in a study."""
+    return _KINDS[settings.kind][2]
+
+
 def study_card(visit: Visit, row: Study) -> StudyCard:
     """A study as this visitor sees it."""
     settings = visit.collecting.catalogue.named(row.name).settings
@@ -63,8 +69,13 @@ def study_card(visit: Visit, row: Study) -> StudyCard:
         if queue in _OF_REVIEWERS and not has_role(visit.worker, Role.REVIEWER):
             continue
         label, what = _QUEUES.get(queue, (work_label, says))
-        cards.append(QueueCard(queue.value, label, what, f"{about}/work?queue={queue.value}"))
+        waiting = None if queue is Purpose.WORK else _waiting(visit, row, queue)
+        cards.append(QueueCard(queue.value, label, what, f"{about}/work?queue={queue.value}", waiting))
     manages = has_role(visit.worker, Role.MANAGER)
     return StudyCard(
         row.name, kind, row.state.value, says, about, tuple(cards), f"{about}/dashboard" if manages else None
     )
+
+
+def _waiting(visit: Visit, row: Study, queue: Purpose) -> int:
+    return count_waiting(visit.collecting.store, row.id, visit.worker.id, queue, most=MOST_WAITING)

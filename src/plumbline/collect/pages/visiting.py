@@ -6,7 +6,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from http import HTTPStatus
 from typing import TypeVar
-from urllib.parse import quote, urlsplit
+from urllib.parse import quote
 
 from fastapi import Request, Response
 from fastapi.responses import HTMLResponse, RedirectResponse
@@ -33,6 +33,9 @@ PAGE_PERMITTED: Mapping[str, Role | None] = {
     "login_page": None,
     "join_page": None,
     "arrival_page": None,
+    "hit_page": None,
+    "hit_begin_page": None,
+    "openid_page": None,
     "static_file": None,
     "home_page": Role.WORKER,
     "account_page": Role.WORKER,
@@ -46,9 +49,12 @@ PAGE_PERMITTED: Mapping[str, Role | None] = {
     "worker_page": Role.MANAGER,
     "disagreements_page": Role.MANAGER,
     "disagreement_page": Role.MANAGER,
+    "judged_page": Role.MANAGER,
+    "chat_page": Role.MANAGER,
     "guidelines_editor_page": Role.MANAGER,
     "export_page": Role.MANAGER,
     "people_page": Role.MANAGER,
+    "webhooks_page": Role.OWNER,
     "guidelines_preview": Role.MANAGER,
     "figures_table": Role.MANAGER,
     "worker_figures_table": Role.MANAGER,
@@ -89,6 +95,11 @@ class Visit:
         if self.person is None:
             raise LookupError("a page that is open to everyone asked who looks at it")
         return self.person
+
+    @property
+    def outside_label(self) -> str | None:
+        """What buttons call the log-in of another house; None where there is none."""
+        return None if self.serving.openid is None else self.serving.openid.label
 
     def frame(
         self,
@@ -163,23 +174,15 @@ def require_permitted(visit: Visit, least: Role) -> None:
     visit.serving.require_study(visit.request, visit.worker)
 
 
-def html(content: str, status: int = 200) -> Response:
+def html(content: str, status: int = 200, *, headers: Mapping[str, str] = PAGE_HEADERS) -> Response:
     """A page as it is sent."""
-    return HTMLResponse(content, status, headers=dict(PAGE_HEADERS))
+    return HTMLResponse(content, status, headers=dict(headers))
 
 
 def to_login(request: Request) -> Response:
     """The way to the log-in page, and back afterwards."""
     asked = request.url.path + (f"?{request.url.query}" if request.url.query else "")
     return RedirectResponse(f"/login?next={quote(asked, safe='/')}", HTTPStatus.SEE_OTHER)
-
-
-def own_path(said: str | None) -> str:
-    """A path of ours to go on to; the home page where it is none: nobody is sent elsewhere by an address."""
-    if not said or not said.startswith("/") or said.startswith(("//", "/\\")) or len(said) > 1000:
-        return "/"
-    parts = urlsplit(said)
-    return "/" if parts.scheme or parts.netloc or not said.isprintable() or "\\" in said else said
 
 
 def problem_page(visit: Visit, problem: Problem) -> Response:

@@ -5,6 +5,8 @@ from __future__ import annotations
 from datetime import datetime
 from typing import Protocol
 
+from plumbline.collect.pages.contexts.work import MOST_WAITING
+
 
 class FigureLike(Protocol):
     """A figure of `plumbline.measure`."""
@@ -29,6 +31,27 @@ NOTHING = "–"
 def count(number: float | None) -> str:
     """``12,345``."""
     return NOTHING if number is None else f"{number:,.0f}"
+
+
+def counted(number: float, one: str, many: str | None = None) -> str:
+    """``1 item``, ``0 items``, ``12,345 items``; `many` where it is more than `one` with an s."""
+    return f"{count(number)} {one if round(number) == 1 else many or one + 's'}"
+
+
+def ago(past_seconds: float) -> str:
+    """``12 seconds ago``, ``2 minutes ago``, ``3 hours ago``, ``5 days ago``."""
+    whole = max(0, round(past_seconds))
+    for size, name in ((86_400, "day"), (3_600, "hour"), (60, "minute")):
+        if whole >= size:
+            return f"{counted(whole // size, name)} ago"
+    return f"{counted(whole, 'second')} ago"
+
+
+def waiting(number: int) -> str:
+    """``3 wait``; from the most that are counted on, ``100 or more wait``."""
+    if number >= MOST_WAITING:
+        return f"{MOST_WAITING} or more wait"
+    return "1 waits" if number == 1 else f"{number} wait"
 
 
 def day(moment_: datetime | None) -> str:

@@ -8,20 +8,36 @@ from fastapi import APIRouter, Query, Request, Response
 
 from plumbline.collect.api.parameters import PREFIX, StudyName
 from plumbline.collect.kinds import Purpose
+from plumbline.collect.pages.contexts.differences import Difference
 from plumbline.collect.pages.contexts.frame import Crumb
-from plumbline.collect.pages.contexts.work import AccountPage, GuidelinesPage, HomePage, StudyPage, WorkPage
+from plumbline.collect.pages.contexts.work import (
+    AccountPage,
+    GuidelinesPage,
+    HomePage,
+    OutsideLogin,
+    StudyPage,
+    WorkPage,
+)
+from plumbline.collect.pages.differences import difference
 from plumbline.collect.pages.guide import guide_of
+from plumbline.collect.pages.notes import notes_for
 from plumbline.collect.pages.static_files import static_files
 from plumbline.collect.pages.study_cards import WAYS, study_card
 from plumbline.collect.pages.visiting import Visit, page
 from plumbline.collect.service.failures import no_such_queue
+from plumbline.collect.service.identity.openid.coming_in import standing
 from plumbline.collect.service.studies import read_named
-from plumbline.collect.store.studies import list_studies, newest_guidelines
+from plumbline.collect.store.judgements import newest_version_judged_by
+from plumbline.collect.store.rows import Guidelines
+from plumbline.collect.store.studies import list_studies, newest_guidelines, read_guidelines
 from plumbline.collect.study_settings import StudyFile
 
 router = APIRouter(include_in_schema=False)
 
 HOME = Crumb("Studies", "/")
+_NOTES = 3
+MODULES_OF_WORK = ("work/", "acts/", "api", "documents", "elements")
+"""How the names of modules begin that pages of the work need."""
 Queue = Annotated[Literal["work", "review", "adjudication", "spot_check"], Query()]
 
 
@@ -43,32 +59,39 @@ async def study_page(request: Request, study: StudyName) -> Response:
     """What a study asks of workers."""
 
     def about(visit: Visit) -> StudyPage:
-        """In a thread: its card, guidelines and terms."""
-        row = read_named(visit.collecting, study)
-        settings = visit.collecting.catalogue.named(study).settings
+        """In a thread: its card, guidelines, terms and notes."""
+        row, store = read_named(visit.collecting, study), visit.collecting.store
+        known = visit.collecting.catalogue.named(study)
+        settings, newest = known.settings, newest_guidelines(store, row.id)
+        judged = newest_version_judged_by(store, row.id, visit.worker.id)
         return StudyPage(
             frame=visit.frame(study, crumbs=(HOME, Crumb(study)), script="study.js", help_link=settings.help),
             card=study_card(visit, row),
-            guide=guide_of(newest_guidelines(visit.collecting.store, row.id)),
+            guide=guide_of(newest),
             warning=warning_of(settings),
             uses=tuple(use.value for use in settings.uses or ()),
             licence=settings.licence,
             topics=settings.wellbeing is not None and settings.wellbeing.topics,
+            notes=notes_for(visit, known, most=_NOTES),
+            difference=_since(visit, known.id, judged, newest),
         )
 
     return await page(request, about)
 
 
 @router.get("/studies/{study}/guidelines")
-async def guidelines_page(request: Request, study: StudyName) -> Response:
-    """The guidelines by themselves."""
+async def guidelines_page(
+    request: Request, study: StudyName, since: Annotated[int | None, Query(ge=1, le=1_000_000)] = None
+) -> Response:
+    """The guidelines by themselves; with what differs from an earlier version, where one is named."""
 
     def guidelines(visit: Visit) -> GuidelinesPage:
         """In a thread: the newest version."""
         known = visit.collecting.catalogue.named(study)
         crumbs = (HOME, Crumb(study, f"/studies/{study}"), Crumb("Guidelines"))
         frame = visit.frame(f"Guidelines of {study}", crumbs=crumbs, help_link=known.settings.help)
-        return GuidelinesPage(frame, study, guide_of(newest_guidelines(visit.collecting.store, known.id)))
+        newest = newest_guidelines(visit.collecting.store, known.id)
+        return GuidelinesPage(frame, study, guide_of(newest), _since(visit, known.id, since, newest))
 
     return await page(request, guidelines)
 
@@ -87,9 +110,7 @@ async def work_page(request: Request, study: StudyName, queue: Queue = "work") -
             raise no_such_queue(study, queue)
         wellbeing = known.settings.wellbeing
         crumbs = (HOME, Crumb(study, f"/studies/{study}"), Crumb(chosen.label))
-        preloads = tuple(
-            name for name in static_files().modules() if name.startswith(("work/", "acts/", "api", "elements"))
-        )
+        preloads = tuple(name for name in static_files().modules() if name.startswith(MODULES_OF_WORK))
         return WorkPage(
             frame=visit.frame(
                 f"{chosen.label} in {study}",
@@ -103,6 +124,7 @@ async def work_page(request: Request, study: StudyName, queue: Queue = "work") -
             heading=chosen.label,
             next_path=f"{PREFIX}/studies/{study}{WAYS[Purpose(queue)]}/next",
             guide=guide_of(newest_guidelines(visit.collecting.store, known.id)),
+            judged_version=newest_version_judged_by(visit.collecting.store, known.id, visit.worker.id),
             blur=wellbeing is not None and wellbeing.blur,
             lease_minutes=known.settings.lease_minutes,
             break_after_minutes=None if wellbeing is None else wellbeing.break_after_minutes,
@@ -115,9 +137,22 @@ async def work_page(request: Request, study: StudyName, queue: Queue = "work") -
 @router.get("/account")
 async def account_page(request: Request) -> Response:
     """One's own account."""
-    return await page(
-        request, lambda visit: AccountPage(visit.frame("Account", crumbs=(HOME, Crumb("Account")), script="account.js"))
-    )
+
+    def account(visit: Visit) -> AccountPage:
+        """In a thread: the page."""
+        openid = visit.serving.openid
+        found = None if openid is None else standing(visit.collecting, openid, visit.worker)
+        outside = None if found is None else OutsideLogin(found.label, found.connected, found.has_password)
+        return AccountPage(visit.frame("Account", crumbs=(HOME, Crumb("Account")), script="account.js"), outside)
+
+    return await page(request, account)
+
+
+def _since(visit: Visit, study_id: int, version: int | None, newest: Guidelines) -> Difference | None:
+    if version is None or version >= newest.version:
+        return None
+    before = read_guidelines(visit.collecting.store, study_id, version)
+    return difference(version, before.text, newest.version, newest.text)
 
 
 def warning_of(settings: StudyFile) -> str | None:

@@ -28,8 +28,10 @@ from uvicorn.supervisors.multiprocess import Multiprocess, Process
 
 from plumbline.collect.api.app import ApiOptions
 from plumbline.collect.server.app import make_server_app
+from plumbline.collect.server.proxies import OWN_MACHINE
 from plumbline.collect.service.after_work import enter_all_splits
 from plumbline.collect.service.failures import ServeError
+from plumbline.collect.service.identity.openid.settings import OpenIdConfig
 from plumbline.collect.service.opening import open_collecting
 from plumbline.collect.service.samplers import ScorerOpener, SourceRules
 from plumbline.collect.store.failures import StoreUnavailableError
@@ -52,19 +54,23 @@ class Served:
         rules: what study files may name.
         open_scorer: a function of a module, for best-of-k.
         site: under which names browsers reach it.
+        proxies: whose word on the client's address and scheme is taken, from `checked_proxies`.
+        openid: the issuer that lets people in; holds the client's secret, which is no part of its `repr`.
     """
 
     store: str | Path
     rules: SourceRules
     open_scorer: ScorerOpener | None = None
     site: Site = field(default_factory=Site)
+    proxies: tuple[str, ...] = OWN_MACHINE
+    openid: OpenIdConfig | None = None
 
     def __call__(self) -> FastAPI:
         """The application, over a store opened by this process; ends the process where that cannot be done."""
         _end_with_parent()
         try:
             collecting = open_collecting(open_store(self.store), self.rules, open_scorer=self.open_scorer)
-            return make_server_app(collecting, self.rules, ApiOptions(site=self.site))
+            return make_server_app(collecting, self.rules, ApiOptions(site=self.site, openid=self.openid))
         except StoreUnavailableError as error:
             _LOG.error("%s", error)
             sys.exit(1)  # it may be there again in a moment: the supervisor tries again
@@ -170,7 +176,7 @@ def _config(served: Served, processes: int, *, log_requests: bool) -> uvicorn.Co
         access_log=False,
         server_header=False,
         proxy_headers=True,
-        forwarded_allow_ips="127.0.0.1",
+        forwarded_allow_ips=list(served.proxies),
         timeout_graceful_shutdown=GRACE_SECONDS,
         backlog=_BACKLOG,
     )

@@ -10,6 +10,7 @@ from plumbline.collect.kinds import (
     transcript_of,
     writing_item,
 )
+from plumbline.collect.kinds.adjudication import split_key
 from plumbline.collect.kinds.bounds import conversation_of, read_stored
 from plumbline.collect.kinds.safety_labels import LABEL, LabelItem, StoredLabel
 from plumbline.collect.kinds.work import with_added
@@ -22,6 +23,7 @@ from plumbline.collect.store.judgements import judgements_of_item
 from plumbline.collect.store.participation import submitted_counts
 from plumbline.collect.store.rows import Item
 from plumbline.collect.store.rows import NewItem as ItemRow
+from plumbline.collect.store.splits import bring_split_up
 from plumbline.collect.store.studies import list_studies
 from plumbline.collect.study_settings import StudyKind
 
@@ -46,6 +48,9 @@ def follow_ups(collecting: Collecting, held: Held, accepted: Accepted) -> tuple[
 
 def after_submission(collecting: Collecting, held: Held) -> None:
     """What only shows once the last judgement of an item stands: labels that are split go to adjudication.
+
+    What a correction settles is not asked any more, and what it leaves split is asked with the labels that stand; a
+    ruling stays.
 
     The item's key names what it is about, so that it is entered once however often this runs: also where a submission
     is repeated whose answer did not come. `enter_splits` makes good what a crash left out.
@@ -72,16 +77,26 @@ def enter_all_splits(collecting: Collecting) -> None:
 
 
 def _enter_split(collecting: Collecting, study: KnownStudy, item: Item) -> None:
+    """Makes the item about an item's labels what these say; again where another correction came meanwhile."""
+    store, before = collecting.store, list[int]()
     if item.overlap < 2:
         return
-    given = [each for each in judgements_of_item(collecting.store, item.id) if each.kind == LABEL]
-    if len(given) < item.overlap:
-        return
-    labels = [read_stored(StoredLabel, judgement.payload) for judgement in given]
-    conversation = conversation_of(read_stored(LabelItem, item.payload).conversation)
-    new = split_item(item.key, conversation, labels)
-    if new is not None and not has_item(collecting.store, study.id, new.key):
-        enter_items(collecting.store, study.id, [row_of(new)], now=collecting.clock())
+    while True:
+        given = [each for each in judgements_of_item(store, item.id) if each.kind == LABEL]
+        numbers = [judgement.id for judgement in given]
+        if len(given) < item.overlap or numbers == before:
+            return
+        labels = [read_stored(StoredLabel, judgement.payload) for judgement in given]
+        conversation = conversation_of(read_stored(LabelItem, item.payload).conversation)
+        new = split_item(item.key, conversation, labels)
+        if new is not None and not has_item(store, study.id, new.key):
+            enter_items(store, study.id, [row_of(new)], now=collecting.clock())
+        elif any(judgement.corrects is not None for judgement in given):
+            payload = None if new is None else new.payload
+            bring_split_up(store, study.id, split_key(item.key), payload, now=collecting.clock())
+        else:
+            return
+        before = numbers
 
 
 def _is_looked_at(collecting: Collecting, held: Held) -> bool:

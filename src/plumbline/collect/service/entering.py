@@ -22,9 +22,6 @@ from plumbline.formats import Loaded, load
 from plumbline.lineage import StatedTerms
 from plumbline.records import PlumblineError, Record, records_from_table
 
-FROM_RECORDS = (Purpose.WORK, Purpose.TRAINING, Purpose.GOLD, Purpose.ATTENTION)
-"""What items from data can be for; the others follow from work."""
-
 Advance = Callable[[int, int], None]
 """Told how many of how many are done."""
 
@@ -38,7 +35,7 @@ class EnteredItems:
     """What became of data.
 
     Attributes:
-        entered: items that are new, known before, or known with another payload.
+        entered: items that are new, known before, or known with another payload, known answer or overlap.
         passed_over: records that make no item of the study, by code.
         faults: rows that could not be read, by code.
         rows_read: rows of the data.

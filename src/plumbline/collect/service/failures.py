@@ -80,6 +80,28 @@ def person_out_of_reach(least: str) -> ServiceError:
     )
 
 
+def comes_in_alone() -> ServiceError:
+    """PL-SVC-013: a token of somebody who has another way in would let whoever made it act as them."""
+    return ServiceError(
+        "PL-SVC-013",
+        "person",
+        "they come in by a way of their own, and nobody else makes tokens for them",
+        expected="somebody who has nothing but tokens",
+        advice="make a link for their pseudonym, by which they set a password",
+    )
+
+
+def of_the_whole_store() -> ServiceError:
+    """PL-SVC-014: what is done about somebody holds in all their studies, and who asks is of one."""
+    return ServiceError(
+        "PL-SVC-014",
+        "person",
+        "they are of the whole store, and you are of one of its studies",
+        expected="somebody who was invited into your study",
+        advice="ask an owner, or a manager of the whole store; where it cannot wait, pause the study",
+    )
+
+
 def unknown_version(version: int) -> ServiceError:
     """PL-SVC-007."""
     return ServiceError(

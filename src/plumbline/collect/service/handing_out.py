@@ -8,6 +8,7 @@ from datetime import datetime, timedelta
 from plumbline.collect.service.identity.inviting import FIRST_OWNER_DAYS, Wanted, invite_from_store
 from plumbline.collect.store.database import Store
 from plumbline.collect.store.identity.accounts import has_owner_account
+from plumbline.collect.store.identity.outside_identities import has_owner_outside
 from plumbline.collect.store.people import add_person, find_person, issue_token, list_people
 from plumbline.collect.store.rows import Person, Role
 from plumbline.records import UsageError, unknown_name
@@ -58,10 +59,14 @@ def hand_out_first_owner(store: Store, *, now: datetime) -> HandedOut | None:
     return replace(owner, link_path=link_of_owner(store, now=now))
 
 
-def link_of_owner(store: Store, *, now: datetime) -> str | None:
-    """The path of a new link by which an owner sets a name and a password; None where one has them already."""
+def link_of_owner(store: Store, *, now: datetime, issuer: str | None = None) -> str | None:
+    """The path of a new link by which an owner sets a name and a password; None where one can log in already.
+
+    Args:
+        issuer: by which people log in here too.
+    """
     everybody = [person for person in owners(store) if person.blocked_at is None]
-    if not everybody or has_owner_account(store):
+    if not everybody or has_owner_account(store) or (issuer is not None and has_owner_outside(store, issuer)):
         return None
     first = min(everybody, key=lambda person: (person.created_at, person.id))
     wanted = Wanted(None, None, first.pseudonym, FIRST_OWNER_DAYS, 1)

@@ -6,9 +6,10 @@ from dataclasses import dataclass
 from typing import Any
 
 from plumbline.collect.kinds import Purpose
-from plumbline.collect.kinds.item_entry import MOST_OVERLAP
+from plumbline.collect.kinds.item_entry import places_told
 from plumbline.collect.service.drawing import DRAW_FAILED
 from plumbline.collect.store.database import Store
+from plumbline.collect.store.deliveries import count_undelivered
 from plumbline.collect.store.items import QueueCount, count_queues
 from plumbline.collect.store.overview import (
     CodeCount,
@@ -66,22 +67,29 @@ class StudyOverview:
 
 @dataclass(frozen=True, slots=True)
 class StoreOverview:
-    """All studies of a store, and how many people of each role it knows."""
+    """All studies of a store, and how many people of each role it knows.
+
+    Attributes:
+        untold: messages of webhooks that wait, and that were given up in the last 30 days.
+    """
 
     studies: list[StudyOverview]
     people: dict[Role, int]
+    untold: tuple[int, int] = (0, 0)
 
     def to_json(self) -> dict[str, Any]:
         """As an object."""
         return {
             "studies": [study.to_json() for study in self.studies],
             "people": {role.value: count for role, count in self.people.items()},
+            "webhooks": {"waiting": self.untold[0], "given_up": self.untold[1]},
         }
 
 
 def store_overview(store: Store) -> StoreOverview:
     """Looks at every item of every study: for a person who asks now and then."""
-    return StoreOverview([_study(store, study) for study in list_studies(store)], count_people(store))
+    studies = [_study(store, study) for study in list_studies(store)]
+    return StoreOverview(studies, count_people(store), count_undelivered(store))
 
 
 def person_json(each: PersonCount) -> dict[str, Any]:
@@ -109,7 +117,7 @@ def _study(store: Store, study: Study) -> StudyOverview:
 
 def places_of(count: QueueCount) -> int | None:
     """Places for judgements in a queue; None where everybody gets its items."""
-    return None if count.slots >= MOST_OVERLAP else count.slots
+    return places_told(count.slots)
 
 
 def _queue_json(count: QueueCount) -> dict[str, int | None]:

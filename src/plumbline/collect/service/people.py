@@ -8,9 +8,11 @@ from __future__ import annotations
 from datetime import datetime, timedelta
 
 from plumbline.collect.service.collecting import Collecting
-from plumbline.collect.service.failures import person_out_of_reach
+from plumbline.collect.service.failures import comes_in_alone, of_the_whole_store, person_out_of_reach
 from plumbline.collect.store.failures import not_found
-from plumbline.collect.store.people import add_person, find_person, issue_token, revoke_tokens, set_blocked
+from plumbline.collect.store.identity.handed_tokens import hand_token
+from plumbline.collect.store.participation import takes_part
+from plumbline.collect.store.people import add_person, find_person, revoke_tokens, set_blocked
 from plumbline.collect.store.rows import Person, Role
 
 RANKS = {role: rank for rank, role in enumerate((Role.WORKER, Role.REVIEWER, Role.MANAGER, Role.OWNER))}
@@ -30,37 +32,44 @@ def new_person(collecting: Collecting, by: Person, role: Role, token_days: int) 
     """
     require_reach(by, role)
     now = collecting.clock()
-    person = add_person(collecting.store, role, now=now, only_study_id=by.only_study_id)
-    expires_at = now + timedelta(days=token_days)
-    return person, issue_token(collecting.store, person.id, now=now, expires_at=expires_at), expires_at
+    person = add_person(collecting.store, role, now=now, only_study_id=by.only_study_id, by=by.id)
+    token, expires_at = _hand_token(collecting, by, person, token_days)
+    return person, token, expires_at
 
 
 def new_token(collecting: Collecting, by: Person, pseudonym: str, token_days: int) -> tuple[str, datetime]:
-    """Another token for somebody; those they have stay valid."""
-    person = reach(collecting, by, pseudonym)
-    now = collecting.clock()
-    expires_at = now + timedelta(days=token_days)
-    return issue_token(collecting.store, person.id, now=now, expires_at=expires_at), expires_at
+    """Another token for somebody who has nothing but tokens, or for `by`; those they have stay valid.
+
+    Whoever reads a token can act as whom it is for: who comes in by themselves gets none from others.
+
+    Raises:
+        NotFoundError: PL-COL-010. ServiceError: PL-SVC-006; PL-SVC-013, they have a way in of their own.
+    """
+    return _hand_token(collecting, by, reach(collecting, by, pseudonym), token_days)
 
 
 def end_tokens(collecting: Collecting, by: Person, pseudonym: str) -> int:
     """Ends all tokens of somebody; how many were valid."""
-    return revoke_tokens(collecting.store, reach(collecting, by, pseudonym).id, now=collecting.clock())
+    return revoke_tokens(collecting.store, reach(collecting, by, pseudonym).id, now=collecting.clock(), by=by.id)
 
 
 def change_blocked(collecting: Collecting, by: Person, pseudonym: str, blocked: bool) -> Person:
     """Blocks somebody, or lifts it."""
-    return set_blocked(collecting.store, reach(collecting, by, pseudonym).id, blocked, now=collecting.clock())
+    person_id = reach(collecting, by, pseudonym).id
+    return set_blocked(collecting.store, person_id, blocked, now=collecting.clock(), by=by.id)
 
 
 def reach(collecting: Collecting, by: Person, pseudonym: str) -> Person:
     """Somebody whom `by` may do something about: of a lower role, or anyone for an owner.
 
     Raises:
-        NotFoundError: PL-COL-010. ServiceError: PL-SVC-006.
+        NotFoundError: PL-COL-010. ServiceError: PL-SVC-006; PL-SVC-014, they are of the whole store, and took part in the
+            one study that `by` is of, who can see them there.
     """
     person = find_person(collecting.store, pseudonym)
     if by.only_study_id not in (None, person.only_study_id):
+        if person.only_study_id is None and takes_part(collecting.store, by.only_study_id, person.id):
+            raise of_the_whole_store()
         raise not_found("person", "of this pseudonym")
     require_reach(by, person.role)
     return person
@@ -74,3 +83,12 @@ def require_reach(by: Person, role: Role) -> None:
     """
     if by.role is not Role.OWNER and RANKS[role] >= RANKS[by.role]:
         raise person_out_of_reach(Role.OWNER.value if role in (Role.OWNER, Role.MANAGER) else Role.MANAGER.value)
+
+
+def _hand_token(collecting: Collecting, by: Person, person: Person, days: int) -> tuple[str, datetime]:
+    now = collecting.clock()
+    expires_at = now + timedelta(days=days)
+    token = hand_token(collecting.store, person.id, by=by.id, now=now, expires_at=expires_at)
+    if token is None:
+        raise comes_in_alone()
+    return token, expires_at

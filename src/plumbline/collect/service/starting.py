@@ -7,7 +7,7 @@ of the data are entered by the same call.
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 
 from plumbline.collect.kinds import Purpose
@@ -138,5 +138,8 @@ def _enter_all(collecting: Collecting, checked: CheckedStudy, told: Told) -> dic
             """Pass progress on, with what it is about."""
             told(purpose, done, total)
 
-        entered[purpose] = enter_loaded(collecting, study, loaded, purpose, advance=advance)
+        made = enter_loaded(collecting, study, loaded, purpose, advance=advance)
+        # Whoever starts a study has the files, and may look into them.
+        opened = {code: (loaded.paths.get(file, file), line) for code, (file, line) in made.first_faults.items()}
+        entered[purpose] = replace(made, first_faults=opened)
     return entered

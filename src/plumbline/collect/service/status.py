@@ -10,7 +10,7 @@ from plumbline.collect.service.collecting import Collecting
 from plumbline.collect.service.qualification import known_answer_scores, training_result
 from plumbline.collect.store.failures import not_found
 from plumbline.collect.store.items import QueueCount, count_queues
-from plumbline.collect.store.participation import read_participation, submitted_counts
+from plumbline.collect.store.participation import read_participation, submitted_counts, takes_part
 from plumbline.collect.store.people import find_person
 from plumbline.collect.store.rows import Participation, Study
 from plumbline.collect.store.studies import find_study, newest_version
@@ -54,12 +54,12 @@ def worker_status(collecting: Collecting, name: str, pseudonym: str) -> WorkerSt
     """Reads all of a worker's items with known answers.
 
     Raises:
-        NotFoundError: PL-COL-010, there is no such study, or nobody of this pseudonym who could work in it.
+        NotFoundError: PL-COL-010, there is no such study, or nobody of this pseudonym who is of it or took part in it.
     """
     study = collecting.catalogue.named(name)
     worker = find_person(collecting.store, pseudonym)
-    if worker.only_study_id not in (None, study.id):
-        # In the words for nobody: managers of one study do not learn who is of another.
+    if worker.only_study_id != study.id and not takes_part(collecting.store, study.id, worker.id):
+        # In the words for nobody: managers of one study do not learn who else is there.
         raise not_found("person", "of this pseudonym")
     return WorkerStatus(
         pseudonym=pseudonym,

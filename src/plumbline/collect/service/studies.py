@@ -5,20 +5,23 @@ from __future__ import annotations
 from plumbline.collect.kinds import Purpose
 from plumbline.collect.service.collecting import Collecting
 from plumbline.collect.service.samplers import SourceRules
-from plumbline.collect.store.rows import Guidelines, Study, StudyState
+from plumbline.collect.store.rows import Guidelines, Person, Study, StudyState
 from plumbline.collect.store.studies import add_guidelines, create_study, find_study, set_study_state
 from plumbline.collect.study_file import MOST_GUIDELINES_BYTES, MOST_STUDY_BYTES, parse_study_file
 from plumbline.collect.study_problems import StudyFileError, StudyProblem
 from plumbline.collect.study_settings import StudyFile, StudyKind
 
 
-def new_study(collecting: Collecting, text: str, guidelines: str, rules: SourceRules) -> Study:
+def new_study(
+    collecting: Collecting, text: str, guidelines: str, rules: SourceRules, *, by: Person | None = None
+) -> Study:
     """A new study, open, without items.
 
     Args:
         text: of its file.
         guidelines: Markdown.
         rules: what it may name on this server.
+        by: who makes it, for the log.
     Raises:
         StudyFileError: all that is wrong with it.
         ServiceError: PL-SVC-003. ConflictError: PL-COL-025, the name is taken.
@@ -28,25 +31,31 @@ def new_study(collecting: Collecting, text: str, guidelines: str, rules: SourceR
     settings = parse_study_file(text)
     if settings.replies is not None:
         rules.check(settings.replies)
-    return create_study(collecting.store, settings.name, settings.kind.value, text, guidelines, now=collecting.clock())
+    named, now = (settings.name, settings.kind.value), collecting.clock()
+    return create_study(collecting.store, *named, text, guidelines, now=now, by=_id(by))
 
 
-def change_state(collecting: Collecting, name: str, state: StudyState) -> Study:
-    """Opens, pauses or closes a study; what is in hand may be submitted in every state."""
-    return set_study_state(collecting.store, collecting.catalogue.named(name).id, state, now=collecting.clock())
+def change_state(collecting: Collecting, name: str, state: StudyState, *, by: Person | None = None) -> Study:
+    """Opens, pauses or closes a study, for the log `by` somebody; what is in hand may be submitted in every state."""
+    number = collecting.catalogue.named(name).id
+    return set_study_state(collecting.store, number, state, now=collecting.clock(), by=_id(by))
 
 
-def new_guidelines(collecting: Collecting, name: str, text: str, after_version: int | None = None) -> Guidelines:
+def new_guidelines(
+    collecting: Collecting, name: str, text: str, after_version: int | None = None, *, by: Person | None = None
+) -> Guidelines:
     """The next version of the guidelines; the newest again where the text is the same.
 
     Args:
         after_version: the version that the text was made from; None where that is not to be looked at.
+        by: who publishes it, for the log.
     Raises:
         StudyFileError: it is too large. ConflictError: PL-COL-036, another version came since.
     """
     _check_size(text, MOST_GUIDELINES_BYTES, ("guidelines",))
     study_id = collecting.catalogue.named(name).id
-    return add_guidelines(collecting.store, study_id, text, now=collecting.clock(), after_version=after_version)
+    now = collecting.clock()
+    return add_guidelines(collecting.store, study_id, text, now=now, after_version=after_version, by=_id(by))
 
 
 def read_named(collecting: Collecting, name: str) -> Study:
@@ -64,6 +73,10 @@ def queues_of(study: StudyFile) -> tuple[Purpose, ...]:
     if study.spot_check is not None:
         queues.append(Purpose.SPOT_CHECK)
     return tuple(queues)
+
+
+def _id(by: Person | None) -> str | None:
+    return None if by is None else by.id
 
 
 def _check_size(text: str, most_bytes: int, key: tuple[str, ...]) -> None:

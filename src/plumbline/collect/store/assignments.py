@@ -76,6 +76,17 @@ def submitted_by(
         found = page(found[-1].id)
 
 
+def newest_submitted(store: Store, study_id: int, worker_id: str, purpose: Purpose, *, limit: int) -> list[int]:
+    """The numbers of what a worker finished last in one queue of a study, newest first, at most `limit`."""
+    query = select(assignments.c.id).where(
+        assignments.c.worker_id == worker_id,
+        assignments.c.study_id == study_id,
+        assignments.c.purpose == purpose.value,
+        assignments.c.state == AssignmentState.SUBMITTED.value,
+    )
+    return [int(row.id) for row in store.rows(query.order_by(assignments.c.id.desc()).limit(limit))]
+
+
 # --- within a transaction ---
 
 

@@ -115,6 +115,14 @@ def read_turns(store: Store, assignment_id: int) -> list[Turn]:
     return [row_maps.TURN.of(row) for row in store.rows(query)]
 
 
+def first_turns(store: Store, assignment_ids: Sequence[int]) -> dict[int, str]:
+    """What was said first in chats, by assignment; a page of them, not all."""
+    query = select(turns.c.assignment_id, turns.c.human).where(
+        turns.c.assignment_id.in_(assignment_ids), turns.c.number == 1
+    )
+    return {row.assignment_id: row.human for row in store.rows(query)} if assignment_ids else {}
+
+
 def read_replies(store: Store, assignment_id: int, turn: int | None = None) -> list[Reply]:
     """All replies of an assignment, or of one turn, shown or not, by turn, draw and side."""
     return [row_maps.REPLY.of(row) for row in store.rows(_replies_of(assignment_id, turn))]

@@ -15,7 +15,17 @@ from sqlalchemy import BigInteger, Connection, Text, bindparam, case, func, sele
 from plumbline.collect.store.database import Store
 from plumbline.collect.store.events import EventKind
 from plumbline.collect.store.rows import AssignmentState, Purpose
-from plumbline.collect.store.tables import IS_LEASED, assignments, events, items, judgements, late, people, replies
+from plumbline.collect.store.tables import (
+    IS_LEASED,
+    IS_WITHDRAWN,
+    assignments,
+    events,
+    items,
+    judgements,
+    late,
+    people,
+    replies,
+)
 
 _MOST_NUMBERS = 5000
 """Numbers of one query: both databases bound how many values a statement takes."""
@@ -47,13 +57,11 @@ class QueueItems:
 
     Attributes:
         items: how many, withdrawn ones too.
-        withdrawn: of those.
-        places: for judgements, of those that are not withdrawn.
+        places: for judgements, theirs too.
         last: the highest number.
     """
 
     items: int
-    withdrawn: int
     places: int
     last: int
 
@@ -91,9 +99,16 @@ _PAYLOADS = select(items.c.id, type_coerce(items.c.payload, Text), type_coerce(i
     items.c.id.in_(bindparam("numbers", expanding=True))
 )
 _MODELS = select(replies.c.id, replies.c.model).where(replies.c.id.in_(bindparam("numbers", expanding=True)))
-_SUBMITTED = select(assignments.c.id).where(
-    assignments.c.id.in_(bindparam("numbers", expanding=True)),
-    assignments.c.state == AssignmentState.SUBMITTED.value,
+_STATES = select(assignments.c.id, assignments.c.state).where(
+    assignments.c.id.in_(bindparam("numbers", expanding=True))
+)
+_JUDGED = (
+    select(
+        *(judgements.c.assignment_id, judgements.c.id, judgements.c.kind),
+        *(type_coerce(judgements.c.payload, Text), judgements.c.corrects),
+    )
+    .where(judgements.c.assignment_id.in_(bindparam("numbers", expanding=True)))
+    .order_by(judgements.c.id)
 )
 _PEOPLE = select(people.c.id, people.c.pseudonym, people.c.blocked_at.is_not(None), people.c.erased_at.is_not(None))
 _OF_PEOPLE = _PEOPLE.where(people.c.id.in_(bindparam("numbers", expanding=True)))
@@ -101,11 +116,15 @@ _NEW_ITEMS = (
     select(
         items.c.purpose,
         func.count(),
-        func.sum(case((items.c.withdrawn_at.is_(None), 0), else_=1)),
-        func.sum(case((items.c.withdrawn_at.is_(None), items.c.overlap), else_=0)),
+        func.sum(items.c.overlap),
         func.max(items.c.id),
     )
     .where(items.c.study_id == bindparam("study_id"), items.c.id > bindparam("after"))
+    .group_by(items.c.purpose)
+)
+_TAKEN_BACK = (
+    select(items.c.purpose, func.count(), func.sum(items.c.overlap))
+    .where(items.c.study_id == bindparam("study_id"), IS_WITHDRAWN)
     .group_by(items.c.purpose)
 )
 _LEASED = (
@@ -116,7 +135,11 @@ _LEASED = (
 _GIVEN_UP = (AssignmentState.RELEASED.value, AssignmentState.EXPIRED.value)
 _ENDED = (
     select(assignments.c.worker_id, assignments.c.state, func.count())
-    .where(assignments.c.study_id == bindparam("study_id"), assignments.c.state.in_(_GIVEN_UP))
+    .where(
+        assignments.c.study_id == bindparam("study_id"),
+        assignments.c.state.in_(_GIVEN_UP),
+        assignments.c.excused == 0,
+    )
     .group_by(assignments.c.worker_id, assignments.c.state)
 )
 _LATE = (
@@ -163,9 +186,17 @@ def read_reply_models(store: Store, numbers: Iterable[int]) -> dict[int, str]:
     return {row[0]: row[1] for row in _by_numbers(store, _MODELS, numbers)}
 
 
-def submitted_among(store: Store, numbers: Iterable[int]) -> list[int]:
-    """Which of these assignments are submitted by now."""
-    return [row[0] for row in _by_numbers(store, _SUBMITTED, numbers)]
+def states_of(store: Store, numbers: Iterable[int]) -> list[tuple[int, str]]:
+    """Number and state of assignments."""
+    return [(row[0], row[1]) for row in _by_numbers(store, _STATES, numbers)]
+
+
+def read_judged(store: Store, numbers: Iterable[int]) -> dict[int, list[tuple[int, str, str, int | None]]]:
+    """Of assignments, what was judged in them: number, kind, payload as text, and what it corrects; oldest first."""
+    found: dict[int, list[tuple[int, str, str, int | None]]] = {}
+    for assignment, *judged in _by_numbers(store, _JUDGED, numbers):
+        found.setdefault(assignment, []).append((judged[0], judged[1], judged[2], judged[3]))
+    return found
 
 
 def read_judging_people(store: Store, ids: Iterable[str]) -> list[JudgingPerson]:
@@ -182,13 +213,24 @@ def count_new_items(store: Store, study_id: int, *, after: int) -> dict[Purpose,
     return {Purpose(row[0]): QueueItems(*(int(value) for value in row[1:])) for row in rows}
 
 
+def count_withdrawn(store: Store, study_id: int) -> dict[Purpose, tuple[int, int]]:
+    """(items, their places) of a study that nobody gets any more, by what they are for; by an index of those alone.
+
+    They come and go: a split is settled by a correction, and split again by another.
+    """
+    return {Purpose(row[0]): (int(row[1]), int(row[2])) for row in store.rows(_TAKEN_BACK, {"study_id": study_id})}
+
+
 def count_leased(store: Store, study_id: int) -> dict[Purpose, int]:
     """Items in somebody's hands, by what they are for."""
     return {Purpose(row[0]): int(row[1]) for row in store.rows(_LEASED, {"study_id": study_id})}
 
 
 def count_given_up(store: Store, study_id: int) -> dict[str, tuple[int, int]]:
-    """By person: assignments given back, and those that ran out, which they did not finish since."""
+    """By person: assignments that they gave back, and those that ran out, which they did not finish since.
+
+    What was taken back without their doing, such as an item of a topic they opted out of, is not among them.
+    """
     found: dict[str, tuple[int, int]] = {}
     for worker, state, count in store.rows(_ENDED, {"study_id": study_id}):
         released, expired = found.get(worker, (0, 0))

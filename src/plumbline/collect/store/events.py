@@ -1,19 +1,28 @@
-"""The log: what happened, to what, by whom. Append-only; ids, counts and states, never conversation text."""
+"""The log: what happened, to what, by whom. Append-only; ids, counts and states, never conversation text.
+
+A line's person is who did it. Where it is about somebody, it is them, and who did it stands as ``by`` in the payload
+(`acted`), unless they did it themselves. Nobody in either: it was done at the store's machine, from the command line.
+"""
 
 from __future__ import annotations
 
 from datetime import datetime
 from enum import StrEnum
 
-from sqlalchemy import Connection, insert, select
+from sqlalchemy import Connection, bindparam, exists, insert, or_, select
 
 from plumbline.collect.store import row_maps
 from plumbline.collect.store.column_types import JsonValue
 from plumbline.collect.store.database import Store
 from plumbline.collect.store.rows import Event
-from plumbline.collect.store.tables import events
+from plumbline.collect.store.tables import events, webhooks
 
 _INSERT = insert(events)
+_IS_TOLD = exists().where(
+    webhooks.c.revoked_at.is_(None),
+    or_(webhooks.c.study_id.is_(None), webhooks.c.study_id == bindparam("told_of")),
+)
+_INSERT_TOLD = insert(events).returning(_IS_TOLD.label("is_told"))
 
 
 class EventKind(StrEnum):
@@ -30,6 +39,8 @@ class EventKind(StrEnum):
     CONSENTED = "consented"
     QUALIFICATION = "qualification"
     ITEMS_ENTERED = "items_entered"
+    SPLIT_SETTLED = "split_settled"
+    SPLIT_AGAIN = "split_again"
     LEASED = "leased"
     RENEWED = "renewed"
     EXPIRED = "expired"
@@ -49,11 +60,25 @@ class EventKind(StrEnum):
     INVITED = "invited"
     INVITATION_ACCEPTED = "invitation_accepted"
     INVITATION_REVOKED = "invitation_revoked"
+    OUTSIDE_CONNECTED = "outside_connected"
+    OUTSIDE_DISCONNECTED = "outside_disconnected"
     PASSWORD_CHANGED = "password_changed"  # noqa: S105 - a kind of event
     PREFERENCES_SET = "preferences_set"
     MOOD_TOLD = "mood_told"
     ARRIVED = "arrived"
     VISIT_COMPLETED = "visit_completed"
+    WEBHOOK_ADDED = "webhook_added"
+    WEBHOOK_REMOVED = "webhook_removed"
+    WEBHOOK_GIVEN_UP = "webhook_given_up"
+
+
+_TOLD = frozenset(
+    {
+        *(EventKind.STUDY_CREATED, EventKind.STUDY_STATE, EventKind.GUIDELINES_ADDED),
+        *(EventKind.ITEMS_ENTERED, EventKind.SUBMITTED),
+    }
+)
+"""What other systems may be told of, see `outbox`; all of a study."""
 
 
 def log_event(
@@ -80,10 +105,22 @@ def log_event(
     )
 
 
-def add_event(connection: Connection, kind: str, now: datetime, **about: JsonValue) -> None:
-    """Logs within the transaction at hand; `about` names columns of the log."""
-    about["payload"] = about.get("payload") or {}
-    connection.execute(_INSERT, {"at": now, "kind": str(kind), **about})
+def add_event(connection: Connection, kind: str, now: datetime, **about: JsonValue) -> bool:
+    """Logs within the transaction at hand; `about` names columns of the log.
+
+    Returns:
+        Whether a webhook of the study may want to be told: asked in the same statement, since most stores have none.
+    """
+    line = {"at": now, "kind": str(kind), **about, "payload": about.get("payload") or {}}
+    if kind not in _TOLD:
+        connection.execute(_INSERT, line)
+        return False
+    return bool(connection.execute(_INSERT_TOLD, {**line, "told_of": about["study_id"]}).scalar_one())
+
+
+def acted(by: str | None) -> dict[str, JsonValue]:
+    """Who did it, for the payload of a line about somebody else."""
+    return {} if by is None else {"by": by}
 
 
 def read_events(store: Store, *, study_id: int | None = None, after: int = 0, limit: int = 1000) -> list[Event]:

@@ -21,20 +21,23 @@ def count_erased(store: Store) -> int:
     return store.read(lambda connection: len(connection.execute(_ERASED).all()))
 
 
-def log_exported(store: Store, study_id: int, payload: JsonValue, *, erased_before: int, now: datetime) -> bool:
+def log_exported(
+    store: Store, study_id: int, payload: JsonValue, *, erased_before: int, now: datetime, by: str | None = None
+) -> bool:
     """Logs an export that is whole; False, and nothing is logged, where somebody was erased while it was made.
 
     Such an export may hold their words, and whoever erased them was not told of it: it was in no log yet.
 
     Args:
         erased_before: `count_erased` before the first work was read.
+        by: who asked for it.
     """
 
     def work(connection: Connection) -> bool:
         """Within one transaction that no erasure runs beside."""
         if len(connection.execute(_ERASED_AND_HELD).all()) != erased_before:
             return False
-        add_event(connection, EventKind.EXPORTED, now, study_id=study_id, payload=payload)
+        add_event(connection, EventKind.EXPORTED, now, study_id=study_id, person_id=by, payload=payload)
         return True
 
     return store.write(work)

@@ -76,6 +76,12 @@ def count_uncounted(store: Store, study_id: int, *, as_of: datetime) -> dict[str
     return {} if found is None else {name: count for name, count in found._mapping.items() if count}
 
 
+def count_awaiting_ruling(store: Store, study_id: int, *, as_of: datetime) -> int:
+    """How many labels were up for a ruling at a moment, and had none; those that were taken back are not counted."""
+    found = store.row(_AWAITING_RULING, {"study_id": study_id, "as_of": as_of})
+    return 0 if found is None else int(found[0])
+
+
 def stream_finished(
     store: Store,
     study_id: int,
@@ -123,6 +129,18 @@ _LATE = select(func.count()).where(
     late.c.created_at <= bindparam("as_of"),
 )
 _UNCOUNTED = select(_UNFINISHED.scalar_subquery().label("unfinished"), _LATE.scalar_subquery().label("late"))
+_RULED = exists().where(
+    assignments.c.item_id == items.c.id,
+    assignments.c.state == AssignmentState.SUBMITTED.value,
+    assignments.c.ended_at <= bindparam("as_of", type_=assignments.c.ended_at.type),
+)
+_AWAITING_RULING = select(func.count()).where(
+    items.c.study_id == bindparam("study_id"),
+    items.c.purpose == Purpose.ADJUDICATION.value,
+    items.c.withdrawn_at.is_(None),
+    items.c.created_at <= bindparam("as_of", type_=items.c.created_at.type),
+    ~_RULED,
+)
 _COUNTS = select(assignments.c.purpose, func.count()).where(*_SUBMITTED).group_by(assignments.c.purpose)
 _REPLY_CHARACTERS = (
     select(func.sum(func.length(replies.c.text)))

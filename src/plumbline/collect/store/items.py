@@ -17,6 +17,7 @@ from plumbline.collect.store.column_types import checked_text, format_json, micr
 from plumbline.collect.store.database import Store
 from plumbline.collect.store.events import EventKind, add_event
 from plumbline.collect.store.failures import not_found
+from plumbline.collect.store.outbox import tell_disputed
 from plumbline.collect.store.queue import fresh_lane, take_positions
 from plumbline.collect.store.rows import Item, NewItem, Purpose
 from plumbline.collect.store.studies import study_in
@@ -58,7 +59,8 @@ class Entered:
     Attributes:
         new: how many were entered.
         known: how many were there already, under the same key.
-        differing: keys of those among them whose stored payload is another; the stored one stands.
+        differing: keys of those among them whose payload, known answer or overlap is stored as another; the stored ones
+            stand.
     """
 
     new: int
@@ -113,7 +115,9 @@ def enter_batch(connection: Connection, study_id: int, batch: Sequence[NewItem],
         return Entered(0, 0, ())
     first = take_positions(connection, study_id, len(batch))
     new = _insert(connection, [_row(study_id, item, first + index, now) for index, item in enumerate(batch)])
-    add_event(connection, EventKind.ITEMS_ENTERED, now, study_id=study_id, payload={"count": new})
+    is_told = add_event(connection, EventKind.ITEMS_ENTERED, now, study_id=study_id, payload={"count": new})
+    if is_told and any(item.purpose is Purpose.ADJUDICATION for item in batch):
+        tell_disputed(connection, study_id, first, len(batch), now)
     differing = () if new == len(batch) else _differing(connection, study_id, batch)
     return Entered(new, len(batch) - new, differing)
 
@@ -130,8 +134,20 @@ def read_item(store: Store, item_id: int) -> Item:
     return row_maps.ITEM.of(row)
 
 
+def items_of_numbers(store: Store, numbers: Sequence[int]) -> dict[int, Item]:
+    """Items by number; a page of them, not all."""
+    rows = store.rows(select(*row_maps.ITEM.columns).where(items.c.id.in_(numbers))) if numbers else []
+    return {row.id: row_maps.ITEM.of(row) for row in rows}
+
+
+def items_of_keys(store: Store, study_id: int, keys: Sequence[str]) -> list[Item]:
+    """A study's items of these keys, in the order of entry; a page of them, not all."""
+    query = select(*row_maps.ITEM.columns).where(items.c.study_id == study_id, items.c.key.in_(keys))
+    return [row_maps.ITEM.of(row) for row in store.rows(query.order_by(items.c.id))] if keys else []
+
+
 def is_withdrawn(store: Store, item_id: int) -> bool:
-    """Whether what an item was made of is erased: nothing about it is submitted or corrected any more."""
+    """Whether what an item was made of is erased, or labels it is about agree by now: nothing about it is submitted."""
     return store.row(select(items.c.id).where(items.c.id == item_id, items.c.withdrawn_at.is_not(None))) is not None
 
 
@@ -222,11 +238,17 @@ def _insert(connection: Connection, rows: Sequence[tuple[Any, ...]]) -> int:
 
 
 def _differing(connection: Connection, study_id: int, batch: Sequence[NewItem]) -> tuple[str, ...]:
-    query = select(items.c.key, type_coerce(items.c.payload, Text).label("payload")).where(
+    columns = (type_coerce(items.c.payload, Text), type_coerce(items.c.truth, Text), items.c.overlap)
+    query = select(items.c.key, *columns).where(
         items.c.study_id == study_id, items.c.key.in_([item.key for item in batch])
     )
-    stored = {row.key: row.payload for row in connection.execute(query)}
-    return tuple(item.key for item in batch if format_json(item.payload) != stored[item.key])
+    stored = {key: tuple(values) for key, *values in connection.execute(query)}
+    return tuple(item.key for item in batch if _told(item) != stored[item.key])
+
+
+def _told(item: NewItem) -> tuple[str, str | None, int]:
+    truth = None if item.truth is None else format_json(item.truth)
+    return format_json(item.payload), truth, item.overlap
 
 
 def _batches(new_items: Iterable[NewItem]) -> Iterator[list[NewItem]]:

@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from typing import Any
+
 from sqlalchemy import Select, bindparam, select
 
 from plumbline.collect.store import row_maps
 from plumbline.collect.store.database import Store
 from plumbline.collect.store.failures import not_found
 from plumbline.collect.store.rows import AssignmentState, Judgement
-from plumbline.collect.store.tables import assignments, judgements
+from plumbline.collect.store.tables import assignments, items, judgements
 
 _OF_ASSIGNMENT = (
     select(*row_maps.JUDGEMENT.columns)
@@ -17,6 +20,7 @@ _OF_ASSIGNMENT = (
 )
 _newer = judgements.alias("newer")
 _IS_CORRECTED = select(_newer.c.id).where(_newer.c.corrects == judgements.c.id).exists()
+_STANDING_OF_ASSIGNMENT = _OF_ASSIGNMENT.where(~_IS_CORRECTED)
 
 
 def read_judgement(store: Store, judgement_id: int) -> Judgement:
@@ -32,9 +36,14 @@ def read_judgement(store: Store, judgement_id: int) -> Judgement:
     return row_maps.JUDGEMENT.of(row)
 
 
-def judgements_of_assignment(store: Store, assignment_id: int) -> list[Judgement]:
-    """Every judgement of an assignment, corrected ones and corrections too, oldest first."""
-    rows = store.rows(_OF_ASSIGNMENT, {"assignment": assignment_id})
+def judgements_of_assignment(store: Store, assignment_id: int, *, standing: bool = False) -> list[Judgement]:
+    """Every judgement of an assignment, corrected ones and corrections too, oldest first.
+
+    Args:
+        standing: only those that nothing stands in the place of.
+    """
+    query = _STANDING_OF_ASSIGNMENT if standing else _OF_ASSIGNMENT
+    rows = store.rows(query, {"assignment": assignment_id})
     return [row_maps.JUDGEMENT.of(row) for row in rows]
 
 
@@ -54,10 +63,54 @@ def judgements_of_worker(
     return _read(store, query.order_by(judgements.c.id.desc()).limit(limit))
 
 
-def judgements_of_item(store: Store, item_id: int, *, counted: bool = True) -> list[Judgement]:
-    """The judgements of an item, oldest first; `counted` as in ``read_judgements``."""
+def newest_version_judged_by(store: Store, study_id: int, worker_id: str) -> int | None:
+    """The version of the guidelines that a worker's newest judgement in a study names; None where they judged nothing."""
+    query = select(judgements.c.guidelines_version).where(
+        judgements.c.worker_id == worker_id, judgements.c.study_id == study_id
+    )
+    row = store.row(query.order_by(judgements.c.created_at.desc(), judgements.c.id.desc()).limit(1))
+    return None if row is None else int(row.guidelines_version)
+
+
+def judgements_of_keys(store: Store, study_id: int, keys: Sequence[str]) -> list[tuple[str, Judgement]]:
+    """(item's key, judgement) of what counts for the items of these keys, by the judgements' numbers."""
+    if not keys:
+        return []
+    query: Select[Any] = select(*row_maps.JUDGEMENT.columns, items.c.key.label("of_key")).join(
+        items, items.c.id == judgements.c.item_id
+    )
+    query = _counted(query.where(items.c.study_id == study_id, items.c.key.in_(keys)), counted=True)
+    rows = store.rows(query.order_by(judgements.c.id))
+    return [(str(row.of_key), row_maps.JUDGEMENT.of(row)) for row in rows]
+
+
+def judgements_of_item(
+    store: Store, item_id: int, *, counted: bool = True, limit: int | None = None
+) -> list[Judgement]:
+    """The judgements of an item, oldest first; `counted` as in ``read_judgements``.
+
+    Args:
+        limit: the newest of them, so many at the most; None for all.
+    """
     query = select(*row_maps.JUDGEMENT.columns).where(judgements.c.item_id == item_id)
-    return _read(store, _counted(query, counted).order_by(judgements.c.id))
+    return _read(store, _counted(query, counted).order_by(judgements.c.id.desc()).limit(limit))[::-1]
+
+
+def newest_judgements(
+    store: Store, study_id: int, *, worker_id: str | None = None, before: int | None = None, limit: int = 100
+) -> list[Judgement]:
+    """Those of a study that stand, newest first, at most `limit`.
+
+    Args:
+        worker_id: of one worker alone.
+        before: those before this number; None from the newest on.
+    """
+    query = select(*row_maps.JUDGEMENT.columns).where(judgements.c.study_id == study_id)
+    if worker_id is not None:
+        query = query.where(judgements.c.worker_id == worker_id)
+    if before is not None:
+        query = query.where(judgements.c.id < before)
+    return _read(store, _counted(query, counted=True).order_by(judgements.c.id.desc()).limit(limit))
 
 
 def read_judgements(
@@ -72,7 +125,7 @@ def read_judgements(
     return _read(store, _counted(query, counted).order_by(judgements.c.id).limit(limit))
 
 
-def _counted(query: Select[tuple[object, ...]], counted: bool) -> Select[tuple[object, ...]]:
+def _counted(query: Select[Any], counted: bool) -> Select[Any]:
     if not counted:
         return query
     query = query.join(assignments, assignments.c.id == judgements.c.assignment_id)

@@ -154,7 +154,7 @@ def release(
     """Gives an item back unjudged; this worker is not offered it again. Repeating it changes nothing.
 
     Args:
-        reason: for the log, where it was not the worker who gave it back.
+        reason: for the log, where it was not the worker who gave it back; it then counts as given back by nobody.
 
     Raises:
         NotFoundError: no such assignment of this worker.
@@ -209,7 +209,8 @@ def release_in(
     if held:
         position = take_positions(connection, assignment.study_id, 1)
         give_slot_back(connection, assignment.item_id, position)
-    change(connection, assignment_id, state=AssignmentState.RELEASED.value, ended_at=now)
+    excused = int(reason is not None)
+    change(connection, assignment_id, state=AssignmentState.RELEASED.value, ended_at=now, excused=excused)
     why = {} if reason is None else {"reason": reason}
     log(connection, EventKind.RELEASED if held else EventKind.DECLINED, assignment, now, **why)
     return True
@@ -242,7 +243,8 @@ def reclaim(
         return False
     slot = _free_slot(connection, assignment.item_id, item.overlap)
     ended_at = None if state is AssignmentState.LEASED else now
-    change(connection, assignment.id, state=state.value, slot=slot, expires_at=expires_at, ended_at=ended_at)
+    changed = {"state": state.value, "slot": slot, "expires_at": expires_at, "ended_at": ended_at, "excused": 0}
+    change(connection, assignment.id, **changed)
     use_slot(connection, assignment.item_id)
     log(connection, EventKind.RECLAIMED, assignment, now, slot=slot)
     return True
@@ -259,9 +261,9 @@ def _changing(names: tuple[str, ...]) -> Update:
     return update(assignments).where(assignments.c.id == bindparam("number")).values(changed)
 
 
-def log(connection: Connection, kind: EventKind, assignment: Assignment, now: datetime, **payload: Any) -> None:
-    """Logs an act on an assignment, with its fence."""
-    add_event(
+def log(connection: Connection, kind: EventKind, assignment: Assignment, now: datetime, **payload: Any) -> bool:
+    """Logs an act on an assignment, with its fence; whether a webhook may want to be told, as `add_event`."""
+    return add_event(
         connection,
         kind,
         now,

@@ -3,17 +3,32 @@
 from __future__ import annotations
 
 from collections import Counter
+from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import datetime
 
-from sqlalchemy import exists, func, select
+from sqlalchemy import bindparam, exists, func, or_, select
 
 from plumbline.collect.store import row_maps
 from plumbline.collect.store.database import Store
 from plumbline.collect.store.rows import Event, Person, Purpose, Role
-from plumbline.collect.store.tables import assignments, events, late, people, tallies
+from plumbline.collect.store.tables import IS_LEASED, IS_OPEN, assignments, events, items, late, people, tallies
 
 _OF_REVIEWERS = (Purpose.ADJUDICATION, Purpose.SPOT_CHECK)
+_OPEN_ITEMS = (
+    select(items.c.purpose, func.count())
+    .where(items.c.study_id == bindparam("study_id"), items.c.purpose.in_(bindparam("purposes", expanding=True)))
+    .where(IS_OPEN)
+    .group_by(items.c.purpose)
+)
+_FALLING_BACK = (
+    select(assignments.c.purpose, func.count(assignments.c.item_id.distinct()))
+    .join(items, items.c.id == assignments.c.item_id)
+    .where(assignments.c.study_id == bindparam("study_id"), IS_LEASED, items.c.open_slots == 0)
+    .where(assignments.c.purpose.in_(bindparam("purposes", expanding=True)), items.c.withdrawn_at.is_(None))
+    .where(or_(assignments.c.expires_at <= bindparam("now"), assignments.c.worker_id == bindparam("worker_id")))
+    .group_by(assignments.c.purpose)
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,6 +53,21 @@ def count_workers(store: Store, study_id: int) -> int:
     query = select(func.count(assignments.c.worker_id.distinct())).where(assignments.c.study_id == study_id)
     query = query.where(assignments.c.purpose.not_in([purpose.value for purpose in _OF_REVIEWERS]))
     return int(store.rows(query)[0][0])
+
+
+def count_to_take(
+    store: Store, study_id: int, purposes: Iterable[Purpose], *, worker_id: str, now: datetime
+) -> dict[Purpose, int]:
+    """Items that somebody could work on now, by what they are for; queues without any are left out.
+
+    Those with a free slot, those whose lease is over, and the one that `worker_id` has in hand. Looks at open items alone.
+    """
+    about = {"study_id": study_id, "purposes": [purpose.value for purpose in purposes]}
+    found: Counter[Purpose] = Counter()
+    for query, values in ((_OPEN_ITEMS, about), (_FALLING_BACK, {**about, "now": now, "worker_id": worker_id})):
+        for purpose, count in store.rows(query, values):
+            found[Purpose(purpose)] += int(count)
+    return dict(found)
 
 
 def list_person_counts(store: Store) -> list[PersonCount]:

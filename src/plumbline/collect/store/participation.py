@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from datetime import datetime
+from typing import Any
 
-from sqlalchemy import Connection, select
+from sqlalchemy import Connection, Select, exists, or_, select
 from sqlalchemy.dialects import postgresql, sqlite
 
 from plumbline.collect.store import row_maps
@@ -14,7 +15,7 @@ from plumbline.collect.store.events import EventKind, add_event
 from plumbline.collect.store.people import lock_worker
 from plumbline.collect.store.rows import Participation, Purpose, Qualification
 from plumbline.collect.store.studies import study_in
-from plumbline.collect.store.tables import participation, tallies
+from plumbline.collect.store.tables import assignments, participation, tallies
 
 # Statements are made once: building one takes longer than running it.
 _COUNT = {
@@ -34,6 +35,14 @@ def read_participation(store: Store, study_id: int, worker_id: str) -> Participa
     if row is None:
         return Participation(worker_id, study_id, None, Qualification.PENDING)
     return row_maps.PARTICIPATION.of(row)
+
+
+def takes_part(store: Store, study_id: int, worker_id: str) -> bool:
+    """Whether somebody has consented to a study, answered its training, or had an item of it in hand."""
+    begun = exists().where(participation.c.study_id == study_id, participation.c.worker_id == worker_id)
+    given = exists().where(assignments.c.study_id == study_id, assignments.c.worker_id == worker_id)
+    query: Select[Any] = select(or_(begun, given).label("takes_part"))
+    return bool(store.rows(query)[0].takes_part)
 
 
 def set_qualification(

@@ -5,13 +5,13 @@ from __future__ import annotations
 import hashlib
 import secrets
 import uuid
-from datetime import datetime
+from datetime import datetime, timedelta
 
-from sqlalchemy import Connection, bindparam, insert, select, update
+from sqlalchemy import Connection, bindparam, delete, insert, select, update
 
 from plumbline.collect.store import row_maps
 from plumbline.collect.store.database import Store, insert_into
-from plumbline.collect.store.events import EventKind, add_event
+from plumbline.collect.store.events import EventKind, acted, add_event
 from plumbline.collect.store.failures import NotAllowedError, StoreError, not_found
 from plumbline.collect.store.rows import Person, Role, TokenUse
 from plumbline.collect.store.tables import people, tokens
@@ -19,6 +19,8 @@ from plumbline.collect.store.tables import people, tokens
 _LETTERS = "abcdefghjkmnpqrstuvwxyz23456789"  # none that is easily taken for another
 _PSEUDONYM_LETTERS = 10
 _TOKEN_BYTES = 32
+SESSIONS_KEPT = timedelta(days=7)
+"""So long after its end a session's row goes, when anybody's next one begins."""
 # Made once: building a statement takes longer than running it.
 _OF_TOKEN = (
     select(*row_maps.PERSON.columns)
@@ -34,16 +36,26 @@ _LOCK = (
 )
 
 
-def add_person(store: Store, role: Role = Role.WORKER, *, now: datetime, only_study_id: int | None = None) -> Person:
+def add_person(
+    store: Store,
+    role: Role = Role.WORKER,
+    *,
+    now: datetime,
+    only_study_id: int | None = None,
+    by: str | None = None,
+) -> Person:
     """Somebody new, under a pseudonym drawn at random.
 
     Args:
         only_study_id: the one study that they can see and work in; None for the whole store.
+        by: who adds them, for the log.
     """
-    return store.write(lambda connection: add_person_in(connection, role, now, only_study_id))
+    return store.write(lambda connection: add_person_in(connection, role, now, only_study_id, by=by))
 
 
-def add_person_in(connection: Connection, role: Role, now: datetime, only_study_id: int | None = None) -> Person:
+def add_person_in(
+    connection: Connection, role: Role, now: datetime, only_study_id: int | None = None, *, by: str | None = None
+) -> Person:
     """Somebody new with a pseudonym that nobody has, within the transaction at hand."""
     drawn = {"role": role.value, "created_at": now, "only_study_id": only_study_id}
     for _ in range(100):
@@ -51,7 +63,8 @@ def add_person_in(connection: Connection, role: Role, now: datetime, only_study_
         query = insert_into(connection, people).values(**values).on_conflict_do_nothing()
         row = connection.execute(query.returning(*row_maps.PERSON.columns)).one_or_none()
         if row is not None:
-            add_event(connection, EventKind.PERSON_ADDED, now, person_id=row.id, payload={"role": role.value})
+            payload = {"role": role.value, **acted(by)}
+            add_event(connection, EventKind.PERSON_ADDED, now, person_id=row.id, payload=payload)
             return row_maps.PERSON.of(row)
     raise StoreError(
         "PL-COL-008",
@@ -83,9 +96,11 @@ def list_people(store: Store, *, after: str = "", limit: int = 1000, only_study_
     return [row_maps.PERSON.of(row) for row in store.rows(query)]
 
 
-def set_blocked(store: Store, person_id: str, blocked: bool, *, now: datetime) -> Person:
+def set_blocked(store: Store, person_id: str, blocked: bool, *, now: datetime, by: str | None = None) -> Person:
     """Blocks a person or lifts it: a blocked one gets no work and may submit none; their token still tells them so.
 
+    Args:
+        by: who does it, for the log.
     Raises:
         NotFoundError: no such person. NotAllowedError: PL-COL-031, they were erased, which nothing lifts.
     """
@@ -97,7 +112,7 @@ def set_blocked(store: Store, person_id: str, blocked: bool, *, now: datetime) -
             moment = now if blocked else None
             connection.execute(update(people).where(people.c.id == person_id).values(blocked_at=moment))
             kind = EventKind.PERSON_BLOCKED if blocked else EventKind.PERSON_UNBLOCKED
-            add_event(connection, kind, now, person_id=person_id)
+            add_event(connection, kind, now, person_id=person_id, payload=acted(by))
         return _person_in(connection, person_id)
 
     return store.write(work)
@@ -121,13 +136,22 @@ def issue_token(
 
 
 def issue_token_in(
-    connection: Connection, person_id: str, now: datetime, expires_at: datetime, use: TokenUse = TokenUse.API
+    connection: Connection,
+    person_id: str,
+    now: datetime,
+    expires_at: datetime,
+    use: TokenUse = TokenUse.API,
+    *,
+    by: str | None = None,
 ) -> str:
-    """A new token within the transaction at hand, for somebody who is there and held."""
+    """A new token within the transaction at hand, for somebody who is there and held; `by` is who makes it."""
     token = secrets.token_urlsafe(_TOKEN_BYTES)
+    if use is TokenUse.SESSION:
+        over = (tokens.c.use == TokenUse.SESSION.value, tokens.c.expires_at < now - SESSIONS_KEPT)
+        connection.execute(delete(tokens).where(*over))
     values = {"sha256": digest(token), "person_id": person_id, "created_at": now, "expires_at": expires_at}
     connection.execute(insert(tokens), {**values, "use": use.value})
-    payload = {} if use is TokenUse.API else {"use": use.value}
+    payload = acted(by) if use is TokenUse.API else {"use": use.value}
     add_event(connection, EventKind.TOKEN_ISSUED, now, person_id=person_id, payload=payload)
     return token
 
@@ -142,18 +166,24 @@ def find_by_token(store: Store, token: str, *, now: datetime, use: TokenUse = To
     return None if row is None else row_maps.PERSON.of(row)
 
 
-def revoke_tokens(store: Store, person_id: str, *, now: datetime) -> int:
-    """Ends all tokens of a person; returns how many were still valid."""
+def revoke_tokens(store: Store, person_id: str, *, now: datetime, by: str | None = None) -> int:
+    """Ends all tokens of a person, for the log `by` somebody; returns how many were still valid."""
 
     def work(connection: Connection) -> int:
         """Within one transaction: every token of the person ended; how many."""
         _person_in(connection, person_id)
-        query = update(tokens).where(tokens.c.person_id == person_id, tokens.c.revoked_at.is_(None))
-        count = connection.execute(query.values(revoked_at=now)).rowcount
-        add_event(connection, EventKind.TOKEN_REVOKED, now, person_id=person_id, payload={"count": count})
-        return count
+        return revoke_tokens_in(connection, person_id, now, by=by)
 
     return store.write(work)
+
+
+def revoke_tokens_in(connection: Connection, person_id: str, now: datetime, *, by: str | None) -> int:
+    """See `revoke_tokens`; within the transaction at hand, for somebody who is there."""
+    query = update(tokens).where(tokens.c.person_id == person_id, tokens.c.revoked_at.is_(None))
+    count = connection.execute(query.values(revoked_at=now)).rowcount
+    payload = {"count": count, **acted(by)}
+    add_event(connection, EventKind.TOKEN_REVOKED, now, person_id=person_id, payload=payload)
+    return count
 
 
 def end_session(store: Store, token: str, *, now: datetime) -> bool:

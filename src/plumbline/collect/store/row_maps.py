@@ -8,7 +8,7 @@ from typing import Any, Generic, TypeVar
 
 from sqlalchemy import ColumnElement, Row, Table
 
-from plumbline.collect.store import rows, tables
+from plumbline.collect.store import rows, tables, webhook_rows
 
 RowClass = TypeVar("RowClass")
 
@@ -40,6 +40,8 @@ GUIDELINES = RowMap(rows.Guidelines, tables.guidelines)
 PERSON = RowMap(rows.Person, tables.people, role=rows.Role)
 ACCOUNT = RowMap(rows.Account, tables.accounts)
 INVITATION = RowMap(rows.Invitation, tables.invitations, role=rows.Role)
+WEBHOOK = RowMap(webhook_rows.Webhook, tables.webhooks)
+DELIVERY = RowMap(webhook_rows.Delivery, tables.deliveries)
 PARTICIPATION = RowMap(rows.Participation, tables.participation, qualification=rows.Qualification)
 ITEM = RowMap(rows.Item, tables.items, purpose=rows.Purpose)
 ASSIGNMENT = RowMap(rows.Assignment, tables.assignments, purpose=rows.Purpose, state=rows.AssignmentState)

@@ -10,12 +10,9 @@ from enum import StrEnum
 from plumbline.collect.kinds.work import Purpose as Purpose
 from plumbline.collect.store.column_types import JsonValue
 
-UNLIMITED_OVERLAP = 1_000_000_000
-"""The overlap of an item that everybody gets: training, gold and attention items."""
-
 
 class StudyState(StrEnum):
-    """What a study hands out: all, nothing for now, nothing any more. Submissions are taken in every state."""
+    """What a study hands out, ever less: all, nothing for now, nothing any more. Submissions are taken in every state."""
 
     OPEN = "open"
     PAUSED = "paused"
@@ -138,6 +135,7 @@ class Invitation:
         person_id: somebody who is there already, and sets a password by it.
         created_by: None where the command line made it.
         uses_left: how many may still come.
+        note: whom it is for, in the words of who made it; for managers alone.
     """
 
     id: int
@@ -149,6 +147,7 @@ class Invitation:
     expires_at: datetime
     uses_left: int
     revoked_at: datetime | None
+    note: str | None
 
 
 @dataclass(frozen=True, slots=True)

@@ -10,6 +10,7 @@ from sqlalchemy import ColumnElement, Select, Text, bindparam, case, exists, fun
 
 from plumbline.collect.store.database import Store
 from plumbline.collect.store.items import read_item
+from plumbline.collect.store.queue import is_about_had
 from plumbline.collect.store.rows import AssignmentState, Purpose
 from plumbline.collect.store.tables import IS_LEASED, IS_OPEN, assignments, items, judgements
 
@@ -40,6 +41,17 @@ _MAY_LAPSE = exists(
     .join(items, items.c.id == assignments.c.item_id)
     .where(*_LEASED_OF_WORK, items.c.withdrawn_at.is_(None), *_MAY_HAVE)
 )
+
+
+def _waiting(*barred: ColumnElement[bool]) -> Select[Any]:
+    of_queue = (items.c.study_id == bindparam("study_id"), items.c.purpose == bindparam("purpose"), IS_OPEN)
+    found = select(literal(1).label("one")).select_from(items).where(*of_queue, *_MAY_HAVE, *(~each for each in barred))
+    return select(func.count()).select_from(found.limit(bindparam("most")).subquery())
+
+
+_WAITING = {
+    dialect: (_waiting(), _waiting(is_about_had(dialect, items.c.id, _WORKER))) for dialect in ("sqlite", "postgresql")
+}
 _ANSWERS: list[ColumnElement[Any]] = [_OPEN_TO, _IN_HAND, _MAY_LAPSE]
 _MAY_COME = select(*_ANSWERS)
 
@@ -61,6 +73,16 @@ def may_have_work(store: Store, study_id: int, worker_id: str) -> bool:
     Looks at what is open until it finds one that they have not had.
     """
     return any(store.rows(_MAY_COME, {"study_id": study_id, "worker_id": worker_id})[0])
+
+
+def count_waiting(store: Store, study_id: int, worker_id: str, purpose: Purpose, *, most: int) -> int:
+    """How many items of a queue this worker could have now: open, not their own, not had before; looks at no more than `most`.
+
+    For queues beside the work, whose items are few; of adjudications those of what they had themselves are left out.
+    """
+    query = _WAITING["sqlite" if store.is_sqlite else "postgresql"][purpose is Purpose.ADJUDICATION]
+    values = {"study_id": study_id, "worker_id": worker_id, "purpose": purpose.value, "most": most}
+    return int(store.rows(query, values)[0][0])
 
 
 def topics_entered(store: Store, study_id: int, after: int) -> tuple[int, frozenset[str]]:

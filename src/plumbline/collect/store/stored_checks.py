@@ -16,6 +16,7 @@ from plumbline.collect.store.tables import (
     guidelines,
     items,
     moods,
+    outside_identities,
     people,
     preferences,
     queues,
@@ -58,7 +59,7 @@ def _states(connection: Connection) -> Iterator[Fault]:
 
 def _erased(connection: Connection) -> Iterator[Fault]:
     """Of who was erased nothing stays by which somebody could come in as them, or that says who they are elsewhere."""
-    for table in (accounts, arrivals, preferences, moods, tokens):
+    for table in (accounts, arrivals, outside_identities, preferences, moods, tokens):
         query = select(table.c.person_id).join(people, people.c.id == table.c.person_id)
         for person_id in connection.execute(query.where(people.c.erased_at.is_not(None)).distinct()).scalars():
             yield Fault("erased_kept", f"person {person_id}", f"they were erased, and the table {table.name} has them")

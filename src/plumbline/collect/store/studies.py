@@ -13,6 +13,7 @@ from plumbline.collect.store import row_maps
 from plumbline.collect.store.database import Store, insert_into
 from plumbline.collect.store.events import EventKind, add_event
 from plumbline.collect.store.failures import ConflictError, NotAllowedError, not_found
+from plumbline.collect.store.outbox import tell_guidelines, tell_started, tell_state
 from plumbline.collect.store.rows import Guidelines, Study, StudyState
 from plumbline.collect.store.tables import guidelines, queues, studies
 
@@ -25,11 +26,14 @@ OPENING = select(studies.c.name, studies.c.state, _NEWEST_VERSION.scalar_subquer
 _OF_NUMBER = select(*row_maps.STUDY.columns).where(studies.c.id == bindparam("number"))
 
 
-def create_study(store: Store, name: str, kind: str, file: str, guidelines_text: str, *, now: datetime) -> Study:
+def create_study(
+    store: Store, name: str, kind: str, file: str, guidelines_text: str, *, now: datetime, by: str | None = None
+) -> Study:
     """A new study, open, with a secret of its own and the first version of its guidelines.
 
     Args:
         file: the text of the study's TOML file, kept as it is.
+        by: who makes it, for the log.
     Raises:
         ConflictError: PL-COL-025, there is a study of this name.
     """
@@ -48,8 +52,10 @@ def create_study(store: Store, name: str, kind: str, file: str, guidelines_text:
                 advice="give the new study another name",
             )
         connection.execute(insert(queues), {"study_id": row.id, "next_position": 1})
-        add_event(connection, EventKind.STUDY_CREATED, now, study_id=row.id, payload={"kind": kind})
-        _add_guidelines(connection, row.id, guidelines_text, now)
+        about = {"study_id": row.id, "person_id": by, "payload": {"kind": kind}}
+        if add_event(connection, EventKind.STUDY_CREATED, now, **about):
+            tell_started(connection, row.id, now)
+        _put_guidelines(connection, row.id, 1, guidelines_text, now, by=by)
         return row_maps.STUDY.of(row)
 
     return store.write(work)
@@ -88,26 +94,33 @@ def study_numbers(store: Store) -> set[int]:
     return {row.id for row in store.rows(select(studies.c.id))}
 
 
-def set_study_state(store: Store, study_id: int, state: StudyState, *, now: datetime) -> Study:
-    """Opens, pauses or closes a study. What is leased may still be submitted, in every state."""
+def set_study_state(store: Store, study_id: int, state: StudyState, *, now: datetime, by: str | None = None) -> Study:
+    """Opens, pauses or closes a study. What is leased may still be submitted, in every state.
+
+    Args:
+        by: who does it, for the log.
+    """
 
     def work(connection: Connection) -> Study:
         """Within one transaction: the study as now."""
-        study_in(connection, study_id)
+        before = study_in(connection, study_id).state
         connection.execute(update(studies).where(studies.c.id == study_id).values(state=state.value))
-        add_event(connection, EventKind.STUDY_STATE, now, study_id=study_id, payload={"state": state.value})
+        told = {"state": state.value}
+        if add_event(connection, EventKind.STUDY_STATE, now, study_id=study_id, person_id=by, payload=told):
+            tell_state(connection, study_id, before, state, now)
         return study_in(connection, study_id)
 
     return store.write(work)
 
 
 def add_guidelines(
-    store: Store, study_id: int, text: str, *, now: datetime, after_version: int | None = None
+    store: Store, study_id: int, text: str, *, now: datetime, after_version: int | None = None, by: str | None = None
 ) -> Guidelines:
     """A new version of the guidelines; the newest again where the text is the same.
 
     Args:
         after_version: the version that the text was made from; None where that is not to be looked at.
+        by: who publishes it, for the log.
     Raises:
         ConflictError: PL-COL-036, another version came since.
     """
@@ -115,8 +128,15 @@ def add_guidelines(
     def work(connection: Connection) -> Guidelines:
         """Within one transaction: a new version, where the text is new."""
         study_in(connection, study_id)
+        # The queue's row is the study's lock: of two writers at once the second compares with what the first wrote.
+        connection.execute(select(queues.c.study_id).where(queues.c.study_id == study_id).with_for_update())
         newest = _newest_guidelines(connection, study_id)
-        return newest if newest.text == text else _add_guidelines(connection, study_id, text, now, after_version)
+        # A repeated request was made from the version before the one that it made.
+        if newest.text == text and after_version in (None, newest.version, newest.version - 1):
+            return newest
+        if after_version not in (None, newest.version):
+            raise _came_meanwhile(study_id, newest.version, after_version)
+        return _put_guidelines(connection, study_id, newest.version + 1, text, now, by=by)
 
     return store.write(work)
 
@@ -196,27 +216,27 @@ def require_open(study_id: int, study: Row[Any] | None) -> Row[Any]:
     return study
 
 
-def _add_guidelines(
-    connection: Connection, study_id: int, text: str, now: datetime, after_version: int | None = None
+def _put_guidelines(
+    connection: Connection, study_id: int, version: int, text: str, now: datetime, *, by: str | None
 ) -> Guidelines:
-    # The queue's row is the study's lock: two writers at once cannot both find the same newest version.
-    connection.execute(select(queues.c.study_id).where(queues.c.study_id == study_id).with_for_update())
-    newest = select(func.coalesce(func.max(guidelines.c.version), 0)).where(guidelines.c.study_id == study_id)
-    version = int(connection.execute(newest).scalar_one()) + 1
-    if after_version not in (None, version - 1):
-        raise ConflictError(
-            "PL-COL-036",
-            f"guidelines of study {study_id}",
-            "another version was published meanwhile",
-            expected=f"a text made from version {version - 1}",
-            found=f"one made from version {after_version}",
-            advice="read the newest version, and put both together",
-        )
     row = Guidelines(study_id, version, text, text_digest(text), now)
     values = {"study_id": study_id, "version": version, "text": text, "sha256": row.sha256, "created_at": now}
     connection.execute(insert(guidelines), values)
-    add_event(connection, EventKind.GUIDELINES_ADDED, now, study_id=study_id, payload={"version": version})
+    about = {"study_id": study_id, "person_id": by, "payload": {"version": version}}
+    if add_event(connection, EventKind.GUIDELINES_ADDED, now, **about) and version > 1:
+        tell_guidelines(connection, study_id, version, now)
     return row
+
+
+def _came_meanwhile(study_id: int, newest: int, after_version: int) -> ConflictError:
+    return ConflictError(
+        "PL-COL-036",
+        f"guidelines of study {study_id}",
+        "another version was published meanwhile",
+        expected=f"a text made from version {newest}",
+        found=f"one made from version {after_version}",
+        advice="read the newest version, and put both together",
+    )
 
 
 def _newest_guidelines(connection: Connection, study_id: int) -> Guidelines:

@@ -22,6 +22,7 @@ from plumbline.collect.store.events import EventKind
 from plumbline.collect.store.failures import ConflictError, not_found, value_refused
 from plumbline.collect.store.items import enter_batch
 from plumbline.collect.store.leasing import change, log, reclaim, release_in, require_unsubmitted
+from plumbline.collect.store.outbox import tell_submitted
 from plumbline.collect.store.participation import count_submitted, record_consent
 from plumbline.collect.store.people import lock_worker
 from plumbline.collect.store.queue import lock_queue
@@ -35,7 +36,7 @@ from plumbline.collect.store.rows import (
     Receipt,
     Submission,
 )
-from plumbline.collect.store.tables import drafts, items, judgements, late, requests
+from plumbline.collect.store.tables import assignments, drafts, items, judgements, late, requests
 
 # Statements are made once: building one takes longer than running it.
 _REQUEST = select(requests).where(
@@ -143,9 +144,10 @@ def decline(
     return store.write(work)
 
 
-def list_late(store: Store, *, after: int = 0, limit: int = 1000) -> list[LateSubmission]:
-    """Submissions that came when the slot was another's, oldest first."""
-    query = select(*row_maps.LATE.columns).where(late.c.id > after).order_by(late.c.id).limit(limit)
+def list_late(store: Store, study_id: int, *, after: int = 0, limit: int = 1000) -> list[LateSubmission]:
+    """Submissions to a study that came when the slot was another's, oldest first."""
+    query = select(*row_maps.LATE.columns).join(assignments, assignments.c.id == late.c.assignment_id)
+    query = query.where(assignments.c.study_id == study_id, late.c.id > after).order_by(late.c.id).limit(limit)
     return [row_maps.LATE.of(row) for row in store.rows(query)]
 
 
@@ -197,6 +199,8 @@ def _why_late(connection: Connection, assignment: Assignment, submission: Submis
 def refuse_withdrawn(connection: Connection, assignment: Assignment) -> None:
     """Nothing more is kept about words that were erased: a tab that stood open may still quote them.
 
+    Nor of labels that were split, and are not any more.
+
     Raises:
         ConflictError: PL-COL-029.
     """
@@ -205,7 +209,7 @@ def refuse_withdrawn(connection: Connection, assignment: Assignment) -> None:
         raise ConflictError(
             "PL-COL-029",
             f"assignment {assignment.id}",
-            "its item was withdrawn: what it was made of is erased",
+            "its item was withdrawn: what it was made of is erased, or the labels it is about agree by now",
             expected="an item that is still asked about",
             advice="take the next item; nothing of this one is kept",
         )
@@ -223,8 +227,10 @@ def _accept(connection: Connection, assignment: Assignment, submission: Submissi
     if submission.consents:
         record_consent(connection, assignment.study_id, assignment.worker_id, now=now)
     kind = EventKind.SUBMITTED if submission.finished else EventKind.JUDGED
-    log(connection, kind, assignment, now, judgements=list(ids))
+    is_told = log(connection, kind, assignment, now, judgements=list(ids))
     enter_batch(connection, assignment.study_id, submission.follow_ups, now)
+    if is_told:
+        tell_submitted(connection, assignment, submission.judgements, now)
     return Receipt(assignment.id, Outcome.ACCEPTED, ids, dict(submission.answer))
 
 

@@ -9,7 +9,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
-from sqlalchemy import BigInteger, Connection, Text, bindparam, func, insert, select
+from sqlalchemy import BigInteger, Connection, Text, bindparam, func, insert, select, type_coerce
 from sqlalchemy.dialects import postgresql, sqlite
 
 from plumbline.collect.store.column_types import JsonValue
@@ -23,8 +23,9 @@ from plumbline.collect.store.tables import moods, preferences
 _STUDY, _PERSON = bindparam("study_id", type_=BigInteger), bindparam("person_id", type_=Text)
 _PREFERENCES = select(preferences.c.payload).where(preferences.c.person_id == _PERSON, preferences.c.study_id == _STUDY)
 _LAST_MOOD = select(func.max(moods.c.finished)).where(moods.c.person_id == _PERSON, moods.c.study_id == _STUDY)
+# Plain columns: a thousand objects of dates and dictionaries cost more than a thousand rows.
 _MOODS = (
-    select(moods.c.person_id, moods.c.payload, moods.c.created_at)
+    select(moods.c.person_id, type_coerce(moods.c.payload, Text), type_coerce(moods.c.created_at, BigInteger))
     .where(moods.c.study_id == _STUDY)
     .where(
         moods.c.created_at >= bindparam("since", type_=moods.c.created_at.type),
@@ -42,12 +43,18 @@ _SAVE = {
 
 
 @dataclass(frozen=True, slots=True)
-class StoredMood:
-    """A survey that was answered or declined; `person_id` tells one person's from another's, and goes no further."""
+class MoodColumns:
+    """Surveys that were answered or declined, one a place, in their order.
 
-    person_id: str
-    payload: Mapping[str, JsonValue]
-    created_at: datetime
+    Attributes:
+        people: who was asked; tells one person's from another's, and goes no further.
+        payloads: JSON: the feelings, or that the survey was declined.
+        moments: microseconds since 1970, UTC.
+    """
+
+    people: tuple[str, ...] = ()
+    payloads: tuple[str, ...] = ()
+    moments: tuple[int, ...] = ()
 
 
 def read_opted_out(store: Store, study_id: int, person_id: str) -> tuple[str, ...]:
@@ -110,7 +117,7 @@ def add_mood(
     return store.write(work)
 
 
-def read_moods(store: Store, study_id: int, *, since: datetime, until: datetime) -> list[StoredMood]:
+def read_moods(store: Store, study_id: int, *, since: datetime, until: datetime) -> MoodColumns:
     """The surveys of a study from `since` on, before `until`, oldest first."""
     rows = store.rows(_MOODS, {"study_id": study_id, "since": since, "until": until})
-    return [StoredMood(row.person_id, row.payload, row.created_at) for row in rows]
+    return MoodColumns(*(tuple([row[at] for row in rows]) for at in range(3)))

@@ -8,15 +8,17 @@ import pytest
 from plumbline.collect.dashboard.progress import Day, Pace
 from plumbline.collect.pages.panels.moods import moods_panel
 from plumbline.collect.pages.panels.progress import days_panel, queues_panel
-from plumbline.collect.pages.panels.study import basis_notes, panel_named, study_sections
+from plumbline.collect.pages.panels.study import SECTION_NAMES, basis_notes, folded, panel_named, study_sections
 from plumbline.collect.service.wellbeing.mood_summary import MoodDay
 from plumbline.collect.service.wellbeing.moods import FEELINGS
 from plumbline.collect.store.migrating import open_store
 from plumbline.measure import Figure
 from tests.collect.dashboard.made_up import (
+    CHAT,
     FIRST,
     SECOND,
     World,
+    chats,
     label,
     label_item,
     pair,
@@ -68,7 +70,9 @@ def test_a_panel_has_a_picture_or_says_why_not(make_world, kind, people):
     world = make_world(kind)
     if people:
         judged(world, kind, people)
-    found = panels(study_sections(world.figures(), []))
+    sections = study_sections(world.figures(), [])
+    assert {each.name for each in sections} <= set(SECTION_NAMES)
+    found = panels(sections)
     assert len(found) >= 4
     for panel in found:
         assert (panel.picture is None) == bool(panel.why_none), panel.name
@@ -104,8 +108,32 @@ def test_strengths_of_both_sides_are_put_together(make_world):
 def test_what_nobody_else_can_answer_says_so(make_world):
     figures = judged(make_world(), "pairs", people=1).figures()
     agreement = panel_named(study_sections(figures, None), "agreement-helpfulness")
-    assert all(point.value == "" and point.why for point in agreement.picture.points)
-    assert agreement.picture.reasons
+    assert (agreement.picture, agreement.why_none) == (None, "No item has two ratings.")
+    assert len(agreement.table.rows) == 3
+    elo = panel_named(study_sections(figures, None), "elo-helpfulness")
+    assert elo.picture is None
+    assert elo.why_none.endswith("no rating is finite.")
+
+
+def test_why_chats_have_no_agreement_is_said_once(make_world):
+    world = make_world("preference-chat", **CHAT)
+    world.enter([{"opening": []}], overlap=3)
+    chats(world, world.worker(), [FIRST, SECOND])
+    (agreement,) = [each for each in study_sections(world.figures(), None) if each.name.startswith("agreement")]
+    assert agreement.panels == ()
+    assert (
+        agreement.says
+        == "There is none to tell: in a chat everybody judges replies of their own, so nothing is judged twice."
+    )
+    assert folded([agreement], None)[0].is_open is None
+
+
+def test_what_a_manager_looks_at_first_is_open_and_the_rest_as_the_address_says(make_world):
+    sections = study_sections(judged(make_world("safety-labels"), "safety-labels").figures(), None)
+    opened = [each.name for each in folded(sections, None) if each.is_open]
+    assert opened == ["progress", "agreement", "labels-work"]
+    assert [each.name for each in folded(sections, {"times", "no-such"}) if each.is_open] == ["times"]
+    assert all(each.says for each in folded(sections, None) if not each.is_open)
 
 
 def test_moods_are_told_by_day_and_never_with_an_interval():
@@ -126,7 +154,7 @@ def test_moods_are_told_by_day_and_never_with_an_interval():
         (Pace(7, Figure.without_interval(0.0, 7, "alike"), 9, Figure.undefined(7, "x"), None), "9 places are open. Nothing was finished in the last 7 days, so no end can be told."),
         (Pace(7, Figure(10.0, 5.0, 20.0, 7, None), 40, Figure(4.0, 2.0, 8.0, 7, None), None), "40 places are open. 10 items in 24 hours over the last 7 days; at that pace done in 2 to 8 days."),
         (Pace(7, Figure(10.0, 9.9, 10.1, 7, None), 10, Figure(1.0, 0.99, 1.01, 7, None), None), "10 places are open. 10 items in 24 hours over the last 7 days; at that pace done in about 1 day."),
-        (Pace(7, Figure(10.0, 5.0, 20.0, 7, None), 0, Figure.without_interval(0.0, 7, "x"), None), "Every place is filled."),
+        (Pace(7, Figure(10.0, 5.0, 20.0, 7, None), 0, Figure.without_interval(0.0, 7, "x"), None), "Every place of the work is filled."),
         (Pace(7, Figure(10.0, 5.0, 20.0, 7, None), None, Figure.undefined(7, "the study has no last item"), None), "10 items in 24 hours over the last 7 days; the study has no last item."),
     ],
 )  # fmt: skip
@@ -150,4 +178,4 @@ def test_what_is_left_out_is_said(make_world):
     world.enter([pair_item()])
     taken = world.take(worker)
     world.hand_in(taken, worker, ("pair", "pair", pair(FIRST)), finished=False)
-    assert basis_notes(world.figures().basis)[0].startswith("1 more are of work that is not finished")
+    assert basis_notes(world.figures().basis)[0].startswith("1 more is of work that is not finished")

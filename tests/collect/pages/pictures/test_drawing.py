@@ -8,12 +8,13 @@ from plumbline.collect.pages.pictures.bars import bars
 from plumbline.collect.pages.pictures.lines import line
 from plumbline.collect.pages.pictures.matrix import matrix, turned
 from plumbline.collect.pages.pictures.meters import Part, meters
-from plumbline.collect.pages.pictures.points import Named, points
+from plumbline.collect.pages.pictures.points import Named, lowest, points
 from plumbline.collect.pages.pictures.scales import axis_over, share_axis
 from plumbline.measure import Figure
 
 HALF = Figure(0.5, 0.25, 0.75, 40, None)
 NONE = Figure.undefined(1, "too few")
+BELOW = Figure.without_interval(-0.4, 9, "too few differ")
 
 
 def test_bars_are_as_tall_as_their_counts():
@@ -24,6 +25,13 @@ def test_bars_are_as_tall_as_their_counts():
     assert [bar.count for bar in picture.bars] == ["0", "5", "20", "10"]
     assert [(tick.at, tick.label) for tick in picture.ticks] == [(150, "0"), (75, "10"), (0, "20")]
     assert picture.description == "35 in all; the most, 20, at 3."
+
+
+def test_an_axis_of_agreement_begins_where_the_lowest_of_it_is():
+    named = [Named("a", HALF), Named("b", NONE), Named("c", BELOW)]
+    assert lowest(named[:2]) == lowest([]) == 0
+    assert lowest(named) == -0.4
+    assert lowest([Named("d", Figure(-0.5, -0.1, 0.2, 9, None)), *named]) == -0.5
 
 
 def test_no_bar_touches_the_next():

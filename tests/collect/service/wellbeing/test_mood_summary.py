@@ -1,15 +1,56 @@
 """What managers are told of moods: by day, of at least five people, and never so that one of them can be worked out."""
 
+import json
+import random
+from collections import defaultdict
+from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta
 
 import pytest
 
-from plumbline.collect.service.wellbeing.mood_summary import LEAST_PEOPLE, mood_summary, start_of_day, summed_up
+from plumbline.collect.service.wellbeing.mood_summary import LEAST_PEOPLE, MoodDay, mood_summary, start_of_day
+from plumbline.collect.service.wellbeing.mood_summary import summed_up as summed_up_by_columns
 from plumbline.collect.service.wellbeing.moods import FEELINGS, tell_mood
-from plumbline.collect.store.wellbeing import StoredMood
+from plumbline.collect.store.column_types import microseconds
+from plumbline.collect.store.wellbeing import MoodColumns
 
 DAY = datetime(2026, 11, 20, 12, tzinfo=UTC)
 TODAY = date(2026, 11, 21)
+
+
+@dataclass(frozen=True)
+class StoredMood:
+    person_id: str
+    payload: dict
+    created_at: datetime
+
+
+def summed_up(moods, today):
+    rows = [(each.person_id, json.dumps(each.payload), microseconds(each.created_at)) for each in moods]
+    return summed_up_by_columns(MoodColumns(*zip(*rows, strict=True)) if rows else MoodColumns(), today)
+
+
+def summed_up_plainly(moods, today):
+    """As it is defined: day by day, person by person."""
+    by_day = defaultdict(list)
+    for each in moods:
+        by_day[each.created_at.date()].append(each)
+    found = []
+    for day, of_day in sorted(by_day.items()):
+        answers = defaultdict(list)
+        for each in of_day:
+            if "feelings" in each.payload:
+                answers[each.person_id].append(each.payload["feelings"])
+        people, means = len({each.person_id for each in of_day}), None
+        told = day < today and people >= LEAST_PEOPLE
+        if told and len(answers) >= LEAST_PEOPLE:
+            own = [
+                {name: sum(each[name] for each in of_one) / len(of_one) for name in FEELINGS}
+                for of_one in answers.values()
+            ]
+            means = {name: sum(each[name] for each in own) / len(own) for name in FEELINGS}
+        found.append(MoodDay(day, len(of_day), people, len(answers) if told else None, means))
+    return found
 
 
 def mood(person, value=2, at=DAY, **more):
@@ -67,6 +108,27 @@ def test_days_stand_apart_in_their_order():
         (DAY.date(), 5, 1.0),
     ]
     assert summed_up([], TODAY) == []
+
+
+def test_the_figures_are_those_of_the_plain_way_to_the_last_bit():
+    drawn = random.Random(7)
+    moods = []
+    for _ in range(3000):
+        # Not in the order of their moments: who answers late is stored late.
+        at, person = (
+            DAY - timedelta(days=drawn.randrange(9), seconds=drawn.randrange(40_000)),
+            f"p{drawn.randrange(40)}",
+        )
+        feelings = {name: drawn.randrange(5) for name in FEELINGS}
+        moods.append(declined(person, at) if drawn.random() < 0.2 else StoredMood(person, {"feelings": feelings}, at))
+    moods += [
+        mood("alone", 3, DAY - timedelta(days=20)),
+        *(declined(f"p{each}", DAY - timedelta(days=30)) for each in range(6)),
+    ]
+    for today in (TODAY, DAY.date()):
+        found = summed_up(moods, today)
+        assert found == summed_up_plainly(moods, today)
+        assert len(found) >= 11
 
 
 def test_what_stands_in_the_store_is_summed_up_by_study_and_time(desk):

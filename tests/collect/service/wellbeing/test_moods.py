@@ -1,5 +1,7 @@
 """How people say they feel: ten words, now and then, once; and what of it leaves."""
 
+import json
+
 import pytest
 
 from plumbline.collect.service.failures import ServiceError
@@ -23,7 +25,9 @@ def told(desk, study, worker, feelings=None, declined=False):
 
 
 def stored(desk, study):
-    return read_moods(desk.store, study.id, since=desk.now.replace(hour=0), until=desk.now.replace(hour=23))
+    """What was told, oldest first."""
+    day = {"since": desk.now.replace(hour=0), "until": desk.now.replace(hour=23)}
+    return [json.loads(payload) for payload in read_moods(desk.store, study.id, **day).payloads]
 
 
 def test_there_are_five_pleasant_feelings_and_five_unpleasant_ones():
@@ -53,11 +57,11 @@ def test_a_survey_is_stored_once_at_each_count(desk):
     desk.judge(desk.next(study, worker), worker)
     assert told(desk, study, worker, FINE)
     assert not told(desk, study, worker, {**FINE, "sad": 4}), "the request came again"
-    assert [mood.payload for mood in stored(desk, study)] == [{"feelings": FINE}]
+    assert stored(desk, study) == [{"feelings": FINE}]
     assert last_mood_at(desk.store, study.id, worker.id) == 1
     desk.judge(desk.next(study, worker), worker)
     assert told(desk, study, worker, declined=True)
-    assert [mood.payload for mood in stored(desk, study)] == [{"feelings": FINE}, {"declined": True}]
+    assert stored(desk, study) == [{"feelings": FINE}, {"declined": True}]
     assert last_mood_at(desk.store, study.id, worker.id) == 2
     assert last_mood_at(desk.store, study.id, desk.worker().id) == 0
 

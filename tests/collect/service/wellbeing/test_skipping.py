@@ -11,7 +11,9 @@ from plumbline.collect.service.wellbeing import skipping
 from plumbline.collect.service.wellbeing.preferences import set_opted_out
 from plumbline.collect.store.assignments import read_assignment
 from plumbline.collect.store.checking import check_store
+from plumbline.collect.store.dashboard_rows import count_given_up
 from plumbline.collect.store.events import EventKind, read_events
+from plumbline.collect.store.leasing import release
 from plumbline.collect.store.rows import AssignmentState, StudyState
 from plumbline.collect.store.studies import set_study_state
 from tests.collect.service.wellbeing.made_up import CYBER, DRUGS, VIOLENCE, statements
@@ -36,8 +38,13 @@ def test_items_of_a_topic_are_given_back_unseen(desk):
     seen = [desk.next(study, other).item.payload.get("topics")]
     assert seen == [[VIOLENCE]]
     desk.judge(held, worker)
-    assert "topics" not in desk.next(study, worker).item.payload
+    last = desk.next(study, worker)
+    assert "topics" not in last.item.payload
     assert check_store(desk.store) == []
+    # It counts against nobody; what they give back themselves does.
+    assert count_given_up(desk.store, study.id) == {}
+    release(desk.store, last.assignment.id, worker.id, last.assignment.fence, now=desk.now)
+    assert count_given_up(desk.store, study.id) == {worker.id: (1, 0)}
 
 
 def test_nothing_is_left_where_all_is_of_such_topics(desk):

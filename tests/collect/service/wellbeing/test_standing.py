@@ -86,6 +86,21 @@ def test_minutes_are_those_of_today_in_all_studies(desk):
     assert standing(desk, first, worker).minutes_today == 0
 
 
+def test_a_full_day_lets_what_is_in_hand_be_finished(desk):
+    study, worker = desk.study(wellbeing={"most_minutes_a_day": 2}), desk.worker()
+    desk.pairs(study, range(4))
+    judge_in(desk, desk.next(study, worker), worker, 119)
+    assert not standing(desk, study, worker).enough_today
+    judge_in(desk, desk.next(study, worker), worker, 1)
+    assert standing(desk, study, worker).enough_today
+    held = desk.next(study, worker)
+    assert not standing(desk, study, worker).enough_today
+    judge_in(desk, held, worker, 1)
+    assert standing(desk, study, worker).enough_today
+    desk.wait(days=1)
+    assert not standing(desk, study, worker).enough_today
+
+
 def test_a_mood_is_due_after_so_many_items_of_any_purpose(desk):
     study = desk.study(wellbeing={"mood_every": 2}, qualification={"items": "x", "pass_share": 0.1})
     desk.pairs(study, range(5))

@@ -3,7 +3,7 @@
 import threading
 
 import pytest
-from sqlalchemy import select, text
+from sqlalchemy import insert, select, text
 
 from plumbline.collect.store.checking import check_store
 from plumbline.collect.store.events import EventKind, read_events
@@ -15,7 +15,8 @@ from plumbline.collect.store.identity.arrivals import (
     find_arrival,
     find_arrived,
 )
-from plumbline.collect.store.people import find_person, list_people
+from plumbline.collect.store.identity.hit_visits import current_hit_visit
+from plumbline.collect.store.people import add_person, find_person, list_people
 from plumbline.collect.store.rows import Role
 from plumbline.collect.store.studies import create_study
 from plumbline.collect.store.tables import arrivals
@@ -109,3 +110,14 @@ def test_no_line_of_the_log_has_the_id_or_the_visit(store, study_id):
     logged = [str(row) for row in store.rows(text("SELECT * FROM events"))]
     assert len(logged) >= 4
     assert not any("zz" in line for line in logged)
+
+
+def test_how_somebody_came_is_not_one_of_their_hits(store, study_id):
+    """In whatever order the rows stand: a restore writes them anew."""
+    person = add_person(store, now=START)
+    values = {"study_id": study_id, "person_id": person.id, "created_at": START}
+    for provider, external, visit in (("mturk-hit", "zzhit", ""), ("mturk", "zzworker", "zzhit")):
+        row = {**values, "provider": provider, "external_id": external, "visit": visit}
+        store.write(lambda connection, row=row: connection.execute(insert(arrivals), row))
+    assert find_arrival(store, study_id, person.id).provider == "mturk"
+    assert current_hit_visit(store, study_id, person.id).token != "zzhit"

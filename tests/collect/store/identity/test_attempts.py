@@ -11,7 +11,8 @@ from plumbline.collect.store.identity.attempts import (
     attempt_succeeded,
     begin_attempt,
     key_of_address,
-    key_of_name,
+    key_of_both,
+    keys_of_login,
     wait_after,
 )
 from plumbline.collect.store.migrating import open_store
@@ -19,7 +20,7 @@ from tests.collect.store.dropping import all_at_once
 from tests.collect.store.filled import address
 from tests.collect.store.made_up import START
 
-NAME, ADDRESS = key_of_name("ada"), key_of_address("192.0.2.1")
+BOTH, ADDRESS = key_of_both("ada", "192.0.2.1"), key_of_address("192.0.2.1")
 NONE = timedelta(0)
 
 
@@ -44,7 +45,7 @@ def test_addresses_that_count_as_one(one, other, same):
 
 
 def test_names_and_addresses_are_stored_as_digests(store):
-    begin_attempt(store, [key_of_name("zzname"), key_of_address("192.0.2.1")], now=START)
+    begin_attempt(store, keys_of_login("zzname", "192.0.2.1"), now=START)
     rows = repr(store.read(lambda connection: connection.execute(text("SELECT * FROM login_attempts")).all()))
     assert "zzname" not in rows
     assert "192.0.2" not in rows
@@ -52,13 +53,13 @@ def test_names_and_addresses_are_stored_as_digests(store):
 
 def test_an_attempt_counts_until_it_is_known_to_have_gone_well(store):
     for _ in range(5):
-        assert begin_attempt(store, [NAME, ADDRESS], now=START) == NONE
-    assert begin_attempt(store, [NAME, ADDRESS], now=START) == timedelta(seconds=1)
+        assert begin_attempt(store, [BOTH, ADDRESS], now=START) == NONE
+    assert begin_attempt(store, [BOTH, ADDRESS], now=START) == timedelta(seconds=1)
     for _ in range(FREE_OF_ADDRESS - 5):
         assert begin_attempt(store, [ADDRESS], now=START) == NONE
     assert begin_attempt(store, [ADDRESS], now=START) == timedelta(seconds=1)
-    attempt_succeeded(store, NAME, ADDRESS, now=START)
-    assert begin_attempt(store, [NAME], now=START) == NONE
+    attempt_succeeded(store, [BOTH, ADDRESS])
+    assert begin_attempt(store, [BOTH], now=START) == NONE
     # Of the address that attempt alone was taken back: one more may be tried at once.
     assert begin_attempt(store, [ADDRESS], now=START) == NONE
     assert begin_attempt(store, [ADDRESS], now=START) == timedelta(seconds=1)
@@ -73,7 +74,7 @@ def test_who_guesses_from_an_address_has_one_a_minute_whoever_logs_in_there(stor
         now = START + timedelta(seconds=second)
         guesses += begin_attempt(store, [ADDRESS], now=now) == NONE
         if others and begin_attempt(store, [ADDRESS], now=now) == NONE:
-            attempt_succeeded(store, None, ADDRESS, now=now)
+            attempt_succeeded(store, [ADDRESS])
     assert 55 <= guesses <= 70
 
 
@@ -81,45 +82,92 @@ def test_of_many_who_mistype_at_one_address_none_is_shut_out(store):
     """Thirty people behind one address: each is wrong once, then right, within five minutes."""
     refused = 0
     for person in range(30):
-        now, name = START + timedelta(seconds=10 * person), key_of_name(str(person))
+        now, keys = START + timedelta(seconds=10 * person), keys_of_login(str(person), "192.0.2.1")
         for right in (False, True):
-            refused += begin_attempt(store, [name, ADDRESS], now=now) > NONE
+            refused += begin_attempt(store, keys, now=now) > NONE
             if right:
-                attempt_succeeded(store, name, ADDRESS, now=now)
+                attempt_succeeded(store, keys)
     assert refused == 0
 
 
 def test_what_has_to_wait_is_not_counted(store):
     for _ in range(5):
-        begin_attempt(store, [NAME], now=START)
+        begin_attempt(store, [BOTH], now=START)
     for _ in range(50):
-        assert begin_attempt(store, [NAME], now=START) == timedelta(seconds=1)
-    assert begin_attempt(store, [NAME], now=START + timedelta(seconds=1)) == NONE
-    assert begin_attempt(store, [NAME], now=START + timedelta(seconds=1)) == timedelta(seconds=2)
+        assert begin_attempt(store, [BOTH], now=START) == timedelta(seconds=1)
+    assert begin_attempt(store, [BOTH], now=START + timedelta(seconds=1)) == NONE
+    assert begin_attempt(store, [BOTH], now=START + timedelta(seconds=1)) == timedelta(seconds=2)
 
 
 def test_where_one_has_to_wait_the_other_is_not_counted(store):
     for _ in range(5):
-        begin_attempt(store, [NAME], now=START)
+        begin_attempt(store, [BOTH], now=START)
     for _ in range(9):
-        begin_attempt(store, [NAME, ADDRESS], now=START)
+        begin_attempt(store, [BOTH, ADDRESS], now=START)
     assert begin_attempt(store, [ADDRESS], now=START) == NONE
+
+
+def stored(store):
+    query = text("SELECT COUNT(*) FROM login_attempts")
+    return store.read(lambda connection: connection.execute(query).scalar_one())
+
+
+def test_what_is_refused_leaves_no_row(store):
+    """A name a guess, from one address: those that have to wait are not written down."""
+    guesses = [begin_attempt(store, keys_of_login(str(number), "192.0.2.1"), now=START) for number in range(60)]
+    assert guesses.count(NONE) == FREE_OF_ADDRESS
+    assert stored(store) == 2 * FREE_OF_ADDRESS + 1
+
+
+@pytest.fixture
+def one_store(make_address):
+    """Of one sort: what is counted here over days does not differ between databases."""
+    opened = open_store(make_address("sqlite"))
+    yield opened
+    opened.close()
+
+
+def test_nobody_keeps_a_names_owner_out_from_one_address(one_store):
+    """As fast as they may guess, for a day: whoever has the name logs in from elsewhere at any time."""
+    store = one_store
+    theirs, owners = keys_of_login("ada", "192.0.2.1"), keys_of_login("ada", "198.51.100.2")
+    now, guesses = START, 0
+    while now < START + timedelta(days=1):
+        wait = begin_attempt(store, theirs, now=now)
+        guesses += wait == NONE
+        # The most comes of it by waiting for the hour where that is shorter than going on.
+        now += timedelta(hours=1, seconds=1) if wait > timedelta(minutes=4) else wait
+        assert begin_attempt(store, owners, now=now) == NONE
+        attempt_succeeded(store, owners)
+    assert 290 < guesses <= 320
+
+
+def test_how_much_may_be_guessed_a_day_from_many_addresses(one_store):
+    store, guesses = one_store, []
+    for minute in range(0, 2 * 24 * 60, 2):
+        keys = keys_of_login("ada", f"2001:db8:0:{minute:x}::1")[:2]
+        for _ in range(120 if minute == 0 else 1):
+            guesses += [minute // (24 * 60)] * (
+                begin_attempt(store, keys, now=START + timedelta(minutes=minute)) == NONE
+            )
+            keys = keys_of_login("ada", f"2001:db8:1:{len(guesses):x}::1")[:2]
+    assert 440 < guesses.count(0) < 470
+    assert 355 < guesses.count(1) <= 360
 
 
 def test_what_is_long_ago_is_forgotten(store):
     for _ in range(5):
-        begin_attempt(store, [NAME], now=START)
+        begin_attempt(store, [BOTH], now=START)
     later = START + FORGOTTEN_AFTER + timedelta(seconds=1)
-    assert [begin_attempt(store, [NAME], now=later) for _ in range(6)] == [NONE] * 5 + [timedelta(seconds=1)]
-    attempt_succeeded(store, None, ADDRESS, now=later + timedelta(days=2))
-    query = text("SELECT COUNT(*) FROM login_attempts")
-    assert store.read(lambda connection: connection.execute(query).scalar_one()) == 0
+    assert [begin_attempt(store, [BOTH], now=later) for _ in range(6)] == [NONE] * 5 + [timedelta(seconds=1)]
+    begin_attempt(store, [ADDRESS], now=later + timedelta(days=2))
+    assert stored(store) == 1
 
 
 def test_many_at_once_from_two_servers_count_together(store):
     """Two connections' pools, as two processes have; in either order of the keys."""
     other = open_store(address(store))
-    keys = ([NAME, ADDRESS], [ADDRESS, NAME])
+    keys = ([BOTH, ADDRESS], [ADDRESS, BOTH])
     acts = [
         lambda number=number: begin_attempt((store, other)[number % 2], keys[number // 2 % 2], now=START)
         for number in range(16)

@@ -5,12 +5,13 @@ from contextlib import closing
 from datetime import timedelta
 
 import pytest
-from sqlalchemy import insert, text
+from sqlalchemy import delete, insert, text, update
 
 from plumbline.collect.store.checking import check_store
 from plumbline.collect.store.database import connect_copy
+from plumbline.collect.store.failures import StoreError
 from plumbline.collect.store.identity.accounts import NewAccount, account_of, find_account, set_password
-from plumbline.collect.store.identity.attempts import begin_attempt, key_of_address, key_of_name
+from plumbline.collect.store.identity.attempts import begin_attempt, keys_of_login
 from plumbline.collect.store.identity.invitations import (
     NewInvitation,
     accept_invitation,
@@ -25,13 +26,14 @@ from plumbline.collect.store.keeping.restoring import restore
 from plumbline.collect.store.people import add_person, end_session, find_by_token, set_blocked
 from plumbline.collect.store.rows import Role, TokenUse
 from plumbline.collect.store.studies import create_study
-from plumbline.collect.store.tables import arrivals, moods, preferences
+from plumbline.collect.store.tables import arrivals, invitations, moods, outside_identities, preferences
 from tests.collect.store.filled import address, contents
 from tests.collect.store.made_up import START, make_desk, make_items, person_of
 
 LATER = START + timedelta(hours=1)
 ENDS = START + timedelta(days=30)
-KEYS = [key_of_name("zzname"), key_of_address("192.0.2.1")]
+OF_IDENTITY = ("accounts", "arrivals", "outside_identities", "preferences", "moods")
+KEYS = keys_of_login("zzname", "192.0.2.1")
 
 
 def invitation(store, *, uses=3, role=Role.WORKER, study=None, person=None):
@@ -59,6 +61,16 @@ def arrive(store, person_id, study_id, external="zzexternal"):
     store.write(lambda connection: connection.execute(insert(arrivals), values))
 
 
+def outside(store, person_id, subject="zzsubject", issuer="https://login.example"):
+    values = {"issuer": issuer, "subject": subject, "person_id": person_id, "created_at": START}
+    store.write(lambda connection: connection.execute(insert(outside_identities), values))
+
+
+def note(store, number, words):
+    query = update(invitations).where(invitations.c.id == number).values(note=words)
+    store.write(lambda connection: connection.execute(query))
+
+
 @pytest.fixture
 def desk(store):
     return make_desk(store, make_items(3), workers=2)
@@ -76,9 +88,10 @@ def test_a_backup_has_all_of_it_but_failed_logins(store, desk, tmp_path):
     wish(store, person.id, desk.study_id, ["zztopic"])
     arrive(store, person.id, desk.study_id)
     feel(store, person.id, desk.study_id, {"feelings": {"calm": 1}})
+    outside(store, person.id)
     begin_attempt(store, KEYS, now=START)
     made = back_up(store, tmp_path / "backup.db", now=START)
-    assert {made.rows[name] for name in ("accounts", "invitations", "arrivals", "preferences", "moods")} == {1}
+    assert {made.rows[name] for name in (*OF_IDENTITY, "invitations")} == {1}
     assert "login_attempts" not in made.rows
     with closing(connect_copy(made.path)) as copy:
         assert contents(copy) == contents(store)
@@ -204,19 +217,48 @@ def test_a_name_that_somebody_else_took_since_is_theirs(store, desk, tmp_path):
     assert account_of(store, old.id) is None
 
 
+def test_logins_elsewhere_are_afterwards_those_of_before(store, desk, tmp_path):
+    one, two = desk.workers
+    outside(store, one, "zz taken away since")
+    outside(store, one, "zz moved to another since")
+    backup = back_up(store, tmp_path / "backup.db", now=START).path
+    store.write(lambda connection: connection.execute(delete(outside_identities)))
+    outside(store, two, "zz moved to another since")
+    outside(store, two, "zz added since")
+    outside(store, add_person(store, now=START).id, "zz of somebody whom the backup does not know")
+    taken_back(store, backup, tmp_path)
+    found = {(row["subject"], row["person_id"]) for row in contents(store)["outside_identities"]}
+    assert found == {("zz moved to another since", two), ("zz added since", two)}
+
+
+def test_the_note_of_an_invitation_that_the_backup_does_not_know_goes(store, desk, tmp_path):
+    backup = back_up(store, tmp_path / "backup.db", now=START).path
+    note(store, invitation(store)[0].id, "zznote")
+    taken_back(store, backup, tmp_path)
+    assert [row["note"] for row in contents(store)["invitations"]] == [None]
+
+
+def test_a_note_is_short(store, desk):
+    number = invitation(store)[0].id
+    note(store, number, "\U0001f600" * 200)
+    with pytest.raises(StoreError, match="PL-COL-007"):
+        note(store, number, "x" * 201)
+
+
 # --- erasing ---
 
 
-@pytest.mark.parametrize("table", ["accounts", "arrivals", "preferences", "moods", "tokens"])
+@pytest.mark.parametrize("table", [*OF_IDENTITY, "tokens"])
 def test_the_checker_finds_what_erasing_should_have_taken(store, desk, table):
     person, _ = come(store, invitation(store)[1], "zzname")
     arrive(store, person.id, desk.study_id)
     wish(store, person.id, desk.study_id, [])
     feel(store, person.id, desk.study_id, {"declined": True})
+    outside(store, person.id)
     assert check_store(store) == []
 
     def erase_all_but(connection):
-        for name in {"accounts", "arrivals", "preferences", "moods", "tokens"} - {table}:
+        for name in {*OF_IDENTITY, "tokens"} - {table}:
             connection.execute(text(f"DELETE FROM {name}"))
         connection.execute(text("UPDATE people SET erased_at = 1 WHERE id = :id"), {"id": person.id})
 
@@ -225,25 +267,31 @@ def test_the_checker_finds_what_erasing_should_have_taken(store, desk, table):
 
 
 def test_erasing_takes_identity_and_how_somebody_felt(store, desk, tmp_path):
-    person, session = come(store, invitation(store)[1], "zzname")
+    came_by, code = invitation(store)
+    person, session = come(store, code, "zzname")
+    outside(store, person.id)
+    note(store, came_by.id, "zznote of whom it was for")
     arrive(store, person.id, desk.study_id)
     wish(store, person.id, desk.study_id, ["zztopic"])
     feel(store, person.id, desk.study_id, {"feelings": {"calm": 3, "tired": 0}, "words": "zzwords"})
     feel(store, person.id, desk.study_id, {"declined": True})
-    other, _ = come(store, invitation(store)[1], "zyname")
+    other_by, code = invitation(store)
+    other, _ = come(store, code, "zyname")
     feel(store, other.id, desk.study_id, {"feelings": {"calm": 4}, "words": "zywords"})
     begin_attempt(store, KEYS, now=START)
     made = invitation(store, person=person.id, uses=1)
+    note(store, made[0].id, "zzagain")
+    note(store, other_by.id, "zynote")
     _, counts = erase_person(store, person.pseudonym, now=LATER)
-    assert (counts.identity, counts.tokens) == (5, 1)
+    assert (counts.identity, counts.tokens) == (6, 1)
     held = repr(contents(store))
-    for word in ("zzname", "zzexternal", "zzvisit", "zztopic", "zzwords"):
+    for word in ("zzname", "zzexternal", "zzvisit", "zztopic", "zzwords", "zzsubject", "zznote", "zzagain"):
         assert word not in held, word
-    for word in ("zyname", "zywords"):
+    for word in ("zyname", "zywords", "zynote"):
         assert word in held
     assert [row["person_id"] for row in contents(store)["moods"]] == [other.id]
     assert find_by_token(store, session, now=LATER, use=TokenUse.SESSION) is None
     assert find_invitation(store, made[1], now=LATER) is None
     query = text("SELECT key FROM login_attempts")
-    assert store.read(lambda connection: connection.execute(query).scalars().all()) == [KEYS[1]]
+    assert store.read(lambda connection: connection.execute(query).scalars().all()) == [KEYS[2]]
     assert check_store(store) == []

@@ -182,6 +182,37 @@ def test_who_was_erased_blocked_or_lost_their_tokens_since_stays_so(store, tmp_p
         assert b"words of 0" not in held
 
 
+@pytest.mark.parametrize(
+    ("then", "now", "stays"),
+    [
+        ("open", "closed", "closed"),
+        ("open", "paused", "paused"),
+        ("paused", "closed", "closed"),
+        ("closed", "open", "closed"),
+        ("paused", "open", "paused"),
+    ],
+)
+def test_no_study_is_reopened_by_restoring(store, tmp_path, then, now, stays):
+    desk = make_desk(store, make_items(1))
+    set_study_state(store, desk.study_id, StudyState(then), now=START)
+    backup = back_up(store, tmp_path / "backup.db", now=START).path
+    set_study_state(store, desk.study_id, StudyState(now), now=START)
+    done = restore(backup, address(store), replace=True, now=LATER, before=tmp_path / "before.db")
+    assert [study.state.value for study in list_studies(store)] == [stays]
+    assert done.replaced.studies_still == int(stays == now)
+
+
+def test_who_was_unblocked_since_stays_unblocked(store, tmp_path):
+    desk = make_desk(store, make_items(1), workers=2)
+    for worker in desk.workers:
+        set_blocked(store, worker, True, now=START)
+    backup = back_up(store, tmp_path / "backup.db", now=START).path
+    set_blocked(store, desk.workers[0], False, now=START)
+    done = restore(backup, address(store), replace=True, now=LATER, before=tmp_path / "before.db").replaced
+    assert [person_of(store, worker).blocked_at is None for worker in desk.workers] == [True, False]
+    assert (done.blocked_still, done.unblocked_still) == (0, 1)
+
+
 def test_versions_of_guidelines_and_exports_since_are_kept(store, tmp_path):
     desk = make_desk(store, make_items(2), workers=2)
     desk.submit(desk.take(0))

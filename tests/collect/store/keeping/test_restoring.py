@@ -16,6 +16,7 @@ from plumbline.collect.store.failures import ConflictError, SchemaError, StoreEr
 from plumbline.collect.store.items import enter_items, read_items
 from plumbline.collect.store.keeping import restoring
 from plumbline.collect.store.keeping.backup import back_up, manifest_of
+from plumbline.collect.store.keeping.carrying_webhooks import give_up_undelivered
 from plumbline.collect.store.keeping.restoring import restore
 from plumbline.collect.store.migrating import create_store, newest_revision, open_store, revision_of
 from plumbline.collect.store.rows import NewItem, NewJudgement
@@ -30,8 +31,9 @@ LATER = START + timedelta(days=1)
 
 @pytest.fixture
 def full(store):
-    """A store with rows in every table."""
+    """A store with rows in every table, which has nothing more to tell other systems."""
     fill(store, newest_revision())
+    store.write(lambda connection: give_up_undelivered(connection, START))
     return store
 
 

@@ -22,7 +22,19 @@ from plumbline.collect.store.participation import record_consent
 from plumbline.collect.store.people import issue_token, revoke_tokens
 from plumbline.collect.store.rows import Role
 from plumbline.collect.store.studies import add_guidelines, find_study
-from plumbline.collect.store.tables import accounts, arrivals, invitations, metadata, moods, people, preferences, tokens
+from plumbline.collect.store.tables import (
+    accounts,
+    arrivals,
+    deliveries,
+    invitations,
+    metadata,
+    moods,
+    outside_identities,
+    people,
+    preferences,
+    tokens,
+    webhooks,
+)
 from tests.collect.api.client import Api, rows, toml
 from tests.collect.api.made_up_sources import ToldPool, ToldSampler
 
@@ -48,6 +60,7 @@ def fill(store: Store) -> None:
         _pairs(api)
         _chat(api)
         _identity(api)
+        _telling(api)
     finally:
         api.close()
 
@@ -139,6 +152,7 @@ def _identity(api: Api) -> None:
             {
                 "sha256": letter * 64, "role": "worker", "study_id": study, "person_id": who, "created_by": by,
                 "created_at": now, "expires_at": later, "uses_left": left, "revoked_at": now if letter == "h" else None,
+                "note": None if letter == "h" else f"for {letter}; it's \u00e9\U0001f600",
             }
             for letter, study, who, by, left in (
                 ("f", pairs, None, manager, 3), ("g", None, manager, None, 0), ("h", chat, None, None, 1)
@@ -151,6 +165,10 @@ def _identity(api: Api) -> None:
             }
             for letter, who in (("x", one), ("y", manager))
         ],
+        outside_identities: [
+            {"issuer": "https://login.example", "subject": f"subject-{letter}", "person_id": who, "created_at": now}
+            for letter, who in (("x", one), ("y", manager))
+        ],
         preferences: [
             {"person_id": who, "study_id": pairs, "payload": {"opted_out": ["self-harm"]}, "updated_at": now}
             for who in (one, manager)
@@ -158,6 +176,33 @@ def _identity(api: Api) -> None:
         moods: [
             {"person_id": one, "study_id": pairs, "payload": payload, "finished": count, "created_at": now}
             for payload, count in (({"feelings": {"calm": 3, "tired": 0}}, 10), ({"declined": True}, 20))
+        ],
+    }  # fmt: skip
+    for table, lines in rows.items():
+        api.store.write(lambda connection, table=table, lines=lines: connection.execute(insert(table), lines))
+
+
+def _telling(api: Api) -> None:
+    """Two webhooks, one of them removed, and deliveries made, given up, claimed and still to be made."""
+    now, pairs = api.now, find_study(api.store, "pairs").id
+    ends = {"claimed_until": None, "delivered_at": None, "given_up_at": None, "last_status": None}
+    rows = {
+        webhooks: [
+            {
+                "study_id": study, "url": "https://receiver.example/told", "secret": f"whsec_{letter * 32}",
+                "events": ["item.finished", "study.paused"], "created_by": by, "created_at": now, "revoked_at": revoked,
+            }
+            for letter, study, by, revoked in (("a", None, "a" * 32, None), ("b", pairs, None, now))
+        ],
+        deliveries: [
+            {
+                "webhook_id": number, "event": "item.finished", "payload": {"id": f"msg_{number}", "data": {"item": 1}},
+                "created_at": now, "attempts": attempts, "next_at": now, **ends, **end,
+            }
+            for number, attempts, end in (
+                (1, 1, {"delivered_at": now, "last_status": 204}), (1, 9, {"given_up_at": now, "last_status": 500}),
+                (1, 1, {"claimed_until": now}), (2, 0, {}),
+            )
         ],
     }  # fmt: skip
     for table, lines in rows.items():

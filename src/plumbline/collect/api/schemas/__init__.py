@@ -2,9 +2,11 @@
 
 base      what all bodies share        work      a worker's work
 studies   studies, items, guidelines   people    people and their tokens
-identity  logging in, invitations      server    what any server answers
+identity  logging in, invitations      openid    logging in elsewhere
+server    what any server answers
 wellbeing standing, moods, arriving
 dashboard figures of a study
+webhooks  webhooks and what they were told
 """
 
 from __future__ import annotations
@@ -34,6 +36,14 @@ from plumbline.collect.api.schemas.identity import (
     NewPassword,
     PasswordChanged,
     ReadCode,
+)
+from plumbline.collect.api.schemas.openid import (
+    NewOpenIdConnection,
+    NewOpenIdRequest,
+    OpenIdAddress,
+    OpenIdAnswer,
+    OpenIdDisconnected,
+    OpenIdDone,
 )
 from plumbline.collect.api.schemas.people import (
     Blocked,
@@ -65,6 +75,16 @@ from plumbline.collect.api.schemas.studies import (
     StudyAnswer,
     StudyFileAnswer,
     WorkerAnswer,
+)
+from plumbline.collect.api.schemas.webhooks import (
+    Deliveries,
+    DeliveryLine,
+    NewWebhook,
+    WebhookLine,
+    WebhookMade,
+    WebhookQueued,
+    WebhookRemoved,
+    Webhooks,
 )
 from plumbline.collect.api.schemas.wellbeing import (
     CompletionAnswer,
@@ -105,6 +125,8 @@ __all__ = [
     "CompletionAnswer",
     "Correct",
     "CorrectAnswer",
+    "Deliveries",
+    "DeliveryLine",
     "DisagreementsAnswer",
     "DraftAnswer",
     "EnteredAnswer",
@@ -135,11 +157,18 @@ __all__ = [
     "NewGuidelines",
     "NewInvitation",
     "NewMood",
+    "NewOpenIdConnection",
+    "NewOpenIdRequest",
     "NewPassword",
     "NewPerson",
     "NewState",
     "NewStudy",
     "NewToken",
+    "NewWebhook",
+    "OpenIdAddress",
+    "OpenIdAnswer",
+    "OpenIdDisconnected",
+    "OpenIdDone",
     "OpenedItemAnswer",
     "OwnJudgement",
     "OwnJudgements",
@@ -166,6 +195,11 @@ __all__ = [
     "TokenAnswer",
     "TopicsAnswer",
     "Turn",
+    "WebhookLine",
+    "WebhookMade",
+    "WebhookQueued",
+    "WebhookRemoved",
+    "Webhooks",
     "WellbeingAnswer",
     "Work",
     "WorkerAnswer",

@@ -39,13 +39,17 @@ class ReadCode(Body):
 
 
 class NewInvitation(Body):
-    """Whom to let in: somebody new in a role, into one study or the whole store; or somebody who is there, by pseudonym."""
+    """Whom to let in: somebody new in a role, into one study or the whole store; or somebody who is there, by pseudonym.
+
+    `note` says whom it is for, to managers alone.
+    """
 
     role: RoleName | None = None
     study: Annotated[str, Meta(min_length=1, max_length=63)] | None = None
     pseudonym: Annotated[str, Meta(min_length=1, max_length=40)] | None = None
     days: Annotated[int, Meta(ge=1, le=90)] = 7
     uses: Annotated[int, Meta(ge=1, le=1000)] = 1
+    note: Annotated[str, Meta(max_length=200)] | None = None
 
 
 class NewPassword(Body):
@@ -93,6 +97,7 @@ class InvitationMade(Struct):
     pseudonym: str | None
     expires_at: datetime
     uses: int
+    note: str | None
 
 
 class InvitationLine(Struct):
@@ -107,6 +112,7 @@ class InvitationLine(Struct):
     expires_at: datetime
     uses_left: int
     revoked: bool
+    note: str | None
 
 
 class Invitations(Struct):

@@ -99,7 +99,10 @@ class WorkerAnswer(Struct):
 
 
 class EnteredAnswer(Struct):
-    """What became of data: new items, known ones, known ones of another content, and what made none, by code."""
+    """What became of data: new items, known ones, known ones of another content, and what made none, by code.
+
+    Of another content are those whose known answer or overlap is another, too.
+    """
 
     new: int
     known: int

@@ -11,7 +11,10 @@ from plumbline.collect.api.schemas.base import Body
 Feeling = Annotated[int, Meta(ge=0, le=4)]
 Topic = Annotated[str, Meta(min_length=1, max_length=200)]
 OutsideId = Annotated[str, Meta(pattern=r"^[A-Za-z0-9_-]{1,64}(?!\n)$")]
-"""As Prolific makes them, with no line end, which ``$`` alone would let through; a link whose blanks were not filled in holds braces, and is refused."""
+"""As Prolific and MTurk make them, with no line end, which ``$`` alone would let through.
+
+A link whose blanks were not filled in holds braces, and is refused.
+"""
 
 
 # --- bodies ---
@@ -46,13 +49,16 @@ class NewMood(Body):
 
 
 class NewArrival(Body):
-    """What Prolific's link says: its PROLIFIC_PID, SESSION_ID and STUDY_ID, and which study of ours it leads to."""
+    """What the link of Prolific says (PROLIFIC_PID, SESSION_ID, STUDY_ID) or of MTurk (workerId, assignmentId); and our study.
 
-    provider: Literal["prolific"]
+    `study_of_provider` is wanted of Prolific and of nobody else.
+    """
+
+    provider: Literal["prolific", "mturk"]
     study: Annotated[str, Meta(min_length=1, max_length=63)]
     participant: OutsideId
     visit: OutsideId
-    study_of_provider: OutsideId
+    study_of_provider: OutsideId | None = None
 
 
 # --- answers ---
@@ -89,10 +95,10 @@ class WellbeingAnswer(Struct):
 
 
 class CompletionAnswer(Struct):
-    """What shows Prolific that the work is done, and the page there that takes it."""
+    """What shows the platform that the work is done, and the page there that takes it; of MTurk it is the HIT's own form."""
 
     code: str
-    url: str
+    url: str | None
 
 
 class StandingAnswer(Struct):
@@ -104,6 +110,7 @@ class StandingAnswer(Struct):
     qualified: bool | None
     over: bool
     minutes_today: int
+    enough_today: bool
     mood_due: bool
     feelings: list[str]
     feeling_scale: list[str]

@@ -47,11 +47,11 @@ class Change:
 
 @dataclass(frozen=True, slots=True)
 class Waiting:
-    """Work for reviewers.
+    """Something to do or to read.
 
     Attributes:
         label: what is to be done.
-        count: items that want more.
+        count: of how much; items to take, where it is a queue.
         address: where it is done.
     """
 
@@ -69,10 +69,12 @@ class DashboardPage:
         managed: the study.
         changes: what can be done with its state.
         as_of: the moment of the figures.
+        age: how old they are, in words, where they are old and newer ones are being made; else empty.
         judgements: that they are of.
         people: who made them.
         notes: what the figures leave out.
         waiting: queues of reviewers with something in them.
+        reading: what there is to read, with the number of it.
         sections: the figures.
         refresh_seconds: how often the page looks for newer ones.
         api: the API's path of the study.
@@ -83,10 +85,12 @@ class DashboardPage:
     managed: ManagedStudy
     changes: tuple[Change, ...]
     as_of: datetime
+    age: str
     judgements: int
     people: int
     notes: tuple[str, ...]
     waiting: tuple[Waiting, ...]
+    reading: tuple[Waiting, ...]
     sections: tuple[Section, ...]
     refresh_seconds: int
     api: str

@@ -34,6 +34,7 @@ class DisagreementRow:
     Attributes:
         item: its number.
         address: where it is opened.
+        line: the beginning of its text; empty where it has none.
         question: that people answer differently.
         apart: how far, in words.
         last: when the newest answer came.
@@ -43,6 +44,7 @@ class DisagreementRow:
 
     item: int
     address: str
+    line: str
     question: str
     apart: str
     last: datetime
@@ -58,6 +60,8 @@ class DisagreementsPage:
         frame: around it.
         managed: the study.
         as_of: the moment of the list.
+        age: how old it is, in words, where it is old and a newer one is being made; else empty.
+        blur: texts stand blurred until they are asked for.
         questions, orders: ways to look at it.
         rows: those of this part of the list.
         more: the next part; None at the end.
@@ -68,6 +72,8 @@ class DisagreementsPage:
     frame: Frame
     managed: ManagedStudy
     as_of: datetime
+    age: str
+    blur: bool
     questions: tuple[Choice, ...]
     orders: tuple[Choice, ...]
     rows: tuple[DisagreementRow, ...]
@@ -131,6 +137,21 @@ class JudgementCard:
 
 
 @dataclass(frozen=True, slots=True)
+class RulingCard:
+    """What became of a label that is disputed or split.
+
+    Attributes:
+        heading: what was ruled on.
+        address: of the adjudication's own item.
+        card: the ruling; None while it waits for one.
+    """
+
+    heading: str
+    address: str
+    card: JudgementCard | None
+
+
+@dataclass(frozen=True, slots=True)
 class DisagreementPage:
     """One item with everything that was judged of it.
 
@@ -144,6 +165,9 @@ class DisagreementPage:
         intended: what a red teamer meant to try; empty where nothing is told.
         replies: what is compared, by stored side.
         judgements: that stand, oldest first.
+        rulings: on its labels, those that wait for one too.
+        about: the address of the item that an adjudication is about; None on other items.
+        blur: texts stand blurred until they are asked for.
         queue: where labels are ruled on; None where the study has no such queue.
     """
 
@@ -157,4 +181,7 @@ class DisagreementPage:
     intended: str
     replies: tuple[ShownReply, ...]
     judgements: tuple[JudgementCard, ...]
+    rulings: tuple[RulingCard, ...]
+    about: str | None
+    blur: bool
     queue: Waiting | None

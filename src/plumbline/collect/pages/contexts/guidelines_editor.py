@@ -9,6 +9,7 @@ from typing import ClassVar
 from markupsafe import Markup
 
 from plumbline.collect.pages.contexts.dashboard import ManagedStudy
+from plumbline.collect.pages.contexts.differences import Difference
 from plumbline.collect.pages.contexts.frame import Frame
 from plumbline.collect.pages.contexts.work import Guide
 
@@ -19,42 +20,6 @@ class VersionRow:
 
     version: int
     created_at: datetime
-
-
-@dataclass(frozen=True, slots=True)
-class DiffLine:
-    """A line of the difference.
-
-    Attributes:
-        mark: "+" came, "−" went, "" stayed, "…" stands for lines that are left out.
-        kind: came, went, stayed or skipped: a class of the page's style.
-        words: what it is, for who hears the page.
-        text: of the line.
-    """
-
-    mark: str
-    kind: str
-    words: str
-    text: str
-
-
-@dataclass(frozen=True, slots=True)
-class Difference:
-    """What differs between two versions.
-
-    Attributes:
-        older, newer: their numbers.
-        came, went: lines.
-        lines: with three lines around each change.
-        is_cut: whether there were too many lines to show.
-    """
-
-    older: int
-    newer: int
-    came: int
-    went: int
-    lines: tuple[DiffLine, ...]
-    is_cut: bool
 
 
 @dataclass(frozen=True, slots=True)

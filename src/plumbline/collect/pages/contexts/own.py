@@ -7,6 +7,7 @@ from datetime import datetime
 from typing import ClassVar
 
 from plumbline.collect.pages.contexts.frame import Frame
+from plumbline.collect.pages.contexts.work import Guide, Note
 
 
 @dataclass(frozen=True, slots=True)
@@ -17,15 +18,21 @@ class OwnLine:
         address: where it is shown as it was.
         what: its kind in words.
         excerpt: the beginning of what was asked; empty in studies whose texts stand blurred.
+        answers: what was answered, in the words of the screen.
+        written: the beginning of what was written with it; empty where nothing was, and where texts stand blurred.
         at: when it was made.
         corrected: whether it takes the place of an earlier one.
+        can_be_corrected: whether another may take its place.
     """
 
     address: str
     what: str
     excerpt: str
+    answers: tuple[str, ...]
+    written: str
     at: datetime
     corrected: bool
+    can_be_corrected: bool
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,6 +43,7 @@ class OwnJudgementsPage:
         frame: around it.
         study: its name.
         work: where they go on working.
+        notes: the newest that reviewers wrote for this visitor.
         lines: one page of judgements.
         older: the address of the next page; None at the end.
     """
@@ -44,6 +52,7 @@ class OwnJudgementsPage:
     frame: Frame
     study: str
     work: str
+    notes: tuple[Note, ...]
     lines: tuple[OwnLine, ...]
     older: str | None
 
@@ -59,7 +68,8 @@ class OwnJudgementPage:
         what: its kind in words.
         at: when it was made.
         work: where its kind of work goes on.
-        guide_version: the newest version of the guidelines, by which a correction is made.
+        guide: the newest guidelines, by which a correction is made; shown at the press of a key.
+        warning: see `StudyPage`.
         blur: texts stand blurred until they are asked for.
     """
 
@@ -70,5 +80,6 @@ class OwnJudgementPage:
     what: str
     at: datetime
     work: str
-    guide_version: int
+    guide: Guide
+    warning: str | None
     blur: bool

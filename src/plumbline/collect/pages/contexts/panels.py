@@ -41,8 +41,18 @@ class Panel:
 
 @dataclass(frozen=True, slots=True)
 class Section:
-    """Panels about one subject."""
+    """Panels about one subject.
+
+    Attributes:
+        name: of letters, digits and hyphens.
+        heading: what it is about.
+        panels: its figures.
+        says: the main one in a few words, for who does not open it; empty where there is none.
+        is_open: whether it is shown open; None where it cannot be folded.
+    """
 
     name: str
     heading: str
     panels: tuple[Panel, ...]
+    says: str = ""
+    is_open: bool | None = None

@@ -41,6 +41,7 @@ class InvitationRow:
     Attributes:
         number: of it.
         whom: in words: a role with its study, or somebody by pseudonym.
+        note: what who made it wrote of whom it is for; empty for nothing.
         created_by: pseudonym; empty where it was made at the command line.
         expires_at: when it ends.
         uses_left: how often it still lets somebody in.
@@ -49,6 +50,7 @@ class InvitationRow:
 
     number: int
     whom: str
+    note: str
     created_by: str
     expires_at: datetime
     uses_left: int

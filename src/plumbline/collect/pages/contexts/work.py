@@ -8,7 +8,11 @@ from typing import ClassVar
 
 from markupsafe import Markup
 
+from plumbline.collect.pages.contexts.differences import Difference
 from plumbline.collect.pages.contexts.frame import Frame
+
+MOST_WAITING = 100
+"""Waiting items are counted so far, and told as so many or more."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -20,12 +24,14 @@ class QueueCard:
         label: what it is called.
         says: what one does there, in a sentence.
         address: where it is done.
+        waiting: how many items wait for this visitor, at most `MOST_WAITING`; None of the work itself.
     """
 
     queue: str
     label: str
     says: str
     address: str
+    waiting: int | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,6 +87,21 @@ class Guide:
 
 
 @dataclass(frozen=True, slots=True)
+class Note:
+    """What a reviewer wrote for somebody whose writing they looked at; neither who they are nor their mark.
+
+    Attributes:
+        text: of the note.
+        at: when it was written.
+        address: the conversation that it is about.
+    """
+
+    text: str
+    at: datetime
+    address: str
+
+
+@dataclass(frozen=True, slots=True)
 class StudyPage:
     """What a study asks of workers, before they begin.
 
@@ -92,6 +113,8 @@ class StudyPage:
         uses: what the work is used for; empty where nothing is said.
         licence: under which it is passed on; None where nothing is said.
         topics: whether topics may be opted out of.
+        notes: the newest that reviewers wrote for this visitor.
+        difference: from the guidelines by which this visitor judged last to the newest; None where those are the same.
     """
 
     template: ClassVar[str] = "study.html"
@@ -102,6 +125,8 @@ class StudyPage:
     uses: tuple[str, ...]
     licence: str | None
     topics: bool
+    notes: tuple[Note, ...]
+    difference: Difference | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -114,7 +139,8 @@ class WorkPage:
         queue: work, review, adjudication or spot_check.
         heading: what is done here.
         next_path: the API's path for the next item.
-        guide: shown at the press of a key.
+        guide: shown before the first item, and at the press of a key.
+        judged_version: the version of the guidelines by which this visitor judged last here; None where they never did.
         blur: texts stand blurred until they are asked for.
         lease_minutes: how long an item stays theirs without a sign of life.
         break_after_minutes: when a break is suggested; None for never.
@@ -128,6 +154,7 @@ class WorkPage:
     heading: str
     next_path: str
     guide: Guide
+    judged_version: int | None
     blur: bool
     lease_minutes: int
     break_after_minutes: int | None
@@ -142,12 +169,29 @@ class GuidelinesPage:
         frame: around it.
         study: its name.
         guide: the newest version.
+        difference: from the version that was asked for; None where none was, or nothing differs.
     """
 
     template: ClassVar[str] = "guidelines.html"
     frame: Frame
     study: str
     guide: Guide
+    difference: Difference | None
+
+
+@dataclass(frozen=True, slots=True)
+class OutsideLogin:
+    """How an account stands to the log-in of an organisation.
+
+    Attributes:
+        label: what the organisation is called.
+        connected: one can log in by it.
+        has_password: one can log in without it.
+    """
+
+    label: str
+    connected: bool
+    has_password: bool
 
 
 @dataclass(frozen=True, slots=True)
@@ -156,7 +200,9 @@ class AccountPage:
 
     Attributes:
         frame: around it.
+        outside: how the account stands to the organisation's log-in; None where there is none.
     """
 
     template: ClassVar[str] = "account.html"
     frame: Frame
+    outside: OutsideLogin | None

@@ -61,6 +61,7 @@ class WorkersPage:
         frame: around it.
         managed: the study.
         as_of: the moment of the figures.
+        age: how old they are, in words, where they are old and newer ones are being made; else empty.
         count: how many people there are in all.
         columns: of the list.
         rows: those of this part of the list.
@@ -72,6 +73,7 @@ class WorkersPage:
     frame: Frame
     managed: ManagedStudy
     as_of: datetime
+    age: str
     count: int
     columns: tuple[SortLink, ...]
     rows: tuple[WorkerRow, ...]
@@ -88,6 +90,23 @@ class Fact:
 
 
 @dataclass(frozen=True, slots=True)
+class CheckLine:
+    """A check of somebody's writing.
+
+    Attributes:
+        mark: in words.
+        note: for the worker; empty where none was written.
+        at: when it was made.
+        address: of the conversation that was looked at.
+    """
+
+    mark: str
+    note: str
+    at: datetime
+    address: str
+
+
+@dataclass(frozen=True, slots=True)
 class WorkerPage:
     """All of one worker in a study.
 
@@ -96,9 +115,12 @@ class WorkerPage:
         managed: the study.
         pseudonym: whose sheet it is.
         as_of: the moment of the figures.
+        age: how old they are, in words, where they are old and newer ones are being made; else empty.
         blocked, erased: how they stand.
         can_be_blocked: whether who looks may block them, or lift it.
         facts: counts.
+        judged: where what they judged is listed.
+        checks: of their writing, the newest first; None where the study has no such checks.
         sections: figures.
         api: the API's path of the person.
     """
@@ -108,9 +130,12 @@ class WorkerPage:
     managed: ManagedStudy
     pseudonym: str
     as_of: datetime
+    age: str
     blocked: bool
     erased: bool
     can_be_blocked: bool
     facts: tuple[Fact, ...]
+    judged: str
+    checks: tuple[CheckLine, ...] | None
     sections: tuple[Section, ...]
     api: str

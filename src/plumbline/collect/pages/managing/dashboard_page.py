@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
+
 from plumbline.collect.dashboard.snapshot import Snapshot
-from plumbline.collect.pages.contexts.dashboard import Change, DashboardPage
+from plumbline.collect.pages.contexts.dashboard import Change, DashboardPage, Waiting
 from plumbline.collect.pages.contexts.frame import Crumb
 from plumbline.collect.pages.contexts.panels import Section
-from plumbline.collect.pages.managing.frames import api_of, framed, managed, waiting_in
+from plumbline.collect.pages.managing.frames import address_of, age_of, api_of, framed, managed, waiting_in
 from plumbline.collect.pages.managing.remembered_moods import RememberedMoods
-from plumbline.collect.pages.panels.study import basis_notes, study_sections
+from plumbline.collect.pages.panels.study import basis_notes, folded, study_sections
 from plumbline.collect.pages.visiting import Visit
 from plumbline.collect.service.wellbeing.moods import mood_every
 
@@ -28,19 +30,27 @@ _CHANGES = {
 }
 
 
-def dashboard_page(visit: Visit, study: str, snapshot: Snapshot) -> DashboardPage:
-    """The page, of the newest figures."""
+def dashboard_page(
+    visit: Visit, study: str, snapshot: Snapshot, opened: Collection[str] | None = None
+) -> DashboardPage:
+    """The page, of the newest figures.
+
+    Args:
+        opened: names of the sections that are open; None for those that are at first.
+    """
     figures, at_top = snapshot.figures, managed(visit, study, "dashboard")
     return DashboardPage(
         frame=framed(visit, study, "Dashboard", Crumb("Dashboard"), script="dashboard.js"),
         managed=at_top,
         changes=_CHANGES[at_top.state],
         as_of=figures.basis.as_of,
+        age=age_of(visit, snapshot),
         judgements=figures.basis.judgements,
         people=figures.basis.people,
         notes=basis_notes(figures.basis),
-        waiting=waiting_in(visit, study, figures),
-        sections=sections_of(visit, study, snapshot),
+        waiting=waiting_in(visit, study),
+        reading=_reading(study, snapshot),
+        sections=folded(sections_of(visit, study, snapshot), opened),
         refresh_seconds=REFRESH_SECONDS,
         api=api_of(study),
     )
@@ -53,3 +63,14 @@ def sections_of(visit: Visit, study: str, snapshot: Snapshot) -> tuple[Section, 
         remembered: RememberedMoods = visit.request.app.state.remembered_moods
         moods = remembered.of(visit.collecting, study)
     return study_sections(snapshot.figures, moods)
+
+
+def _reading(study: str, snapshot: Snapshot) -> tuple[Waiting, ...]:
+    apart = snapshot.disagreements.items
+    lists = (
+        Waiting("Items that people judged differently", apart, f"{address_of(study)}/disagreements"),
+        Waiting(
+            "Everything that was judged, newest first", snapshot.figures.basis.judgements, f"{address_of(study)}/judged"
+        ),
+    )
+    return tuple(each for each in lists if each.count)

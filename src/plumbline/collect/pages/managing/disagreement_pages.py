@@ -12,7 +12,8 @@ from plumbline.collect.dashboard.disagreements import (
     DisagreementQuestion,
     page_of,
 )
-from plumbline.collect.dashboard.opened import JudgementOfItem, Said, StoredReply, open_item
+from plumbline.collect.dashboard.item_texts import line_of
+from plumbline.collect.dashboard.opened import RulingOfItem, open_item
 from plumbline.collect.dashboard.snapshot import Snapshot
 from plumbline.collect.kinds import Purpose
 from plumbline.collect.pages.contexts.dashboard import Waiting
@@ -21,23 +22,26 @@ from plumbline.collect.pages.contexts.disagreements import (
     DisagreementPage,
     DisagreementRow,
     DisagreementsPage,
-    JudgementCard,
+    RulingCard,
     SaidBy,
-    ShownMessage,
-    ShownReply,
 )
 from plumbline.collect.pages.contexts.frame import Crumb
-from plumbline.collect.pages.managing.answers_in_words import answer_words
-from plumbline.collect.pages.managing.frames import address_of, framed, managed, waiting_in
+from plumbline.collect.pages.managing.frames import address_of, age_of, framed, managed, waiting_in
+from plumbline.collect.pages.managing.shown_work import (
+    card_of,
+    is_blurred,
+    item_address,
+    shown_message,
+    shown_reply,
+)
 from plumbline.collect.pages.panels.wordings import question_words, queue_words
 from plumbline.collect.pages.visiting import Visit
-from plumbline.collect.pages.wording import plain, seconds
+from plumbline.collect.store.items import items_of_numbers
 from plumbline.collect.study_settings import StudyFile, StudyKind
 from plumbline.records import Axis
 
 PAGE = 25
 _ORDERS: Mapping[DisagreementOrder, str] = {"apart": "Furthest apart first", "newest": "Newest first"}
-_SPEAKERS = {"human": "Human", "assistant": "Assistant", "system": "System"}
 _OF_AXIS: Mapping[Axis, DisagreementQuestion] = {
     Axis.HELPFULNESS: "helpfulness",
     Axis.HARMLESSNESS: "harmlessness",
@@ -70,39 +74,47 @@ def disagreements_page(
     found = page_of(
         snapshot.counted, snapshot.disagreements, question=question, order=order, after=begin, limit=PAGE + 1
     )
-    asked = questions_of(visit.collecting.catalogue.named(study).settings)
-    names = ((None, "All questions"), *((name, question_words(name)) for name in asked))
+    settings = visit.collecting.catalogue.named(study).settings
+    names = ((None, "All questions"), *((name, question_words(name)) for name in questions_of(settings)))
+    items = items_of_numbers(visit.collecting.store, [each.item for each in found[:PAGE]])
+    lines = {number: line_of(item, settings) for number, item in items.items()}
     return DisagreementsPage(
-        frame=framed(visit, study, "Disagreements", Crumb("Disagreements")),
+        frame=framed(visit, study, "Disagreements", Crumb("Disagreements"), script="veiled.js"),
         managed=managed(visit, study, "disagreements"),
         as_of=snapshot.figures.basis.as_of,
+        age=age_of(visit, snapshot),
+        blur=is_blurred(settings),
         questions=tuple(Choice(label, address(name, order), name == question) for name, label in names),
         orders=tuple(Choice(label, address(question, name), name == order) for name, label in _ORDERS.items()),
-        rows=tuple(_row(base, each) for each in found[:PAGE]),
+        rows=tuple(_row(base, each, lines.get(each.item, "")) for each in found[:PAGE]),
         more=address(question, order, found[PAGE - 1].after) if len(found) > PAGE else None,
-        queue=_queue(visit, study, snapshot),
+        queue=_queue(visit, study),
     )
 
 
-def disagreement_page(visit: Visit, study: str, snapshot: Snapshot, item: int) -> DisagreementPage:
+def disagreement_page(visit: Visit, study: str, item: int) -> DisagreementPage:
     """One item, as the store has it now.
 
     Raises:
         NotFoundError: PL-COL-010.
     """
-    opened = open_item(visit.collecting.store, visit.collecting.catalogue.named(study), item)
+    known = visit.collecting.catalogue.named(study)
+    opened = open_item(visit.collecting.store, known, item)
     way = (Crumb("Disagreements", f"{address_of(study)}/disagreements"), Crumb(f"Item {item}"))
     return DisagreementPage(
-        frame=framed(visit, study, f"Item {item}", *way),
+        frame=framed(visit, study, f"Item {item}", *way, script="veiled.js"),
         managed=managed(visit, study, "disagreements"),
         item=item,
         purpose=queue_words(opened.purpose),
         is_withdrawn=opened.is_withdrawn,
-        conversation=tuple(map(_message, opened.conversation)),
+        conversation=tuple(map(shown_message, opened.conversation)),
         intended=opened.intended or "",
-        replies=tuple(map(_reply, opened.replies)),
-        judgements=tuple(_card(study, each) for each in opened.judgements),
-        queue=_queue(visit, study, snapshot),
+        replies=tuple(map(shown_reply, opened.replies)),
+        judgements=tuple(card_of(study, each) for each in opened.judgements),
+        rulings=tuple(_ruling(study, each) for each in opened.rulings),
+        about=None if opened.about is None else item_address(study, opened.about),
+        blur=is_blurred(known.settings),
+        queue=_queue(visit, study),
     )
 
 
@@ -117,11 +129,19 @@ def questions_of(study: StudyFile) -> tuple[DisagreementQuestion, ...]:
     return tuple(_OF_AXIS[axis] for axis in study.judged_axes)
 
 
-def _queue(visit: Visit, study: str, snapshot: Snapshot) -> Waiting | None:
-    return next(iter(waiting_in(visit, study, snapshot.figures, Purpose.ADJUDICATION)), None)
+def _queue(visit: Visit, study: str) -> Waiting | None:
+    return next(iter(waiting_in(visit, study, Purpose.ADJUDICATION)), None)
 
 
-def _row(base: str, each: Disagreement) -> DisagreementRow:
+def _ruling(study: str, ruling: RulingOfItem) -> RulingCard:
+    return RulingCard(
+        heading="On the labels" if ruling.side is None else f"On the label of side {ruling.side + 1}",
+        address=item_address(study, ruling.item),
+        card=None if ruling.judgement is None else card_of(study, ruling.judgement),
+    )
+
+
+def _row(base: str, each: Disagreement, line: str) -> DisagreementRow:
     shown = each.answers[:MOST_ANSWERS]
     answers = [SaidBy(answer.pseudonym, _answer(each.question, answer)) for answer in shown]
     if len(each.answers) > len(shown):
@@ -129,8 +149,9 @@ def _row(base: str, each: Disagreement) -> DisagreementRow:
     return DisagreementRow(
         item=each.item,
         address=f"{base}/{each.item}",
+        line=line,
         question=question_words(each.question),
-        apart=f"{100 * each.apart:.0f} % of what is possible",
+        apart=f"apart by {100 * each.apart:.0f} % of the most there can be",
         last=each.last,
         answers=tuple(answers) if any(answer.value is not None for answer in shown) else (),
         count=len(each.answers),
@@ -148,37 +169,3 @@ def _answer(question: str, answer: Answer) -> str:
         return "a tie"
     strength = f", strength {answer.strength}" if answer.strength else ""
     return f"the {'first' if answer.value == 1 else 'second'} stored side{strength}"
-
-
-def _message(said: Said) -> ShownMessage:
-    return ShownMessage(_SPEAKERS.get(said.role, said.role), said.role if said.role in _SPEAKERS else "", said.text)
-
-
-def _reply(reply: StoredReply) -> ShownReply:
-    label = ""
-    if reply.is_safe is not None:
-        named = ", ".join(map(plain, reply.categories or ()))
-        label = "safe" if reply.is_safe else f"unsafe: {named}" if named else "unsafe"
-    return ShownReply(
-        heading=f"Side {reply.side + 1}",
-        model=reply.model or "",
-        label=label,
-        messages=tuple(map(_message, reply.messages)),
-    )
-
-
-def _card(study: str, each: JudgementOfItem) -> JudgementCard:
-    words = answer_words(each.kind, each.answer)
-    answers = (*words.answers, *((("took the place of", f"judgement {each.corrects}"),) if each.corrects else ()))
-    return JudgementCard(
-        number=each.judgement,
-        pseudonym=each.pseudonym,
-        sheet=f"{address_of(study)}/workers/{each.pseudonym}",
-        kind=plain(each.kind),
-        at=each.at,
-        time=seconds(each.seconds),
-        version=each.guidelines_version,
-        guidelines=f"{address_of(study)}/guidelines/edit?newer={each.guidelines_version}#versions",
-        answers=answers,
-        comment=words.comment,
-    )

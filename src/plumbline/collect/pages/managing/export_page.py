@@ -8,10 +8,14 @@ from plumbline.collect.dashboard.figures import Basis
 from plumbline.collect.dashboard.snapshot import Snapshot
 from plumbline.collect.export import Form
 from plumbline.collect.export.forms import forms_of
+from plumbline.collect.kinds import Purpose
 from plumbline.collect.pages.contexts.export import ExportForm, ExportPage
 from plumbline.collect.pages.contexts.frame import Crumb
 from plumbline.collect.pages.managing.frames import api_of, framed, managed
 from plumbline.collect.pages.visiting import Visit
+from plumbline.collect.pages.wording import counted
+from plumbline.collect.service.studies import queues_of
+from plumbline.collect.store.finished_work import count_awaiting_ruling
 from plumbline.lineage import Use
 
 _SAYS: Mapping[Form, str] = {
@@ -36,17 +40,40 @@ def export_page(visit: Visit, study: str, snapshot: Snapshot) -> ExportPage:
         uses=tuple(use.value for use in Use),
         licence=settings.licence,
         stated_uses=tuple(use.value for use in settings.uses or ()),
-        left_out=left_out(snapshot.figures.basis),
+        left_out=left_out(snapshot.figures.basis, _awaiting_ruling(visit, study)),
         address=f"{api_of(study)}/export",
     )
 
 
-def left_out(basis: Basis) -> tuple[str, ...]:
-    """What an export does not have, in sentences."""
+def _awaiting_ruling(visit: Visit, study: str) -> int | None:
+    """Labels that nobody has ruled on yet; None where the study has no rulings."""
+    known = visit.collecting.catalogue.named(study)
+    if Purpose.ADJUDICATION not in queues_of(known.settings):
+        return None
+    return count_awaiting_ruling(visit.collecting.store, known.id, as_of=visit.collecting.clock())
+
+
+def left_out(basis: Basis, awaiting_ruling: int | None) -> tuple[str, ...]:
+    """What an export does not have, in sentences.
+
+    Args:
+        awaiting_ruling: labels that nobody has ruled on yet; None where the study has no rulings.
+    """
+    stand = "1 stands" if basis.judgements == 1 else f"{basis.judgements:,} stand"
+    awaiting = () if awaiting_ruling is None else (_awaiting(awaiting_ruling),)
     return (
-        f"Of {basis.stored:,} stored judgements, {basis.judgements:,} stand: of finished work, each as it was last corrected.",
-        f"{basis.uncounted:,} are of work that was not handed in, or whose conversation was erased.",
-        f"{basis.late:,} submissions came late, when the item was somebody else's: they are kept in the store, and never exported.",
+        f"Of {counted(basis.stored, 'stored judgement')}, {stand}: of finished work, each as it was last corrected.",
+        f"{counted(basis.uncounted, 'is', 'are')} of work that was not handed in, or whose conversation was erased.",
+        f"{counted(basis.late, 'submission')} came late, when the item was somebody else’s: kept in the store, and never exported.",
+        *awaiting,
         "Training, gold and attention items measure workers: they are in the form “judgements” alone, marked as such.",
         "Names, passwords and ids of platforms are in no form; people stand there by pseudonym.",
     )
+
+
+def _awaiting(number: int) -> str:
+    if number == 0:
+        return "No label waits for a ruling."
+    waits = "label still waits for a ruling: no export has it yet"
+    wait = "labels still wait for a ruling: no export has it yet"
+    return f"{counted(number, waits, wait)}."

@@ -3,15 +3,19 @@
 from __future__ import annotations
 
 from plumbline.collect.api.parameters import PREFIX
-from plumbline.collect.dashboard.figures import StudyFigures
+from plumbline.collect.dashboard.snapshot import Snapshot
 from plumbline.collect.kinds import Purpose
 from plumbline.collect.pages.contexts.dashboard import ManagedStudy, Waiting
 from plumbline.collect.pages.contexts.frame import Crumb, Frame
 from plumbline.collect.pages.study_cards import study_card
 from plumbline.collect.pages.visiting import Visit
+from plumbline.collect.pages.wording import ago
 from plumbline.collect.service.studies import queues_of, read_named
+from plumbline.collect.store.overview import count_to_take
 
 HOME = Crumb("Studies", "/")
+OLD_SECONDS = 15
+"""From this age on figures are told with it: a page that is being looked at shows younger ones, but for busy servers."""
 _QUEUES = {
     Purpose.ADJUDICATION: "Rule on disputed labels",
     Purpose.SPOT_CHECK: "Check how conversations are written",
@@ -45,20 +49,26 @@ def api_of(study: str) -> str:
     return f"{PREFIX}/studies/{study}"
 
 
-def waiting_in(visit: Visit, study: str, figures: StudyFigures, *purposes: Purpose) -> tuple[Waiting, ...]:
-    """Queues of reviewers with items that want more.
+def age_of(visit: Visit, snapshot: Snapshot) -> str:
+    """How old figures are, in words, where they are old; newer ones are being made then. Empty otherwise."""
+    seconds = (visit.collecting.clock() - snapshot.figures.basis.as_of).total_seconds()
+    return ago(seconds) if seconds >= OLD_SECONDS else ""
+
+
+def waiting_in(visit: Visit, study: str, *purposes: Purpose) -> tuple[Waiting, ...]:
+    """Queues of reviewers with items to take now, as the store has them.
 
     Args:
         purposes: those to look at; all where none is named.
     """
-    has = queues_of(visit.collecting.catalogue.named(study).settings)
-    found = {queue.purpose: queue for queue in figures.progress.queues}
-    made = []
-    for purpose, label in _QUEUES.items():
-        queue = found.get(purpose.value)
-        if purpose not in has or queue is None or (purposes and purpose not in purposes):
-            continue
-        if queue.items > queue.complete:
-            address = f"{address_of(study)}/work?queue={purpose.value}"
-            made.append(Waiting(label, queue.items - queue.complete, address))
-    return tuple(made)
+    known, collecting = visit.collecting.catalogue.named(study), visit.collecting
+    asked = [each for each in queues_of(known.settings) if each in (purposes or tuple(_QUEUES))]
+    asked = [each for each in asked if each in _QUEUES]
+    if not asked:
+        return ()
+    found = count_to_take(collecting.store, known.id, asked, worker_id=visit.worker.id, now=collecting.clock())
+    return tuple(
+        Waiting(label, found[purpose], f"{address_of(study)}/work?queue={purpose.value}")
+        for purpose, label in _QUEUES.items()
+        if found.get(purpose)
+    )

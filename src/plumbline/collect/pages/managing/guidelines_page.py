@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+from plumbline.collect.pages.contexts.differences import Difference
 from plumbline.collect.pages.contexts.frame import Crumb
-from plumbline.collect.pages.contexts.guidelines_editor import Difference, GuidelinesEditorPage, VersionRow
+from plumbline.collect.pages.contexts.guidelines_editor import GuidelinesEditorPage, VersionRow
+from plumbline.collect.pages.differences import difference
 from plumbline.collect.pages.guide import guide_of
-from plumbline.collect.pages.managing.differences import difference
 from plumbline.collect.pages.managing.frames import api_of, framed, managed
 from plumbline.collect.pages.visiting import Visit
 from plumbline.collect.store.studies import list_guidelines, newest_guidelines, read_guidelines

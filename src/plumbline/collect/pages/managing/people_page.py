@@ -72,4 +72,4 @@ def _invitation(looks: Person, each: ListedInvitation, studies: dict[int, str]) 
     where = "" if row.study_id is None else f" in {studies.get(row.study_id, 'a study')}"
     whom = f"a password for {each.person}" if each.person else f"{row.role.value}{where or ' in all studies'}"
     in_reach = row.created_by == looks.id or _reaches(looks, row.role)
-    return InvitationRow(row.id, whom, each.created_by or "", row.expires_at, row.uses_left, in_reach)
+    return InvitationRow(row.id, whom, row.note or "", each.created_by or "", row.expires_at, row.uses_left, in_reach)

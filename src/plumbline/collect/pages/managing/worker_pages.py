@@ -10,24 +10,37 @@ from plumbline.collect.dashboard.snapshot import Snapshot
 from plumbline.collect.dashboard.workers import WorkerLine, WorkerOrder, WorkerSheet, sheet_of, sorted_lines
 from plumbline.collect.pages.contexts.frame import Crumb
 from plumbline.collect.pages.contexts.panels import Panel, Section
-from plumbline.collect.pages.contexts.workers import Fact, SortLink, WorkerCell, WorkerPage, WorkerRow, WorkersPage
-from plumbline.collect.pages.managing.frames import address_of, framed, managed
+from plumbline.collect.pages.contexts.workers import (
+    CheckLine,
+    Fact,
+    SortLink,
+    WorkerCell,
+    WorkerPage,
+    WorkerRow,
+    WorkersPage,
+)
+from plumbline.collect.pages.managing.frames import address_of, age_of, framed, managed
+from plumbline.collect.pages.managing.shown_work import chat_address
 from plumbline.collect.pages.panels.answers import known_panel
+from plumbline.collect.pages.panels.drawn import drawn_points
 from plumbline.collect.pages.panels.progress import days_panel
 from plumbline.collect.pages.panels.times import times_panel
 from plumbline.collect.pages.panels.wordings import percents, question_words, queue_words, two_digits
-from plumbline.collect.pages.pictures.points import Named, points
+from plumbline.collect.pages.pictures.points import Named, lowest, points
 from plumbline.collect.pages.pictures.scales import axis_over, share_axis
 from plumbline.collect.pages.pictures.tables import FIGURE_COLUMNS, Table, Value, figure_values, table
 from plumbline.collect.pages.visiting import Visit
 from plumbline.collect.pages.wording import count, moment, plain, seconds, share
 from plumbline.collect.service.failures import ServiceError
 from plumbline.collect.service.people import reach
+from plumbline.collect.service.writing_checks import writing_checks
 from plumbline.collect.store.failures import NotFoundError, not_found
+from plumbline.collect.store.people import find_person
 from plumbline.collect.study_settings import StudyFile, StudyKind
 from plumbline.measure import Figure
 
 PAGE = 100
+MOST_CHECKS = 20
 _LABELS: Mapping[WorkerOrder, str] = {
     "pseudonym": "Worker",
     "finished": "Finished",
@@ -92,6 +105,7 @@ def workers_page(
         frame=framed(visit, study, "Workers", Crumb("Workers")),
         managed=managed(visit, study, "workers"),
         as_of=snapshot.figures.basis.as_of,
+        age=age_of(visit, snapshot),
         count=len(lines),
         columns=columns,
         rows=tuple(_row(base, line, told[1:]) for line in shown),
@@ -135,12 +149,26 @@ def worker_page(visit: Visit, study: str, snapshot: Snapshot, pseudonym: str) ->
         managed=managed(visit, study, "workers"),
         pseudonym=pseudonym,
         as_of=snapshot.figures.basis.as_of,
+        age=age_of(visit, snapshot),
         blocked=line.is_blocked,
         erased=line.is_erased,
         can_be_blocked=not line.is_erased and _in_reach(visit, pseudonym),
         facts=_facts(line),
+        judged=f"{address_of(study)}/judged?{urlencode({'worker': pseudonym})}",
+        checks=_checks(visit, study, pseudonym),
         sections=sheet_sections(snapshot, pseudonym),
         api=f"{PREFIX}/people/{pseudonym}",
+    )
+
+
+def _checks(visit: Visit, study: str, pseudonym: str) -> tuple[CheckLine, ...] | None:
+    known = visit.collecting.catalogue.named(study)
+    if known.settings.spot_check is None:
+        return None
+    found = writing_checks(visit.collecting, known, find_person(visit.collecting.store, pseudonym).id)
+    return tuple(
+        CheckLine(each.mark, each.note or "", each.at, chat_address(study, each.assignment_id))
+        for each in found[:MOST_CHECKS]
     )
 
 
@@ -223,13 +251,19 @@ def _agreement_panel(sheet: WorkerSheet) -> Panel:
     for each in sheet.agreement:
         name = question_words(each.question)
         named += [Named(f"{name}: equal answers", each.percent), Named(f"{name}: Cohen’s κ", each.cohen_kappa)]
-    low = min([0.0, *(row.figure.low for row in named if row.figure.low is not None)])
+    picture, why_none = drawn_points(
+        "Agreement with others",
+        named,
+        axis_over(lowest(named), 1.0, two_digits),
+        two_digits,
+        why_none="No question of this study is answered by several people.",
+    )
     return Panel(
         name="agreement",
         heading="Against everybody else",
         says="How far their answers are those of others about the same; n counts what was answered about.",
-        picture=points("Agreement with others", named, axis_over(low, 1.0, two_digits), two_digits) if named else None,
-        why_none="" if named else "no question of this study is answered by several people",
+        picture=picture,
+        why_none=why_none,
         table=table(("question", *FIGURE_COLUMNS), [(row.name, *figure_values(row.figure)) for row in named]),
     )
 
@@ -241,6 +275,6 @@ def _sides_panel(sheet: WorkerSheet) -> Panel:
         heading="Named what was shown first",
         says="The line stands at one half, where places on the screen would draw no answers.",
         picture=points("Named what was shown first", named, share_axis(), percents, mark=0.5) if named else None,
-        why_none="" if named else "they compared nothing in which one was better",
+        why_none="" if named else "They compared nothing in which one was better.",
         table=table(("axis", *FIGURE_COLUMNS), [(row.name, *figure_values(row.figure)) for row in named]),
     )

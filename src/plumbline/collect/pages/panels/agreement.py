@@ -4,29 +4,37 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 
-from plumbline.collect.dashboard.agreement import AgreementFigures, QuestionAgreement
+from plumbline.collect.dashboard.agreement import LEAST_ITEMS, AgreementFigures, QuestionAgreement
 from plumbline.collect.pages.contexts.panels import Panel, Section
+from plumbline.collect.pages.panels.drawn import drawn_points
 from plumbline.collect.pages.panels.wordings import level_words, question_words, queue_words, slug, two_digits
 from plumbline.collect.pages.pictures.lines import line
-from plumbline.collect.pages.pictures.points import Named, points
+from plumbline.collect.pages.pictures.points import Named, lowest
 from plumbline.collect.pages.pictures.scales import axis_over
 from plumbline.collect.pages.pictures.tables import FIGURE_COLUMNS, Value, figure_values, table
+from plumbline.collect.pages.wording import counted
 from plumbline.measure import Figure
 
 _LEVELS = ("ordinal", "interval", "nominal")
 """Of those that a question has, the first is the one that is drawn over time."""
 
 
-def agreement_section(agreement: Sequence[QuestionAgreement]) -> Section:
-    """Panels of every question."""
+def agreement_sections(agreement: Sequence[QuestionAgreement]) -> list[Section]:
+    """The main questions, and apart from them those that follow; why there is nothing, once, where nothing can be."""
+    why = next((each.why_alone for each in agreement if each.why_alone), None)
+    shared = [each for each in agreement if each.why_alone is None]
+    if not shared:
+        return [Section("agreement", "Agreement", (), f"There is none to tell: {why}.")] if why else []
     panels: list[Panel] = []
-    for each in agreement:
+    for each in shared:
         if _is_main(each):
             panels += [question_panel(each), over_time_panel(each)]
-    others = [each for each in agreement if not _is_main(each)]
+    sections = [Section("agreement", "Agreement", tuple(panels))]
+    others = [each for each in shared if not _is_main(each)]
     if others:
-        panels.append(others_panel(others))
-    return Section("agreement", "Agreement", tuple(panels))
+        says = counted(len(others), "more question")
+        sections.append(Section("agreement-others", "Agreement in detail", (others_panel(others),), says))
+    return sections
 
 
 def question_panel(each: QuestionAgreement) -> Panel:
@@ -37,15 +45,18 @@ def question_panel(each: QuestionAgreement) -> Panel:
         Named("Fleiss’ κ", each.overall.fleiss_kappa),
         *(Named(_alpha(level, each), figure) for level, figure in each.overall.krippendorff_alpha.items()),
     ]
-    low = min((figure.low or 0.0 for figure in (row.figure for row in named)), default=0.0)
+    title = f"Agreement on {name}"
+    picture, why_none = drawn_points(title, named, axis_over(lowest(named), 1.0, two_digits), two_digits)
     return Panel(
         name=f"agreement-{slug(each.question)}",
         heading=f"Agreement on {name}",
-        says=f"{each.judgements:,} answers in {queue_words(each.purpose)}; n counts what several people answered about.",
-        picture=points(f"Agreement on {name}", named, axis_over(min(0.0, low), 1.0, two_digits), two_digits),
-        why_none="",
+        says=f"{counted(each.judgements, 'answer')} in {queue_words(each.purpose)}; n counts what several people answered about.",
+        picture=picture,
+        why_none=why_none,
         table=table(_COLUMNS, [(name, *row) for row in _rows(each.overall)]),
-        notes=("1 is full agreement; κ and α are 0 where people agree as often as chance would have it.",),
+        notes=("1 is full agreement; κ and α are 0 where people agree as often as chance would have it.",)
+        if picture
+        else (),
     )
 
 
@@ -56,22 +67,22 @@ def over_time_panel(each: QuestionAgreement) -> Panel:
         (part.begins + (part.ends - part.begins) / 2, part.agreement.krippendorff_alpha[level])
         for part in each.over_time
     ]
-    lows = [figure.low for _, figure in figures if figure.low is not None] or [0.0]
+    low = lowest([Named(name, figure) for _, figure in figures])
     rows = [
         (part.begins, part.ends, *row) for part in each.over_time for row in _rows(part.agreement)
     ]  # fmt: skip
     return Panel(
         name=f"agreement-over-time-{slug(each.question)}",
         heading=f"{_alpha(level, each)} over time: {name}",
-        says=f"{len(figures)} parts of equally many items, in the order of their last judgements; the band is the interval."
+        says=f"{len(figures)} parts of equally many items, in the order of their last judgements; the band is the interval, of 95 %."
         if figures
         else "",
-        picture=line(
-            f"Agreement on {name} over time", figures, axis_over(min(0.0, *lows), 1.0, two_digits, most=8), two_digits
-        )
+        picture=line(f"Agreement on {name} over time", figures, axis_over(low, 1.0, two_digits, most=8), two_digits)
         if figures
         else None,
-        why_none="" if figures else "there are too few items yet that several people judged, or nobody else can",
+        why_none=""
+        if figures
+        else f"There are too few items yet that several people judged: it takes {2 * LEAST_ITEMS}.",
         table=table(("from", "to", "measure", "level", *FIGURE_COLUMNS), rows),
     )
 
@@ -80,14 +91,15 @@ def others_panel(others: Sequence[QuestionAgreement]) -> Panel:
     """Questions that follow from a main one: strengths, categories."""
     named = [Named(question_words(each.question), _main_alpha(each.overall)) for each in others]
     named.sort(key=lambda row: row.figure.value is None)
-    low = min((row.figure.low or 0.0 for row in named), default=0.0)
     rows = [(question_words(each.question), *row) for each in others for row in _rows(each.overall)]
+    axis = axis_over(lowest(named), 1.0, two_digits)
+    picture, why_none = drawn_points("Agreement by question", named, axis, two_digits)
     return Panel(
         name="agreement-others",
         heading="Agreement on what follows from them",
         says="Krippendorff’s α of each; n counts what several people answered about.",
-        picture=points("Agreement by question", named, axis_over(min(0.0, low), 1.0, two_digits), two_digits),
-        why_none="",
+        picture=picture,
+        why_none=why_none,
         table=table(_COLUMNS, rows),
     )
 

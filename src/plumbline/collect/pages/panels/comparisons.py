@@ -6,20 +6,28 @@ from collections.abc import Sequence
 
 from plumbline.collect.dashboard.comparing import AxisFigures, Count
 from plumbline.collect.pages.contexts.panels import Panel, Section
+from plumbline.collect.pages.panels.drawn import drawn_points
 from plumbline.collect.pages.panels.wordings import elo_points, percents, slug
 from plumbline.collect.pages.pictures.bars import bars
 from plumbline.collect.pages.pictures.matrix import matrix, turned
 from plumbline.collect.pages.pictures.points import Named, points
 from plumbline.collect.pages.pictures.scales import axis_over, share_axis
 from plumbline.collect.pages.pictures.tables import FIGURE_COLUMNS, Table, figure_values, table
-from plumbline.collect.pages.wording import plain
+from plumbline.collect.pages.wording import counted, plain
 
 
 def comparison_sections(axes: Sequence[AxisFigures]) -> list[Section]:
     """A section for each axis."""
     return [
-        Section(f"comparisons-{slug(axis.axis)}", f"Comparisons: {plain(axis.axis)}", _panels(axis)) for axis in axes
+        Section(f"comparisons-{slug(axis.axis)}", f"Comparisons: {plain(axis.axis)}", _panels(axis), _words(axis))
+        for axis in axes
     ]
+
+
+def _words(axis: AxisFigures) -> str:
+    said = counted(axis.comparisons, "comparison")
+    shown = axis.shown_first.value
+    return said if shown is None else f"{said}; what was shown first was named in {percents(shown)}"
 
 
 def _panels(axis: AxisFigures) -> tuple[Panel, ...]:
@@ -43,7 +51,7 @@ def steps_panel(axis: AxisFigures) -> Panel:
     return Panel(
         name=f"steps-{slug(axis.axis)}",
         heading="Steps, as shown on the screen",
-        says=f"{axis.comparisons:,} comparisons. Which reply stands at A is drawn for each: both halves should be alike.",
+        says=f"{counted(axis.comparisons, 'comparison')}. Which reply stands at A is drawn for each: both halves should be alike.",
         picture=picture if axis.comparisons else None,
         why_none="" if axis.comparisons else _NONE,
         table=_counts("step", axis.steps),
@@ -60,7 +68,7 @@ def strengths_panel(axis: AxisFigures) -> Panel:
     return Panel(
         name=f"strengths-{slug(axis.axis)}",
         heading="Strength",
-        says=f"{axis.comparisons:,} comparisons, whichever side was better.",
+        says=f"{counted(axis.comparisons, 'comparison')}, whichever side was better.",
         picture=picture if axis.comparisons else None,
         why_none="" if axis.comparisons else _NONE,
         table=_counts("strength, positive for the first stored side", axis.strengths),
@@ -91,14 +99,17 @@ def elo_panel(axis: AxisFigures) -> Panel:
     models = axis.models
     ranked = sorted(models.elo.items(), key=lambda each: -(each[1].value if each[1].value is not None else -1e9))
     named = [Named(name, figure) for name, figure in ranked]
-    ends = [end for _, figure in ranked for end in (figure.value, figure.low, figure.high) if end is not None]
-    axis_ = axis_over(min(0.0, *ends), max(0.0, *ends), elo_points) if ends else axis_over(-100, 100, elo_points)
+    ends = [0.0, *(end for _, each in ranked for end in (each.value, each.low, each.high) if end is not None)]
+    # Where all models are alike there is no distance to fit an axis to.
+    low, high = (min(ends), max(ends)) if max(map(abs, ends)) >= 1 else (-100.0, 100.0)
+    axis_, none_yet = axis_over(low, high, elo_points), "No two models have met yet."
+    picture, why_none = drawn_points("Models by Elo", named, axis_, elo_points, mark=0.0, why_none=none_yet)
     return Panel(
         name=f"elo-{slug(axis.axis)}",
         heading="Models by Elo",
-        says=f"{models.n:,} comparisons of two different models; the mean of all models is 0.",
-        picture=points("Models by Elo", named, axis_, elo_points, mark=0.0) if named else None,
-        why_none="" if named else "no two models met yet",
+        says=f"{counted(models.n, 'comparison')} of two different models, in Elo points; the mean of all models is 0.",
+        picture=picture,
+        why_none=why_none,
         table=table(("model", *FIGURE_COLUMNS), [(name, *figure_values(figure)) for name, figure in ranked]),
         notes=_left_out(axis),
     )
@@ -121,13 +132,13 @@ def wins_panel(axis: AxisFigures) -> Panel:
         heading="Model against model",
         says=description,
         picture=matrix("Model against model", description, names, shares) if names else None,
-        why_none="" if names else "no two models met yet",
+        why_none="" if names else "No two models have met yet.",
         table=table(columns, rows),
         wide=True,
     )
 
 
-_NONE = "nothing was compared yet"
+_NONE = "Nothing was compared yet."
 
 
 def _counts(name: str, counts: Sequence[Count]) -> Table:
@@ -138,9 +149,9 @@ def _counts(name: str, counts: Sequence[Count]) -> Table:
 def _left_out(axis: AxisFigures) -> tuple[str, ...]:
     models, notes = axis.models, []
     if models.same_model:
-        notes.append(f"{models.same_model:,} comparisons of a model with itself are left out.")
+        notes.append(f"Left out: {counted(models.same_model, 'comparison')} of a model with itself.")
     if models.unknown_model:
-        notes.append(f"{models.unknown_model:,} comparisons are left out because a model is not known.")
+        notes.append(f"Left out: {counted(models.unknown_model, 'comparison')} of a model that is not known.")
     if models.left_out:
-        notes.append(f"{models.left_out:,} comparisons with rarer models are left out.")
+        notes.append(f"Left out: {counted(models.left_out, 'comparison')} with rarer models.")
     return tuple(notes)

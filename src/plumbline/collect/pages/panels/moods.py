@@ -26,7 +26,7 @@ def moods_panel(days: Sequence[MoodDay]) -> Panel:
         most = len(SCALE) - 1
         parts = [Part(plain(name), mean, most, f"{mean:.1f} of {most}") for name, mean in newest.means.items()]
     why = (
-        f"means are told of days that are over and on which at least {LEAST_PEOPLE} people answered; there is none yet"
+        f"Means are told of days that are over and on which at least {LEAST_PEOPLE} people answered. There is none yet."
     )
     rows = [
         (day.day, day.asked, day.people, day.answered, *((day.means or {}).get(name) for name in FEELINGS))

@@ -7,16 +7,17 @@ from datetime import date, timedelta
 
 from plumbline.collect.dashboard.progress import Day, Pace, Progress, QueueProgress
 from plumbline.collect.pages.contexts.panels import Panel, Section
-from plumbline.collect.pages.panels.wordings import queue_words
+from plumbline.collect.pages.panels.wordings import queue_words, sentence
 from plumbline.collect.pages.pictures.bars import bars
 from plumbline.collect.pages.pictures.meters import Part, meters
 from plumbline.collect.pages.pictures.points import Named, points
 from plumbline.collect.pages.pictures.scales import axis_over, day_label
 from plumbline.collect.pages.pictures.tables import FIGURE_COLUMNS, figure_values, table
-from plumbline.collect.pages.wording import count
+from plumbline.collect.pages.wording import count, counted
 from plumbline.measure import Figure
 
 SHOWN_DAYS = 30
+_LONGEST_DAYS = 36_500
 
 
 def progress_section(progress: Progress, today: date) -> Section:
@@ -41,7 +42,7 @@ def queues_panel(queues: Sequence[QueueProgress], pace: Pace) -> Panel:
         heading="Queues",
         says=_pace_words(pace),
         picture=meters("Places for judgements that are filled, by queue", parts) if parts else None,
-        why_none="" if parts else "no items are entered yet",
+        why_none="" if parts else "No items are entered yet.",
         table=table(("queue", "items", "complete", "places", "finished", "in hand"), rows),
         notes=() if all(queue.places is not None for queue in queues) else (_NO_END,),
     )
@@ -58,11 +59,11 @@ def pace_panel(pace: Pace) -> Panel:
     return Panel(
         name="pace",
         heading="Pace",
-        says=f"The mean of the last {_days(pace.days)}, each of 24 hours." if pace.days else "",
-        picture=points("Items finished in 24 hours", named, axis_over(0, max(1.0, *ends), whole=True), count)
+        says=f"The mean of the last {_days(pace.days)}, each of 24 hours; n counts days." if pace.days else "",
+        picture=points("Items finished in 24 hours", named, axis_over(0, max(1.0, *ends), whole=True), _pace)
         if ends
         else None,
-        why_none="" if ends else (pace.per_day.why_undefined or "nothing was finished yet"),
+        why_none="" if ends else sentence(pace.per_day.why_undefined or "nothing was finished yet"),
         table=table(("figure", *FIGURE_COLUMNS), rows),
     )
 
@@ -76,9 +77,9 @@ def days_panel(days: Sequence[Day], today: date, name: str = "days") -> Panel:
     return Panel(
         name=name,
         heading="Judgements by day",
-        says=f"{sum(by_day.values()):,} judgements, corrections left out; days of UTC, today's is not over.",
+        says=f"{counted(sum(by_day.values()), 'judgement')}, corrections left out; days of UTC, today's is not over.",
         picture=bars("Judgements by day", counts) if by_day else None,
-        why_none="" if by_day else "nothing was judged yet",
+        why_none="" if by_day else "Nothing was judged yet.",
         table=table(("day", "judgements", "all up to its end"), [(d.day, d.judgements, d.cumulative) for d in days]),
         notes=(f"The picture shows the last {SHOWN_DAYS} days, the table all.",) if len(days) > len(shown) else (),
     )
@@ -97,13 +98,13 @@ def _done(queue: QueueProgress) -> str:
 
 def _pace_words(pace: Pace) -> str:
     if pace.left == 0:
-        return "Every place is filled."
-    left = "" if pace.left is None else f"{pace.left:,} places are open. "
+        return "Every place of the work is filled."
+    left = "" if pace.left is None else f"{counted(pace.left, 'place is', 'places are')} open. "
     if pace.per_day.value is None:
         return f"{left}No pace can be told yet: {pace.per_day.why_undefined}."
     if not pace.per_day.value:
         return f"{left}Nothing was finished in the last {_days(pace.days)}, so no end can be told."
-    speed = f"{count(pace.per_day.value)} items in 24 hours over the last {_days(pace.days)}"
+    speed = f"{_pace(pace.per_day.value)} {'item' if pace.per_day.value == 1 else 'items'} in 24 hours over the last {_days(pace.days)}"
     return f"{left}{speed}; {_end_words(pace)}."
 
 
@@ -111,12 +112,21 @@ def _end_words(pace: Pace) -> str:
     left: Figure = pace.days_left
     if left.value is None:
         return left.why_undefined or "no end can be told"
+    if left.value > _LONGEST_DAYS:
+        return "at that pace not done within 100 years"
     if left.low is None or left.high is None:
         return f"at that pace done in about {_days(left.value)} ({left.why_undefined})"
     if round(left.low) == round(left.high):
         return f"at that pace done in about {_days(left.value)}"
-    return f"at that pace done in {left.low:.0f} to {_days(left.high)}"
+    if left.high > _LONGEST_DAYS:
+        return f"at that pace done in {_days(left.low)} at the earliest"
+    return f"at that pace done in {left.low:,.0f} to {_days(left.high)}"
+
+
+def _pace(items: float) -> str:
+    """A mean of whole numbers: small ones with a digit behind the point."""
+    return count(items) if items >= 10 or items == round(items) else f"{items:.1f}"
 
 
 def _days(number: float) -> str:
-    return f"{number:.0f} day" if round(number) == 1 else f"{number:,.0f} days"
+    return counted(number, "day")

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 
 from plumbline.collect.dashboard.distributions import TimeFigures
+from plumbline.collect.kinds import Purpose
 from plumbline.collect.pages.contexts.panels import Panel, Section
 from plumbline.collect.pages.panels.wordings import queue_words
 from plumbline.collect.pages.pictures.points import Named, points
@@ -22,7 +23,17 @@ def times_section(of_items: Sequence[TimeFigures], of_judgements: Sequence[TimeF
             times_panel("item-times", "Time for an item", of_items, queue_words),
             times_panel("judgement-times", "Time for a judgement", of_judgements, plain),
         ),
+        _words(of_items),
     )
+
+
+def _words(of_items: Sequence[TimeFigures]) -> str:
+    """The median of an item of work; of the first that there is where nobody did any work."""
+    told = {each.of: each.median.value for each in of_items if each.median.value is not None}
+    if not told:
+        return ""
+    of = Purpose.WORK.value if Purpose.WORK.value in told else next(iter(told))
+    return f"median {seconds(told[of])} for an item of {queue_words(of)}"
 
 
 def times_panel(name: str, heading: str, times: Sequence[TimeFigures], words: Callable[[str], str]) -> Panel:
@@ -42,8 +53,8 @@ def times_panel(name: str, heading: str, times: Sequence[TimeFigures], words: Ca
         name=name,
         heading=heading,
         says="Medians with their intervals; the broad bar holds the middle half of the measured times.",
-        picture=points(heading, named, axis_over(0, max(ends), _ticks, most=4), seconds) if ends else None,
-        why_none="" if ends else "no time was measured yet",
+        picture=points(heading, named, axis_over(0, max(1.0, *ends), _ticks, most=4), seconds) if ends else None,
+        why_none="" if ends else "No time was measured yet.",
         table=table(("of", "which", "seconds", "low", "high", "n", "why undefined"), rows),
     )
 

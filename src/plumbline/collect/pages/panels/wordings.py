@@ -56,6 +56,11 @@ def elo_points(value: float) -> str:
     return f"{value:+.0f}".replace("-", "−") if round(value) else "0"
 
 
+def sentence(words: str) -> str:
+    """Words as a sentence: ``Too few items.``"""
+    return f"{words[:1].upper()}{words[1:]}." if words else ""
+
+
 def slug(text: str) -> str:
     """A text as a name in addresses."""
     return re.sub(r"[^a-z0-9]+", "-", text.lower()).strip("-") or "none"

@@ -81,6 +81,12 @@ def points(
     return Points(title, description, drawn, axis.ticks, at, _reasons(drawn))
 
 
+def lowest(named: Sequence[Named]) -> float:
+    """Where an axis of agreement begins: at 0, or at the lowest value or end of an interval below it."""
+    values = (value for row in named for value in (row.figure.value, row.figure.low) if value is not None)
+    return min([0.0, *values])
+
+
 def _reasons(drawn: Sequence[Point]) -> tuple[str, ...]:
     by_reason: dict[str, list[str]] = {}
     for point in drawn:

@@ -8,6 +8,7 @@ import re
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime
+from functools import cached_property
 
 from plumbline.collect.pages.wording import NOTHING
 from plumbline.measure import Figure
@@ -18,9 +19,9 @@ _NUMBER = re.compile(r"[+-]?\d+(\.\d+)?([eE][+-]?\d+)?")
 FIGURE_COLUMNS = ("value", "low", "high", "n", "why undefined")
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class Table:
-    """Values in rows; a table is never without its column names.
+    """Values in rows; a table is never without its column names. What a template asks of it for every cell is told once.
 
     Attributes:
         columns: their names.
@@ -30,16 +31,22 @@ class Table:
     columns: tuple[str, ...]
     rows: tuple[tuple[Value, ...], ...]
 
-    @property
+    @cached_property
     def words(self) -> tuple[tuple[str, ...], ...]:
         """Rows as a page shows them."""
         return tuple(tuple(in_words(value) for value in row) for row in self.rows)
 
-    @property
+    @cached_property
     def is_number(self) -> tuple[bool, ...]:
         """Of each column, whether it holds numbers, which stand at the right."""
         columns = list(zip(*self.rows, strict=True)) or [()] * len(self.columns)
         return tuple(any(isinstance(value, int | float) for value in column) for column in columns)
+
+    @cached_property
+    def is_moment(self) -> tuple[bool, ...]:
+        """Of each column, whether it holds days or moments, which stand on one line."""
+        columns = list(zip(*self.rows, strict=True)) or [()] * len(self.columns)
+        return tuple(any(isinstance(value, date) for value in column) for column in columns)
 
 
 def table(columns: Sequence[str], rows: Iterable[Sequence[Value]]) -> Table:

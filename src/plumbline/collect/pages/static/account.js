@@ -1,8 +1,9 @@
 // Another password; logging out, which also forgets what this browser kept of this person's work.
 
 import { ask, inWords } from "./api.js";
-import { byId, onPress } from "./elements.js";
+import { byId, onPress, tell } from "./elements.js";
 import { onSubmit } from "./forms.js";
+import { leaveFor } from "./outside.js";
 import { forgetAll, unsentCount } from "./work/kept.js";
 
 const form = byId("password-form");
@@ -12,6 +13,20 @@ if (form) {
     await ask("PUT", "/api/v1/me/password", { old: data.get("old"), new: data.get("new") });
     form.reset();
     byId("changed").textContent = "Changed.";
+  });
+}
+
+const connecting = byId("connect-form");
+if (connecting) onSubmit(connecting, async (data) => leaveFor("/api/v1/me/openid", { password: data.get("password") }));
+const disconnect = byId("disconnect");
+if (disconnect) {
+  onPress(disconnect, async () => {
+    try {
+      await ask("DELETE", "/api/v1/me/openid");
+      location.reload();
+    } catch (error) {
+      tell(byId("outside-problem"), inWords(error));
+    }
   });
 }
 

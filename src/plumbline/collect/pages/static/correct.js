@@ -4,18 +4,20 @@ import { ask, inWords, Refused, toLogin } from "./api.js";
 import { ACTS } from "./acts/index.js";
 import { Unfinished } from "./acts/unfinished.js";
 import { byId, copyOf, put, slot, tell } from "./elements.js";
-import { showConversation } from "./work/conversation.js";
+import { messagesOf, showConversation } from "./work/conversation.js";
 import { ANSWERED, deliver, needsLogin, patiently, prepared, tryNow } from "./work/delivery.js";
-import { confirmPersonalData } from "./work/dialogs.js";
-import { History, isSame, readForm, writeForm } from "./work/form_state.js";
-import { readAnswer } from "./work/kept.js";
-import { listenToKeys } from "./work/keys.js";
+import { confirmPersonalData, openDialog } from "./work/dialogs.js";
+import { History, isSame, offerSteps, readForm, writeForm } from "./work/form_state.js";
+import { Guide } from "./work/guide.js";
+import { forgetDraft, keepDraft, onDraft, readAnswer, readDraft } from "./work/kept.js";
+import { listenToKeys, openKeys } from "./work/keys.js";
 import { forgetUnfinished, tellUnfinished } from "./work/told.js";
 import { showVeil } from "./work/veil.js";
 
 const place = byId("work");
 const { study, judgement } = place.dataset;
 const name = `judgement-${judgement}`;
+const guide = new Guide(study, null);
 let form, act, step, history, seconds = 0;
 
 /** The state of a form for an answer, where the act does not say it: every field under its own name. */
@@ -35,11 +37,31 @@ async function begin() {
   writeForm(form, (act.state ?? plainState)(own.answer));
   act.correcting?.(form);
   history = new History(readForm(form));
-  showConversation(step.conversation ?? []);
+  showConversation(messagesOf(step));
   byId("act").replaceChildren(form);
-  if (own.can_be_corrected) listen();
-  else onlyShown();
+  if (own.can_be_corrected) {
+    if (takeUpDraft(readDraft(name))) tell(byId("notice"), "What you changed here before was not sent yet. Send it, or undo it.");
+    onDraft((of, kept) => { if (of === name) takeUpDraft(kept); });
+    listen();
+  } else onlyShown();
   if (!showVeil(place, name, step, focusOn)) focusOn();
+}
+
+/** What was changed before and not sent, where there is something; undoing leads back to what was sent. */
+function takeUpDraft(kept) {
+  if (!kept?.state || form.inert || isSame(kept.state, readForm(form))) return false;
+  writeForm(form, kept.state);
+  changed(null);
+  return true;
+}
+
+/** Something was changed: it is kept, in this browser alone. */
+function changed(field) {
+  const state = readForm(form);
+  history.note(state, field);
+  keepDraft(name, { step: step.act, state });
+  offerSteps(history);
+  forgetUnfinished(form);
 }
 
 function focusOn() {
@@ -55,23 +77,21 @@ function onlyShown() {
 
 function listen() {
   setInterval(() => { if (document.visibilityState === "visible") seconds += 1; }, 1000);
-  form.addEventListener("input", (event) => {
-    history.note(readForm(form), ["radio", "checkbox"].includes(event.target.type) ? null : event.target.name);
-    byId("undo").disabled = !history.canUndo;
-    forgetUnfinished(form);
-  });
+  form.addEventListener("input", (event) => changed(["radio", "checkbox"].includes(event.target.type) ? null : event.target.name));
   form.addEventListener("submit", (event) => {
     event.preventDefault();
     send();
   });
-  byId("undo").addEventListener("click", undo);
-  listenToKeys({ undo, form: () => form, own: (key) => act.press?.(form, key) ?? false });
+  for (const way of ["undo", "redo"]) byId(way).addEventListener("click", () => retrace(way));
+  listenToKeys({ retrace, form: () => form, own: (key) => act.press?.(form, key) ?? false });
 }
 
-function undo() {
-  if (!history.canUndo) return;
-  writeForm(form, history.undo());
-  byId("undo").disabled = !history.canUndo;
+/** `way`: "undo" or "redo". */
+function retrace(way) {
+  if (form.inert) return;
+  writeForm(form, history[way]());
+  keepDraft(name, { step: step.act, state: readForm(form) });
+  offerSteps(history);
 }
 
 async function send() {
@@ -82,7 +102,7 @@ async function send() {
     if (act.words && !(await confirmPersonalData(act.words(form, step)))) return;
     form.inert = true;
     const turn = step.turn === undefined || step.turn === null ? {} : { turn: step.turn };
-    const body = { submission: { act: step.act, ...turn, ...fields }, guidelines_version: Number(place.dataset.guide), seconds: Math.min(86_400, seconds) };
+    const body = { submission: { act: step.act, ...turn, ...fields }, guidelines_version: guide.version, seconds: Math.min(86_400, seconds) };
     await deliver(prepared({ name, path: `/api/v1/judgements/${judgement}/correct`, body }), tellTrouble);
     done();
   } catch (error) {
@@ -93,6 +113,7 @@ async function send() {
 }
 
 function done() {
+  forgetDraft(name);
   card("Changed", "Both answers stay stored, and the newer one counts.");
 }
 
@@ -102,7 +123,7 @@ function card(head, why) {
   put(made, "why", why);
   slot(made, "work").href = place.dataset.work;
   slot(made, "mine").href = `/studies/${study}/mine`;
-  byId("undo").hidden = true;
+  for (const way of ["undo", "redo"]) byId(way).hidden = true;
   showConversation([]);
   byId("act").replaceChildren(made);
   made.querySelector("a").focus();
@@ -122,5 +143,8 @@ function fail(error) {
   tell(byId("problem"), inWords(error));
 }
 
+for (const button of document.querySelectorAll("[data-open]")) {
+  button.addEventListener("click", () => (button.dataset.open === "keys" ? openKeys(form) : openDialog(button.dataset.open)));
+}
 byId("connection").querySelector("button").addEventListener("click", tryNow);
 begin().catch(fail);

@@ -3,6 +3,7 @@
 import { ask } from "./api.js";
 import { slot } from "./elements.js";
 import { standingInWords } from "./work/standing_words.js";
+import { sendWaiting } from "./work/waiting.js";
 
 for (const card of document.querySelectorAll("[data-study]")) {
   ask("GET", `/api/v1/studies/${card.dataset.study}/standing`).then(
@@ -10,3 +11,5 @@ for (const card of document.querySelectorAll("[data-study]")) {
     () => {},
   );
 }
+
+sendWaiting();

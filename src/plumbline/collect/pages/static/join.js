@@ -3,6 +3,7 @@
 import { ask, inWords } from "./api.js";
 import { byId, tell } from "./elements.js";
 import { onSubmit } from "./forms.js";
+import { offerOutside } from "./outside.js";
 
 const code = location.hash.slice(1);
 const form = byId("join");
@@ -37,4 +38,5 @@ onSubmit(form, async (data) => {
   await ask("POST", "/api/v1/invitations/accepted", { code, password: data.get("password"), ...(name ? { name } : {}) });
   location.replace("/");
 });
+offerOutside(() => ({ invitation: code }));
 begin().catch((error) => tell(byId("reading"), inWords(error)));

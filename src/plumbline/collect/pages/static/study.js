@@ -2,7 +2,9 @@
 
 import { ask, inWords } from "./api.js";
 import { byId, element, plain, tell } from "./elements.js";
+import { keepSetting } from "./work/kept.js";
 import { standingInWords } from "./work/standing_words.js";
+import { sendWaiting } from "./work/waiting.js";
 
 const standing = byId("standing");
 const form = byId("preferences");
@@ -35,3 +37,13 @@ ask("GET", `${path}/standing`).then((told) => {
   standing.textContent = standingInWords(told);
   if (form && told.topics) showTopics(told.topics);
 }, () => {});
+
+// They stand on this page: whoever was here has had them before their eyes, and is not told again that they are new.
+const guidelines = document.querySelector("[data-guide-version]");
+new IntersectionObserver((seen, observer) => {
+  if (!seen.some((each) => each.isIntersecting)) return;
+  observer.disconnect();
+  keepSetting(`guidelines:${standing.dataset.study}`, Number(guidelines.dataset.guideVersion));
+}).observe(byId("guide-end"));
+
+sendWaiting(standing.dataset.study);

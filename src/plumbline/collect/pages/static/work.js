@@ -5,12 +5,14 @@ import { ACTS } from "./acts/index.js";
 import { Unfinished } from "./acts/unfinished.js";
 import { byId, copyOf, slot, tell } from "./elements.js";
 import { Clock, inMinutes } from "./work/clock.js";
+import { messagesOf } from "./work/conversation.js";
 import { chooseVersion, confirmLeaving, confirmPersonalData, openDialog } from "./work/dialogs.js";
 import { ANSWERED, deliver, deliverWaiting, DRAW_SECONDS, needsLogin, patiently, prepared, tryNow } from "./work/delivery.js";
 import { Draft } from "./work/draft.js";
-import { History, readForm, writeForm } from "./work/form_state.js";
+import { Guide } from "./work/guide.js";
+import { History, offerSteps, readForm, writeForm } from "./work/form_state.js";
 import { forgetAnswer, forgetDraft, forgetOldDrafts, isHeldByPageAlone, onDraft, onTold, readAnswer, tellTabs } from "./work/kept.js";
-import { listenToKeys } from "./work/keys.js";
+import { listenToKeys, openKeys } from "./work/keys.js";
 import { isCalm, present, startAnew } from "./work/presenting.js";
 import { screen, showWaitingReplies } from "./work/screens.js";
 import { showVeil } from "./work/veil.js";
@@ -23,7 +25,8 @@ const HEARTBEAT_MILLISECONDS = 60_000;
 /** What is in hand: {assignment, fence, guidelines, step, form, act, draft, history}; null between items. */
 let hand = null;
 const clock = new Clock((seconds) => { byId("clock").textContent = hand ? inMinutes(seconds) : ""; });
-const standing = new Standing(place.dataset, clock);
+const guide = new Guide(place.dataset.study, Number(place.dataset.judgedVersion) || null);
+const standing = new Standing(place.dataset, clock, guide);
 
 // --- items ---
 
@@ -46,10 +49,11 @@ async function next() {
   }
 }
 
-/** Takes an item in hand. */
+/** Takes an item in hand, to be judged by the guidelines that stand on the page. */
 async function takeUp(work, step) {
-  hand = { assignment: work.assignment, fence: work.fence, guidelines: work.guidelines_version };
-  byId("skip").hidden = work.queue === "training";
+  await guide.follow(work.guidelines_version);
+  hand = { assignment: work.assignment, fence: work.fence, guidelines: guide.version };
+  byId("skip").disabled = work.queue === "training";
   startAnew();
   await show(step);
 }
@@ -57,8 +61,9 @@ async function takeUp(work, step) {
 function putDown() {
   hand?.draft?.push();
   hand = null;
-  byId("skip").hidden = true;
-  byId("undo").disabled = true;
+  byId("skip").disabled = true;
+  offerSteps(null);
+  tell(byId("lost"), "");
   tell(byId("problem"), "");
 }
 
@@ -90,8 +95,8 @@ async function show(step) {
     choose: (here, there) => chooseVersion(form, here, there),
     show: (state) => showState(form, state),
   });
-  byId("undo").disabled = true;
-  present(step.conversation ?? [], form);
+  offerSteps(hand.history);
+  present(messagesOf(step), form);
   listen(form, act, step);
   draft.begin();
   if (!showVeil(place, hand.assignment, step, () => focusOn(form))) focusOn(form);
@@ -104,6 +109,7 @@ function showState(form, state) {
   if (hand?.form !== form) return;
   if (hand.history.canUndo) hand.history.note(readForm(form));
   else hand.history = new History(readForm(form));
+  offerSteps(hand.history);
 }
 
 function focusOn(form) {
@@ -118,7 +124,7 @@ function listen(form, act, step) {
     const state = readForm(form);
     hand.history.note(state, ["radio", "checkbox"].includes(event.target.type) ? null : event.target.name);
     hand.draft.save(state);
-    byId("undo").disabled = !hand.history.canUndo;
+    offerSteps(hand.history);
     byId("storage").hidden = !isHeldByPageAlone();
     forgetUnfinished(form);
   });
@@ -144,7 +150,7 @@ async function answer(form, act, step, name, pressed) {
     form.inert = false;
     if (error instanceof Unfinished) tellUnfinished(form, error);
     else {
-      if (act.meanwhile && !NO_REPLIES.includes(error.code)) present(step.conversation, form);
+      if (act.meanwhile && !NO_REPLIES.includes(error.code)) present(messagesOf(step), form);
       await fail(error);
       if (hand?.form === form && form.isConnected) focusOn(form);
     }
@@ -173,6 +179,7 @@ async function sent(kept) {
     location.assign(`/studies/${place.dataset.study}`);
     return { state: "left" };
   }
+  if (told.outcome === "late") startAnew();
   tell(byId("notice"), told.outcome === "late" ? LATE : "");
   tellSent(CORRECTABLE.includes(kept.act) ? told.judgements?.[0] : null, place.dataset.study);
   if (told.fence && hand) hand.fence = told.fence;
@@ -198,6 +205,7 @@ async function fail(error) {
   if (needsLogin(error)) return enterAgain(error);
   if (error.code === "PL-COL-030") return screen("paused", { why: "Whoever runs it will open it again. What you have in hand can still be sent.", again: next });
   if (GONE.includes(error.code) && hand) {
+    startAnew();
     tell(byId("notice"), "This item is no longer yours: its time was over, or it was taken back. Here is the next one.");
     hand.draft?.end();
     return next();
@@ -239,6 +247,7 @@ async function skip() {
     const unsent = readAnswer(String(assignment));
     if (unsent) forgetAnswer(unsent);
     tellSent(null);
+    startAnew();
     tell(byId("notice"), "Skipped. That does not count against you.");
     await next();
   } catch (error) {
@@ -249,11 +258,12 @@ async function skip() {
 /** Whether turns of a conversation were judged, which giving it back leaves out. */
 const isBegun = ({ turn, act }) => turn > 1 || act === "close" || act === "rate-self";
 
-function undo() {
-  if (!hand?.history?.canUndo) return;
-  writeForm(hand.form, hand.history.undo());
+/** `way`: "undo" or "redo". */
+function retrace(way) {
+  if (!hand?.history || hand.form.inert) return;
+  writeForm(hand.form, hand.history[way]());
   hand.draft.save(readForm(hand.form));
-  byId("undo").disabled = !hand.history.canUndo;
+  offerSteps(hand.history);
 }
 
 async function heartbeat() {
@@ -265,16 +275,19 @@ async function heartbeat() {
     if (hand !== asked || asked.form?.inert) return;
     asked.lost = GONE.includes(error.code);
     // What is being filled in is left alone: it may still be sent.
-    if (asked.lost) tell(byId("notice"), "The time for this item was over, and it has gone to somebody else. You can still send your answer: it is kept, but does not count. Or skip it.");
-    else if (needsLogin(error)) tell(byId("notice"), "You are logged out. What you filled in is kept here: send it, log in, and it goes on.");
+    if (asked.lost) tell(byId("lost"), "The time for this item was over, and it has gone to somebody else. You can still send your answer: it is kept, but does not count. Or skip it.");
+    else if (needsLogin(error)) tell(byId("lost"), "You are logged out. What you filled in is kept here: send it, log in, and it goes on.");
   }
 }
 
 byId("skip").addEventListener("click", skip);
-byId("undo").addEventListener("click", undo);
-for (const button of document.querySelectorAll("[data-open]")) button.addEventListener("click", () => openDialog(button.dataset.open));
+for (const way of ["undo", "redo"]) byId(way).addEventListener("click", () => retrace(way));
+const shownForm = () => hand?.form ?? byId("act").querySelector("form");
+for (const button of document.querySelectorAll("[data-open]")) {
+  button.addEventListener("click", () => (button.dataset.open === "keys" ? openKeys(shownForm()) : openDialog(button.dataset.open)));
+}
 byId("connection").querySelector("button").addEventListener("click", tryNow);
-listenToKeys({ undo, form: () => hand?.form ?? byId("act").querySelector("form"), own: (key) => hand?.act.press?.(hand.form, key) ?? false });
+listenToKeys({ retrace, form: shownForm, own: (key) => hand?.act.press?.(hand.form, key) ?? false });
 setInterval(heartbeat, HEARTBEAT_MILLISECONDS);
 addEventListener("pagehide", () => hand?.draft?.push({ leaving: true }));
 onTold(({ answered }) => {

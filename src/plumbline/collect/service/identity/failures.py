@@ -88,6 +88,17 @@ def of_one_study() -> ServiceError:
     )
 
 
+def note_too_long(characters: int, most: int) -> ServiceError:
+    """PL-IDN-008, of an invitation's note; how it begins is not told."""
+    return ServiceError(
+        "PL-IDN-008",
+        "invitation",
+        f"its note has {characters:,} characters",
+        expected=f"at most {most}",
+        advice="make the note shorter: it only says whom the link is for",
+    )
+
+
 def bad_invitation(problem: str, expected: str) -> ServiceError:
     """PL-IDN-008: an invitation that says two things."""
     return ServiceError(

@@ -6,7 +6,7 @@ from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 
 from plumbline.collect.service.collecting import Collecting
-from plumbline.collect.service.identity.failures import bad_invitation, bad_name
+from plumbline.collect.service.identity.failures import bad_invitation, bad_name, note_too_long
 from plumbline.collect.service.identity.logging_in import SESSION_TIME, LoggedIn
 from plumbline.collect.service.identity.names import checked_name, name_key
 from plumbline.collect.service.identity.passwords import checked_password
@@ -19,6 +19,8 @@ from plumbline.collect.store.people import end_session, find_person
 from plumbline.collect.store.rows import Invitation, Person, Role
 
 JOIN_PATH = "/join"
+MOST_NOTE = 200
+"""Characters of an invitation's note; the store takes no more."""
 FIRST_OWNER_DAYS = 7
 
 
@@ -37,6 +39,7 @@ class Invited:
     pseudonym: str | None
     expires_at: datetime
     uses: int
+    note: str | None = None
 
     @property
     def link_path(self) -> str:
@@ -52,6 +55,7 @@ class Wanted:
         role: None where it is for somebody who is there and has one.
         study: by name; None for the whole store.
         pseudonym: of somebody who is there.
+        note: whom it is for, in their own words, at most `MOST_NOTE` characters; told to managers alone.
     """
 
     role: Role | None
@@ -59,6 +63,7 @@ class Wanted:
     pseudonym: str | None
     days: int
     uses: int
+    note: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,7 +81,7 @@ def invite(collecting: Collecting, by: Person, wanted: Wanted) -> Invited:
     """An invitation: into a role that `by` reaches; by who is of one study, into that one, named or not.
 
     Raises:
-        ServiceError: PL-SVC-006, `by` does not reach so far; PL-IDN-008, it says two things.
+        ServiceError: PL-SVC-006, `by` does not reach so far; PL-IDN-008, it says two things, or its note is too long.
         NotFoundError: PL-COL-010, no such study or person.
     """
     if wanted.pseudonym is not None:
@@ -183,9 +188,9 @@ def _invite_anybody(
     if role is Role.OWNER and study_id is not None:
         raise bad_invitation("owners are of the whole store, and a study is named", "no study, or another role")
     expires_at = now + timedelta(days=wanted.days)
-    new = stored.NewInvitation(role, study_id, None, by, expires_at, wanted.uses)
+    new = stored.NewInvitation(role, study_id, None, by, expires_at, wanted.uses, _checked_note(wanted.note))
     row, code = stored.add_invitation(store, new, now=now)
-    return Invited(row.id, code, role, wanted.study, None, expires_at, wanted.uses)
+    return Invited(row.id, code, role, wanted.study, None, expires_at, wanted.uses, row.note)
 
 
 def _invite_somebody(store: Store, person: Person, wanted: Wanted, by: str | None, *, now: datetime) -> Invited:
@@ -197,9 +202,18 @@ def _invite_somebody(store: Store, person: Person, wanted: Wanted, by: str | Non
     if wanted.uses != 1:
         raise bad_invitation("a link for one person is used once", "one use, or no pseudonym")
     expires_at = now + timedelta(days=wanted.days)
-    new = stored.NewInvitation(person.role, person.only_study_id, person.id, by, expires_at, 1)
+    note = _checked_note(wanted.note)
+    new = stored.NewInvitation(person.role, person.only_study_id, person.id, by, expires_at, 1, note)
     row, code = stored.add_invitation(store, new, now=now)
-    return Invited(row.id, code, person.role, None, person.pseudonym, expires_at, 1)
+    return Invited(row.id, code, person.role, None, person.pseudonym, expires_at, 1, row.note)
+
+
+def _checked_note(note: str | None) -> str | None:
+    """A note on one line; None for one that says nothing."""
+    line = " ".join((note or "").split())
+    if len(line) > MOST_NOTE:
+        raise note_too_long(len(line), MOST_NOTE)
+    return line or None
 
 
 def invitation_study(collecting: Collecting, invitation: Invitation) -> str | None:

@@ -15,7 +15,7 @@ from plumbline.collect.service.identity.failures import (
 from plumbline.collect.service.identity.names import name_key
 from plumbline.collect.service.identity.passwords import checked_password
 from plumbline.collect.store.identity.accounts import account_of, find_account, renew_hash, set_password
-from plumbline.collect.store.identity.attempts import attempt_succeeded, begin_attempt, key_of_address, key_of_name
+from plumbline.collect.store.identity.attempts import attempt_succeeded, begin_attempt, keys_of_login
 from plumbline.collect.store.people import end_session, issue_token
 from plumbline.collect.store.rows import Account, Person, TokenUse
 
@@ -46,16 +46,16 @@ async def log_in(collecting: Collecting, name: str, password: str, address: str,
         ServiceError: PL-IDN-001 wrong, PL-IDN-002 too many were wrong.
     """
     key = name_key(name)
-    by_name, by_address = key_of_name(key), key_of_address(address)
+    counted = keys_of_login(key, address)
 
     def begin() -> tuple[Account, Person] | None:
         """In a thread: whether it may be tried, and whose name it is."""
-        _require_attempt(collecting, by_name, by_address)
+        _require_attempt(collecting, *counted)
         return find_account(collecting.store, key)
 
     def finish(person: Person, account: Account, renewed: str | None) -> LoggedIn:
         """In a thread: the failures forgotten, a session made."""
-        attempt_succeeded(collecting.store, by_name, by_address, now=collecting.clock())
+        attempt_succeeded(collecting.store, counted)
         if renewed is not None:
             renew_hash(collecting.store, account, renewed)
         return begin_session(collecting, person, earlier)
@@ -103,14 +103,13 @@ async def change_password(
         if account is None:
             raise no_account()
         checked_password(new, account.name)
-        _require_attempt(collecting, key_of_name(account.name_key), key_of_address(address))
+        _require_attempt(collecting, *keys_of_login(account.name_key, address))
         return account
 
     def finish(account: Account, hashed: str) -> int:
         """In a thread: stored."""
-        now = collecting.clock()
-        attempt_succeeded(collecting.store, key_of_name(account.name_key), key_of_address(address), now=now)
-        return set_password(collecting.store, person.id, hashed, now=now, but=session)
+        attempt_succeeded(collecting.store, keys_of_login(account.name_key, address))
+        return set_password(collecting.store, person.id, hashed, now=collecting.clock(), but=session)
 
     account = await collecting.calls.run(begin)
     if not (await collecting.passwords.verify(account.password_hash, old)).is_right:

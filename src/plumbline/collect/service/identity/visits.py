@@ -1,6 +1,8 @@
-"""When a visit from Prolific is complete, and the code that shows it there.
+"""When a visit from Prolific or MTurk is complete, and the code that shows it there.
 
-The work of a visit is what its person has finished in the study: they are somebody of that study alone.
+The work of a visit from Prolific is what its person has finished in the study: they are somebody of that study alone. The
+work of a visit from MTurk, which is a HIT, is what they have finished since their last complete one: nothing counts for two,
+and what was judged under a HIT that was returned counts for the next.
 """
 
 from __future__ import annotations
@@ -9,9 +11,12 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 from plumbline.collect.kinds import Purpose
+from plumbline.collect.service.beginning import COUNTED
 from plumbline.collect.service.catalogue import KnownStudy
 from plumbline.collect.service.collecting import Collecting
-from plumbline.collect.store.identity.arrivals import Arrival, complete_arrival, find_arrival
+from plumbline.collect.service.identity.hit_codes import completion_code
+from plumbline.collect.store.identity.arrivals import complete_arrival, find_arrival
+from plumbline.collect.store.identity.hit_visits import current_hit_visit, finished_since
 from plumbline.collect.store.items import count_items
 from plumbline.collect.store.rows import Person, StudyState
 from plumbline.collect.store.standing import may_have_work
@@ -24,10 +29,10 @@ _COMPLETE_URL = "https://app.prolific.com/submissions/complete?cc="
 
 @dataclass(frozen=True, slots=True)
 class Completion:
-    """What a participant takes back: the code, and the page there that takes it."""
+    """What a participant takes back: the code, and the page there that takes it; None where the HIT's own form does."""
 
     code: str
-    url: str
+    url: str | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,28 +66,48 @@ class WorkDone:
 
 
 def visit_standing(collecting: Collecting, worker: Person, study: KnownStudy, done: WorkDone) -> VisitStanding:
-    """How far the worker's visit is; what completes it is stored once. Asks nothing where the study is not on Prolific.
+    """How far the worker's visit is; what completes it is stored once. Asks nothing where the study is on no platform.
 
     It is complete with as many finished items as the study says, or where nothing is left for the worker ever, and they have
-    finished something, be it training: who only gave items back has done no work.
+    finished something for it, be it training: who only gave items back has done no work.
     """
-    prolific = study.settings.prolific
-    arrival = None if prolific is None else find_arrival(collecting.store, study.id, worker.id)
-    if prolific is None or arrival is None or arrival.provider != PROLIFIC:
+    if study.settings.prolific is None and study.settings.mturk is None:
         return VisitStanding()
-    if arrival.completed_at is None and not _complete(collecting, worker, study, done, arrival):
-        return VisitStanding(items_to_go=max(0, prolific.items - done.finished))
+    arrival = find_arrival(collecting.store, study.id, worker.id)
+    if arrival is None:
+        return VisitStanding()
+    if arrival.provider != PROLIFIC:
+        return _hit_standing(collecting, worker, study, done)
+    prolific = study.settings.prolific
+    if prolific is None:
+        return VisitStanding()
+    if arrival.completed_at is None:
+        if not _is_enough(collecting, worker, study, done, prolific.items):
+            return VisitStanding(items_to_go=max(0, prolific.items - done.finished))
+        complete_arrival(collecting.store, arrival.id, now=collecting.clock())
     code = prolific.completion_code
     return VisitStanding(Completion(code, _COMPLETE_URL + code))
 
 
-def _complete(collecting: Collecting, worker: Person, study: KnownStudy, done: WorkDone, arrival: Arrival) -> bool:
-    prolific = study.settings.prolific
-    enough = prolific is not None and done.finished >= prolific.items
-    if not enough and not (any(done.submitted.values()) and _nothing_is_left(collecting, worker, study, done)):
-        return False
-    complete_arrival(collecting.store, arrival.id, now=collecting.clock())
-    return True
+def _hit_standing(collecting: Collecting, worker: Person, study: KnownStudy, done: WorkDone) -> VisitStanding:
+    mturk, hit = study.settings.mturk, current_hit_visit(collecting.store, study.id, worker.id)
+    if mturk is None or hit is None:
+        return VisitStanding()
+    if hit.completed_at is None:
+        if hit.counts_from is not None:
+            submitted = finished_since(collecting.store, study.id, worker.id, hit.counts_from)
+            finished = sum(submitted.get(purpose, 0) for purpose in COUNTED)
+            done = WorkDone(submitted, finished, done.training_left, done.is_over)
+        if not _is_enough(collecting, worker, study, done, mturk.items):
+            return VisitStanding(items_to_go=max(0, mturk.items - done.finished))
+        complete_arrival(collecting.store, hit.id, now=collecting.clock())
+    return VisitStanding(Completion(completion_code(hit.token), None))
+
+
+def _is_enough(collecting: Collecting, worker: Person, study: KnownStudy, done: WorkDone, wanted: int) -> bool:
+    return done.finished >= wanted or (
+        any(done.submitted.values()) and _nothing_is_left(collecting, worker, study, done)
+    )
 
 
 def _nothing_is_left(collecting: Collecting, worker: Person, study: KnownStudy, done: WorkDone) -> bool:

@@ -14,6 +14,7 @@ from plumbline.collect.service.identity.visits import VisitStanding, WorkDone, v
 from plumbline.collect.service.wellbeing.mood_summary import start_of_day
 from plumbline.collect.service.wellbeing.moods import FEELINGS, is_mood_due, mood_every
 from plumbline.collect.service.wellbeing.preferences import opted_out
+from plumbline.collect.store.assignments import find_in_hand
 from plumbline.collect.store.items import count_items
 from plumbline.collect.store.participation import submitted_counts
 from plumbline.collect.store.rows import Person
@@ -35,11 +36,13 @@ class Standing:
         qualified: what came of the training; None where it is not done, or there is none.
         over: nothing will ever come for this worker.
         minutes_today: whole minutes that their judgements of today (UTC) took, in all studies, as their clients measured.
+        enough_today: that is as many as the study wants anybody to work in a day, and nothing is in the worker's hands that they
+            could finish first.
         mood_due: it is time to ask how they feel.
         feelings: what is asked then; empty where the study does not ask.
         topics: those that items bring; empty where nobody opts out of any.
         opted_out: those that the worker does not want to see.
-        visit: from Prolific.
+        visit: from Prolific or MTurk.
         items_open: at least so many items have a place left, told as 0, 1, 10 or 100.
     """
 
@@ -50,6 +53,7 @@ class Standing:
     qualified: bool | None
     over: bool
     minutes_today: int
+    enough_today: bool
     mood_due: bool
     feelings: tuple[str, ...]
     topics: tuple[str, ...]
@@ -75,6 +79,7 @@ def read_standing(collecting: Collecting, worker: Person, study_name: str) -> St
     # Who has finished too few items to be asked even if they never were, is not looked up.
     last = last_mood_at(store, study.id, worker.id) if every is not None and finished >= every else 0
     topics = collecting.topics.of_study(store, study.id) if settings.has_topics else ()
+    minutes = int(seconds_since(store, worker.id, start_of_day(collecting.clock())) // 60)
     done = WorkDone(submitted, reached.finished, training_left or 0, over)
     return Standing(
         settings=settings,
@@ -83,7 +88,8 @@ def read_standing(collecting: Collecting, worker: Person, study_name: str) -> St
         training_items_left=training_left,
         qualified=qualified,
         over=over,
-        minutes_today=int(seconds_since(store, worker.id, start_of_day(collecting.clock())) // 60),
+        minutes_today=minutes,
+        enough_today=_is_enough(collecting, worker, study, minutes),
         mood_due=is_mood_due(every, finished, last),
         feelings=FEELINGS if every is not None else (),
         topics=tuple(sorted(topics)),
@@ -102,6 +108,14 @@ def _training_left(
         return 0
     count = count_items(collecting.store, study.id, Purpose.TRAINING)
     return max(0, count - submitted.get(Purpose.TRAINING, 0))
+
+
+def _is_enough(collecting: Collecting, worker: Person, study: KnownStudy, minutes: int) -> bool:
+    """Who has an item in hand may finish it: its lease would end before tomorrow, and a conversation be lost with it."""
+    wellbeing = study.settings.wellbeing
+    if wellbeing is None or wellbeing.most_minutes_a_day is None or minutes < wellbeing.most_minutes_a_day:
+        return False
+    return find_in_hand(collecting.store, study.id, worker.id, tuple(Purpose)) is None
 
 
 def _as_shown(submitted: Mapping[Purpose, int]) -> dict[Purpose, int]:

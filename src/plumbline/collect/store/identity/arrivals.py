@@ -19,10 +19,16 @@ from plumbline.collect.store.rows import Person, Role
 from plumbline.collect.store.studies import study_in
 from plumbline.collect.store.tables import arrivals, people
 
+MTURK = "mturk"
+"""The provider of a worker there; their visit is the assignment that they came for last."""
+HIT = "mturk-hit"
+"""The provider of an assignment there: a row of its own for each, whose `external_id` is its number; see `hit_visits`."""
+
 # Statements are made once: building one takes longer than running it.
 _OF_PERSON = select(arrivals.c.id, arrivals.c.provider, arrivals.c.completed_at).where(
     arrivals.c.person_id == bindparam("person_id", type_=Text),
     arrivals.c.study_id == bindparam("study_id", type_=BigInteger),
+    arrivals.c.provider != HIT,
 )
 
 
@@ -31,7 +37,7 @@ class Participant:
     """Somebody as a provider of participants names them.
 
     Attributes:
-        provider: ``prolific``.
+        provider: ``prolific`` or ``mturk``.
         external_id: their id there.
         visit: the number of this visit there.
     """

@@ -1,8 +1,14 @@
 """Failed logins, counted in the database, so that all processes count together.
 
 An attempt counts as failed from its beginning until it is known to have gone well: many at once do not get past the count.
-With one name few may fail, and all is forgotten after an hour without; from one address, which many people may share, more
-may, and one of them is forgotten every minute, whoever logs in there meanwhile.
+Three counts, and the strictest holds:
+
+- with one name from one address few may fail, and all is forgotten after an hour without: at most some 320 guesses a day;
+- with one name from wherever, more may, and one is forgotten every four minutes, which is as fast as one address can guess: from
+  there nobody keeps the name's owner out. From many addresses, 470 guesses on the first day and 360 on each after;
+- from one address, which many people may share, one is forgotten every minute, whoever logs in there meanwhile.
+
+What has to wait leaves no row.
 """
 
 from __future__ import annotations
@@ -19,21 +25,51 @@ from plumbline.collect.store.database import Store, insert_into
 from plumbline.collect.store.tables import login_attempts
 
 FREE_ATTEMPTS = 5
-"""So many may fail in a row with one name before the next has to wait."""
+"""So many may fail in a row with one name from one address before the next has to wait."""
+FREE_OF_NAME = 100
+"""The same with one name from wherever."""
 FREE_OF_ADDRESS = 30
 """The same from one address."""
 MOST_WAIT = timedelta(minutes=15)
 FORGOTTEN_AFTER = timedelta(hours=1)
-"""Failures with a name do not count any more so long after the last."""
-ONE_FORGOTTEN_AFTER = timedelta(minutes=1)
-"""Of the failures from an address."""
+"""Failures with a name from an address do not count any more so long after the last."""
+_REMOVED_AFTER = 24 * FORGOTTEN_AFTER
+"""Rows of which nothing counts any more, whichever they are."""
 _ADDRESS_BITS = 64
-_ADDRESS = "address:"
+_NAME, _AT, _ADDRESS = "name:", ":at:", "address:"
+
+
+@dataclass(frozen=True, slots=True)
+class _Rule:
+    """How many may fail, and after how long one of them is forgotten; None: all of them, `FORGOTTEN_AFTER` the last."""
+
+    free: int
+    one_forgotten_after: timedelta | None
+
+
+_OF_BOTH = _Rule(FREE_ATTEMPTS, None)
+_OF_NAME = _Rule(FREE_OF_NAME, timedelta(minutes=4))
+_OF_ADDRESS = _Rule(FREE_OF_ADDRESS, timedelta(minutes=1))
+
+
+def keys_of_login(name_key: str, address: str) -> tuple[str, ...]:
+    """Under which attempts with a name from an address are counted: both together, the name, the address."""
+    return key_of_both(name_key, address), key_of_name(name_key), key_of_address(address)
+
+
+def key_of_both(name_key: str, address: str) -> str:
+    """Under which attempts with a name from an address are counted; it begins as that of the name does."""
+    return key_of_name(name_key) + _AT + key_of_address(address).removeprefix(_ADDRESS)
+
+
+def of_name(name_key: str) -> tuple[str, str]:
+    """The key of a name, and how its keys with addresses begin."""
+    return key_of_name(name_key), key_of_name(name_key) + _AT
 
 
 def key_of_name(name_key: str) -> str:
     """Under which attempts with a name are counted; the name itself is not stored there."""
-    return "name:" + hashlib.sha256(name_key.encode("utf-8", errors="surrogatepass")).hexdigest()
+    return _NAME + hashlib.sha256(name_key.encode("utf-8", errors="surrogatepass")).hexdigest()
 
 
 def key_of_address(address: str) -> str:
@@ -60,31 +96,31 @@ def begin_attempt(store: Store, keys: Sequence[str], *, now: datetime) -> timede
     """Counts an attempt as failed, for now; how long it has to wait, where it may not be made yet and is not counted.
 
     Args:
-        keys: of `key_of_name` and `key_of_address`.
+        keys: of `keys_of_login`, or of `key_of_address` alone.
     """
+    ordered = sorted(set(keys))
 
     def work(connection: Connection) -> timedelta:
         """Within one transaction: the counters held, in one order for all; compared, raised."""
-        longest = timedelta(0)
-        raised: list[_Counter] = []
-        for key in sorted(set(keys)):
-            fresh = insert_into(connection, login_attempts).values(key=key, failures=0, last_at=now)
-            connection.execute(fresh.on_conflict_do_nothing())
-            counted = select(login_attempts.c.failures, login_attempts.c.last_at).where(login_attempts.c.key == key)
-            row = connection.execute(counted.with_for_update()).one()
-            left = _left(key, row.failures, row.last_at, now)
-            longest = max(longest, left.since + wait_after(left.failures, left.free) - now)
-            # Of an address, attempts do not put off what is to be forgotten.
-            since = left.since if left.free == FREE_OF_ADDRESS else now
-            raised.append(_Counter(key, left.failures + 1, since, left.free))
-        if longest > timedelta(0):
-            return longest
-        for counter in raised:
+        connection.execute(delete(login_attempts).where(login_attempts.c.last_at < now - _REMOVED_AFTER))
+        savepoint = connection.begin_nested()
+        counters = [_held(connection, key, now) for key in ordered]
+        wait = _longest(counters, now)
+        if wait > timedelta(0):
+            savepoint.rollback()
+            return wait
+        for counter in counters:
+            # What is forgotten one by one is not put off by attempts.
+            since = now if _rule_of(counter.key).one_forgotten_after is None else counter.since
             query = update(login_attempts).where(login_attempts.c.key == counter.key)
-            connection.execute(query.values(failures=counter.failures, last_at=counter.since))
+            connection.execute(query.values(failures=counter.failures + 1, last_at=since))
+        savepoint.commit()
         return timedelta(0)
 
-    return store.write(work)
+    # Most of a flood is refused by a look, without a transaction that writes.
+    query = select(login_attempts).where(login_attempts.c.key.in_(ordered))
+    wait = _longest([_left(row.key, row.failures, row.last_at, now) for row in store.rows(query)], now)
+    return wait if wait > timedelta(0) else store.write(work)
 
 
 @dataclass(frozen=True, slots=True)
@@ -94,29 +130,45 @@ class _Counter:
     key: str
     failures: int
     since: datetime
-    free: int
+
+
+def _rule_of(key: str) -> _Rule:
+    if key.startswith(_ADDRESS):
+        return _OF_ADDRESS
+    return _OF_BOTH if _AT in key else _OF_NAME
+
+
+def _held(connection: Connection, key: str, now: datetime) -> _Counter:
+    fresh = insert_into(connection, login_attempts).values(key=key, failures=0, last_at=now)
+    connection.execute(fresh.on_conflict_do_nothing())
+    row = connection.execute(select(login_attempts).where(login_attempts.c.key == key).with_for_update()).one()
+    return _left(key, row.failures, row.last_at, now)
+
+
+def _longest(counters: Sequence[_Counter], now: datetime) -> timedelta:
+    waits = [each.since + wait_after(each.failures, _rule_of(each.key).free) - now for each in counters]
+    return max(waits, default=timedelta(0))
 
 
 def _left(key: str, failures: int, last_at: datetime, now: datetime) -> _Counter:
-    if not key.startswith(_ADDRESS):
-        is_over = now - last_at > FORGOTTEN_AFTER
-        return _Counter(key, 0 if is_over else failures, last_at, FREE_ATTEMPTS)
-    forgotten = min(max((now - last_at) // ONE_FORGOTTEN_AFTER, 0), failures)
+    after = _rule_of(key).one_forgotten_after
+    if after is None:
+        return _Counter(key, 0 if now - last_at > FORGOTTEN_AFTER else failures, last_at)
+    forgotten = min(max((now - last_at) // after, 0), failures)
     left = failures - forgotten
-    since = last_at + forgotten * ONE_FORGOTTEN_AFTER if left else now
-    return _Counter(key, left, since, FREE_OF_ADDRESS)
+    return _Counter(key, left, last_at + forgotten * after if left else now)
 
 
-def attempt_succeeded(store: Store, name_key: str | None, address_key: str | None, *, now: datetime) -> None:
-    """Forgets the failures with the name; of the address takes this attempt alone back, others there may be guessing."""
+def attempt_succeeded(store: Store, keys: Sequence[str]) -> None:
+    """Forgets the failures with the name from the address; takes this attempt alone back of others: somebody may be guessing."""
 
     def work(connection: Connection) -> None:
-        """Within one transaction: both counters, and those that nobody needs any more."""
-        if address_key is not None:
-            one = update(login_attempts).where(login_attempts.c.key == address_key, login_attempts.c.failures > 0)
-            connection.execute(one.values(failures=login_attempts.c.failures - 1))
-        if name_key is not None:
-            connection.execute(delete(login_attempts).where(login_attempts.c.key == name_key))
-        connection.execute(delete(login_attempts).where(login_attempts.c.last_at < now - 24 * FORGOTTEN_AFTER))
+        """Within one transaction: the counters, in the order in which attempts hold them."""
+        for key in sorted(set(keys)):
+            if _rule_of(key) is _OF_BOTH:
+                connection.execute(delete(login_attempts).where(login_attempts.c.key == key))
+            else:
+                one = update(login_attempts).where(login_attempts.c.key == key, login_attempts.c.failures > 0)
+                connection.execute(one.values(failures=login_attempts.c.failures - 1))
 
     store.write(work)

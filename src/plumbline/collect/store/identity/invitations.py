@@ -15,7 +15,14 @@ from plumbline.collect.store.database import Store
 from plumbline.collect.store.events import EventKind, add_event
 from plumbline.collect.store.failures import NotFoundError, not_found
 from plumbline.collect.store.identity.accounts import NewAccount, put_account_in
-from plumbline.collect.store.people import add_person_in, digest, end_sessions_in, issue_token_in, unerased
+from plumbline.collect.store.people import (
+    add_person_in,
+    digest,
+    end_sessions_in,
+    issue_token_in,
+    revoke_tokens_in,
+    unerased,
+)
 from plumbline.collect.store.rows import Invitation, Person, Role, TokenUse
 from plumbline.collect.store.tables import accounts, invitations, people
 
@@ -32,6 +39,7 @@ class NewInvitation:
     created_by: str | None
     expires_at: datetime
     uses: int
+    note: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,6 +72,7 @@ def add_invitation(store: Store, new: NewInvitation, *, now: datetime) -> tuple[
             "created_at": now,
             "expires_at": new.expires_at,
             "uses_left": new.uses,
+            "note": new.note,
         }
         row = connection.execute(insert(invitations).values(**values).returning(*row_maps.INVITATION.columns)).one()
         payload = {"invitation": row.id, "role": new.role.value, "uses": new.uses}
@@ -134,15 +143,40 @@ def accept_invitation(
     now: datetime,
     session_ends: datetime,
 ) -> tuple[Person, str]:
-    """Lets somebody in: one use less, the person, their account and a first session, or nothing of it.
-
-    Whoever was there before gets the new password; their sessions end, and so do other invitations for them.
+    """Lets somebody in by a name and a password; see `accept_by`.
 
     Args:
         make_account: the account, given the name of the one that stands there; pure.
     Raises:
         NotFoundError: PL-COL-035, the code is of no invitation that is still good.
         ConflictError: PL-COL-034, somebody else has the name.
+    """
+
+    def put_account(connection: Connection, person: Person) -> None:
+        """The account, in the place of the one they have."""
+        known = select(accounts.c.name).where(accounts.c.person_id == person.id)
+        put_account_in(connection, person.id, make_account(connection.execute(known).scalar()), now)
+
+    return accept_by(store, code, put_account, now=now, session_ends=session_ends)
+
+
+def accept_by(
+    store: Store,
+    code: str,
+    put_way_in: Callable[[Connection, Person], None],
+    *,
+    now: datetime,
+    session_ends: datetime,
+) -> tuple[Person, str]:
+    """Lets somebody in: one use less, the person, how they log in and a first session, or nothing of it.
+
+    Of whoever was there before, the sessions end, and so do other invitations for them; and the tokens, which others made
+    and may still hold, but of an owner: those are from the command line or from owners.
+
+    Args:
+        put_way_in: writes by what they log in from now on.
+    Raises:
+        NotFoundError: PL-COL-035, the code is of no invitation that is still good. ConflictError: of `put_way_in`.
     """
 
     def work(connection: Connection) -> tuple[Person, str]:
@@ -154,8 +188,7 @@ def accept_invitation(
         one_less = update(invitations).where(invitations.c.id == invitation.id)
         connection.execute(one_less.values(uses_left=invitations.c.uses_left - 1))
         person = _person_of(connection, invitation, now)
-        known = select(accounts.c.name).where(accounts.c.person_id == person.id)
-        put_account_in(connection, person.id, make_account(connection.execute(known).scalar()), now)
+        put_way_in(connection, person)
         payload = {"invitation": invitation.id}
         add_event(connection, EventKind.INVITATION_ACCEPTED, now, person_id=person.id, payload=payload)
         token = issue_token_in(connection, person.id, now, session_ends, TokenUse.SESSION)
@@ -188,7 +221,10 @@ def _person_of(connection: Connection, invitation: Invitation, now: datetime) ->
     person = unerased(connection, invitation.person_id)
     others = update(invitations).where(invitations.c.person_id == person.id, invitations.c.id != invitation.id)
     connection.execute(others.where(invitations.c.revoked_at.is_(None)).values(revoked_at=now))
-    end_sessions_in(connection, person.id, now)
+    if person.role is Role.OWNER:
+        end_sessions_in(connection, person.id, now)
+    else:
+        revoke_tokens_in(connection, person.id, now, by=None)
     return person
 
 

@@ -2,7 +2,7 @@
 
 Read before the rows are removed, written once the backup's stand there. Accounts and preferences stay as they are now where
 their people stand in the backup: a password that was changed since must not open anything again, and who opted out of a
-topic has. An invitation is never good for more than it was before, and one of which the backup knows nothing is void; so it
+topic has; a login elsewhere that was taken from them since does not come back. An invitation is never good for more than it was before, and one of which the backup knows nothing is void; so it
 is also after another backup, which knows it, was restored.
 """
 
@@ -15,7 +15,15 @@ from typing import Any
 from sqlalchemy import Connection, Table, delete, insert, or_, select, update
 
 from plumbline.collect.store.database import insert_into
-from plumbline.collect.store.tables import accounts, arrivals, invitations, people, preferences, studies
+from plumbline.collect.store.tables import (
+    accounts,
+    arrivals,
+    invitations,
+    outside_identities,
+    people,
+    preferences,
+    studies,
+)
 
 Rows = list[dict[str, Any]]
 
@@ -27,7 +35,9 @@ class IdentityNow:
     accounts: Rows = field(default_factory=list)
     invitations: Rows = field(default_factory=list)
     arrivals: Rows = field(default_factory=list)
+    outside: Rows = field(default_factory=list)
     preferences: Rows = field(default_factory=list)
+    people: frozenset[str] = frozenset()
 
 
 def identity_now(target: Connection) -> IdentityNow:
@@ -37,7 +47,9 @@ def identity_now(target: Connection) -> IdentityNow:
         """All of a table."""
         return [dict(row) for row in target.execute(select(table)).mappings()]
 
-    return IdentityNow(rows(accounts), rows(invitations), rows(arrivals), rows(preferences))
+    persons = frozenset(target.execute(select(people.c.id)).scalars())
+    came = rows(arrivals), rows(outside_identities)
+    return IdentityNow(rows(accounts), rows(invitations), *came, rows(preferences), persons)
 
 
 def stay_within(target: Connection, persons: Rows, now: datetime) -> Rows:
@@ -73,7 +85,21 @@ def carry_identity(target: Connection, before: IdentityNow, now: datetime) -> No
         if arrival["person_id"] in there and arrival["study_id"] in stay:
             kept = {name: value for name, value in arrival.items() if name != "id"}
             target.execute(insert_into(target, arrivals).values(**kept).on_conflict_do_nothing())
+    _carry_outside(target, before, there)
     _carry_invitations(target, before.invitations, now)
+
+
+def _carry_outside(target: Connection, before: IdentityNow, there: set[str]) -> None:
+    """Whoever was in the store has the logins elsewhere that they had; nobody has one that was somebody's."""
+    of_whom = set(target.execute(select(outside_identities.c.person_id)).scalars())
+    for person_id in of_whom & before.people:
+        target.execute(delete(outside_identities).where(outside_identities.c.person_id == person_id))
+    for identity in before.outside:
+        key = (outside_identities.c.issuer == identity["issuer"], outside_identities.c.subject == identity["subject"])
+        target.execute(delete(outside_identities).where(*key))
+        if identity["person_id"] in there:
+            kept = {name: value for name, value in identity.items() if name != "id"}
+            target.execute(insert(outside_identities), kept)
 
 
 def _carry_invitations(target: Connection, before: Rows, now: datetime) -> None:
@@ -82,7 +108,7 @@ def _carry_invitations(target: Connection, before: Rows, now: datetime) -> None:
     for invitation in before:
         then = known.get(invitation["sha256"])
         if then is None:
-            nobody = {"study_id": None, "person_id": None, "created_by": None}
+            nobody = {"study_id": None, "person_id": None, "created_by": None, "note": None}
             void = {"uses_left": 0, "revoked_at": invitation["revoked_at"] or now}
             target.execute(insert(invitations), {**invitation, **nobody, **void})
             continue

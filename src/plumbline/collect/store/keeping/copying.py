@@ -32,7 +32,10 @@ _NUMBERED = {
     "late": "id",
     "invitations": "id",
     "arrivals": "id",
+    "outside_identities": "id",
     "moods": "id",
+    "webhooks": "id",
+    "deliveries": "id",
 }
 """Tables whose rows the database numbers, and the column of the number; no number is given twice."""
 

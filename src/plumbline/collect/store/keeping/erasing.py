@@ -31,6 +31,7 @@ from plumbline.collect.store.tables import (
     drafts,
     erasing,
     events,
+    invitations,
     items,
     judgements,
     late,
@@ -38,6 +39,7 @@ from plumbline.collect.store.tables import (
     metadata,
     moods,
     never,
+    outside_identities,
     people,
     preferences,
     replies,
@@ -60,7 +62,7 @@ class ErasedRows:
 
     Attributes:
         turns, replies, judgements, late, drafts, requests, tokens: rows that were emptied or removed.
-        identity: account, arrivals, preferences, moods: rows that were emptied or removed.
+        identity: account, arrivals, logins elsewhere, preferences, moods: rows that were emptied or removed.
         items_withdrawn: items made of the person's words; nobody gets them any more.
         items_cleared: other items of theirs that held words.
         leases_ended: the person's own, and those of others on items that were withdrawn.
@@ -161,7 +163,8 @@ def remove_bytes(store: Store) -> bool:
     long as it takes.
     """
     of_work = (items, assignments, turns, replies, judgements, late, drafts, requests)
-    names = (*of_work, tokens, events, accounts, arrivals, preferences, moods, login_attempts)
+    of_identity = (accounts, arrivals, invitations, outside_identities, preferences, moods, login_attempts)
+    names = (*of_work, tokens, events, *of_identity)
     try:
         if not store.is_sqlite:
             store.run_alone(f"VACUUM (FULL, ANALYZE) {', '.join(table.name for table in names)}")
@@ -259,7 +262,7 @@ def _end_leases(connection: Connection, person_id: str, now: datetime) -> int:
     for assignment in held:
         if connection.execute(is_withdrawn.where(items.c.id == assignment.item_id)).one_or_none() is None:
             give_slot_back(connection, assignment.item_id, take_positions(connection, assignment.study_id, 1))
-        ended = {"state": AssignmentState.RELEASED.value, "ended_at": now}
+        ended = {"state": AssignmentState.RELEASED.value, "ended_at": now, "excused": 1}
         connection.execute(update(assignments).where(assignments.c.id == assignment.id).values(**ended))
         log(connection, EventKind.RELEASED, assignment, now, erased=True)
     return len(held)

@@ -3,7 +3,8 @@
 Running servers remember studies by number and versions of guidelines by count, and clients the numbers of assignments.
 So the studies must be the same ones, versions that were added since stay, and no number is given a second time. Whoever
 was erased since is erased again, whoever was blocked or lost their tokens stays so, also those of whom the backup knows
-nothing: another backup, restored after it, may. And what was exported since is still known to have been.
+nothing: another backup, restored after it, may. Whoever was unblocked since stays unblocked; a study that was paused or
+closed by then or since stays so. And what was exported since is still known to have been.
 """
 
 from __future__ import annotations
@@ -19,8 +20,10 @@ from plumbline.collect.store.column_types import format_json
 from plumbline.collect.store.events import EventKind, add_event
 from plumbline.collect.store.failures import ConflictError
 from plumbline.collect.store.keeping.carrying_identity import IdentityNow, carry_identity, identity_now, stay_within
+from plumbline.collect.store.keeping.carrying_webhooks import Rows, carry_webhooks, webhooks_now
 from plumbline.collect.store.keeping.copying import Advance, copy_rows, key_batches, stored_tables
 from plumbline.collect.store.keeping.erasing import erase_in, gate_open, hold_writers
+from plumbline.collect.store.rows import StudyState
 from plumbline.collect.store.tables import events, guidelines, metadata, people, studies, tokens
 
 _MARK = "before_restore"
@@ -37,6 +40,8 @@ class Replaced:
         lost: by table, rows that stood there and are not in the backup; judgements made since, say.
         erased_again: people of the backup who were erased since.
         blocked_still: people who were blocked since.
+        unblocked_still: people who were unblocked since.
+        studies_still: studies that were paused or closed since.
         tokens_revoked_still: tokens that were revoked since.
         people_kept: people whom the backup does not know and who were erased, blocked or lost a token.
         guidelines_kept: versions that were added since.
@@ -46,6 +51,8 @@ class Replaced:
     lost: dict[str, int]
     erased_again: int
     blocked_still: int
+    unblocked_still: int
+    studies_still: int
     tokens_revoked_still: int
     people_kept: int
     guidelines_kept: int
@@ -57,13 +64,15 @@ class _Since:
     """What was done to a store since a backup and outlasts its restore."""
 
     erased: dict[str, datetime] = field(default_factory=dict)
-    blocked: dict[str, datetime] = field(default_factory=dict)
+    blocked: dict[str, datetime | None] = field(default_factory=dict)
+    states: dict[int, StudyState] = field(default_factory=dict)
     revoked: dict[str, datetime] = field(default_factory=dict)
     people: list[dict[str, Any]] = field(default_factory=list)
     tokens: list[dict[str, Any]] = field(default_factory=list)
     guidelines: list[dict[str, Any]] = field(default_factory=list)
     exports: list[dict[str, Any]] = field(default_factory=list)
     identity: IdentityNow = field(default_factory=IdentityNow)
+    webhooks: Rows = field(default_factory=list)
 
 
 def replace_rows(
@@ -98,7 +107,9 @@ def replace_rows(
     return Replaced(
         lost=lost,
         erased_again=len(since.erased),
-        blocked_still=len(since.blocked),
+        blocked_still=sum(moment is not None for moment in since.blocked.values()),
+        unblocked_still=sum(moment is None for moment in since.blocked.values()),
+        studies_still=len(since.states),
         tokens_revoked_still=len(since.revoked) + len(since.tokens),
         people_kept=len(since.people),
         guidelines_kept=len(since.guidelines),
@@ -138,7 +149,7 @@ def _differing_guidelines(source: Connection, target: Connection) -> bool:
 
 
 def _since(source: Connection, target: Connection, now: datetime) -> _Since:
-    since = _Since(identity=identity_now(target))
+    since = _Since(identity=identity_now(target), webhooks=webhooks_now(target), states=_stricter(source, target))
     known_people = _people_since(source, target, since)
     of_token = select(tokens.c.sha256, tokens.c.revoked_at)
     then = {row.sha256: row.revoked_at for row in source.execute(of_token)}
@@ -159,8 +170,21 @@ def _since(source: Connection, target: Connection, now: datetime) -> _Since:
     return since
 
 
+def _stricter(source: Connection, target: Connection) -> dict[int, StudyState]:
+    """Studies that hand out less now than when the backup was made: nobody reopens one by restoring."""
+    query = select(studies.c.id, studies.c.state)
+    then = {row.id: StudyState(row.state) for row in source.execute(query)}
+    now = {row.id: StudyState(row.state) for row in target.execute(query)}
+    strictness = list(StudyState)
+    return {
+        number: state
+        for number, state in now.items()
+        if number in then and strictness.index(state) > strictness.index(then[number])
+    }
+
+
 def _people_since(source: Connection, target: Connection, since: _Since) -> set[str]:
-    """Notes who of the backup's people was erased or blocked since; gives those people."""
+    """Notes who of the backup's people was erased, blocked or unblocked since; gives those people."""
     persons = select(people.c.id, people.c.erased_at, people.c.blocked_at)
     then = {row.id: row for row in source.execute(persons)}
     for person in target.execute(persons):
@@ -169,7 +193,7 @@ def _people_since(source: Connection, target: Connection, since: _Since) -> set[
             continue
         if person.erased_at is not None:
             since.erased[person.id] = person.erased_at
-        if person.blocked_at is not None and before.blocked_at is None:
+        if (person.blocked_at is None) != (before.blocked_at is None):
             since.blocked[person.id] = person.blocked_at
     return set(then)
 
@@ -238,9 +262,12 @@ def _carry_over(target: Connection, since: _Since, now: datetime) -> None:
         target.execute(insert(tokens), since.tokens)
     for token, moment in since.revoked.items():
         target.execute(update(tokens).where(tokens.c.sha256 == token).values(revoked_at=moment))
-    for person, moment in since.blocked.items():
-        target.execute(update(people).where(people.c.id == person).values(blocked_at=moment))
+    for person, blocked_at in since.blocked.items():
+        target.execute(update(people).where(people.c.id == person).values(blocked_at=blocked_at))
+    for study, state in since.states.items():
+        target.execute(update(studies).where(studies.c.id == study).values(state=state.value))
     for person, moment in since.erased.items():
         erase_in(target, person, now)
         target.execute(update(people).where(people.c.id == person).values(erased_at=moment))
     carry_identity(target, since.identity, now)
+    carry_webhooks(target, since.webhooks, now)

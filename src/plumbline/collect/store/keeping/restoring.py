@@ -1,8 +1,9 @@
 """Restoring a backup: into an empty place, or over a store while servers go on.
 
 A backup is looked through before anything is touched: its digest, where its manifest stands beside it, its pages, its
-revision, and what must hold of a store. Of a backup only rows are used, in tables of our own, see ``taking_over``. Over a standing store everything is one write transaction, in which a backup of
-what is replaced is made first: no judgement falls between the two.
+revision, and what must hold of a store. Of a backup only rows are used, in tables of our own, see ``taking_over``. Over a
+standing store everything is one write transaction, in which a backup of what is replaced is made first: no judgement falls
+between the two.
 """
 
 from __future__ import annotations
@@ -30,6 +31,7 @@ from plumbline.collect.store.keeping.backup import (
     refuse_standing,
 )
 from plumbline.collect.store.keeping.backup_files import expected_digest
+from plumbline.collect.store.keeping.carrying_webhooks import give_up_undelivered
 from plumbline.collect.store.keeping.copying import Advance, copy_rows, count_rows
 from plumbline.collect.store.keeping.erasing import remove_bytes
 from plumbline.collect.store.keeping.replacing import Replaced, replace_rows
@@ -64,6 +66,7 @@ class Restored:
         replaced: what became of what stood there; None where there was nothing.
         bytes_removed: False where people had to be erased again and the database's files could not be cleaned.
         faults: of the backup, which were restored with it; none where it was not to be taken with faults.
+        given_up: what the backup had still to tell other systems; none of it is sent unless somebody sends it again.
     """
 
     store: str
@@ -74,6 +77,7 @@ class Restored:
     replaced: Replaced | None
     bytes_removed: bool
     faults: tuple[str, ...] = ()
+    given_up: int = 0
 
 
 def restore(
@@ -105,11 +109,11 @@ def restore(
     if not _is_empty(place):
         if before is not None:
             refuse_standing(before)
-        with _whole_copy(backup, with_faults) as checked:
+        with _whole_copy(backup, with_faults, now) as checked:
             return _restore_over(backup, checked, place, replace=replace, now=now, advance=advance, before=before)
     if store_url(place).get_backend_name() == "sqlite":
-        return _restore_file(backup, Path(str(store_url(place).database)), with_faults)
-    with _whole_copy(backup, with_faults) as checked, closing(connect(place)) as store:
+        return _restore_file(backup, Path(str(store_url(place).database)), with_faults, now)
+    with _whole_copy(backup, with_faults, now) as checked, closing(connect(place)) as store:
         rows = _fill_empty(store, checked.path, advance)
         return _restored(store.address, rows, checked)
 
@@ -122,6 +126,7 @@ class _Checked:
     migrated_from: str | None
     was_verified: bool
     faults: tuple[str, ...]
+    given_up: int
 
 
 def _restored(address: str, rows: dict[str, int], checked: _Checked) -> Restored:
@@ -134,6 +139,7 @@ def _restored(address: str, rows: dict[str, int], checked: _Checked) -> Restored
         None,
         bytes_removed=True,
         faults=checked.faults,
+        given_up=checked.given_up,
     )
 
 
@@ -159,9 +165,9 @@ def _is_empty(place: str | Path) -> bool:
         return store.read(lambda connection: not inspect(connection).get_table_names())
 
 
-def _restore_file(backup: Path, path: Path, with_faults: bool) -> Restored:
+def _restore_file(backup: Path, path: Path, with_faults: bool, now: datetime) -> Restored:
     with write_aside(path) as aside:
-        checked = _checked_copy(backup, aside, with_faults)
+        checked = _checked_copy(backup, aside, with_faults, now)
         with closing(connect_copy(aside)) as copy:
             rows = copy.read(count_rows)
         if path.exists():
@@ -236,17 +242,17 @@ def _place_before(store: Store, backup: Path, now: datetime) -> Path:
 
 
 @contextmanager
-def _whole_copy(backup: Path, with_faults: bool) -> Iterator[_Checked]:
+def _whole_copy(backup: Path, with_faults: bool, now: datetime) -> Iterator[_Checked]:
     """A private copy in the system's folder for such, for as long as the block lasts."""
     with tempfile.TemporaryDirectory(prefix="plumbline-restore-") as folder:
         path = Path(folder) / "copy.db"
         try:
-            yield _checked_copy(backup, path, with_faults)
+            yield _checked_copy(backup, path, with_faults, now)
         except OSError as error:
             raise write_error(path, error) from error
 
 
-def _checked_copy(backup: Path, path: Path, with_faults: bool) -> _Checked:
+def _checked_copy(backup: Path, path: Path, with_faults: bool, now: datetime) -> _Checked:
     """Copies the rows of a backup and looks through the copy, brought to the newest revision: what was looked at is used.
 
     Raises:
@@ -267,9 +273,10 @@ def _checked_copy(backup: Path, path: Path, with_faults: bool) -> _Checked:
             raise _no_backup(backup, f"a damaged file ({error.found})") from None
     with closing(connect_copy(path)) as copy:
         faults += broken_promises(copy)
+        given_up = copy.write(lambda connection: give_up_undelivered(connection, now))
     if faults and not with_faults:
         raise fails_check(str(backup), faults, advice=f"take an earlier backup and report it, or {TAKE_FAULTS}")
-    return _Checked(path, None if revision == newest_revision() else revision, was_verified, tuple(faults))
+    return _Checked(path, None if revision == newest_revision() else revision, was_verified, tuple(faults), given_up)
 
 
 def _is_as_its_manifest_says(backup: Path, raw: Path) -> bool:

@@ -133,6 +133,10 @@ def _is_object(value: JsonValue) -> bool:
     return isinstance(value, dict)
 
 
+def _are_words(value: JsonValue) -> bool:
+    return isinstance(value, list) and all(isinstance(each, str) for each in value)
+
+
 def _is_receipt(value: JsonValue) -> bool:
     return (
         isinstance(value, dict)
@@ -151,11 +155,13 @@ def _is_late(value: JsonValue) -> bool:
 
 
 _SHAPES: dict[str, Callable[[JsonValue], bool]] = {
+    "deliveries.payload": _is_object,
     "events.payload": _is_object,
     "late.payload": _is_late,
     "moods.payload": _is_object,
     "preferences.payload": _is_object,
     "replies.parameters": _is_object,
     "requests.receipt": _is_receipt,
+    "webhooks.events": _are_words,
 }
 """What the program itself writes and reads by its fields; payloads of items and judgements are those of their kind."""

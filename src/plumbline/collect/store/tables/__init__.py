@@ -2,6 +2,7 @@
 
     work        studies, people, items, work and its log
     identity    who logs in, is invited, arrives from elsewhere
+    telling     other systems that are told, and the outbox
     wellbeing   what workers wish not to see, and how they say they are
 
 The rules that must hold whatever a program does are constraints here; ``docs/design/collect.md`` says why each stands.
@@ -10,7 +11,14 @@ Triggers (append-only tables, nobody on their own item) are SQL of the migration
 
 from __future__ import annotations
 
-from plumbline.collect.store.tables.identity import accounts, arrivals, invitations, login_attempts
+from plumbline.collect.store.tables.identity import (
+    accounts,
+    arrivals,
+    invitations,
+    login_attempts,
+    outside_identities,
+)
+from plumbline.collect.store.tables.telling import IS_UNDELIVERED, deliveries, webhooks
 from plumbline.collect.store.tables.wellbeing import moods, preferences
 from plumbline.collect.store.tables.work import (
     APPEND_ONLY,
@@ -19,6 +27,7 @@ from plumbline.collect.store.tables.work import (
     IS_LEASED,
     IS_OPEN,
     IS_SHOWN,
+    IS_WITHDRAWN,
     assignments,
     cursors,
     drafts,
@@ -48,10 +57,13 @@ __all__ = [
     "IS_LEASED",
     "IS_OPEN",
     "IS_SHOWN",
+    "IS_UNDELIVERED",
+    "IS_WITHDRAWN",
     "accounts",
     "arrivals",
     "assignments",
     "cursors",
+    "deliveries",
     "drafts",
     "erasing",
     "events",
@@ -64,6 +76,7 @@ __all__ = [
     "metadata",
     "moods",
     "never",
+    "outside_identities",
     "participation",
     "people",
     "preferences",
@@ -74,4 +87,5 @@ __all__ = [
     "tallies",
     "tokens",
     "turns",
+    "webhooks",
 ]

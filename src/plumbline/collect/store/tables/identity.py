@@ -31,9 +31,11 @@ invitations = Table(
     Column("expires_at", Moment, nullable=False),
     Column("uses_left", Integer, nullable=False),
     Column("revoked_at", Moment),
+    Column("note", StoredText),
     UniqueConstraint("sha256", name="invitations_sha256"),
     CheckConstraint("role IN ('worker', 'reviewer', 'manager', 'owner')", name="invitations_role"),
     CheckConstraint("uses_left >= 0", name="invitations_uses_left"),
+    CheckConstraint("length(note) <= 200", name="invitations_note"),
     sqlite_autoincrement=True,
 )
 
@@ -51,6 +53,20 @@ arrivals = Table(
     Column("completed_at", Moment),
     UniqueConstraint("provider", "external_id", "study_id", name="arrivals_external"),
     Index("arrivals_of_person", "person_id", "study_id"),
+    sqlite_autoincrement=True,
+)
+
+# `subject` is who somebody is in another house's login: it leaves the store no more than `external_id` does.
+outside_identities = Table(
+    "outside_identities",
+    metadata,
+    Column("id", Id, primary_key=True),
+    Column("issuer", Text, nullable=False),
+    Column("subject", StoredText, nullable=False),
+    Column("person_id", StoredText, ForeignKey("people.id", name="outside_identities_person"), nullable=False),
+    Column("created_at", Moment, nullable=False),
+    UniqueConstraint("issuer", "subject", name="outside_identities_subject"),
+    Index("outside_identities_of_person", "person_id"),
     sqlite_autoincrement=True,
 )
 

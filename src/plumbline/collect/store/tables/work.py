@@ -25,6 +25,7 @@ metadata = MetaData()
 
 # A database uses a partial index only where a query says its condition in the same words, constants included.
 IS_OPEN = text("items.open_slots > 0")
+IS_WITHDRAWN = text("items.withdrawn_at IS NOT NULL")
 IS_LEASED = text("assignments.state = 'leased'")
 HOLDS_SLOT = text("assignments.state IN ('leased', 'submitted')")
 
@@ -129,6 +130,7 @@ items = Table(
     Index(
         "items_open", "study_id", "purpose", "lane", "position", sqlite_where=IS_OPEN, postgresql_where=IS_OPEN
     ),
+    Index("items_taken_back", "study_id", "purpose", sqlite_where=IS_WITHDRAWN, postgresql_where=IS_WITHDRAWN),
     sqlite_autoincrement=True,
 )  # fmt: skip
 
@@ -147,6 +149,7 @@ assignments = Table(
     Column("leased_at", Moment, nullable=False),
     Column("expires_at", Moment, nullable=False),
     Column("ended_at", Moment),
+    Column("excused", SmallInteger, nullable=False, server_default="0"),
     ForeignKeyConstraint(
         ["item_id", "study_id", "purpose", "overlap"],
         ["items.id", "items.study_id", "items.purpose", "items.overlap"],
@@ -158,6 +161,7 @@ assignments = Table(
     CheckConstraint("state IN ('leased', 'submitted', 'released', 'expired')", name="assignments_state"),
     CheckConstraint("(state = 'leased') = (ended_at IS NULL)", name="assignments_ended"),
     CheckConstraint("fence >= 1", name="assignments_fence"),
+    CheckConstraint("excused = 0 OR (excused = 1 AND state = 'released')", name="assignments_excused"),
     Index("assignments_slot", "item_id", "slot", unique=True, sqlite_where=HOLDS_SLOT, postgresql_where=HOLDS_SLOT),
     Index(
         "assignments_in_hand", "worker_id", "study_id", "purpose", unique=True,

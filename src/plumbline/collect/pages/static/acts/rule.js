@@ -1,4 +1,5 @@
-// Labels that stand against each other: which one holds, or another. Who gave which is not told.
+// Labels that stand against each other: which one holds, or another. It is told which came with the data and how many workers
+// gave each; never who they are.
 
 import { copyOf, element, put, slot, tell } from "../elements.js";
 import { writeForm } from "../work/form_state.js";
@@ -8,7 +9,11 @@ import { harmGrid, harmState, labelWords, pressHarm, requireHarms } from "./harm
 export const rule = {
   template: "act-rule",
   fill(form, step) {
-    slot(form, "given").append(...counted(step.fields.labels).map(([label, count]) => givenLabel(form, label, count, step.fields.labels.length)));
+    const givers = step.fields.given_by;
+    const isDispute = givers.includes("data");
+    put(form, "head", isDispute ? "A label is disputed" : "Labels are split");
+    put(form, "why-here", isDispute ? "The data bring one label, and a worker who ranked this reply says another." : `${givers.length} workers labelled this, and no label has a majority.`);
+    slot(form, "given").append(...counted(step.fields.labels, givers).map(([label, who]) => givenLabel(form, label, who, givers.length)));
     tell(slot(form, "note-of-worker"), step.fields.note ? `Whoever disputes it writes: ${step.fields.note}` : "");
     slot(form, "harms").append(harmGrid(step.fields.categories, "Which label holds?", { keys: true }));
   },
@@ -21,20 +26,27 @@ export const rule = {
   press: pressHarm,
 };
 
-/** [label, how many gave it], in the order shown. */
-function counted(labels) {
+/** [label, who gave it: data or worker, each as often as it did], in the order shown. */
+function counted(labels, givers) {
   const found = new Map();
-  for (const label of labels) {
+  labels.forEach((label, at) => {
     const words = labelWords(label);
-    found.set(words, [label, (found.get(words)?.[1] ?? 0) + 1]);
-  }
+    found.set(words, [label, [...(found.get(words)?.[1] ?? []), givers[at]]]);
+  });
   return [...found.values()];
 }
 
-function givenLabel(form, label, count, of) {
+/** Who gave a label, in words: never which worker. */
+function giversInWords(who, of) {
+  if (who.includes("data")) return "came with the data";
+  if (of > who.length && of === 2) return "given by one worker";
+  return `given by ${who.length} of ${of} workers`;
+}
+
+function givenLabel(form, label, who, of) {
   const made = copyOf("given-label");
   put(made, "label", labelWords(label));
-  put(made, "count", of > 2 ? `given by ${count} of ${of}` : "");
+  put(made, "count", giversInWords(who, of));
   const take = made.querySelector("button");
   take.hidden = !label.is_safe && !label.categories?.length;
   take.append(element("span", `: ${labelWords(label)}`, { class: "visually-hidden" }));

@@ -1,6 +1,7 @@
 // The worker's turn of a conversation; or, where the study lets them, the end of it.
 
 import { copyOf, put, slot } from "../elements.js";
+import { messagesOf } from "../work/conversation.js";
 import { present } from "../work/presenting.js";
 import { Unfinished } from "./unfinished.js";
 
@@ -22,7 +23,7 @@ export const say = {
   words: (form) => [form.elements.text.value],
   /** While the turn is on its way it stands in the conversation already, and two places wait for the replies. */
   meanwhile(form, step) {
-    present([...step.conversation, { role: "human", text: form.elements.text.value }], copyOf("screen-replies"));
+    present([...messagesOf(step), { role: "human", text: form.elements.text.value }], copyOf("screen-replies"));
   },
 };
 

@@ -3,11 +3,13 @@
 import { ask, inWords } from "../api.js";
 import { byId, onPress, tell } from "../elements.js";
 import { keepFresh } from "./live.js";
+import { keepFolds } from "./folds.js";
 
 const live = byId("live");
 const dialog = byId("change");
 let state = "";
 
+keepFolds(live);
 const look = keepFresh(live, byId("connection"), () => {});
 
 // The buttons are replaced as the page changes: what is pressed is looked for anew.

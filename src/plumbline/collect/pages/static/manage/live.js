@@ -1,26 +1,15 @@
 // A page that fetches itself and takes over what has changed: what stays alike is not touched, so that places, focus,
 // marked text and opened tables stay. Nothing is fetched while nobody looks.
 
+import { fetchedDocument } from "../documents.js";
 import { byId, tell } from "../elements.js";
 
 const SLOWER = 6;
+const SOON = 1;
 
-/** This page as it is now on the server, as a document. */
-function fetched(address) {
-  return new Promise((resolve, reject) => {
-    const request = new XMLHttpRequest();
-    request.open("GET", address);
-    request.responseType = "document";
-    request.timeout = 20_000;
-    request.onload = () => (request.status === 200 && request.responseXML ? resolve(request) : reject(request));
-    request.onerror = request.ontimeout = () => reject(request);
-    request.send();
-  });
-}
-
-/** The parts of a region, by id: its elements, and those within groups of panels. */
-const partsOf = (root) => [...root.querySelectorAll(":scope > [id]:not(.panels), :scope > .panels > [id]")];
-const shapeOf = (root) => [...root.querySelectorAll(":scope > [id], :scope > .panels > [id]")].map((part) => part.id).join(" ");
+/** The parts of a region, by id: its elements; of sections, which may be folded, what says something and each panel. */
+const partsOf = (root) => [...root.querySelectorAll(":scope > [id]:not(.section), :scope > .section > [id], :scope > .section > .panels > [id]")];
+const shapeOf = (root) => [...root.querySelectorAll(":scope > [id], :scope > .section > [id], :scope > .section > .panels > [id]")].map((part) => part.id).join(" ");
 
 /** What is open and where the focus is, within an element. */
 function stateOf(root) {
@@ -65,7 +54,7 @@ export function keepFresh(live, connection, freshened) {
     if (underWay) return;
     underWay = true;
     try {
-      const request = await fetched(location.href);
+      const request = await fetchedDocument(location.href);
       if (new URL(request.responseURL).pathname === "/login") return location.reload();
       const came = request.responseXML.getElementById(live.id);
       if (!came) return location.reload();
@@ -88,7 +77,10 @@ export function keepFresh(live, connection, freshened) {
 
   function plan() {
     clearTimeout(timer);
-    if (!document.hidden) timer = setTimeout(look, 1000 * seconds * Math.min(SLOWER, 1 + failures));
+    if (document.hidden) return;
+    // Old figures are told as such while newer ones are made: these are looked for sooner.
+    const wait = live.querySelector("[data-old]") && !failures ? SOON : seconds;
+    timer = setTimeout(look, 1000 * wait * Math.min(SLOWER, 1 + failures));
   }
 
   document.addEventListener("visibilitychange", () => (document.hidden ? clearTimeout(timer) : look()));

@@ -34,6 +34,7 @@ onSubmit(byId("invite"), async (data) => {
   const study = data.get("study");
   const made = await ask("POST", `${API}/invitations`, {
     role: data.get("role"), ...(study ? { study } : {}), days: Number(data.get("days")), uses: Number(data.get("uses")),
+    note: data.get("note").trim() || null,
   });
   const many = made.uses === 1 ? "one person" : `${made.uses} people`;
   showLink(made, `It lets ${many} in as ${made.role}${study ? ` in ${study}` : ""}, until ${inUtc(made.expires_at)}.`);

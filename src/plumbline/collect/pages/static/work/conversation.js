@@ -19,11 +19,22 @@ export function showConversation(messages) {
   return added;
 }
 
-function shown({ role, text }) {
+/** The messages of a step; those that the worker edited with what they were. */
+export function messagesOf({ conversation = [], fields }) {
+  const originals = new Map((fields?.edited ?? []).map(({ message, original }) => [message, original]));
+  return conversation.map((message, at) => (originals.has(at) ? { ...message, original: originals.get(at) } : message));
+}
+
+function shown({ role, text, original }) {
   const made = copyOf("message");
   made.classList.add(role);
   put(made, "who", WHO[role] ?? role);
   put(made, "text", text);
+  if (original !== undefined) {
+    const edited = copyOf("edited");
+    put(edited, "original", original);
+    made.append(edited);
+  }
   return made;
 }
 

@@ -7,7 +7,10 @@ import { kindsOfPersonalData } from "./personal_data.js";
 /** Opens a dialog, where the page has it; what was focused before has the focus again when it closes. */
 export function openDialog(id) {
   const dialog = byId(id);
-  if (dialog && !dialog.open) dialog.showModal();
+  if (dialog && !dialog.open) {
+    dialog.showModal();
+    dialog.dispatchEvent(new Event("opened"));
+  }
   return dialog;
 }
 

@@ -12,7 +12,7 @@ export function addEdits(form, place, replies) {
     const made = copyOf("edit");
     const field = made.querySelector("textarea");
     field.name = `edit_${LETTERS[position]}`;
-    slot(made, "letter").textContent = LETTERS[position];
+    for (const place of ["letter", "letter-again"]) slot(made, place).textContent = LETTERS[position];
     slot(made, "label").textContent = `Reply ${LETTERS[position]} as it should be`;
     made.addEventListener("toggle", () => {
       if (made.open && !field.value) field.value = replies[position];
@@ -27,12 +27,15 @@ export function addEdits(form, place, replies) {
     });
     reply.append(made);
   });
-  form.addEventListener("restored", () => replies.forEach((text, position) => show(fieldOf(form, position), text)));
+  let isSeen = false;
+  requestAnimationFrame(() => { isSeen = true; });
+  form.addEventListener("restored", () => replies.forEach((text, position) => show(fieldOf(form, position), text, isSeen)));
 }
 
-function show(field, text) {
+/** What was written earlier comes back. Once the page was seen nothing opens by itself: what stands below would jump. */
+function show(field, text, isSeen) {
   const disclosure = field.closest("details");
-  if (field.value && field.value !== text) disclosure.open = true;
+  if (field.value && field.value !== text) disclosure.open ||= !isSeen;
   else if (disclosure.open) field.value = text;
   mark(disclosure, field, text);
 }

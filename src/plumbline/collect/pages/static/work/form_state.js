@@ -1,5 +1,7 @@
 // What a form holds, as plain values; and the way back through what it held before.
 
+import { byId } from "../elements.js";
+
 /** {name: value, or the list of those checked}. */
 export function readForm(form) {
   const state = {};
@@ -55,29 +57,52 @@ const sorted = (state) => Object.entries(state ?? {})
   .map(([name, value]) => [name, Array.isArray(value) ? [...value].sort() : value])
   .sort(([a], [b]) => (a < b ? -1 : 1));
 
-/** The states that a form went through; typing into one field counts as one step. */
+const PAUSE_MILLISECONDS = 1_000;
+
+/** The states that a form went through; typing into one field counts as one step until there is a pause. */
 export class History {
   constructor(state) {
     this.states = [state];
+    this.undone = [];
     this.field = null;
+    this.at = 0;
   }
 
   get canUndo() {
     return this.states.length > 1;
   }
 
+  get canRedo() {
+    return this.undone.length > 0;
+  }
+
   /** `field`: the one that was typed into; null for anything else. */
   note(state, field = null) {
     if (isSame(state, this.states.at(-1))) return;
-    const typesOn = field && field === this.field && this.states.length > 1;
+    const now = performance.now();
+    const typesOn = field && field === this.field && this.states.length > 1 && now - this.at < PAUSE_MILLISECONDS;
+    this.at = now;
+    this.undone = [];
     if (typesOn) this.states[this.states.length - 1] = state;
     else this.states.push(state);
     this.field = field;
   }
 
   undo() {
-    if (this.canUndo) this.states.pop();
+    if (this.canUndo) this.undone.push(this.states.pop());
     this.field = null;
     return this.states.at(-1);
   }
+
+  redo() {
+    if (this.canRedo) this.states.push(this.undone.pop());
+    this.field = null;
+    return this.states.at(-1);
+  }
+}
+
+/** Which of the two buttons do something; none of them without a history. */
+export function offerSteps(history) {
+  byId("undo").disabled = !history?.canUndo;
+  byId("redo").disabled = !history?.canRedo;
 }

@@ -2,11 +2,13 @@
 
 import { byId } from "../elements.js";
 import { isCalm, moveIn, placesOfTexts, showConversation } from "./conversation.js";
+import { dropVeil } from "./veil.js";
 
 export { isCalm };
 
 /** The next item: at the top, and with no height kept. */
 export function startAnew() {
+  dropVeil();
   showConversation([]);
   byId("act").replaceChildren();
   byId("work").style.minHeight = "";
@@ -20,7 +22,11 @@ export function present(messages, content) {
   const places = placesOfTexts(act);
   if (isGoingOn) work.style.minHeight = `${work.offsetHeight}px`;
   const added = showConversation(messages);
-  act.replaceChildren(content);
+  // Another element, not the same with something else in it: where that one stood, nothing moves from.
+  const fresh = document.createElement("div");
+  fresh.id = act.id;
+  fresh.append(content);
+  act.replaceWith(fresh);
   if (!isGoingOn) return;
   work.style.minHeight = `${heightToSeenEnd(work)}px`;
   moveIn(added, places);

@@ -15,7 +15,7 @@ export function screen(name, { again, begin, ...texts } = {}) {
   }
   if (!KEEP_CONVERSATION.includes(name)) showConversation([]);
   byId("act").replaceChildren(made);
-  made.querySelector("button, a")?.focus();
+  (made.querySelector("[data-focus]") ?? made.querySelector("button, a"))?.focus({ preventScroll: true });
   return made;
 }
 

@@ -10,7 +10,8 @@ import { screen } from "./screens.js";
 import { progressOf } from "./standing_words.js";
 
 export class Standing {
-  constructor({ study, queue, breakAfter }, clock) {
+  constructor({ study, queue, breakAfter }, clock, guide) {
+    this.guide = guide;
     this.study = study;
     this.queue = queue;
     this.breaks = new Breaks(study, Number(breakAfter));
@@ -19,12 +20,22 @@ export class Standing {
     this.isStale = true;
   }
 
-  /** The warning first, where there is one that was not read yet. */
+  /** First the warning and the guidelines, those of them that were not read yet. */
   begin(next) {
-    const warning = slot(byId("screen-warning").content, "warning").textContent;
-    if (!warning || readSetting(`warning:${this.study}`) === warning) return next();
-    const made = screen("warning", { begin: () => { keepSetting(`warning:${this.study}`, warning); return next(); } });
-    putParagraphs(made, "warning", warning);
+    const warning = slot(byId("screen-before").content, "warning").textContent;
+    const warns = warning && readSetting(`warning:${this.study}`) !== warning;
+    const guides = this.guide.read === null;
+    if (!warns && !guides) return next();
+    const begin = () => {
+      if (warns) keepSetting(`warning:${this.study}`, warning);
+      if (guides) this.guide.wasRead();
+      return next();
+    };
+    const made = screen("before", { begin });
+    if (warns) putParagraphs(made, "warning", warning);
+    else slot(made, "warning").remove();
+    if (guides) slot(made, "guide").append(...this.guide.copy());
+    else slot(made, "guide").remove();
   }
 
   /** Reads it anew; without an answer the work goes on. */
@@ -48,8 +59,7 @@ export class Standing {
     if (this.isStale) await this.read();
     if (!this.told) return false;
     if (this.told.completion && this.complete()) return true;
-    const most = this.told.wellbeing?.most_minutes_a_day;
-    if (most && this.told.minutes_today >= most) {
+    if (this.told.enough_today) {
       screen("enough", { minutes: String(this.told.minutes_today) });
       return true;
     }
@@ -57,13 +67,16 @@ export class Standing {
       this.told.mood_due = false;
       await moodSurvey(this.study, this.told);
     }
-    this.suggestBreak();
+    // Nobody has an item in hand, whose lease would run, while they rest.
+    await this.suggestBreak();
     return false;
   }
 
   /** A break is suggested where one is due; between two questions, never in the middle of one. */
-  suggestBreak() {
-    if (this.breaks.isDue()) openDialog("rest");
+  async suggestBreak() {
+    if (!this.breaks.isDue()) return;
+    const dialog = openDialog("rest");
+    await new Promise((rested) => dialog.addEventListener("close", rested, { once: true }));
   }
 
   /** There is no item: whether for good. */
@@ -79,9 +92,13 @@ export class Standing {
     const name = `complete:${this.study}`;
     if (!always && readSetting(name) === code) return false;
     keepSetting(name, code);
-    const back = slot(screen("complete", { code }), "back");
-    back.href = url;
-    back.focus();
+    const made = screen("complete", { code });
+    const back = slot(made, "back");
+    if (url) back.href = url;
+    // Of MTurk: the code goes into the form that waits in the HIT.
+    back.hidden = !url;
+    slot(made, "bring").hidden = Boolean(url);
+    (url ? back : slot(made, "code")).focus();
     return true;
   }
 }

@@ -8,7 +8,13 @@ import { ANSWERED } from "./delivery.js";
 export function tellUnfinished(form, { message, field }) {
   forgetUnfinished(form);
   const place = field?.closest("fieldset, .field");
-  if (place) place.append(element("p", message, { class: "problem missing", role: "alert" }));
+  const said = [...(place?.querySelectorAll("[role=status]") ?? [])].find((each) => !each.hidden && each.textContent === message);
+  // What stands there already is not told twice, only louder.
+  if (said) {
+    said.classList.add("told");
+    said.setAttribute("role", "alert");
+    said.replaceChildren(message);
+  } else if (place) place.append(element("p", message, { class: "problem missing", role: "alert" }));
   else tell(byId("problem"), message);
   field?.focus();
 }
@@ -16,6 +22,10 @@ export function tellUnfinished(form, { message, field }) {
 /** Once something was changed, nothing is said to be missing. */
 export function forgetUnfinished(form) {
   for (const each of form.querySelectorAll(".missing")) each.remove();
+  for (const each of form.querySelectorAll(".told")) {
+    each.classList.remove("told");
+    each.setAttribute("role", "status");
+  }
   tell(byId("problem"), "");
 }
 
@@ -29,7 +39,7 @@ export function tellSent(judgement, study) {
   place.replaceChildren("Sent. ", element("a", "Change it", { href: `/studies/${study}/mine/${judgement}`, id: "change", "aria-keyshortcuts": "c" }));
 }
 
-/** What became of answers that were waiting: see `deliverWaiting`. */
+/** What became of answers that were waiting: see `deliverWaiting`. `study` is null where they may be of several. */
 export function tellDelivered(outcomes, study) {
   if (!outcomes.length) return;
   const lines = new Set(outcomes.map(({ told, error }) => {
@@ -39,6 +49,7 @@ export function tellDelivered(outcomes, study) {
     return `An answer of yours was not taken. ${inWords(error)}`;
   }));
   const notice = byId("notice");
-  notice.replaceChildren(...[...lines].map((line) => element("p", line)), element("a", "Your judgements", { href: `/studies/${study}/mine` }));
+  const link = study ? [element("a", "Your judgements", { href: `/studies/${study}/mine` })] : [];
+  notice.replaceChildren(...[...lines].map((line) => element("p", line)), ...link);
   notice.hidden = false;
 }

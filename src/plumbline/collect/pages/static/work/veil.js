@@ -4,24 +4,39 @@
 import { byId, copyOf, onPress, plain, slot } from "../elements.js";
 
 const WITHOUT_TEXTS = ["consent", "describe"];
+const SEEN = "plumbline:unveiled";
 let current = null;
-let seen = null;
+let seen = readSeen();
+
+/** The item whose texts were asked for last: kept as long as the tab, so that a page that is loaded again does not ask again. */
+function readSeen() {
+  try { return sessionStorage.getItem(SEEN); } catch { return null; }
+}
+
+function wasSeen(assignment) {
+  seen = String(assignment);
+  try { sessionStorage.setItem(SEEN, seen); } catch { /* this page remembers it */ }
+}
 
 /** Veils what is shown, where the study says so, until it is asked for once an item; whether it does. `goOn` follows then. */
 export function showVeil(place, assignment, step, goOn) {
   dropVeil();
-  if (place.dataset.blur !== "yes" || seen === assignment || !hasText(step)) return false;
+  if (place.dataset.blur !== "yes" || seen === String(assignment) || !hasText(step)) return false;
   const made = copyOf("veil");
   const topics = step.fields?.topics ?? [];
   if (topics.length) slot(made, "about").textContent = `This is about: ${topics.map(plain).join("; ")}. The text is blurred until you ask for it.`;
-  byId("conversation").before(made);
+  // In a conversation that goes on, what stands there already stays in its place.
+  byId(step.turn > 1 || step.replies?.length ? "act" : "conversation").before(made);
   setVeiled(true);
-  current = { made, goOn: () => { seen = assignment; goOn(); } };
+  current = { made, goOn: () => { wasSeen(assignment); goOn(); } };
   const button = made.querySelector("button");
   onPress(button, unveil);
   button.focus();
   return true;
 }
+
+/** Whether something is blurred now. */
+export const isVeiled = () => current !== null;
 
 /** Shows what is blurred. */
 export function unveil() {
@@ -32,7 +47,7 @@ export function unveil() {
 }
 
 /** Takes the veil away with what was under it. */
-function dropVeil() {
+export function dropVeil() {
   current?.made.remove();
   current = null;
   setVeiled(false);

@@ -1,0 +1,103 @@
+"""What was judged in a study, newest first; and one chat with everything that was said in it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime
+from typing import ClassVar
+
+from plumbline.collect.pages.contexts.dashboard import ManagedStudy
+from plumbline.collect.pages.contexts.disagreements import JudgementCard, ShownReply
+from plumbline.collect.pages.contexts.frame import Frame
+
+
+@dataclass(frozen=True, slots=True)
+class JudgedLine:
+    """One judgement in the list; of a chat the newest.
+
+    Attributes:
+        address: where it is opened, with everything else that was judged of the same.
+        what: its kind in words.
+        line: the beginning of the text it is about; empty where there is none.
+        pseudonym: who judged.
+        sheet: their sheet.
+        at: when.
+        time: that it took, in words.
+    """
+
+    address: str
+    what: str
+    line: str
+    pseudonym: str
+    sheet: str
+    at: datetime
+    time: str
+
+
+@dataclass(frozen=True, slots=True)
+class JudgedPage:
+    """What was judged in a study, as the store has it now, newest first.
+
+    Attributes:
+        frame: around it.
+        managed: the study.
+        worker: whose it is alone; empty for everybody's.
+        everybody: the address of the list of all.
+        blur: texts stand blurred until they are asked for.
+        lines: those of this part of the list.
+        older: the next part; None at the end.
+    """
+
+    template: ClassVar[str] = "manage/judged.html"
+    frame: Frame
+    managed: ManagedStudy
+    worker: str
+    everybody: str
+    blur: bool
+    lines: tuple[JudgedLine, ...]
+    older: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class ShownTurn:
+    """A turn of a chat.
+
+    Attributes:
+        number: from 1.
+        human: what the worker said; empty where the item asked.
+        replies: that were shown, by stored side.
+        cards: what was judged of it.
+    """
+
+    number: int
+    human: str
+    replies: tuple[ShownReply, ...]
+    cards: tuple[JudgementCard, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class ChatPage:
+    """One chat.
+
+    Attributes:
+        frame: around it.
+        managed: the study.
+        assignment: its number.
+        pseudonym: whose it is.
+        sheet: their sheet.
+        state: how it stands, in words.
+        blur: texts stand blurred until they are asked for.
+        turns: in order.
+        cards: what was judged of the whole.
+    """
+
+    template: ClassVar[str] = "manage/chat.html"
+    frame: Frame
+    managed: ManagedStudy
+    assignment: int
+    pseudonym: str
+    sheet: str
+    state: str
+    blur: bool
+    turns: tuple[ShownTurn, ...]
+    cards: tuple[JudgementCard, ...]

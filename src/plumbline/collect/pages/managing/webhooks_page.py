@@ -1,0 +1,78 @@
+"""Which addresses are told what happens, and what became of it; for owners."""
+
+from __future__ import annotations
+
+from plumbline.collect.pages.contexts.frame import Crumb
+from plumbline.collect.pages.contexts.webhooks import DeliveryRow, OfferedEvent, WebhookRow, WebhooksPage
+from plumbline.collect.pages.managing.frames import HOME
+from plumbline.collect.pages.visiting import Visit
+from plumbline.collect.pages.wording import counted
+from plumbline.collect.service.webhooks.managing import OFFERED, Told, told_of
+from plumbline.collect.store.database import Store
+from plumbline.collect.store.deliveries import list_deliveries
+from plumbline.collect.store.failures import not_found
+from plumbline.collect.store.outbox import MEANINGS, WebhookEvent
+from plumbline.collect.store.studies import list_studies
+from plumbline.collect.store.webhooks import ListedWebhook, list_webhooks
+
+SHOWN = 10
+"""Deliveries of each webhook; the API lists all."""
+_USUAL = (WebhookEvent.STUDY_FINISHED, WebhookEvent.ITEM_DISPUTED)
+_TROUBLES = {
+    "unreachable": "nobody answers at the address",
+    "too_slow": "no answer in time",
+    "broke_off": "the connection broke off",
+    "not_permitted": "the address is private, or reached unencrypted, and this server speaks to no such address",
+}
+
+
+def webhooks_page(visit: Visit) -> WebhooksPage:
+    """All webhooks.
+
+    Raises:
+        NotFoundError: PL-COL-010, who looks is of one study alone.
+    """
+    if visit.worker.only_study_id is not None:
+        raise not_found("page", "of webhooks, for you")
+    store = visit.collecting.store
+    return WebhooksPage(
+        frame=visit.frame("Webhooks", crumbs=(HOME, Crumb("Webhooks")), script="manage/webhooks.js"),
+        webhooks=tuple(_row(store, each) for each in list_webhooks(store)),
+        offered=tuple(OfferedEvent(event.value, MEANINGS[event][0], event in _USUAL) for event in OFFERED),
+        studies=tuple(row.name for row in list_studies(store)),
+    )
+
+
+def _row(store: Store, each: ListedWebhook) -> WebhookRow:
+    webhook = each.webhook
+    told = [told_of(row) for row in list_deliveries(store, webhook.id, limit=SHOWN)]
+    return WebhookRow(
+        number=webhook.id,
+        url=webhook.url,
+        events=tuple(webhook.events),
+        study=each.study or "",
+        created_by=each.created_by or "",
+        created_at=webhook.created_at,
+        waiting=each.waiting,
+        given_up=each.given_up,
+        deliveries=tuple(_delivery(row) for row in told),
+    )
+
+
+def in_words(told: Told) -> str:
+    """What became of a message; that it was given up is said beside it."""
+    if told.attempts == 0:
+        return "before it was sent" if told.state == "given_up" else "waits to be sent"
+    tries = counted(told.attempts, "attempt")
+    if told.state == "delivered":
+        return f"delivered, {tries}"
+    said = "no answer yet" if told.status is None else f"the answer was {told.status}"
+    said = said if told.trouble is None else _TROUBLES[told.trouble]
+    if told.state == "given_up":
+        return f"after {tries}: {said}"
+    return f"{tries}, {said}; it is tried again"
+
+
+def _delivery(told: Told) -> DeliveryRow:
+    tag = "given up" if told.state == "given_up" else ""
+    return DeliveryRow(told.id, told.event, in_words(told), tag, told.created_at)

@@ -1,0 +1,27 @@
+"""What the uses of webhooks refuse."""
+
+from __future__ import annotations
+
+from plumbline.collect.service.failures import ServiceError
+
+
+def bad_address(problem: str, expected: str) -> ServiceError:
+    """PL-WHK-001: nothing of the address is quoted, since keys are put into addresses by mistake."""
+    return ServiceError(
+        "PL-WHK-001",
+        "url",
+        problem,
+        expected=expected,
+        advice="give the address at which your receiver is reached over TLS; its messages are signed, so it needs no key",
+    )
+
+
+def unknown_events(known: str) -> ServiceError:
+    """PL-WHK-002."""
+    return ServiceError(
+        "PL-WHK-002",
+        "events",
+        "not all of these can be told",
+        expected=f"one or more of {known}",
+        advice="take the events from the list",
+    )

@@ -1,0 +1,51 @@
+"""Webhooks of a real server: several processes, and a crash between what is told and the telling."""
+
+import json
+import os
+import signal
+import sqlite3
+from contextlib import closing
+
+from tests.cli.collect_client import Client, Server, run_plumbline
+from tests.collect.server.receiving import receiver
+
+
+def claims_lapse(store):
+    """As after the time of a claim, which a process that died still holds."""
+    with closing(sqlite3.connect(store)) as connection, connection:
+        connection.execute("UPDATE deliveries SET claimed_until = 1 WHERE claimed_until IS NOT NULL")
+
+
+def undelivered(store):
+    with closing(sqlite3.connect(store)) as connection:
+        return connection.execute("SELECT COUNT(*) FROM deliveries WHERE delivered_at IS NULL").fetchone()[0]
+
+
+def test_what_was_told_before_a_crash_arrives_after_it_and_once(tmp_path):
+    folder, store = tmp_path / "pairs", tmp_path / "all.db"
+    made = run_plumbline("collect", "init", folder, "--example", "pairs", "--store", store, "--json")
+    server = Server(folder, store=store, words=("--permit-private", "--processes", "2"))
+    try:
+        with receiver() as receiving:
+            owner = Client(server, json.loads(made.stdout)["owner_token"])
+            body = {"url": f"{receiving.url}/waits", "events": ["study.paused", "study.resumed"]}
+            owner.got("POST", "/webhooks", 201, json=body)
+            owner.got("PUT", "/studies/pairs/state", json={"state": "paused"})
+            (first,) = receiving.wait_for(1, "/waits")
+            # Killed while the first is being sent, and straight after the answer that the second tells.
+            owner.got("PUT", "/studies/pairs/state", json={"state": "open"})
+            for number in server.children():
+                os.kill(number, signal.SIGKILL)
+            server.kill()
+            claims_lapse(store)
+            assert undelivered(store) == 2
+            receiving.release.set()
+            receiving.got.clear()
+            server.start()
+            after = receiving.wait_for(2, "/waits")
+            assert first in after
+            assert sorted(each["type"] for each in after) == ["study.paused", "study.resumed"]
+            code, _, err = server.end()
+            assert (code, "Traceback" in err, undelivered(store)) == (0, False, 0), err
+    finally:
+        server.close()
