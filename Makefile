@@ -36,7 +36,9 @@ demo: $(VENV)/ready-to-run ## the main job on a small synthetic corpus; ends wit
 test: $(VENV)/ready-to-test ## all tests
 	OMP_NUM_THREADS=1 OPENBLAS_NUM_THREADS=1 PYTHONDONTWRITEBYTECODE= $(BIN)/python -m pytest -n 3 --dist worksteal
 
-check: lint types imports test ## everything that must hold before a change lands
+# The checks that need no waiting run beside the tests, which wait for servers and browsers a third of their time.
+check: lint ## everything that must hold before a change lands
+	@$(MAKE) --jobs 3 types imports test
 
 lint: $(VENV)/ready-to-test
 	$(BIN)/ruff check .

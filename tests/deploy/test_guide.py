@@ -61,10 +61,16 @@ def test_every_other_command_is_known():
             assert command == "git pull", command
 
 
-def test_the_nightly_backup_is_the_command_above():
-    (line,) = [command for command in commands("text") if command.startswith("0 3")]
-    said = line.partition(" && ")[2].replace("\\%", "%").replace("$(date +%F)", "2026-11-22").replace("--no-TTY ", "")
-    assert said in commands("console")
+def test_the_nightly_backups_are_commands_that_there_are():
+    with_docker, without = (
+        command.replace("\\%", "%").replace("$(date +%F)", "2026-11-22").split(" && ")
+        for command in commands("text")
+        if command.startswith("0 3")
+    )
+    assert with_docker[-1].replace("--no-TTY ", "") in commands("console")
+    program, *words = shlex.split(without[-1])
+    assert program == "/opt/plumbline/bin/plumbline"
+    assert "backups/2026-11-22.db" in map(str, parsed(words).values())
 
 
 def test_what_stands_for_systemd_names_options_that_there_are():
