@@ -72,10 +72,10 @@ bench-training: $(VENV)/ready-to-test ## training beside TRL; takes half an hour
 	@$(PIP) install --constraint constraints.txt --editable '.[trl]'
 	$(BIN)/python -m benchmarks.preference_training --data $(DATA) --pairs 480
 
-bench-pages: $(VENV)/ready-to-test ## first paint and the next item in Chromium, beside 100,000 items; a few minutes
+bench-pages: $(VENV)/ready-to-test ## first paint and the next item in Chromium, beside 100,000 items
 	$(BIN)/python -m benchmarks.pages
 
-bench-dashboard: $(VENV)/ready-to-test ## the dashboard with 200,000 judgements, on both databases; half an hour or more
+bench-dashboard: $(VENV)/ready-to-test ## the dashboard with 200,000 judgements, every kind, on both databases
 	$(BIN)/python -m benchmarks.dashboard --postgres
 
 hammer: $(VENV)/ready-to-test ## servers of collect killed under 64 simulated workers, on both databases; about half an hour

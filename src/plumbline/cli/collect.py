@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from contextlib import closing, contextmanager
+from functools import partial
 from typing import TYPE_CHECKING, Annotated
 
 import typer
@@ -132,7 +133,7 @@ def serve(
     """
     flags.require_extra()
     from plumbline.cli.collect_openid import ready_openid
-    from plumbline.cli.collect_told import tell_network
+    from plumbline.cli.collect_told import tell_network, tell_ready
     from plumbline.collect.example_studies import write_missing_example
     from plumbline.collect.server.proxies import checked_proxies
     from plumbline.collect.server.running import Served, address_of, bind, run_server
@@ -159,15 +160,7 @@ def serve(
     for told in notes:
         note(told)
     tell_network(host, public)
-    address = public or address_of(bound, host)
-
-    def ready() -> None:
-        """Say where it is."""
-        print(f"serving {', '.join(study.name for _, study in read)} at {address}", flush=True)
-        print(f"its API: {address}/api/v1, described at {address}/openapi.json", flush=True)
-        if link is not None:
-            print(f"choose the owner's name and password (7 days, good once): {address}{link}", flush=True)
-
+    ready = partial(tell_ready, [study.name for _, study in read], public or address_of(bound, host), link)
     served = Served(places[0].store, rules, open_reply_scorer, Site(host, public), proxies, outside)
     raise typer.Exit(run_server(served, bound, processes=processes, log_requests=not no_access_log, ready=ready))
 

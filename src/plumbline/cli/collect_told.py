@@ -223,6 +223,14 @@ def started_json(started: Started, place: StudyPlace, *, store_is_new: bool) -> 
 # --- serving ---
 
 
+def tell_ready(names: Sequence[str], address: str, link: str | None) -> None:
+    """Where it is, and the path by which its owner chooses a password, where none has one; at once, since programs wait for it."""
+    print(f"serving {', '.join(names)} at {address}", flush=True)
+    print(f"its API: {address}/api/v1, described at {address}/openapi.json", flush=True)
+    if link is not None:
+        print(f"choose the owner's name and password (7 days, good once): {address}{link}", flush=True)
+
+
 def tell_network(host: str, public_url: str | None) -> None:
     """Said once where others can reach the server: tokens travel in clear text without TLS, and nobody can log in."""
     if not _is_loopback(host) and public_url is None:

@@ -11,7 +11,7 @@ from typing import Annotated, Any, Literal
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, StringConstraints
 
 from plumbline.lineage import Use
-from plumbline.records import TAXONOMIES, Axis
+from plumbline.records import Axis
 
 
 class StudyKind(StrEnum):
@@ -68,7 +68,6 @@ _AXES = {
     StudyKind.SAFETY_LABELS: (),
     StudyKind.TWO_AXIS_RANKING: (Axis.HELPFULNESS, Axis.HARMLESSNESS),
 }
-LABEL_TAXONOMIES = tuple(name for name, categories in TAXONOMIES.items() if categories)
 
 Share = Annotated[float, Field(gt=0, le=1)]
 PathText = Annotated[str, StringConstraints(min_length=1, max_length=1000)]

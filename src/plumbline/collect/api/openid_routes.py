@@ -47,12 +47,11 @@ async def answer_openid(request: Request) -> Response:
     openid = _configured(serving)
     body = sent.body(schemas.OpenIdAnswer)
     kept, earlier = serving.site.kept_by(request.scope, COOKIE), serving.earlier_session(request)
-    flow = None if kept is None else flow_of(kept)
     answer = coming_in.Answer(body.state, body.code, body.error, body.iss)
-    connecting = flow is not None and flow.purpose is Purpose.CONNECT
+    flow = coming_in.flow_begun_here(None if kept is None else flow_of(kept), answer)
+    connecting = flow.purpose is Purpose.CONNECT
     person = await serving.collecting.calls.run(_who_connects, serving, request, earlier) if connecting else None
     identity = await coming_in.identity_of(serving.collecting, openid, flow, answer, address=sent.address)
-    assert flow is not None  # noqa: S101 - or `identity_of` refused it
     found = await serving.collecting.calls.run(_finished, serving, openid, flow, identity, person, earlier)
     response = json_response(msgspec.json.encode(schemas.OpenIdDone(flow.goes_on_to)), 201)
     response.headers.append("set-cookie", serving.site.keep_cookie(request.scope, COOKIE, "", 0))

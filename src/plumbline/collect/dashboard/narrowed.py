@@ -1,6 +1,6 @@
 """A part of what a snapshot holds, for one worker or a few items: a request then pays for the part, and not for all.
 
-What is picked is picked by masks over columns of whole numbers; 200,000 judgements take about 5 ms. Everything after that
+What is picked is picked by masks over columns of whole numbers. Everything after that
 works on the part, by the same functions as on the whole, and gives the same figures.
 """
 

@@ -146,19 +146,30 @@ async def flow_to_connect(collecting: Collecting, person: Person, password: str,
 # --- coming back ---
 
 
+def flow_begun_here(flow: Flow | None, answer: Answer) -> Flow:
+    """What this browser began, where the answer is to that.
+
+    Args:
+        flow: what the browser kept; None for nothing.
+    Raises:
+        ServiceError: PL-OID-021.
+    """
+    if flow is None or not hmac.compare_digest(flow.state.encode(), answer.state.encode("utf-8", "replace")):
+        raise not_begun_here()
+    return flow
+
+
 async def identity_of(
-    collecting: Collecting, openid: OpenId, flow: Flow | None, answer: Answer, *, address: str
+    collecting: Collecting, openid: OpenId, flow: Flow, answer: Answer, *, address: str
 ) -> OutsideIdentity:
     """Who came back, as the issuer says; each answer once, in the browser that went there.
 
     Args:
-        flow: what the browser kept.
+        flow: of `flow_begun_here`.
         address: where it comes from; what fails is counted for it, as failed log-ins are.
     Raises:
         ServiceError: PL-OID-010 to 012, 021 to 025; PL-IDN-002.
     """
-    if flow is None or not hmac.compare_digest(flow.state.encode(), answer.state.encode("utf-8", "replace")):
-        raise not_begun_here()
     kept = flow.to_cookie()
     if not await collecting.calls.run(lambda: take_login(collecting.store, kept, now=collecting.clock())):
         raise not_begun_here()
