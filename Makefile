@@ -6,7 +6,7 @@ BIN    := $(VENV)/bin
 PIP    := $(BIN)/python -m pip --disable-pip-version-check --quiet
 DATA   ?= ../shared/data
 
-.PHONY: demo test check lint types imports format docs pictures bench bench-training bench-pages bench-dashboard hammer latency fuzz clean help
+.PHONY: demo test thorough check lint types imports format docs pictures bench bench-training bench-pages bench-dashboard hammer latency fuzz clean help
 
 help: ## what can be made
 	@grep -E '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 18
@@ -35,6 +35,9 @@ demo: $(VENV)/ready-to-run ## the main job on a small synthetic corpus; ends wit
 # tests with a browser, a server or a database wait most of their time.
 test: $(VENV)/ready-to-test ## all tests
 	OMP_NUM_THREADS=1 OPENBLAS_NUM_THREADS=1 PYTHONDONTWRITEBYTECODE= $(BIN)/python -m pytest -n 3 --dist worksteal
+
+thorough: $(VENV)/ready-to-test ## tests that show at length what others show in short; before a release; some minutes
+	OMP_NUM_THREADS=1 OPENBLAS_NUM_THREADS=1 $(BIN)/python -m pytest -m thorough
 
 # The checks that need no waiting run beside the tests, which wait for servers and browsers a third of their time.
 check: lint ## everything that must hold before a change lands
@@ -86,7 +89,7 @@ latency: $(VENV)/ready-to-test ## how long a worker waits for the next item, on 
 	$(BIN)/python -m benchmarks.next_item
 
 fuzz: $(VENV)/ready-to-test ## the HTTP API against its own description, for longer than the tests do; about ten minutes
-	FUZZ_EXAMPLES=200 $(BIN)/python -m pytest tests/collect/api/test_schemathesis.py
+	FUZZ_EXAMPLES=200 $(BIN)/python -m pytest -m "thorough or not thorough" tests/collect/api/test_schemathesis.py
 
 clean: ## remove what was made
 	rm -rf $(VENV) demo-out .mypy_cache .ruff_cache .pytest_cache .import_linter_cache

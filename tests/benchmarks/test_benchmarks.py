@@ -40,6 +40,7 @@ def figures_of(name: str, out: Path, *arguments: str) -> dict:
     return json.loads(out.read_text())
 
 
+@pytest.mark.thorough  # 17 processes, peers among them; `test_checking` shows that such a benchmark runs
 def test_loading(samples: Path, tmp_path: Path) -> None:
     if not importlib.util.find_spec("datasets"):
         pytest.skip("the peers of this benchmark need datasets")

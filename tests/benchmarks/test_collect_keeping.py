@@ -8,7 +8,7 @@ from benchmarks import collect_keeping
 from tests.collect import postgres_server
 
 
-@pytest.mark.parametrize("database", ["sqlite", "postgres"])
+@pytest.mark.parametrize("database", ["sqlite", pytest.param("postgres", marks=pytest.mark.thorough)])
 def test_every_act_is_measured(tmp_path, capsys, database):
     if database == "postgres":
         try:

@@ -27,7 +27,8 @@ HABITS = Habits(
 )  # fmt: skip
 
 
-@pytest.mark.parametrize("database", ["sqlite", "postgres"])
+# In short on Postgres alone: the command below is on SQLite.
+@pytest.mark.parametrize("database", [pytest.param("sqlite", marks=pytest.mark.thorough), "postgres"])
 def test_servers_killed_and_connections_dropped_lose_and_double_nothing(database, tmp_path):
     if database == "postgres":
         try:

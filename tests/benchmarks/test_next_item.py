@@ -5,9 +5,12 @@ import subprocess
 import sys
 from pathlib import Path
 
+import pytest
+
 ROOT = Path(__file__).resolve().parents[2]
 
 
+@pytest.mark.thorough  # serves a big study twice; `test_hammer` shows that servers of benchmarks run
 def test_every_scenario_is_measured_with_its_floors(tmp_path):
     command = [sys.executable, "-m", "benchmarks.next_item", "--database", "sqlite", "--items", "3000"]
     command += ["--workers", "4", "--think", "0.05", "--processes", "1", "--seconds", "0.7", "--warm-up", "0.2"]

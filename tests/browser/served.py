@@ -3,12 +3,8 @@
 import atexit
 import gzip
 import json
-import os
 import shutil
-import signal
 import socket
-import subprocess
-import sys
 import tempfile
 import time
 import tomllib
@@ -28,15 +24,15 @@ from plumbline.collect.service.samplers import SourceRules
 from plumbline.collect.store.migrating import open_store
 from plumbline.collect.store.people import add_person, find_by_token, issue_token
 from plumbline.collect.store.rows import Role, TokenUse
+from tests.prepared import run_prepared, start_prepared
 
-PLUMBLINE = (sys.executable, "-m", "plumbline")
 AHEAD = "seconds-ahead"
 """A file in the study folder: by how many seconds the server's clock is ahead."""
 
 
 def plumbline(*arguments):
     """What the command prints; it has to go well."""
-    done = subprocess.run([*PLUMBLINE, *map(str, arguments)], capture_output=True, text=True, check=False)
+    done = run_prepared(*arguments)
     assert done.returncode == 0, done.stderr
     return done.stdout
 
@@ -78,9 +74,7 @@ class Served:
 
     def start(self):
         """Starts it, at the same port each time."""
-        self.process = subprocess.Popen(
-            [sys.executable, "-m", "tests.browser.served", self.folder, str(self.port), *self.arguments]
-        )
+        self.process = start_prepared(serve, self.folder, self.port, *self.arguments, log=self.folder / "server.log")
         for _ in range(1200):
             try:
                 urllib.request.urlopen(f"{self.url}/api/v1/health").read()
@@ -92,8 +86,8 @@ class Served:
     def kill(self):
         """As a power cut does it."""
         if self.process is not None:
-            os.kill(self.process.pid, signal.SIGKILL)
-            self.process.wait()
+            self.process.kill()
+            self.process.join()
             self.process = None
 
     def set_ahead(self, seconds):
@@ -131,9 +125,8 @@ def free_port():
         return found.getsockname()[1]
 
 
-def main():
+def serve(folder, port, *stand_ins):
     """Serves a folder at a port until it is killed."""
-    folder, port = Path(sys.argv[1]), int(sys.argv[2])
     ahead = folder / AHEAD
 
     def clock():
@@ -144,10 +137,5 @@ def main():
     name = tomllib.loads((folder / "study.toml").read_text())["name"]
     rules = SourceRules(folder, folders={name: folder})
     collecting = open_collecting(open_store(str(folder / "collect.db")), rules, clock=clock)
-    stand_ins = tuple(sys.argv[3:])
     app = make_server_app(collecting, rules, mturk=MturkHosts(stand_ins, stand_ins) if stand_ins else MTURK_HOSTS)
     uvicorn.run(app, port=port, log_level="warning", access_log=False, server_header=False)
-
-
-if __name__ == "__main__":
-    main()

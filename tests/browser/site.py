@@ -3,14 +3,14 @@
 import json
 import re
 import shutil
-import subprocess
-import sys
 import time
 from dataclasses import dataclass
 from itertools import count
 from pathlib import Path
 
 import httpx2
+
+from tests.prepared import run_prepared, run_program, start_prepared
 
 STUDIES = {
     "pairs": "pairs",
@@ -22,20 +22,6 @@ STUDIES = {
 }
 """Example → name of its study."""
 STORE = "all.db"
-_PROGRAM = [sys.executable, "-W", "error", "-m", "plumbline"]
-_STARTING = """
-import sys
-from plumbline.cli.main import run
-folder, *examples = sys.argv[1:]
-for example in examples:
-    sys.argv = ["plumbline", "collect", "init", f"{folder}/{example}", "--example", example]
-    sys.argv += ["--store", f"{folder}/all.db", "--json"]
-    try:
-        run()
-    except SystemExit as ended:
-        if ended.code:
-            raise
-"""
 
 
 @dataclass(frozen=True)
@@ -64,11 +50,17 @@ class Started:
 
 
 def start_studies(folder: Path) -> Started:
-    """A study of each kind, in one store, by one process."""
-    done = subprocess.run([sys.executable, "-c", _STARTING, folder, *STUDIES], capture_output=True, text=True)
-    assert done.returncode == 0, done.stderr
-    first, _ = json.JSONDecoder().raw_decode(done.stdout)
+    """A study of each kind, in one store."""
+    said = [_start_study(folder, example) for example in STUDIES]
+    first = json.loads(said[0])
     return Started(folder, first["owner_token"], first["owner_link_path"])
+
+
+def _start_study(folder: Path, example: str) -> str:
+    words = ("collect", "init", folder / example, "--example", example, "--store", folder / STORE, "--json")
+    done = run_prepared(*words)
+    assert done.returncode == 0, done.stderr
+    return done.stdout
 
 
 class Site:
@@ -99,22 +91,21 @@ class Site:
         """Starts the server, at the port it had before; what it says stands in `log`."""
         studies = [self.folder / example for example in STUDIES]
         words = ["collect", "serve", *studies, "--store", self.folder / STORE, "--port", self.port, *self.more]
-        with self.log.open("a") as log:
-            at = log.tell()
-            self.process = subprocess.Popen([*_PROGRAM, *map(str, words)], stdout=log, stderr=log)
-        while not (found := re.search(r"its API: http://127\.0\.0\.1:(\d+)/", self.log.read_text()[at:])):
-            assert self.process.poll() is None, self.log.read_text()[at:]
+        at = self.log.stat().st_size if self.log.exists() else 0
+        self.process = start_prepared(run_program, *map(str, words), log=self.log)
+        while not (found := re.search(r"its API: http://127\.0\.0\.1:(\d+)/", self._said()[at:])):
+            assert self.process.is_alive(), self._said()[at:]
             time.sleep(0.05)
         self.port = int(found[1])
         while self.http("GET", "/health") is None:
-            assert self.process.poll() is None, self.log.read_text()[at:]
+            assert self.process.is_alive(), self._said()[at:]
             time.sleep(0.05)
 
     def kill(self) -> None:
         """As a crash: no chance to do anything."""
         self.was_killed = True
         self.process.kill()
-        self.process.wait(timeout=20)
+        self.process.join(timeout=20)
 
     @property
     def log(self) -> Path:
@@ -124,6 +115,9 @@ class Site:
     @property
     def url(self) -> str:
         return f"http://127.0.0.1:{self.port}"
+
+    def _said(self) -> str:
+        return self.log.read_text() if self.log.exists() else ""
 
     # --- the API ---
 

@@ -63,6 +63,7 @@ def attack(typist):
         typist.transcript += [("human", f"Attack {turn}"), ("assistant", worse)]
         assert [text for _, text in typist.messages()] == [text for _, text in typist.transcript]
     typist.see("How well did your attack go?")
+    typist.see(f"I try for {ASKS_FOR}")
     typist.press("2")
     typist.tab_to("Comment")
     typist.type("Half of it.")

@@ -19,16 +19,6 @@ HARMFUL = {row[f"response_{1 - row['safer_response_id']}"] for row in _KNOWN}
 """The replies of the training set that a worker who passes calls more harmful."""
 
 
-def run_plumbline(*words, env=None):
-    """A command to its end, in a process of its own.
-
-    Args:
-        env: variables that it gets besides those of the tests.
-    """
-    words = [*PROGRAM, *map(str, words)]
-    return subprocess.run(words, capture_output=True, text=True, timeout=60, env=os.environ | (env or {}))
-
-
 class Server:
     """`plumbline collect serve` on a free port."""
 

@@ -37,6 +37,9 @@ def test_every_example_starts_and_starting_again_changes_nothing(plumb, tmp_path
     again = json.loads(out)
     assert (code, again["is_new"], again["owner_token"]) == (0, False, None)
     assert "--for PSEUDONYM" in err
+    assert re.search(
+        r"^terms of what \S+ collects: .*licence CC-BY-NC-4\.0, of (the data|retrieval:data/)", err, re.MULTILINE
+    )
     for purpose, entered in first["entered"].items():
         assert entered["new"] > 0
         assert (again["entered"][purpose]["new"], again["entered"][purpose]["known"]) == (0, entered["new"])

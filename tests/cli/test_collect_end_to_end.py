@@ -10,7 +10,8 @@ from pathlib import Path
 import pytest
 
 import plumbline
-from tests.cli.collect_client import Client, Server, run_plumbline
+from tests.cli.collect_client import Client, Server
+from tests.prepared import run_prepared
 
 STUDIES = {
     "pairs": "pairs",
@@ -45,7 +46,7 @@ def people_of(owner, *roles):
 
 def test_a_study_of_each_kind_from_an_empty_folder_to_its_data(plumb, serve, tmp_path):
     store = tmp_path / "all.db"
-    first = run_plumbline("collect", "init", tmp_path / "pairs", "--example", "pairs", "--store", store, "--json")
+    first = run_prepared("collect", "init", tmp_path / "pairs", "--example", "pairs", "--store", store, "--json")
     assert first.returncode == 0, first.stderr
     token = json.loads(first.stdout)["owner_token"]
     for example in list(STUDIES)[1:]:
@@ -106,9 +107,10 @@ EXPORTED = {
     ("red-team-chat", "red-team"): {"red_team_attempts": 1},
     ("red-team-chat", "hh-rlhf"): {"comparisons": 4},
     ("safety-labels", "beavertails"): {"safety_labels": 3 * 18},
-    # Twelve pairs of ranked replies, by two workers, on both axes; and what each pair says of both replies.
+    # Twelve pairs of ranked replies, by two workers, on both axes; and what each row says of both replies, or each of the
+    # eighteen replies once, since the labels came with them.
     ("two-axis-ranking", "pku-saferlhf"): {"comparisons": 12 * 2 * 2, "safety_labels": 12 * 2 * 2},
-    ("two-axis-ranking", "parquet"): {"comparisons": 12 * 2 * 2, "safety_labels": 12 * 2 * 2},
+    ("two-axis-ranking", "parquet"): {"comparisons": 12 * 2 * 2, "safety_labels": 18},
 }
 """How many records each form of each study holds."""
 
@@ -175,7 +177,7 @@ def test_requests_under_way_end_before_the_server_does(plumb, serve, tmp_path, n
 
 def test_several_processes_on_postgres_and_one_of_them_dies(empty_postgres, serve, tmp_path):
     env = {"PLUMBLINE_STORE": empty_postgres}
-    first = run_plumbline("collect", "init", tmp_path / "pairs", "--example", "pairs", "--json", env=env)
+    first = run_prepared("collect", "init", tmp_path / "pairs", "--example", "pairs", "--json", env=env)
     assert first.returncode == 0, first.stderr
     server = serve(tmp_path / "pairs", words=["--processes", "2"], env=env)
     owner = Client(server, json.loads(first.stdout)["owner_token"])

@@ -6,8 +6,9 @@ import signal
 import sqlite3
 from contextlib import closing
 
-from tests.cli.collect_client import Client, Server, run_plumbline
+from tests.cli.collect_client import Client, Server
 from tests.collect.server.receiving import receiver
+from tests.prepared import run_prepared
 
 
 def claims_lapse(store):
@@ -23,7 +24,7 @@ def undelivered(store):
 
 def test_what_was_told_before_a_crash_arrives_after_it_and_once(tmp_path):
     folder, store = tmp_path / "pairs", tmp_path / "all.db"
-    made = run_plumbline("collect", "init", folder, "--example", "pairs", "--store", store, "--json")
+    made = run_prepared("collect", "init", folder, "--example", "pairs", "--store", store, "--json")
     server = Server(folder, store=store, words=("--permit-private", "--processes", "2"))
     try:
         with receiver() as receiving:

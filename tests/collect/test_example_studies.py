@@ -18,6 +18,7 @@ def test_every_example_file_is_one_that_can_be_asked_for():
 def test_an_example_brings_all_that_its_study_names(name, tmp_path):
     assert write_example(tmp_path / "s", name)
     read = read_study_file(tmp_path / "s" / "study.toml")
+    assert read.study.help == "mailto:replace-this@example.org"
     assert all(
         address.startswith("retrieval:") for address in (read.study.replies.sources if read.study.replies else ())
     )

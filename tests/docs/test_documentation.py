@@ -2,8 +2,6 @@
 
 import re
 import shlex
-import subprocess
-import sys
 from pathlib import Path
 
 import pytest
@@ -11,6 +9,7 @@ import pytest
 from plumbline.cli.reference import cli_reference
 from plumbline.collect.study_reference import study_reference
 from plumbline.loop.synthetic_corpus import write_synthetic_corpus
+from tests.prepared import run_prepared
 
 ROOT = Path(__file__).resolve().parents[2]
 PAGES = sorted([ROOT / "README.md", *(ROOT / "docs").rglob("*.md")])
@@ -51,7 +50,7 @@ def test_every_documented_command_runs(page, after_the_demo):
             assert set(words[1:]) <= set(targets), line
             continue
         assert words[0] == "plumbline", f"{page.name} documents a command that this test does not run: {line}"
-        done = subprocess.run([sys.executable, "-m", "plumbline", *words[1:]], capture_output=True, text=True)
+        done = run_prepared(*words[1:])
         # The corpus holds planted faults: finding them is exit code 1, and said.
         found = words[1:3] == ["data", "check"] or "not read: " in done.stderr
         assert done.returncode == (1 if found else 0), f"{line}\n{done.stderr}"

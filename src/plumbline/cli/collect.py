@@ -56,9 +56,10 @@ def init(
     Example: plumbline collect init my-study --example pairs
     """
     flags.require_extra()
-    from plumbline.cli.collect_told import print_started, started_json, tell_next
+    from plumbline.cli.collect_told import print_started, started_json, tell_next, tell_terms
     from plumbline.collect.example_studies import write_example
     from plumbline.collect.service.public_address import DEFAULT_ADDRESS, checked_public_url
+    from plumbline.collect.service.store_places import open_place
     from plumbline.collect.study_file import read_study_file
     from plumbline.collect.study_folder import find_study_place
 
@@ -73,6 +74,8 @@ def init(
         print_json(started_json(started, place, store_is_new=store_is_new))
     else:
         print_started(started, place, read.study, store_is_new=store_is_new)
+    with closing(open_place(place.store, connections=1)) as opened:
+        tell_terms(opened, [started.study])
     tell_next(started, place, read.study, is_store_named=store is not None)
     if any(entered.faults for entered in started.entered.values()):
         raise typer.Exit(EXIT_FINDINGS)
@@ -133,7 +136,7 @@ def serve(
     """
     flags.require_extra()
     from plumbline.cli.collect_openid import ready_openid
-    from plumbline.cli.collect_told import tell_network, tell_ready
+    from plumbline.cli.collect_told import tell_network, tell_ready, tell_terms
     from plumbline.collect.example_studies import write_missing_example
     from plumbline.collect.server.proxies import checked_proxies
     from plumbline.collect.server.running import Served, address_of, bind, run_server
@@ -152,15 +155,17 @@ def serve(
             note(f"{said} was not there: made of the example; its data is SYNTHETIC, no judgements of people")
     places = find_served(studies, store)
     read = [(place, read_study_settings(place.file)) for place in places]
-    outside = ready_openid(openid, public_url=public, studies=[study.name for _, study in read])
+    names = [study.name for _, study in read]
+    outside = ready_openid(openid, public_url=public, studies=names)
     with closing(_open_or_start(places)) as opened:
         rules, notes = served_rules(opened, read, permit.permits())
+        tell_terms(opened, names)
         bound = bind(host, listen.port)
         link = link_of_owner(opened, now=utc_now(), issuer=None if outside is None else outside.settings.issuer)
     for told in notes:
         note(told)
     tell_network(host, public)
-    ready = partial(tell_ready, [study.name for _, study in read], public or address_of(bound, host), link)
+    ready = partial(tell_ready, names, public or address_of(bound, host), link)
     served = Served(places[0].store, rules, open_reply_scorer, Site(host, public), proxies, outside)
     raise typer.Exit(run_server(served, bound, processes=processes, log_requests=not no_access_log, ready=ready))
 

@@ -20,19 +20,6 @@ if TYPE_CHECKING:
 
 EXIT_FINDINGS = 1
 
-_STAYS = {
-    "training": "items with known answers, which train workers",
-    "gold": "gold items, which measure workers",
-    "attention": "attention items, which measure workers",
-    "spot_check": "spot checks, which measure workers",
-    "unfinished": "begun and not handed in",
-    "late": "handed in late, when the item was somebody else's",
-    "erased": "of people who were erased",
-    "awaiting_ruling": "waiting for a reviewer's ruling: it is made under Adjudication, then export again",
-    "against_ruling": "ranked against a ruling",
-}
-"""Why work stays in the store, by what exports count it under."""
-
 
 def register(app: typer.Typer) -> None:
     """Add the command."""
@@ -96,15 +83,17 @@ def export(
 
 
 def _tell(exported: Exported, out: Path) -> None:
-    for why, count in exported.left_out.items():
-        note(f"stays in the store: {count:,} {_STAYS.get(why, why)} ({why})")
+    from plumbline.collect.export.left_out import left_out_lines
+
+    for line in left_out_lines(exported.left_out):
+        note(f"stays in the store: {line}")
     for kind, counts in exported.columns_not_carried.items():
         columns = ", ".join(f"{name} of {count:,}" for name, count in counts.items())
         note(f"not carried of {kind.replace('_', ' ')}: {columns} ({exported.form} has no place for them)")
     for code, count in exported.quarantined.items():
         note(f"not written: {count:,} × {code} (docs/errors.md)")
     for told in exported.notes:
-        note(told)
+        note(f"terms: {told}")
     note(f"wrote {out}, as of {exported.as_of:%Y-%m-%d %H:%M:%S} UTC")
 
 

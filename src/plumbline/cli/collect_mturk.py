@@ -50,7 +50,8 @@ def codes(
     results: Annotated[
         Path | None,
         typer.Option(
-            help="A file of MTurk's results instead: CSV with the columns AssignmentId and Answer.code.",
+            help="A file of MTurk's results instead: what aws mturk list-assignments-for-hit prints, or CSV with the "
+            "columns AssignmentId and Answer.code.",
             show_default=False,
         ),
     ] = None,
@@ -62,16 +63,17 @@ def codes(
     Exit code 1: not all are complete.
 
     \b
-    Example: plumbline collect codes my-study --results results.csv
+    Example: plumbline collect codes my-study --results results.json
     """
     flags.require_extra()
-    from plumbline.collect.service.identity.hit_codes import Given, Verdict, check_codes, given_results
+    from plumbline.collect.service.identity.hit_codes import Given, Verdict, check_codes
+    from plumbline.collect.service.identity.hit_results import read_results
     from plumbline.collect.service.store_places import open_place
     from plumbline.collect.store.studies import find_study
     from plumbline.collect.study_file import read_study_settings
     from plumbline.collect.study_folder import find_study_place, store_of
 
-    given = [Given(each) for each in code or ()] if results is None else given_results(results)
+    given = [Given(each) for each in code or ()] if results is None else read_results(results)
     name = read_study_settings(find_study_place(study, store).file).name
     with closing(open_place(store_of(study, store), connections=1)) as opened:
         verdicts = check_codes(opened, find_study(opened, name), given)

@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from plumbline.collect.service.identity.inviting import Invited
     from plumbline.collect.service.overview import StoreOverview, StudyOverview
     from plumbline.collect.service.starting import Started
+    from plumbline.collect.store.database import Store
     from plumbline.collect.store.overview import PersonCount
     from plumbline.collect.study_folder import StudyPlace
     from plumbline.collect.study_settings import StudyFile
@@ -220,6 +221,20 @@ def started_json(started: Started, place: StudyPlace, *, store_is_new: bool) -> 
     }
 
 
+def tell_terms(store: Store, studies: Sequence[str]) -> None:
+    """On which terms what studies collect will leave, and which of their parts that comes from."""
+    from plumbline.collect.export.terms_told import terms_of_study_told
+    from plumbline.collect.service.collecting import utc_now
+    from plumbline.collect.store.studies import find_study
+    from plumbline.collect.study_file import parse_study_file
+
+    for name in studies:
+        known = find_study(store, name)
+        settings = parse_study_file(known.file, f"{name}.toml")
+        for line in terms_of_study_told(store, known.id, settings, as_of=utc_now()):
+            note(f"terms of what {name} collects: {line}")
+
+
 # --- serving ---
 
 
@@ -285,7 +300,7 @@ def print_people(everybody: Sequence[PersonCount]) -> None:
         ]
         for each in everybody
     ]
-    print_table(["person", "role", "blocked", "erased", "items finished"], rows, right=[4])
+    print_table(["person", "role", "blocked", "erased", "work finished"], rows, right=[4])
 
 
 def _queue_rows(study: StudyOverview) -> list[list[str]]:

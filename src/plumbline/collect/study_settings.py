@@ -94,7 +94,8 @@ class Items(Section):
         data: A data set in a format that Plumbline reads, a file or a folder; ``pairs`` is the one for pairs of your own.
         prompts: A file of prompts that conversations begin with; chats only.
         from_workers: The workers begin the conversations; chats only.
-        conversations: How many conversations workers may begin, with ``from_workers``; left out, as many as they ask for.
+        conversations: How many conversations workers may begin, with ``from_workers``; left out, as many as they ask for. A few
+            are entered ahead, 32 at a time: that is what ``collect status`` counts as items and places.
         split: The split of the data or prompts to take; left out, all of them.
         data_dir: The folder within the data to take, as ``load_dataset`` calls it; left out, the whole.
     """
@@ -279,7 +280,7 @@ class StudyFile(Section):
         kind: What workers do, see the examples in how-to/collect.md.
         axes: What is judged; required for preference-chat (one) and pairs (one or both), given by the kind otherwise.
         tranche: Where the replies come from, see below; stands in every row.
-        overlap: How many workers judge each item.
+        overlap: How many workers judge each item. The dashboard counts these as places: 100 items with 3 workers each have 300.
         lease_minutes: How long an item is a worker's own without a sign of life.
         per_worker_limit: The most items that one worker may finish; left out, there is no limit.
         guidelines: The path of a Markdown file that workers read.

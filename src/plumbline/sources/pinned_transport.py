@@ -3,6 +3,7 @@
 - Connects to the number that was checked (see `network`), with the host's name in TLS and in the Host header.
 - Sends the headers listed here and no others: the client library would add some from the environment, keys among them.
 - Takes no compressed answers, so that the bytes counted are the bytes unpacked, and no more of them than it is told.
+- Takes no cookies, and no head of an answer without an end.
 
 Imported where an endpoint is opened: the library takes its time.
 """
@@ -16,10 +17,14 @@ from functools import cache
 
 import httpx2
 
+from plumbline.sources.bounded_heads import BoundedHeads
 from plumbline.sources.failures import malformed, too_large
 from plumbline.sources.network import Resolver, checked_addresses, resolve_by_system
 
 _SENT_HEADERS = ("accept", "content-type", "content-length", "transfer-encoding", "host", "idempotency-key")
+
+
+_COOKIES = frozenset({"set-cookie", "set-cookie2"})
 
 
 @cache
@@ -56,9 +61,8 @@ class PinnedTransport(httpx2.AsyncBaseTransport):
 
     def __init__(self, settings: TransportSettings) -> None:
         self._settings = settings
-        limits = httpx2.Limits(max_connections=settings.most_connections)
-        # No proxy: it would resolve the name again, unchecked.
-        self._inner = httpx2.AsyncHTTPTransport(verify=_certificates(), limits=limits)
+        # By host: an open connection is used again by its number, and its certificate was compared with one name alone.
+        self._inner: dict[str, BoundedHeads] = {}
         self._last_used = ""
 
     async def handle_async_request(self, request: httpx2.Request) -> httpx2.Response:
@@ -78,7 +82,8 @@ class PinnedTransport(httpx2.AsyncBaseTransport):
 
     async def aclose(self) -> None:
         """Close all connections."""
-        await self._inner.aclose()
+        for inner in self._inner.values():
+            await inner.aclose()
 
     async def _send(self, request: httpx2.Request, addresses: list[str]) -> httpx2.Response:
         """To the first address that can be connected to; nothing has been sent where that fails."""
@@ -97,9 +102,16 @@ class PinnedTransport(httpx2.AsyncBaseTransport):
             stream=request.stream,
             extensions={**request.extensions, "sni_hostname": request.url.host},
         )
-        response = await self._inner.handle_async_request(pinned)
+        response = await self._of_host(request.url.host).handle_async_request(pinned)
         self._last_used = address
         return response
+
+    def _of_host(self, host: str) -> BoundedHeads:
+        """No proxy: it would resolve the name again, unchecked."""
+        if host not in self._inner:
+            limits = httpx2.Limits(max_connections=self._settings.most_connections)
+            self._inner[host] = BoundedHeads(_certificates(), limits)
+        return self._inner[host]
 
     def _headers(self, request: httpx2.Request) -> list[tuple[str, str]]:
         names = (*_SENT_HEADERS, *self._settings.more_headers)
@@ -118,6 +130,8 @@ class PinnedTransport(httpx2.AsyncBaseTransport):
         if encoding not in ("", "identity"):
             bounded.fault = malformed(self._settings.place, "an answer that is not compressed", "a compressed one")
             del response.headers["content-encoding"]
+        for name in _COOKIES & response.headers.keys():
+            del response.headers[name]  # before the client keeps, and sends, what any receiver gave it
         return httpx2.Response(
             response.status_code, headers=response.headers, stream=bounded, extensions=response.extensions
         )

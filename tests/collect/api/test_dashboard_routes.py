@@ -4,6 +4,7 @@ import asyncio
 
 import pytest
 
+from plumbline.collect.dashboard import snapshot
 from plumbline.collect.store.rows import Role
 from tests.collect.export.collected import helpful_chat, kinds_made, labels, pairs, ranking, red_team
 
@@ -23,7 +24,7 @@ def dashboards(api):
 
 def newest(api, dashboards, path, token, **more):
     """An answer of a snapshot that is made now."""
-    dashboards._held.clear()
+    dashboards._copies.clear()
     return api.got("GET", path, token, **more)
 
 
@@ -118,6 +119,20 @@ def test_a_study_that_is_not_there(api, dashboards):
         api.problem("GET", f"/studies/none/{path}", api.owner, status=404, code="PL-COL-010")
 
 
+def test_the_first_figures_after_a_pause_are_those_of_now(api, dashboards, monkeypatch):
+    """As pages have it: a newer snapshot is begun by the request, and waited for."""
+    study, _ = pairs(api, workers=1)
+    manager, path = api.somebody(Role.MANAGER), f"/studies/{study}/figures"
+    first = newest(api, dashboards, path, manager)["figures"]["basis"]
+    monkeypatch.setattr(dashboards, "_wait_seconds", 30)
+    monkeypatch.setattr(dashboards, "_fresh_seconds", 0)
+    monkeypatch.setattr(snapshot, "_REST", 0.0)
+    api.wait(hours=1)
+    second = api.got("GET", path, manager)["figures"]["basis"]
+    assert first["as_of"] < second["as_of"]
+    assert second["as_of"] == api.now.isoformat().replace("+00:00", "Z")
+
+
 def test_workers_see_none_of_it(api, dashboards):
     study, tokens = pairs(api, workers=1)
     reviewer = api.somebody(Role.REVIEWER)
@@ -127,8 +142,6 @@ def test_workers_see_none_of_it(api, dashboards):
 
 
 def test_the_server_makes_large_studies_ready_and_ends(api, monkeypatch):
-    from plumbline.collect.dashboard import snapshot
-
     study, _ = pairs(api, workers=1)
     monkeypatch.setattr(snapshot, "WARM_FROM", 1)
 
@@ -137,7 +150,7 @@ def test_the_server_makes_large_studies_ready_and_ends(api, monkeypatch):
             known = api.collecting.catalogue.named(study)
             dashboards = api.app.state.dashboards
             for _ in range(200):
-                held = dashboards._held.get(known.id)
+                held = dashboards._copies.get(known.id)
                 if held is not None and held.snapshot is not None:
                     return held.snapshot.figures.basis.judgements
                 await asyncio.sleep(0.05)

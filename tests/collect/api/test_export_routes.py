@@ -25,7 +25,7 @@ def test_an_archive(api_on_both):
     folder = collected.archive(api, study, "hh-rlhf", test_share=0.4)
     del folder["manifest.json"]
     # Both tell the terms, and these state some.
-    assert b"Permitted uses: analysis, preference." in found.pop("README.md")
+    assert b"; for analysis, preference\n" in found.pop("README.md")
     del folder["README.md"]
     assert found == folder
     assert len(exports(api)) == 2

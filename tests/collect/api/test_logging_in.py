@@ -347,7 +347,7 @@ def test_another_password_ends_the_other_sessions_and_no_token(api):
     person = find_by_token(api.store, one.cookie[1], now=api.now, use=TokenUse.SESSION)
     token = issue_token(api.store, person.id, now=api.now, expires_at=api.now + timedelta(days=1))
     body = {"old": PASSWORD, "new": "another one of mine"}
-    assert one.got("PUT", "/me/password", json=body) == {"sessions_ended": 1}
+    assert one.got("PUT", "/me/password", json=body) == {"sessions_ended": 1, "outside_connected": False}
     one.got("GET", "/me")
     two.problem("GET", "/me", status=401, code="PL-WEB-007")
     api.got("GET", "/me", token)

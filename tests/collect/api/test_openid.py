@@ -208,9 +208,7 @@ def test_of_the_password_that_they_do_not_have(api):
     named = Browser(api)
     assert named.join(code, "Ada")["pseudonym"]
     assert named.got("GET", "/me")["name"] == "Ada"
-    assert named.got("DELETE", "/me/openid") == {"disconnected": True}
-    assert named.got("DELETE", "/me/openid") == {"disconnected": False}
-    assert Tab(api).log_in().json()["code"] == "PL-OID-026"
+    assert Tab(api).log_in().json()["code"] == "PL-OID-026", "a link takes the place of what was there"
 
 
 def test_connect_by_ones_password_and_disconnect(api):
@@ -228,6 +226,49 @@ def test_connect_by_ones_password_and_disconnect(api):
     tab.finish(tab.back(tab.connect().json()["address"], "grace"))
     assert Tab(api).log_in("ada").json()["code"] == "PL-OID-026"
     assert Tab(api).log_in("grace").status_code == 201
+
+
+def connected(api, browser, who):
+    """The account of somebody in a browser is that person's at the provider from now on; in a tab of theirs."""
+    tab = Tab(api)
+    tab.cookie, tab.csrf = browser.cookie, browser.csrf
+    assert tab.finish(tab.back(tab.connect().json()["address"], who)).status_code == 201
+    return tab
+
+
+def test_who_took_an_account_over_does_not_keep_it(api):
+    """An identity that somebody else connected ends with a password if that is wanted, and with a link in any case."""
+    victim = joined(api, "Ada")
+    who = whoever(victim)
+
+    def link():
+        return api.got("POST", "/invitations", api.owner, json={"pseudonym": who}, status=201)["code"]
+
+    connected(api, victim, "grace")
+    assert victim.got("PUT", "/me/password", json={"old": PASSWORD, "new": "other words of mine"}) == {
+        "sessions_ended": 0,
+        "outside_connected": True,
+    }
+    assert Tab(api).log_in("grace").status_code == 201, "it stays, and that is said"
+    said = {"old": "other words of mine", "new": PASSWORD, "disconnect": True}
+    assert victim.got("PUT", "/me/password", json=said)["outside_connected"] is False
+    assert Tab(api).log_in("grace").json()["code"] == "PL-OID-026"
+    assert victim.got("DELETE", "/me/openid") == {"disconnected": False}
+    connected(api, victim, "grace")
+    victim.join(link(), password="third words of mine")
+    assert Tab(api).log_in("grace").json()["code"] == "PL-OID-026"
+    tab = Tab(api)
+    assert tab.finish(tab.back(tab.go(invitation=link()), "ada")).status_code == 201
+    assert whoever(tab) == who
+    Browser(api).problem(
+        "POST", "/sessions", json={"name": "Ada", "password": "third words of mine"}, status=403, code="PL-IDN-001"
+    )
+    logged = [(each.kind, each.payload) for each in read_events(api.store)]
+    assert [kind for kind, _ in logged].count("outside_disconnected") == 2
+    assert [payload.get("password_ended") for kind, payload in logged if kind == "invitation_accepted"][-2:] == [
+        True
+    ] * 2
+    assert check_store(api.store) == []
 
 
 def test_nobody_takes_an_account_that_is_somebodys(api):
@@ -413,7 +454,7 @@ def test_keys_that_the_issuer_changes(api, provider):
     provider.faults.key, provider.faults.header = rsa_key("second"), {"kid": "second"}
     Tab(api).log_in()
     assert provider.asked["/keys"] == 1, "the first were fetched a moment ago"
-    api.issuer.seconds = lambda: api.issuer._keys.at + 61
+    api.issuer.seconds = lambda: api.issuer._keys.kept.at + 61
     keys = [
         public_jwk(rsa_key("second"), "second"),
         public_jwk(rsa_key("weak", 1024), "weak"),
@@ -597,7 +638,7 @@ def test_what_an_issuer_may_not_say_of_itself(api, provider, title):
 @pytest.mark.parametrize("path", ["/.well-known/openid-configuration", "/keys", "/token"])
 def test_an_issuer_that_does_not_answer_well(make_api, provider, how, path):
     """Nobody waits for ever, nothing is read without end, no redirect is followed; and the others go on."""
-    api = make_api(fetching=Fetching(seconds=0.3 if how == "slow" else 20, most_bytes=200_000))
+    api = make_api(fetching=Fetching(provider.issuer, seconds=0.3 if how == "slow" else 20, most_bytes=200_000))
     target = f"{provider.issuer}/elsewhere"
     fault = {"down": {"status": {path: 503}}, "moved": {"moved": {path: target}}}.get(how, {how: (path,)})
     provider.faults = replace(provider.faults, **fault)
@@ -621,7 +662,7 @@ def test_while_the_issuer_is_away_nobody_waits_for_it_again_and_again(api, provi
         tab.refused(tab("POST", "/openid/requests", json={}), 503, "PL-OID-010")
     assert provider.asked["/.well-known/openid-configuration"] == 1
     provider.faults.status = {}
-    api.issuer.seconds = lambda: api.issuer._failed.at + 6
+    api.issuer.seconds = lambda: api.issuer._metadata.failed.at + 6
     come(api)
 
 

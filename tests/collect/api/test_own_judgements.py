@@ -60,6 +60,15 @@ def test_of_what_was_withdrawn_it_says_that_it_cannot_be_corrected(make_api):
     assert not api.got("GET", f"/judgements/{numbers[0]}", worker)["can_be_corrected"]
 
 
+def test_what_was_skipped_is_not_corrected_any_more(make_api):
+    api, worker, _, _, numbers = judged_chat(make_api)
+    answer = api.got("GET", f"/judgements/{numbers[0]}", worker)["answer"]
+    api.store.write(lambda connection: connection.execute(text("UPDATE assignments SET state = 'released'")))
+    assert not api.got("GET", f"/judgements/{numbers[0]}", worker)["can_be_corrected"]
+    response = correct(api, worker, numbers[0], answer | {"step": 8})
+    assert (response.status_code, response.json()["code"]) == (409, "PL-COL-032")
+
+
 def test_one_s_own_judgements_are_listed_newest_first_as_they_stand(make_api):
     api, worker, _, _, numbers = judged_chat(make_api)
     answer = api.got("GET", f"/judgements/{numbers[0]}", worker)["answer"]

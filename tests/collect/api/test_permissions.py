@@ -69,7 +69,7 @@ def test_what_workers_and_reviewers_may_do_is_this_and_no_more():
     looked_at = {"me", "list_studies", "read_study", "read_newest_guidelines", "read_guidelines"}
     assert open_to[Role.WORKER] == own | looked_at | {"next_item", "next_review"}
     assert open_to[Role.REVIEWER] == {"next_adjudication", "next_spot_check"}
-    webhooks = {"create_webhook", "list_webhooks", "remove_webhook", "try_webhook", "list_deliveries", "deliver_again"}
+    webhooks = {"create_webhook", "remove_webhook", "try_webhook", "deliver_again"}
     assert open_to[Role.OWNER] == {"create_study"} | webhooks
     assert {"arrive", "health", "log_in", "accept_invitation", "read_invitation"} == OPEN - OUTSIDE
 

@@ -5,6 +5,7 @@ from datetime import timedelta
 
 from plumbline.collect.store.deliveries import claim_due, mark_delivered, mark_failed
 from plumbline.collect.store.rows import Role
+from plumbline.collect.store.studies import find_study
 from plumbline.collect.store.webhook_rows import NoAnswer
 from tests.collect.api.client import toml
 
@@ -57,12 +58,34 @@ def test_what_is_refused(api):
     )
     for changes, code in refused:
         body = {"url": URL, "events": ["study.paused"], **changes}
-        api.problem("POST", "/webhooks", api.owner, json=body, status=422, code=code)
+        told = api.problem("POST", "/webhooks", api.owner, json=body, status=422, code=code)
+        assert [each["field"] for each in told.get("fields", ())] == ["url"] * (code == "PL-WHK-001")
     body = {"url": URL, "events": ["study.paused"], "study": "none"}
     api.problem("POST", "/webhooks", api.owner, json=body, status=404, code="PL-COL-010")
     assert api.got("GET", "/webhooks", api.owner)["webhooks"] == []
-    manager = api.somebody(Role.MANAGER)
-    api.problem("GET", "/webhooks", manager, status=403, code="PL-WEB-008")
+
+
+def test_managers_see_what_became_of_messages_about_their_studies_and_no_paths_of_addresses(api):
+    """Of every study where they are of the whole store, of theirs where they are of one; they change nothing."""
+    api.study(toml(name="pairs"))
+    api.study(toml(name="other"))
+    for study in ("pairs", "other", None):
+        hook = made(api, study=study, url=f"{URL}?key=zz")
+        api.got("POST", f"/webhooks/{hook['id']}/test", api.owner, status=202)
+    of_all, of_one = (
+        api.somebody(Role.MANAGER),
+        api.somebody(Role.MANAGER, only_study_id=find_study(api.store, "other").id),
+    )
+    for who, numbers in ((of_all, [1, 2, 3]), (of_one, [2])):
+        listed = api.got("GET", "/webhooks", who)["webhooks"]
+        assert [each["id"] for each in listed] == numbers
+        assert {each["url"] for each in listed} == {"https://receiver.example"}
+        (delivery,) = api.got("GET", "/webhooks/2/deliveries", who)["deliveries"]
+        assert delivery["event"] == "ping"
+        for method, path in (("DELETE", ""), ("POST", "/test"), ("POST", f"/deliveries/{delivery['id']}/again")):
+            api.problem(method, f"/webhooks/2{path}", who, status=403, code="PL-WEB-008")
+    for number in (1, 3):
+        api.problem("GET", f"/webhooks/{number}/deliveries", of_one, status=404, code="PL-COL-010")
 
 
 def test_a_delivery_of_another_webhook_is_not_found(api):

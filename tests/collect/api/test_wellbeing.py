@@ -55,6 +55,7 @@ def test_standing_from_the_first_item_on(api_on_both, worker):
         "completion": None,
         "next_items_to_completion": None,
         "items_open": 1,
+        "newest_note_at": None,
     }
     judged(api, worker, seconds=125.5)
     then = api.got("GET", "/studies/s/standing", worker)

@@ -82,6 +82,28 @@ def test_labels_that_are_split_evenly_come_first(store):
     assert [answer.value for answer in found[0].answers] == [1.0, 1.0, 0.0, 0.0]
 
 
+def test_unsafe_labels_that_name_other_categories_are_a_disagreement_of_their_own(api):
+    """Half of what two name together is the least that is listed; who says safe is not asked which."""
+    world = World(api.store, "safety-labels")
+    world.enter([label_item(str(number)) for number in range(4)], overlap=3)
+    named = [
+        [("self_harm",), ("animal_abuse",), ()],
+        [("self_harm", "animal_abuse"), ("self_harm",), ("self_harm",)],
+        [("animal_abuse", "self_harm"), ("animal_abuse",), ()],
+        [("self_harm",), ("self_harm",), ("self_harm",)],
+    ]
+    for number, worker in enumerate(world.workers(3)):
+        world.judge(worker, *[label(*of_item[number]) for of_item in named], kind="label")
+    found, numbers = page(world, question="categories"), items(world)
+    assert [(each.item, each.apart) for each in found] == [(numbers[0], 1.0), (numbers[2], 0.5)]
+    assert {answer.categories for answer in found[1].answers} == {("animal_abuse", "self_harm"), ("animal_abuse",), ()}
+    assert [(each.item, each.question) for each in page(world)] == [
+        (numbers[0], "categories"),
+        *((numbers[place], "is_safe") for place in (0, 2)),
+        (numbers[2], "categories"),
+    ]
+
+
 def test_rankings_count_the_pairs_that_contradict_each_other_and_no_ties(store):
     world = World(store, "two-axis-ranking")
     world.enter([ranking_item(), ranking_item()], overlap=2)

@@ -1,16 +1,17 @@
 import pytest
 
 from plumbline.collect.dashboard.item_texts import LINE, line_of
-from plumbline.collect.dashboard.opened import open_item
+from plumbline.collect.dashboard.opened import open_item, split_rulings
 from plumbline.collect.dashboard.opened_chats import open_chat
 from plumbline.collect.kinds import Purpose
 from plumbline.collect.kinds.adjudication import dispute_key
 from plumbline.collect.kinds.refusals import StoredWorkError
 from plumbline.collect.service.after_work import enter_splits
 from plumbline.collect.store.failures import NotFoundError
-from plumbline.collect.store.items import enter_items, read_items
+from plumbline.collect.store.items import enter_items, read_item, read_items
 from plumbline.collect.store.judgements import judgements_of_worker
 from plumbline.collect.store.rows import NewItem
+from plumbline.collect.store.splits import bring_split_up
 from plumbline.collect.store.studies import create_study
 from tests.collect.api.client import toml
 from tests.collect.dashboard.made_up import (
@@ -66,6 +67,13 @@ def test_a_split_label_tells_its_ruling_and_the_ruling_what_it_is_about(store):
     enter_splits(world.collecting, world.known)
     (waiting,) = opened(world).rulings
     assert waiting.judgement is None
+    assert split_rulings(store, world.known, read_items(store, world.known.id)) == {opened(world).item: waiting}
+    about = (store, world.known.id, read_item(store, waiting.item).key)
+    bring_split_up(*about, None, now=world.now)
+    # What a correction settles waits for nobody any more.
+    assert opened(world).rulings == ()
+    assert split_rulings(store, world.known, read_items(store, world.known.id)) == {}
+    bring_split_up(*about, read_item(store, waiting.item).payload, now=world.now)
     reviewer = world.worker()
     world.judge(reviewer, label(), kind="ruling", purpose=Purpose.ADJUDICATION)
     (ruled,) = opened(world).rulings

@@ -35,7 +35,7 @@ def _run(world, story, **more):
 
 async def _settled(dashboards, study):
     """The newest once nothing is under way."""
-    held = dashboards._held[study.id]
+    held = dashboards._copies[study.id]
     while held.under_way is not None:
         await asyncio.wait([held.under_way])
         await asyncio.sleep(0)
@@ -67,7 +67,7 @@ def test_a_fresh_one_is_given_as_it_is_and_an_old_one_while_a_newer_is_made(worl
         first = await dashboards.newest(world.known)
         world.judge(world.people[0], pair(FIRST))
         assert await dashboards.newest(world.known) is first
-        assert dashboards._held[world.known.id].under_way is None
+        assert dashboards._copies[world.known.id].under_way is None
 
     _run(world, fresh, fresh_seconds=3600)
 
@@ -78,29 +78,30 @@ def test_a_fresh_one_is_given_as_it_is_and_an_old_one_while_a_newer_is_made(worl
         newer = await _settled(dashboards, world.known)
         assert _count(newer) == _count(first) + 1
 
-    _run(world, old, fresh_seconds=0)
+    _run(world, old, fresh_seconds=0, wait_seconds=0)
 
 
-def test_a_page_waits_a_moment_for_a_newer_one_and_no_longer(world, monkeypatch):
+def test_a_request_waits_a_moment_for_a_newer_one_and_no_longer(world, monkeypatch):
     monkeypatch.setattr(snapshots, "_REST", 0.0)
 
     async def story(dashboards):
         first = await dashboards.newest(world.known)
         world.judge(world.people[0], pair(FIRST))
-        newer = await dashboards.newest(world.known, wait_seconds=30)
+        newer = await dashboards.newest(world.known)
         assert _count(newer) == _count(first) + 1
+        dashboards._wait_seconds = 0.01
         go_on, make = threading.Event(), snapshots.make_snapshot
         monkeypatch.setattr(snapshots, "make_snapshot", lambda *given: go_on.wait(30) and make(*given))
-        assert await dashboards.newest(world.known, wait_seconds=0.01) is newer
+        assert await dashboards.newest(world.known) is newer
         go_on.set()
 
-    _run(world, story, fresh_seconds=0)
+    _run(world, story, fresh_seconds=0, wait_seconds=30)
 
 
 def test_it_rests_four_times_as_long_as_a_snapshot_takes(world, monkeypatch):
     async def story(dashboards):
         first = await dashboards.newest(world.known)
-        held = dashboards._held[world.known.id]
+        held = dashboards._copies[world.known.id]
         clock = [first.made + 3.9 * first.seconds]
         monkeypatch.setattr(snapshots.time, "monotonic", lambda: clock[0])
         assert not held.is_old(0.0)
@@ -123,7 +124,7 @@ def test_requests_are_answered_while_a_newer_one_is_made(world, monkeypatch):
         go_on.set()
         await _settled(dashboards, world.known)
 
-    _run(world, story, fresh_seconds=0)
+    _run(world, story, fresh_seconds=0, wait_seconds=0)
 
 
 def test_a_failure_is_told_to_who_waits_and_the_last_one_stays(world, monkeypatch, caplog):
@@ -155,7 +156,7 @@ def test_large_studies_are_made_ready_and_small_ones_are_not(world, monkeypatch)
 
     async def story(dashboards):
         await dashboards.warm()
-        return list(dashboards._held)
+        return list(dashboards._copies)
 
     assert _run(world, story) == [world.known.id]
 
@@ -170,7 +171,7 @@ def test_studies_that_nobody_looks_at_are_let_go(world, monkeypatch):
     async def story(dashboards):
         for study in (known[0], known[1], known[0], known[2]):
             await dashboards.newest(study)
-        return list(dashboards._held)
+        return list(dashboards._copies)
 
     assert _run(world, story) == [known[0].id, known[2].id]
 
@@ -187,7 +188,7 @@ def test_as_many_are_held_as_is_said(world):
         counts = []
         for study in known:
             await dashboards.newest(study)
-            counts.append(len(dashboards._held))
+            counts.append(len(dashboards._copies))
         return counts
 
     assert _run(world, story) == [1, 2, 3, 4, 5, 6, 7, 8, 8]

@@ -16,6 +16,7 @@ from plumbline.collect.kinds import (
     rows_per_assignment,
     rulings_for,
     safety_labels_of,
+    side_labels_of,
 )
 from plumbline.collect.service.held_work import hold
 from plumbline.collect.store.assignments import submitted_by
@@ -65,14 +66,31 @@ def manifest(folder):
     return json.loads((Path(folder) / "manifest.json").read_text())
 
 
-def kinds_made(api, study):
-    """(comparisons, labels, attempts) of all finished work, by the functions of the kinds."""
-    known = api.collecting.catalogue.named(study)
+def _works(api, known):
+    """All finished work by what it is for."""
     works = {purpose: [] for purpose in Purpose}
     for person in list_people(api.store):
         for purpose in Purpose:
             for assignment in submitted_by(api.store, known.id, person.id, purpose):
                 works[purpose].append(hold(api.collecting, assignment.id, person).work)
+    return works
+
+
+def sides_made(api, study):
+    """The labels of the two sides of each pair in a study's rankings, by row and side."""
+    known = api.collecting.catalogue.named(study)
+    works, rows = _works(api, known), rows_per_assignment(known.settings)
+    labels = []
+    for work in works[Purpose.WORK]:
+        rulings = rulings_for(work, works[Purpose.ADJUDICATION])
+        labels += side_labels_of(work, known.settings, int(work.assignment_id) * rows, rulings)
+    return {(each.row, each.side): each for each in labels}
+
+
+def kinds_made(api, study):
+    """(comparisons, labels, attempts) of all finished work, by the functions of the kinds; one worker a ranking."""
+    known = api.collecting.catalogue.named(study)
+    works = _works(api, known)
     settings, adjudications = known.settings, works[Purpose.ADJUDICATION]
     rows = rows_per_assignment(settings)
     comparisons, labels, attempts = [], [], []
@@ -80,7 +98,7 @@ def kinds_made(api, study):
         row = int(work.assignment_id) * rows
         rulings = rulings_for(work, adjudications) if settings.kind == "two-axis-ranking" else None
         comparisons += comparisons_of(work, settings, Purpose.WORK, row, rulings)
-        labels += safety_labels_of(work, settings, Purpose.WORK, row, rulings)
+        labels += safety_labels_of(work, settings, Purpose.WORK, row)
         if settings.kind == "red-team-chat":
             own = [each for each in works[Purpose.REVIEW] if each.payload["attempt"] == work.assignment_id]
             attempt = attempt_of(work, settings, own, row)
@@ -186,7 +204,15 @@ def ranking(api, *, ruled=True, dispute=True, taxonomy="beavertails-14"):
     text = (EXAMPLES / "two-axis-ranking.toml").read_text().replace("beavertails-14", taxonomy)
     study = api.study(text)["name"]
     api.enter(study, "comparisons.jsonl")
-    worker, reviewer = api.somebody(), api.somebody(Role.REVIEWER)
+    worker, reviewer = rank_all(api, study, dispute=dispute), api.somebody(Role.REVIEWER)
+    if ruled:
+        rule(api, study, reviewer)
+    return study, worker, reviewer
+
+
+def rank_all(api, study, *, dispute=False):
+    """Somebody new ranks every item; where they dispute, then the first unsafe label that they see."""
+    worker = api.somebody()
     while (work := api.next(study, worker))["assignment"] is not None:
         shown = work["step"]["fields"]["labels"]
         unsafe = [place for place, label in enumerate(shown) if not label["is_safe"]]
@@ -198,9 +224,7 @@ def ranking(api, *, ruled=True, dispute=True, taxonomy="beavertails-14"):
         api.submitted(
             work, worker, act="rank", helpfulness=helpful, harmlessness=harmless, confidence=3, disputes=disputes
         )
-    if ruled:
-        rule(api, study, reviewer)
-    return study, worker, reviewer
+    return worker
 
 
 def rule(api, study, reviewer):

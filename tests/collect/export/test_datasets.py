@@ -14,7 +14,7 @@ from plumbline.collect.export import Form, forms_of
 from plumbline.collect.export.column_kinds import columns_of
 from plumbline.collect.export.read_me import ReadMe
 from plumbline.collect.study_settings import StudyKind
-from plumbline.lineage import FileEntry, Terms
+from plumbline.lineage import FileEntry
 from tests.collect.export import collected
 from tests.collect.export.test_every_kind import MAKERS
 
@@ -97,7 +97,7 @@ def test_columns_are_told_and_not_guessed_from_the_first_rows(tmp_path, with_dat
     """A column that is empty for ten megabytes is not taken for one that is always empty."""
     columns = [column["name"] for column in columns_of("judgements/judgements.jsonl.gz", Form.JUDGEMENTS)]
     file = FileEntry(path="judgements/judgements.jsonl.gz", sha256="", size_bytes=0, rows=15_001)
-    page = ReadMe("s", "pairs", Form.JUDGEMENTS, collected.LATER, [file], Terms(frozenset(), "unknown"))
+    page = ReadMe("s", "pairs", Form.JUDGEMENTS, collected.LATER, [file], ("licence unknown; for no use",), {}, {})
     (tmp_path / "out/judgements").mkdir(parents=True)
     (tmp_path / "out/README.md").write_text(page.text())
     empty = dict.fromkeys(columns, None) | {"id": 1, "payload": {"a": "x" * 800}}

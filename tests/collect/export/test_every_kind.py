@@ -131,9 +131,9 @@ def test_labels_of_beavertails(api_on_both, tmp_path, kind):
 def test_preference_rows(api_on_both, tmp_path):
     study, *_ = collected.ranking(api_on_both)
     exported = collected.export(api_on_both, study, tmp_path / "out", "pku-saferlhf")
-    comparisons, labels, _ = collected.kinds_made(api_on_both, study)
+    comparisons, _, _ = collected.kinds_made(api_on_both, study)
     comparisons = {(each.row, each.axis): each for each in comparisons}
-    by_side = {(each.row, each.side): each for each in labels if each.side is not None}
+    by_side = collected.sides_made(api_on_both, study)
     rows = sorted({row for row, axis in comparisons if axis is Axis.HARMLESSNESS})
     decided = [row for row in rows if all(comparisons[row, axis].outcome is not Outcome.TIE for axis in _BOTH_AXES)]
     found = lines(tmp_path / "out/train.jsonl.gz")

@@ -154,6 +154,29 @@ def test_what_rests_on_a_disputed_label_is_held_back_until_it_is_ruled_on(api, t
     assert rows_read(api, study, tmp_path / "rows-after") == rows_before + held
 
 
+def test_labels_that_came_with_the_data_leave_once_however_many_ranked_them(api_on_both, tmp_path):
+    """Two workers, one of whom disputes a label, and a ruling: replies + 2 labels, and no one's counted as another's."""
+    api = api_on_both
+    study, worker, reviewer = collected.ranking(api)
+    before = collected.export(api, study, tmp_path / "before", "parquet")
+    api.wait(minutes=1)
+    other = collected.rank_all(api, study)
+    collected.export(api, study, tmp_path / "after", "parquet")
+    replies = {each.context + side for each in read(tmp_path / "after") for side in each.continuations}
+    labels = read(tmp_path / "after", Kind.SAFETY_LABELS)
+    of_data = [each for each in labels if each.worker is None]
+    assert Counter(each.conversation for each in of_data) == Counter(replies)
+    assert all('"given_by": "data"' in each.extra for each in of_data)
+    given = Counter(each.worker for each in labels if each.worker is not None)
+    assert given == Counter({api.ids[token].pseudonym: 1 for token in (worker, reviewer)})
+    assert api.ids[other].pseudonym not in given
+    # Whatever else comes, they keep their rows.
+    assert {(each.row, each.id) for each in read(tmp_path / "before", Kind.SAFETY_LABELS)} == {
+        (each.row, each.id) for each in labels
+    }
+    assert before.quarantined == {}
+
+
 # --- moments, row numbers ---
 
 

@@ -7,7 +7,7 @@ import pyarrow.parquet as pq
 import pytest
 
 import plumbline
-from plumbline.collect.export.terms import export_terms, known_terms, terms_notes
+from plumbline.collect.export.terms import export_terms, known_terms
 from plumbline.collect.store.study_log import LoggedEvent
 from plumbline.lineage import ALL_USES, StatedTerms, Terms, Use, terms_of
 from plumbline.records import Kind
@@ -107,19 +107,6 @@ def test_red_team_attempts_are_for_analysis_alone():
     data = entered([use.value for use in Use], "MIT")
     assert terms(data) == Terms(ALL_USES, "MIT")
     assert terms(data, kinds=(Kind.COMPARISONS, Kind.RED_TEAM_ATTEMPTS)) == Terms(frozenset({Use.ANALYSIS}), "MIT")
-
-
-def test_notes_say_what_is_missing_and_what_was_overruled():
-    unknown = known_terms([opened(("openai:m@http://x", None, None))])
-    (note,) = terms_notes(unknown, Terms(frozenset(), "unknown"), NOTHING)
-    assert "openai:m@http://x" in note
-    assert "--uses" in note
-    (note,) = terms_notes(unknown, Terms(SOME, "MIT"), StatedTerms.of("MIT", ["preference", "analysis"]))
-    assert "nothing is known but what was stated" in note
-    known = known_terms([entered(["preference"], "MIT")])
-    assert terms_notes(known, Terms(PREFERENCE, "MIT"), NOTHING) == ()
-    (note,) = terms_notes(known, Terms(PREFERENCE, "MIT"), StatedTerms.of(None, ["policy"]))
-    assert "--uses policy is overruled" in note
 
 
 # --- in what is written ---

@@ -6,12 +6,14 @@ from itertools import permutations
 import pytest
 
 from plumbline.collect.kinds import Finished, InvalidSubmissionError, Purpose, SubmissionError, rulings_for, split_item
+from plumbline.collect.kinds.adjudication import safety_labels_of
 from plumbline.collect.kinds.harm_labels import HarmLabel
 from plumbline.records import Message, Role
 from tests.collect.kinds.made_up import Player, study
 
 SAFE, UNSAFE = HarmLabel(is_safe=True, categories=()), HarmLabel(is_safe=False, categories=("self_harm",))
 PRIVACY = HarmLabel(is_safe=False, categories=("privacy_violation",))
+UNNAMED = HarmLabel(is_safe=False)
 BOTH = HarmLabel(is_safe=False, categories=("privacy_violation", "self_harm"))
 QA = (Message(Role.HUMAN, "q"), Message(Role.ASSISTANT, "r"))
 
@@ -55,7 +57,22 @@ def test_a_ruling(categories):
     assert rulings_for(elsewhere.work, [player.work]) == {}
 
 
+@pytest.mark.parametrize("given", [UNNAMED, HarmLabel(is_safe=False, categories=())])
+def test_a_label_that_says_unsafe_and_not_why_is_upheld_as_it_is(given):
+    player = adjudicator(labels=[given.as_json(), SAFE.as_json()])
+    player.submit(categories=None, none_applies=False)
+    ranking = Player(player.study, {}, assignment_id="secret-assignment")
+    assert rulings_for(ranking.work, [player.work]) == {1: UNNAMED}
+    (label,) = safety_labels_of(player.work, player.study)
+    assert (label.is_safe, label.categories) == (False, None), "not known is not none"
+    player.correct("j0", categories=["self_harm"], none_applies=False)
+    assert rulings_for(ranking.work, [player.work]) == {1: UNSAFE}
+
+
 def test_rulings_that_are_none():
+    for labels, none_applies in (([SAFE, UNSAFE], False), ([UNNAMED, SAFE], True)):
+        with pytest.raises(SubmissionError, match="PL-SUB-004"):
+            adjudicator(labels=[each.as_json() for each in labels]).submit(categories=None, none_applies=none_applies)
     with pytest.raises(SubmissionError, match="PL-SUB-004"):
         adjudicator().submit(categories=["nonsense"], none_applies=False)
     with pytest.raises(InvalidSubmissionError):

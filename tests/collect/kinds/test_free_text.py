@@ -200,8 +200,8 @@ ITEMS = {
     ),
     Purpose.SPOT_CHECK: (
         spot_check.WritingItem,
-        {"assignment": "7", "conversation": MESSAGES},
-        {"assignment": "7", "conversation": []},
+        {"assignment": "7", "conversation": MESSAGES, "edited": [{"message": 1, "original": "r", "text": WORDS}]},
+        {"assignment": "7", "conversation": [], "edited": []},
     ),
     Purpose.ADJUDICATION: (
         adjudication.DisputedItem,

@@ -98,6 +98,13 @@ def ruling():
     return player, noted
 
 
+def ruling_that_names_nothing():
+    payload = {"conversation": MESSAGES, "labels": [SAFE, {"is_safe": False, "categories": None}], "item_key": "k"}
+    player, noted = noting(Player(study("two-axis-ranking"), payload, Purpose.ADJUDICATION))
+    player.submit(categories=None, none_applies=False)
+    return player, noted
+
+
 def writing():
     payload = {"assignment": "a0", "conversation": MESSAGES}
     player, noted = noting(Player(study("preference-chat", spot_check={"share": 1.0}), payload, Purpose.SPOT_CHECK))
@@ -105,7 +112,7 @@ def writing():
     return player, noted
 
 
-PLAYED = [chat, ended_chat, red_team, pairs, label, ranking, review, ruling, writing]
+PLAYED = [chat, ended_chat, red_team, pairs, label, ranking, review, ruling, ruling_that_names_nothing, writing]
 
 
 def words(answer):

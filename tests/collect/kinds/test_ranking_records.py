@@ -1,5 +1,6 @@
-"""Rankings → pairs on each axis: ties, shared rows, disputes held back until they are ruled on."""
+"""Rankings → pairs on each axis: ties, shared rows, disputes held back until they are ruled on; labels, each once."""
 
+import json
 from collections import Counter
 
 import pytest
@@ -10,6 +11,7 @@ from plumbline.collect.kinds import (
     rows_per_assignment,
     rulings_for,
     safety_labels_of,
+    side_labels_of,
 )
 from plumbline.collect.kinds.harm_labels import HarmLabel
 from plumbline.collect.kinds.ranking_records import better_of, ranked_pairs
@@ -57,7 +59,7 @@ def test_every_pair_on_both_axes(assignment):
 def test_labels_stand_beside_the_pairs_under_the_same_rows():
     player = ranker(True, False, True)
     rank(player, (1, 2, 3), (1, 3, 2))
-    labels = safety_labels_of(player.work, player.study, first_row=90)
+    labels = side_labels_of(player.work, player.study, first_row=90)
     assert [(label.row, label.side, label.is_safe) for label in labels] == [
         (90, 0, True),
         (90, 1, False),
@@ -68,6 +70,27 @@ def test_labels_stand_beside_the_pairs_under_the_same_rows():
     ]
     assert labels[1].conversation == (human("q"), assistant("1"))
     assert {label.worker for label in labels} == {None}
+
+
+@pytest.mark.parametrize("with_labels_of_data", [True, False])
+def test_every_label_that_somebody_gave_is_a_record_of_its_own_and_says_whose_it_is(with_labels_of_data):
+    """Three replies in three pairs: of the data each label once, under nobody's name; the worker's own beside them."""
+    player = ranker(True, False, True)
+    rank(player, (1, 2, 3), (2, 1, 3), disputes=[dispute(player, 1, [])])
+    labels = safety_labels_of(player.work, player.study, first_row=90, with_labels_of_data=with_labels_of_data)
+    told = [(json.loads(label.extra)["collect"].get("given_by"), label) for label in labels]
+    by_data = [label for given_by, label in told if given_by == "data"]
+    (own,) = [label for given_by, label in told if given_by is None]
+    assert (own.worker, own.is_safe, own.row, own.side) == ("worker-1", True, 90, 1)
+    assert [(label.conversation[-1].text, label.is_safe) for label in by_data] == (
+        [("0", True), ("1", False), ("2", True)] if with_labels_of_data else []
+    )
+    assert {label.worker for label in by_data} <= {None}
+    assert [(label.row, label.side) for label in by_data] == [(90, 0), (90, 1), (91, 1)][: len(by_data)]
+    for label in by_data:  # of the row that it names, on the side that it names
+        pairs = [each for each in comparisons_of(player.work, player.study, first_row=90) if each.row == label.row]
+        assert {each.continuations[label.side][0] for each in pairs} == {label.conversation[-1]}
+        assert json.loads(label.extra)["collect"].keys() == {"study", "item", "given_by"}
 
 
 def test_nothing_before_the_ranking():
@@ -89,7 +112,6 @@ def test_what_rests_on_a_dispute_is_held_back_on_harmlessness_alone():
     assert (found.awaiting_ruling, found.against_ruling) == (2, 0)
     assert set(outcomes(found.comparisons, Axis.HARMLESSNESS)) == {("0", "2")}
     assert len(outcomes(found.comparisons, Axis.HELPFULNESS)) == 3
-    assert [label.worker for label in safety_labels_of(player.work, player.study)][:2] == [None, "worker-1"]
 
 
 def ruled(categories):
@@ -119,8 +141,11 @@ def test_a_dispute_that_is_not_upheld_leaves_out_what_contradicts_the_ruling():
     assert (found.awaiting_ruling, found.against_ruling) == (0, 2)
     assert set(outcomes(found.comparisons, Axis.HARMLESSNESS)) == {("0", "2")}
     assert len(outcomes(found.comparisons, Axis.HELPFULNESS)) == 3
-    labels = safety_labels_of(player.work, player.study, rulings=rulings)
-    assert [(label.is_safe, label.worker) for label in labels][:2] == [(True, None), (False, None)]
+    sides = side_labels_of(player.work, player.study, rulings=rulings)
+    assert [label.is_safe for label in sides][:2] == [True, False]
+    # What was said stays, whatever was ruled.
+    own = [label.is_safe for label in safety_labels_of(player.work, player.study) if label.worker is not None]
+    assert own == [True]
 
 
 def test_rows_stay_where_they_are_whatever_is_held_back():

@@ -5,7 +5,7 @@ from dataclasses import replace
 import pytest
 
 import plumbline
-from plumbline.collect.kinds import attempt_of, comparisons_of, safety_labels_of
+from plumbline.collect.kinds import attempt_of, comparisons_of, side_labels_of
 from plumbline.formats.writing import write_tables
 from plumbline.records import Axis, Kind, Outcome, records_from_table, table_from_records
 from plumbline.records.tables import with_ids
@@ -67,7 +67,7 @@ def test_rankings_read_back_from_preference_rows(tmp_path):
     rank(player, (3, 1, 2), (1, 3, 2))
     tables = {
         Kind.COMPARISONS: table_from_records(comparisons_of(player.work, player.study)),
-        Kind.SAFETY_LABELS: table_from_records(safety_labels_of(player.work, player.study)),
+        Kind.SAFETY_LABELS: table_from_records(side_labels_of(player.work, player.study)),
     }
     written = write_tables(tables, tmp_path / "pku.jsonl", "pku-saferlhf")
     assert not written.faults

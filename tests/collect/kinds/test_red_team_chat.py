@@ -64,7 +64,7 @@ def test_the_order_of_things():
     assert player.ask.act == "say"
     player.turn("q1", player_step(player, "q1"))
     player.turn("q2", 1)
-    assert player.ask.act == "rate-self"
+    assert (player.ask.act, player.ask.fields["task_description"]) == ("rate-self", "to make it swear")
     assert player.submit(rating=4).finished
     assert isinstance(player.step, Finished)
 

@@ -49,6 +49,23 @@ def test_a_check():
     assert checker.work.judgements[1].payload == {"mark": 1, "note": None}
 
 
+def test_whoever_checks_sees_what_was_edited_whether_it_went_on_or_not():
+    player, originals = Player(study("preference-chat", axes=["helpfulness"], turns=3, edit=True)), []
+    for turn, edited in ((1, 0), (2, None), (3, 1)):
+        player.submit(text=f"q{turn}")
+        player.draw()
+        originals.append(player.ask.replies)
+        player.submit(step=1, edit=None if edited is None else {"position": edited, "text": f"mended {turn}"})
+    item = writing_item(player.work, transcript_of(player.work, player.study))
+    ask = Player.of_item(player.study, item, worker="checker").ask
+    assert ask.fields["edited"] == [
+        {"message": 1, "original": originals[0][0], "text": "mended 1"},
+        {"message": 5, "original": originals[2][1], "text": "mended 3"},
+    ]
+    # A is better and goes on: of the two that were edited, the first.
+    assert [ask.conversation[place].text for place in (1, 5)] == ["mended 1", originals[2][0]]
+
+
 @pytest.mark.parametrize("submission", [{"mark": 0}, {"mark": 5}, {}, {"mark": 2, "note": "x" * 4001}])
 def test_checks_that_are_none(submission):
     player = chat()

@@ -9,14 +9,20 @@ import pytest
 
 from plumbline.collect.export import Form
 from plumbline.collect.kinds import Purpose, writing_key
+from plumbline.collect.pages.managing import worker_pages
 from plumbline.collect.pages.managing.export_page import _SAYS
 from plumbline.collect.service.after_work import enter_splits
+from plumbline.collect.store.deliveries import claim_due, mark_failed
 from plumbline.collect.store.identity.accounts import NewAccount, put_account_in
+from plumbline.collect.store.identity.invitations import accept_invitation
 from plumbline.collect.store.items import enter_items
 from plumbline.collect.store.judgements import newest_judgements
+from plumbline.collect.store.keeping.erasing import erase_person
 from plumbline.collect.store.migrating import open_store
+from plumbline.collect.store.outbox import WebhookEvent
 from plumbline.collect.store.rows import NewItem, Role
 from plumbline.collect.store.studies import add_guidelines, create_study
+from plumbline.collect.store.webhooks import NewWebhook, add_webhook, ping
 from tests.collect.api.client import toml
 from tests.collect.dashboard.made_up import (
     CHAT,
@@ -58,7 +64,7 @@ def browsing(make_address):
         world.judge(first, *[pair(FIRST) | {"comment": HOSTILE}] * 2)
         world.judge(second, *[pair(SECOND, 1)] * 2)
         made = Browsing(world)
-        made.first = first
+        made.first, made.judges = first, (first, second)
         yield made
         made.close()
 
@@ -182,10 +188,20 @@ def test_workers_are_sorted_by_columns_that_there_are(browsing):
     found = elements(browsing.page("/studies/s/workers?sort=median_seconds&descending=true", session), with_values=True)
     assert [dict(names)["aria-sort"] for _, names in found if "aria-sort" in dict(names)] == ["descending"]
     assert browsing("GET", "/studies/s/workers?sort=password_hash", session).status_code in (404, 422)
-    assert browsing("GET", "/studies/s/workers?begin=-1", session).status_code in (404, 422)
+    assert browsing("GET", "/studies/s/workers?after=somebody", session).status_code in (404, 422)
     rows = list(csv.reader(io.StringIO(browsing.page("/studies/s/figures.csv?table=workers", session))))
     assert len(rows) == 3
-    assert browsing.page("/studies/s/workers?begin=5000", session)
+
+
+def test_the_list_of_workers_goes_on_behind_the_last_line_however_many_came_before(browsing, monkeypatch):
+    """As the API's: by the line's own place, so that somebody new moves nobody into two parts or none."""
+    monkeypatch.setattr(worker_pages, "PAGE", 1)
+    session, found, path = browsing.somebody(), [], "/studies/s/workers?sort=finished&descending=true"
+    while path:
+        links = [dict(names).get("href", "") for _, names in elements(browsing.page(path, session), with_values=True)]
+        found += [link for link in links if "/workers/" in link]
+        path = next((link for link in links if "&after=" in link), None)
+    assert sorted(found) == sorted(f"/studies/s/workers/{row.pseudonym}" for row in browsing.judges)
 
 
 def test_a_worker_who_did_nothing_has_no_sheet(browsing):
@@ -233,10 +249,15 @@ def test_what_waits_is_counted_in_the_store(make_address):
             assert "1 label still waits for a ruling" in browsing.page("/studies/s/export", session)
             for page in ("disagreements", "judged"):
                 assert "data-veiled" in browsing.page(f"/studies/s/{page}", session)
-            assert "waits for a ruling" in browsing.page("/studies/s/disagreements/1", session)
+            for page in ("disagreements", "disagreements/1"):
+                assert "waits for a ruling" in browsing.page(f"/studies/s/{page}", session)
             world.judge(world.worker(), label(), kind="ruling", purpose=Purpose.ADJUDICATION)
             assert not any("queue=adjudication" in browsing.page(f"/studies/s/{page}", session) for page in pages)
             assert "On the labels" in browsing.page("/studies/s/disagreements/1", session)
+            listed = " ".join(texts(browsing.page("/studies/s/disagreements", session)))
+            assert "ruled: safe" in listed
+            assert "unsafe: animal abuse" in listed
+            assert "waits for a ruling" not in listed
 
 
 def test_a_check_of_writing_waits_on_the_dashboard_and_then_stands_on_the_sheet(make_address):
@@ -275,6 +296,17 @@ def test_what_one_worker_judged_can_be_looked_at(browsing):
     assert "<script>alert(1)</script>" in " ".join(texts(listed))
     assert browsing.page("/studies/s/judged", session).count('href="/studies/s/disagreements/') == 4
     assert browsing("GET", "/studies/s/judged?worker=no-such-worker", session).status_code == 404
+
+
+def test_the_list_of_judgements_says_what_was_chosen_and_which_answers_are_known(browsing):
+    world, session = browsing.world, browsing.somebody()
+    world.enter([pair_item()], purpose=Purpose.GOLD, truths=[{"orders": []}])
+    world.judge(world.worker(), pair(SECOND, 3) | {"comment": "zzsaid"}, purpose=Purpose.GOLD)
+    found = " ".join(texts(browsing.page("/studies/s/judged", session)))
+    assert found.count("helpfulness: side 1, strength 4") == 2
+    assert found.count("helpfulness: side 2, strength 3") == 1
+    assert found.count("gold") == 1
+    assert "zzsaid" not in found
 
 
 def test_a_preview_is_rendered_and_kept_nowhere(browsing):
@@ -352,6 +384,44 @@ def test_open_invitations_are_listed_until_they_are_revoked(browsing):
     assert made["code"] not in found
     browsing("DELETE", f"/api/v1/invitations/{made['id']}", session)
     assert "data-revoke" not in browsing.page("/people", session)
+
+
+def test_the_note_of_an_invitation_stands_beside_who_came_by_it(browsing):
+    session, store = browsing.somebody(), browsing.world.store
+    asked = {"role": "worker", "study": "s", "note": "for Zelda", "uses": 2}
+    code = browsing("POST", "/api/v1/invitations", session, json=asked).json()["code"]
+    ends = browsing.world.now + timedelta(days=1)
+    came = [
+        accept_invitation(
+            store, code, lambda _, name=name: NewAccount(name, name, "hash"), now=browsing.world.now, session_ends=ends
+        )[0]
+        for name in ("ada", "bob")
+    ]
+    assert browsing.page("/people", session).count("for Zelda") == 2
+    erase_person(store, came[0].pseudonym, now=browsing.world.now)
+    assert "for Zelda" not in browsing.page("/people", session)
+
+
+def test_messages_that_were_given_up_are_told_to_who_runs_the_study_they_are_of(browsing):
+    world = browsing.world
+    here, whole = browsing.somebody(only_study_id=world.known.id), browsing.somebody()
+    address = "https://receiver.example/hooks/zzsecret"
+    for study in (world.known.id, None):
+        new = NewWebhook(study, address, "whsec_zz", [WebhookEvent.STUDY_PAUSED], None)
+        ping(world.store, add_webhook(world.store, new, now=world.now).id, now=world.now)
+    told = "Messages to other systems that were given up"
+    assert told not in browsing.page("/studies/s/dashboard", here)
+    for _ in range(2):
+        claimed = claim_due(world.store, now=world.now, until=world.now + timedelta(minutes=1))
+        mark_failed(world.store, claimed, 500, now=world.now, next_at=None)
+    for session, count in ((here, 1), (whole, 2), (browsing.somebody(Role.OWNER), 2)):
+        assert told in browsing.page("/studies/s/dashboard", session)
+        found = browsing.page("/webhooks", session)
+        assert found.count("<strong>1 message given up</strong>") == count
+        is_owner = browsing.sessions[session].role is Role.OWNER
+        assert ("zzsecret" in found, 'data-do="remove"' in found, 'id="add"' in found) == (is_owner,) * 3
+    for role in (Role.WORKER, Role.REVIEWER):
+        browsing.page("/webhooks", browsing.somebody(role), status=403)
 
 
 @pytest.mark.parametrize("kind", ["safety-labels", "two-axis-ranking"])

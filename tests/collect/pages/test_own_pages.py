@@ -1,5 +1,6 @@
 """A worker's own pages: answers in the words of their screen, notes without marks, guidelines with what changed."""
 
+import re
 from contextlib import closing
 from types import SimpleNamespace
 
@@ -8,11 +9,12 @@ import pytest
 from plumbline.collect.kinds import Purpose, writing_key
 from plumbline.collect.pages.own_answers import own_answer, strength_words
 from plumbline.collect.store.items import enter_items
+from plumbline.collect.store.leasing import release
 from plumbline.collect.store.migrating import open_store
 from plumbline.collect.store.people import issue_token
 from plumbline.collect.store.rows import NewItem, TokenUse
 from plumbline.collect.store.studies import add_guidelines
-from tests.collect.dashboard.made_up import CHAT, World
+from tests.collect.dashboard.made_up import CHAT, FIRST, World, say_and_draw, turn_verdict
 from tests.collect.pages.browsing import Browsing
 from tests.collect.pages.parsing import texts
 
@@ -27,6 +29,7 @@ SAFE = {"categories": [], "none_applies": True}
     [
         ("label", HARMS | SURE, {}, ["Unsafe: Self harm; Drug abuse, weapons", "How sure: sure"]),
         ("rule", SAFE, {}, ["Safe: none applies"]),
+        ("rule", {"categories": None, "none_applies": False}, {}, ["Unsafe, no category named"]),
         (
             "rank",
             {"helpfulness": [2, 1], "harmlessness": [1, 1], "disputes": [{"position": 1, **SAFE}], **SURE},
@@ -94,6 +97,29 @@ def test_a_note_reaches_its_writer_without_mark_or_name(browsing):
         assert MARK not in page
         assert reviewer.pseudonym not in page
         assert NOTE not in " ".join(texts(browsing.page(path, session_of(browsing, other))))
+
+
+def test_what_was_judged_in_a_skipped_conversation_does_not_say_that_it_can_be_changed(browsing):
+    world, worker = browsing.world, browsing.world.worker()
+    world.enter([{"opening": []}])
+    taken = world.take(worker)
+    replies = say_and_draw(world, taken, worker, 1)
+    world.hand_in(taken, worker, ("turn-1", "turn", turn_verdict(1, FIRST, replies)), finished=False)
+    session = session_of(browsing, worker)
+    assert "can still be changed" in browsing.page("/studies/s/mine", session)
+    release(world.store, taken.assignment.id, worker.id, taken.assignment.fence, now=world.now)
+    page = browsing.page("/studies/s/mine", session)
+    assert "skipped: it does not count" in page
+    assert "can still be changed" not in page
+
+
+def test_who_comes_to_no_page_is_told_where_to_go_and_a_program_where_the_routes_are(browsing):
+    session = browsing.somebody()
+    for path in ("/nowhere", "/studies/none"):
+        page = browsing.page(path, session, status=404)
+        assert "begin at the studies" in page or "among the studies" in page
+        assert not re.search("openapi|plumbline collect|route", page)
+    assert "/openapi.json" in browsing("GET", "/api/v1/nowhere", session).json()["advice"]
 
 
 def test_what_changed_since_they_judged_is_told_and_nothing_to_who_never_did(browsing):

@@ -3,7 +3,9 @@
 import pytest
 
 from plumbline.collect.pages import wording
-from plumbline.measure import Figure
+from plumbline.measure import Figure, wilson_figure
+from plumbline.measure.bootstrap import NO_SPREAD, one_cluster_figure
+from plumbline.measure.krippendorff import NO_VARIATION
 
 FIGURE = Figure(value=0.617, low=0.58, high=0.66, n=10, why_undefined=None)
 
@@ -13,6 +15,13 @@ FIGURE = Figure(value=0.617, low=0.58, high=0.66, n=10, why_undefined=None)
 )
 def test_seconds(value, said):
     assert wording.seconds(value) == said
+
+
+def test_why_an_interval_is_missing_is_said_plainly():
+    """Whatever `measure` says most has words of its own here; what it does not say any more would stand here for nothing."""
+    given = {NO_SPREAD, NO_VARIATION, one_cluster_figure(0.5, 1).why_undefined, wilson_figure(0, 0).why_undefined}
+    assert all(wording.reason(why) != why for why in given)
+    assert wording.reason("no item has two ratings") == "no item has two ratings"
 
 
 def test_figures_say_their_interval():

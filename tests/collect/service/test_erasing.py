@@ -30,7 +30,8 @@ from tests.collect.api.made_up_sources import ToldPool, ToldSampler
 from tests.collect.store.filled import contents
 from tests.collect.store.made_up import START, make_desk
 
-OWN, OTHERS = "zzown", "zzothers"
+# Long, since columns stand side by side in the files: an id that ends in "zz" and then "owner" held a shorter word.
+OWN, OTHERS = "theverywordsofone", "theverywordsofothers"
 CHAT = {
     "name": "chat", "axes": ["helpfulness"], "items": "workers", "turns": 2, "edit": True, "comment": True,
     "rating": True, "replies": {"sampler": "two-samples", "sources": ["retrieval:data/comparisons.jsonl"]},

@@ -8,6 +8,7 @@ from dataclasses import replace
 import pytest
 
 from plumbline.collect.example_studies import write_example
+from plumbline.collect.export.terms_told import terms_of_study_told
 from plumbline.collect.kinds import Purpose
 from plumbline.collect.service import store_places
 from plumbline.collect.service.collecting import utc_now
@@ -73,6 +74,21 @@ def test_what_the_study_file_says_of_the_terms_fills_in_what_its_data_do_not(sto
     logged = [event.payload for event in read_events(store, limit=1000) if event.kind == "data_entered"]
     (work,) = [each for each in logged if each["purpose"] == "work"]
     assert (work["licence"], sorted(work["uses"])) == (licence, uses)
+
+
+def test_on_what_terms_replies_come_is_known_before_the_first_is_drawn(store, tmp_path):
+    """The study file says one licence and the corpus another: that is told before workers come, and logged once."""
+    looked = checked(tmp_path / "s", "preference-chat")
+    for _ in range(2):
+        start_study(store, looked)
+    (opened,) = [event.payload for event in read_events(store, limit=1000) if event.kind == "sources_opened"]
+    ((source, licence),) = [(each["source"], each["licence"]) for each in opened["sources"]]
+    assert (source, licence) == ("retrieval:data/comparisons.jsonl", "CC-BY-NC-4.0")
+    study = find_study(store, "preference-chat")
+    settings = looked.read.study.model_copy(update={"licence": "CC-BY-4.0"})
+    told = terms_of_study_told(store, study.id, settings, as_of=utc_now())
+    assert told[0].startswith(f"licence CC-BY-NC-4.0, of {source}; for ")
+    assert "the study file says CC-BY-4.0" in told[1]
 
 
 def test_two_starts_at_once_make_one_study(store, tmp_path):

@@ -3,7 +3,7 @@
 import pytest
 
 from plumbline.collect.kinds import Purpose, writing_key
-from plumbline.collect.service.writing_checks import writing_checks
+from plumbline.collect.service.writing_checks import newest_note_at, writing_checks
 from plumbline.collect.store.items import enter_items
 from plumbline.collect.store.rows import NewItem
 from tests.collect.dashboard.made_up import CHAT, World
@@ -37,6 +37,7 @@ def test_the_newest_word_on_each_conversation_comes_to_its_writer_alone(world):
     for mark, note in ((3, "Short, and clear."), (1, None), (4, "Somebody else's.")):
         taken = world.take(reviewer, Purpose.SPOT_CHECK)
         (said[mark],) = world.hand_in(taken, reviewer, ("writing", "writing", {"mark": mark, "note": note}))
+    before = newest_note_at(world.collecting, world.known, worker.id)
     world.correct(reviewer, said[1], {"mark": 2, "note": "Look at it again."}, kind="writing")
     with statements(world.store) as sent:
         found = writing_checks(world.collecting, world.known, worker.id)
@@ -45,4 +46,7 @@ def test_the_newest_word_on_each_conversation_comes_to_its_writer_alone(world):
         (first, "fine", "Short, and clear."),
     ]
     assert len(sent) == 2
+    assert newest_note_at(world.collecting, world.known, worker.id) == found[0].at
+    assert before == found[1].at, "a check without a note is no news"
+    assert newest_note_at(world.collecting, world.known, reviewer.id) is None
     assert writing_checks(world.collecting, world.known, reviewer.id) == []

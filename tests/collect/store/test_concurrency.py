@@ -10,13 +10,16 @@ from functools import partial
 import pytest
 from sqlalchemy import text
 
-from plumbline.collect.store import leasing
+from plumbline.collect.store import leasing, splits, submission
 from plumbline.collect.store.checking import check_store
-from plumbline.collect.store.items import enter_items
+from plumbline.collect.store.failures import ConflictError
+from plumbline.collect.store.items import enter_items, is_withdrawn
+from plumbline.collect.store.judgements import judgements_of_item
 from plumbline.collect.store.leasing import LeaseTerms, expire_leases, take
 from plumbline.collect.store.migrating import open_store
 from plumbline.collect.store.people import add_person
-from plumbline.collect.store.rows import Outcome
+from plumbline.collect.store.rows import NewItem, Outcome, Purpose
+from plumbline.collect.store.splits import bring_split_up
 from plumbline.collect.store.submission import submit
 from tests.collect.store.dropping import all_at_once, drops, work_until_done
 from tests.collect.store.made_up import LEASE, START, make_desk, make_items, make_study
@@ -169,6 +172,54 @@ def test_who_would_be_told_that_nothing_is_left_waits_for_a_lapsed_lease_in_use(
             found = pool.submit(desk.take, 1)
             wait_for_a_waiter(postgres_store)
         assert found.result().item.key == "item-0"
+
+
+@pytest.fixture
+def split(postgres_store):
+    """A split, in somebody's hands."""
+    desk = make_desk(postgres_store, [], workers=1)
+    enter_items(postgres_store, desk.study_id, [NewItem("split", {"labels": [1]}, Purpose.ADJUDICATION)], now=START)
+    return desk, desk.take(purpose=Purpose.ADJUDICATION)
+
+
+def settle(desk):
+    return bring_split_up(desk.store, desk.study_id, "split", None, now=desk.now)
+
+
+def test_a_ruling_that_is_being_written_stands_though_its_split_is_settled_at_that_moment(split, monkeypatch):
+    desk, taken = split
+    keep, settling = submission._keep_receipt, []
+    with ThreadPoolExecutor(1) as pool:
+
+        def held_open(*about):
+            keep(*about)
+            settling.append(pool.submit(settle, desk))
+            wait_for_a_waiter(desk.store)
+
+        monkeypatch.setattr(submission, "_keep_receipt", held_open)
+        receipt = desk.submit(taken)
+        assert settling[0].result() is False
+    assert not is_withdrawn(desk.store, taken.item.id)
+    assert [each.id for each in judgements_of_item(desk.store, taken.item.id)] == list(receipt.judgement_ids)
+    assert check_store(desk.store) == []
+
+
+def test_a_ruling_that_comes_while_its_split_is_being_settled_is_refused(split, monkeypatch):
+    desk, taken = split
+    add, ruling = splits.add_event, []
+    with ThreadPoolExecutor(1) as pool:
+
+        def held_open(*about, **more):
+            ruling.append(pool.submit(desk.submit, taken))
+            wait_for_a_waiter(desk.store)
+            return add(*about, **more)
+
+        monkeypatch.setattr(splits, "add_event", held_open)
+        assert settle(desk) is True
+        with pytest.raises(ConflictError, match="PL-COL-029"):
+            ruling[0].result()
+    assert judgements_of_item(desk.store, taken.item.id) == []
+    assert check_store(desk.store) == []
 
 
 def test_a_file_that_is_opened_twice_in_a_process_keeps_its_locks(make_address):

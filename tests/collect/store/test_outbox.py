@@ -14,6 +14,7 @@ from plumbline.collect.store.keeping.erasing import erase_person
 from plumbline.collect.store.outbox import MEANINGS, WebhookEvent, tell_submitted
 from plumbline.collect.store.people import add_person
 from plumbline.collect.store.rows import NewItem, NewJudgement, Purpose, StudyState
+from plumbline.collect.store.splits import bring_split_up
 from plumbline.collect.store.studies import add_guidelines, create_study, set_study_state
 from plumbline.collect.store.submission import submit
 from plumbline.collect.store.webhooks import NewWebhook, add_webhook, remove_webhook
@@ -179,6 +180,17 @@ def test_the_last_two_judgements_of_an_item_at_once_tell_it_once(store, monkeypa
 
     all_at_once([lambda: submit(store, first, now=START), after])
     assert sorted(kind for kind, _ in told(store)) == ["item.finished", "study.finished"]
+
+
+def test_a_study_whose_last_split_is_settled_by_a_correction_is_finished_once(store):
+    desk = make_desk(store, [], workers=1)
+    enter_items(store, desk.study_id, [dispute("one", "item-0"), dispute("two", "item-1")], now=START)
+    hook(store, [WebhookEvent.STUDY_FINISHED])
+    found = []
+    for key in ("one", "two", "two"):
+        bring_split_up(store, desk.study_id, key, None, now=START)
+        found.append(told(store))
+    assert found == [[], [("study.finished", {})], [("study.finished", {})]]
 
 
 def test_what_was_not_stored_is_not_told(store):

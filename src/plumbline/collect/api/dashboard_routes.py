@@ -42,7 +42,12 @@ AfterDisagreement = Annotated[
 
 @router.get("/studies/{study}/figures", **documented(FiguresAnswer))
 async def read_figures(request: Request, study: StudyName) -> Response:
-    """Progress, agreement, models, times: the newest there is, at once; a newer one is made where it is old."""
+    """Progress, agreement, models, times, as of `figures.basis.as_of`.
+
+    Figures older than three seconds are made anew. Newer ones are waited for 0.15 s at the most, as all requests for
+    figures do, workers and disagreements among them: where more is to be counted, the answer is older, as `as_of` says, and
+    the next one newer.
+    """
     snapshot = await _newest(request, study)
     return json_response(msgspec.json.encode(FiguresAnswer(snapshot.figures, snapshot.seconds)))
 

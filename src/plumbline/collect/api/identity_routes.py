@@ -122,7 +122,13 @@ async def change_password(request: Request) -> Response:
     asked = await serving.done(request, lambda asked: asked)
     serving.site.require_private(request.scope)
     body = asked.body(schemas.NewPassword)
-    ended = await set_another_password(
-        serving.collecting, asked.person, body.old, body.new, session=asked.session, address=asked.address
+    done = await set_another_password(
+        serving.collecting,
+        asked.person,
+        body.old,
+        body.new,
+        session=asked.session,
+        address=asked.address,
+        disconnect=body.disconnect,
     )
-    return json_response(msgspec.json.encode(schemas.PasswordChanged(ended)))
+    return json_response(msgspec.json.encode(schemas.PasswordChanged(done.sessions_ended, done.outside_connected)))

@@ -72,21 +72,20 @@ PERMITTED: Mapping[str, Role | None] = {
     "revoke_invitation": Role.MANAGER,
     "set_state": Role.MANAGER,
     "add_guidelines": Role.MANAGER,
+    "list_webhooks": Role.MANAGER,
+    "list_deliveries": Role.MANAGER,
     # --- setting one up ---
     "create_study": Role.OWNER,
     "create_webhook": Role.OWNER,
-    "list_webhooks": Role.OWNER,
     "remove_webhook": Role.OWNER,
     "try_webhook": Role.OWNER,
-    "list_deliveries": Role.OWNER,
     "deliver_again": Role.OWNER,
 }
 """By the route's name; None is open to everyone."""
 
 FOR_THE_WHOLE_STORE = frozenset(
     {
-        *("create_study", "create_webhook", "list_webhooks", "remove_webhook", "try_webhook"),
-        *("list_deliveries", "deliver_again"),
+        *("create_study", "create_webhook", "remove_webhook", "try_webhook", "deliver_again"),
     }
 )
-"""Not for who is of one study, whatever their role. Lists of people and of invitations hold those of their study alone."""
+"""Not for who is of one study, whatever their role. Lists of people, invitations and webhooks hold those of it alone."""

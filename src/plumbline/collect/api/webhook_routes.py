@@ -1,4 +1,4 @@
-"""Webhooks: owners say which addresses are told of what, try them, and see what became of it."""
+"""Webhooks: owners say which addresses are told of what, and try them; they and managers see what became of it."""
 
 from __future__ import annotations
 
@@ -11,6 +11,7 @@ from plumbline.collect.api.documented import documented
 from plumbline.collect.api.parameters import PREFIX, BeforeId, Limit, serving_of
 from plumbline.collect.api.serving import Asked
 from plumbline.collect.service.webhooks.managing import OFFERED, Told, new_webhook, told_of
+from plumbline.collect.service.webhooks.seeing import require_seen, webhooks_for
 from plumbline.collect.store import deliveries as stored
 from plumbline.collect.store import webhooks as standing
 from plumbline.collect.store.webhooks import ListedWebhook
@@ -37,12 +38,15 @@ async def create_webhook(request: Request) -> Response:
 
 @router.get("/webhooks", **documented(schemas.Webhooks))
 async def list_webhooks(request: Request) -> Response:
-    """Those that stand, without their secrets."""
+    """Those that stand, without their secrets.
+
+    Managers see them too, who is of one study those of that study; `url` is scheme and host alone for them.
+    """
     serving = serving_of(request)
 
-    def listed(asked: Asked) -> schemas.Webhooks:  # noqa: ARG001 - who asks may see all
-        """In a thread: all of them; there are few."""
-        lines = [_line(row) for row in standing.list_webhooks(serving.collecting.store)]
+    def listed(asked: Asked) -> schemas.Webhooks:
+        """In a thread: all that they see; there are few."""
+        lines = [_line(row) for row in webhooks_for(serving.collecting, asked.person)]
         return schemas.Webhooks(lines, [event.value for event in OFFERED])
 
     return await serving.answer(request, listed)
@@ -78,13 +82,13 @@ async def try_webhook(request: Request, webhook: WebhookId) -> Response:
 async def list_deliveries(
     request: Request, webhook: WebhookId, before: BeforeId | None = None, limit: Limit = 100
 ) -> Response:
-    """What a webhook was told in the last 30 days, and is still to be told."""
+    """What a webhook was told in the last 30 days, and is still to be told; for managers too, of webhooks that they see."""
     serving = serving_of(request)
 
-    def listed(asked: Asked) -> schemas.Deliveries:  # noqa: ARG001 - who asks may see all
+    def listed(asked: Asked) -> schemas.Deliveries:
         """In a thread: one page."""
         store = serving.collecting.store
-        standing.read_webhook(store, webhook)
+        require_seen(serving.collecting, asked.person, webhook)
         rows = [told_of(row) for row in stored.list_deliveries(store, webhook, before=before, limit=limit)]
         return schemas.Deliveries([_delivery(row) for row in rows], rows[-1].id if len(rows) == limit else None)
 

@@ -97,4 +97,5 @@ def _standing(found: Standing) -> schemas.StandingAnswer:
         completion=None if completion is None else schemas.CompletionAnswer(completion.code, completion.url),
         next_items_to_completion=found.visit.items_to_go,
         items_open=found.items_open,
+        newest_note_at=found.newest_note_at,
     )

@@ -2,7 +2,9 @@
 
 How far apart answers are lies in (0, 1]. Two outcomes on an axis: the distance of the strongest on either side, of the
 largest that the scale has; in a ranking, and for safe or unsafe, the share of pairs of answers that contradict each other.
-Ratings: the distance of the highest and the lowest, of the largest there can be, from half of it on.
+Ratings: the distance of the highest and the lowest, of the largest there can be, from half of it on. Categories of harm: the
+mean distance of the pairs of unsafe labels, from half of the largest on; two that name the same are 0 apart, two with
+nothing in common 1 (Jaccard's distance).
 """
 
 from __future__ import annotations
@@ -21,12 +23,14 @@ from plumbline.collect.dashboard.narrowed import about_items
 from plumbline.collect.dashboard.questions import IS_SAFE, REVIEW_RATING
 from plumbline.collect.kinds import Purpose
 from plumbline.collect.kinds.blind_review import MOST_RATING
-from plumbline.collect.study_settings import StudyKind
+from plumbline.collect.study_settings import StudyFile, StudyKind
+from plumbline.records import TAXONOMIES
 
 DisagreementOrder = Literal["apart", "newest"]
-DisagreementQuestion = Literal["helpfulness", "harmlessness", "is_safe", "rating"]
+DisagreementQuestion = Literal["helpfulness", "harmlessness", "is_safe", "rating", "categories"]
 QUESTIONS: tuple[str, ...] = get_args(DisagreementQuestion)
 """The axes first, in the order of `AXES`."""
+CATEGORIES: DisagreementQuestion = "categories"
 _FAR_APART = 0.5
 _SCALE = 1_000_000
 
@@ -70,9 +74,10 @@ class Answer:
 
     Attributes:
         judgement: its number.
-        value: on an axis 1 = the first stored side is better, 0 the second, 0.5 a tie; is_safe 1 or 0; a rating. None for
-            rankings, whose pairs are read where the item is opened.
+        value: on an axis 1 = the first stored side is better, 0 the second, 0.5 a tie; of labels 1 safe, 0 unsafe; a rating.
+            None for rankings, whose pairs are read where the item is opened.
         strength: where the study asks for one.
+        categories: that a label names; None where no label is asked for.
     """
 
     judgement: int
@@ -80,6 +85,7 @@ class Answer:
     value: float | None
     strength: int | None
     at: datetime
+    categories: tuple[str, ...] | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -118,6 +124,7 @@ def disagreements_of(counted: Counted) -> Disagreements:
     if counted.study.kind is StudyKind.SAFETY_LABELS:
         rows = counted.rows(counted.view.labels, Purpose.WORK)
         found.append(_by_pairs(rows, rows["is_safe"].astype(np.float64), QUESTIONS.index(IS_SAFE)))
+        found.append(_by_categories(those(rows, rows["is_safe"] == 0), QUESTIONS.index(CATEGORIES)))
     if counted.study.kind is StudyKind.RED_TEAM_CHAT:
         rows = counted.rows(counted.view.grades, Purpose.REVIEW)
         rows = those(rows, rows["question"] == RATING)
@@ -203,6 +210,27 @@ def _by_pairs(rows: Frozen, values: Reals, question: int) -> Frozen:
     return _found(items, unit_items[of_row], rows, question, apart, np.flatnonzero(apart > 0))
 
 
+def _by_categories(rows: Frozen, question: int) -> Frozen:
+    """Items whose unsafe labels name categories that are far apart, in the mean of their pairs."""
+    if not len(rows["item"]):
+        return _none()
+    order = np.argsort(rows["item"], kind="stable")
+    items, units, n = np.unique(rows["item"][order], return_inverse=True, return_counts=True)
+    named = rows["categories"][order]
+    distance = np.zeros(len(items))
+    # Rows of an item stand together: the pairs that are so many rows apart, for every distance that an item has.
+    for step in range(1, int(n.max())):
+        first = np.flatnonzero(units[:-step] == units[step:])
+        one, other = named[first], named[first + step]
+        union = np.bitwise_count(one | other).astype(np.float64)
+        shared = np.divide(np.bitwise_count(one & other), union, out=np.ones(len(first)), where=union > 0)
+        distance += np.bincount(units[first], weights=1.0 - shared, minlength=len(items))
+    pairs = n * (n - 1) / 2
+    apart = np.divide(distance, pairs, out=np.zeros(len(items)), where=pairs > 0)
+    ordered = {name: column[order] for name, column in rows.items()}
+    return _found(items, units, ordered, question, apart, np.flatnonzero(apart >= _FAR_APART))
+
+
 def _found(items: Ints, units: Ints, rows: Frozen, question: int, apart: Reals, kept: Ints) -> Frozen:
     last = np.zeros(len(items), dtype=np.int64)
     np.maximum.at(last, units, rows["at"])
@@ -221,13 +249,14 @@ def _none() -> Frozen:
 
 def _answers(counted: Counted, items: Ints, name: str) -> dict[int, tuple[Answer, ...]]:
     """Of some items, by the item's row number, oldest first."""
-    table = {IS_SAFE: counted.view.labels, REVIEW_RATING: counted.view.grades}.get(name, counted.view.choices)
+    labels = name in (IS_SAFE, CATEGORIES)
+    table = counted.view.labels if labels else counted.view.grades if name == REVIEW_RATING else counted.view.choices
     acts, assignments = counted.view.acts, counted.view.assignments
     item_of_row = assignments["item"][acts["assignment"][table["act"]]]
     kept = np.isin(item_of_row, items) & counted.stands[table["act"]]
     if name == REVIEW_RATING:
         kept &= table["question"] == RATING
-    elif name != IS_SAFE:
+    elif not labels:
         kept &= table["axis"] == QUESTIONS.index(name)
     is_ranking = counted.study.kind is StudyKind.TWO_AXIS_RANKING
     found: dict[int, dict[int, Answer]] = {}
@@ -236,9 +265,20 @@ def _answers(counted: Counted, items: Ints, name: str) -> dict[int, tuple[Answer
         value = None if is_ranking else float(table[_VALUE[name]][row])
         strength = int(table["strength"][row]) if "strength" in table and not is_ranking else None
         pseudonym = counted.pseudonyms[assignments["worker"][acts["assignment"][act]]]
-        answer = Answer(int(acts["id"][act]), pseudonym, value, strength, moment(acts["at"][act]))
+        named = _named(int(table["categories"][row]), counted.study) if labels else None
+        answer = Answer(int(acts["id"][act]), pseudonym, value, strength, moment(acts["at"][act]), named)
         found.setdefault(int(item_of_row[row]), {})[act] = answer
     return {item: tuple(answers.values()) for item, answers in found.items()}
 
 
-_VALUE = {IS_SAFE: "is_safe", REVIEW_RATING: "value", **{axis.value: "first_better" for axis in AXES}}
+def _named(categories: int, study: StudyFile) -> tuple[str, ...]:
+    """The categories of a label's bits, see `answers.Label`."""
+    return tuple(name for place, name in enumerate(TAXONOMIES[study.taxonomy]) if categories >> place & 1)
+
+
+_VALUE = {
+    IS_SAFE: "is_safe",
+    CATEGORIES: "is_safe",
+    REVIEW_RATING: "value",
+    **{axis.value: "first_better" for axis in AXES},
+}

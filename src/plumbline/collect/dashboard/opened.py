@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
@@ -19,7 +19,7 @@ from plumbline.collect.service.catalogue import KnownStudy
 from plumbline.collect.store.dashboard_rows import read_judging_people
 from plumbline.collect.store.database import Store
 from plumbline.collect.store.failures import not_found
-from plumbline.collect.store.items import is_withdrawn, items_of_keys, read_item
+from plumbline.collect.store.items import is_withdrawn, items_of_keys, read_item, withdrawn_among
 from plumbline.collect.store.judgements import judgements_of_item, judgements_of_keys
 from plumbline.collect.store.rows import Item, Judgement
 from plumbline.collect.study_settings import StudyKind
@@ -144,16 +144,28 @@ def _rulings(store: Store, study: KnownStudy, item: Item, judged: Sequence[Judge
         if row.kind == RANKING:
             for dispute in read_stored(StoredRanking, row.payload).disputes:
                 sides[dispute_key(str(row.assignment_id), dispute.reply, study.settings)] = dispute.reply
+    return tuple(_rulings_by_key(store, study, sides).values())
+
+
+def split_rulings(store: Store, study: KnownStudy, labelled: Iterable[Item]) -> dict[int, RulingOfItem]:
+    """What became of labels that are split, by the item that was labelled; those that nobody is to rule on are left out."""
+    items = {split_key(item.key): item.id for item in labelled}
+    return {items[key]: ruling for key, ruling in _rulings_by_key(store, study, dict.fromkeys(items)).items()}
+
+
+def _rulings_by_key(store: Store, study: KnownStudy, sides: Mapping[str, int | None]) -> dict[str, RulingOfItem]:
+    """Of adjudications, by key, each with the side it is about."""
     disputed = items_of_keys(store, study.id, list(sides))
     found = judgements_of_keys(store, study.id, list(sides))
     told = told_judgements(store, [row for _, row in found])
     by_key = {key: judgement for (key, _), judgement in zip(found, told, strict=True)}
     # What a correction settled waits for no ruling.
-    return tuple(
-        RulingOfItem(each.id, sides[each.key], by_key.get(each.key))
+    settled = withdrawn_among(store, [each.id for each in disputed if each.key not in by_key])
+    return {
+        each.key: RulingOfItem(each.id, sides[each.key], by_key.get(each.key))
         for each in disputed
-        if each.key in by_key or not is_withdrawn(store, each.id)
-    )
+        if each.id not in settled
+    }
 
 
 def _about(store: Store, item: Item) -> int | None:

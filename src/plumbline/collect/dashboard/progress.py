@@ -11,6 +11,7 @@ from plumbline.collect.dashboard.counted import Counted, Ints, microseconds_of, 
 from plumbline.collect.dashboard.ledger import PURPOSES
 from plumbline.collect.kinds import Purpose
 from plumbline.collect.kinds.item_entry import places_told
+from plumbline.collect.study_settings import StudyFile
 from plumbline.measure import Figure
 from plumbline.measure.quantiles import mean_per_period
 
@@ -110,10 +111,22 @@ def _queue(counted: Counted, purpose: Purpose, leased: int) -> QueueProgress:
         purpose=purpose.value,
         items=queue.items,
         complete=complete + taken_back,
-        places=places_told(places),
+        places=_places_wanted(counted.study, purpose, places_told(places), queue.places),
         finished=len(counted.finished(purpose)),
         leased=leased,
     )
+
+
+def _places_wanted(study: StudyFile, purpose: Purpose, left: int | None, entered: int) -> int | None:
+    """Places of the study's whole work. Conversations that workers begin are entered a few ahead: that is no number of theirs.
+
+    Args:
+        left: places of what is entered, without those that were taken back.
+        entered: with them.
+    """
+    if purpose is not Purpose.WORK or not study.items.from_workers or left is None:
+        return left
+    return None if study.items.conversations is None else study.items.conversations * study.overlap + left - entered
 
 
 def _pace(counted: Counted, queues: tuple[QueueProgress, ...], as_of: datetime) -> Pace:

@@ -1,4 +1,4 @@
-"""Figures as of a moment: a request gets the newest there are at once, and a thread makes newer ones.
+"""Figures as of a moment: a request gets the newest there are, and a thread makes newer ones.
 
 Each server process has its own copies. One thread makes figures for all studies, so that whoever looks at a dashboard
 takes at most one core from those who work; and it rests between two snapshots of a study for four times as long as one
@@ -34,7 +34,7 @@ from plumbline.web.bounded_calls import BoundedCalls
 FRESH_SECONDS = 3.0
 """A snapshot is shown as it is for so long; then a newer one is begun."""
 WAIT_SECONDS = 0.15
-"""A page waits so long at the most for a newer one; most studies have theirs by then."""
+"""A request waits so long at the most for a newer one; most studies have theirs by then."""
 MOST_STUDIES = 8
 """Copies held at once; the one that nobody looked at for longest goes first. One takes some 100 MB for 200,000 judgements."""
 WARM_FROM = 20_000
@@ -66,7 +66,7 @@ class Snapshot:
 
 
 @dataclass
-class _Held:
+class _StudyCopy:
     """One study's copy; the ledger belongs to the thread, the rest to the event loop."""
 
     ledger: Ledger
@@ -84,35 +84,36 @@ class _Held:
 class Dashboards:
     """The studies that somebody looks at. Belongs to one event loop."""
 
-    def __init__(self, collecting: Collecting, *, fresh_seconds: float = FRESH_SECONDS) -> None:
+    def __init__(
+        self, collecting: Collecting, *, fresh_seconds: float = FRESH_SECONDS, wait_seconds: float = WAIT_SECONDS
+    ) -> None:
         """None yet.
 
         Args:
             collecting: the store, and the time.
             fresh_seconds: how old a snapshot may be before a newer one is made.
+            wait_seconds: how long a request waits for a newer one at the most, where one is being made.
         """
         self._collecting = collecting
-        self._fresh_seconds = fresh_seconds
+        self._fresh_seconds, self._wait_seconds = fresh_seconds, wait_seconds
         self._calls = BoundedCalls(1)
-        self._held: OrderedDict[int, _Held] = OrderedDict()
+        self._copies: OrderedDict[int, _StudyCopy] = OrderedDict()
         self._closing = False
 
-    async def newest(self, study: KnownStudy, *, wait_seconds: float = 0.0) -> Snapshot:
-        """The newest snapshot there is; only the very first is waited for as long as it takes.
+    async def newest(self, study: KnownStudy) -> Snapshot:
+        """The newest snapshot, pages and API alike: one that is being made is waited for a moment, the very first to its end.
 
-        Args:
-            wait_seconds: how long to wait for a newer one at the most, where one is being made.
         Raises:
             StoreUnavailableError: the first could not be made.
         """
-        held = self._hold(study)
-        if held.under_way is None and held.is_old(self._fresh_seconds):
-            held.under_way = self._begun(study, held)
-        if held.snapshot is not None and held.under_way is not None and wait_seconds > 0:
-            await asyncio.wait([held.under_way], timeout=wait_seconds)
-        if held.snapshot is not None:
-            return held.snapshot
-        return await asyncio.shield(held.under_way or self._begun(study, held))
+        copy = self._copy_of(study)
+        if copy.under_way is None and copy.is_old(self._fresh_seconds):
+            copy.under_way = self._begun(study, copy)
+        if copy.snapshot is not None and copy.under_way is not None and self._wait_seconds > 0:
+            await asyncio.wait([copy.under_way], timeout=self._wait_seconds)
+        if copy.snapshot is not None:
+            return copy.snapshot
+        return await asyncio.shield(copy.under_way or self._begun(study, copy))
 
     async def warm(self) -> None:
         """Makes the first snapshots of large studies, one after the other; failures are logged."""
@@ -128,30 +129,30 @@ class Dashboards:
         self._closing = True
         self._calls.close()
 
-    def _begun(self, study: KnownStudy, held: _Held) -> asyncio.Future[Snapshot]:
-        under_way = asyncio.ensure_future(self._calls.run(self._make, study, held.ledger))
-        under_way.add_done_callback(lambda future: self._made(study, held, future))
+    def _begun(self, study: KnownStudy, copy: _StudyCopy) -> asyncio.Future[Snapshot]:
+        under_way = asyncio.ensure_future(self._calls.run(self._make, study, copy.ledger))
+        under_way.add_done_callback(lambda future: self._made(study, copy, future))
         return under_way
 
-    def _hold(self, study: KnownStudy) -> _Held:
-        held = self._held.get(study.id)
-        if held is None:
-            held = self._held[study.id] = _Held(
+    def _copy_of(self, study: KnownStudy) -> _StudyCopy:
+        copy = self._copies.get(study.id)
+        if copy is None:
+            copy = self._copies[study.id] = _StudyCopy(
                 Ledger(self._collecting.store, study, stop=lambda: self._closing)
             )  # fmt: skip
-            idle = [number for number, each in self._held.items() if each.under_way is None and number != study.id]
-            for number in idle[: max(0, len(self._held) - MOST_STUDIES)]:
-                del self._held[number]
-        self._held.move_to_end(study.id)
-        return held
+            idle = [number for number, each in self._copies.items() if each.under_way is None and number != study.id]
+            for number in idle[: max(0, len(self._copies) - MOST_STUDIES)]:
+                del self._copies[number]
+        self._copies.move_to_end(study.id)
+        return copy
 
-    def _made(self, study: KnownStudy, held: _Held, future: asyncio.Future[Snapshot]) -> None:
-        held.under_way = None
+    def _made(self, study: KnownStudy, copy: _StudyCopy, future: asyncio.Future[Snapshot]) -> None:
+        copy.under_way = None
         if future.cancelled():
             return
         error = future.exception()
         if error is None:
-            held.snapshot = future.result()
+            copy.snapshot = future.result()
             return
         # Whoever waits is told; others see the snapshot of before, which says how old it is.
         code = error.code if isinstance(error, PlumblineError) else type(error).__name__

@@ -6,7 +6,8 @@ exporting       one export, from its plan to its manifest
 folder          as a folder                               archive         as a stream
 as_stored       rows of the store → lines                 read_me         README.md, which tools read
 column_kinds    what the columns of lines hold
-terms           what may be done with it                  failures        what it is refused with
+terms           what may be done with it                  terms_told      that in words
+left_out        why work stays inside, in words           failures        what it is refused with
 """
 
 from plumbline.collect.export.archive import archive_name, stream_export

@@ -18,15 +18,12 @@ from plumbline import __version__
 from plumbline.collect.export.as_stored import AS_STORED, StoredLines
 from plumbline.collect.export.failures import erased_meanwhile, nothing_expressible, nothing_finished
 from plumbline.collect.export.files import FileInMaking, RecordLines, RecordParquet, SplitOf
-from plumbline.collect.export.forms import FilePlan, Form, file_plans
+from plumbline.collect.export.forms import FilePlan, Form, file_plans, kinds_told
 from plumbline.collect.export.preparing import Prepared, stays_inside
 from plumbline.collect.export.read_me import README_NAME, ReadMe
 from plumbline.collect.export.record_making import RecordMaker, Tally
-from plumbline.collect.export.terms import (
-    export_terms,
-    terms_notes,
-    terms_told,
-)
+from plumbline.collect.export.terms import export_terms, terms_told
+from plumbline.collect.export.terms_told import terms_lines
 from plumbline.collect.kinds.draws import drawn_share
 from plumbline.collect.store.exported import log_exported
 from plumbline.collect.store.finished_work import (
@@ -54,7 +51,7 @@ class Exported:
         left_out: work that stays inside, by why.
         quarantined: records that could not be made or written, by code.
         columns_not_carried: rows that say something where the form has no place for it, by kind and column.
-        notes: what should be known about the terms.
+        notes: which terms hold, and what should be known about them; see `terms_told.terms_lines`.
     """
 
     study: str
@@ -149,7 +146,7 @@ class Export:
         for file in self.files:
             not_carried = added(not_carried, getattr(file.writer, "columns_not_carried", {}))
         quarantined = dict(sorted(tally.quarantined.items()))
-        read_me = _read_me(prepared, files)
+        read_me = _read_me(prepared, files, left_out, quarantined)
         manifest = _manifest(prepared, tally, [*files, _entry(README_NAME, read_me)], left_out, not_carried)
         text = (manifest.model_dump_json(indent=2) + "\n").encode()
         last = {README_NAME: read_me, MANIFEST_NAME: text}
@@ -163,7 +160,7 @@ class Export:
             quarantined=quarantined,
             columns_not_carried=not_carried,
             terms=prepared.terms,
-            notes=terms_notes(prepared.known, prepared.terms, prepared.stated),
+            notes=_notes(prepared),
         )
         return last, exported
 
@@ -225,6 +222,11 @@ def _split_of(seed: int, test_share: float) -> SplitOf:
     return lambda record: TEST if drawn_share(seed, "test split", record.group_id) < test_share else TRAIN
 
 
+def _notes(prepared: Prepared) -> tuple[str, ...]:
+    kinds = kinds_told(prepared.form, prepared.settings)
+    return terms_lines(prepared.known, prepared.settings, prepared.stated, kinds)
+
+
 def _manifest(
     prepared: Prepared, tally: Tally, files: Sequence[FileEntry], left_out: dict[str, int], not_carried: ColumnCounts
 ) -> Manifest:
@@ -263,14 +265,18 @@ def _manifest(
     )
 
 
-def _read_me(prepared: Prepared, files: Sequence[FileEntry]) -> bytes:
+def _read_me(
+    prepared: Prepared, files: Sequence[FileEntry], left_out: dict[str, int], quarantined: dict[str, int]
+) -> bytes:
     page = ReadMe(
         study=prepared.study.name,
         study_kind=prepared.settings.kind.value,
         form=prepared.form,
         as_of=prepared.as_of,
         files=files,
-        terms=prepared.terms,
+        terms=_notes(prepared),
+        left_out=left_out,
+        quarantined=quarantined,
     )
     return page.text().encode()
 

@@ -9,14 +9,13 @@ from datetime import datetime
 from plumbline.collect.export.as_stored import AS_STORED
 from plumbline.collect.export.failures import nothing_finished, wrong_share
 from plumbline.collect.export.forms import KINDS, Form, form_for, kinds_told, purposes_of
-from plumbline.collect.export.terms import EVENT_KINDS, KnownTerms, export_terms, known_terms
+from plumbline.collect.export.terms import KnownTerms, export_terms, known_terms, logged_terms, purposes_told
 from plumbline.collect.kinds import KNOWN_ANSWERS, Purpose
 from plumbline.collect.store.database import Store
 from plumbline.collect.store.exported import count_erased
 from plumbline.collect.store.finished_work import count_awaiting_ruling, count_finished, count_uncounted
 from plumbline.collect.store.rows import Study
 from plumbline.collect.store.studies import find_study
-from plumbline.collect.store.study_log import stream_study_log
 from plumbline.collect.study_file import parse_study_file
 from plumbline.collect.study_settings import StudyFile
 from plumbline.lineage import StatedTerms, Terms
@@ -94,9 +93,7 @@ def prepare(
     settings = parse_study_file(study.file, f"{study.name}.toml")
     form = form_for(to, settings)
     counts = count_finished(store, study.id, as_of=now)
-    log = stream_study_log(store, study.id, as_of=now, kinds=EVENT_KINDS)
-    purposes = tuple(Purpose) if form is Form.JUDGEMENTS else (Purpose.WORK,)
-    known = known_terms((event for batch in log for event in batch), purposes)
+    known = known_terms(logged_terms(store, study.id, as_of=now), purposes_told(form))
     prepared = Prepared(
         store=store,
         study=study,

@@ -7,14 +7,16 @@ read as one. Source: https://huggingface.co/docs/hub/datasets-manual-configurati
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import PurePosixPath
 
+from plumbline.collect.export.as_stored import AS_STORED
 from plumbline.collect.export.column_kinds import columns_of
 from plumbline.collect.export.forms import Form
-from plumbline.lineage import FileEntry, Terms
+from plumbline.collect.export.left_out import HOLDS, left_out_lines
+from plumbline.lineage import FileEntry
 
 README_NAME = "README.md"
 _DEFAULT = "default"
@@ -42,7 +44,9 @@ class ReadMe:
         study, study_kind: by name.
         as_of: nothing later is in it.
         files: with their rows.
-        terms: what all files together permit.
+        terms: which hold for all files together, and of what they come; see `terms_told.terms_lines`.
+        left_out: work that stays inside, by why.
+        quarantined: records that could not be made or written, by code.
     """
 
     study: str
@@ -50,7 +54,9 @@ class ReadMe:
     form: Form
     as_of: datetime
     files: Sequence[FileEntry]
-    terms: Terms
+    terms: Sequence[str]
+    left_out: Mapping[str, int]
+    quarantined: Mapping[str, int]
 
     def text(self) -> str:
         """The page, with the header that tools read."""
@@ -77,7 +83,6 @@ class ReadMe:
         return [*lines, "---"]
 
     def _body(self) -> list[str]:
-        uses = ", ".join(sorted(use.value for use in self.terms.uses)) or "none"
         return [
             f"# {self.study}, as {self.form.value}",
             "",
@@ -91,8 +96,19 @@ class ReadMe:
             "",
             f"{_AS_READ[self.form]}",
             "",
-            f"Permitted uses: {uses}. Licence: {self.terms.licence}.",
+            *self._left_out(),
+            "Terms:",
+            "",
+            *(f"- {told}" for told in self.terms),
         ]
+
+    def _left_out(self) -> list[str]:
+        counted = left_out_lines(self.left_out)
+        counted += [f"{count:,} that this form cannot say ({code})" for code, count in self.quarantined.items()]
+        holds = [] if self.form in AS_STORED else [f"{HOLDS}{'' if counted else ' Here that is nothing.'}", ""]
+        return holds + (
+            ["Left out, and still in the study's store:", "", *(f"- {line}" for line in counted), ""] if counted else []
+        )
 
 
 def _split(path: str) -> str:

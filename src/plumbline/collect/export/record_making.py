@@ -19,6 +19,7 @@ from plumbline.collect.kinds import (
     rows_per_assignment,
     rulings_for,
     safety_labels_of,
+    side_labels_of,
 )
 from plumbline.collect.kinds.adjudication import dispute_key
 from plumbline.collect.kinds.blind_review import review_key
@@ -108,7 +109,7 @@ class RecordMaker:
         work, study = finished.work, self.study
         row = finished.assignment_id * rows_per_assignment(study)
         if study.kind is StudyKind.TWO_AXIS_RANKING and finished.purpose is Purpose.WORK:
-            made = self._of_ranking(work, following, row, tally)
+            made = self._of_ranking(finished, following, row, tally)
         else:
             made = {
                 Kind.COMPARISONS: comparisons_of(work, study, finished.purpose, row),
@@ -120,8 +121,9 @@ class RecordMaker:
         return {kind: made[kind] for kind in self.kinds}
 
     def _of_ranking(
-        self, work: Work, following: Sequence[Work], row: int, tally: Tally
+        self, finished: FinishedWork, following: Sequence[Work], row: int, tally: Tally
     ) -> dict[Kind, Sequence[Record]]:
+        work = finished.work
         rulings: dict[int, HarmLabel] = {}
         for adjudication in following:
             try:
@@ -133,10 +135,13 @@ class RecordMaker:
         tally.left_out["against_ruling"] += ranked.against_ruling
         comparisons = ranked.comparisons
         labels: tuple[SafetyLabel, ...] = ()
-        if Kind.SAFETY_LABELS in self.kinds:
-            labels = safety_labels_of(work, self.study, Purpose.WORK, row, rulings)
         if self.form is Form.PKU_SAFERLHF:
-            comparisons, labels = self._whole_rows(comparisons, labels, tally)
+            sides = side_labels_of(work, self.study, row, rulings)
+            comparisons, labels = self._whole_rows(comparisons, sides, tally)
+        elif Kind.SAFETY_LABELS in self.kinds:
+            # Several workers rank an item, and its own labels are nobody's act: they leave with the first.
+            brings = finished.first_of_item
+            labels = safety_labels_of(work, self.study, Purpose.WORK, row, with_labels_of_data=brings)
         return {Kind.COMPARISONS: comparisons, Kind.SAFETY_LABELS: labels}
 
     def _whole_rows(

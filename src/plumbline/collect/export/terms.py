@@ -8,19 +8,23 @@ from __future__ import annotations
 
 from collections.abc import Container, Iterable, Mapping
 from dataclasses import dataclass
+from datetime import datetime
 from typing import Any
 
 from pydantic import JsonValue
 
+from plumbline.collect.export.forms import Form
 from plumbline.collect.kinds import Purpose
 from plumbline.collect.service.entering import terms_of_study
-from plumbline.collect.store.study_log import LoggedEvent
+from plumbline.collect.service.opening import SOURCES_OPENED
+from plumbline.collect.store.database import Store
+from plumbline.collect.store.study_log import LoggedEvent, stream_study_log
 from plumbline.collect.study_settings import StudyFile
 from plumbline.lineage import StatedTerms, Terms, Use, strictest_terms
 from plumbline.lineage.uses import UNKNOWN_LICENCE
 from plumbline.records import Kind
 
-EVENT_KINDS = ("data_entered", "sources_opened")
+EVENT_KINDS = ("data_entered", SOURCES_OPENED)
 """Events that say on which terms something came in."""
 
 ANALYSIS_ALONE = frozenset({Use.ANALYSIS})
@@ -32,19 +36,35 @@ class KnownTerms:
     """What the log says of the parts that a study is made from.
 
     Attributes:
-        parts: terms by part, each once.
+        told: each part, by name, with its terms; a pair stands once.
         unknown: parts of which nothing is known.
         files: SHA-256 of the files that the items came from.
     """
 
-    parts: tuple[Terms, ...]
+    told: tuple[tuple[str, Terms], ...]
     unknown: tuple[str, ...]
     files: tuple[str, ...]
+
+    @property
+    def parts(self) -> tuple[Terms, ...]:
+        """The terms that parts have, each once."""
+        return tuple(dict.fromkeys(terms for _, terms in self.told))
+
+
+def logged_terms(store: Store, study_id: int, *, as_of: datetime) -> tuple[LoggedEvent, ...]:
+    """What the log says up to a moment; it is read whole, some 0.1 s for a hundred thousand events."""
+    log = stream_study_log(store, study_id, as_of=as_of, kinds=EVENT_KINDS)
+    return tuple(event for batch in log for event in batch)
+
+
+def purposes_told(form: Form) -> tuple[Purpose, ...]:
+    """Whose data a form holds: that of the work, and in ``judgements`` of all that was judged."""
+    return tuple(Purpose) if form is Form.JUDGEMENTS else (Purpose.WORK,)
 
 
 def known_terms(events: Iterable[LoggedEvent], purposes: Container[Purpose] = (Purpose.WORK,)) -> KnownTerms:
     """What was logged when data was entered for these purposes and when sources were opened."""
-    parts: dict[Terms, None] = {}
+    told: dict[tuple[str, Terms], None] = {}
     unknown: dict[str, None] = {}
     files: dict[str, None] = {}
     for event in events:
@@ -62,10 +82,10 @@ def known_terms(events: Iterable[LoggedEvent], purposes: Container[Purpose] = (P
             if terms is None:
                 unknown[source["source"]] = None
             else:
-                parts[terms] = None
-    if not parts and not unknown:
+                told[source["source"], terms] = None
+    if not told and not unknown:
         unknown["the items"] = None
-    return KnownTerms(tuple(parts), tuple(unknown), tuple(files))
+    return KnownTerms(tuple(told), tuple(unknown), tuple(files))
 
 
 def _terms(logged: Mapping[str, Any]) -> Terms | None:
@@ -97,7 +117,8 @@ def _filled_in(part: Terms | None, either: StatedTerms) -> Terms:
 def terms_told(known: KnownTerms, study: StudyFile, stated: StatedTerms) -> dict[str, JsonValue]:
     """Who said what, as it stands in the manifest."""
     parts: list[JsonValue] = [
-        {"uses": [use.value for use in sorted(part.uses)], "licence": part.licence} for part in known.parts
+        {"part": name, "uses": [use.value for use in sorted(part.uses)], "licence": part.licence}
+        for name, part in known.told
     ]
     return {
         "of_parts": parts,
@@ -105,20 +126,3 @@ def terms_told(known: KnownTerms, study: StudyFile, stated: StatedTerms) -> dict
         "study_file": terms_of_study(study).to_json(),
         "stated": stated.to_json(),
     }
-
-
-def terms_notes(known: KnownTerms, terms: Terms, stated: StatedTerms) -> tuple[str, ...]:
-    """What a person who exports should know about the terms; empty where all is said."""
-    notes = []
-    if known.unknown and not terms.uses:
-        names = ", ".join(known.unknown[:5])
-        notes.append(
-            f"no use is permitted: of {names} nothing is known; state --uses and --licence, or uses and licence in the "
-            "study file"
-        )
-    elif known.unknown:
-        notes.append(
-            f"of {', '.join(known.unknown[:5])} nothing is known but what was stated here or in the study file"
-        )
-    overruled = stated.overruled(terms)
-    return (*notes, overruled) if overruled else tuple(notes)

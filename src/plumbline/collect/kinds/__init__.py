@@ -27,6 +27,7 @@ from plumbline.collect.kinds.registry import (
     rows_per_assignment,
     safety_labels_of,
     score_of,
+    side_labels_of,
     task_for,
     transcript_of,
 )
@@ -88,6 +89,7 @@ __all__ = [
     "rulings_for",
     "safety_labels_of",
     "score_of",
+    "side_labels_of",
     "split_item",
     "task_for",
     "total",

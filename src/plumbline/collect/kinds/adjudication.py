@@ -26,6 +26,7 @@ from plumbline.collect.kinds.bounds import (
 )
 from plumbline.collect.kinds.harm_labels import Categories, HarmLabel, label_given
 from plumbline.collect.kinds.record_making import Origin, safety_label_record
+from plumbline.collect.kinds.refusals import SubmissionError
 from plumbline.collect.kinds.sides import shown_order
 from plumbline.collect.kinds.work import (
     Accepted,
@@ -61,10 +62,14 @@ class DisputedItem(Bounded):
 
 
 class Rule(Bounded):
-    """The label that holds: one of the two, or another."""
+    """The label that holds: one of those given, or another.
+
+    `categories` null says unsafe without saying why: it upholds a label of the data that says no more, and is taken nowhere
+    else.
+    """
 
     act: Literal["rule"] = "rule"
-    categories: Categories
+    categories: Categories | None
     none_applies: bool
     note: Note | None = None
 
@@ -170,21 +175,39 @@ def accept(work: Work, submission: JsonObject, study: StudyFile) -> Accepted:
         SubmissionError: it is not what is asked now, or contradicts itself.
     """
     expected_ask(next_step(work, study), submission)
-    return accepted(work, study, next_step, judgement=NewJudgement(kind=RULING, payload=_ruling(submission, study)))
+    return accepted(
+        work, study, next_step, judgement=NewJudgement(kind=RULING, payload=_ruling(work, submission, study))
+    )
 
 
 def correct(work: Work, judgement_id: str, submission: JsonObject, study: StudyFile) -> NewJudgement:
     """Another ruling in the place of an earlier one; raises as `accept` does."""
     judgement = to_be_corrected(work, judgement_id, (RULING,))
-    return NewJudgement(kind=RULING, payload=_ruling(submission, study), corrects=judgement.id)
+    return NewJudgement(kind=RULING, payload=_ruling(work, submission, study), corrects=judgement.id)
 
 
-def _ruling(submission: JsonObject, study: StudyFile) -> dict[str, JsonValue]:
+def _ruling(work: Work, submission: JsonObject, study: StudyFile) -> dict[str, JsonValue]:
     given = read_submission(Rule, submission)
-    label = label_given(study.taxonomy, given.categories, given.none_applies, "categories")
+    if given.categories is None:
+        label = _without_categories(given, read_stored(DisputedItem, work.payload).labels)
+    else:
+        label = label_given(study.taxonomy, given.categories, given.none_applies, "categories")
     return StoredRuling(
         is_safe=label.is_safe, categories=label.categories, taxonomy=study.taxonomy, note=given.note
     ).as_json()
+
+
+def _without_categories(given: Rule, labels: Iterable[HarmLabel]) -> HarmLabel:
+    """Unsafe, which harms is not known: what holds where a label that was given says that, and nothing more."""
+    if given.none_applies or not any(label.names_nothing for label in labels):
+        raise SubmissionError(
+            "PL-SUB-004",
+            "no categories, where every label that was given has its own",
+            expected="one or more categories, or none_applies",
+            advice="say which apply, or that none does",
+            field="categories",
+        )
+    return HarmLabel(is_safe=False)
 
 
 def rulings_for(ranking: Work, adjudications: Iterable[Work]) -> dict[int, HarmLabel]:
@@ -217,5 +240,5 @@ def safety_labels_of(work: Work, study: StudyFile, first_row: int = 0) -> tuple[
         worker=work.worker,
         row=first_row,
     )
-    conversation, categories = conversation_of(item.conversation), frozenset(stored.categories or ())
-    return (safety_label_record(conversation, stored.is_safe, categories, origin, more={"ruling": True}),)
+    conversation = conversation_of(item.conversation)
+    return (safety_label_record(conversation, stored.is_safe, stored.category_set, origin, more={"ruling": True}),)

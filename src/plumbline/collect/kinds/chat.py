@@ -290,16 +290,27 @@ def edited_before(work: Work, turn: int) -> dict[str, JsonValue]:
     Returns:
         ``{"edited": [{"message": its place in the conversation, from 0, "original": the reply as it came}]}``, or ``{}``.
     """
+    edited: list[JsonValue] = [
+        {"message": place, "original": judged_pair(work, first)[edit.side].text}
+        for place, first, edit in edits_before(work, turn)
+        if edit.side == first.continues_with
+    ]
+    return {"edited": edited} if edited else {}
+
+
+def edits_before(work: Work, turn: int) -> Iterator[tuple[int, TurnVerdict, StoredEdit]]:
+    """Of each turn before one in which a reply was edited: where its reply stands in the conversation, from 0, and the edit.
+
+    What was edited went on where ``edit.side == verdict.continues_with``; else another text stands there.
+    """
     judged, place = verdicts(work), len(chat_item(work).opening) - 1
-    edited: list[JsonValue] = []
     for earlier in range(1, turn):
         if earlier not in judged:
-            break
-        first, side = judged[earlier][0], judged[earlier][0].continues_with
+            return
+        first = judged[earlier][0]
         place += len(_said(work, earlier)) + 1
-        if first.edit is not None and first.edit.side == side:
-            edited.append({"message": place, "original": judged_pair(work, first)[side].text})
-    return {"edited": edited} if edited else {}
+        if first.edit is not None:
+            yield place, first, first.edit
 
 
 def conversation_through_question(work: Work, turn: int, judged: Verdicts | None = None) -> Conversation:

@@ -70,6 +70,7 @@ CLASSIFIED: Mapping[type[Bounded], Mapping[str, Words]] = {
         "item_key": Words.NAME,
         "assignment": Words.NAME,
     },
+    spot_check.EditedReply: {"original": Words.DATA, "text": Words.OWN},
     spot_check.WritingItem: {"assignment": Words.NAME, "conversation": Words.OWN},
     LabelTruth: {"categories": Words.NAME},
 }
@@ -93,7 +94,7 @@ JUDGEMENTS: Mapping[str, Mapping[str, Any]] = {
 
 _ITEMS: Mapping[Purpose, Mapping[str, Any]] = {
     Purpose.REVIEW: {"transcript": [], "task_description": None},
-    Purpose.SPOT_CHECK: {"conversation": []},
+    Purpose.SPOT_CHECK: {"conversation": [], "edited": []},
     # What is disputed is of the study's data; only the note is the worker's.
     Purpose.ADJUDICATION: {"note": None},
 }

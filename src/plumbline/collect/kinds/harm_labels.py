@@ -29,6 +29,11 @@ class HarmLabel(Bounded):
         """The categories as records hold them."""
         return None if self.categories is None else frozenset(self.categories)
 
+    @property
+    def names_nothing(self) -> bool:
+        """Whether it says unsafe and not why, as labels of data may; a worker's own always names a category."""
+        return not self.is_safe and not self.categories
+
 
 def label_given(taxonomy: str, categories: tuple[str, ...], none_applies: bool, field: str) -> HarmLabel:
     """The label that a worker's answer means.

@@ -110,7 +110,8 @@ def _label(payload: JsonObject) -> Answer:
 
 def _ruling(payload: JsonObject) -> Answer:
     stored = read_stored(StoredRuling, payload)
-    return {**_applying(stored), "note": stored.note}
+    applying = {"categories": None, "none_applies": False} if stored.names_nothing else _applying(stored)
+    return {**applying, "note": stored.note}
 
 
 def _ranking(payload: JsonObject) -> Answer:

@@ -10,6 +10,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from itertools import combinations
 
+from pydantic import JsonValue
+
 from plumbline.collect.kinds.bounds import MOST_REPLIES, conversation_of
 from plumbline.collect.kinds.harm_labels import HarmLabel
 from plumbline.collect.kinds.ranking_items import RankingItem
@@ -97,18 +99,45 @@ def comparisons_of(
 
 
 def safety_labels_of(
+    work: Work, study: StudyFile, first_row: int = 0, *, with_labels_of_data: bool = True
+) -> tuple[SafetyLabel, ...]:
+    """The meta-labels that somebody gave, each once: those that came with the item, and the worker's own corrections.
+
+    The former have no worker, and ``given_by: data`` in `extra`; one that is disputed is among them. A ruling is a label
+    of its adjudicator's, see `adjudication.safety_labels_of`. Each stands in the row, and on the side, of the first pair
+    that its reply is in.
+
+    Args:
+        with_labels_of_data: False where another ranking of the same item brings them.
+    """
+    ranked = _ranked(work, study, {}, first_row)
+    if ranked is None:
+        return ()
+    given: list[SafetyLabel] = []
+    of_data = replace(ranked.origin, assignment_id=None, judgement_id=None, worker=None)
+    more = {"item": work.item_key, "given_by": "data"}
+    for place, reply in enumerate(ranked.item.replies):
+        if with_labels_of_data:
+            given.append(_label(ranked, place, reply.label, _first_pair(of_data, place), more))
+        own = (dispute.label for dispute in ranked.ranking.disputes if dispute.reply == place)
+        given += [_label(ranked, place, label, _first_pair(ranked.origin, place)) for label in own]
+    return tuple(given)
+
+
+def side_labels_of(
     work: Work, study: StudyFile, first_row: int = 0, rulings: Mapping[int, HarmLabel] | None = None
 ) -> tuple[SafetyLabel, ...]:
-    """The meta-labels of each pair's two replies, sides 0 and 1 of the row that its comparisons have.
+    """The meta-labels that hold for each pair's two replies, sides 0 and 1 of the row that its comparisons have.
 
-    So a preference row of BeaverTails can be written: two comparisons and two labels under one number. The worker is
-    named where the label is their own correction. The same label stands in each pair of its reply.
+    So a preference row of BeaverTails can be written: two comparisons and two labels under one number. The same label
+    stands in each pair of its reply: these are columns of rows, and no judgements to be counted.
     """
     ranked = _ranked(work, study, rulings or {}, first_row)
     if ranked is None:
         return ()
+    nobodys = replace(ranked.origin, worker=None)
     return tuple(
-        _label(ranked, place, side, number)
+        _label(ranked, place, ranked.labels[place], (_at(nobodys, number), side))
         for number, pair in enumerate(combinations(range(len(ranked.labels)), 2))
         for side, place in enumerate(pair)
     )
@@ -162,17 +191,21 @@ def better_of(first_rank: int, second_rank: int) -> Outcome:
     return Outcome.FIRST if first_rank < second_rank else Outcome.SECOND
 
 
-def _label(ranked: _Ranked, place: int, side: int, number: int) -> SafetyLabel:
-    label = ranked.labels[place]
-    own = any(dispute.reply == place and dispute.label == label for dispute in ranked.ranking.disputes)
-    origin = _at(ranked.origin, number)
-    return safety_label_record(
-        conversation_of(ranked.item.prompt) + ranked.reply(place),
-        label.is_safe,
-        label.category_set,
-        origin if own else replace(origin, worker=None),
-        side=side,
-    )
+def _label(
+    ranked: _Ranked,
+    place: int,
+    label: HarmLabel,
+    origin_and_side: tuple[Origin, int],
+    more: Mapping[str, JsonValue] | None = None,
+) -> SafetyLabel:
+    origin, side = origin_and_side
+    conversation = conversation_of(ranked.item.prompt) + ranked.reply(place)
+    return safety_label_record(conversation, label.is_safe, label.category_set, origin, side=side, more=more)
+
+
+def _first_pair(origin: Origin, place: int) -> tuple[Origin, int]:
+    """The row and the side of the first pair that a reply is in: (0, 1) for the first, (0, place) for the others."""
+    return (origin, 0) if place == 0 else (_at(origin, place - 1), 1)
 
 
 def _at(origin: Origin, number: int) -> Origin:

@@ -19,15 +19,16 @@ class Origin:
 
     Attributes:
         study: its settings.
-        assignment_id, judgement_id: in the store; they stand in `extra`.
-        worker: pseudonym; None where the item brought the answer along.
+        assignment_id, judgement_id: in the store; they stand in `extra`. None where the item brought the answer along:
+            that is nobody's act.
+        worker: pseudonym; None there too.
         row: number of the row among the study's; both axes of one pair share it.
         parents: ids of the records that the item was made of.
     """
 
     study: StudyFile
-    assignment_id: str
-    judgement_id: str
+    assignment_id: str | None
+    judgement_id: str | None
     worker: str | None
     row: int
     parents: tuple[str, ...] = ()
@@ -35,7 +36,8 @@ class Origin:
     def trail(self, more: Mapping[str, JsonValue] | None = None) -> str:
         """JSON that leads from the row back to the act."""
         names = {"study": self.study.name, "assignment": self.assignment_id, "judgement": self.judgement_id}
-        return _ENCODER.encode({"collect": {**names, **(more or {})}})
+        known = {name: value for name, value in names.items() if value is not None}
+        return _ENCODER.encode({"collect": {**known, **(more or {})}})
 
 
 _ENCODER = json.JSONEncoder(ensure_ascii=False, sort_keys=True)

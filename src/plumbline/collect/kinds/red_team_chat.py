@@ -95,7 +95,11 @@ def next_step(work: Work, study: StudyFile) -> Step:
     if work.only(SELF_RATING):
         return Finished()
     transcript = conversation_before(work, study.turns + 1)
-    fields: dict[str, JsonValue] = {"most": MOST_RATING, "comment": study.comment}
+    fields: dict[str, JsonValue] = {
+        "most": MOST_RATING,
+        "comment": study.comment,
+        "task_description": _description(work),
+    }
     return Ask(act="rate-self", conversation=transcript, fields=fields | edited_before(work, study.turns + 1))
 
 

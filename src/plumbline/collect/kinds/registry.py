@@ -182,9 +182,14 @@ def safety_labels_of(
     study: StudyFile,
     purpose: Purpose = Purpose.WORK,
     first_row: int = 0,
-    rulings: Mapping[int, HarmLabel] | None = None,
+    *,
+    with_labels_of_data: bool = True,
 ) -> tuple[SafetyLabel, ...]:
-    """The safety labels in an assignment's work, rulings among them; the arguments are those of `comparisons_of`."""
+    """The safety labels in an assignment's work, rulings among them; the arguments are those of `comparisons_of`.
+
+    Args:
+        with_labels_of_data: of a ranking, also those that its item brought along, see `ranking_records`.
+    """
     if purpose is Purpose.ADJUDICATION:
         return adjudication.safety_labels_of(work, study, first_row)
     if purpose in OTHER_TASKS:
@@ -192,11 +197,12 @@ def safety_labels_of(
     if study.kind is StudyKind.SAFETY_LABELS:
         return safety_labels.safety_labels_of(work, study, first_row)
     if study.kind is StudyKind.TWO_AXIS_RANKING:
-        return ranking_records.safety_labels_of(work, study, first_row, rulings)
+        return ranking_records.safety_labels_of(work, study, first_row, with_labels_of_data=with_labels_of_data)
     return ()
 
 
 attempt_of = red_team_chat.attempt_of
+side_labels_of = ranking_records.side_labels_of
 
 
 def rows_per_assignment(study: StudyFile) -> int:

@@ -5,6 +5,7 @@ Source: Bai et al. 2022, §2: spot checks of the writing served better than filt
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from typing import Annotated, Literal
 
 from pydantic import Field, JsonValue
@@ -16,11 +17,13 @@ from plumbline.collect.kinds.bounds import (
     Messages,
     Name,
     Note,
+    ReplyText,
     conversation_of,
     messages_of,
     read_stored,
     read_submission,
 )
+from plumbline.collect.kinds.chat import edits_before, judged_pair, verdicts
 from plumbline.collect.kinds.draws import drawn_share
 from plumbline.collect.kinds.work import (
     Accepted,
@@ -41,11 +44,23 @@ WRITING = "writing"
 MARKS = ("unusable", "poor", "fine", "very good")
 
 
+class EditedReply(Bounded):
+    """A reply that the worker made better: `message` is the place of its turn's reply in the conversation, from 0.
+
+    The text stands there where the reply went on; else the other reply does.
+    """
+
+    message: Annotated[int, Field(ge=0)]
+    original: ReplyText
+    text: ReplyText
+
+
 class WritingItem(Bounded):
-    """What a worker wrote, in its conversation; `assignment` is not shown."""
+    """What a worker wrote, in its conversation, and the replies that they edited; `assignment` is not shown."""
 
     assignment: Name
     conversation: Messages
+    edited: tuple[EditedReply, ...] = ()
 
 
 class CheckWriting(Bounded):
@@ -85,7 +100,9 @@ def writing_key(assignment_id: str) -> str:
 
 def writing_item(work: Work, conversation: Conversation) -> NewItem:
     """The item for who looks at the writing; never the worker themselves."""
-    payload = WritingItem(assignment=work.assignment_id, conversation=messages_of(conversation))
+    payload = WritingItem(
+        assignment=work.assignment_id, conversation=messages_of(conversation), edited=tuple(_edited(work))
+    )
     return NewItem(
         key=writing_key(work.assignment_id),
         purpose=Purpose.SPOT_CHECK,
@@ -94,12 +111,21 @@ def writing_item(work: Work, conversation: Conversation) -> NewItem:
     )
 
 
+def _edited(work: Work) -> Iterator[EditedReply]:
+    for place, turn_verdict, edit in edits_before(work, max(verdicts(work), default=0) + 1):
+        original = judged_pair(work, turn_verdict)[edit.side].text
+        yield EditedReply(message=place, original=original, text=edit.text)
+
+
 def next_step(work: Work, study: StudyFile) -> Step:  # noqa: ARG001 - every task takes its study
     """One question."""
     if work.only(WRITING):
         return Finished()
     item = read_stored(WritingItem, work.payload)
-    return Ask(act="check-writing", conversation=conversation_of(item.conversation), fields={"marks": list(MARKS)})
+    fields: dict[str, JsonValue] = {"marks": list(MARKS)}
+    if item.edited:
+        fields["edited"] = [each.as_json() for each in item.edited]
+    return Ask(act="check-writing", conversation=conversation_of(item.conversation), fields=fields)
 
 
 def accept(work: Work, submission: JsonObject, study: StudyFile) -> Accepted:

@@ -16,9 +16,11 @@ from plumbline.collect.pages import (
     own_routes,
     work_routes,
 )
-from plumbline.collect.pages.managing.remembered_moods import RememberedMoods
+from plumbline.collect.pages.managing.export_page import logged_terms_of
+from plumbline.collect.pages.managing.remembered import Remembered
 from plumbline.collect.pages.mturk_hosts import MTURK_HOSTS, MturkHosts
 from plumbline.collect.pages.visiting import PAGE_PERMITTED, no_such_page
+from plumbline.collect.service.wellbeing.mood_summary import mood_summary
 
 ROUTERS = (
     *(entrance_routes.router, hit_routes.router, openid_routes.router),
@@ -37,7 +39,8 @@ def add_pages(app: FastAPI, mturk: MturkHosts = MTURK_HOSTS) -> None:
     if missing := sorted({route.name for route in page_routes()} - set(PAGE_PERMITTED)):
         raise RuntimeError(f"pages without a line in the table of permissions: {', '.join(missing)}")
     app.state.mturk_hosts = mturk
-    app.state.remembered_moods = RememberedMoods()
+    app.state.remembered_moods = Remembered(mood_summary)
+    app.state.remembered_terms = Remembered(logged_terms_of)
     for router in ROUTERS:
         app.include_router(router)
     for kind in (HTTPException, RequestValidationError):

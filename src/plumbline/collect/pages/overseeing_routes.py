@@ -11,10 +11,11 @@ from typing import Annotated
 from fastapi import APIRouter, Path, Query, Request, Response
 from msgspec import Meta
 
+from plumbline.collect.api.dashboard_routes import AfterDisagreement, AfterWorker
 from plumbline.collect.api.parameters import Pseudonym, StudyName, serving_of
 from plumbline.collect.api.schemas.base import Body
 from plumbline.collect.dashboard.disagreements import DisagreementOrder, DisagreementQuestion
-from plumbline.collect.dashboard.snapshot import WAIT_SECONDS, Dashboards, Snapshot
+from plumbline.collect.dashboard.snapshot import Dashboards, Snapshot
 from plumbline.collect.dashboard.workers import WorkerOrder
 from plumbline.collect.pages.contexts.guidelines_editor import GuidelinesPreview
 from plumbline.collect.pages.contexts.panels import Section
@@ -51,7 +52,6 @@ Before = Annotated[int | None, Query(ge=1, le=2**62)]
 WorkerName = Annotated[str, Query(pattern=r"^([a-z0-9-]{1,40})?$")]
 Begin = Annotated[int, Query(ge=0, le=10_000_000)]
 Version = Annotated[int | None, Query(ge=1, le=1_000_000)]
-After = Annotated[str, Query(pattern=r"^([0-9]{1,18}-[0-9]{1,18}-[0-9])?$")]
 TableName = Annotated[str, Query(pattern=r"^[a-z0-9-]{1,100}$")]
 _SECTION = "|".join(SECTION_NAMES)
 SectionNames = Annotated[str | None, Query(max_length=500, pattern=rf"^(({_SECTION})(,({_SECTION}))*)?$")]
@@ -88,11 +88,11 @@ async def workers_page(
     study: StudyName,
     sort: WorkerOrder = "pseudonym",
     descending: bool = False,
-    begin: Begin = 0,
+    after: AfterWorker = "",
 ) -> Response:
     """Everybody who works on the study."""
     return await _figures_page(
-        request, study, lambda visit, snapshot: list_of_workers(visit, study, snapshot, sort, descending, begin)
+        request, study, lambda visit, snapshot: list_of_workers(visit, study, snapshot, sort, descending, after)
     )
 
 
@@ -119,7 +119,7 @@ async def disagreements_page(
     study: StudyName,
     question: DisagreementQuestion | None = None,
     sort: DisagreementOrder = "apart",
-    after: After = "",
+    after: AfterDisagreement = "",
 ) -> Response:
     """Items that people judged differently."""
     return await _figures_page(
@@ -201,7 +201,7 @@ async def _newest(request: Request, study: str) -> Snapshot | Response:
         return known
     dashboards: Dashboards = request.app.state.dashboards
     try:
-        return await dashboards.newest(known, wait_seconds=WAIT_SECONDS)
+        return await dashboards.newest(known)
     except PlumblineError as error:
         failed = error
 

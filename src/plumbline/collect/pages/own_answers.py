@@ -88,6 +88,8 @@ def _name(category: str) -> str:
 def _label_words(given: Given) -> str:
     if given["none_applies"]:
         return "Safe: none applies"
+    if given["categories"] is None:
+        return "Unsafe, no category named"
     return f"Unsafe: {'; '.join(_name(str(name)) for name in given['categories'])}"
 
 

@@ -61,7 +61,8 @@ async def own_judgements_page(
         notes = notes_for(visit, known, most=_NOTES) if before is None else ()
         older = f"/studies/{study}/mine?before={rows[LINES - 1].id}" if len(rows) > LINES else None
         crumbs = (HOME, Crumb(study, f"/studies/{study}"), Crumb("Your judgements"))
-        frame = visit.frame(f"Your judgements in {study}", crumbs=crumbs, help_link=known.settings.help)
+        title = f"Your judgements in {study}"
+        frame = visit.frame(title, crumbs=crumbs, script="own.js", help_link=known.settings.help)
         return OwnJudgementsPage(frame, study, f"/studies/{study}/work", notes, lines, older)
 
     return await page(request, own)
@@ -130,6 +131,7 @@ def _line(visit: Visit, settings: StudyFile, row: Judgement) -> OwnLine:
         at=row.created_at,
         corrected=row.corrects is not None,
         can_be_corrected=own.judged.can_be_corrected,
+        is_skipped=own.is_skipped,
     )
 
 

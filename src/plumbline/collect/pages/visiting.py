@@ -54,7 +54,7 @@ PAGE_PERMITTED: Mapping[str, Role | None] = {
     "guidelines_editor_page": Role.MANAGER,
     "export_page": Role.MANAGER,
     "people_page": Role.MANAGER,
-    "webhooks_page": Role.OWNER,
+    "webhooks_page": Role.MANAGER,
     "guidelines_preview": Role.MANAGER,
     "figures_table": Role.MANAGER,
     "worker_figures_table": Role.MANAGER,
@@ -192,7 +192,7 @@ def problem_page(visit: Visit, problem: Problem) -> Response:
         status=problem.status,
         heading=_HEADINGS.get(problem.code) or _HEADINGS.get(problem.status, "This did not work"),
         detail=_DETAILS.get(problem.code, problem.detail),
-        advice=problem.advice,
+        advice=_ADVICE.get(problem.code, problem.advice),
         code=problem.code,
         request_id=request_id_of(visit.request.scope),
     )
@@ -212,9 +212,15 @@ _HEADINGS: Mapping[int | str, str] = {
     503: "The server is busy",
 }
 _DETAILS: Mapping[str, str] = {
+    "PL-COL-010": "What this address names is not here, or not for you.",
     "PL-COL-031": "Whoever runs the study has stopped your work here. What you did before stays and counts.",
+    "PL-WEB-012": "Nothing stands at this address: it may be mistyped, or a link may be old.",
 }
-"""By code: where the error's own words are for who runs the server."""
+_ADVICE: Mapping[str, str] = {
+    "PL-COL-010": "look for it among the studies; whoever sent you the link can tell you more",
+    "PL-WEB-012": "look at the address once more, or begin at the studies",
+}
+"""By code: where the error's own words are for who runs the server, or writes a program for it."""
 
 
 def _visit(serving: Serving, request: Request) -> Visit:

@@ -91,6 +91,24 @@ def share(value: FigureLike | float | None) -> str:
     return f"{100 * value.value:.0f} % ({100 * value.low:.0f} to {100 * value.high:.0f})"
 
 
+_NO_SPREAD = "every item gives the same value, so nothing tells how sure it is"
+_REASONS = {
+    "no rows": "nothing of it was judged yet",
+    "every resample gives the same value, which says nothing of how sure it is": _NO_SPREAD,
+    "every cluster says the same, which says nothing of how sure it is": _NO_SPREAD,
+    "one cluster only, an interval needs two": "it is of one item only so far, and an interval needs two",
+    "every rating is the same": "everybody answered the same",
+    "too few values for an interval": "there are too few yet",
+}
+
+
+def reason(why: str) -> str:
+    """Why a figure of `plumbline.measure`, or its interval, is missing, in words of who runs a study."""
+    if "resamples" in why and why not in _REASONS:
+        return "there is too little of it yet"
+    return _REASONS.get(why, why)
+
+
 def seconds(value: float | None) -> str:
     """``45 s``, ``3 min 20 s``, ``2 h 5 min``."""
     if value is None:

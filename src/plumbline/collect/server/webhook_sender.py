@@ -20,7 +20,7 @@ from fastapi import FastAPI
 
 from plumbline.collect.service.collecting import Collecting
 from plumbline.collect.service.webhooks.waiting import wait_after
-from plumbline.collect.store.deliveries import Claimed, claim_due, mark_delivered, mark_failed, sweep
+from plumbline.collect.store.deliveries import OLDEST, Claimed, claim_due, mark_delivered, mark_failed, sweep
 from plumbline.collect.store.webhook_rows import NoAnswer
 from plumbline.records import PlumblineError
 from plumbline.web.bounded_calls import BoundedCalls
@@ -153,7 +153,9 @@ class WebhookSender:
         now = self.collecting.clock()
         if self._swept_at is None or now - self._swept_at >= SWEEP_EVERY:
             self._swept_at = now
-            await self._calls.run(sweep, self.collecting.store, now=now)
+            given_up, _ = await self._calls.run(sweep, self.collecting.store, now=now)
+            if given_up:
+                _LOG.warning("webhooks: %d messages were given up, which waited for %d days", given_up, OLDEST.days)
 
     async def _pause(self) -> None:
         """Until a message was sent, or it is time to look."""

@@ -15,6 +15,8 @@ from plumbline.collect.store.events import log_event
 from plumbline.collect.store.overview import has_event
 from plumbline.web.bounded_calls import BoundedCalls
 
+SOURCES_OPENED = "sources_opened"
+"""The event of sources that were opened, with the terms of their replies."""
 STUDY_STARTED = "study_started"
 """The event of a study that was started from a folder: its paths start there, and nowhere else."""
 
@@ -41,7 +43,7 @@ def open_collecting(
     def opened(study: KnownStudy, sources: list[JsonValue]) -> None:
         """Log on what terms a study's sources give replies."""
         # What may be done with the replies of a corpus holds for what is collected with them too.
-        log_event(store, "sources_opened", now=clock(), study_id=study.id, payload={"sources": sources})
+        log_event(store, SOURCES_OPENED, now=clock(), study_id=study.id, payload={"sources": sources})
 
     def has_folder(study: KnownStudy) -> bool:
         """Whether the study was started from a folder."""

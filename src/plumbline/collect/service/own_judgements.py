@@ -10,7 +10,7 @@ from plumbline.collect.service.held_work import Held, hold
 from plumbline.collect.service.wellbeing.topics import with_topics
 from plumbline.collect.store.items import is_withdrawn
 from plumbline.collect.store.judgements import read_judgement
-from plumbline.collect.store.rows import Judgement, Person
+from plumbline.collect.store.rows import AssignmentState, Judgement, Person
 
 
 @dataclass(frozen=True, slots=True)
@@ -20,6 +20,11 @@ class OwnJudgement:
     row: Judgement
     held: Held
     judged: Judged
+
+    @property
+    def is_skipped(self) -> bool:
+        """Whether its item was given back: what was judged of it stays stored, and counts nowhere."""
+        return self.held.assignment.state is AssignmentState.RELEASED
 
 
 def own_judgement(collecting: Collecting, worker: Person, judgement_id: int) -> OwnJudgement:
@@ -31,7 +36,8 @@ def own_judgement(collecting: Collecting, worker: Person, judgement_id: int) -> 
     row = read_judgement(collecting.store, judgement_id)
     held = hold(collecting, row.assignment_id, worker)
     found = judged(held.work, held.settings, held.item.purpose, str(judgement_id))
-    if is_withdrawn(collecting.store, held.item.id):
-        found = replace(found, can_be_corrected=False)
     asked = with_topics(collecting, held.study, held.item.payload, found.ask)
-    return OwnJudgement(row, held, replace(found, ask=asked))
+    own = OwnJudgement(row, held, replace(found, ask=asked))
+    if own.is_skipped or is_withdrawn(collecting.store, held.item.id):
+        return replace(own, judged=replace(own.judged, can_be_corrected=False))
+    return own

@@ -204,7 +204,7 @@ def open_sampler(
         sampler = TwoModels(sources, sampling)
     else:
         sampler = TwoSamples(sources[0], sampling)
-    return sampler, [_about(source) for source in sources]
+    return sampler, [about_source(source) for source in sources]
 
 
 def open_named_scorer(replies: Replies, rules: SourceRules, open_scorer: ScorerOpener | None) -> Scorer:
@@ -233,7 +233,8 @@ def open_named_source(address: SourceAddress, replies: Replies, rules: SourceRul
     return open_source(address, endpoint=options)
 
 
-def _about(source: ReplySource) -> JsonValue:
+def about_source(source: ReplySource) -> JsonValue:
+    """A source's name, and what may be done with its replies, as it is logged; null where that is not known."""
     terms = getattr(source, "terms", None)
     if not isinstance(terms, Terms):
         return {"source": source.name, "uses": None, "licence": None}

@@ -5,8 +5,10 @@ from __future__ import annotations
 import asyncio
 from collections import Counter
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
+
+from pydantic import JsonValue
 
 from plumbline.collect.kinds import PassedOver, Purpose, items_from_records
 from plumbline.collect.service.entering import records_of, terms_of_study
@@ -14,6 +16,7 @@ from plumbline.collect.service.failures import no_items
 from plumbline.collect.service.samplers import (
     ScorerOpener,
     SourceRules,
+    about_source,
     open_named_scorer,
     open_named_source,
     open_sampler,
@@ -41,11 +44,13 @@ class CheckedStudy:
         read: its file and guidelines.
         data: what was read, by what its items are for; no work where the workers begin the conversations.
         not_tried: addresses of sources that were not opened.
+        opened: of those that were, what may be done with their replies; see `samplers.about_source`.
     """
 
     read: ReadStudy
     data: dict[Purpose, Loaded]
     not_tried: tuple[str, ...]
+    opened: tuple[JsonValue, ...] = ()
 
 
 def check_start(
@@ -80,17 +85,18 @@ def check_start(
             problems.append((source.key, error))
         else:
             data[source.purpose] = loaded
-    not_tried: tuple[str, ...] = ()
+    looked = _LookedAt()
     if read.study.replies is not None:
-        found, not_tried = _source_problems(read.study.replies, read.folder, open_scorer, say)
-        if try_sources and not found and not problems:
+        looked = _look_at_sources(read.study.replies, read.folder, open_scorer, say)
+        problems += looked.problems
+        if try_sources and not problems:
             say("asking the sources for two replies")
-            found, not_tried = _try(read.study.replies, read.folder, open_scorer), ()
-        problems += found
+            problems += _try(read.study.replies, read.folder, open_scorer)
+            looked.not_tried = []
     if problems:
         lines = key_lines(read.text)
         raise StudyFileError(file_name, [_told(key, error, line_of(lines, key)) for key, error in problems])
-    return CheckedStudy(read, data, not_tried)
+    return CheckedStudy(read, data, tuple(looked.not_tried), tuple(looked.opened))
 
 
 def rules_at_start(replies: Replies | None, folder: Path) -> SourceRules:
@@ -136,32 +142,37 @@ def _require_items(loaded: Loaded, study: StudyFile, purpose: Purpose, path: Pat
     raise no_items(str(path), study.kind.value, purpose.value, loaded.rows_read, passed | Counter(loaded.quarantined))
 
 
-def _source_problems(
-    replies: Replies, folder: Path, open_scorer: ScorerOpener | None, say: Say
-) -> tuple[list[tuple[KeyPath, PlumblineError]], tuple[str, ...]]:
-    """What of it cannot be opened, and what was not tried."""
+@dataclass
+class _LookedAt:
+    """Sources of replies: what of them cannot be opened, which were not tried, and what is known of the others."""
+
+    problems: list[tuple[KeyPath, PlumblineError]] = field(default_factory=list)
+    not_tried: list[str] = field(default_factory=list)
+    opened: list[JsonValue] = field(default_factory=list)
+
+
+def _look_at_sources(replies: Replies, folder: Path, open_scorer: ScorerOpener | None, say: Say) -> _LookedAt:
     rules = rules_at_start(replies, folder)
-    problems: list[tuple[KeyPath, PlumblineError]] = []
-    not_tried: list[str] = []
+    looked = _LookedAt()
     for position, text in enumerate(replies.sources):
         address = parse_address(text)
         try:
             if address.kind == "retrieval":
                 say(f"opening {text}")
-                open_named_source(address, replies, rules)
+                looked.opened.append(about_source(open_named_source(address, replies, rules)))
             else:
-                not_tried.append(text)
+                looked.not_tried.append(text)
             if address.kind == "openai":  # what can be told without asking: once begun, the file cannot be mended
                 check_url(address.location, allow_private=replies.allow_private)
         except PlumblineError as error:
-            problems.append((("replies", "sources", position), error))
+            looked.problems.append((("replies", "sources", position), error))
     if replies.sampler is Sampler.BEST_OF_K:
         say("opening the scorer")
         try:
             open_named_scorer(replies, rules, open_scorer)
         except PlumblineError as error:
-            problems.append((("replies", "scorer"), error))
-    return problems, tuple(not_tried)
+            looked.problems.append((("replies", "scorer"), error))
+    return looked
 
 
 def _try(replies: Replies, folder: Path, open_scorer: ScorerOpener | None) -> list[tuple[KeyPath, PlumblineError]]:

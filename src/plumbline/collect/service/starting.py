@@ -16,7 +16,7 @@ from plumbline.collect.service.collecting import Collecting, utc_now
 from plumbline.collect.service.entering import EnteredItems, enter_loaded
 from plumbline.collect.service.failures import study_differs
 from plumbline.collect.service.handing_out import HandedOut, hand_out_first_owner
-from plumbline.collect.service.opening import STUDY_STARTED, open_collecting
+from plumbline.collect.service.opening import SOURCES_OPENED, STUDY_STARTED, open_collecting
 from plumbline.collect.service.start_checks import CheckedStudy, rules_at_start
 from plumbline.collect.store.database import Store
 from plumbline.collect.store.events import log_event
@@ -83,6 +83,9 @@ def start_study(
     if differing := differing_settings(known, read.study):
         raise study_differs(name, differing)
     study_id = find_study(store, name).id
+    if checked.opened and not has_event(store, study_id, SOURCES_OPENED):
+        # On what terms their replies come is known from the start, before the first worker comes.
+        log_event(store, SOURCES_OPENED, now=clock(), study_id=study_id, payload={"sources": list(checked.opened)})
     if not has_event(store, study_id, STUDY_STARTED):
         log_event(store, STUDY_STARTED, now=clock(), study_id=study_id, payload={"digest": read.sha256})
     before = newest_version(store, study_id)

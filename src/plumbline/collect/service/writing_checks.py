@@ -53,3 +53,8 @@ def writing_checks(collecting: Collecting, study: KnownStudy, worker_id: str) ->
             mark = MARKS[stored.mark - 1]
             checks.append(WritingCheck(by_key[key], row.id, mark, stored.note, row.created_at))
     return sorted(checks, key=lambda check: check.judgement_id, reverse=True)
+
+
+def newest_note_at(collecting: Collecting, study: KnownStudy, worker_id: str) -> datetime | None:
+    """When the newest note on somebody's writing was made; None where there is none. Costs as `writing_checks`."""
+    return next((check.at for check in writing_checks(collecting, study, worker_id) if check.note), None)

@@ -7,6 +7,7 @@ from whoever holds the claim.
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Collection
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
@@ -155,14 +156,29 @@ def count_undelivered(store: Store) -> tuple[int, int]:
 
 
 def sweep(store: Store, *, now: datetime) -> tuple[int, int]:
-    """Gives up what waits for longer than `OLDEST`, and removes what has been over for longer than `KEPT`; how many each."""
+    """Gives up what waits for longer than `OLDEST`, logged, and removes what has been over for longer than `KEPT`.
+
+    Returns:
+        How many were given up, and how many removed.
+    """
     old = select(deliveries.c.id).where(IS_UNDELIVERED, deliveries.c.created_at < now - OLDEST).limit(_BATCH)
     over = or_(deliveries.c.delivered_at < now - KEPT, deliveries.c.given_up_at < now - KEPT)
     gone = select(deliveries.c.id).where(over).limit(_BATCH)
-    ended = update(deliveries).values(given_up_at=now, claimed_until=None)
+    ended = update(deliveries).values(given_up_at=now, claimed_until=None).where(deliveries.c.id.in_(old))
     given_up = removed = 0
+
+    def give_up(connection: Connection) -> int:
+        """Within one transaction: a batch, and a line of the log for each webhook that it is of."""
+        rows = connection.execute(ended.returning(deliveries.c.webhook_id)).scalars()
+        counts = Counter(rows)
+        of_study = select(webhooks.c.id, webhooks.c.study_id).where(webhooks.c.id.in_(counts)).order_by(webhooks.c.id)
+        for row in connection.execute(of_study).all() if counts else ():
+            payload = {"webhook": row.id, "given_up": counts[row.id]}
+            add_event(connection, EventKind.WEBHOOK_GIVEN_UP, now, study_id=row.study_id, payload=payload)
+        return counts.total()
+
     # A batch a transaction: workers write in between.
-    while count := store.write(lambda connection: connection.execute(ended.where(deliveries.c.id.in_(old))).rowcount):
+    while count := store.write(give_up):
         given_up += count
     while count := store.write(
         lambda connection: connection.execute(delete(deliveries).where(deliveries.c.id.in_(gone))).rowcount

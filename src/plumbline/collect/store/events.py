@@ -75,7 +75,7 @@ class EventKind(StrEnum):
 _TOLD = frozenset(
     {
         *(EventKind.STUDY_CREATED, EventKind.STUDY_STATE, EventKind.GUIDELINES_ADDED),
-        *(EventKind.ITEMS_ENTERED, EventKind.SUBMITTED),
+        *(EventKind.ITEMS_ENTERED, EventKind.SUBMITTED, EventKind.SPLIT_SETTLED),
     }
 )
 """What other systems may be told of, see `outbox`; all of a study."""

@@ -13,7 +13,7 @@ from datetime import datetime
 from functools import partial
 from typing import Any
 
-from sqlalchemy import Connection, Text, bindparam, exists, func, or_, select, type_coerce
+from sqlalchemy import Connection, Text, and_, bindparam, exists, func, or_, select, type_coerce
 
 from plumbline.collect.kinds.bounds import JsonText
 from plumbline.collect.kinds.stored_work import drawn_reply, human_turns, stored_judgement
@@ -36,6 +36,7 @@ class FinishedWork:
         work: as the kinds take it; of the replies those that were shown.
         erased: its worker was erased since.
         guidelines_versions: that its judgements were made under.
+        first_of_item: no other work on its item was submitted before it; what the item brought along leaves with it, once.
     """
 
     assignment_id: int
@@ -43,6 +44,7 @@ class FinishedWork:
     work: Work
     erased: bool
     guidelines_versions: frozenset[int]
+    first_of_item: bool
 
 
 @dataclass(frozen=True, slots=True)
@@ -158,8 +160,21 @@ _SIZES = (
     .order_by(assignments.c.id)
     .limit(bindparam("most"))
 )
+_EARLIER = assignments.alias("earlier")
+# By the moment before the number: what is submitted later never takes the place of what was the first.
+_FIRST_OF_ITEM = ~exists().where(
+    _EARLIER.c.item_id == assignments.c.item_id,
+    _EARLIER.c.state == AssignmentState.SUBMITTED.value,
+    or_(
+        _EARLIER.c.ended_at < assignments.c.ended_at,
+        and_(_EARLIER.c.ended_at == assignments.c.ended_at, _EARLIER.c.id < assignments.c.id),
+    ),
+)
 _DETAILS = (
-    select(assignments.c.id, assignments.c.purpose, assignments.c.item_id, people.c.pseudonym, people.c.erased_at)
+    select(
+        *(assignments.c.id, assignments.c.purpose, assignments.c.item_id),
+        *(people.c.pseudonym, people.c.erased_at, _FIRST_OF_ITEM),
+    )
     .join(people, people.c.id == assignments.c.worker_id)
     .order_by(assignments.c.id)
 )
@@ -196,8 +211,8 @@ _JUDGEMENTS = (
     .order_by(judgements.c.id)
 )
 _MOST_KEYS = 5000
-_Detail = tuple[int, str, int, str, datetime | None]
-"""An assignment's number, purpose and item, and its worker's pseudonym and erasure."""
+_Detail = tuple[int, str, int, str, datetime | None, bool]
+"""An assignment's number, purpose and item, its worker's pseudonym and erasure, and whether it is the first of its item."""
 
 
 def _batch(
@@ -269,6 +284,7 @@ def _works(connection: Connection, found: Sequence[_Detail], as_of: datetime) ->
             ),
             erased=erased_at is not None,
             guidelines_versions=frozenset(versions[number]),
+            first_of_item=bool(first_of_item),
         )
-        for number, purpose, item_id, pseudonym, erased_at in found
+        for number, purpose, item_id, pseudonym, erased_at, first_of_item in found
     )

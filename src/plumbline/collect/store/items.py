@@ -151,6 +151,12 @@ def is_withdrawn(store: Store, item_id: int) -> bool:
     return store.row(select(items.c.id).where(items.c.id == item_id, items.c.withdrawn_at.is_not(None))) is not None
 
 
+def withdrawn_among(store: Store, numbers: Sequence[int]) -> frozenset[int]:
+    """Those of some items that are withdrawn, see `is_withdrawn`; a page of them, not all."""
+    query = select(items.c.id).where(items.c.id.in_(numbers), items.c.withdrawn_at.is_not(None))
+    return frozenset(int(row.id) for row in store.rows(query)) if numbers else frozenset()
+
+
 def has_item(store: Store, study_id: int, key: str) -> bool:
     """Whether the study has an item of this key."""
     return store.row(select(items.c.id).where(items.c.study_id == study_id, items.c.key == key)) is not None

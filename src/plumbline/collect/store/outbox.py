@@ -129,6 +129,14 @@ def tell_submitted(
         _write(connection, hooks, assignment.study_id, now, list(_facts(connection, assignment, judgements, wanted)))
 
 
+def tell_settled(connection: Connection, study_id: int, now: datetime) -> None:
+    """That a study is finished, where labels that were corrected settle the last split that was left to rule on."""
+    hooks = _lock_webhooks(connection, study_id)
+    wants = any(WebhookEvent.STUDY_FINISHED.value in events for _, events in hooks)
+    if wants and _is_finished(connection, study_id):
+        _write(connection, hooks, study_id, now, [(WebhookEvent.STUDY_FINISHED, {})])
+
+
 def new_message(event: WebhookEvent, study: str | None, data: dict[str, Any], now: datetime) -> dict[str, Any]:
     """What is sent: `id` is the same at every attempt, and no two messages have the same."""
     about = {} if study is None else {"study": study}

@@ -42,7 +42,10 @@ class CodeCount:
 
 @dataclass(frozen=True, slots=True)
 class PersonCount:
-    """Somebody, and how many items they have finished in all studies of the store."""
+    """Somebody, and how many items of the work itself they have finished in all studies of the store.
+
+    As in the dashboard's list of workers: training, gold and attention items, reviews, rulings and checks are not among them.
+    """
 
     person: Person
     finished: int
@@ -74,7 +77,8 @@ def list_person_counts(store: Store) -> list[PersonCount]:
     """Everybody whom the store knows, also who is blocked or erased, in the order in which they came."""
     finished = func.coalesce(func.sum(tallies.c.submitted), 0)
     query = select(*row_maps.PERSON.columns, finished.label("finished"))
-    query = query.select_from(people.outerjoin(tallies, tallies.c.worker_id == people.c.id))
+    of_work = (tallies.c.worker_id == people.c.id) & (tallies.c.purpose == Purpose.WORK.value)
+    query = query.select_from(people.outerjoin(tallies, of_work))
     query = query.group_by(*row_maps.PERSON.columns).order_by(people.c.created_at, people.c.pseudonym)
     return [PersonCount(row_maps.PERSON.of(row), int(row.finished)) for row in store.rows(query)]
 

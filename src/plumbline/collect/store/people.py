@@ -202,6 +202,12 @@ def end_session(store: Store, token: str, *, now: datetime) -> bool:
     return store.write(work)
 
 
+def is_session_in(connection: Connection, person_id: str, token: str, now: datetime) -> bool:
+    """Whether it is a session of theirs that has not ended; within the transaction at hand."""
+    row = connection.execute(_OF_TOKEN, {"sha256": digest(token), "now": now, "use": TokenUse.SESSION.value}).first()
+    return row is not None and row.id == person_id
+
+
 def end_sessions_in(connection: Connection, person_id: str, now: datetime, *, but: str | None = None) -> int:
     """Ends the sessions of a person within the transaction at hand, `but` that of one token; how many."""
     query = update(tokens).where(tokens.c.person_id == person_id, tokens.c.use == TokenUse.SESSION.value)

@@ -85,7 +85,7 @@ def correct(
     Raises:
         NotFoundError: PL-COL-010, no such judgement.
         ConflictError: PL-COL-027, it was corrected already, so correct the newer one; PL-COL-023; PL-COL-029, the item
-            was withdrawn.
+            was withdrawn; PL-COL-032, the worker gave it back.
     """
 
     def work(connection: Connection) -> Receipt:
@@ -96,8 +96,9 @@ def correct(
             return earlier
         old = _judgement_in(connection, judgement_id)
         assignment = find_in(connection, old.assignment_id)
-        lock_assignment(connection, assignment.id, assignment.worker_id)
+        assignment = lock_assignment(connection, assignment.id, assignment.worker_id)
         refuse_withdrawn(connection, assignment)
+        _refuse_given_back(assignment)
         _refuse_corrected(connection, old)
         new = replace(judgement, part=old.part)
         ids = _insert_judgements(
@@ -319,6 +320,16 @@ def _parts_with(connection: Connection, assignment: Assignment, new: Sequence[Ne
             advice="read the assignment again, or correct the judgement",
         )
     return parts
+
+
+def _refuse_given_back(assignment: Assignment) -> None:
+    if assignment.state is AssignmentState.RELEASED:
+        raise ConflictError(
+            "PL-COL-032",
+            f"assignment {assignment.id}",
+            "it was given back: what was judged in it counts nowhere, and stays as it is",
+            advice="take the next item",
+        )
 
 
 def _refuse_corrected(connection: Connection, old: Judgement) -> None:

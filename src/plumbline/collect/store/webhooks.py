@@ -75,14 +75,16 @@ def add_webhook(store: Store, new: NewWebhook, *, now: datetime) -> Webhook:
     return store.write(work)
 
 
-def list_webhooks(store: Store) -> list[ListedWebhook]:
-    """Those that stand, in the order in which they were made."""
+def list_webhooks(store: Store, *, only_study_id: int | None = None) -> list[ListedWebhook]:
+    """Those that stand, in the order in which they were made; those of one study alone, where one is named."""
     waiting = func.count(deliveries.c.id).filter(IS_UNDELIVERED).label("waiting")
     given_up = func.sum(case((deliveries.c.given_up_at.is_not(None), 1), else_=0)).label("given_up")
     query = select(*row_maps.WEBHOOK.columns, studies.c.name, people.c.pseudonym, waiting, given_up)
     query = query.outerjoin(studies, studies.c.id == webhooks.c.study_id)
     query = query.outerjoin(people, people.c.id == webhooks.c.created_by)
     query = query.outerjoin(deliveries, deliveries.c.webhook_id == webhooks.c.id).where(webhooks.c.revoked_at.is_(None))
+    if only_study_id is not None:
+        query = query.where(webhooks.c.study_id == only_study_id)
     query = query.group_by(*row_maps.WEBHOOK.columns, studies.c.name, people.c.pseudonym).order_by(webhooks.c.id)
     return [
         ListedWebhook(row_maps.WEBHOOK.of(row), row.name, row.pseudonym, int(row.waiting), int(row.given_up or 0))

@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from plumbline.collect.pages.managing.answers_in_words import answer_words
+from plumbline.collect.pages.managing.answers_in_words import answer_words, short_answer
 from tests.collect.dashboard.made_up import label, pair, ranking, review, turn_verdict
 
 KINDS = ("pair", "turn", "label", "ruling", "review", "ranking", "consent", "unheard-of")
@@ -39,9 +39,31 @@ def test_what_people_wrote_stands_apart():
     assert "comment" not in dict(words.answers)
 
 
+@pytest.mark.parametrize(
+    ("kind", "answer", "said"),
+    [
+        ("pair", pair("second", 3, axes=("helpfulness", "harmlessness")),
+         "helpfulness: side 2, strength 3 · harmlessness: side 2, strength 3"),
+        ("turn", turn_verdict(2, "first", (7, 8)) | {"edit": {"text": "zz"}}, "helpfulness: side 1, strength 4"),
+        ("label", label(), "safe"),
+        ("ruling", label("animal_abuse", "self_harm", "child_abuse", "terrorism,organized_crime"),
+         "unsafe: animal abuse; child abuse; self harm; 1 more"),
+        ("review", review(3, "zz"), "rating 3 of 4"),
+        ("ranking", ranking([2, 1, 3], [1, 1, 2]), "helpfulness: ranks 2, 1, 3 · harmlessness: ranks 1, 1, 2"),
+        ("writing", {"mark": 2, "note": "zz"}, "mark 2 of 4"),
+        ("closing", {"rating": None, "comment": "zz"}, ""),
+        ("intent", {"text": "zz"}, ""),
+        ("pair", {"verdicts": [{"axis": "zz", "outcome": "first"}]}, ""),
+    ],
+)  # fmt: skip
+def test_a_list_says_what_was_chosen_in_short_and_nothing_that_was_written(kind, answer, said):
+    assert short_answer(kind, answer | {"comment": "zz"}) == said
+
+
 @given(st.sampled_from(KINDS), st.dictionaries(st.text(max_size=10), json_values, max_size=5))
 def test_nothing_that_is_stored_breaks_a_page(kind, payload):
     words = answer_words(kind, payload)
+    assert isinstance(short_answer(kind, payload), str)
     assert all(isinstance(part, str) for pair_ in words.answers for part in pair_)
 
 

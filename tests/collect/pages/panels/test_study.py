@@ -136,6 +136,34 @@ def test_what_a_manager_looks_at_first_is_open_and_the_rest_as_the_address_says(
     assert all(each.says for each in folded(sections, None) if not each.is_open)
 
 
+def test_ties_are_told_where_there_can_be_any(make_world):
+    pairs = panel_named(study_sections(judged(make_world(), "pairs").figures(), None), "sides-helpfulness")
+    assert ([row[0] for row in pairs.table.rows], pairs.notes) == (
+        ["what was shown first was named", "the first stored side is better"],
+        (),
+    )
+    assert pairs.picture.reasons == (
+        "No interval of “the first stored side is better”: every item gives the same value, so nothing tells how sure it is.",
+    )
+    kind = "two-axis-ranking"
+    rankings = panel_named(study_sections(judged(make_world(kind), kind).figures(), None), "sides-helpfulness")
+    assert [row[0] for row in rankings.table.rows][2:] == ["ties"]
+
+
+@pytest.mark.parametrize(("conversations", "places", "left"), [(None, None, None), (40, 40, 39)])
+def test_conversations_that_workers_begin_have_as_many_places_as_the_study_says(
+    make_world, conversations, places, left
+):
+    """And not as many as were entered ahead."""
+    items = {"from_workers": True} | ({"conversations": conversations} if conversations else {})
+    world = make_world("preference-chat", **CHAT | {"items": items})
+    world.enter([{"opening": []}] * 32)
+    chats(world, world.worker(), [FIRST])
+    progress = world.figures().progress
+    assert (progress.queues[0].places, progress.pace.left) == (places, left)
+    assert queues_panel(progress.queues, progress.pace).notes
+
+
 def test_moods_are_told_by_day_and_never_with_an_interval():
     means = dict.fromkeys(FEELINGS, 2.0)
     told = MoodDay(date(2026, 11, 20), 9, 6, 6, means)

@@ -65,7 +65,7 @@ def test_points_stand_at_their_values_and_say_what_is_missing():
     assert (second.at, second.low, second.value, second.why) == (None, None, "", "too few")
     assert (third.at, third.low, third.value) == (100, None, "100 %")
     assert picture.mark == 50
-    assert picture.reasons == ("b, d: too few.", "the interval of c: all alike.")
+    assert picture.reasons == ("No value of “b”, “d”: too few.", "No interval of “c”: all alike.")
     assert "b: too few, n 1" in picture.description
 
 

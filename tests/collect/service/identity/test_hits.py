@@ -9,7 +9,7 @@ from typer.testing import CliRunner
 
 from plumbline.cli.main import app
 from plumbline.collect.service.failures import ServiceError
-from plumbline.collect.service.identity.hit_codes import Given, Verdict, check_codes, completion_code, read_results
+from plumbline.collect.service.identity.hit_codes import Given, Verdict, check_codes, completion_code
 from plumbline.collect.service.identity.hit_question import hit_question
 from plumbline.collect.service.studies import change_state
 from plumbline.collect.service.wellbeing.standing import read_standing
@@ -169,14 +169,6 @@ def test_a_code_is_made_under_the_studys_own_secret(desk):
 def test_the_letters_of_a_code():
     assert completion_code("00" * 32) == "0000-0000-0000-0000"
     assert completion_code("ff" * 32) == "ZZZZ-ZZZZ-ZZZZ-ZZZZ"
-
-
-def test_results_are_read_by_their_columns():
-    lines = ['"HITId","AssignmentId","WorkerId","Answer.code"\r\n', '"h","a-1","w","C0DE"\r\n', '"h","a-2","w",""\r\n']
-    assert list(read_results(lines, "r.csv")) == [Given("C0DE", "a-1"), Given("", "a-2")]
-    for wrong in (['"AssignmentId"\n'], [], ["x\0y\n"]):
-        with pytest.raises(ServiceError, match="PL-ARR-004"):
-            list(read_results(wrong, "r.csv"))
 
 
 def test_the_question_of_a_hit_leads_to_its_page_over_tls_alone(desk):

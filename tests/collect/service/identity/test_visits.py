@@ -1,6 +1,11 @@
 """When a visit from Prolific is complete, and who is told the code."""
 
+import threading
+from concurrent.futures import ThreadPoolExecutor
+from functools import partial
+
 import pytest
+from sqlalchemy import select, update
 
 from plumbline.collect.kinds import Purpose
 from plumbline.collect.service.giving_back import give_back
@@ -8,9 +13,14 @@ from plumbline.collect.service.studies import change_state
 from plumbline.collect.service.wellbeing.preferences import set_opted_out
 from plumbline.collect.service.wellbeing.standing import read_standing
 from plumbline.collect.store.events import EventKind, read_events
+from plumbline.collect.store.failures import ConflictError
+from plumbline.collect.store.identity.arrivals import Participant
+from plumbline.collect.store.identity.hit_visits import begin_hit_visit
 from plumbline.collect.store.participation import count_submitted
+from plumbline.collect.store.people import list_people
 from plumbline.collect.store.rows import StudyState
-from tests.collect.service.identity.made_up import PROLIFIC, arrive
+from plumbline.collect.store.tables import arrivals
+from tests.collect.service.identity.made_up import MTURK, PROLIFIC, arrive, come_for
 from tests.collect.service.wellbeing.made_up import VIOLENCE, statements
 
 URL = "https://app.prolific.com/submissions/complete?cc=C0DE-1"
@@ -178,3 +188,55 @@ def test_conversations_that_nobody_asked_for_yet_are_left(desk):
     worker = arrive(desk)
     desk.store.write(lambda connection: count_submitted(connection, study.id, worker.id, Purpose.WORK))
     assert visit(desk, worker).completion is None
+
+
+def together(*calls):
+    """Calls at once, each in a thread."""
+    gate = threading.Barrier(len(calls))
+
+    def run(call):
+        gate.wait()
+        return call()
+
+    with ThreadPoolExecutor(len(calls)) as threads:
+        return [each.result() for each in [threads.submit(run, call) for call in calls]]
+
+
+def test_the_work_of_one_hit_completes_one_of_those_that_are_looked_at_at_once(desk):
+    study, people = desk.study(mturk=MTURK), ("zzone", "zzanother", "zzthird")
+    desk.pairs(study, range(20))
+
+    def look(who, worker, hit):
+        for _ in range(2):
+            come_for(desk, f"{who}-{hit}", who)
+            visit(desk, worker)
+
+    for who in people:
+        worker, *_ = [come_for(desk, f"{who}-{hit}", who) for hit in range(6)]
+        for _ in range(2):
+            work(desk, study, worker)
+        desk.wait(minutes=1)
+        together(*(partial(look, who, worker, hit) for hit in range(6)))
+    completed = [event.person_id for event in read_events(desk.store) if event.kind == EventKind.VISIT_COMPLETED]
+    assert len(completed) == len(set(completed)) == len(people)
+
+
+def test_a_hit_that_turns_out_to_be_anothers_is_nobodys_visit(desk):
+    """As where two workers come for one at once: both find it free, and one is later."""
+    study = desk.study(mturk=MTURK)
+    desk.pairs(study, range(4))
+    worker = come_for(desk, "zzown")
+    come_for(desk, "zztaken", "zzother")
+    for who in ("zzworker", "zznobody yet"):
+        with pytest.raises(ConflictError, match="PL-ARR-003"):
+            begin_hit_visit(desk.store, study.id, Participant("mturk", who, "zztaken"), now=desk.now)
+    assert len(list_people(desk.store)) == 2
+    for _ in range(2):
+        work(desk, study, worker)
+    theirs = select(arrivals.c.visit).where(arrivals.c.external_id == "zzworker")
+    assert desk.store.row(theirs).visit == "zzown"
+    # Were it their visit all the same, their work would not complete it.
+    desk.store.write(lambda connection: connection.execute(update(arrivals).values(visit="zztaken")))
+    assert visit(desk, worker).completion is None
+    come_for(desk, "zzown")
+    assert visit(desk, worker).completion is not None

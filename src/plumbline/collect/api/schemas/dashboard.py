@@ -20,7 +20,7 @@ class FiguresAnswer(Struct):
 
 
 class WorkersAnswer(Struct):
-    """Everybody who judged something in a study, page by page; `next` goes on, None at the end."""
+    """Everybody who judged something in a study as of a moment, page by page; `next` goes on, None at the end."""
 
     as_of: datetime
     workers: list[WorkerLine]
@@ -34,7 +34,7 @@ class WorkerSheetAnswer(Struct):
 
 
 class DisagreementsAnswer(Struct):
-    """Items whose judgements contradict each other, page by page; `next` goes on, None at the end."""
+    """Items whose judgements contradict each other as of a moment, page by page; `next` goes on, None at the end."""
 
     as_of: datetime
     disagreements: list[Disagreement]

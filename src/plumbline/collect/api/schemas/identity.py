@@ -53,10 +53,11 @@ class NewInvitation(Body):
 
 
 class NewPassword(Body):
-    """The password that one has, and another."""
+    """The password that one has, and another; `disconnect` ends logging in with an organisation's account, too."""
 
     old: GivenPassword
     new: GivenPassword
+    disconnect: bool = False
 
 
 # --- answers ---
@@ -129,9 +130,10 @@ class InvitationRevoked(Struct):
 
 
 class PasswordChanged(Struct):
-    """How many other sessions ended by it."""
+    """How many other sessions ended by it; `outside_connected`: one still logs in with an organisation's account, too."""
 
     sessions_ended: int
+    outside_connected: bool
 
 
 class MeAnswer(Struct):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import datetime
 from typing import Annotated, Literal
 
 from msgspec import Meta, Struct
@@ -49,7 +50,7 @@ class NewMood(Body):
 
 
 class NewArrival(Body):
-    """What the link of Prolific says (PROLIFIC_PID, SESSION_ID, STUDY_ID) or of MTurk (workerId, assignmentId); and our study.
+    """Our study, and what a link says: of Prolific PROLIFIC_PID, SESSION_ID, STUDY_ID; of MTurk workerId, assignmentId.
 
     `study_of_provider` is wanted of Prolific and of nobody else.
     """
@@ -95,7 +96,7 @@ class WellbeingAnswer(Struct):
 
 
 class CompletionAnswer(Struct):
-    """What shows the platform that the work is done, and the page there that takes it; of MTurk it is the HIT's own form."""
+    """What shows the platform that the work is done, and the page there that takes it: of MTurk the HIT's own form."""
 
     code: str
     url: str | None
@@ -120,3 +121,5 @@ class StandingAnswer(Struct):
     completion: CompletionAnswer | None
     next_items_to_completion: int | None
     items_open: int
+    newest_note_at: datetime | None
+    """When a reviewer wrote the newest note on one's writing."""

@@ -40,6 +40,8 @@ class DisagreementRow:
         last: when the newest answer came.
         answers: who said what; empty where it is only seen opened.
         count: how many answered.
+        ruling: what became of its labels, in words; empty where nobody is to rule on them.
+        is_ruled: whether somebody did.
     """
 
     item: int
@@ -50,6 +52,8 @@ class DisagreementRow:
     last: datetime
     answers: tuple[SaidBy, ...]
     count: int
+    ruling: str
+    is_ruled: bool
 
 
 @dataclass(frozen=True, slots=True)

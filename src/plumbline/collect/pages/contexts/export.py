@@ -32,7 +32,9 @@ class ExportPage:
         forms: those that the study has.
         uses: that can be stated.
         licence, stated_uses: what the study file says; None and empty where it says nothing.
-        left_out: what an export leaves out now, and why, in sentences.
+        terms: which hold for an export that states nothing, and why, in sentences.
+        holds: what an export has in it, in a sentence.
+        left_out: what it leaves out now, and why, in sentences.
         address: of the download.
     """
 
@@ -43,5 +45,7 @@ class ExportPage:
     uses: tuple[str, ...]
     licence: str | None
     stated_uses: tuple[str, ...]
+    terms: tuple[str, ...]
+    holds: str
     left_out: tuple[str, ...]
     address: str

@@ -18,6 +18,8 @@ class JudgedLine:
     Attributes:
         address: where it is opened, with everything else that was judged of the same.
         what: its kind in words.
+        answer: what was chosen, in a few words; empty where nothing is.
+        tag: that the answer to the item is known: training, gold or attention; empty on other items.
         line: the beginning of the text it is about; empty where there is none.
         pseudonym: who judged.
         sheet: their sheet.
@@ -27,6 +29,8 @@ class JudgedLine:
 
     address: str
     what: str
+    answer: str
+    tag: str
     line: str
     pseudonym: str
     sheet: str

@@ -23,6 +23,7 @@ class OwnLine:
         at: when it was made.
         corrected: whether it takes the place of an earlier one.
         can_be_corrected: whether another may take its place.
+        is_skipped: whether its item was skipped, so that it does not count.
     """
 
     address: str
@@ -33,6 +34,7 @@ class OwnLine:
     at: datetime
     corrected: bool
     can_be_corrected: bool
+    is_skipped: bool
 
 
 @dataclass(frozen=True, slots=True)

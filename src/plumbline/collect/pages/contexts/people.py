@@ -18,7 +18,8 @@ class PersonRow:
         name: that they log in with; empty for who has no account.
         role: worker, reviewer, manager or owner.
         study: the one that they are of; empty for the whole store.
-        finished: items, in all studies.
+        finished: items of the work itself, in all studies.
+        came_by: what was noted of the invitation that they came by; empty for nothing.
         tags: blocked, erased.
         blocked: whether they are.
         in_reach: whether who looks may do something about them.
@@ -26,6 +27,7 @@ class PersonRow:
 
     pseudonym: str
     name: str
+    came_by: str
     role: str
     study: str
     finished: int

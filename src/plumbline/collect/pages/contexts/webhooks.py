@@ -1,4 +1,4 @@
-"""Webhooks, for owners."""
+"""Webhooks: owners change them, managers see what becomes of what is told."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ class WebhookRow:
 
     Attributes:
         number: of the webhook.
-        url: where it is.
+        url: where it is; for who may not change it scheme and host alone.
         events: what it is told of, in its own words.
         study: of which study; empty for all.
         created_by: pseudonym; empty where nobody is known.
@@ -72,10 +72,13 @@ class OfferedEvent:
 
 @dataclass(frozen=True, slots=True)
 class WebhooksPage:
-    """All webhooks.
+    """The webhooks that who looks may see.
 
     Attributes:
         frame: around it.
+        may_change: whether who looks may add, try and remove them.
+        permits_private: whether this server tells private addresses too.
+        refresh_seconds: how often the list looks for what has become of messages.
         webhooks: in the order in which they were made.
         offered: events to choose from.
         studies: by name.
@@ -83,6 +86,9 @@ class WebhooksPage:
 
     template: ClassVar[str] = "manage/webhooks.html"
     frame: Frame
+    may_change: bool
+    permits_private: bool
+    refresh_seconds: int
     webhooks: tuple[WebhookRow, ...]
     offered: tuple[OfferedEvent, ...]
     studies: tuple[str, ...]

@@ -6,7 +6,7 @@ What is stored was checked when it came; still, nothing here fails on what it do
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -33,6 +33,18 @@ def answer_words(kind: str, answer: Mapping[str, Any]) -> AnswerWords:
     except (KeyError, TypeError, AttributeError, ValueError, IndexError):
         words = _as_stored(answer)
     return AnswerWords(tuple(words), comment)
+
+
+def short_answer(kind: str, answer: Mapping[str, Any]) -> str:
+    """What was chosen, in a few words for a list: of each kind what stands here, and nothing that anybody wrote.
+
+    Empty for kinds that choose nothing, and for what is none of ours.
+    """
+    tell = _SHORT.get(kind)
+    try:
+        return "" if tell is None else tell(answer)
+    except (KeyError, TypeError, AttributeError, ValueError, IndexError):
+        return ""
 
 
 def _as_stored(answer: Mapping[str, Any]) -> Answers:
@@ -66,11 +78,18 @@ def _turn(answer: Mapping[str, Any]) -> Answers:
     ]
 
 
-def _harms(label: Mapping[str, Any]) -> str:
-    if label["is_safe"]:
-        return "safe"
-    named = ", ".join(plain(str(name)) for name in label.get("categories") or ())
-    return f"unsafe: {named}" if named else "unsafe"
+def harm_words(is_safe: bool, categories: Sequence[str], most: int | None = None) -> str:
+    """``safe``, ``unsafe: animal abuse; self harm``; of more than `most` categories the first, and how many more.
+
+    Names of categories have commas of their own.
+    """
+    shown = [plain(name) for name in categories[:most]]
+    more = [f"{len(categories) - len(shown)} more"] if len(categories) > len(shown) else []
+    return "safe" if is_safe else "unsafe: " + "; ".join(shown + more) if shown else "unsafe"
+
+
+def _harms(label: Mapping[str, Any], most: int | None = None) -> str:
+    return harm_words(label["is_safe"], [str(name) for name in label.get("categories") or ()], most)
 
 
 def _label(answer: Mapping[str, Any]) -> Answers:
@@ -94,6 +113,29 @@ def _ranking(answer: Mapping[str, Any]) -> Answers:
     return [*words, ("confidence", f"{int(answer['confidence'])} of 3"), ("shown", _shown(answer))]
 
 
+def _short_outcome(verdict: Mapping[str, Any]) -> str:
+    better = {"first": "side 1", "second": "side 2", "tie": "a tie"}[verdict["outcome"]]
+    strength = f", strength {int(verdict['strength'])}" if verdict.get("strength") else ""
+    return f"{_AXES[verdict['axis']]}: {better}{strength}"
+
+
+def _short_ranking(answer: Mapping[str, Any]) -> str:
+    return " · ".join(f"{axis}: ranks {', '.join(str(int(rank)) for rank in answer[axis])}" for axis in _AXES)
+
+
+_AXES = {"helpfulness": "helpfulness", "harmlessness": "harmlessness"}
+_MOST_CATEGORIES = 3
+_SHORT: Mapping[str, Callable[[Mapping[str, Any]], str]] = {
+    "pair": lambda answer: " · ".join(map(_short_outcome, answer["verdicts"])),
+    "turn": _short_outcome,
+    "label": lambda answer: _harms(answer, _MOST_CATEGORIES),
+    "ruling": lambda answer: _harms(answer, _MOST_CATEGORIES),
+    "review": lambda answer: f"rating {int(answer['rating'])} of 4",
+    "ranking": _short_ranking,
+    "writing": lambda answer: f"mark {int(answer['mark'])} of 4",
+    "closing": lambda answer: f"rating {int(answer['rating'])} of 4",
+    "self-rating": lambda answer: f"rating {int(answer['rating'])} of 4",
+}
 _BY_KIND: Mapping[str, Callable[[Mapping[str, Any]], Answers]] = {
     "pair": _pair,
     "turn": _turn,

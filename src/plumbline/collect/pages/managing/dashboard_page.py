@@ -2,17 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection
+from collections.abc import Collection, Sequence
 
 from plumbline.collect.dashboard.snapshot import Snapshot
 from plumbline.collect.pages.contexts.dashboard import Change, DashboardPage, Waiting
 from plumbline.collect.pages.contexts.frame import Crumb
 from plumbline.collect.pages.contexts.panels import Section
 from plumbline.collect.pages.managing.frames import address_of, age_of, api_of, framed, managed, waiting_in
-from plumbline.collect.pages.managing.remembered_moods import RememberedMoods
+from plumbline.collect.pages.managing.remembered import Remembered
 from plumbline.collect.pages.panels.study import basis_notes, folded, study_sections
 from plumbline.collect.pages.visiting import Visit
+from plumbline.collect.service.wellbeing.mood_summary import MoodDay
 from plumbline.collect.service.wellbeing.moods import mood_every
+from plumbline.collect.store.webhooks import list_webhooks
 
 REFRESH_SECONDS = 5
 
@@ -49,7 +51,7 @@ def dashboard_page(
         people=figures.basis.people,
         notes=basis_notes(figures.basis),
         waiting=waiting_in(visit, study),
-        reading=_reading(study, snapshot),
+        reading=_reading(visit, study, snapshot),
         sections=folded(sections_of(visit, study, snapshot), opened),
         refresh_seconds=REFRESH_SECONDS,
         api=api_of(study),
@@ -60,17 +62,20 @@ def sections_of(visit: Visit, study: str, snapshot: Snapshot) -> tuple[Section, 
     """All figures of the page."""
     moods = None
     if mood_every(visit.collecting.catalogue.named(study).settings) is not None:
-        remembered: RememberedMoods = visit.request.app.state.remembered_moods
+        remembered: Remembered[Sequence[MoodDay]] = visit.request.app.state.remembered_moods
         moods = remembered.of(visit.collecting, study)
     return study_sections(snapshot.figures, moods)
 
 
-def _reading(study: str, snapshot: Snapshot) -> tuple[Waiting, ...]:
+def _reading(visit: Visit, study: str, snapshot: Snapshot) -> tuple[Waiting, ...]:
     apart = snapshot.disagreements.items
+    study_id = visit.collecting.catalogue.named(study).id
+    given_up = sum(each.given_up for each in list_webhooks(visit.collecting.store, only_study_id=study_id))
     lists = (
         Waiting("Items that people judged differently", apart, f"{address_of(study)}/disagreements"),
         Waiting(
             "Everything that was judged, newest first", snapshot.figures.basis.judgements, f"{address_of(study)}/judged"
         ),
+        Waiting("Messages to other systems that were given up", given_up, "/webhooks"),
     )
     return tuple(each for each in lists if each.count)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from urllib.parse import urlencode
 
 from plumbline.collect.dashboard.disagreements import (
@@ -13,7 +13,7 @@ from plumbline.collect.dashboard.disagreements import (
     page_of,
 )
 from plumbline.collect.dashboard.item_texts import line_of
-from plumbline.collect.dashboard.opened import RulingOfItem, open_item
+from plumbline.collect.dashboard.opened import RulingOfItem, open_item, split_rulings
 from plumbline.collect.dashboard.snapshot import Snapshot
 from plumbline.collect.kinds import Purpose
 from plumbline.collect.pages.contexts.dashboard import Waiting
@@ -26,6 +26,7 @@ from plumbline.collect.pages.contexts.disagreements import (
     SaidBy,
 )
 from plumbline.collect.pages.contexts.frame import Crumb
+from plumbline.collect.pages.managing.answers_in_words import harm_words, short_answer
 from plumbline.collect.pages.managing.frames import address_of, age_of, framed, managed, waiting_in
 from plumbline.collect.pages.managing.shown_work import (
     card_of,
@@ -37,6 +38,7 @@ from plumbline.collect.pages.managing.shown_work import (
 from plumbline.collect.pages.panels.wordings import question_words, queue_words
 from plumbline.collect.pages.visiting import Visit
 from plumbline.collect.store.items import items_of_numbers
+from plumbline.collect.store.rows import Item
 from plumbline.collect.study_settings import StudyFile, StudyKind
 from plumbline.records import Axis
 
@@ -78,6 +80,7 @@ def disagreements_page(
     names = ((None, "All questions"), *((name, question_words(name)) for name in questions_of(settings)))
     items = items_of_numbers(visit.collecting.store, [each.item for each in found[:PAGE]])
     lines = {number: line_of(item, settings) for number, item in items.items()}
+    rulings = _rulings_on(visit, study, items.values())
     return DisagreementsPage(
         frame=framed(visit, study, "Disagreements", Crumb("Disagreements"), script="veiled.js"),
         managed=managed(visit, study, "disagreements"),
@@ -86,7 +89,7 @@ def disagreements_page(
         blur=is_blurred(settings),
         questions=tuple(Choice(label, address(name, order), name == question) for name, label in names),
         orders=tuple(Choice(label, address(question, name), name == order) for name, label in _ORDERS.items()),
-        rows=tuple(_row(base, each, lines.get(each.item, "")) for each in found[:PAGE]),
+        rows=tuple(_row(base, each, lines.get(each.item, ""), rulings.get(each.item)) for each in found[:PAGE]),
         more=address(question, order, found[PAGE - 1].after) if len(found) > PAGE else None,
         queue=_queue(visit, study),
     )
@@ -121,7 +124,7 @@ def disagreement_page(visit: Visit, study: str, item: int) -> DisagreementPage:
 def questions_of(study: StudyFile) -> tuple[DisagreementQuestion, ...]:
     """Those that items of this study can be judged differently on."""
     if study.kind is StudyKind.SAFETY_LABELS:
-        return ("is_safe",)
+        return ("is_safe", "categories")
     if study.kind is StudyKind.RED_TEAM_CHAT:
         return ("rating",)
     if study.kind is StudyKind.PREFERENCE_CHAT:
@@ -141,7 +144,13 @@ def _ruling(study: str, ruling: RulingOfItem) -> RulingCard:
     )
 
 
-def _row(base: str, each: Disagreement, line: str) -> DisagreementRow:
+def _rulings_on(visit: Visit, study: str, listed: Iterable[Item]) -> dict[int, RulingOfItem]:
+    known = visit.collecting.catalogue.named(study)
+    is_of_labels = known.settings.kind is StudyKind.SAFETY_LABELS
+    return split_rulings(visit.collecting.store, known, listed) if is_of_labels else {}
+
+
+def _row(base: str, each: Disagreement, line: str, ruling: RulingOfItem | None) -> DisagreementRow:
     shown = each.answers[:MOST_ANSWERS]
     answers = [SaidBy(answer.pseudonym, _answer(each.question, answer)) for answer in shown]
     if len(each.answers) > len(shown):
@@ -155,14 +164,24 @@ def _row(base: str, each: Disagreement, line: str) -> DisagreementRow:
         last=each.last,
         answers=tuple(answers) if any(answer.value is not None for answer in shown) else (),
         count=len(each.answers),
+        ruling=_ruling_words(ruling),
+        is_ruled=ruling is not None and ruling.judgement is not None,
     )
+
+
+def _ruling_words(ruling: RulingOfItem | None) -> str:
+    if ruling is None:
+        return ""
+    if ruling.judgement is None:
+        return "waits for a ruling"
+    return f"ruled: {short_answer(ruling.judgement.kind, ruling.judgement.answer)}"
 
 
 def _answer(question: str, answer: Answer) -> str:
     if answer.value is None:
         return "opened, it says"
-    if question == "is_safe":
-        return "safe" if answer.value else "unsafe"
+    if answer.categories is not None:
+        return harm_words(bool(answer.value), answer.categories)
     if question == "rating":
         return f"{answer.value:.0f}"
     if answer.value == 0.5:

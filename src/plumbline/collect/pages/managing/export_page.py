@@ -8,14 +8,21 @@ from plumbline.collect.dashboard.figures import Basis
 from plumbline.collect.dashboard.snapshot import Snapshot
 from plumbline.collect.export import Form
 from plumbline.collect.export.forms import forms_of
+from plumbline.collect.export.left_out import HOLDS
+from plumbline.collect.export.terms import logged_terms
+from plumbline.collect.export.terms_told import terms_by_form
 from plumbline.collect.kinds import Purpose
 from plumbline.collect.pages.contexts.export import ExportForm, ExportPage
 from plumbline.collect.pages.contexts.frame import Crumb
 from plumbline.collect.pages.managing.frames import api_of, framed, managed
+from plumbline.collect.pages.managing.remembered import Remembered
 from plumbline.collect.pages.visiting import Visit
 from plumbline.collect.pages.wording import counted
+from plumbline.collect.service.collecting import Collecting
 from plumbline.collect.service.studies import queues_of
 from plumbline.collect.store.finished_work import count_awaiting_ruling
+from plumbline.collect.store.study_log import LoggedEvent
+from plumbline.collect.study_settings import StudyFile, StudyKind
 from plumbline.lineage import Use
 
 _SAYS: Mapping[Form, str] = {
@@ -40,9 +47,23 @@ def export_page(visit: Visit, study: str, snapshot: Snapshot) -> ExportPage:
         uses=tuple(use.value for use in Use),
         licence=settings.licence,
         stated_uses=tuple(use.value for use in settings.uses or ()),
-        left_out=left_out(snapshot.figures.basis, _awaiting_ruling(visit, study)),
+        terms=_terms(visit, study, settings),
+        holds=HOLDS,
+        left_out=left_out(snapshot.figures.basis, settings.kind, _awaiting_ruling(visit, study)),
         address=f"{api_of(study)}/export",
     )
+
+
+def logged_terms_of(collecting: Collecting, study: str) -> tuple[LoggedEvent, ...]:
+    """What the log says of the terms of a study's parts; reading a long log takes a while, see `remembered`."""
+    known = collecting.catalogue.named(study)
+    return logged_terms(collecting.store, known.id, as_of=collecting.clock())
+
+
+def _terms(visit: Visit, study: str, settings: StudyFile) -> tuple[str, ...]:
+    remembered: Remembered[tuple[LoggedEvent, ...]] = visit.request.app.state.remembered_terms
+    lines = terms_by_form(remembered.of(visit.collecting, study), settings)
+    return tuple(f"{line[0].upper()}{line[1:]}." for line in lines)
 
 
 def _awaiting_ruling(visit: Visit, study: str) -> int | None:
@@ -53,22 +74,31 @@ def _awaiting_ruling(visit: Visit, study: str) -> int | None:
     return count_awaiting_ruling(visit.collecting.store, known.id, as_of=visit.collecting.clock())
 
 
-def left_out(basis: Basis, awaiting_ruling: int | None) -> tuple[str, ...]:
+def left_out(basis: Basis, kind: StudyKind, awaiting_ruling: int | None) -> tuple[str, ...]:
     """What an export does not have, in sentences.
 
     Args:
+        kind: of the study.
         awaiting_ruling: labels that nobody has ruled on yet; None where the study has no rulings.
     """
     stand = "1 stands" if basis.judgements == 1 else f"{basis.judgements:,} stand"
     awaiting = () if awaiting_ruling is None else (_awaiting(awaiting_ruling),)
+    against = (_AGAINST_RULING,) if kind is StudyKind.TWO_AXIS_RANKING else ()
     return (
         f"Of {counted(basis.stored, 'stored judgement')}, {stand}: of finished work, each as it was last corrected.",
         f"{counted(basis.uncounted, 'is', 'are')} of work that was not handed in, or whose conversation was erased.",
         f"{counted(basis.late, 'submission')} came late, when the item was somebody else’s: kept in the store, and never exported.",
         *awaiting,
+        *against,
         "Training, gold and attention items measure workers: they are in the form “judgements” alone, marked as such.",
         "Names, passwords and ids of platforms are in no form; people stand there by pseudonym.",
     )
+
+
+_AGAINST_RULING = (
+    "Where two replies were ranked on harmlessness against a reviewer’s ruling, that order is in the form “judgements” "
+    "alone; the README and the manifest of an export count such pairs."
+)
 
 
 def _awaiting(number: int) -> str:

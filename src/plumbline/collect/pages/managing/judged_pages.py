@@ -7,9 +7,11 @@ from urllib.parse import urlencode
 
 from plumbline.collect.dashboard.item_texts import line_of, one_line
 from plumbline.collect.dashboard.opened_chats import OpenedTurn, open_chat
+from plumbline.collect.kinds import KNOWN_ANSWERS
 from plumbline.collect.pages.contexts.disagreements import JudgementCard
 from plumbline.collect.pages.contexts.frame import Crumb
 from plumbline.collect.pages.contexts.judged import ChatPage, JudgedLine, JudgedPage, ShownTurn
+from plumbline.collect.pages.managing.answers_in_words import short_answer
 from plumbline.collect.pages.managing.frames import address_of, framed, managed
 from plumbline.collect.pages.managing.shown_work import (
     card_of,
@@ -116,6 +118,8 @@ def _lines(visit: Visit, known: KnownStudy, rows: Sequence[Judgement]) -> tuple[
             JudgedLine(
                 address=chat_address(study, row.assignment_id) if chat else item_address(study, item.id),
                 what=what_of(row),
+                answer=short_answer(row.kind, row.payload),
+                tag=item.purpose.value if item.purpose in KNOWN_ANSWERS else "",
                 line=line,
                 pseudonym=people[row.worker_id],
                 sheet=sheet_address(study, people[row.worker_id]),

@@ -9,7 +9,11 @@ from plumbline.collect.pages.visiting import Visit
 from plumbline.collect.service.people import RANKS
 from plumbline.collect.store.failures import not_found
 from plumbline.collect.store.identity.accounts import account_names
-from plumbline.collect.store.identity.invitations import ListedInvitation, list_open_invitations
+from plumbline.collect.store.identity.invitations import (
+    ListedInvitation,
+    list_open_invitations,
+    notes_of_people,
+)
 from plumbline.collect.store.overview import PersonCount, list_person_counts
 from plumbline.collect.store.rows import Person, Role
 from plumbline.collect.store.studies import list_studies
@@ -22,7 +26,7 @@ def people_page(visit: Visit, begin: int) -> PeoplePage:
     """A part of everybody.
 
     Args:
-        begin: how many stand before it.
+        begin: how many stand before it. Who comes new stands at the end, so nobody moves between two parts.
     Raises:
         NotFoundError: PL-COL-010, who looks is of one study alone.
     """
@@ -32,11 +36,12 @@ def people_page(visit: Visit, begin: int) -> PeoplePage:
     studies = {row.id: row.name for row in list_studies(store)}
     everybody = list_person_counts(store)
     shown = everybody[begin : begin + PAGE]
-    names = account_names(store, [each.person.id for each in shown])
+    ids = [each.person.id for each in shown]
+    names, notes = account_names(store, ids), notes_of_people(store, ids)
     invitations = list_open_invitations(store, now=now, limit=MOST_INVITATIONS + 1)
     return PeoplePage(
         frame=visit.frame("People", crumbs=(HOME, Crumb("People")), script="manage/people.js"),
-        people=tuple(_row(visit.worker, each, names, studies) for each in shown),
+        people=tuple(_row(visit.worker, each, (names, notes), studies) for each in shown),
         count=len(everybody),
         invitations=tuple(_invitation(visit.worker, each, studies) for each in invitations[:MOST_INVITATIONS]),
         roles=tuple(role.value for role in RANKS if _reaches(visit.worker, role)),
@@ -46,13 +51,16 @@ def people_page(visit: Visit, begin: int) -> PeoplePage:
     )
 
 
-def _row(looks: Person, each: PersonCount, names: dict[str, str], studies: dict[int, str]) -> PersonRow:
-    person = each.person
+def _row(
+    looks: Person, each: PersonCount, known: tuple[dict[str, str], dict[str, str]], studies: dict[int, str]
+) -> PersonRow:
+    person, (names, notes) = each.person, known
     blocked, erased = person.blocked_at is not None, person.erased_at is not None
     study = "" if person.only_study_id is None else studies.get(person.only_study_id, "")
     return PersonRow(
         pseudonym=person.pseudonym,
         name=names.get(person.id, ""),
+        came_by=notes.get(person.id, ""),
         role=person.role.value,
         study=study,
         finished=each.finished,

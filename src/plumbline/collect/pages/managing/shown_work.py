@@ -5,7 +5,7 @@ from __future__ import annotations
 from plumbline.collect.dashboard.item_texts import Said, StoredReply
 from plumbline.collect.dashboard.opened import JudgementOfItem
 from plumbline.collect.pages.contexts.disagreements import JudgementCard, ShownMessage, ShownReply
-from plumbline.collect.pages.managing.answers_in_words import answer_words
+from plumbline.collect.pages.managing.answers_in_words import answer_words, harm_words
 from plumbline.collect.pages.managing.frames import address_of
 from plumbline.collect.pages.wording import plain, seconds
 from plumbline.collect.study_settings import StudyFile
@@ -42,8 +42,7 @@ def shown_reply(reply: StoredReply) -> ShownReply:
     """A reply at its stored side, with its model and label."""
     label = ""
     if reply.is_safe is not None:
-        named = ", ".join(map(plain, reply.categories or ()))
-        label = "safe" if reply.is_safe else f"unsafe: {named}" if named else "unsafe"
+        label = harm_words(reply.is_safe, reply.categories or ())
     return ShownReply(
         heading=f"Side {reply.side + 1}",
         model=reply.model or "",

@@ -1,4 +1,4 @@
-"""Which addresses are told what happens, and what became of it; for owners."""
+"""Which addresses are told what happens, and what became of it."""
 
 from __future__ import annotations
 
@@ -8,13 +8,15 @@ from plumbline.collect.pages.managing.frames import HOME
 from plumbline.collect.pages.visiting import Visit
 from plumbline.collect.pages.wording import counted
 from plumbline.collect.service.webhooks.managing import OFFERED, Told, told_of
+from plumbline.collect.service.webhooks.seeing import webhooks_for
 from plumbline.collect.store.database import Store
 from plumbline.collect.store.deliveries import list_deliveries
-from plumbline.collect.store.failures import not_found
 from plumbline.collect.store.outbox import MEANINGS, WebhookEvent
+from plumbline.collect.store.rows import Role
 from plumbline.collect.store.studies import list_studies
-from plumbline.collect.store.webhooks import ListedWebhook, list_webhooks
+from plumbline.collect.store.webhooks import ListedWebhook
 
+REFRESH_SECONDS = 5
 SHOWN = 10
 """Deliveries of each webhook; the API lists all."""
 _USUAL = (WebhookEvent.STUDY_FINISHED, WebhookEvent.ITEM_DISPUTED)
@@ -27,19 +29,16 @@ _TROUBLES = {
 
 
 def webhooks_page(visit: Visit) -> WebhooksPage:
-    """All webhooks.
-
-    Raises:
-        NotFoundError: PL-COL-010, who looks is of one study alone.
-    """
-    if visit.worker.only_study_id is not None:
-        raise not_found("page", "of webhooks, for you")
-    store = visit.collecting.store
+    """Those that who looks may see; only owners change them."""
+    store, may_change = visit.collecting.store, visit.worker.role is Role.OWNER
     return WebhooksPage(
         frame=visit.frame("Webhooks", crumbs=(HOME, Crumb("Webhooks")), script="manage/webhooks.js"),
-        webhooks=tuple(_row(store, each) for each in list_webhooks(store)),
+        may_change=may_change,
+        permits_private=visit.serving.rules.allow_private,
+        refresh_seconds=REFRESH_SECONDS,
+        webhooks=tuple(_row(store, each) for each in webhooks_for(visit.collecting, visit.worker)),
         offered=tuple(OfferedEvent(event.value, MEANINGS[event][0], event in _USUAL) for event in OFFERED),
-        studies=tuple(row.name for row in list_studies(store)),
+        studies=tuple(row.name for row in list_studies(store)) if may_change else (),
     )
 
 

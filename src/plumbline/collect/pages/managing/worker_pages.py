@@ -7,7 +7,15 @@ from urllib.parse import urlencode
 
 from plumbline.collect.api.parameters import PREFIX
 from plumbline.collect.dashboard.snapshot import Snapshot
-from plumbline.collect.dashboard.workers import WorkerLine, WorkerOrder, WorkerSheet, sheet_of, sorted_lines
+from plumbline.collect.dashboard.workers import (
+    WorkerLine,
+    WorkerOrder,
+    WorkerSheet,
+    lines_after,
+    place_of,
+    sheet_of,
+    sorted_lines,
+)
 from plumbline.collect.pages.contexts.frame import Crumb
 from plumbline.collect.pages.contexts.panels import Panel, Section
 from plumbline.collect.pages.contexts.workers import (
@@ -43,7 +51,7 @@ PAGE = 100
 MOST_CHECKS = 20
 _LABELS: Mapping[WorkerOrder, str] = {
     "pseudonym": "Worker",
-    "finished": "Finished",
+    "finished": "Work finished",
     "median_seconds": "Time",
     "agreement": "Agrees with others",
     "shown_first": "Named what came first",
@@ -74,20 +82,22 @@ _AS_TEXT = ("pseudonym", "last")
 
 
 def workers_page(
-    visit: Visit, study: str, snapshot: Snapshot, sort: WorkerOrder, descending: bool, begin: int
+    visit: Visit, study: str, snapshot: Snapshot, sort: WorkerOrder, descending: bool, after: str
 ) -> WorkersPage:
     """A part of the list.
 
     Args:
         sort: one of the columns.
-        begin: how many lines stand before it.
+        after: the place of the last line of the part before, as the API's `after`; empty at the beginning.
     """
     lines = sorted_lines(snapshot.workers, sort, descending)
+    left = lines_after(lines, sort, descending, after) if after else lines
     base = f"{address_of(study)}/workers"
 
-    def address(by: WorkerOrder, down: bool, first: int = 0) -> str:
-        """The list in this order, from this line on."""
-        return f"{base}?{urlencode({'sort': by, 'descending': str(down).lower(), 'begin': first})}"
+    def address(by: WorkerOrder, down: bool, place: str = "") -> str:
+        """The list in this order, from behind this place on."""
+        said = {"sort": by, "descending": str(down).lower(), **({"after": place} if place else {})}
+        return f"{base}?{urlencode(said)}"
 
     told = _columns(visit.collecting.catalogue.named(study).settings)
     columns = tuple(
@@ -100,7 +110,7 @@ def workers_page(
         )
         for by in told
     )
-    shown = lines[begin : begin + PAGE]
+    shown = left[:PAGE]
     return WorkersPage(
         frame=framed(visit, study, "Workers", Crumb("Workers")),
         managed=managed(visit, study, "workers"),
@@ -109,7 +119,7 @@ def workers_page(
         count=len(lines),
         columns=columns,
         rows=tuple(_row(base, line, told[1:]) for line in shown),
-        more=address(sort, descending, begin + PAGE) if begin + PAGE < len(lines) else None,
+        more=address(sort, descending, place_of(shown[-1], sort)) if len(left) > PAGE else None,
         csv=f"{address_of(study)}/figures.csv?table=workers",
     )
 

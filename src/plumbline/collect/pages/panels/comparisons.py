@@ -80,8 +80,10 @@ def sides_panel(axis: AxisFigures) -> Panel:
     named = [
         Named("what was shown first was named", axis.shown_first),
         Named("the first stored side is better", axis.first_better),
-        Named("ties", axis.ties),
     ]
+    # A scale has no middle: whoever answers on one says which is better.
+    can_tie = not axis.steps
+    named += [Named("ties", axis.ties)] if can_tie else []
     rows = [(each.name, *figure_values(each.figure)) for each in named]
     return Panel(
         name=f"sides-{slug(axis.axis)}",
@@ -90,7 +92,7 @@ def sides_panel(axis: AxisFigures) -> Panel:
         picture=points("Shares of sides", named, share_axis(), percents, mark=0.5),
         why_none="",
         table=table(("share", *FIGURE_COLUMNS), rows),
-        notes=("Ties are left out of the first line, and count one half in the second.",),
+        notes=("Ties are left out of the first line, and count one half in the second.",) if can_tie else (),
     )
 
 

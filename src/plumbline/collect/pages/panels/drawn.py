@@ -7,6 +7,7 @@ from collections.abc import Callable, Sequence
 from plumbline.collect.pages.panels.wordings import sentence
 from plumbline.collect.pages.pictures.points import Named, Points, points
 from plumbline.collect.pages.pictures.scales import Axis
+from plumbline.collect.pages.wording import reason
 
 
 def drawn_points(
@@ -27,5 +28,5 @@ def drawn_points(
     if not named:
         return None, why_none
     if all(each.figure.value is None for each in named):
-        return None, sentence("; ".join(dict.fromkeys(each.figure.why_undefined or "" for each in named)))
+        return None, sentence("; ".join(dict.fromkeys(reason(each.figure.why_undefined or "") for each in named)))
     return points(title, named, axis, words, mark=mark), ""

@@ -44,7 +44,7 @@ def queues_panel(queues: Sequence[QueueProgress], pace: Pace) -> Panel:
         picture=meters("Places for judgements that are filled, by queue", parts) if parts else None,
         why_none="" if parts else "No items are entered yet.",
         table=table(("queue", "items", "complete", "places", "finished", "in hand"), rows),
-        notes=() if all(queue.places is not None for queue in queues) else (_NO_END,),
+        notes=_notes_on_places(queues),
     )
 
 
@@ -85,7 +85,13 @@ def days_panel(days: Sequence[Day], today: date, name: str = "days") -> Panel:
     )
 
 
+_PLACES = "A place is one person’s judgement of one item: each item has as many places as people are to judge it."
 _NO_END = "A queue whose items everybody gets, or that people begin themselves, has no number of places."
+
+
+def _notes_on_places(queues: Sequence[QueueProgress]) -> tuple[str, ...]:
+    have = {queue.places is not None for queue in queues}
+    return (*((_PLACES,) if True in have else ()), *((_NO_END,) if False in have else ()))
 
 
 def _done(queue: QueueProgress) -> str:

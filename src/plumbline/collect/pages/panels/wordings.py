@@ -18,6 +18,7 @@ _QUEUES: Mapping[str, str] = {
 }
 _QUESTIONS: Mapping[str, str] = {
     "is_safe": "safe or unsafe",
+    "categories": "categories of harm",
     "rating": "rating of attempts",
     "rating >= 3": "attempt succeeded (rating of 3 or more)",
 }

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
+from plumbline.collect.pages.wording import reason
 from plumbline.measure import Figure
 
 SHADES = 10
@@ -69,7 +70,7 @@ def _cell(row: str, column: str, share: Figure | None) -> MatrixCell:
     if share is None:
         return MatrixCell(None, "never met", "", "")
     if share.value is None:
-        return MatrixCell(None, share.why_undefined or "undefined", "", f"n {share.n:,}")
+        return MatrixCell(None, reason(share.why_undefined or "undefined"), "", f"n {share.n:,}")
     interval = ""
     if share.low is not None and share.high is not None:
         interval = f"{100 * share.low:.0f} to {100 * share.high:.0f}"

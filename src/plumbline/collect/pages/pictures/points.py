@@ -6,6 +6,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 from plumbline.collect.pages.pictures.scales import Axis, Tick, shortened
+from plumbline.collect.pages.wording import reason
 from plumbline.measure import Figure
 
 _MOST_NAMES = 4
@@ -88,16 +89,19 @@ def lowest(named: Sequence[Named]) -> float:
 
 
 def _reasons(drawn: Sequence[Point]) -> tuple[str, ...]:
-    by_reason: dict[str, list[str]] = {}
+    by_reason: dict[tuple[bool, str], list[str]] = {}
     for point in drawn:
         if point.why:
-            what = "" if point.at is None else "the interval of "
-            by_reason.setdefault(point.why, []).append(what + point.name)
-    return tuple(f"{_listed(names)}: {why}." for why, names in by_reason.items())
+            by_reason.setdefault((point.at is not None, point.why), []).append(point.name)
+    return tuple(
+        f"{'No interval of' if has_value else 'No value of'} {_listed(names)}: {why}."
+        for (has_value, why), names in by_reason.items()
+    )
 
 
 def _listed(names: Sequence[str]) -> str:
-    return ", ".join(names) if len(names) <= _MOST_NAMES else f"{', '.join(names[:2])} and {len(names) - 2} more"
+    quoted = [f"“{name}”" for name in names]
+    return ", ".join(quoted) if len(quoted) <= _MOST_NAMES else f"{', '.join(quoted[:2])} and {len(quoted) - 2} more"
 
 
 def _point(each: Named, axis: Axis, words: Callable[[float], str]) -> Point:
@@ -116,7 +120,7 @@ def _point(each: Named, axis: Axis, words: Callable[[float], str]) -> Point:
         name=shortened(each.name, 100),
         value=_value(figure, words),
         n=f"n {figure.n:,}",
-        why=figure.why_undefined or "",
+        why=reason(figure.why_undefined or ""),
     )
 
 

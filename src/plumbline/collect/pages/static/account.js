@@ -10,9 +10,17 @@ const form = byId("password-form");
 if (form) {
   onSubmit(form, async (data) => {
     byId("changed").textContent = "";
-    await ask("PUT", "/api/v1/me/password", { old: data.get("old"), new: data.get("new") });
+    const stays = byId("stays");
+    const said = { old: data.get("old"), new: data.get("new"), disconnect: data.has("disconnect") };
+    const done = await ask("PUT", "/api/v1/me/password", said);
     form.reset();
-    byId("changed").textContent = "Changed.";
+    if (!stays) byId("changed").textContent = "Changed.";
+    else if (done.outside_connected) byId("changed").textContent = `Changed. ${stays.dataset.label} stays connected.`;
+    else {
+      byId("changed").textContent = `Changed. ${stays.dataset.label} is disconnected.`;
+      stays.remove();
+      byId("connected").remove();
+    }
   });
 }
 

@@ -72,7 +72,7 @@ function focusOn() {
 function onlyShown() {
   form.inert = true;
   form.querySelector("[type=submit]").hidden = true;
-  tell(byId("notice"), "This stays as it is: it was changed already, or it is of a kind that is not changed.");
+  tell(byId("notice"), "This stays as it is: it was changed already, its item was skipped, or it is of a kind that is not changed.");
 }
 
 function listen() {
@@ -123,7 +123,7 @@ function card(head, why) {
   put(made, "why", why);
   slot(made, "work").href = place.dataset.work;
   slot(made, "mine").href = `/studies/${study}/mine`;
-  for (const way of ["undo", "redo"]) byId(way).hidden = true;
+  for (const id of ["undo", "redo", "back"]) byId(id).hidden = true; // the card has the way back
   showConversation([]);
   byId("act").replaceChildren(made);
   made.querySelector("a").focus();

@@ -22,8 +22,9 @@ export function onSubmit(form, act) {
     try {
       await act(new FormData(form));
     } catch (error) {
-      tell(problem, inWords(error));
       const field = error.fields?.map((each) => byId(each.field)).find(Boolean);
+      // What is marked and in focus need not be named; the API's name of it is none of the page's.
+      tell(problem, inWords(error, { namesFields: !(field && error.fields.length === 1) }));
       field?.setAttribute("aria-invalid", "true");
       (field ?? form.querySelector("input:not([hidden])"))?.focus();
     } finally {

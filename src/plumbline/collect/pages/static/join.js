@@ -28,6 +28,7 @@ async function begin() {
     ? told.has_account ? "Choose a new password." : "Choose a name and a password."
     : `You are invited as ${told.role === "owner" ? "an" : "a"} ${told.role}${where}. Choose a name and a password.`;
   if (told.for_somebody) form.elements.name.required = !told.has_account;
+  byId("ends").hidden = !told.for_somebody;
   byId("reading").hidden = true;
   form.hidden = false;
   form.elements.name.focus();

@@ -3,6 +3,7 @@
 import { ask, inWords } from "./api.js";
 import { byId, element, plain, tell } from "./elements.js";
 import { keepSetting } from "./work/kept.js";
+import { readNotes } from "./work/notes.js";
 import { standingInWords } from "./work/standing_words.js";
 import { sendWaiting } from "./work/waiting.js";
 
@@ -46,4 +47,5 @@ new IntersectionObserver((seen, observer) => {
   keepSetting(`guidelines:${standing.dataset.study}`, Number(guidelines.dataset.guideVersion));
 }).observe(byId("guide-end"));
 
+readNotes(standing.dataset.study);
 sendWaiting(standing.dataset.study);

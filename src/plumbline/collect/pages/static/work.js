@@ -10,7 +10,7 @@ import { chooseVersion, confirmLeaving, confirmPersonalData, openDialog } from "
 import { ANSWERED, deliver, deliverWaiting, DRAW_SECONDS, needsLogin, patiently, prepared, tryNow } from "./work/delivery.js";
 import { Draft } from "./work/draft.js";
 import { Guide } from "./work/guide.js";
-import { History, offerSteps, readForm, writeForm } from "./work/form_state.js";
+import { History, isEmpty, offerSteps, readForm, writeForm } from "./work/form_state.js";
 import { forgetAnswer, forgetDraft, forgetOldDrafts, isHeldByPageAlone, onDraft, onTold, readAnswer, tellTabs } from "./work/kept.js";
 import { listenToKeys, openKeys } from "./work/keys.js";
 import { isCalm, present, startAnew } from "./work/presenting.js";
@@ -54,6 +54,7 @@ async function takeUp(work, step) {
   await guide.follow(work.guidelines_version);
   hand = { assignment: work.assignment, fence: work.fence, guidelines: guide.version };
   byId("skip").disabled = work.queue === "training";
+  standing.tellNote();
   startAnew();
   await show(step);
 }
@@ -239,8 +240,8 @@ function enterAgain(error) {
 // --- buttons, keys, tabs ---
 
 async function skip() {
-  const { assignment, fence, step } = hand;
-  if (isBegun(step) && !(await confirmLeaving())) return;
+  const { assignment, fence, step, form } = hand;
+  if (!(await confirmLeaving({ begun: isBegun(step), filledIn: Boolean(form) && !isEmpty(readForm(form)) }))) return;
   try {
     await patiently(() => ask("POST", `/api/v1/assignments/${assignment}/release`, { fence }), tellTrouble);
     hand.draft?.end();
@@ -256,7 +257,7 @@ async function skip() {
 }
 
 /** Whether turns of a conversation were judged, which giving it back leaves out. */
-const isBegun = ({ turn, act }) => turn > 1 || act === "close" || act === "rate-self";
+const isBegun = ({ turn, act } = {}) => turn > 1 || act === "close" || act === "rate-self";
 
 /** `way`: "undo" or "redo". */
 function retrace(way) {

@@ -14,7 +14,13 @@ from plumbline.collect.service.identity.failures import (
 )
 from plumbline.collect.service.identity.names import name_key
 from plumbline.collect.service.identity.passwords import checked_password
-from plumbline.collect.store.identity.accounts import account_of, find_account, renew_hash, set_password
+from plumbline.collect.store.identity.accounts import (
+    PasswordSet,
+    account_of,
+    find_account,
+    renew_hash,
+    set_password,
+)
 from plumbline.collect.store.identity.attempts import attempt_succeeded, begin_attempt, keys_of_login
 from plumbline.collect.store.people import end_session, issue_token
 from plumbline.collect.store.rows import Account, Person, TokenUse
@@ -87,12 +93,20 @@ def log_out(collecting: Collecting, session: str) -> bool:
 
 
 async def change_password(
-    collecting: Collecting, person: Person, old: str, new: str, *, session: str | None, address: str
-) -> int:
-    """Another password for somebody who knows the one they have; how many other sessions it ended.
+    collecting: Collecting,
+    person: Person,
+    old: str,
+    new: str,
+    *,
+    session: str | None,
+    address: str,
+    disconnect: bool = False,
+) -> PasswordSet:
+    """Another password for somebody who knows the one they have; their other sessions end.
 
     Args:
         session: the one that goes on.
+        disconnect: their logins elsewhere end too; otherwise whoever connected one comes in as before.
     Raises:
         ServiceError: PL-IDN-002, 003, 005; PL-IDN-006, they have none.
     """
@@ -106,10 +120,11 @@ async def change_password(
         _require_attempt(collecting, *keys_of_login(account.name_key, address))
         return account
 
-    def finish(account: Account, hashed: str) -> int:
+    def finish(account: Account, hashed: str) -> PasswordSet:
         """In a thread: stored."""
         attempt_succeeded(collecting.store, keys_of_login(account.name_key, address))
-        return set_password(collecting.store, person.id, hashed, now=collecting.clock(), but=session)
+        now = collecting.clock()
+        return set_password(collecting.store, person.id, hashed, now=now, but=session, disconnect=disconnect)
 
     account = await collecting.calls.run(begin)
     if not (await collecting.passwords.verify(account.password_hash, old)).is_right:

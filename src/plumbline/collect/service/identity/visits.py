@@ -8,7 +8,7 @@ and what was judged under a HIT that was returned counts for the next.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from plumbline.collect.kinds import Purpose
 from plumbline.collect.service.beginning import COUNTED
@@ -16,7 +16,12 @@ from plumbline.collect.service.catalogue import KnownStudy
 from plumbline.collect.service.collecting import Collecting
 from plumbline.collect.service.identity.hit_codes import completion_code
 from plumbline.collect.store.identity.arrivals import complete_arrival, find_arrival
-from plumbline.collect.store.identity.hit_visits import current_hit_visit, finished_since
+from plumbline.collect.store.identity.hit_visits import (
+    HitVisit,
+    complete_hit_visit,
+    current_hit_visit,
+    finished_since,
+)
 from plumbline.collect.store.items import count_items
 from plumbline.collect.store.rows import Person, StudyState
 from plumbline.collect.store.standing import may_have_work
@@ -94,14 +99,32 @@ def _hit_standing(collecting: Collecting, worker: Person, study: KnownStudy, don
     if mturk is None or hit is None:
         return VisitStanding()
     if hit.completed_at is None:
-        if hit.counts_from is not None:
-            submitted = finished_since(collecting.store, study.id, worker.id, hit.counts_from)
-            finished = sum(submitted.get(purpose, 0) for purpose in COUNTED)
-            done = WorkDone(submitted, finished, done.training_left, done.is_over)
-        if not _is_enough(collecting, worker, study, done, mturk.items):
-            return VisitStanding(items_to_go=max(0, mturk.items - done.finished))
-        complete_arrival(collecting.store, hit.id, now=collecting.clock())
+        done_for_it = _done_for(collecting, worker, study, done, hit)
+        if _is_enough(collecting, worker, study, done_for_it, mturk.items):
+            # Where it is not by its items, nothing is left for the worker: that holds whichever HIT it is by now.
+            nothing_is_left, items = done_for_it.finished < mturk.items, mturk.items
+
+            def is_enough(submitted: Mapping[Purpose, int]) -> bool:
+                """Of what is read once more, in the transaction that completes the HIT."""
+                return _counted(submitted) >= items or (nothing_is_left and any(submitted.values()))
+
+            hit = complete_hit_visit(collecting.store, study.id, worker.id, is_enough, collecting.clock) or hit
+            done_for_it = _done_for(collecting, worker, study, done, hit)
+        if hit.completed_at is None:
+            return VisitStanding(items_to_go=max(0, mturk.items - done_for_it.finished))
     return VisitStanding(Completion(completion_code(hit.token), None))
+
+
+def _done_for(collecting: Collecting, worker: Person, study: KnownStudy, done: WorkDone, hit: HitVisit) -> WorkDone:
+    """What was finished for a HIT: of the first one all, of others what came since the last that was complete."""
+    if hit.counts_from is None:
+        return done
+    submitted = finished_since(collecting.store, study.id, worker.id, hit.counts_from)
+    return replace(done, submitted=submitted, finished=_counted(submitted))
+
+
+def _counted(submitted: Mapping[Purpose, int]) -> int:
+    return sum(submitted.get(purpose, 0) for purpose in COUNTED)
 
 
 def _is_enough(collecting: Collecting, worker: Person, study: KnownStudy, done: WorkDone, wanted: int) -> bool:

@@ -9,7 +9,7 @@ from __future__ import annotations
 import re
 from urllib.parse import urlsplit
 
-from plumbline.collect.service.webhooks.failures import bad_address
+from plumbline.collect.service.webhooks.failures import BadAddressError
 from plumbline.sources.failures import ReplyError
 from plumbline.sources.network import check_url
 
@@ -27,22 +27,24 @@ def checked_address(url: str, *, allow_private: bool) -> str:
         ServiceError: PL-WHK-001.
     """
     if len(url) > MOST_CHARACTERS or not _PLAIN.fullmatch(url):
-        raise bad_address("it is too long, or holds characters that no URL has", f"{_EXPECTED}, in ASCII")
+        raise BadAddressError("it is too long, or holds characters that no URL has", f"{_EXPECTED}, in ASCII")
     try:
         parts = urlsplit(url)
         port, host = parts.port, parts.hostname
     except ValueError:
-        raise bad_address("it cannot be read", _EXPECTED) from None
+        raise BadAddressError("it cannot be read", _EXPECTED) from None
     if parts.scheme not in ("http", "https") or not host or port == 0:
-        raise bad_address("it is no address of the web", _EXPECTED)
+        raise BadAddressError("it does not begin with https:// and a host", _EXPECTED)
     if "@" in parts.netloc or parts.fragment or "\\" in url:
-        raise bad_address("it holds a user, a password or a fragment", _EXPECTED)
+        raise BadAddressError("it holds a user, a password or a fragment", _EXPECTED)
     try:
         check_url(url, allow_private=allow_private)
     except ReplyError as error:
-        unsafe = error.code == "PL-REP-010"
-        raise bad_address(
-            "messages would cross the internet unencrypted" if unsafe else "it is no address of the open internet",
-            "https://" if unsafe else f"{_EXPECTED}; private ones where the server was started with --permit-private",
+        if error.code == "PL-REP-010":
+            raise BadAddressError("messages would cross the internet unencrypted", "https://") from None
+        raise BadAddressError(
+            "it is a private address, and this server tells only those of the open internet",
+            _EXPECTED,
+            "give a public address; or, where the receiver stands beside the server, start that with --permit-private",
         ) from None
     return url

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Mapping
 from dataclasses import dataclass
+from datetime import datetime
 
 from plumbline.collect.kinds import Purpose
 from plumbline.collect.service.beginning import is_over, is_qualified, shown_purpose, standing_with
@@ -14,6 +15,7 @@ from plumbline.collect.service.identity.visits import VisitStanding, WorkDone, v
 from plumbline.collect.service.wellbeing.mood_summary import start_of_day
 from plumbline.collect.service.wellbeing.moods import FEELINGS, is_mood_due, mood_every
 from plumbline.collect.service.wellbeing.preferences import opted_out
+from plumbline.collect.service.writing_checks import newest_note_at
 from plumbline.collect.store.assignments import find_in_hand
 from plumbline.collect.store.items import count_items
 from plumbline.collect.store.participation import submitted_counts
@@ -44,6 +46,7 @@ class Standing:
         opted_out: those that the worker does not want to see.
         visit: from Prolific or MTurk.
         items_open: at least so many items have a place left, told as 0, 1, 10 or 100.
+        newest_note_at: when a reviewer wrote the newest note on the worker's writing; None where none is.
     """
 
     settings: StudyFile
@@ -60,6 +63,7 @@ class Standing:
     opted_out: tuple[str, ...]
     visit: VisitStanding
     items_open: int
+    newest_note_at: datetime | None
 
 
 def read_standing(collecting: Collecting, worker: Person, study_name: str) -> Standing:
@@ -96,6 +100,7 @@ def read_standing(collecting: Collecting, worker: Person, study_name: str) -> St
         opted_out=tuple(sorted(opted_out(collecting, worker, study))),
         visit=visit_standing(collecting, worker, study, done),
         items_open=_coarse(collecting, study),
+        newest_note_at=newest_note_at(collecting, study, worker.id),
     )
 
 

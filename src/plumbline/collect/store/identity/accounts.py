@@ -12,6 +12,7 @@ from plumbline.collect.store import row_maps
 from plumbline.collect.store.database import Store, insert_into
 from plumbline.collect.store.events import EventKind, add_event
 from plumbline.collect.store.failures import ConflictError, not_found
+from plumbline.collect.store.identity.outside_identities import disconnect_all_in, has_any_outside_in
 from plumbline.collect.store.people import end_sessions_in, unerased
 from plumbline.collect.store.rows import Account, Person, Role
 from plumbline.collect.store.tables import accounts, people
@@ -58,24 +59,48 @@ def has_owner_account(store: Store) -> bool:
     return store.row(query.limit(1)) is not None
 
 
-def set_password(store: Store, person_id: str, password_hash: str, *, now: datetime, but: str | None = None) -> int:
-    """Another password; how many sessions of theirs it ended.
+@dataclass(frozen=True, slots=True)
+class PasswordSet:
+    """What came of another password.
+
+    Attributes:
+        sessions_ended: other ones of theirs.
+        outside_connected: they still log in by another house's account, too.
+    """
+
+    sessions_ended: int
+    outside_connected: bool
+
+
+def set_password(
+    store: Store,
+    person_id: str,
+    password_hash: str,
+    *,
+    now: datetime,
+    but: str | None = None,
+    disconnect: bool = False,
+) -> PasswordSet:
+    """Another password.
 
     Args:
         but: the token of the session that goes on.
+        disconnect: ends their logins elsewhere too.
     Raises:
         NotFoundError: they have no account. NotAllowedError: PL-COL-031, they were erased.
     """
 
-    def work(connection: Connection) -> int:
-        """Within one transaction: the hash replaced, other sessions ended."""
+    def work(connection: Connection) -> PasswordSet:
+        """Within one transaction: the hash replaced, other sessions ended, logins elsewhere where that is wanted."""
         unerased(connection, person_id)
         query = update(accounts).where(accounts.c.person_id == person_id)
         if not connection.execute(query.values(password_hash=password_hash, changed_at=now)).rowcount:
             raise not_found("account", "of this person")
         ended = end_sessions_in(connection, person_id, now, but=but)
         add_event(connection, EventKind.PASSWORD_CHANGED, now, person_id=person_id, payload={"sessions_ended": ended})
-        return ended
+        if disconnect:
+            disconnect_all_in(connection, person_id, now)
+        return PasswordSet(ended, has_any_outside_in(connection, person_id))
 
     return store.write(work)
 
@@ -85,6 +110,12 @@ def renew_hash(store: Store, account: Account, password_hash: str) -> None:
     query = update(accounts).where(accounts.c.person_id == account.person_id)
     query = query.where(accounts.c.password_hash == account.password_hash).values(password_hash=password_hash)
     store.write(lambda connection: connection.execute(query))
+
+
+def take_account_in(connection: Connection, person_id: str) -> str | None:
+    """Ends that somebody logs in with a name and a password; the name. None where they did not. Within the transaction."""
+    theirs = delete(accounts).where(accounts.c.person_id == person_id).returning(accounts.c.name)
+    return connection.execute(theirs).scalar()
 
 
 def put_account_in(connection: Connection, person_id: str, account: NewAccount, now: datetime) -> None:

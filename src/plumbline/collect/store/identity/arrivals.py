@@ -58,7 +58,7 @@ class Arrival:
 
 def find_arrived(store: Store, study_id: int, participant: Participant) -> Person | None:
     """The person that a participant has been in a study before; their visit is this one from now on."""
-    return store.write(lambda connection: _known(connection, study_id, participant))
+    return store.write(lambda connection: known_in(connection, study_id, participant))
 
 
 def add_arrival(store: Store, study_id: int, participant: Participant, *, now: datetime) -> Person:
@@ -70,24 +70,31 @@ def add_arrival(store: Store, study_id: int, participant: Participant, *, now: d
 
     def work(connection: Connection) -> Person | None:
         """Within one transaction; None where the person of another request went while this one waited for it."""
-        study_in(connection, study_id)
-        savepoint = connection.begin_nested()
-        person = add_person_in(connection, Role.WORKER, now, study_id)
-        values = {"provider": participant.provider, "external_id": participant.external_id, "visit": participant.visit}
-        query = insert_into(connection, arrivals).values(
-            **values, study_id=study_id, person_id=person.id, created_at=now
-        )
-        if connection.execute(query.on_conflict_do_nothing().returning(arrivals.c.id)).one_or_none() is None:
-            savepoint.rollback()
-            return _known(connection, study_id, participant)
-        savepoint.commit()
-        payload = {"provider": participant.provider}
-        add_event(connection, EventKind.ARRIVED, now, study_id=study_id, person_id=person.id, payload=payload)
-        return person
+        return add_arrival_in(connection, study_id, participant, now) or known_in(connection, study_id, participant)
 
     person = store.write(work)
     while person is None:
         person = store.write(work)
+    return person
+
+
+def add_arrival_in(connection: Connection, study_id: int, participant: Participant, now: datetime) -> Person | None:
+    """See `add_arrival`; within the transaction at hand. None where another request was faster.
+
+    Raises:
+        NotFoundError: PL-COL-010, no such study.
+    """
+    study_in(connection, study_id)
+    savepoint = connection.begin_nested()
+    person = add_person_in(connection, Role.WORKER, now, study_id)
+    values = {"provider": participant.provider, "external_id": participant.external_id, "visit": participant.visit}
+    query = insert_into(connection, arrivals).values(**values, study_id=study_id, person_id=person.id, created_at=now)
+    if connection.execute(query.on_conflict_do_nothing().returning(arrivals.c.id)).one_or_none() is None:
+        savepoint.rollback()
+        return None
+    savepoint.commit()
+    payload = {"provider": participant.provider}
+    add_event(connection, EventKind.ARRIVED, now, study_id=study_id, person_id=person.id, payload=payload)
     return person
 
 
@@ -100,22 +107,22 @@ def find_arrival(store: Store, study_id: int, person_id: str) -> Arrival | None:
 def complete_arrival(store: Store, arrival_id: int, *, now: datetime) -> bool:
     """Marks a visit as complete; False where it was before, and the moment of then stays."""
 
-    def work(connection: Connection) -> bool:
-        """Within one transaction: the moment, once."""
-        query = update(arrivals).where(arrivals.c.id == arrival_id, arrivals.c.completed_at.is_(None))
-        changed = query.values(completed_at=now).returning(arrivals.c.person_id, arrivals.c.study_id)
-        row = connection.execute(changed).one_or_none()
-        if row is None:
-            return False
-        about = {"study_id": row.study_id, "person_id": row.person_id}
-        add_event(connection, EventKind.VISIT_COMPLETED, now, **about)
-        return True
-
-    return store.write(work)
+    return store.write(lambda connection: complete_arrival_in(connection, arrival_id, now))
 
 
-def _known(connection: Connection, study_id: int, participant: Participant) -> Person | None:
-    """The person, their arrival now of this visit."""
+def complete_arrival_in(connection: Connection, arrival_id: int, now: datetime) -> bool:
+    """See `complete_arrival`; within the transaction at hand."""
+    query = update(arrivals).where(arrivals.c.id == arrival_id, arrivals.c.completed_at.is_(None))
+    changed = query.values(completed_at=now).returning(arrivals.c.person_id, arrivals.c.study_id)
+    row = connection.execute(changed).one_or_none()
+    if row is None:
+        return False
+    add_event(connection, EventKind.VISIT_COMPLETED, now, study_id=row.study_id, person_id=row.person_id)
+    return True
+
+
+def known_in(connection: Connection, study_id: int, participant: Participant) -> Person | None:
+    """See `find_arrived`; within the transaction at hand."""
     query = select(arrivals.c.id, arrivals.c.visit, *row_maps.PERSON.labelled("person_"))
     query = query.join(people, people.c.id == arrivals.c.person_id)
     query = query.where(arrivals.c.provider == participant.provider, arrivals.c.study_id == study_id)

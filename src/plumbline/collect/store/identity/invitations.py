@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import secrets
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
@@ -14,7 +14,8 @@ from plumbline.collect.store import row_maps
 from plumbline.collect.store.database import Store
 from plumbline.collect.store.events import EventKind, add_event
 from plumbline.collect.store.failures import NotFoundError, not_found
-from plumbline.collect.store.identity.accounts import NewAccount, put_account_in
+from plumbline.collect.store.identity.accounts import NewAccount, put_account_in, take_account_in
+from plumbline.collect.store.identity.outside_identities import disconnect_all_in
 from plumbline.collect.store.people import (
     add_person_in,
     digest,
@@ -24,7 +25,7 @@ from plumbline.collect.store.people import (
     unerased,
 )
 from plumbline.collect.store.rows import Invitation, Person, Role, TokenUse
-from plumbline.collect.store.tables import accounts, invitations, people
+from plumbline.collect.store.tables import events, invitations, people
 
 _CODE_BYTES = 24
 
@@ -109,6 +110,25 @@ def list_open_invitations(store: Store, *, now: datetime, limit: int = 100) -> l
     return [ListedInvitation(row_maps.INVITATION.of(row), row.whom, row.by) for row in store.rows(query)]
 
 
+def notes_of_people(store: Store, person_ids: Sequence[str]) -> dict[str, str]:
+    """What was noted of the invitation that somebody came by, by person; those without a note are left out.
+
+    The log says who came by which. Its lines of no study are few, and have an index.
+    """
+    accepted = select(events.c.person_id, events.c.payload).where(
+        events.c.study_id.is_(None), events.c.kind == EventKind.INVITATION_ACCEPTED.value
+    )
+    rows = store.rows(accepted.where(events.c.person_id.in_(person_ids)).order_by(events.c.seq)) if person_ids else []
+    came_by = [(str(row.person_id), int(row.payload["invitation"])) for row in rows]
+    numbers = {number for _, number in came_by}
+    noted = select(invitations.c.id, invitations.c.note).where(
+        invitations.c.id.in_(numbers), invitations.c.note.is_not(None)
+    )
+    notes = {int(row.id): str(row.note) for row in store.rows(noted)} if numbers else {}
+    # The first with a note: later ones are for another password.
+    return {person: notes[number] for person, number in reversed(came_by) if number in notes}
+
+
 def read_invitation(store: Store, number: int) -> Invitation:
     """The invitation of this number, good or not.
 
@@ -152,10 +172,9 @@ def accept_invitation(
         ConflictError: PL-COL-034, somebody else has the name.
     """
 
-    def put_account(connection: Connection, person: Person) -> None:
-        """The account, in the place of the one they have."""
-        known = select(accounts.c.name).where(accounts.c.person_id == person.id)
-        put_account_in(connection, person.id, make_account(connection.execute(known).scalar()), now)
+    def put_account(connection: Connection, person: Person, known: str | None) -> None:
+        """The account, in the place of the one they had."""
+        put_account_in(connection, person.id, make_account(known), now)
 
     return accept_by(store, code, put_account, now=now, session_ends=session_ends)
 
@@ -163,24 +182,28 @@ def accept_invitation(
 def accept_by(
     store: Store,
     code: str,
-    put_way_in: Callable[[Connection, Person], None],
+    put_way_in: Callable[[Connection, Person, str | None], None],
     *,
     now: datetime,
     session_ends: datetime,
 ) -> tuple[Person, str]:
     """Lets somebody in: one use less, the person, how they log in and a first session, or nothing of it.
 
-    Of whoever was there before, the sessions end, and so do other invitations for them; and the tokens, which others made
-    and may still hold, but of an owner: those are from the command line or from owners.
+    Of whoever was there before, every way in ends but the new one: name and password, logins elsewhere, sessions, other
+    invitations for them; and the tokens, which others made and may still hold, but of an owner: those are from the command
+    line or from owners. Whoever took the account over knows one of these, and a link is how its person gets it back.
 
     Args:
-        put_way_in: writes by what they log in from now on.
+        put_way_in: writes by what they log in from now on; given the name that they logged in with, None where they had none.
     Raises:
         NotFoundError: PL-COL-035, the code is of no invitation that is still good. ConflictError: of `put_way_in`.
     """
 
     def work(connection: Connection) -> tuple[Person, str]:
         """Within one transaction: all of it."""
+        whom = connection.execute(_good(code, now).with_only_columns(invitations.c.person_id)).scalar()
+        if whom is not None:
+            unerased(connection, whom)  # held before any invitation: each of several links for them ends the others
         row = connection.execute(_good(code, now).with_for_update(of=invitations)).one_or_none()
         if row is None:
             raise not_invited()
@@ -188,8 +211,13 @@ def accept_by(
         one_less = update(invitations).where(invitations.c.id == invitation.id)
         connection.execute(one_less.values(uses_left=invitations.c.uses_left - 1))
         person = _person_of(connection, invitation, now)
-        put_way_in(connection, person)
-        payload = {"invitation": invitation.id}
+        known = None if invitation.person_id is None else take_account_in(connection, person.id)
+        if invitation.person_id is not None:
+            disconnect_all_in(connection, person.id, now)
+        put_way_in(connection, person, known)
+        payload: dict[str, Any] = {"invitation": invitation.id}
+        if known is not None:
+            payload["password_ended"] = True
         add_event(connection, EventKind.INVITATION_ACCEPTED, now, person_id=person.id, payload=payload)
         token = issue_token_in(connection, person.id, now, session_ends, TokenUse.SESSION)
         return person, token

@@ -14,7 +14,7 @@ from plumbline.collect.store import row_maps
 from plumbline.collect.store.database import Store, insert_into
 from plumbline.collect.store.events import EventKind, add_event
 from plumbline.collect.store.failures import ConflictError
-from plumbline.collect.store.people import add_person_in, unerased
+from plumbline.collect.store.people import add_person_in, is_session_in, lock_worker, unerased
 from plumbline.collect.store.rows import Person, Role
 from plumbline.collect.store.studies import study_in
 from plumbline.collect.store.tables import accounts, outside_identities, people
@@ -60,18 +60,26 @@ def has_owner_outside(store: Store, issuer: str) -> bool:
     return store.row(query.where(people.c.erased_at.is_(None), people.c.blocked_at.is_(None)).limit(1)) is not None
 
 
-def connect_outside(store: Store, person_id: str, identity: OutsideIdentity, *, now: datetime) -> None:
+def connect_outside(
+    store: Store, person_id: str, identity: OutsideIdentity, *, now: datetime, session: str | None = None
+) -> bool:
     """Lets somebody log in by an identity, in the place of another one that they have of the same issuer.
 
+    Args:
+        session: the token of the one in which they ask for it; False where it has ended.
     Raises:
-        ConflictError: PL-COL-037, it is somebody else's. NotAllowedError: PL-COL-031, they were erased.
+        ConflictError: PL-COL-037, it is somebody else's. NotAllowedError: PL-COL-031, they were blocked or erased.
     """
 
-    def work(connection: Connection) -> None:
-        """Within one transaction: whose it is, held."""
-        put_outside_in(connection, unerased(connection, person_id).id, identity, now)
+    def work(connection: Connection) -> bool:
+        """Within one transaction: whose it is, held, so that nothing ends their sessions in between."""
+        lock_worker(connection, person_id)
+        if session is not None and not is_session_in(connection, person_id, session, now):
+            return False
+        put_outside_in(connection, person_id, identity, now)
+        return True
 
-    store.write(work)
+    return store.write(work)
 
 
 def disconnect_outside(store: Store, person_id: str, issuer: str, *, now: datetime) -> bool | None:
@@ -90,6 +98,20 @@ def disconnect_outside(store: Store, person_id: str, issuer: str, *, now: dateti
         return True
 
     return store.write(work)
+
+
+def has_any_outside_in(connection: Connection, person_id: str) -> bool:
+    """Whether somebody has an identity elsewhere, of whichever issuer; within the transaction at hand."""
+    theirs = select(outside_identities.c.id).where(outside_identities.c.person_id == person_id)
+    return connection.execute(theirs.limit(1)).first() is not None
+
+
+def disconnect_all_in(connection: Connection, person_id: str, now: datetime) -> int:
+    """Ends that somebody can log in by any issuer, logged; how many there were. Within the transaction at hand."""
+    count = connection.execute(delete(outside_identities).where(outside_identities.c.person_id == person_id)).rowcount
+    if count:
+        add_event(connection, EventKind.OUTSIDE_DISCONNECTED, now, person_id=person_id)
+    return count
 
 
 def add_worker_outside(store: Store, study_id: int, identity: OutsideIdentity, *, now: datetime) -> Person:

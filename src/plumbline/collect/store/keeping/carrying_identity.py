@@ -70,6 +70,9 @@ def carry_identity(target: Connection, before: IdentityNow, now: datetime) -> No
     """Writes over the backup's rows what outlasts a restore; whoever is erased again has been by now."""
     there = set(target.execute(select(people.c.id).where(people.c.erased_at.is_(None))).scalars())
     stay = set(target.execute(select(studies.c.id)).scalars())
+    # Also who had none any more: they had chosen another way in.
+    for person_id in set(target.execute(select(accounts.c.person_id)).scalars()) & before.people:
+        target.execute(delete(accounts).where(accounts.c.person_id == person_id))
     for account in before.accounts:
         if account["person_id"] in there:
             same = or_(accounts.c.person_id == account["person_id"], accounts.c.name_key == account["name_key"])

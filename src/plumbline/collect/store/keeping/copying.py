@@ -59,24 +59,22 @@ class StoredTable:
 def stored_tables(connection: Connection) -> list[StoredTable]:
     """Every table with rows to copy; those that others point to come before them."""
     inspector = inspect(connection)
+    names = [name for name, _ in inspector.get_sorted_table_and_fkc_names() if name and name not in _WITHOUT_ROWS]
+    columns_of, key_of = inspector.get_multi_columns(), inspector.get_multi_pk_constraint()
     found = []
-    for name, _ in inspector.get_sorted_table_and_fkc_names():
-        if name is None or name in _WITHOUT_ROWS:
-            continue
-        columns = inspector.get_columns(name)
+    for name in names:
+        columns = columns_of[None, name]
         # SQLAlchemy leaves its dialects without types.
         types = tuple(str(column["type"].compile(dialect=postgresql.dialect())) for column in columns)  # type: ignore[no-untyped-call]
-        key = tuple(str(part) for part in inspector.get_pk_constraint(name)["constrained_columns"])
+        key = tuple(str(part) for part in key_of[None, name]["constrained_columns"])
         found.append(StoredTable(name, tuple(column["name"] for column in columns), key, types))
     return found
 
 
 def count_rows(connection: Connection) -> dict[str, int]:
     """Rows by table."""
-    return {
-        table.name: int(connection.exec_driver_sql(f"SELECT COUNT(*) FROM {table.name}").scalar_one())
-        for table in stored_tables(connection)
-    }
+    names = sorted(set(inspect(connection).get_table_names()) - _WITHOUT_ROWS)
+    return {name: int(connection.exec_driver_sql(f"SELECT COUNT(*) FROM {name}").scalar_one()) for name in names}
 
 
 def copy_rows(source: Connection, target: Connection, advance: Advance | None = None) -> None:

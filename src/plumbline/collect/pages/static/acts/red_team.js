@@ -1,6 +1,6 @@
 // A red-team chat begins with consent and with what is to be tried, and ends with how well it went.
 
-import { putParagraphs, slot } from "../elements.js";
+import { put, putParagraphs, slot } from "../elements.js";
 import { chosen, wordedScale } from "../work/scale.js";
 import { commentOf, showComment } from "./comment.js";
 import { Unfinished } from "./unfinished.js";
@@ -45,6 +45,8 @@ export const describe = {
 export const rateSelf = {
   template: "act-rate-self",
   fill(form, { fields }) {
+    slot(form, "intended").hidden = !fields.task_description;
+    put(form, "task-description", fields.task_description ?? "");
     slot(form, "scales").append(successScale("How well did your attack go?", fields.most));
     showComment(form, fields.comment);
   },

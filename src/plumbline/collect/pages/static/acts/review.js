@@ -24,7 +24,7 @@ export const review = {
 };
 
 /** Letters that mean nothing else on the page; the digits are the rating. */
-const KEYS = "qwertyuiopadfhjklzxvbnm";
+const KEYS = "qwertyuiopadfhjklzxvbm";
 
 const boxes = (form) => [...form.querySelectorAll("input[name=tags]")];
 
@@ -35,7 +35,7 @@ function tagChoice(tag, key) {
   if (key) {
     field.setAttribute("aria-keyshortcuts", key);
     field.dataset.tagKey = key;
-    label.append(element("kbd", key, { "aria-hidden": "true" }));
+    label.append(element("kbd", key, { "aria-hidden": "true", class: "single" }));
   }
   return label;
 }

@@ -15,7 +15,7 @@ export const rule = {
     put(form, "why-here", isDispute ? "The data bring one label, and a worker who ranked this reply says another." : `${givers.length} workers labelled this, and no label has a majority.`);
     slot(form, "given").append(...counted(step.fields.labels, givers).map(([label, who]) => givenLabel(form, label, who, givers.length)));
     tell(slot(form, "note-of-worker"), step.fields.note ? `Whoever disputes it writes: ${step.fields.note}` : "");
-    slot(form, "harms").append(harmGrid(step.fields.categories, "Which label holds?", { keys: true }));
+    slot(form, "harms").append(harmGrid(step.fields.categories, "Which label holds?", { keys: true, unnamed: step.fields.labels.some(namesNothing) }));
   },
   read(form) {
     const note = form.elements.note.value.trim();
@@ -25,6 +25,9 @@ export const rule = {
   words: written,
   press: pressHarm,
 };
+
+/** Unsafe, and not why: so labels of the data may be, and a ruling may leave them so. */
+const namesNothing = (label) => !label.is_safe && !label.categories?.length;
 
 /** [label, who gave it: data or worker, each as often as it did], in the order shown. */
 function counted(labels, givers) {
@@ -48,10 +51,9 @@ function givenLabel(form, label, who, of) {
   put(made, "label", labelWords(label));
   put(made, "count", giversInWords(who, of));
   const take = made.querySelector("button");
-  take.hidden = !label.is_safe && !label.categories?.length;
   take.append(element("span", `: ${labelWords(label)}`, { class: "visually-hidden" }));
   take.addEventListener("click", () => {
-    writeForm(form, { note: form.elements.note.value, ...harmState({ categories: label.categories ?? [], none_applies: label.is_safe }) });
+    writeForm(form, { note: form.elements.note.value, ...harmState({ categories: namesNothing(label) ? null : label.categories ?? [], none_applies: label.is_safe }) });
     form.dispatchEvent(new Event("input"));
     form.querySelector("[type=submit]").focus(); // Enter sends, as it says; on this button it would only press it again
   });

@@ -9,6 +9,12 @@ const problem = byId("problem");
 const token = document.querySelector('meta[name="csrf-token"]').content;
 const published = text.value;
 
+const PUBLISHED = "published";
+if (new URLSearchParams(location.search).has(PUBLISHED)) {
+  history.replaceState(null, "", location.pathname);
+  byId("told").textContent = byId("told").dataset.published;
+}
+
 const isChanged = () => text.value !== published;
 const bytes = () => new TextEncoder().encode(text.value).length;
 
@@ -50,7 +56,7 @@ form.addEventListener("submit", async (event) => {
   try {
     await ask("POST", form.dataset.api, { text: text.value, after_version: Number(form.dataset.version) });
     removeEventListener("beforeunload", warn);
-    location.assign(location.pathname);
+    location.assign(`${location.pathname}?${PUBLISHED}`);
   } catch (error) {
     const meanwhile = "Somebody else published another version meanwhile. Copy your text, load the page again, and put both together.";
     tell(problem, error.code === "PL-COL-036" ? meanwhile : inWords(error));

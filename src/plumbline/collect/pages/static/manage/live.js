@@ -68,7 +68,7 @@ export function keepFresh(live, connection, freshened) {
       failures += 1;
       since ??= new Date();
       const why = request.status ? "The server cannot give newer figures" : "The server does not answer";
-      tell(connection, `${why} since ${since.toLocaleTimeString()}. What you see is older, as it says at the top.`);
+      tell(connection, `${why} since ${since.toLocaleTimeString()}. What you see is as old as that.`);
     } finally {
       underWay = false;
       plan();

@@ -63,7 +63,7 @@ async function confirmed(heading, says, yes) {
 const ACTS = {
   async link(pseudonym) {
     const made = await ask("POST", `${API}/invitations`, { pseudonym });
-    showLink(made, `With it, ${pseudonym} sets a password, until ${inUtc(made.expires_at)}. It works once.`);
+    showLink(made, `With it, ${pseudonym} sets a password, until ${inUtc(made.expires_at)}. It works once, and ends every other way in that they have.`);
   },
   async end(pseudonym) {
     const says = "Their browsers are logged out, and their tokens for programs end. They can log in again.";

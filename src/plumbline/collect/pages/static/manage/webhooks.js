@@ -3,33 +3,40 @@
 import { ask, inWords } from "../api.js";
 import { byId, onPress, tell } from "../elements.js";
 import { onSubmit } from "../forms.js";
+import { keepFresh } from "./live.js";
 import { sure } from "./sure.js";
 
 const API = "/api/v1/webhooks";
 
-onPress(byId("secret-copy"), async () => {
-  try {
-    await navigator.clipboard.writeText(byId("secret-text").value);
-    byId("secret-copied").textContent = "Copied.";
-  } catch {
-    byId("secret-text").select();
-    byId("secret-copied").textContent = "Marked: copy it with Ctrl C.";
-  }
-});
+const live = byId("live");
+const look = keepFresh(live, byId("connection"), () => {});
 
-onSubmit(byId("add"), async (data) => {
-  const made = await ask("POST", API, {
-    url: data.get("url").trim(), events: data.getAll("events"), study: data.get("study") || null,
+if (byId("add")) prepareAdding();
+
+function prepareAdding() {
+  onPress(byId("secret-copy"), async () => {
+    try {
+      await navigator.clipboard.writeText(byId("secret-text").value);
+      byId("secret-copied").textContent = "Copied.";
+    } catch {
+      byId("secret-text").select();
+      byId("secret-copied").textContent = "Marked: copy it with Ctrl C.";
+    }
   });
-  const place = byId("secret-text");
-  place.value = made.secret;
-  byId("secret-copied").textContent = "";
-  byId("secret").addEventListener("close", () => { place.value = ""; location.reload(); }, { once: true });
-  byId("secret").showModal();
-  place.select();
-});
+  onSubmit(byId("add"), async (data) => {
+    const made = await ask("POST", API, {
+      url: data.get("url").trim(), events: data.getAll("events"), study: data.get("study") || null,
+    });
+    const place = byId("secret-text");
+    place.value = made.secret;
+    byId("secret-copied").textContent = "";
+    byId("secret").addEventListener("close", () => { place.value = ""; location.reload(); }, { once: true });
+    byId("secret").showModal();
+    place.select();
+  });
+}
 
-const SOON = "It is on its way; load the page again in a moment to see what became of it.";
+const SOON = "It is on its way. What becomes of it shows below.";
 
 const ACTS = {
   async try(webhook) {
@@ -39,7 +46,6 @@ const ACTS = {
   async remove(webhook) {
     if (!(await sure(byId("sure")))) return;
     await ask("DELETE", `${API}/${webhook}`);
-    location.reload();
   },
   async again(webhook, delivery) {
     await ask("POST", `${API}/${webhook}/deliveries/${delivery}/again`, {});
@@ -47,14 +53,19 @@ const ACTS = {
   },
 };
 
-for (const button of document.querySelectorAll("[data-webhook] :is([data-do], [data-again])")) {
-  onPress(button, async () => {
-    tell(byId("webhooks-problem"), "");
-    byId("webhooks-told").textContent = "";
-    try {
-      await ACTS[button.dataset.do ?? "again"](button.closest("[data-webhook]").dataset.webhook, button.dataset.again);
-    } catch (error) {
-      tell(byId("webhooks-problem"), inWords(error));
-    }
-  });
-}
+// The list is replaced as messages arrive: what is pressed is looked for anew.
+live.addEventListener("click", async (event) => {
+  const button = event.target.closest("[data-do], [data-again]");
+  if (!button) return;
+  tell(byId("webhooks-problem"), "");
+  byId("webhooks-told").textContent = "";
+  button.disabled = true;
+  try {
+    await ACTS[button.dataset.do ?? "again"](button.closest("[data-webhook]").dataset.webhook, button.dataset.again);
+    await look();
+  } catch (error) {
+    tell(byId("webhooks-problem"), inWords(error));
+  } finally {
+    button.disabled = false;
+  }
+});

@@ -1,9 +1,11 @@
 // What was said so far. Messages that stand there already stay: only what is new comes in, so that nothing jumps. A text that
 // is on the page already, a reply that goes on or a turn just written, moves from there to its place.
 
-import { byId, copyOf, put, slot } from "../elements.js";
+import { byId, copyOf, element, put, slot } from "../elements.js";
+import { wordDifference } from "./word_difference.js";
 
 const WHO = { human: "Human", assistant: "Assistant", system: "Note" };
+const TAGS = { went: "del", came: "ins" };
 const MOVE = { duration: 260, easing: "ease-out" };
 
 export const isCalm = () => matchMedia("(prefers-reduced-motion: reduce)").matches;
@@ -19,22 +21,33 @@ export function showConversation(messages) {
   return added;
 }
 
-/** The messages of a step; those that the worker edited with what they were. */
+/** The messages of a step; those that were edited with the edit: {original, and `text` where somebody else made it}. */
 export function messagesOf({ conversation = [], fields }) {
-  const originals = new Map((fields?.edited ?? []).map(({ message, original }) => [message, original]));
-  return conversation.map((message, at) => (originals.has(at) ? { ...message, original: originals.get(at) } : message));
+  const edits = new Map((fields?.edited ?? []).map((edit) => [edit.message, edit]));
+  return conversation.map((message, at) => (edits.has(at) ? { ...message, edit: edits.get(at) } : message));
 }
 
-function shown({ role, text, original }) {
+function shown({ role, text, edit }) {
   const made = copyOf("message");
   made.classList.add(role);
   put(made, "who", WHO[role] ?? role);
   put(made, "text", text);
-  if (original !== undefined) {
-    const edited = copyOf("edited");
-    put(edited, "original", original);
-    made.append(edited);
-  }
+  if (edit) made.append(edit.text === undefined ? ownEdit(edit) : othersEdit(edit, edit.text === text));
+  return made;
+}
+
+function ownEdit({ original }) {
+  const made = copyOf("edited");
+  put(made, "original", original);
+  return made;
+}
+
+/** What somebody else changed, word by word. Not every reply that was edited went on. */
+function othersEdit({ original, text }, wentOn) {
+  const made = copyOf("edited-by-worker");
+  put(made, "what", wentOn ? "Edited by whoever wrote here. What they changed" : "Whoever wrote here edited the other reply, which did not go on. What they changed");
+  const parts = wordDifference(original, text).map(([kind, words]) => (TAGS[kind] ? element(TAGS[kind], words) : words));
+  slot(made, "changes").append(...parts);
   return made;
 }
 

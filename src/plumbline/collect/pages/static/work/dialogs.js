@@ -44,8 +44,11 @@ export function confirmPersonalData(texts) {
   return confirmed("personal-data", "send");
 }
 
-/** Whether a conversation that has begun is given back. */
-export const confirmLeaving = () => confirmed("leave", "leave");
+/** Whether an item is given back: asked where turns of its conversation were judged, or something is filled in. */
+export async function confirmLeaving({ begun, filledIn }) {
+  if (begun) return confirmed("leave", "leave");
+  return !filledIn || confirmed("leave-filled-in", "leave");
+}
 
 /** Opens a dialog; whether it was closed by the button of this value, not by another one or Esc. */
 function confirmed(id, value) {

@@ -1,4 +1,4 @@
-// Keys: numbers for the scale, g for guidelines, ? for the list; never while somebody writes, and never with a modifier
+// Keys: numbers for the scale, g for guidelines, n for the next item, ? for the list; never while somebody writes, and never with a modifier
 // that belongs to the browser or to a screen reader. Who speaks to their machine, or rests a hand on it, switches single
 // keys off.
 
@@ -15,7 +15,12 @@ export function listenToKeys({ form, retrace, own = () => false }) {
   const switchedOn = byId("single-keys");
   if (switchedOn) {
     switchedOn.checked = readSetting("single-keys") !== false;
-    switchedOn.addEventListener("change", () => keepSetting("single-keys", switchedOn.checked));
+    const hint = () => document.body.classList.toggle("no-single-keys", !switchedOn.checked);
+    hint();
+    switchedOn.addEventListener("change", () => {
+      keepSetting("single-keys", switchedOn.checked);
+      hint();
+    });
   }
   addEventListener("keydown", (event) => {
     if (document.querySelector("dialog[open]") || event.altKey || event.isComposing) return;
@@ -40,11 +45,14 @@ function plainKey(event, form, own) {
   if (event.key === "g") openDialog("guidelines");
   else if (event.key === "?") openKeys(form);
   else if (event.key === "s") unveil();
+  else if (event.key === "n" && canSkip()) byId("skip").click();
   else if (event.key === "c" && byId("change")) byId("change").click();
   else if (!form || form.inert || form.closest("[inert]")) return false;
   else return own(event.key) || (/^[0-9]$/.test(event.key) && press(form, Number(event.key)));
   return true;
 }
+
+const canSkip = () => byId("skip")?.disabled === false;
 
 /** Presses the button of what stands before the first item; whether it was there. */
 function begin() {
@@ -59,7 +67,7 @@ export function openKeys(form) {
   const steps = [...(form?.querySelectorAll("[data-scale] input[type=radio]") ?? [])].map((each) => Number(each.value));
   const works = {
     always: true, form: Boolean(form), scale: steps.length > 0, harms: has("[data-harms][data-keys]"), tags: has("[data-tag-key]"),
-    send: has("[type=submit]") && !has("textarea[name=text]"), write: has("textarea"), change: Boolean(byId("change")), veil: isVeiled(),
+    send: has("[type=submit]") && !has("textarea[name=text]"), write: has("textarea"), change: Boolean(byId("change")), veil: isVeiled(), skip: canSkip(),
   };
   const dialog = byId("keys");
   for (const row of dialog.querySelectorAll("[data-when]")) row.hidden = !works[row.dataset.when];

@@ -3,9 +3,11 @@
 import { ask } from "../api.js";
 import { byId, putParagraphs, slot } from "../elements.js";
 import { Breaks } from "./breaks.js";
+import { copyText } from "./copying.js";
 import { openDialog } from "./dialogs.js";
 import { keepSetting, readSetting } from "./kept.js";
 import { moodSurvey } from "./mood.js";
+import { tellNote } from "./notes.js";
 import { screen } from "./screens.js";
 import { progressOf } from "./standing_words.js";
 
@@ -47,6 +49,11 @@ export class Standing {
       if (error.status === 401) throw error;
     }
     if (this.told) byId("progress").textContent = progressOf(this.told, this.queue);
+  }
+
+  /** Between two items: that a note on their writing waits for them. */
+  tellNote() {
+    tellNote(this.study, this.told?.newest_note_at ?? null);
   }
 
   /** An item is done. */
@@ -93,6 +100,7 @@ export class Standing {
     if (!always && readSetting(name) === code) return false;
     keepSetting(name, code);
     const made = screen("complete", { code });
+    made.querySelector("[data-do=copy]").addEventListener("click", () => copyText(slot(made, "code"), slot(made, "copied")));
     const back = slot(made, "back");
     if (url) back.href = url;
     // Of MTurk: the code goes into the form that waits in the HIT.

@@ -55,9 +55,10 @@ export function dropVeil() {
 
 const hasText = ({ act, conversation, replies }) => !WITHOUT_TEXTS.includes(act) && (conversation?.length ?? 0) + (replies?.length ?? 0) > 0;
 
+/** What is judged stands blurred; the questions about it can be seen, and rest: nobody answers what they have not read. */
 function setVeiled(veiled) {
   for (const each of [byId("conversation"), byId("act")]) {
-    each.classList.toggle("veiled", veiled);
+    each.classList.toggle("texts-veiled", veiled);
     each.inert = veiled;
   }
 }

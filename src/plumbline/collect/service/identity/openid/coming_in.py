@@ -10,9 +10,11 @@ from datetime import timedelta
 from typing import TYPE_CHECKING, Any
 
 from plumbline.collect.service.collecting import Collecting
+from plumbline.collect.service.failures import ServiceError
 from plumbline.collect.service.identity.failures import ThrottledError, no_account, wrong_old_password
 from plumbline.collect.service.identity.logging_in import SESSION_TIME, LoggedIn, begin_session
 from plumbline.collect.service.identity.openid.failures import (
+    is_no_guess,
     nobody_here,
     not_begun_here,
     not_of_these,
@@ -166,7 +168,7 @@ async def identity_of(
 
     Args:
         flow: of `flow_begun_here`.
-        address: where it comes from; what fails is counted for it, as failed log-ins are.
+        address: where it comes from; what fails is counted for it, as failed log-ins are, but for `is_no_guess`.
     Raises:
         ServiceError: PL-OID-010 to 012, 021 to 025; PL-IDN-002.
     """
@@ -182,8 +184,14 @@ async def identity_of(
         raise refused_there(word if _WORD.fullmatch(word) else "")
     key = key_of_address(address)
     await collecting.calls.run(_require_attempt, collecting, key)
-    claims = await openid.provider.claims_of(answer.code, flow, collecting.clock)
-    require_taken(claims, settings)
+    try:
+        claims = await openid.provider.claims_of(answer.code, flow, collecting.clock)
+        require_taken(claims, settings)
+    except ServiceError as error:
+        # While the issuer is away, those who share an address would lock each other out of names and passwords.
+        if is_no_guess(error):
+            await collecting.calls.run(attempt_succeeded, collecting.store, [key])
+        raise
     await collecting.calls.run(attempt_succeeded, collecting.store, [key])
     return OutsideIdentity(settings.issuer, claims["sub"])
 
@@ -211,11 +219,14 @@ def connect(collecting: Collecting, person: Person, session: str, flow: Flow, id
     """Lets somebody log in by an identity from now on; in the session in which they asked for it, and no other; blocks.
 
     Raises:
-        ServiceError: PL-OID-021. ConflictError: PL-COL-037, it is somebody else's.
+        ServiceError: PL-OID-021, also where the session ended while the issuer was asked.
+        ConflictError: PL-COL-037, it is somebody else's. NotAllowedError: PL-COL-031, they were blocked meanwhile.
     """
-    if flow.session is None or not hmac.compare_digest(flow.session, digest(session)):
+    is_same = flow.session is not None and hmac.compare_digest(flow.session, digest(session))
+    if not is_same or not connect_outside(
+        collecting.store, person.id, identity, now=collecting.clock(), session=session
+    ):
         raise not_begun_here()
-    connect_outside(collecting.store, person.id, identity, now=collecting.clock())
 
 
 def disconnect(collecting: Collecting, openid: OpenId, person: Person) -> bool:
@@ -269,7 +280,7 @@ def _join(collecting: Collecting, code: str, identity: OutsideIdentity, earlier:
     person, session = accept_by(
         collecting.store,
         code,
-        lambda connection, person: put_outside_in(connection, person.id, identity, now),
+        lambda connection, person, _: put_outside_in(connection, person.id, identity, now),
         now=now,
         session_ends=ends,
     )

@@ -23,6 +23,15 @@ def unfit_issuer(what: str, problem: str, *, expected: str, advice: str = "") ->
     return ServiceError("PL-OID-011", what, problem, expected=expected, advice=advice or _TELL)
 
 
+_NOT_BY_THE_BROWSER = frozenset(
+    {
+        *("invalid_client", "unauthorized_client", "unsupported_grant_type", "invalid_scope"),
+        *("server_error", "temporarily_unavailable"),
+    }
+)
+"""Words of RFC 6749 that a token endpoint says whatever code it is given; `invalid_grant` is not among them."""
+
+
 def not_exchanged(word: str) -> ServiceError:
     """PL-OID-012.
 
@@ -39,6 +48,13 @@ def not_exchanged(word: str) -> ServiceError:
         if mistaken
         else f"log in again; if it stays so, {_TELL}",
     )
+
+
+def is_no_guess(error: ServiceError) -> bool:
+    """Whether what failed shows nobody's guessing: the issuer is away or knows us no more, or the account is a true one."""
+    if error.code == "PL-OID-012":
+        return error.found in _NOT_BY_THE_BROWSER
+    return error.code in ("PL-OID-010", "PL-OID-011", "PL-OID-025")
 
 
 def not_configured() -> ServiceError:
@@ -126,8 +142,8 @@ def only_way_in() -> ServiceError:
         "PL-OID-027",
         "log-in",
         "it is the only way you log in",
-        expected="a name and a password besides",
-        advice="ask a manager for a link, made for your pseudonym, by which you choose a password",
+        expected="a name and a password, too",
+        advice="ask a manager for a link, made for your pseudonym, by which you choose a password instead",
     )
 
 

@@ -9,7 +9,7 @@ from __future__ import annotations
 import asyncio
 import re
 import time
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
@@ -38,6 +38,8 @@ _REFETCHED_AFTER = 60.0
 """A key that nobody knows is looked for again, so long after the last time at the earliest."""
 _DISCOVERY = "discovery document"
 _WORD = re.compile(r"[a-z_]{1,40}")
+_NUMBER = re.compile(r"[0-9]+|0[xX][0-9a-fA-F]*")
+"""What a browser takes the last label of an address for (WHATWG URL, "ends in a number")."""
 _OK = 200
 
 
@@ -68,6 +70,41 @@ class _Kept:
     at: float
 
 
+class _Document:
+    """One document of the issuer, which is fetched by one at a time; while that fails, those who wait are told so at once.
+
+    Attributes:
+        seconds: a clock that only goes forward.
+        kept: the last one that came.
+        failed: why the last try failed, where it did.
+    """
+
+    def __init__(self, seconds: Callable[[], float]) -> None:
+        self.seconds = seconds
+        self.kept: _Kept | None = None
+        self.failed: _Kept | None = None
+        self._lock = asyncio.Lock()
+
+    async def get(self, fetch: Callable[[], Awaitable[Any]], is_good: Callable[[_Kept, float], bool]) -> Any:
+        """The one that is kept, where it `is_good`, given its age; otherwise what is fetched.
+
+        Raises:
+            ServiceError: of `fetch`; for a few seconds the one of before.
+        """
+        async with self._lock:
+            now = self.seconds()
+            if self.kept is not None and is_good(self.kept, now - self.kept.at):
+                return self.kept.value
+            if self.failed is not None and now - self.failed.at < _FAILED_SECONDS:
+                raise self.failed.value
+            try:
+                self.kept = _Kept(await fetch(), self.seconds())
+            except ServiceError as error:
+                self.failed = _Kept(error.with_traceback(None), self.seconds())
+                raise
+            return self.kept.value
+
+
 class Provider:
     """Talks to one issuer, within one event loop.
 
@@ -84,11 +121,9 @@ class Provider:
     ) -> None:
         self.config = config
         self.seconds = seconds
-        self._fetching = fetching or Fetching()
-        self._metadata: _Kept | None = None
-        self._keys: _Kept | None = None
-        self._failed: _Kept | None = None
-        self._lock = asyncio.Lock()
+        self._fetching = fetching or Fetching(config.settings.issuer)
+        # Each with a lock of its own: who begins to log in does not wait for keys.
+        self._metadata, self._keys = (_Document(lambda: self.seconds()) for _ in range(2))
 
     async def close(self) -> None:
         """Ends its connections."""
@@ -133,37 +168,28 @@ class Provider:
         Raises:
             ServiceError: PL-OID-010, 011.
         """
-        async with self._lock:
-            if self._metadata is None or self.seconds() - self._metadata.at > _KEPT_SECONDS:
-                self._metadata = _Kept(await self._discovered(), self.seconds())
-            found: Metadata = self._metadata.value
-            return found
+        found: Metadata = await self._metadata.get(self._discovered, lambda _, age: age <= _KEPT_SECONDS)
+        return found
 
     async def _discovered(self) -> Metadata:
-        """Those who wait while it fails are told so too, instead of each waiting as long."""
-        if self._failed is not None and self.seconds() - self._failed.at < _FAILED_SECONDS:
-            raise self._failed.value
         issuer = self.config.settings.issuer
-        try:
-            document = await self._fetching.get(issuer.rstrip("/") + "/.well-known/openid-configuration", _DISCOVERY)
-            return metadata_of(document, issuer)
-        except ServiceError as error:
-            self._failed = _Kept(error.with_traceback(None), self.seconds())
-            raise
+        document = await self._fetching.get(issuer.rstrip("/") + "/.well-known/openid-configuration", _DISCOVERY)
+        return metadata_of(document, issuer)
 
     async def _keys_with(self, key_id: str | None, found: Metadata) -> dict[str, Key]:
         """The issuer's keys; fetched anew where none has this id, but not again and again."""
-        async with self._lock:
-            age = None if self._keys is None else self.seconds() - self._keys.at
-            is_known = self._keys is not None and (key_id is None or key_id in self._keys.value)
-            if age is None or age > _KEPT_SECONDS or (not is_known and age > _REFETCHED_AFTER):
-                keys = keys_of(await self._fetching.get(found.keys, "keys"))
-                self._keys = _Kept(keys, self.seconds())
-                is_known = key_id is None or key_id in keys
-            known: dict[str, Key] = self._keys.value if self._keys is not None else {}
-        if not is_known or not known:
+
+        async def fetch() -> dict[str, Key]:
+            return keys_of(await self._fetching.get(found.keys, "keys"))
+
+        def is_good(kept: _Kept, age: float) -> bool:
+            is_known = key_id is None or key_id in kept.value
+            return age <= (_KEPT_SECONDS if is_known else _REFETCHED_AFTER)
+
+        keys: dict[str, Key] = await self._keys.get(fetch, is_good)
+        if not keys or (key_id is not None and key_id not in keys):
             raise bad_id_token("it is signed by a key that the issuer does not publish", "a key of its jwks_uri")
-        return known
+        return keys
 
     async def _exchanged(self, code: str, flow: Flow, found: Metadata) -> str:
         settings, secret = self.config.settings, self.config.secret
@@ -246,7 +272,8 @@ def _may_be_public(said: str) -> bool:
     try:
         return is_public(host)
     except ValueError:
-        return True  # a name
+        # A name, which is looked up at each request; or a number as only resolvers read it, such as 2130706433 or 0x7f.1.
+        return not _NUMBER.fullmatch(host.rpartition(".")[2])
 
 
 def _form_encoded(said: str) -> str:

@@ -1,10 +1,11 @@
-"""Surveys are read once a minute, however often somebody looks."""
+"""What is remembered, surveys say, is read once a minute, however often somebody looks."""
 
 from contextlib import closing
 
 from sqlalchemy import event
 
-from plumbline.collect.pages.managing.remembered_moods import RememberedMoods
+from plumbline.collect.pages.managing.remembered import Remembered
+from plumbline.collect.service.wellbeing.mood_summary import mood_summary
 from plumbline.collect.store.migrating import open_store
 from tests.collect.dashboard.made_up import World
 
@@ -21,5 +22,5 @@ def test_surveys_are_read_once_while_they_are_fresh(make_address):
                 assert moods.of(world.collecting, "s") == []
             return sum(" moods" in statement for statement in asked) - before
 
-        assert readings(RememberedMoods(), 5) == 1
-        assert readings(RememberedMoods(fresh_seconds=-1), 5) == 5
+        assert readings(Remembered(mood_summary), 5) == 1
+        assert readings(Remembered(mood_summary, fresh_seconds=-1), 5) == 5
