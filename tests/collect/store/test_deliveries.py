@@ -146,6 +146,9 @@ def test_nothing_grows_without_bound(store, webhook):
     waiting = int(OLDEST / hour)
     given_up, removed = sweep(store, now=end)
     assert (given_up, removed) == (365 * 24 + 1 - waiting, 365 * 24 - int(KEPT / hour))
+    told = [each.payload for each in read_events(store) if each.kind == EventKind.WEBHOOK_GIVEN_UP]
+    assert {each["webhook"] for each in told} == {webhook}
+    assert sum(each["given_up"] for each in told) == given_up
     assert sweep(store, now=end) == (0, 0)
     assert sweep(store, now=end + KEPT + hour)[1] == given_up + int(KEPT / hour)
     assert count_undelivered(store) == (0, waiting)

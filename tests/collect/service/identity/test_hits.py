@@ -21,9 +21,9 @@ from plumbline.collect.store.studies import find_study
 from tests.collect.api.client import toml
 from tests.collect.service.identity.made_up import MTURK, PROLIFIC, arrive, come_for
 
-COMPLETE, INCOMPLETE, UNKNOWN, WRONG = (
-    *(Verdict.COMPLETE, Verdict.INCOMPLETE),
-    *(Verdict.UNKNOWN, Verdict.WRONG_CODE),
+COMPLETE, INCOMPLETE, UNKNOWN, WRONG, TWICE = (
+    *(Verdict.COMPLETE, Verdict.INCOMPLETE, Verdict.UNKNOWN),
+    *(Verdict.WRONG_CODE, Verdict.GIVEN_TWICE),
 )
 
 
@@ -148,7 +148,8 @@ def test_codes_are_told_from_each_other_however_they_are_typed(desk):
     right = code(desk, worker)
     assert re.fullmatch(r"([0-9A-HJKMNP-TV-Z]{4}-){3}[0-9A-HJKMNP-TV-Z]{4}", right)
     typed = right.lower().replace("-", " ").replace("0", "o").replace("1", "l")
-    assert checked(desk, (right,), (typed,), (right[:-1],), ("",)) == [COMPLETE, COMPLETE, UNKNOWN, UNKNOWN]
+    assert checked(desk, (right,), (typed,), (right[:-1],), ("",)) == [COMPLETE, TWICE, UNKNOWN, UNKNOWN]
+    assert checked(desk, (typed,), ("",), ("",)) == [COMPLETE, UNKNOWN, UNKNOWN]
     come_for(desk, "hit-2")
     found = checked(desk, (right, "hit-1"), (right, "hit-2"), ("x", "hit-1"), (right, "none"), ("", ""))
     assert found == [COMPLETE, INCOMPLETE, WRONG, UNKNOWN, UNKNOWN]

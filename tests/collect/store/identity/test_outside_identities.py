@@ -8,7 +8,7 @@ from sqlalchemy import insert, select, text
 
 from plumbline.collect.store.checking import check_store
 from plumbline.collect.store.events import read_events
-from plumbline.collect.store.failures import ConflictError
+from plumbline.collect.store.failures import ConflictError, NotAllowedError
 from plumbline.collect.store.identity.accounts import NewAccount, put_account_in
 from plumbline.collect.store.identity.begun_logins import MOST_WAIT, begin_login, take_login
 from plumbline.collect.store.identity.outside_identities import (
@@ -21,8 +21,8 @@ from plumbline.collect.store.identity.outside_identities import (
     has_owner_outside,
 )
 from plumbline.collect.store.keeping.erasing import erase_person
-from plumbline.collect.store.people import add_person, list_people, set_blocked
-from plumbline.collect.store.rows import Role
+from plumbline.collect.store.people import add_person, end_session, issue_token, list_people, set_blocked
+from plumbline.collect.store.rows import Role, TokenUse
 from plumbline.collect.store.studies import create_study
 from plumbline.collect.store.tables import outside_identities
 from tests.collect.store.made_up import START
@@ -106,7 +106,7 @@ def test_of_several_who_connect_the_same_one_does(store):
             person = next(everybody)
         return connect_outside(store, person, ADA, now=START)
 
-    assert sorted(map(str, together(4, connect))) == ["None", *["PL-COL-037"] * 3]
+    assert sorted(map(str, together(4, connect))) == [*["PL-COL-037"] * 3, "True"]
 
 
 def test_erasing_takes_it(store):
@@ -120,6 +120,20 @@ def test_erasing_takes_it(store):
     assert [fault.kind for fault in check_store(store)] == ["erased_kept"]
 
 
+def test_nothing_is_connected_where_the_session_ended_or_the_person_is_blocked_meanwhile(store):
+    """While the issuer is asked, minutes may go by."""
+    ada, grace = add_person(store, now=START), add_person(store, now=START)
+    later = START + timedelta(hours=1)
+    tokens = [issue_token(store, who.id, now=START, expires_at=later, use=TokenUse.SESSION) for who in (ada, grace)]
+    assert not connect_outside(store, ada.id, ADA, now=START, session=tokens[1])
+    end_session(store, tokens[0], now=START)
+    assert not connect_outside(store, ada.id, ADA, now=START, session=tokens[0])
+    set_blocked(store, grace.id, True, now=START)
+    with pytest.raises(NotAllowedError, match="PL-COL-031"):
+        connect_outside(store, grace.id, GRACE, now=START, session=tokens[1])
+    assert owners(store) == {}
+
+
 def test_what_was_begun_is_taken_once_and_for_a_while(store):
     begin_login(store, "one", now=START)
     begin_login(store, "two", now=START)
@@ -127,7 +141,8 @@ def test_what_was_begun_is_taken_once_and_for_a_while(store):
     assert sorted(together(4, lambda: take_login(store, "one", now=START + MOST_WAIT))) == [False, False, False, True]
     later = START + MOST_WAIT + timedelta(seconds=1)
     assert not take_login(store, "two", now=later)
-    begin_login(store, "four", now=later)
+    for number in range(100):
+        begin_login(store, f"later {number}", now=later)
     kept = store.rows(text("SELECT key FROM login_attempts"))
-    assert len(kept) == 1
-    assert not {"one", "two", "four"} & {row.key for row in kept}
+    assert len(kept) == 100, "one in so many removes the old"
+    assert not {"one", "two", "later 0"} & {row.key for row in kept}

@@ -10,7 +10,13 @@ from sqlalchemy import delete, insert, text, update
 from plumbline.collect.store.checking import check_store
 from plumbline.collect.store.database import connect_copy
 from plumbline.collect.store.failures import StoreError
-from plumbline.collect.store.identity.accounts import NewAccount, account_of, find_account, set_password
+from plumbline.collect.store.identity.accounts import (
+    NewAccount,
+    account_of,
+    find_account,
+    set_password,
+    take_account_in,
+)
 from plumbline.collect.store.identity.attempts import begin_attempt, keys_of_login
 from plumbline.collect.store.identity.invitations import (
     NewInvitation,
@@ -120,6 +126,14 @@ def test_a_password_that_was_changed_since_opens_nothing_again(store, desk, tmp_
     assert account_of(store, person.id).password_hash == "another hash"
     assert find_by_token(store, session, now=LATER, use=TokenUse.SESSION) is None
     assert check_store(store) == []
+
+
+def test_who_had_given_their_password_up_has_none_again(store, desk, tmp_path):
+    person, _ = come(store, invitation(store)[1], "zzname")
+    backup = back_up(store, tmp_path / "backup.db", now=START).path
+    assert store.write(lambda connection: take_account_in(connection, person.id)) == "zzname"
+    taken_back(store, backup, tmp_path)
+    assert account_of(store, person.id) is None
 
 
 def test_a_session_that_was_ended_since_stays_so(store, desk, tmp_path):

@@ -21,12 +21,14 @@ _MOST_TYPED = 64
 
 
 class Verdict(StrEnum):
-    """What a code shows: the work of its visit is done, is not, there is no such visit; or it is another visit's code."""
+    """What a code shows: the work of its visit is done, is not, there is no such visit; it is another visit's code; or it came
+    before, so that two people hand one in."""
 
     COMPLETE = "complete"
     INCOMPLETE = "incomplete"
     UNKNOWN = "unknown"
     WRONG_CODE = "wrong code"
+    GIVEN_TWICE = "given twice"
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,7 +50,7 @@ def completion_code(token: str) -> str:
 
 
 def check_codes(store: Store, study: Study, given: Iterable[Given]) -> list[Verdict]:
-    """Of each code whether its work is done. With an assignment, the code has to be that assignment's.
+    """Of each code whether its work is done. With an assignment, the code has to be that assignment's; without, it counts once.
 
     Raises:
         NotFoundError: PL-COL-010, the study takes nobody from MTurk.
@@ -57,7 +59,14 @@ def check_codes(store: Store, study: Study, given: Iterable[Given]) -> list[Verd
         raise not_found("study", f"{study.name} of MTurk")
     by_token = hit_tokens(store, study.id)
     by_code = {_plain(completion_code(token)): is_complete for token, is_complete in by_token.items()}
-    return [_verdict(each, study.secret, by_token, by_code) for each in given]
+    seen: set[str] = set()
+    verdicts = []
+    for each in given:
+        verdict, plain = _verdict(each, study.secret, by_token, by_code), _plain(each.code)
+        is_again = each.assignment is None and verdict is not Verdict.UNKNOWN and plain in seen
+        verdicts.append(Verdict.GIVEN_TWICE if is_again else verdict)
+        seen.add(plain)
+    return verdicts
 
 
 def _verdict(given: Given, secret: str, by_token: Mapping[str, bool], by_code: Mapping[str, bool]) -> Verdict:

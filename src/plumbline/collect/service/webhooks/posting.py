@@ -12,12 +12,14 @@ import httpx2
 
 from plumbline.collect.service.failures import ServiceError
 from plumbline.collect.service.webhooks.addresses import checked_address
+from plumbline.collect.service.webhooks.resolving import OwnResolver
 from plumbline.collect.service.webhooks.signing import signed_headers
 from plumbline.collect.store.column_types import format_json
 from plumbline.collect.store.deliveries import Claimed
 from plumbline.collect.store.webhook_rows import NoAnswer
+from plumbline.collect.store.webhooks import MOST_WEBHOOKS
 from plumbline.sources.failures import ReplyError
-from plumbline.sources.network import Resolver, resolve_by_system
+from plumbline.sources.network import Resolver
 from plumbline.sources.pinned_transport import PinnedTransport, TransportSettings
 
 MOST_SECONDS = 15.0
@@ -35,16 +37,17 @@ class Poster:
         *,
         allow_private: bool,
         most_at_once: int,
-        resolve: Resolver = resolve_by_system,
+        resolve: Resolver | None = None,
         most_seconds: float = MOST_SECONDS,
     ) -> None:
+        self._names = OwnResolver(MOST_WEBHOOKS)
         settings = TransportSettings(
             place=_PLACE,
             key=None,
             allow_private=allow_private,
             most_answer_bytes=0,
             most_connections=most_at_once,
-            resolve=resolve,
+            resolve=resolve or self._names,
             more_headers=_HEADERS,
         )
         self._allow_private = allow_private
@@ -55,9 +58,9 @@ class Poster:
 
     async def post(self, claimed: Claimed, now: datetime) -> int:
         """The status of the answer; a `NoAnswer` where there is none. Raises nothing that a receiver can bring about."""
-        body = format_json(claimed.message).encode("utf-8")
-        headers = signed_headers(claimed.secret, claimed.message["id"], body, now)
         try:
+            body = format_json(claimed.message).encode("utf-8")
+            headers = signed_headers(claimed.secret, claimed.message["id"], body, now)
             # Also the address that was permitted when the webhook was made: the server may not permit it any more.
             url = checked_address(claimed.url, allow_private=self._allow_private)
             async with asyncio.timeout(self._most_seconds):
@@ -77,5 +80,6 @@ class Poster:
             return NoAnswer.BROKE_OFF
 
     async def close(self) -> None:
-        """Lets go of the connections."""
+        """Lets go of the connections and of names that are still looked up."""
         await self._client.aclose()
+        self._names.close()
