@@ -97,6 +97,11 @@ def test_connect_and_disconnect(site, visit):
     elsewhere.wait_for_url(f"{site.url}/")
     pseudonym = elsewhere.locator('meta[name="pseudonym"]').get_attribute("content")
     assert pseudonym == account.pseudonym
+    form = page.locator("#password-form")
+    form.locator("#old").fill(account.password)
+    form.locator("#new").fill("other words of mine")
+    press(page, "Change it")
+    page.get_by_text("Changed. Example University stays connected.").wait_for()
     press(page, "Disconnect")
     page.locator("#connect-form").wait_for()
 

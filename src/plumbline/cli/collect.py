@@ -193,7 +193,7 @@ def _open_or_start(places: Sequence[StudyPlace]) -> Store:
 def status(
     study: flags.Study,
     people: Annotated[
-        bool, typer.Option("--people", help="List everybody: pseudonym, role, blocked, erased, items finished.")
+        bool, typer.Option("--people", help="List everybody: pseudonym, role, blocked, erased, work finished.")
     ] = False,
     store: flags.StorePlace = None,
     as_json: options.Json = False,

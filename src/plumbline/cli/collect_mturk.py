@@ -58,7 +58,8 @@ def codes(
     store: flags.StorePlace = None,
     as_json: options.Json = False,
 ) -> None:
-    """Look completion codes of MTurk up: complete, incomplete, unknown; with --results also whether it is another HIT's code.
+    """Look completion codes of MTurk up: complete, incomplete, unknown, given twice; with --results also
+    whether it is another HIT's code.
 
     Exit code 1: not all are complete.
 

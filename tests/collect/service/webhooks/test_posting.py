@@ -118,6 +118,7 @@ def test_names_whose_servers_hang_hold_up_no_other(monkeypatch):
             slow = [
                 asyncio.ensure_future(poster.post(message(f"https://slow{n % 16}.example/"), NOW)) for n in range(32)
             ]
+            await asyncio.sleep(0)  # all of them begin
             status = await poster.post(message(f"http://fine.example:{receiver.port}/"), NOW)
             is_waiting = not any(task.done() for task in slow)
             release.set()

@@ -201,19 +201,9 @@ def accept_by(
 
     def work(connection: Connection) -> tuple[Person, str]:
         """Within one transaction: all of it."""
-        whom = connection.execute(_good(code, now).with_only_columns(invitations.c.person_id)).scalar()
-        if whom is not None:
-            unerased(connection, whom)  # held before any invitation: each of several links for them ends the others
-        row = connection.execute(_good(code, now).with_for_update(of=invitations)).one_or_none()
-        if row is None:
-            raise not_invited()
-        invitation = row_maps.INVITATION.of(row)
-        one_less = update(invitations).where(invitations.c.id == invitation.id)
-        connection.execute(one_less.values(uses_left=invitations.c.uses_left - 1))
+        invitation = _used(connection, code, now)
         person = _person_of(connection, invitation, now)
         known = None if invitation.person_id is None else take_account_in(connection, person.id)
-        if invitation.person_id is not None:
-            disconnect_all_in(connection, person.id, now)
         put_way_in(connection, person, known)
         payload: dict[str, Any] = {"invitation": invitation.id}
         if known is not None:
@@ -243,6 +233,19 @@ def _listed() -> Select[Any]:
     return query.outerjoin(by, by.c.id == invitations.c.created_by)
 
 
+def _used(connection: Connection, code: str, now: datetime) -> Invitation:
+    """One use less. The person it is for is held before it: each of several links for them ends the others."""
+    whom = connection.execute(_good(code, now).with_only_columns(invitations.c.person_id)).scalar()
+    if whom is not None:
+        unerased(connection, whom)
+    row = connection.execute(_good(code, now).with_for_update(of=invitations)).one_or_none()
+    if row is None:
+        raise not_invited()
+    one_less = update(invitations).where(invitations.c.id == row.id)
+    connection.execute(one_less.values(uses_left=invitations.c.uses_left - 1))
+    return row_maps.INVITATION.of(row)
+
+
 def _person_of(connection: Connection, invitation: Invitation, now: datetime) -> Person:
     if invitation.person_id is None:
         return add_person_in(connection, invitation.role, now, invitation.study_id)
@@ -253,6 +256,7 @@ def _person_of(connection: Connection, invitation: Invitation, now: datetime) ->
         end_sessions_in(connection, person.id, now)
     else:
         revoke_tokens_in(connection, person.id, now, by=None)
+    disconnect_all_in(connection, person.id, now)
     return person
 
 
