@@ -19,7 +19,7 @@ import sys
 import tempfile
 import time
 import urllib.request
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -50,13 +50,13 @@ _NEXT = """() => new Promise((done) => {
 })"""
 
 
-def main() -> int:
+def main(arguments: Sequence[str] | None = None) -> int:
     """Run it."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--items", type=int, default=100_000)
     parser.add_argument("--times", type=int, default=40)
     parser.add_argument("--json", type=Path)
-    options = parser.parse_args()
+    options = parser.parse_args(arguments)
     with tempfile.TemporaryDirectory(prefix="plumbline-pages-") as folder:
         study = make_study(Path(folder), str(Path(folder) / "collect.db"), items=options.items, overlap=3, workers=1)
         (port,) = free_ports(1)
@@ -119,6 +119,9 @@ def _log_in(browser: Any, base: str, owner_token: str) -> Any:
     page.fill("#password", "only for this benchmark")
     page.keyboard.press("Enter")
     page.wait_for_url(f"{base}/")
+    page.goto(f"{base}/studies/{STUDY}/work")
+    page.get_by_role("button", name="I have read this").click()
+    page.wait_for_selector("#act .reply")
     state = context.storage_state()
     context.close()
     return state
