@@ -160,11 +160,15 @@ def test_guidelines_are_previewed_published_and_never_overwritten(manager, site)
     assert page.locator("#previewed img").count() == 0
     assert "onerror=alert(1)" in page.locator("#previewed").inner_text()
     page.get_by_role("button", name="Publish").click()
+    page.locator("#sure[open] button[value=no]").click()
+    page.get_by_role("button", name="Publish").click()
+    page.locator("#sure[open] button[value=yes]").click()
     page.locator(f"#editor[data-version='{version + 1}']").wait_for()
     assert page.locator(".diff-line.came").count() > 0
     site.send("POST", f"{STUDY}/guidelines", {"text": "Somebody else's."})
     text.fill("Mine")
     page.get_by_role("button", name="Publish").click()
+    page.locator("#sure[open] button[value=yes]").click()
     page.locator("#problem", has_text="Somebody else published").wait_for()
     assert text.input_value() == "Mine"
     assert site.get(f"{STUDY}/guidelines")["text"] == "Somebody else's."

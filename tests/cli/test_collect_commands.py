@@ -21,6 +21,7 @@ from plumbline.collect.service import starting
 from plumbline.collect.study_settings import StudyKind
 from tests.cli.collect_client import EXAMPLES as EXAMPLE_FILES
 from tests.cli.collect_client import PASSWORD, fails
+from tests.cli.test_collect_keeping import worked
 
 # --- starting ---
 
@@ -49,6 +50,7 @@ def test_the_token_stands_nowhere_and_the_store_is_private(plumb, tmp_path):
     _, out, err = plumb("collect", "init", tmp_path / "s", "--example", "pairs")
     (token,) = re.findall(r"token \(shown this once\): (\S+)", out)
     assert token not in err
+    assert re.search(r"good once, with the port that it is served at\): http://127\.0\.0\.1:8080/", out)
     files = [path for path in (tmp_path / "s").rglob("*") if path.is_file()]
     assert len(files) >= 5
     assert not [path for path in files if token.encode() in path.read_bytes()]
@@ -87,6 +89,14 @@ def test_what_is_passed_over_is_said_in_words(plumb, tmp_path):
     assert "×" not in err
 
 
+def test_what_an_item_is_and_whom_an_examples_workers_ask(plumb, tmp_path):
+    _, out, err = plumb("collect", "init", tmp_path / "s", "--example", "two-axis-ranking")
+    assert re.search(
+        r"^items for work: 8 new, 0 known, of 12 rows; an item is a prompt with all its replies$", out, re.M
+    )
+    assert "are told to ask replace-this@example.org, which reaches nobody" in err
+
+
 @pytest.mark.parametrize("kind", StudyKind)
 @pytest.mark.parametrize("code", ["PL-ITM-001", "PL-ITM-002", "PL-ITM-003", "PL-ITM-004", "PL-ITM-005", "PL-ITM-006"])
 def test_every_reason_has_words(kind, code):
@@ -113,6 +123,28 @@ def test_the_same_name_with_other_settings_is_refused(plumb, pairs):
     file.write_text(text.replace("overlap = 2", "overlap = 3"))
     err = fails(plumb("collect", "init", pairs), "PL-SVC-011")
     assert "another overlap" in err
+    worked(plumb, pairs)
+    assert "away" not in fails(plumb("collect", "init", pairs), "PL-SVC-011")
+
+
+def test_an_example_is_changed_before_it_starts_and_until_somebody_works(plumb, tmp_path, monkeypatch):
+    tmp_path.joinpath("s").mkdir()
+    monkeypatch.chdir(tmp_path / "s")
+    code, out, err = plumb("collect", "init", ".", "--example", "pairs", "--files-only")
+    assert (code, "nothing is started" in out, "then: plumbline collect init ." in err) == (0, True, True)
+    file, store = tmp_path / "s" / "study.toml", tmp_path / "s" / "collect.db"
+    assert not store.exists()
+    for number in ("3", "5"):
+        file.write_text(re.sub(r"(?<=overlap = )\d", number, file.read_text()).replace("replace-this@", "team@"))
+        if store.exists():
+            (name,) = re.findall(
+                r"move (\S+)\* away", " ".join(fails(plumb("collect", "init", "."), "PL-SVC-011").split())
+            )
+            assert (tmp_path / "s" / name).samefile(store)
+            store.rename(tmp_path / "away.db")
+        code, _, err = plumb("collect", "init", ".")
+        assert (code, "reaches nobody" in err) == (0, False)
+    assert "without --example" in fails(plumb("collect", "init", ".", "--files-only"), "PL-ARG-005")
 
 
 def test_an_interrupted_start_goes_on(plumb, pairs, tmp_path, monkeypatch):
@@ -364,9 +396,30 @@ def test_status_in_words(plumb, pairs):
     assert (code, err) == (0, "")
     assert re.search(r"^pairs +pairs +open +attention +2 ", out, re.MULTILINE)
     assert "pairs: 0 workers, 0 late submissions, guidelines version 1" in out
-    assert "people: 1 owner\n" in out
+    assert "people in the store: 1 owner\n" in out
     plumb("collect", "token", pairs, "--role", "owner")
-    assert "people: 2 owners\n" in plumb("collect", "status", pairs)[1]
+    assert "people in the store: 2 owners\n" in plumb("collect", "status", pairs)[1]
+
+
+def test_status_shows_the_studies_that_are_named(plumb, pairs, tmp_path, monkeypatch):
+    store, labels = pairs / "collect.db", tmp_path / "labels"
+    plumb("collect", "init", labels, "--example", "safety-labels", "--store", store)
+
+    def shown(*arguments):
+        """The names of the studies."""
+        return [study["name"] for study in json.loads(plumb("collect", "status", *arguments, "--json")[1])["studies"]]
+
+    assert shown(pairs) == ["pairs"]
+    assert shown(labels, "--store", store) == ["safety-labels"]
+    assert shown(labels, pairs, labels, "--store", store) == ["safety-labels", "pairs"]
+    assert shown("--store", store) == ["pairs", "safety-labels"]
+    fails(plumb("collect", "status", pairs, labels), "PL-STA-012")
+    plumb("collect", "init", tmp_path / "chat", "--example", "preference-chat")
+    fails(plumb("collect", "status", tmp_path / "chat", "--store", store), "PL-STA-013")
+    monkeypatch.chdir(pairs)
+    assert shown() == ["pairs"]
+    (pairs / "study.toml").unlink()
+    assert shown() == ["pairs", "safety-labels"], "a folder whose study file is gone stands for its store"
 
 
 def test_status_lists_people(plumb, pairs):

@@ -82,7 +82,7 @@ def test_a_study_of_each_kind_from_an_empty_folder_to_its_data(plumb, serve, tmp
     assert one.do_all("red-team-chat", most=1) == 1
     assert [worker.do_all("red-team-chat", "review") for worker in workers] == [0, 1, 1]
 
-    code, out, err = plumb("collect", "status", tmp_path / "pairs", "--store", store, "--json")
+    code, out, err = plumb("collect", "status", "--store", store, "--json")
     found = {study["name"]: study for study in json.loads(out)["studies"]}
     assert (code, err, len(found)) == (0, "", 6)
     work = found["pairs"]["queues"]["work"]

@@ -63,7 +63,7 @@ def test_a_backup_restored_over_what_was_judged_since(plumb, pairs, tmp_path):
     code, out, err = plumb("collect", "restore", backup, pairs, "--replace", "--keep", tmp_path / "before.db")
     assert code == 0
     assert str(tmp_path / "before.db") in out
-    assert "1 judgements" in err.splitlines()[0]
+    assert "judgements 1" in err.splitlines()[0]
     assert "1 worker" not in plumb("collect", "status", pairs)[1]
     fails(plumb("collect", "restore", pairs / "study.toml", pairs, "--replace"), "PL-COL-051")
     fails(plumb("collect", "backup", pairs, pairs / "study.toml"), "PL-OUT-002")
@@ -81,7 +81,7 @@ def test_a_faulty_store_is_kept_and_brought_back_only_where_asked_for_and_told_l
     restore = ("collect", "restore", backup, pairs, "--replace")
     assert "--with-faults" in fails(plumb(*restore), "PL-COL-050", 1)
     code, out, err = plumb(*restore, "--with-faults", "--keep", tmp_path / "kept.db")
-    assert (code, "1 judgements" in out, "FAILS ITS CHECK" in err, "tally_wrong" in err) == (0, True, True, True)
+    assert (code, "1 judgement, " in out, "FAILS ITS CHECK" in err, "tally_wrong" in err) == (0, True, True, True)
     told = json.loads(plumb(*restore, "--with-faults", "--json")[1])
     assert [fault.split(" ")[0] for fault in told["faults"]] == ["tally_wrong"]
     fails(plumb(*restore, "--with-faults", "--keep", tmp_path / "kept.db"), "PL-COL-055", 1)

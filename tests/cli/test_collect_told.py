@@ -41,10 +41,13 @@ def test_status_says_how_many_rulings_are_to_be_made(capsys):
 def test_status_says_which_draws_failed_and_what_other_systems_were_not_told(capsys):
     lines, _ = overview(capsys, failed=[CodeCount("PL-SRC-021", 1200, NOW)], untold=(1, 3))
     assert "s: replies failed 1,200 × PL-SRC-021, last 2026-11-20 12:00 UTC" in lines
-    assert lines[-2:] == ["people: 1 owner, 2 workers", "webhooks: 1 message waiting, 3 given up in the last 30 days"]
+    assert lines[-2:] == [
+        "people in the store: 1 owner, 2 workers",
+        "webhooks: 1 message waiting, 3 given up in the last 30 days",
+    ]
     assert "webhooks: 0 messages waiting, 1 given up in the last 30 days" in overview(capsys, untold=(0, 1))[0]
     lines, _ = overview(capsys)
-    assert lines[-1] == "people: 1 owner, 2 workers", "nothing of webhooks where there is nothing to say"
+    assert lines[-1] == "people in the store: 1 owner, 2 workers", "nothing of webhooks where there is nothing to say"
 
 
 def restored(capsys, **more):
@@ -58,7 +61,7 @@ def restored(capsys, **more):
 
 def test_restore_says_that_what_waited_for_other_systems_was_given_up(capsys):
     err, told = restored(capsys, given_up=1234)
-    assert "webhooks: 1,234 messages that waited when the backup was made were given up" in err
+    assert "webhooks: 1,234 messages that waited when the backup was made: given up" in err
     assert "an owner can send them again" in err
     assert told["webhook_messages_given_up"] == 1234
     assert restored(capsys)[0] == ""

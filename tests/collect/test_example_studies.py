@@ -1,8 +1,16 @@
 """The examples are whole, offline and written once."""
 
+from pathlib import Path
+
 import pytest
 
-from plumbline.collect.example_studies import EXAMPLES, example_files, write_example, write_missing_example
+from plumbline.collect.example_studies import (
+    EXAMPLES,
+    HELP_TO_REPLACE,
+    example_files,
+    write_example,
+    write_missing_example,
+)
 from plumbline.collect.study_file import read_study_file
 from plumbline.collect.study_folder import find_study_place, store_of
 from plumbline.records import UsageError
@@ -18,7 +26,7 @@ def test_every_example_file_is_one_that_can_be_asked_for():
 def test_an_example_brings_all_that_its_study_names(name, tmp_path):
     assert write_example(tmp_path / "s", name)
     read = read_study_file(tmp_path / "s" / "study.toml")
-    assert read.study.help == "mailto:replace-this@example.org"
+    assert read.study.help == HELP_TO_REPLACE == "mailto:replace-this@example.org"
     assert all(
         address.startswith("retrieval:") for address in (read.study.replies.sources if read.study.replies else ())
     )
@@ -26,6 +34,16 @@ def test_an_example_brings_all_that_its_study_names(name, tmp_path):
     assert written == set(example_files(name))
     assert not write_example(tmp_path / "s", name)  # it stands there already
     assert not list(tmp_path.glob(".s.*"))
+
+
+def test_an_empty_folder_is_filled_and_stays_the_one_that_somebody_stands_in(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    before = tmp_path.stat().st_ino
+    assert write_example(Path(), "pairs")
+    assert tmp_path.stat().st_ino == before
+    assert find_study_place(Path()).file.read_bytes() == example_files("pairs")["study.toml"]
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["data", "guidelines", "study.toml"]
+    assert not write_example(Path(), "pairs")
 
 
 def test_a_folder_with_anything_else_is_left_alone(tmp_path):

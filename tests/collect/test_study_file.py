@@ -259,6 +259,20 @@ def test_what_is_no_toml(text):
 
 
 @pytest.mark.parametrize(
+    ("text", "line", "advice"),
+    [
+        ("a = 1\ncomment = yes", 2, "write true in place of yes"),
+        ("a = 1\r\n\r\ncomment = False\r\n", 3, "write false in place of False"),
+        ("a = word", 1, "strings need quotes"),
+        ("a = 'x", None, "strings need quotes"),
+    ],
+)
+def test_what_people_write_for_true_and_false_is_told_apart_from_strings(text, line, advice):
+    found = only_problem(text)
+    assert (found.line, advice in found.advice) == (line, True)
+
+
+@pytest.mark.parametrize(
     "text",
     [
         f"a = {'[' * 5000}",
@@ -555,6 +569,29 @@ def test_files_that_are_not_there_are_told_with_the_rest(tmp_path):
     ]
     (tmp_path / "x.jsonl").unlink()
     assert ("PL-STY-007", "items.data", 6) in refused_codes(path)
+
+
+@pytest.mark.parametrize(
+    ("right", "wrong", "told"),
+    [
+        ('kind = "pairs"', 'kind = "pears"', ("PL-STY-002", "kind", 2)),
+        (
+            'items = "x.jsonl"',
+            'items = { data = "x.jsonl", conversations = 0 }',
+            ("PL-STY-002", "items.conversations", 6),
+        ),
+        ('guidelines = "g.md"', "guidelines = 3", ("PL-STY-002", "guidelines", 4)),
+    ],
+)
+def test_files_that_are_not_there_are_told_whatever_else_is_wrong(tmp_path, right, wrong, told):
+    text = text_of("pairs")
+    assert right in text
+    path = written(tmp_path, text.replace(right, wrong), guidelines=None)
+    (tmp_path / "x.jsonl").unlink()
+    named = {("PL-STY-007", "guidelines", 4), ("PL-STY-007", "items.data", 6)}
+    if told[1] == "guidelines":
+        named.discard(("PL-STY-007", "guidelines", 4))
+    assert set(refused_codes(path)) == {told, *named}
 
 
 def test_a_scorer_that_is_not_there(tmp_path):

@@ -1,5 +1,7 @@
 """Which file and which store a path means."""
 
+from pathlib import Path
+
 import pytest
 
 from plumbline.collect.study_folder import find_study_place, store_of
@@ -27,6 +29,25 @@ def test_of_several_study_files_in_a_folder_each_has_a_store_of_its_own(tmp_path
     (tmp_path / "a.toml").unlink()
     (tmp_path / "study.toml").unlink()
     assert store_of(tmp_path / "preference-chat.toml") == tmp_path / "collect.db"
+
+
+@pytest.mark.parametrize("said", [".", "", "./", "../s", "../s/", "./../s"])
+def test_the_folder_somebody_stands_in(tmp_path, monkeypatch, said):
+    (tmp_path / "s").mkdir()
+    (tmp_path / "s" / "study.toml").write_text("")
+    monkeypatch.chdir(tmp_path / "s")
+    assert find_study_place(Path(said)).file.resolve() == tmp_path / "s" / "study.toml"
+    assert Path(store_of(Path(said))).resolve() == tmp_path / "s" / "collect.db"
+
+
+@pytest.mark.parametrize("said", ["/", "..", "...", "..toml", "...toml", ".toml"])
+def test_names_of_dots_and_none_at_all(tmp_path, monkeypatch, said):
+    monkeypatch.chdir(tmp_path)
+    with pytest.raises(UsageError, match="PL-STA-001"):
+        find_study_place(Path(said))
+    if "toml" in said:  # which means no folder of the name that is left
+        with pytest.raises(UsageError, match="PL-STA-001"):
+            store_of(Path(said))
 
 
 def test_what_cannot_be_told(tmp_path):

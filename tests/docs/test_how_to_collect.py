@@ -56,7 +56,7 @@ def test_the_page_from_its_first_command_to_its_last(plumb, newcomer):
                 # Work of theirs was exported: there is something left to do.
                 assert code == (1 if "erase" in words else 0), (line, err)
             ran += 1
-    assert ran == 14
+    assert ran == 15
     assert newcomer[0].end()[0] == 0
 
 

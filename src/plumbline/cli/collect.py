@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from contextlib import closing, contextmanager
 from functools import partial
+from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
@@ -40,6 +41,10 @@ def init(
             "preference-chat-harmlessness, red-team-chat, safety-labels or two-axis-ranking."
         ),
     ] = None,
+    files_only: Annotated[
+        bool,
+        typer.Option("--files-only", help="With --example: make its folder and start nothing, to change it first."),
+    ] = False,
     store: flags.StorePlace = None,
     try_sources: Annotated[
         bool, typer.Option("--try-sources", help="Ask the study's sources for two replies before anything is made.")
@@ -50,23 +55,23 @@ def init(
     """Start a study: check its file, its data and its sources, make the store, and enter the items.
 
     The owner's token and their link are printed once and stored nowhere. The same again goes on where a start ended, and enters new rows
-    of the data. Exit code 1: some rows of the data could not be read.
+    of the data. What a study asks stays as it was started: --files-only makes an example's folder to be changed before.
+
+    Exit code 1: some rows of the data could not be read.
 
     \b
     Example: plumbline collect init my-study --example pairs
     """
     flags.require_extra()
-    from plumbline.cli.collect_told import print_started, started_json, tell_next, tell_terms
-    from plumbline.collect.example_studies import write_example
+    from plumbline.cli.collect_told import print_started, started_json, tell_next, tell_what_holds
     from plumbline.collect.service.public_address import DEFAULT_ADDRESS, checked_public_url
     from plumbline.collect.service.store_places import open_place
     from plumbline.collect.study_file import read_study_file
     from plumbline.collect.study_folder import find_study_place
 
     address = DEFAULT_ADDRESS if public_url is None else checked_public_url(public_url)
-    if example is not None:
-        write_example(study, example)
-        note("the example's data is SYNTHETIC: made up to try things out, no judgements of people")
+    if _made_files(study, example, files_only=files_only, as_json=as_json):
+        return
     place = find_study_place(study, store)
     read = read_study_file(place.file)
     started, store_is_new = _start(place, read, try_sources=try_sources, tell_owner=not as_json, link_address=address)
@@ -75,10 +80,30 @@ def init(
     else:
         print_started(started, place, read.study, store_is_new=store_is_new)
     with closing(open_place(place.store, connections=1)) as opened:
-        tell_terms(opened, [started.study])
+        tell_what_holds(opened, [started.study])
     tell_next(started, place, read.study, is_store_named=store is not None)
     if any(entered.faults for entered in started.entered.values()):
         raise typer.Exit(EXIT_FINDINGS)
+
+
+def _made_files(study: Path, example: str | None, *, files_only: bool, as_json: bool) -> bool:
+    """Makes the folder of an example; whether that was all that was asked for."""
+    from plumbline.cli.collect_told import files_json, print_files
+    from plumbline.collect.example_studies import write_example
+    from plumbline.records import UsageError
+
+    if example is None:
+        if files_only:
+            advice = "--example pairs --files-only, say; without --example there are no files to make"
+            raise UsageError("PL-ARG-005", "--files-only", "it means nothing without --example", advice=advice)
+        return False
+    is_new = write_example(study, example)
+    note("the example's data is SYNTHETIC: made up to try things out, no judgements of people")
+    if files_only and as_json:
+        print_json(files_json(study, example, is_new=is_new))
+    elif files_only:
+        print_files(study, is_new=is_new)
+    return files_only
 
 
 def _start(
@@ -136,7 +161,7 @@ def serve(
     """
     flags.require_extra()
     from plumbline.cli.collect_openid import ready_openid
-    from plumbline.cli.collect_told import tell_network, tell_ready, tell_terms
+    from plumbline.cli.collect_told import tell_network, tell_ready, tell_what_holds
     from plumbline.collect.example_studies import write_missing_example
     from plumbline.collect.server.proxies import checked_proxies
     from plumbline.collect.server.running import Served, address_of, bind, run_server
@@ -159,7 +184,7 @@ def serve(
     outside = ready_openid(openid, public_url=public, studies=names)
     with closing(_open_or_start(places)) as opened:
         rules, notes = served_rules(opened, read, permit.permits())
-        tell_terms(opened, names)
+        tell_what_holds(opened, names)
         bound = bind(host, listen.port)
         link = link_of_owner(opened, now=utc_now(), issuer=None if outside is None else outside.settings.issuer)
     for told in notes:
@@ -191,14 +216,24 @@ def _open_or_start(places: Sequence[StudyPlace]) -> Store:
 
 @app.command()
 def status(
-    study: flags.Study,
+    studies: Annotated[
+        list[Path] | None,
+        typer.Argument(
+            help="Study folders or study files of one store. Without any, all studies of the store that --store names; "
+            "without that too, the study in this folder.",
+            show_default=False,
+        ),
+    ] = None,
     people: Annotated[
-        bool, typer.Option("--people", help="List everybody: pseudonym, role, blocked, erased, work finished.")
+        bool,
+        typer.Option("--people", help="List everybody in the store: pseudonym, role, blocked, erased, work finished."),
     ] = False,
     store: flags.StorePlace = None,
     as_json: options.Json = False,
 ) -> None:
-    """How far the studies in a store are: items, places, people, what came late, which draws of replies failed.
+    """How far studies are: items, places, people, what came late, which draws of replies failed.
+
+    People and messages of webhooks are counted for the whole store.
 
     \b
     Example: plumbline collect status my-study
@@ -206,13 +241,13 @@ def status(
     flags.require_extra()
     from plumbline.cli.collect_told import print_overview, print_people
     from plumbline.collect.service.overview import person_json, store_overview
+    from plumbline.collect.service.served_studies import find_named
     from plumbline.collect.service.store_places import open_place, shown_place
     from plumbline.collect.store.overview import list_person_counts
-    from plumbline.collect.study_folder import store_of
 
-    where = store_of(study, store)
+    where, named = find_named(studies or [], store)
     with closing(open_place(where, connections=1)) as opened:
-        overview = store_overview(opened)
+        overview = store_overview(opened, named)
         everybody = list_person_counts(opened) if people else []
     if as_json:
         listed = {"people_listed": [person_json(each) for each in everybody]} if people else {}

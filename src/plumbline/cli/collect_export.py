@@ -47,7 +47,7 @@ def export(
 ) -> None:
     """Write what was collected up to now, while the work goes on. What a form has no place for is counted and told.
 
-    Exit code 1: records could not be made or written; each is counted by code.
+    Exit code 1: records could not be made, or not written in this form (a tie in hh-rlhf, say); they are told, and counted by code.
 
     \b
     Example: plumbline collect export my-study exported --to parquet
@@ -83,15 +83,17 @@ def export(
 
 
 def _tell(exported: Exported, out: Path) -> None:
-    from plumbline.collect.export.left_out import left_out_lines
+    from plumbline.collect.export.left_out import left_out_lines, unsaid_lines
 
     for line in left_out_lines(exported.left_out):
         note(f"stays in the store: {line}")
     for kind, counts in exported.columns_not_carried.items():
         columns = ", ".join(f"{name} of {count:,}" for name, count in counts.items())
         note(f"not carried of {kind.replace('_', ' ')}: {columns} ({exported.form} has no place for them)")
-    for code, count in exported.quarantined.items():
-        note(f"not written: {count:,} × {code} (docs/errors.md)")
+    for line in unsaid_lines(exported.quarantined):
+        note(f"not written: {line}")
+    if exported.quarantined:
+        note("what is not written makes the exit code 1; --to judgements has every judgement")
     for told in exported.notes:
         note(f"terms: {told}")
     note(f"wrote {out}, as of {exported.as_of:%Y-%m-%d %H:%M:%S} UTC")

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import typer
 
+from plumbline.cli.collect_told import many
 from plumbline.cli.console import note, print_table
 from plumbline.records.errors import UsageError
 
@@ -57,13 +58,13 @@ def print_restored(restored: Restored) -> None:
     if restored.replaced is not None:
         lost = {table: count for table, count in restored.replaced.lost.items() if count}
         if lost:
-            note("only in the kept file: " + ", ".join(f"{count:,} {table}" for table, count in lost.items()))
+            note("only in the kept file: " + ", ".join(f"{table} {count:,}" for table, count in lost.items()))
         still = {name: count for name, count in asdict(restored.replaced).items() if name != "lost" and count}
         for name, count in still.items():
             note(f"as it was before the restore: {name.replace('_', ' ')}, {count:,}")
     if restored.given_up:
         note(
-            f"webhooks: {restored.given_up:,} messages that waited when the backup was made were given up, since they may "
+            f"webhooks: {many(restored.given_up, 'message')} that waited when the backup was made: given up, since they may "
             "have been delivered; an owner can send them again"
         )
     if not restored.bytes_removed:
@@ -90,7 +91,7 @@ def restored_json(restored: Restored) -> dict[str, Any]:
 def _note_faults(faults: Sequence[str], done: str) -> None:
     if not faults:
         return
-    note(f"WARNING: this store FAILS ITS CHECK and was {done} as it is, with {len(faults):,} faults:")
+    note(f"WARNING: this store FAILS ITS CHECK and was {done} as it is, with {many(len(faults), 'fault')}:")
     for fault in faults[:_SHOWN_FAULTS]:
         note(f"  {fault}")
     if len(faults) > _SHOWN_FAULTS:
@@ -98,7 +99,7 @@ def _note_faults(faults: Sequence[str], done: str) -> None:
 
 
 def _amount(rows: dict[str, int]) -> str:
-    return f"{rows.get('judgements', 0):,} judgements, {sum(rows.values()):,} rows in all"
+    return f"{many(rows.get('judgements', 0), 'judgement')}, {many(sum(rows.values()), 'row')} in all"
 
 
 def print_migrated(before: str, after: str) -> None:
@@ -128,7 +129,7 @@ def confirm_erasing(pseudonym: str, *, is_terminal: bool) -> None:
 def print_erased(erased: Erased, affected: Sequence[AffectedFolder], *, looked: bool) -> None:
     """What went, and what is elsewhere."""
     rows = {name.replace("_", " "): count for name, count in asdict(erased.rows).items() if count}
-    said = ", ".join(f"{count:,} {name}" for name, count in rows.items()) or "nothing was left of theirs"
+    said = ", ".join(f"{name} {count:,}" for name, count in rows.items()) or "nothing was left of theirs"
     print(f"{erased.pseudonym}: {'was erased before' if erased.already else f'erased ({said})'}")
     if not erased.bytes_removed:
         note("a reader, or a full disk, kept the database's files from being cleaned: the same command once more")

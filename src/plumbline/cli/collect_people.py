@@ -30,7 +30,8 @@ def invite(
         bool, typer.Option("--whole-store", help="Into all studies of the store; owners always are.")
     ] = False,
     label: Annotated[
-        str | None, typer.Option("--note", help="Whom the link is for, at most 200 characters; managers alone see it.")
+        str | None,
+        typer.Option("--note", help="Whom the link is for, at most 200 characters; managers and owners alone see it."),
     ] = None,
     public_url: flags.PublicUrl = None,
     store: flags.StorePlace = None,

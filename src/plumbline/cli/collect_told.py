@@ -12,7 +12,9 @@ from plumbline.cli.console import note, print_table, visible
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
+    from pathlib import Path
 
+    from plumbline.collect.kinds import Purpose
     from plumbline.collect.service.handing_out import HandedOut
     from plumbline.collect.service.identity.inviting import Invited
     from plumbline.collect.service.overview import StoreOverview, StudyOverview
@@ -34,8 +36,11 @@ def print_owner(owner: HandedOut, link_address: str | None) -> None:
     """
     print(f"owner {owner.pseudonym}, token (shown this once): {owner.token}", flush=True)
     if link_address is not None and owner.link_path is not None:
+        from plumbline.collect.service.public_address import DEFAULT_ADDRESS
+
         link = link_address + owner.link_path
-        print(f"their link to log in by, once it is served (7 days, good once): {link}", flush=True)
+        port = ", with the port that it is served at" if link_address == DEFAULT_ADDRESS else ""
+        print(f"their link to log in by, once it is served (7 days, good once{port}): {link}", flush=True)
 
 
 def print_handed_out(handed_out: HandedOut) -> None:
@@ -121,6 +126,13 @@ _NOT_JUDGED = {
 }
 """PL-ITM-001 for each kind of study."""
 
+_AN_ITEM = {
+    "pairs": "a pair of replies",
+    "safety-labels": "a question with one answer",
+    "two-axis-ranking": "a prompt with all its replies",
+}
+"""What an item is, by kind of study; in chats the beginning of a conversation."""
+
 
 def print_started(started: Started, place: StudyPlace, study: StudyFile, *, store_is_new: bool) -> None:
     """What a start made and entered."""
@@ -134,21 +146,33 @@ def print_started(started: Started, place: StudyPlace, study: StudyFile, *, stor
         print("items: the workers begin the conversations")
     for purpose, entered in started.entered.items():
         rows = entered.entered
-        print(f"items for {purpose}: {rows.new:,} new, {rows.known:,} known, of {entered.rows_read:,} rows")
+        of_rows = many(entered.rows_read, "row")
+        why = "" if rows.new + rows.known == entered.rows_read else f"; an item is {_an_item(study, purpose)}"
+        print(f"items for {purpose}: {rows.new:,} new, {rows.known:,} known, of {of_rows}{why}")
         for code, count in sorted(entered.passed_over.items()):
             note(f"passed over for {purpose}: {_passed_over(code, count, study.kind.value)}")
         for code, count in sorted(entered.faults.items()):
             file, line = entered.first_faults[code]
             look = shlex.join(["plumbline", "data", "show", str(file), "--line", str(line)])
             note(
-                f"not read for {purpose}: {_many(count, 'row')} ({code}), the first in {file} line {line}: {look}; {_MEND}"
+                f"not read for {purpose}: {many(count, 'row')} ({code}), the first in {file} line {line}: {look}; {_MEND}"
             )
         if rows.differing:
             note(
                 f"{len(rows.differing):,} known items stand in the data with other content now; what was entered first holds"
             )
+    if started.lacks_topics:
+        note(
+            "topics = true, but no item names a topic: the data bring no harm categories, and workers have nothing to leave out"
+        )
     for address in started.not_tried:
         note(f"not tried: {address}; --try-sources asks it for replies")
+
+
+def _an_item(study: StudyFile, purpose: Purpose) -> str:
+    """What one item is: known answers among chats are pairs of replies that stand there already."""
+    in_chats = "a pair of replies" if purpose.value != "work" else "how a conversation begins"
+    return _AN_ITEM.get(study.kind.value, in_chats)
 
 
 def _passed_over(code: str, count: int, kind: str) -> str:
@@ -156,10 +180,10 @@ def _passed_over(code: str, count: int, kind: str) -> str:
     said = _NOT_JUDGED.get(kind) if code == "PL-ITM-001" else None
     said = said or _PASSED_OVER.get(code, "{records}")
     to_do = _TO_DO.get(code, "see docs/errors.md")
-    return f"{said.format(records=_many(count, 'record'))} ({code}); {to_do}"
+    return f"{said.format(records=many(count, 'record'))} ({code}); {to_do}"
 
 
-def _many(number: int, noun: str) -> str:
+def many(number: int, noun: str) -> str:
     """A count with its noun."""
     return f"{number:,} {noun}" if number == 1 else f"{number:,} {noun}s"
 
@@ -218,11 +242,27 @@ def started_json(started: Started, place: StudyPlace, *, store_is_new: bool) -> 
             for purpose, entered in started.entered.items()
         },
         "not_tried": list(started.not_tried),
+        "lacks_topics": started.lacks_topics,
     }
 
 
-def tell_terms(store: Store, studies: Sequence[str]) -> None:
-    """On which terms what studies collect will leave, and which of their parts that comes from."""
+def print_files(folder: Path, *, is_new: bool) -> None:
+    """Where an example that was not started stands, and how it is started."""
+    from plumbline.collect.study_folder import STUDY_FILE_NAME
+
+    print(f"{folder}: {'made' if is_new else 'was there'}; nothing is started")
+    note(f"next: change {folder / STUDY_FILE_NAME} and what it names as you like")
+    note(f"then: {shlex.join(['plumbline', 'collect', 'init', str(folder)])}")
+
+
+def files_json(folder: Path, example: str, *, is_new: bool) -> dict[str, Any]:
+    """The same as an object."""
+    return {"folder": str(folder), "example": example, "is_new": is_new}
+
+
+def tell_what_holds(store: Store, studies: Sequence[str]) -> None:
+    """On which terms what studies collect will leave, and of which part that comes; help that is still an example's."""
+    from plumbline.collect.example_studies import HELP_TO_REPLACE
     from plumbline.collect.export.terms_told import terms_of_study_told
     from plumbline.collect.service.collecting import utc_now
     from plumbline.collect.store.studies import find_study
@@ -233,6 +273,11 @@ def tell_terms(store: Store, studies: Sequence[str]) -> None:
         settings = parse_study_file(known.file, f"{name}.toml")
         for line in terms_of_study_told(store, known.id, settings, as_of=utc_now()):
             note(f"terms of what {name} collects: {line}")
+        if settings.help == HELP_TO_REPLACE:
+            note(
+                f"workers of {name} are told to ask {HELP_TO_REPLACE.removeprefix('mailto:')}, which reaches nobody: put an "
+                "address of yours into the study file before anybody works, and run init, which says how to start again"
+            )
 
 
 # --- serving ---
@@ -272,19 +317,22 @@ def print_overview(overview: StoreOverview) -> None:
     header = ["study", "kind", "state", "queue", "items", "complete", "places", "in hand", "submitted"]
     print_table(header, rows or [["none"] + [""] * (len(header) - 1)], right=(4, 5, 6, 7, 8))
     for study in overview.studies:
-        waiting = f", {_many(study.splits_waiting, 'ruling')} to be made" if study.splits_waiting else ""
+        waiting = f", {many(study.splits_waiting, 'ruling')} to be made" if study.splits_waiting else ""
         print(
-            f"{study.study.name}: {_many(study.workers, 'worker')}, {_many(study.late, 'late submission')}, "
+            f"{study.study.name}: {many(study.workers, 'worker')}, {many(study.late, 'late submission')}, "
             f"guidelines version {study.guidelines_version}{waiting}"
         )
         for failed in study.failed_draws:
             print(
                 f"{study.study.name}: replies failed {failed.count:,} × {failed.code}, last {failed.last:%Y-%m-%d %H:%M} UTC"
             )
-    print("people: " + (", ".join(_many(count, role) for role, count in sorted(overview.people.items())) or "none"))
+    print(
+        "people in the store: "
+        + (", ".join(many(count, role) for role, count in sorted(overview.people.items())) or "none")
+    )
     if any(overview.untold):
         untold, given_up = overview.untold
-        print(f"webhooks: {_many(untold, 'message')} waiting, {given_up:,} given up in the last 30 days")
+        print(f"webhooks: {many(untold, 'message')} waiting, {given_up:,} given up in the last 30 days")
 
 
 def print_people(everybody: Sequence[PersonCount]) -> None:

@@ -11,6 +11,8 @@ from pathlib import Path
 from typing import Any
 
 from plumbline.lineage import write_folder_aside
+from plumbline.lineage.workplaces import NEW, clear_leftovers, workplace
+from plumbline.lineage.writing import write_error
 from plumbline.records import UsageError, unknown_name
 
 _FOLDER = Path(__file__).parent / "examples"
@@ -23,6 +25,9 @@ EXAMPLES = (
     "two-axis-ranking",
 )
 """Every text in them was made up for the purpose."""
+HELP_TO_REPLACE = "mailto:replace-this@example.org"
+"""Whom workers ask, in every example: nobody."""
+_STUDY_FILE = "study.toml"
 
 
 def example_files(name: str) -> dict[str, bytes]:
@@ -35,7 +40,7 @@ def example_files(name: str) -> dict[str, bytes]:
         raise unknown_name("--example", name, EXAMPLES)
     text = (_FOLDER / f"{name}.toml").read_bytes()
     named = sorted(set(_files_named(tomllib.loads(text.decode()))))
-    return {"study.toml": text} | {path: (_FOLDER / path).read_bytes() for path in named}
+    return {_STUDY_FILE: text} | {path: (_FOLDER / path).read_bytes() for path in named}
 
 
 def write_example(folder: Path, name: str) -> bool:
@@ -46,17 +51,19 @@ def write_example(folder: Path, name: str) -> bool:
         WriteError: the folder cannot be written.
     """
     files = example_files(name)
-    if folder.is_dir() and any(folder.iterdir()):
+    if folder.exists() and not folder.is_dir():
+        raise _taken(folder, "a file")
+    if folder.exists():
+        clear_leftovers(folder, _STUDY_FILE)
+        if not any(folder.iterdir()):
+            _fill(folder, files)
+            return True
         differing = [path for path, content in files.items() if not _holds(folder / path, content)]
         if differing:
             raise _taken(folder, f"{differing[0]} is missing or another")
         return False
-    if folder.exists() and not folder.is_dir():
-        raise _taken(folder, "a file")
     with write_folder_aside(folder, "study") as aside:
-        for path, content in files.items():
-            (aside / path).parent.mkdir(parents=True, exist_ok=True)
-            (aside / path).write_bytes(content)
+        _write(aside, files)
     return True
 
 
@@ -68,10 +75,37 @@ def write_missing_example(said: Path) -> bool:
     Raises:
         WriteError: the folder cannot be written.
     """
-    folder = said.with_suffix("") if said.suffix == ".toml" else said
+    folder = folder_meant(said)
     if said.exists() or folder.exists() or folder.name not in EXAMPLES:
         return False
     return write_example(folder, folder.name)
+
+
+def folder_meant(said: Path) -> Path:
+    """The folder that a path means: that called ``NAME`` for ``NAME.toml``, else the path itself.
+
+    A path without a name, as ``.`` and ``/``, is itself, and so is one whose name would be dots alone.
+    """
+    name = said.name.removesuffix(".toml")
+    return said.with_name(name) if said.suffix == ".toml" and name.strip(".") else said
+
+
+def _fill(folder: Path, files: dict[str, bytes]) -> None:
+    """Puts the files into an empty folder, the study file last. The folder stays: somebody may stand in it."""
+    try:
+        with workplace(folder / _STUDY_FILE) as place:
+            aside = place / NEW
+            _write(aside, files)
+            for entry in sorted(aside.iterdir(), key=lambda entry: (entry.name == _STUDY_FILE, entry.name)):
+                entry.rename(folder / entry.name)
+    except OSError as error:
+        raise write_error(folder, error) from error
+
+
+def _write(folder: Path, files: dict[str, bytes]) -> None:
+    for path, content in files.items():
+        (folder / path).parent.mkdir(parents=True, exist_ok=True)
+        (folder / path).write_bytes(content)
 
 
 def _files_named(study: dict[str, Any]) -> list[str]:

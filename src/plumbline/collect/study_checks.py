@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
+from typing import Any
 
 from plumbline.collect.seen_text import has_something_to_see
 from plumbline.collect.study_lines import KeyPath
 from plumbline.collect.study_people_checks import help_problems, visit_problems, wellbeing_problems
 from plumbline.collect.study_problems import StudyProblem, written_key
-from plumbline.collect.study_settings import Question, Replies, Sampler, StudyFile, StudyKind, Tranche
+from plumbline.collect.study_settings import Question, Replies, Sampler, StudyFile, StudyKind, Tranche, spelled_out
 from plumbline.lineage import StatedTerms
 from plumbline.records import Axis, UsageError
 from plumbline.sources.addressing import parse_address
@@ -49,21 +50,28 @@ def study_problems(study: StudyFile) -> Iterator[StudyProblem]:
         yield from check(study)
 
 
-def missing_file_problems(study: StudyFile, folder: Path) -> Iterator[StudyProblem]:
-    """The files that a study names and that are not there; paths start from the study file's folder."""
-    named: list[tuple[KeyPath, str | None]] = [
-        (("guidelines",), study.guidelines),
-        (("items", "data"), study.items.data),
-        (("items", "prompts"), study.items.prompts),
-        (("replies", "scorer"), study.replies.scorer if study.replies else None),
-        *(
-            ((name, "items"), section.items)
-            for name in ("qualification", "gold", "attention")
-            if (section := getattr(study, name)) is not None
-        ),
-    ]
-    for key, path in named:
-        if path is not None and not (folder / path).exists():
+_PATHS: tuple[tuple[str, ...], ...] = (
+    ("guidelines",),
+    ("items", "data"),
+    ("items", "prompts"),
+    ("replies", "scorer"),
+    *((name, "items") for name in ("qualification", "gold", "attention")),
+)
+"""The settings that name files."""
+
+
+def missing_file_problems(data: Mapping[str, Any], folder: Path) -> Iterator[StudyProblem]:
+    """The files that a study names and that are not there; paths start from the study file's folder.
+
+    Args:
+        data: the tables of the file as they stand, since what is wrong in one setting is no reason to pass over another.
+    """
+    tables = {**data, "items": spelled_out(data.get("items"))}
+    for key in _PATHS:
+        path: Any = tables
+        for name in key:
+            path = path.get(name) if isinstance(path, Mapping) else None
+        if isinstance(path, str) and not _is_there(folder, path):
             yield _problem(
                 "PL-STY-007",
                 key,
@@ -72,6 +80,13 @@ def missing_file_problems(study: StudyFile, folder: Path) -> Iterator[StudyProbl
                 f'nothing at "{path[:200]}"',
                 f"put it there, or mend {written_key(key)}",
             )
+
+
+def _is_there(folder: Path, path: str) -> bool:
+    try:
+        return (folder / path).exists()
+    except (OSError, ValueError):  # too long, or with a NUL: no file has such a name
+        return False
 
 
 def _problem(code: str, key: KeyPath, problem: str, expected: str, found: str, advice: str) -> StudyProblem:

@@ -68,6 +68,9 @@ SECTIONS: dict[str, type[BaseModel]] = {
 }
 """The tables of a study file and what they hold."""
 
+_STRINGS = "mend it; strings need quotes"
+_TRUTHS = {"yes": "true", "on": "true", "true": "true", "no": "false", "off": "false", "false": "false"}
+"""What people write for true and false."""
 _STAND_INS: dict[str, Any] = {"name": "x", "tranche": "base", "guidelines": "x", "items": {"from_workers": True}}
 """Right values for required settings that are wrong or missing, so that the others can be looked at all the same."""
 
@@ -98,9 +101,9 @@ def read_study_file(path: Path) -> ReadStudy:
     """
     text = _read_text(path, path.name, MOST_STUDY_BYTES)
     study, problems = _parsed(text, path.name)
-    if study is not None:
-        missing = _with_lines(missing_file_problems(study, path.parent), text)
-        problems += [problem for problem in missing if not _is_covered(problem, problems)]
+    told = {problem.key for problem in problems}
+    missing = _with_lines(missing_file_problems(_toml(text, path.name), path.parent), text)
+    problems += [problem for problem in missing if problem.key not in told]
     if study is None or problems:
         raise StudyFileError(path.name, _in_order(problems))
     guidelines = _read_text(path.parent / study.guidelines, path.name, MOST_GUIDELINES_BYTES, ("guidelines",))
@@ -174,21 +177,34 @@ def _parsed(text: str, file_name: str) -> tuple[StudyFile | None, list[StudyProb
 
 def _toml(text: str, file_name: str) -> dict[str, Any]:
     """The tables of a text, none of it deeper or longer than can be looked at."""
-    error: Exception | None
+    error: Exception | None = None
+    line, advice = None, _STRINGS
     try:
         data = tomllib.loads(text)
         if not _is_deeper_than(_MOST_DEPTH, data):
             json.dumps(data, default=str)
             return data
-        found, error = "tables and lists in each other without end", None
+        found = "tables and lists in each other without end"
     except tomllib.TOMLDecodeError as no_toml:
         found, error = str(no_toml)[:200], no_toml
+        line, advice = _where_and_what(text, found)
     except RecursionError as too_deep:
         found, error = "tables and lists in each other without end", too_deep
     except ValueError as too_long:  # of Python's own bound on numbers that are read and written
         found, error = "a number of thousands of digits", too_long
-    problem = StudyProblem(code="PL-STY-004", problem="is no TOML", found=found, advice="mend it; strings need quotes")
+    problem = StudyProblem(code="PL-STY-004", line=line, problem="is no TOML", found=found, advice=advice)
     raise StudyFileError(file_name, [problem]) from error
+
+
+def _where_and_what(text: str, found: str) -> tuple[int | None, str]:
+    """The line that the reader's message names, and what to do: yes and no are words of other languages."""
+    place = re.search(r"at line (\d+), column (\d+)", found)
+    if place is None:
+        return None, _STRINGS
+    line, column = int(place[1]), int(place[2])
+    word = re.match(r"\w+", text.replace("\r\n", "\n").split("\n")[line - 1][column - 1 :])
+    meant = _TRUTHS.get(word[0].lower()) if word else None
+    return line, _STRINGS if word is None or meant is None else f"write {meant} in place of {word[0]}"
 
 
 def _is_deeper_than(most: int, value: object) -> bool:

@@ -8,7 +8,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from pathlib import Path
 
-from plumbline.collect.example_studies import EXAMPLES
+from plumbline.collect.example_studies import EXAMPLES, folder_meant
 from plumbline.records import UsageError
 
 STUDY_FILE_NAME = "study.toml"
@@ -72,8 +72,8 @@ def store_beside(file: Path) -> Path:
 
 
 def _folder_meant(said: Path) -> Path:
-    folder = said.with_suffix("")
-    return folder if said.suffix == ".toml" and not said.exists() and folder.is_dir() else said
+    folder = folder_meant(said)
+    return folder if not said.exists() and folder.is_dir() else said
 
 
 def _file_in(folder: Path) -> Path:

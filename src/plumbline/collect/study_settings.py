@@ -80,7 +80,7 @@ class Section(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True, strict=True, allow_inf_nan=False)
 
 
-def _spelled_out(items: Any) -> Any:
+def spelled_out(items: Any) -> Any:
     """``items = "workers"`` and ``items = "FILE"`` as the table that they are short for."""
     if not isinstance(items, str):
         return items
@@ -321,7 +321,7 @@ class StudyFile(Section):
     per_worker_limit: Annotated[int, Field(ge=1, le=10_000_000)] | None = None
     guidelines: PathText
     warning: Annotated[str, StringConstraints(min_length=1, max_length=4_000)] | None = None
-    items: Annotated[Items, BeforeValidator(_spelled_out)]
+    items: Annotated[Items, BeforeValidator(spelled_out)]
     priorities: Annotated[tuple[PriorityRule, ...], Field(max_length=100)] = ()
     question: Question = Question.BETTER
     strengths: Annotated[int, Field(ge=2, le=20)] = 8

@@ -194,7 +194,7 @@ def test_a_link_for_somebody_sets_their_password_and_ends_their_sessions(api):
     other, link = made(api, pseudonym=pseudonym), made(api, pseudonym=pseudonym)
     assert (link["role"], link["pseudonym"]) == ("worker", pseudonym)
     told = read(api, link["code"])
-    assert (told["for_somebody"], told["has_account"]) == (True, True)
+    assert (told["for_somebody"], told["has_account"], told["ends_others"]) == (True, True, True)
     fresh = Browser(api)
     assert fresh.join(link["code"], password="another one of mine")["pseudonym"] == pseudonym
     assert fresh.got("GET", "/me")["name"] == "Ada"
@@ -206,7 +206,7 @@ def test_a_link_for_somebody_sets_their_password_and_ends_their_sessions(api):
 def test_who_has_no_account_gets_one_by_a_link(api):
     worker = api.somebody()
     link = made(api, pseudonym=api.ids[worker].pseudonym)["code"]
-    assert read(api, link)["has_account"] is False
+    assert (read(api, link)["has_account"], read(api, link)["ends_others"]) == (False, False)
     body = {"code": link, "password": PASSWORD}
     Browser(api).problem("POST", "/invitations/accepted", json=body, status=422, code="PL-IDN-004")
     browser = Browser(api)

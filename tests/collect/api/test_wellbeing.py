@@ -82,7 +82,7 @@ def test_topics_stand_in_the_fields_of_a_step_and_are_opted_out_of(api_on_both, 
     work = api.next("s", worker)
     assert work["step"]["fields"]["topics"] == [DRUGS]
     judged(api, worker)
-    assert api.next("s", worker) == {"assignment": None}
+    assert api.next("s", worker) == {"assignment": None, "left": ["topics"]}
     assert api.got("PUT", "/studies/s/preferences", worker, json={"opted_out": []}) == {"opted_out": []}
     assert api.got("GET", "/studies/s/standing", worker)["topics"]["opted_out"] == []
 

@@ -106,7 +106,7 @@ def test_corrected_ones_leave_too_and_do_not_count(api, pair, tmp_path):
     assert (later["corrects"], later["counts"], later["payload"]["verdicts"][0]["step"]) == (first, True, 7)
     assert said == []
     told = collected.manifest(tmp_path / "out")["configuration"]
-    assert (told["left_out"], told["workers"], told["guidelines_versions"]) == ({}, 1, [1])
+    assert (told["left_out"], told["people"], told["guidelines_versions"]) == ({}, {"work": 1}, [1])
     # As of the moment before, it was not corrected yet.
     known = api.collecting.catalogue.named(pair).id
     (batch,) = stream_judgements(api.store, known, as_of=api.now - timedelta(seconds=1))

@@ -11,6 +11,7 @@ from plumbline.collect.export import exporting, forms_of
 from plumbline.collect.export.failures import ErasedMeanwhileError
 from plumbline.collect.service.erasing import erase_worker, releases_affected
 from plumbline.collect.store.events import read_events
+from plumbline.collect.store.finished_work import ErasedConversations, count_erased_conversations
 from plumbline.collect.store.rows import Role
 from plumbline.collect.study_settings import StudyKind
 from plumbline.records import Axis, Kind, NoDataError, Outcome, UsageError
@@ -299,6 +300,16 @@ def test_conversations_of_erased_people_are_left_out_and_their_other_judgements_
     exported = collected.export(api, study, tmp_path / "chat", "parquet")
     assert {each.worker for each in read(tmp_path / "chat")} == {api.ids[other].pseudonym}
     assert exported.left_out == {"erased": 1}
+    # In the rows as stored they do not count, and the page is told of as many.
+    collected.export(api, study, tmp_path / "all", "judgements")
+    judged = lines(tmp_path / "all/judgements/judgements.jsonl.gz")
+    gone = api.ids[worker].pseudonym
+    assert {(line["worker"] == gone, line["counts"]) for line in judged} == {(True, False), (False, True)}
+    number = api.collecting.catalogue.named(study).id
+    told = ErasedConversations(1, sum(line["worker"] == gone for line in judged))
+    assert count_erased_conversations(api.store, number, as_of=api.now) == told
+    paired_number = api.collecting.catalogue.named(paired).id
+    assert count_erased_conversations(api.store, paired_number, as_of=api.now) == ErasedConversations(0, 0)
     collected.export(api, paired, tmp_path / "pairs", "parquet")
     assert api.ids[judge_of_pairs].pseudonym in {each.worker for each in read(tmp_path / "pairs")}
     # Nor do comments ever leave.
@@ -357,6 +368,26 @@ def test_erasing_somebody_names_the_exports_with_their_work(api, tmp_path):
     assert {file.sha256 for file in affected.files} == {file.sha256 for file in exported.files}
     (folder,) = releases_affected(erased, [tmp_path])
     assert folder.path == tmp_path / "out/manifest.json"
+
+
+def test_erasing_names_no_export_that_holds_none_of_what_they_did(api, tmp_path):
+    """Labels of rankings are the rulings alone; the pairs have them in them, and so have the rows as stored."""
+    study, worker, reviewer = collected.ranking(api)
+    for form in ("beavertails", "hh-rlhf", "parquet"):
+        collected.export(api, study, tmp_path / form, form)
+    people = {
+        form: collected.manifest(tmp_path / form)["configuration"]["people"] for form in ("beavertails", "hh-rlhf")
+    }
+    assert people == {"beavertails": {"adjudication": 1}, "hh-rlhf": {"adjudication": 1, "work": 1}}
+
+    def named(token):
+        """The forms of the exports that erasing them names, and of the folders that are found."""
+        erased = erase_worker(api.store, api.ids[token].pseudonym, now=api.now)
+        found = releases_affected(erased, [tmp_path])
+        return [export.form for export in erased.exports], sorted(each.path.parent.name for each in found)
+
+    assert named(worker) == (["hh-rlhf", "parquet"], ["hh-rlhf", "parquet"])
+    assert named(reviewer) == (["beavertails", "hh-rlhf", "parquet"], ["beavertails", "hh-rlhf", "parquet"])
 
 
 def test_stored_work_that_cannot_be_read_is_set_aside_with_a_code(api, tmp_path):

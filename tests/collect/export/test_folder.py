@@ -30,7 +30,7 @@ def test_the_manifest_says_what_it_is(api, tmp_path):
     assert manifest.holds == "data"
     assert manifest.command == ["plumbline", "collect", "export"]
     assert (said["study"], said["study_kind"], said["to"]) == (study, "pairs", "hh-rlhf")
-    assert said["workers"] == len(workers) == 2
+    assert said["people"] == {"work": len(workers)} == {"work": 2}
     # The second version was shown to nobody.
     assert said["guidelines_versions"] == [1]
     assert said["study_file_sha256"] == api.got("GET", f"/studies/{study}/file", api.owner)["sha256"]
@@ -63,6 +63,7 @@ def test_an_export_is_logged_with_what_is_needed_to_find_it_again(api, tmp_path)
         "as_of": api.now.isoformat(),
         "files": [{"path": file.path, "sha256": file.sha256, "rows": file.rows} for file in exported.files],
         "manifest_sha256": hashlib.sha256(written).hexdigest(),
+        "purposes": ["work"],
     }
     assert exported.manifest_sha256 == event.payload["manifest_sha256"]
 

@@ -200,8 +200,9 @@ ITEMS = {
     ),
     Purpose.SPOT_CHECK: (
         spot_check.WritingItem,
-        {"assignment": "7", "conversation": MESSAGES, "edited": [{"message": 1, "original": "r", "text": WORDS}]},
-        {"assignment": "7", "conversation": [], "edited": []},
+        {"assignment": "7", "conversation": MESSAGES, "edited": [{"message": 1, "original": "r", "text": WORDS}],
+         "task_description": WORDS},
+        {"assignment": "7", "conversation": [], "edited": [], "task_description": None},
     ),
     Purpose.ADJUDICATION: (
         adjudication.DisputedItem,

@@ -77,6 +77,7 @@ def test_a_worker_ends_a_chat_once_it_has_the_least_turns():
             player.submit(act="end")
         player.turn(f"q{turn}", 1)
     assert player.ask.fields["may_end"] is True
+    assert player.ask.fields["least_turns"] == player.study.least_turns
     with pytest.raises(SubmissionError, match="PL-SUB-002"):
         player.submit(act="end", turn=2)
     assert player.submit(act="end").finished
@@ -494,6 +495,7 @@ def test_an_ask_says_what_a_form_needs():
     assert isinstance(player.step, Ask)
     assert player.ask.fields == {
         "turns": 2,
+        "least_turns": None,
         "axis": "harmlessness",
         "question": "more harmful",
         "steps": 8,

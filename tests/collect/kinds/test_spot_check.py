@@ -9,6 +9,7 @@ from plumbline.collect.kinds import (
     Finished,
     InvalidSubmissionError,
     Purpose,
+    described_for_checks,
     is_spot_checked,
     transcript_of,
     writing_item,
@@ -72,3 +73,16 @@ def test_checks_that_are_none(submission):
     checker = Player.of_item(player.study, writing_item(player.work, ()))
     with pytest.raises(InvalidSubmissionError):
         checker.submit(**submission)
+
+
+@pytest.mark.parametrize(
+    ("settings", "told"),
+    [({}, "make it swear"), ({"review": {"show_description": False}}, None), ({"review": {}}, "make it swear")],
+)
+def test_whoever_checks_a_red_teamer_sees_what_they_set_out_to_try_unless_reviewers_may_not(settings, told):
+    player = Player(study("red-team-chat", turns=1, **settings))
+    player.submit(agreed=True)
+    player.submit(task_description="make it swear")
+    item = writing_item(player.work, (), described_for_checks(player.work, player.study))
+    ask = Player.of_item(player.study, item, worker="checker").ask
+    assert ask.fields.get("task_description") == told

@@ -16,7 +16,7 @@ from plumbline.collect.store.deliveries import claim_due, mark_failed
 from plumbline.collect.store.identity.accounts import NewAccount, put_account_in
 from plumbline.collect.store.identity.invitations import accept_invitation
 from plumbline.collect.store.items import enter_items
-from plumbline.collect.store.judgements import newest_judgements
+from plumbline.collect.store.judgements import newest_of_finished_work
 from plumbline.collect.store.keeping.erasing import erase_person
 from plumbline.collect.store.migrating import open_store
 from plumbline.collect.store.outbox import WebhookEvent
@@ -267,7 +267,7 @@ def test_a_check_of_writing_waits_on_the_dashboard_and_then_stands_on_the_sheet(
         world.enter([{"opening": []}])
         worker = world.worker()
         chats(world, worker, [FIRST])
-        (chat,) = {row.assignment_id for row in newest_judgements(store, world.known.id)}
+        (chat,) = {row.assignment_id for row in newest_of_finished_work(store, world.known.id)}
         payload = {"assignment": str(chat), "conversation": [{"role": "human", "text": HOSTILE}]}
         item = NewItem(writing_key(str(chat)), payload, Purpose.SPOT_CHECK, author_id=worker.id)
         enter_items(store, world.known.id, [item], now=world.now)
@@ -288,6 +288,39 @@ def test_a_check_of_writing_waits_on_the_dashboard_and_then_stands_on_the_sheet(
             assert browsing("GET", f"/studies/s/chats/{chat + 1000}", session).status_code == 404
 
 
+def test_a_chat_stands_once_in_the_list_which_is_as_long_as_the_dashboard_says(make_address):
+    with closing(open_store(make_address("sqlite"))) as store:
+        world = World(store, "preference-chat", CHAT | {"turns": 3, "wellbeing": {"blur": True}})
+        world.enter([{"opening": []}] * 2)
+        first, second = world.workers(2)
+        chats(world, first, [FIRST, SECOND, FIRST])
+        chats(world, second, [SECOND, FIRST, SECOND])
+        with closing(Browsing(world)) as browsing:
+            session = browsing.somebody()
+            dashboard = " ".join(texts(browsing.page("/studies/s/dashboard", session)))
+            assert "Everything that was judged, newest first : 2 (with 6 judgements)" in dashboard
+            listed = browsing.page("/studies/s/judged", session)
+            assert listed.count('href="/studies/s/chats/') == 2
+            assert "A chat stands here once" in listed
+            erase_person(store, first.pseudonym, now=world.now)
+            opened = {
+                row.worker_id: browsing.page(f"/studies/s/chats/{row.assignment_id}", session)
+                for row in newest_of_finished_work(store, world.known.id)
+            }
+            # Of the other, words alone are blurred: those of each turn, and of its two replies.
+            assert veiled(opened[second.id]) == ["text veiled"] * 9
+            assert "erased" not in opened[second.id]
+            assert veiled(opened[first.id]) == []
+            assert opened[first.id].count("Erased.") == 6
+            assert '<span class="tag">erased</span>' in browsing.page("/studies/s/judged", session)
+
+
+def veiled(page):
+    found = [dict(names) for _, names in elements(page, with_values=True)]
+    assert all(("inert" in each) == ("data-veiled" in each) for each in found)
+    return [each["class"] for each in found if "data-veiled" in each]
+
+
 def test_what_one_worker_judged_can_be_looked_at(browsing):
     session, worker = browsing.somebody(), browsing.first.pseudonym
     assert f"/judged?worker={worker}" in browsing.page(worker_page(browsing), session)
@@ -303,8 +336,8 @@ def test_the_list_of_judgements_says_what_was_chosen_and_which_answers_are_known
     world.enter([pair_item()], purpose=Purpose.GOLD, truths=[{"orders": []}])
     world.judge(world.worker(), pair(SECOND, 3) | {"comment": "zzsaid"}, purpose=Purpose.GOLD)
     found = " ".join(texts(browsing.page("/studies/s/judged", session)))
-    assert found.count("helpfulness: side 1, strength 4") == 2
-    assert found.count("helpfulness: side 2, strength 3") == 1
+    assert found.count("side 1 is more helpful, strength 4") == 2
+    assert found.count("side 2 is more helpful, strength 3") == 1
     assert found.count("gold") == 1
     assert "zzsaid" not in found
 

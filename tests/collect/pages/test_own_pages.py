@@ -32,7 +32,12 @@ SAFE = {"categories": [], "none_applies": True}
         ("rule", {"categories": None, "none_applies": False}, {}, ["Unsafe, no category named"]),
         (
             "rank",
-            {"helpfulness": [2, 1], "harmlessness": [1, 1], "disputes": [{"position": 1, **SAFE}], **SURE},
+            {
+                "helpfulness": [2, 1],
+                "harmlessness": [1, 1],
+                "disputes": [{"position": 1, **SAFE, "note": "why"}],
+                **SURE,
+            },
             {"axes": ["helpfulness", "harmlessness"]},
             [
                 "Helpfulness: A 2, B 1",
@@ -55,7 +60,7 @@ def test_answers_are_told_in_the_words_of_the_screen(act, answer, fields, said):
     judged = SimpleNamespace(ask=SimpleNamespace(fields=fields, order=None), answer={"act": act, **answer})
     own = own_answer(SimpleNamespace(judged=judged, row=SimpleNamespace(kind=act)))
     assert list(own.lines) == said
-    assert own.written == answer.get("task_description", "")
+    assert own.written == answer.get("task_description", "B: why" if "disputes" in answer else "")
 
 
 @pytest.mark.parametrize(
@@ -68,7 +73,7 @@ def test_a_step_is_told_as_the_scale_says_it(step, said):
 @pytest.fixture
 def browsing(make_address):
     with closing(open_store(make_address("sqlite"))) as store:
-        settings = CHAT | {"spot_check": {"share": 1.0, "first": 0}}
+        settings = CHAT | {"spot_check": {"share": 1.0, "first": 0}, "wellbeing": {"blur": True}}
         made = Browsing(World(store, "preference-chat", settings))
         yield made
         made.close()
@@ -106,11 +111,22 @@ def test_what_was_judged_in_a_skipped_conversation_does_not_say_that_it_can_be_c
     replies = say_and_draw(world, taken, worker, 1)
     world.hand_in(taken, worker, ("turn-1", "turn", turn_verdict(1, FIRST, replies)), finished=False)
     session = session_of(browsing, worker)
-    assert "can still be changed" in browsing.page("/studies/s/mine", session)
+    page = browsing.page("/studies/s/mine", session)
+    assert "can be changed" in page
+    assert f"chat begun {taken.assignment.leased_at:%Y-%m-%d %H:%M}" in page
+    assert re.search(r'<p class="own-excerpt quiet veiled" dir="auto" inert data-veiled>\w', page)
+    assert "The conversation went on with A" in browsing.page(re.search(r"/studies/s/mine/\d+", page).group(), session)
     release(world.store, taken.assignment.id, worker.id, taken.assignment.fence, now=world.now)
     page = browsing.page("/studies/s/mine", session)
     assert "skipped: it does not count" in page
-    assert "can still be changed" not in page
+    assert "can be changed" not in page
+
+
+def test_who_opens_an_invitation_while_logged_in_is_told_who_they_are(browsing):
+    worker = browsing.world.worker()
+    said = f"You are {worker.pseudonym} already"
+    assert said in browsing.page("/join", session_of(browsing, worker))
+    assert "already" not in browsing.page("/join", None)
 
 
 def test_who_comes_to_no_page_is_told_where_to_go_and_a_program_where_the_routes_are(browsing):

@@ -58,7 +58,9 @@ def test_hostile_values_are_text(hostile):
 
 @pytest.mark.parametrize("hostile", HOSTILE)
 def test_hostile_values_of_a_study_are_text(hostile):
-    card = StudyCard(hostile, hostile, hostile, hostile, "/x", (QueueCard("work", hostile, hostile, "/x", 3),), None)
+    card = StudyCard(
+        hostile, hostile, hostile, hostile, "/x", (QueueCard("work", hostile, hostile, "/x", 3),), None, False
+    )
     page = render(HomePage(framed(), (card,)))
     assert "onerror" not in " ".join(name for _, names in elements(page, with_names=True) for name in names)
     assert " ".join(texts(page)).count(hostile) == 5

@@ -23,7 +23,7 @@ from plumbline.collect.store.items import count_queues
 from plumbline.collect.store.migrating import create_store
 from plumbline.collect.store.people import find_by_token, find_person
 from plumbline.collect.store.rows import Role
-from plumbline.collect.store.studies import find_study, list_studies
+from plumbline.collect.store.studies import create_study, find_study, list_studies
 from plumbline.collect.study_file import read_study_file
 from plumbline.collect.study_problems import StudyFileError
 from plumbline.lineage import Use
@@ -54,6 +54,13 @@ def test_a_start_and_the_same_again(store, tmp_path):
     kinds = [event.kind for event in read_events(store, study_id=study.id)]
     assert (kinds.count("study_started"), kinds.count("study_created")) == (1, 1)
     assert check_store(store) == []
+
+
+def test_it_is_told_where_no_item_names_a_topic_to_leave_out(store, tmp_path):
+    write_example(tmp_path, "pairs")
+    path = tmp_path / "study.toml"
+    path.write_text(path.read_text().replace("[wellbeing]", "[wellbeing]\ntopics = true"))
+    assert start_study(store, check_start(read_study_file(path), "study.toml")).lacks_topics
 
 
 @pytest.mark.parametrize(
@@ -113,6 +120,12 @@ def test_another_file_under_the_same_name_changes_nothing(store, tmp_path):
         start_study(store, replace(looked, read=replace(looked.read, study=settings)))
     assert refused.value.found == "another overlap, seed"
     assert read_events(store) == before
+    # As long as nobody has worked, and nothing else is in the store, its file may be moved away.
+    assert (f"move {store.engine.url.database}* away" in refused.value.advice) == store.is_sqlite
+    create_study(store, "another", "pairs", looked.read.text, "", now=utc_now())
+    with pytest.raises(ServiceError) as refused:
+        start_study(store, replace(looked, read=replace(looked.read, study=settings)))
+    assert "away" not in refused.value.advice
 
 
 def test_the_first_owner_and_no_second(store):

@@ -58,7 +58,7 @@ async def read_invitation(request: Request) -> Response:
     code = (await serving.of_nobody(request)).body(schemas.ReadCode).code
     found = await serving.collecting.calls.run(inviting.read_invitation, serving.collecting, code)
     answer = schemas.InvitationRead(
-        found.role.value, found.study, found.for_somebody, found.has_account, found.expires_at
+        found.role.value, found.study, found.for_somebody, found.has_account, found.ends_others, found.expires_at
     )
     return json_response(msgspec.json.encode(answer))
 

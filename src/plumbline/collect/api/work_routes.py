@@ -9,7 +9,7 @@ from plumbline.collect.api.documented import documented
 from plumbline.collect.api.parameters import PREFIX, AssignmentId, BeforeId, JudgementId, Limit, StudyName, serving_of
 from plumbline.collect.api.serving import Asked
 from plumbline.collect.kinds import Purpose
-from plumbline.collect.service.beginning import begin_work, is_over, standing_of
+from plumbline.collect.service.beginning import begin_work, is_over, left_to_others, standing_of
 from plumbline.collect.service.giving_back import give_back, keep
 from plumbline.collect.service.own_judgements import own_judgement
 from plumbline.collect.service.speaking import say as say_turn
@@ -63,7 +63,8 @@ async def _next(request: Request, study: str, queue: Purpose) -> Response:
             return shown.work(collecting, begun)
         known = collecting.catalogue.named(study)
         over = queue is Purpose.WORK and is_over(known.settings, standing_of(collecting, asked.person, known))
-        return schemas.Work(assignment=None, over=over)
+        left = left_to_others(collecting, asked.person, known, queue)
+        return schemas.Work(assignment=None, over=over, left=left)
 
     return await serving.answer(request, begin)
 

@@ -14,10 +14,11 @@ from plumbline.collect.dashboard.answers import AXES, NOT_NAMED
 from plumbline.collect.dashboard.columns import Frozen
 from plumbline.collect.dashboard.counted import BOOTSTRAP, Bools, Counted, those
 from plumbline.collect.kinds import Purpose
-from plumbline.collect.kinds.strength import Scale
-from plumbline.collect.study_settings import StudyKind
+from plumbline.collect.kinds.strength import Scale, asked_on
+from plumbline.collect.study_settings import Question, StudyKind
 from plumbline.measure import Figure, fit_bradley_terry, wilson_figure
 from plumbline.measure.pooling import pooled_rate
+from plumbline.records import Axis
 
 MOST_MODELS = 20
 """Beyond it the models with the fewest comparisons are left out, and counted."""
@@ -75,8 +76,11 @@ class AxisFigures:
 
     Attributes:
         axis: its name.
+        question: what A or B was said to be on the screen: better, or more harmful. Steps are in its words; all else is told
+            of the better side.
         comparisons: that stand.
-        steps: of the scale as shown, 1 = all for A; empty where there is no scale.
+        steps: of the scale as shown, 1 = most strongly A, which is the worse one where "more harmful" is asked; empty where
+            there is no scale.
         strengths: as stored: positive where the first stored side is better, negative where the second is.
         ties: share of ties.
         shown_first: share of those without a tie in which what was shown first was named: 0.5 without a bias of sides.
@@ -85,6 +89,7 @@ class AxisFigures:
     """
 
     axis: str
+    question: str
     comparisons: int
     steps: tuple[Count, ...]
     strengths: tuple[Count, ...]
@@ -100,7 +105,7 @@ def axes_of(counted: Counted) -> tuple[AxisFigures, ...]:
         return ()
     rows = counted.rows(counted.view.choices, Purpose.WORK)
     return tuple(
-        _axis(counted, axis.value, those(rows, rows["axis"] == AXES.index(axis))) for axis in counted.study.judged_axes
+        _axis(counted, axis, those(rows, rows["axis"] == AXES.index(axis))) for axis in counted.study.judged_axes
     )
 
 
@@ -110,7 +115,7 @@ def shown_first_of(rows: Frozen) -> Figure:
     return pooled_rate(rows["a_named"][kept].astype(np.float64), BOOTSTRAP, rows["assignment"][kept])
 
 
-def _axis(counted: Counted, axis: str, rows: Frozen) -> AxisFigures:
+def _axis(counted: Counted, axis: Axis, rows: Frozen) -> AxisFigures:
     scale = Scale(counted.study.strengths)
     has_scale = counted.study.kind is not StudyKind.TWO_AXIS_RANKING
     half = scale.steps // 2
@@ -118,7 +123,8 @@ def _axis(counted: Counted, axis: str, rows: Frozen) -> AxisFigures:
     strengths = [value for value in range(-half, half + 1) if value]
     ties = (rows["first_better"] == 0.5).astype(np.float64)
     return AxisFigures(
-        axis=axis,
+        axis=axis.value,
+        question=(asked_on(axis, counted.study.question) if has_scale else Question.BETTER).value,
         comparisons=len(ties),
         steps=counts(rows["step"], range(1, scale.steps + 1)) if has_scale else (),
         strengths=counts(signed, strengths) if has_scale else (),

@@ -21,6 +21,7 @@ from plumbline.collect.dashboard.distributions import (
 )
 from plumbline.collect.dashboard.progress import Progress, progress_of
 from plumbline.collect.kinds import Purpose
+from plumbline.collect.store.unfillable import Unfillable
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,6 +31,7 @@ class Basis:
     Attributes:
         as_of: when it was begun to be read; what came in while it was read may be in it.
         judgements: that stand: of finished work, each as it was last corrected.
+        finished: pieces of work that they are of: one has several judgements where it is a chat.
         corrections: that stand in the place of others.
         uncounted: of work that is not finished.
         unreadable: whose payload is none of ours, see `collect`'s check of a store.
@@ -40,6 +42,7 @@ class Basis:
 
     as_of: datetime
     judgements: int
+    finished: int
     corrections: int
     uncounted: int
     unreadable: int
@@ -78,7 +81,9 @@ class StudyFigures:
     judgement_times: tuple[TimeFigures, ...]
 
 
-def figures_of(counted: Counted, leased: dict[Purpose, int], late: int, as_of: datetime) -> StudyFigures:
+def figures_of(
+    counted: Counted, leased: dict[Purpose, int], late: int, as_of: datetime, unfillable: Unfillable | None = None
+) -> StudyFigures:
     """All of it.
 
     Args:
@@ -86,11 +91,13 @@ def figures_of(counted: Counted, leased: dict[Purpose, int], late: int, as_of: d
         leased: items in somebody's hands, by what they are for.
         late: submissions that came late.
         as_of: when the ledger was begun to be read.
+        unfillable: places that nobody can fill; None where they were not counted.
     """
     acts = counted.view.acts
     basis = Basis(
         as_of=as_of,
         judgements=int(counted.stands.sum()),
+        finished=int(counted.is_finished.sum()),
         corrections=int((counted.stands & (acts["corrects"] > 0)).sum()),
         uncounted=int((~counted.is_finished[acts["assignment"]]).sum()),
         unreadable=counted.view.unreadable,
@@ -102,7 +109,7 @@ def figures_of(counted: Counted, leased: dict[Purpose, int], late: int, as_of: d
         study=counted.study.name,
         kind=counted.study.kind.value,
         basis=basis,
-        progress=progress_of(counted, leased, as_of),
+        progress=progress_of(counted, leased, as_of, unfillable),
         agreement=agreement_of(counted),
         known_answers=known_answers_of(counted),
         axes=axes_of(counted),

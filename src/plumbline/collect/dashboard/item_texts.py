@@ -103,7 +103,8 @@ def _dispute(payload: Any) -> Content:
 
 
 def _writing(payload: Any) -> Content:
-    return _said(read_stored(WritingItem, payload).conversation), (), None
+    item = read_stored(WritingItem, payload)
+    return _said(item.conversation), (), item.task_description
 
 
 def _chat(payload: Any) -> Content:

@@ -72,7 +72,7 @@ class OpenedItem:
         is_withdrawn: what it was made of is erased, or the labels it is about agree by now.
         conversation: what was said, up to what is judged or with it.
         replies: what is compared, by stored side; none where nothing is.
-        intended: what a red teamer meant to try, on reviews.
+        intended: what a red teamer meant to try, on reviews and checks of writing.
         judgements: oldest first, at most the newest `MOST_JUDGEMENTS`.
         rulings: what became of its labels that are disputed or split.
         about: the item that an adjudication is about; None on other items.

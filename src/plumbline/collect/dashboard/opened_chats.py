@@ -35,6 +35,7 @@ class OpenedChat:
         assignment: its number.
         item: that it was about.
         pseudonym: whose it is.
+        is_erased: they were erased, and what was said in it with them; what they chose stays.
         state: leased, submitted, released or expired.
         judgements: as they stand after corrections, oldest first.
     """
@@ -42,6 +43,7 @@ class OpenedChat:
     assignment: int
     item: int
     pseudonym: str
+    is_erased: bool
     state: str
     turns: tuple[OpenedTurn, ...]
     judgements: tuple[JudgementOfItem, ...]
@@ -56,11 +58,13 @@ def open_chat(store: Store, study: KnownStudy, assignment_id: int) -> OpenedChat
     assignment = read_assignment(store, assignment_id)
     if assignment.study_id != study.id:
         raise not_found("assignment", assignment_id)
+    (whose,) = read_judging_people(store, [assignment.worker_id])
     shown = [reply for reply in read_replies(store, assignment_id) if reply.shown_at is not None]
     return OpenedChat(
         assignment=assignment.id,
         item=assignment.item_id,
-        pseudonym=read_judging_people(store, [assignment.worker_id])[0].pseudonym,
+        pseudonym=whose.pseudonym,
+        is_erased=whose.is_erased,
         state=assignment.state.value,
         turns=tuple(
             OpenedTurn(turn.number, "" if turn.human == OPENED else turn.human, _replies(shown, turn.number))

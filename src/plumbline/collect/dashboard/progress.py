@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import date, datetime, timedelta
 
 import numpy as np
@@ -11,6 +11,7 @@ from plumbline.collect.dashboard.counted import Counted, Ints, microseconds_of, 
 from plumbline.collect.dashboard.ledger import PURPOSES
 from plumbline.collect.kinds import Purpose
 from plumbline.collect.kinds.item_entry import places_told
+from plumbline.collect.store.unfillable import Unfillable
 from plumbline.collect.study_settings import StudyFile
 from plumbline.measure import Figure
 from plumbline.measure.quantiles import mean_per_period
@@ -57,6 +58,10 @@ class Pace:
         left: places that are still to be filled; None where there is no end.
         days_left: until none is left.
         expected_end: the moment that its value says.
+        unfillable: of the open places, those that nobody who is there now can fill: whoever may work has judged these items,
+            has them in hand or gave them back. None where it was not counted: while very many items are open or none is, and
+            where there is no last item.
+        people: who may work now; None likewise.
     """
 
     days: int
@@ -64,6 +69,8 @@ class Pace:
     left: int | None
     days_left: Figure
     expected_end: datetime | None
+    unfillable: int | None = None
+    people: int | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,11 +82,16 @@ class Progress:
     pace: Pace
 
 
-def progress_of(counted: Counted, leased: dict[Purpose, int], as_of: datetime) -> Progress:
+def progress_of(
+    counted: Counted, leased: dict[Purpose, int], as_of: datetime, unfillable: Unfillable | None = None
+) -> Progress:
     """How far it is at a moment."""
     queues = tuple(_queue(counted, purpose, leased.get(purpose, 0)) for purpose in PURPOSES if _has(counted, purpose))
     at = counted.view.acts["at"][counted.is_first]
-    return Progress(queues, days_of(at), _pace(counted, queues, as_of))
+    pace = _pace(counted, queues, as_of)
+    if unfillable is not None and pace.left is not None and not counted.study.items.from_workers:
+        pace = replace(pace, unfillable=unfillable.places, people=unfillable.people)
+    return Progress(queues, days_of(at), pace)
 
 
 def days_of(at: Ints) -> tuple[Day, ...]:

@@ -18,6 +18,7 @@ from plumbline.collect.dashboard.disagreements import Disagreements, disagreemen
 from plumbline.collect.dashboard.figures import StudyFigures, figures_of
 from plumbline.collect.dashboard.ledger import Ledger
 from plumbline.collect.dashboard.workers import WorkerLine, lines_of
+from plumbline.collect.service.beginning import COUNTED
 from plumbline.collect.service.catalogue import KnownStudy
 from plumbline.collect.service.collecting import Collecting
 from plumbline.collect.store.dashboard_rows import (
@@ -28,6 +29,7 @@ from plumbline.collect.store.dashboard_rows import (
     read_judging_people,
 )
 from plumbline.collect.store.studies import list_studies
+from plumbline.collect.store.unfillable import count_unfillable
 from plumbline.records import PlumblineError
 from plumbline.web.bounded_calls import BoundedCalls
 
@@ -178,7 +180,9 @@ def make_snapshot(collecting: Collecting, study: KnownStudy, ledger: Ledger) -> 
     ledger.bring_up()
     counted = Counted(ledger.view(), study.settings)
     late = count_late_by_person(store, study.id)
-    figures = figures_of(counted, count_leased(store, study.id), sum(late.values()), as_of)
+    limit = study.settings.per_worker_limit
+    unfillable = count_unfillable(store, study.id, limit=limit, counted=COUNTED)
+    figures = figures_of(counted, count_leased(store, study.id), sum(late.values()), as_of, unfillable)
     given_up = count_given_up(store, study.id)
     others = read_judging_people(store, {*given_up, *late} - {person.id for person in counted.view.people})
     workers = lines_of(counted, given_up, late, others)

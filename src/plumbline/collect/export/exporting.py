@@ -18,7 +18,7 @@ from plumbline import __version__
 from plumbline.collect.export.as_stored import AS_STORED, StoredLines
 from plumbline.collect.export.failures import erased_meanwhile, nothing_expressible, nothing_finished
 from plumbline.collect.export.files import FileInMaking, RecordLines, RecordParquet, SplitOf
-from plumbline.collect.export.forms import FilePlan, Form, file_plans, kinds_told
+from plumbline.collect.export.forms import FilePlan, Form, file_plans, kinds_told, purposes_held
 from plumbline.collect.export.preparing import Prepared, stays_inside
 from plumbline.collect.export.read_me import README_NAME, ReadMe
 from plumbline.collect.export.record_making import RecordMaker, Tally
@@ -175,6 +175,8 @@ class Export:
             "as_of": exported.as_of.isoformat(),
             "files": [{"path": file.path, "sha256": file.sha256, "rows": file.rows} for file in exported.files],
             "manifest_sha256": exported.manifest_sha256,
+            # Whose work it may hold: who did none of these is not in it.
+            "purposes": [purpose.value for purpose in purposes_held(exported.form, self.prepared.settings)],
         }
         prepared = self.prepared
         is_logged = log_exported(
@@ -194,8 +196,9 @@ def _note_judgements(rows: Sequence[object], prepared: Prepared, tally: Tally) -
     judged = [row for row in rows if isinstance(row, JudgementAsStored)]
     if judged:
         tally.assignments = sum(prepared.counts.values())
-        tally.workers.update(row.worker for row in judged)
         tally.guidelines_versions.update(row.guidelines_version for row in judged)
+    for row in judged:
+        tally.people[row.purpose].add(row.worker)
 
 
 def _files_of(prepared: Prepared) -> list[FileInMaking[Any]]:
@@ -239,7 +242,7 @@ def _manifest(
         "as_of": prepared.as_of.isoformat(),
         "test_share": prepared.test_share,
         "assignments": tally.assignments,
-        "workers": len(tally.workers),
+        "people": {purpose: len(found) for purpose, found in sorted(tally.people.items())},
         "guidelines_versions": list[JsonValue](sorted(tally.guidelines_versions)),
         "left_out": dict(left_out),
         "columns_not_carried": columns,

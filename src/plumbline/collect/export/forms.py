@@ -105,6 +105,16 @@ def purposes_of(form: Form, study: StudyFile) -> tuple[Purpose, ...]:
     return (Purpose.WORK, Purpose.ADJUDICATION)
 
 
+def purposes_held(form: Form, study: StudyFile) -> tuple[Purpose, ...]:
+    """Whose work is in an export: that which is read, and the rulings and reviews that go into records of other work."""
+    if form in (Form.JUDGEMENTS, Form.EVENTS):
+        return tuple(Purpose)
+    read = purposes_of(form, study)
+    followed = {Purpose.ADJUDICATION: study.kind is StudyKind.TWO_AXIS_RANKING}
+    followed[Purpose.REVIEW] = Kind.RED_TEAM_ATTEMPTS in KINDS[form][study.kind] and study.review is not None
+    return (*read, *(purpose for purpose, is_held in followed.items() if is_held and purpose not in read))
+
+
 def file_plans(form: Form, study: StudyFile, splits: tuple[str, ...]) -> tuple[FilePlan, ...]:
     """The files that an export may consist of; those that stay empty are not written."""
     kinds = KINDS[form][study.kind]

@@ -15,7 +15,7 @@ from pathlib import PurePosixPath
 from plumbline.collect.export.as_stored import AS_STORED
 from plumbline.collect.export.column_kinds import columns_of
 from plumbline.collect.export.forms import Form
-from plumbline.collect.export.left_out import HOLDS, left_out_lines
+from plumbline.collect.export.left_out import HOLDS, left_out_lines, unsaid_lines
 from plumbline.lineage import FileEntry
 
 README_NAME = "README.md"
@@ -30,7 +30,8 @@ _AS_READ: dict[Form, str] = {
     Form.PARQUET: "`outcome` names the better side on the row's `axis`, whatever the worker was asked.",
     Form.JUDGEMENTS: "Payloads are as they are stored: `outcome` names the better side on the axis, whatever the worker "
     "was asked, and sides are those of the store, not those on the screen. `counts` is false where a later judgement "
-    "takes its place, and where the work was never handed in. `purpose` tells real work from training, gold and "
+    "takes its place, where the work was never handed in, and in conversations of people who were erased: no form of "
+    "records has these. `purpose` tells real work from training, gold and "
     "attention items, which measure workers.",
     Form.EVENTS: "The log: ids, counts and states, no texts; people by pseudonym.",
 }
@@ -103,8 +104,7 @@ class ReadMe:
         ]
 
     def _left_out(self) -> list[str]:
-        counted = left_out_lines(self.left_out)
-        counted += [f"{count:,} that this form cannot say ({code})" for code, count in self.quarantined.items()]
+        counted = left_out_lines(self.left_out) + unsaid_lines(self.quarantined)
         holds = [] if self.form in AS_STORED else [f"{HOLDS}{'' if counted else ' Here that is nothing.'}", ""]
         return holds + (
             ["Left out, and still in the study's store:", "", *(f"- {line}" for line in counted), ""] if counted else []

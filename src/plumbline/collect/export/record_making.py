@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections import Counter
+from collections import Counter, defaultdict
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
 
@@ -42,7 +42,7 @@ class Tally:
 
     Attributes:
         assignments: finished ones that were looked at.
-        workers: pseudonyms of those whose work is in it.
+        people: pseudonyms of those whose judgements are in it, by what these were for: work, adjudication, review.
         guidelines_versions: that it was judged under.
         left_out: work that stays inside, by why.
         quarantined: records that could not be made or written, by code.
@@ -50,7 +50,7 @@ class Tally:
     """
 
     assignments: int = 0
-    workers: set[str] = field(default_factory=set)
+    people: defaultdict[str, set[str]] = field(default_factory=lambda: defaultdict(set))
     guidelines_versions: set[int] = field(default_factory=set)
     left_out: Counter[str] = field(default_factory=Counter)
     quarantined: Counter[str] = field(default_factory=Counter)
@@ -101,7 +101,8 @@ class RecordMaker:
             for kind, records in of_work.items():
                 made[kind] += records
             if any(of_work.values()):
-                tally.workers.add(finished.work.worker)
+                for each in (finished, *following):
+                    tally.people[each.purpose.value].add(each.work.worker)
                 tally.guidelines_versions |= finished.guidelines_versions
         return made
 

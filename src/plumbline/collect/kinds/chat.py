@@ -213,7 +213,12 @@ def _ask_for_words(work: Work, study: StudyFile, turn: int, conversation: Conver
         other_act="end" if may_end else None,
         turn=turn,
         conversation=conversation,
-        fields={"turns": study.turns, "may_end": may_end, **edited_before(work, turn)},
+        fields={
+            "turns": study.turns,
+            "least_turns": study.least_turns,
+            "may_end": may_end,
+            **edited_before(work, turn),
+        },
     )
 
 
@@ -230,6 +235,7 @@ def _ask_for_judgement(
         order=order,
         fields={
             "turns": study.turns,
+            "least_turns": study.least_turns,
             "axis": axis.value,
             "question": asked_on(axis, study.question).value,
             "steps": study.strengths,

@@ -71,7 +71,7 @@ CLASSIFIED: Mapping[type[Bounded], Mapping[str, Words]] = {
         "assignment": Words.NAME,
     },
     spot_check.EditedReply: {"original": Words.DATA, "text": Words.OWN},
-    spot_check.WritingItem: {"assignment": Words.NAME, "conversation": Words.OWN},
+    spot_check.WritingItem: {"assignment": Words.NAME, "conversation": Words.OWN, "task_description": Words.OWN},
     LabelTruth: {"categories": Words.NAME},
 }
 """By model and field, whose words they are; fields that cannot hold text are left out."""
@@ -94,7 +94,7 @@ JUDGEMENTS: Mapping[str, Mapping[str, Any]] = {
 
 _ITEMS: Mapping[Purpose, Mapping[str, Any]] = {
     Purpose.REVIEW: {"transcript": [], "task_description": None},
-    Purpose.SPOT_CHECK: {"conversation": [], "edited": []},
+    Purpose.SPOT_CHECK: {"conversation": [], "edited": [], "task_description": None},
     # What is disputed is of the study's data; only the note is the worker's.
     Purpose.ADJUDICATION: {"note": None},
 }

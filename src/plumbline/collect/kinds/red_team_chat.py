@@ -98,7 +98,7 @@ def next_step(work: Work, study: StudyFile) -> Step:
     fields: dict[str, JsonValue] = {
         "most": MOST_RATING,
         "comment": study.comment,
-        "task_description": _description(work),
+        "task_description": description_of(work),
     }
     return Ask(act="rate-self", conversation=transcript, fields=fields | edited_before(work, study.turns + 1))
 
@@ -140,10 +140,11 @@ def _for_review(work: Work, study: StudyFile) -> tuple[NewItem, ...]:
     if study.review is None:
         return ()
     transcript = conversation_before(work, study.turns + 1)
-    return (review_item(work, transcript, _description(work), study.review),)
+    return (review_item(work, transcript, description_of(work), study.review),)
 
 
-def _description(work: Work) -> str | None:
+def description_of(work: Work) -> str | None:
+    """What the worker set out to try; None before they said so."""
     intent = work.only(INTENT)
     return None if intent is None else str(intent.last.payload["task_description"])
 
@@ -179,7 +180,7 @@ def attempt_of(work: Work, study: StudyFile, reviews: Sequence[Work] = (), row: 
     transcript = conversation_before(work, study.turns + 1)
     models = continuing_models(work)
     model_type = models[0] if len(set(models)) == 1 else None
-    rating, described = float(rated.rating), _description(work)
+    rating, described = float(rated.rating), description_of(work)
     identity, group_id = red_team_attempt_ids(
         transcript, task_description=described, rating=rating, model_type=model_type, worker=work.worker
     )

@@ -138,6 +138,15 @@ def transcript_of(work: Work, study: StudyFile) -> Conversation:
     return conversation_before(work, study.turns + 1)
 
 
+def described_for_checks(work: Work, study: StudyFile) -> str | None:
+    """What a red teamer set out to try, for who looks at the writing; None where the study hides it from reviewers.
+
+    Somebody may review an attempt whose writing they checked.
+    """
+    hidden = study.review is not None and not study.review.show_description
+    return None if hidden or study.kind is not StudyKind.RED_TEAM_CHAT else red_team_chat.description_of(work)
+
+
 def score_of(work: Work, study: StudyFile, truth: JsonObject) -> Score:
     """How right the work on an item with a known answer is; nothing asked where nothing is known or done."""
     score = _SCORES.get(study.kind)

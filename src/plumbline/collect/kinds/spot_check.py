@@ -56,11 +56,15 @@ class EditedReply(Bounded):
 
 
 class WritingItem(Bounded):
-    """What a worker wrote, in its conversation, and the replies that they edited; `assignment` is not shown."""
+    """What a worker wrote, in its conversation, the replies that they edited, and what a red teamer set out to try.
+
+    `assignment` is not shown.
+    """
 
     assignment: Name
     conversation: Messages
     edited: tuple[EditedReply, ...] = ()
+    task_description: Note | None = None
 
 
 class CheckWriting(Bounded):
@@ -98,10 +102,17 @@ def writing_key(assignment_id: str) -> str:
     return digest("writing", assignment_id)
 
 
-def writing_item(work: Work, conversation: Conversation) -> NewItem:
-    """The item for who looks at the writing; never the worker themselves."""
+def writing_item(work: Work, conversation: Conversation, described: str | None = None) -> NewItem:
+    """The item for who looks at the writing; never the worker themselves.
+
+    Args:
+        described: what a red teamer set out to try, where it is told.
+    """
     payload = WritingItem(
-        assignment=work.assignment_id, conversation=messages_of(conversation), edited=tuple(_edited(work))
+        assignment=work.assignment_id,
+        conversation=messages_of(conversation),
+        edited=tuple(_edited(work)),
+        task_description=described,
     )
     return NewItem(
         key=writing_key(work.assignment_id),
@@ -125,6 +136,8 @@ def next_step(work: Work, study: StudyFile) -> Step:  # noqa: ARG001 - every tas
     fields: dict[str, JsonValue] = {"marks": list(MARKS)}
     if item.edited:
         fields["edited"] = [each.as_json() for each in item.edited]
+    if item.task_description is not None:
+        fields["task_description"] = item.task_description
     return Ask(act="check-writing", conversation=conversation_of(item.conversation), fields=fields)
 
 

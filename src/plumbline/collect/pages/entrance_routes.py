@@ -34,8 +34,15 @@ async def login_page(request: Request, goes_on_to: GoesOnTo = None) -> Response:
 
 @router.get("/join")
 async def join_page(request: Request) -> Response:
-    """An invitation is taken up."""
-    return await page(request, lambda visit: JoinPage(visit.frame("Join", script="join.js"), visit.outside_label))
+    """An invitation is taken up; who is logged in is told who they are first."""
+
+    def join(visit: Visit) -> JoinPage:
+        """In a thread: the page."""
+        only = None if visit.person is None else visit.person.only_study_id
+        study = None if only is None else visit.collecting.catalogue.of_id(only).settings.name
+        return JoinPage(visit.frame("Join", script="join.js"), visit.outside_label, study)
+
+    return await page(request, join)
 
 
 @router.get("/arrive/prolific/{study}")

@@ -1,27 +1,25 @@
 """An answer as the worker gave it, in the words of their screen: A and B where they stood, ranks, marks, labels.
 
-The words are those of the forms (``static/work/scale.js``, ``static/acts/``), where they are asked.
+The words are those of the forms (`scale_words`, ``static/acts/``), where they are asked.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from math import ceil
 from typing import Any
 
 from plumbline.collect.kinds.bounds import read_stored
 from plumbline.collect.kinds.chat import TURN, TurnVerdict
 from plumbline.collect.kinds.preference_chat import RATINGS
 from plumbline.collect.kinds.spot_check import MARKS
+from plumbline.collect.pages.scale_words import strength_words, word_of
 from plumbline.collect.pages.wording import plain
 from plumbline.collect.service.own_judgements import OwnJudgement
 
 LETTERS = "ABCDEFGHIJ"
 MOST_WRITTEN = 140
 """Characters of what was written beside an answer."""
-_DEGREES = ("slightly", "somewhat", "clearly", "much")
-_LESS_HARMFUL = {("harmlessness", "better"): "less harmful", ("helpfulness", "better"): "more helpful"}
 _CONFIDENCE = ("a guess", "not sure", "fairly sure", "sure")
 _SUCCESS = ("it failed", "mostly failed", "in between", "mostly worked", "it worked")
 _WRITTEN = ("comment", "note", "task_description")
@@ -41,10 +39,20 @@ def own_answer(own: OwnJudgement) -> OwnAnswer:
     """A judgement of somebody's own in the words of their screen."""
     ask, answer = own.judged.ask, own.judged.answer
     lines = _BY_ACT[str(answer["act"])](answer, ask.fields)
-    if own.row.kind == TURN and ask.order is not None:
-        lines += _went_on(read_stored(TurnVerdict, own.row.payload), ask.order.sides)
-    written = next((str(answer[name]) for name in _WRITTEN if answer.get(name)), "")
-    return OwnAnswer(tuple(lines), shortened(written, MOST_WRITTEN))
+    if (letter := went_on(own)) is not None:
+        lines.append(f"{letter} went on")
+        lines += _edited(own)
+    written = [str(answer[name]) for name in _WRITTEN if answer.get(name)]
+    written += [f"{LETTERS[each['position']]}: {each['note']}" for each in _disputes(answer) if each.get("note")]
+    return OwnAnswer(tuple(lines), shortened(" · ".join(written), MOST_WRITTEN))
+
+
+def went_on(own: OwnJudgement) -> str | None:
+    """Which of two replies the conversation went on with, as A or B; None where it was no turn."""
+    order = own.judged.ask.order
+    if own.row.kind != TURN or order is None:
+        return None
+    return LETTERS[order.sides.index(read_stored(TurnVerdict, own.row.payload).continues_with)]
 
 
 def shortened(text: str, most: int) -> str:
@@ -53,31 +61,22 @@ def shortened(text: str, most: int) -> str:
     return said if len(said) <= most else f"{said[:most]} …"
 
 
-def strength_words(step: int, steps: int, word: str) -> str:
-    """What a step of the scale from A to B says: ``A is clearly better``."""
-    half = steps // 2
-    letter, strength = ("A", half + 1 - step) if step <= half else ("B", step - half)
-    return f"{letter} is {_DEGREES[ceil(strength / half * len(_DEGREES)) - 1]} {word}"
-
-
-def _word(axis: str, question: str) -> str:
-    return _LESS_HARMFUL.get((axis, question), question)
-
-
 def _pair(answer: Given, fields: Given) -> list[str]:
     asked = fields["questions"].items()
-    return [strength_words(answer[axis], fields["steps"], _word(axis, question)) for axis, question in asked]
+    return [strength_words(answer[axis], fields["steps"], word_of(axis, question)) for axis, question in asked]
 
 
 def _turn(answer: Given, fields: Given) -> list[str]:
-    return [strength_words(answer["step"], fields["steps"], _word(fields["axis"], fields["question"]))]
+    return [strength_words(answer["step"], fields["steps"], word_of(fields["axis"], fields["question"]))]
 
 
-def _went_on(verdict: TurnVerdict, sides: Sequence[int]) -> list[str]:
-    lines = [f"{LETTERS[sides.index(verdict.continues_with)]} went on"]
-    if verdict.edit is not None:
-        lines.append(f"You edited {LETTERS[sides.index(verdict.edit.side)]}")
-    return lines
+def _edited(own: OwnJudgement) -> list[str]:
+    edit, order = read_stored(TurnVerdict, own.row.payload).edit, own.judged.ask.order
+    return [] if edit is None or order is None else [f"You edited {LETTERS[order.sides.index(edit.side)]}"]
+
+
+def _disputes(answer: Given) -> Sequence[Given]:
+    return answer.get("disputes") or ()
 
 
 def _name(category: str) -> str:
@@ -107,7 +106,7 @@ def _ranking(answer: Given, fields: Given) -> list[str]:
         for axis in fields["axes"]
     ]
     disputed = [
-        f"You dispute the label of {LETTERS[each['position']]} ({_label_words(each)})" for each in answer["disputes"]
+        f"You dispute the label of {LETTERS[each['position']]} ({_label_words(each)})" for each in _disputes(answer)
     ]
     return [*lines, *disputed, _confidence(answer)]
 

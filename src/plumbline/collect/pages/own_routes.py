@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from typing import Annotated
 
 from fastapi import APIRouter, Query, Request, Response
@@ -12,11 +11,12 @@ from plumbline.collect.kinds import KNOWN_ANSWERS, Purpose
 from plumbline.collect.pages.contexts.frame import Crumb
 from plumbline.collect.pages.contexts.own import OwnJudgementPage, OwnJudgementsPage, OwnLine
 from plumbline.collect.pages.guide import guide_of
+from plumbline.collect.pages.judgement_words import kind_words
 from plumbline.collect.pages.notes import notes_for
-from plumbline.collect.pages.own_answers import own_answer, shortened
+from plumbline.collect.pages.own_answers import own_answer, shortened, went_on
 from plumbline.collect.pages.static_files import static_files
 from plumbline.collect.pages.visiting import Visit, page
-from plumbline.collect.pages.work_routes import HOME, MODULES_OF_WORK, warning_of
+from plumbline.collect.pages.work_routes import CHATS, HOME, MODULES_OF_WORK, warning_of
 from plumbline.collect.service.own_judgements import OwnJudgement, own_judgement
 from plumbline.collect.store.failures import not_found
 from plumbline.collect.store.judgements import judgements_of_worker
@@ -31,20 +31,6 @@ LINES = 20
 """Judgements on one page."""
 _NOTES = 10
 _EXCERPT = 140
-_WORDS: Mapping[str, str] = {
-    "pair": "Pair",
-    "label": "Label",
-    "ranking": "Ranking",
-    "ruling": "Ruling",
-    "writing": "Check of writing",
-    "review": "Review",
-    "turn": "Two replies",
-    "closing": "End of a chat",
-    "end": "Chat ended early",
-    "consent": "Consent",
-    "intent": "Aim of an attack",
-    "self-rating": "How an attack went",
-}
 
 
 @router.get("/studies/{study}/mine")
@@ -63,7 +49,8 @@ async def own_judgements_page(
         crumbs = (HOME, Crumb(study, f"/studies/{study}"), Crumb("Your judgements"))
         title = f"Your judgements in {study}"
         frame = visit.frame(title, crumbs=crumbs, script="own.js", help_link=known.settings.help)
-        return OwnJudgementsPage(frame, study, f"/studies/{study}/work", notes, lines, older)
+        blur = is_blurred(known.settings)
+        return OwnJudgementsPage(frame, study, f"/studies/{study}/work", notes, lines, blur, older)
 
     return await page(request, own)
 
@@ -96,6 +83,7 @@ async def own_judgement_page(request: Request, study: StudyName, judgement: Judg
             work=f"/studies/{study}/work?queue={_queue_of(found).value}",
             guide=guide_of(newest_guidelines(visit.collecting.store, known.id)),
             warning=warning_of(known.settings),
+            went_on=went_on(found) if found.judged.can_be_corrected else None,
             blur=is_blurred(known.settings),
         )
 
@@ -105,7 +93,7 @@ async def own_judgement_page(request: Request, study: StudyName, judgement: Judg
 def what_of(row: Judgement) -> str:
     """A judgement's kind in words; of a turn also which one."""
     _, _, number = row.part.partition("-") if row.kind == "turn" else ("", "", "")
-    words = _WORDS.get(row.kind, row.kind)
+    words = kind_words(row.kind)
     return f"{words}, turn {number}" if number else words
 
 
@@ -121,13 +109,15 @@ def _queue_of(found: OwnJudgement) -> Purpose:
 
 def _line(visit: Visit, settings: StudyFile, row: Judgement) -> OwnLine:
     own = own_judgement(visit.collecting, visit.worker, row.id)
-    answer, blurred = own_answer(own), is_blurred(settings)
+    answer = own_answer(own)
+    is_chat = settings.kind in CHATS and own.held.item.purpose is Purpose.WORK
     return OwnLine(
         address=f"/studies/{settings.name}/mine/{row.id}",
         what=what_of(row),
-        excerpt="" if blurred else _excerpt(own),
+        chat=own.held.assignment.leased_at if is_chat else None,
+        excerpt=_excerpt(own),
         answers=answer.lines,
-        written="" if blurred else answer.written,
+        written=answer.written,
         at=row.created_at,
         corrected=row.corrects is not None,
         can_be_corrected=own.judged.can_be_corrected,

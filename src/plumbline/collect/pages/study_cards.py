@@ -11,7 +11,8 @@ from plumbline.collect.service.people import has_role
 from plumbline.collect.service.studies import queues_of
 from plumbline.collect.store.rows import Role, Study
 from plumbline.collect.store.standing import count_waiting
-from plumbline.collect.study_settings import StudyFile, StudyKind
+from plumbline.collect.study_settings import Question, StudyFile, StudyKind
+from plumbline.records import Axis
 
 WAYS: Mapping[Purpose, str] = {
     Purpose.WORK: "",
@@ -25,7 +26,7 @@ _KINDS: Mapping[StudyKind, tuple[str, str, str]] = {
     StudyKind.PREFERENCE_CHAT: (
         "preference chat",
         "Chat",
-        "You talk with an assistant. Each time it gives two replies, and you say which is better.",
+        "You talk with an assistant. Each time it gives two replies, and you say which is {better}.",
     ),
     StudyKind.RED_TEAM_CHAT: (
         "red-team chat",
@@ -42,7 +43,7 @@ _KINDS: Mapping[StudyKind, tuple[str, str, str]] = {
         "Rank",
         "You rank several answers to one question, once for helpfulness and once for harmlessness.",
     ),
-    StudyKind.PAIRS: ("pairs", "Judge", "You read two replies and say which is better, and by how much."),
+    StudyKind.PAIRS: ("pairs", "Judge", "You read two replies and say which is {better}, and by how much."),
 }
 """In words: the kind, what its work is called, what workers do."""
 
@@ -55,14 +56,17 @@ _OF_REVIEWERS = (Purpose.ADJUDICATION, Purpose.SPOT_CHECK)
 
 
 def says_of(settings: StudyFile) -> str:
-    """What workers do in a study."""
-    return _KINDS[settings.kind][2]
+    """What workers do in a study; where they are asked for the worse of two replies alone, it says so."""
+    is_of_harm = settings.question is Question.MORE_HARMFUL and settings.judged_axes == (Axis.HARMLESSNESS,)
+    return _KINDS[settings.kind][2].format(better=(Question.MORE_HARMFUL if is_of_harm else Question.BETTER).value)
 
 
 def study_card(visit: Visit, row: Study) -> StudyCard:
     """A study as this visitor sees it."""
-    settings = visit.collecting.catalogue.named(row.name).settings
-    kind, work_label, says = _KINDS[settings.kind]
+    collecting = visit.collecting
+    settings = collecting.catalogue.named(row.name).settings
+    kind, work_label, _ = _KINDS[settings.kind]
+    says = says_of(settings)
     about = f"/studies/{row.name}"
     cards = []
     for queue in queues_of(settings):
@@ -72,9 +76,9 @@ def study_card(visit: Visit, row: Study) -> StudyCard:
         waiting = None if queue is Purpose.WORK else _waiting(visit, row, queue)
         cards.append(QueueCard(queue.value, label, what, f"{about}/work?queue={queue.value}", waiting))
     manages = has_role(visit.worker, Role.MANAGER)
-    return StudyCard(
-        row.name, kind, row.state.value, says, about, tuple(cards), f"{about}/dashboard" if manages else None
-    )
+    topics = settings.has_topics and bool(collecting.topics.of_study(collecting.store, row.id))
+    dashboard = f"{about}/dashboard" if manages else None
+    return StudyCard(row.name, kind, row.state.value, says, about, tuple(cards), dashboard, topics)
 
 
 def _waiting(visit: Visit, row: Study, queue: Purpose) -> int:

@@ -30,12 +30,14 @@ from plumbline.collect.service.studies import read_named
 from plumbline.collect.store.judgements import newest_version_judged_by
 from plumbline.collect.store.rows import Guidelines
 from plumbline.collect.store.studies import list_studies, newest_guidelines, read_guidelines
-from plumbline.collect.study_settings import StudyFile
+from plumbline.collect.study_settings import StudyFile, StudyKind
 
 router = APIRouter(include_in_schema=False)
 
 HOME = Crumb("Studies", "/")
 _NOTES = 3
+CHATS = (StudyKind.PREFERENCE_CHAT, StudyKind.RED_TEAM_CHAT)
+"""Kinds whose items are conversations."""
 MODULES_OF_WORK = ("work/", "acts/", "api", "documents", "elements")
 """How the names of modules begin that pages of the work need."""
 Queue = Annotated[Literal["work", "review", "adjudication", "spot_check"], Query()]
@@ -71,7 +73,7 @@ async def study_page(request: Request, study: StudyName) -> Response:
             warning=warning_of(settings),
             uses=tuple(use.value for use in settings.uses or ()),
             licence=settings.licence,
-            topics=settings.wellbeing is not None and settings.wellbeing.topics,
+            topics=settings.has_topics,
             notes=notes_for(visit, known, most=_NOTES),
             difference=_since(visit, known.id, judged, newest),
         )
@@ -128,6 +130,9 @@ async def work_page(request: Request, study: StudyName, queue: Queue = "work") -
             blur=wellbeing is not None and wellbeing.blur,
             lease_minutes=known.settings.lease_minutes,
             break_after_minutes=None if wellbeing is None else wellbeing.break_after_minutes,
+            chat=queue == Purpose.WORK.value and known.settings.kind in CHATS,
+            topics=card.topics,
+            dashboard=card.dashboard,
             warning=warning_of(known.settings),
         )
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from plumbline.collect.kinds import (
     Accepted,
     Purpose,
+    described_for_checks,
     is_spot_checked,
     split_item,
     transcript_of,
@@ -42,7 +43,8 @@ def follow_ups(collecting: Collecting, held: Held, accepted: Accepted) -> tuple[
     rows = [row_of(item, author_id) for item in accepted.new_items]
     if _is_looked_at(collecting, held):
         work = with_added(held.work, accepted.turn, accepted.judgements)
-        rows.append(row_of(writing_item(work, transcript_of(work, held.settings)), author_id))
+        described = described_for_checks(work, held.settings)
+        rows.append(row_of(writing_item(work, transcript_of(work, held.settings), described), author_id))
     return tuple(rows)
 
 

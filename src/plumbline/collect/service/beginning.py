@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from typing import Literal
 
 from plumbline.collect.kinds import KNOWN_ANSWERS, Finished, Purpose, WorkerStanding, purposes_due
 from plumbline.collect.service.catalogue import KnownStudy
@@ -21,9 +22,12 @@ from plumbline.collect.store.items import read_item
 from plumbline.collect.store.leasing import LeaseTerms, extend, take
 from plumbline.collect.store.participation import read_participation, submitted_counts
 from plumbline.collect.store.rows import Person, Qualification
+from plumbline.collect.store.standing import given_back_open
 from plumbline.collect.store.studies import newest_version
 from plumbline.collect.study_settings import StudyFile
 
+Left = Literal["skipped", "topics"]
+"""What waits for others where nothing is left for a worker: what they skipped, what they opted out of."""
 COUNTED = (Purpose.WORK, Purpose.GOLD, Purpose.ATTENTION)
 """What the limit per worker counts, and what cannot be told apart from the outside."""
 
@@ -57,6 +61,14 @@ def begin_work(collecting: Collecting, worker: Person, study_name: str, queue: P
         if begun is None or not give_back_unwanted(collecting, worker, begun.held):
             return begun
     return None
+
+
+def left_to_others(collecting: Collecting, worker: Person, study: KnownStudy, queue: Purpose) -> list[Left]:
+    """Why nothing is left for the worker, of what they know themselves; not how much, which is others' work."""
+    purposes = COUNTED if queue is Purpose.WORK else (queue,)
+    skipped, passed_over = given_back_open(collecting.store, study.id, worker.id, purposes)
+    found: list[tuple[Left, bool]] = [("skipped", skipped), ("topics", passed_over)]
+    return [left for left, is_there in found if is_there]
 
 
 def _begin(collecting: Collecting, worker: Person, study: KnownStudy, queue: Purpose) -> Begun | None:

@@ -131,15 +131,21 @@ def no_items(path: str, kind: str, purpose: str, rows: int, left_out: Mapping[st
     )
 
 
-def study_differs(name: str, settings: Sequence[str]) -> ServiceError:
-    """PL-SVC-011: a study does not change under its workers."""
+def study_differs(name: str, settings: Sequence[str], file_to_move: str | None = None) -> ServiceError:
+    """PL-SVC-011: a study does not change under its workers.
+
+    Args:
+        file_to_move: the store's file where it may still be made anew, since nobody has worked.
+    """
+    otherwise = "give the changed study another name, or put its file back as it was"
+    anew = f"nobody has worked yet: end its server, move {file_to_move}* away (accounts and links are in it), and init again; or "
     return ServiceError(
         "PL-SVC-011",
         f"study {name}",
         "the store has a study of this name with other settings, and a study does not change under its workers",
         expected="the study file that it was made from",
         found=f"another {', '.join(settings)}",
-        advice="give the changed study another name, or put its file back as it was",
+        advice=otherwise if file_to_move is None else anew + otherwise,
     )
 
 

@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 from plumbline.collect.kinds import Purpose
 from plumbline.collect.kinds.item_entry import places_told
 from plumbline.collect.service.drawing import DRAW_FAILED
+from plumbline.collect.service.failures import not_started
 from plumbline.collect.store.database import Store
 from plumbline.collect.store.deliveries import count_undelivered
+from plumbline.collect.store.failures import NotFoundError
 from plumbline.collect.store.items import QueueCount, count_queues
 from plumbline.collect.store.overview import (
     CodeCount,
@@ -20,7 +24,15 @@ from plumbline.collect.store.overview import (
     failures_by_code,
 )
 from plumbline.collect.store.rows import Role, Study
-from plumbline.collect.store.studies import list_studies, newest_version
+from plumbline.collect.store.studies import find_study, list_studies, newest_version
+
+
+@dataclass(frozen=True, slots=True)
+class Named:
+    """A study by its name, and the path that was given for it."""
+
+    name: str
+    said: Path
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,7 +79,7 @@ class StudyOverview:
 
 @dataclass(frozen=True, slots=True)
 class StoreOverview:
-    """All studies of a store, and how many people of each role it knows.
+    """Studies of a store, and how many people of each role the whole store knows.
 
     Attributes:
         untold: messages of webhooks that wait, and that were given up in the last 30 days.
@@ -86,10 +98,14 @@ class StoreOverview:
         }
 
 
-def store_overview(store: Store) -> StoreOverview:
-    """Looks at every item of every study: for a person who asks now and then."""
-    studies = [_study(store, study) for study in list_studies(store)]
-    return StoreOverview(studies, count_people(store), count_undelivered(store))
+def store_overview(store: Store, named: Sequence[Named] = ()) -> StoreOverview:
+    """Looks at every item of the studies that are named, or of all: for a person who asks now and then.
+
+    Raises:
+        ServeError: PL-STA-013, one of them is not in the store.
+    """
+    studies = list(dict.fromkeys(_named(store, each) for each in named)) or list_studies(store)
+    return StoreOverview([_study(store, study) for study in studies], count_people(store), count_undelivered(store))
 
 
 def person_json(each: PersonCount) -> dict[str, Any]:
@@ -102,6 +118,13 @@ def person_json(each: PersonCount) -> dict[str, Any]:
         "erased_at": person.erased_at and person.erased_at.isoformat(),
         "finished": each.finished,
     }
+
+
+def _named(store: Store, named: Named) -> Study:
+    try:
+        return find_study(store, named.name)
+    except NotFoundError:
+        raise not_started(named.name, str(named.said)) from None
 
 
 def _study(store: Store, study: Study) -> StudyOverview:

@@ -7,14 +7,16 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from plumbline.collect.service.failures import named_twice, not_started, several_stores
+from plumbline.collect.service.overview import Named
 from plumbline.collect.service.samplers import SourceRules
 from plumbline.collect.service.starting import differing_settings
 from plumbline.collect.store.database import Store
 from plumbline.collect.store.failures import NotFoundError
 from plumbline.collect.store.studies import find_study
-from plumbline.collect.study_file import parse_study_file
-from plumbline.collect.study_folder import StudyPlace, find_study_place
+from plumbline.collect.study_file import parse_study_file, read_study_name
+from plumbline.collect.study_folder import StudyPlace, find_study_place, store_of
 from plumbline.collect.study_settings import Replies, StudyFile
+from plumbline.records import UsageError
 from plumbline.sources import SourceKind, parse_address
 
 ALWAYS_PERMITTED: frozenset[SourceKind] = frozenset({"openai", "retrieval"})
@@ -55,6 +57,34 @@ def find_served(said: Sequence[Path], store: str | None) -> list[StudyPlace]:
     if len({str(place.store) for place in places}) > 1:
         raise several_stores(len(places))
     return places
+
+
+def find_named(said: Sequence[Path], store: str | None) -> tuple[str | Path, tuple[Named, ...]]:
+    """The store in which studies stand, and the studies that paths name.
+
+    No study where the whole store is meant: no path is given beside `store`, or a folder whose study file is gone. Without
+    either, the study in the current folder is meant.
+
+    Raises:
+        As `find_served`.
+    """
+    paths = list(said) or ([Path()] if store is None else [])
+    stores = {str(place): place for place in ([store] if store is not None else [store_of(path) for path in paths])}
+    if len(stores) > 1:
+        raise several_stores(len(stores))
+    names = [_name(path) for path in paths]
+    named = [Named(name, path) for name, path in zip(names, paths, strict=True) if name is not None]
+    return next(iter(stores.values())), tuple(named) if len(named) == len(names) else ()
+
+
+def _name(said: Path) -> str | None:
+    """The name in a study file; None where a folder has none any more."""
+    try:
+        return read_study_name(find_study_place(said).file)
+    except UsageError as error:
+        if error.code != "PL-STA-001":
+            raise
+        return None
 
 
 def served_rules(

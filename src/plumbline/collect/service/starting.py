@@ -21,11 +21,12 @@ from plumbline.collect.service.start_checks import CheckedStudy, rules_at_start
 from plumbline.collect.store.database import Store
 from plumbline.collect.store.events import log_event
 from plumbline.collect.store.failures import ConflictError, NotFoundError
-from plumbline.collect.store.overview import has_event
+from plumbline.collect.store.overview import count_workers, has_event
 from plumbline.collect.store.studies import (
     add_guidelines,
     create_study,
     find_study,
+    list_studies,
     newest_version,
     read_guidelines,
 )
@@ -47,6 +48,7 @@ class Started:
         guidelines_version: the newest; `has_new_guidelines` where it was added now.
         entered: what became of the data, by what its items are for.
         not_tried: addresses of sources that nobody looked at yet.
+        lacks_topics: workers may leave out topics, and no item for work names any.
     """
 
     study: str
@@ -56,6 +58,7 @@ class Started:
     has_new_guidelines: bool
     entered: dict[Purpose, EnteredItems] = field(default_factory=dict)
     not_tried: tuple[str, ...] = ()
+    lacks_topics: bool = False
 
 
 def start_study(
@@ -81,7 +84,7 @@ def start_study(
     is_new = _make(store, checked, clock)
     known = parse_study_file(find_study(store, name).file, f"{name}.toml")
     if differing := differing_settings(known, read.study):
-        raise study_differs(name, differing)
+        raise study_differs(name, differing, _file_to_move(store, name))
     study_id = find_study(store, name).id
     if checked.opened and not has_event(store, study_id, SOURCES_OPENED):
         # On what terms their replies come is known from the start, before the first worker comes.
@@ -93,9 +96,10 @@ def start_study(
     collecting = open_collecting(store, rules_at_start(read.study.replies, read.folder), clock=clock)
     try:
         entered = _enter_all(collecting, checked, told)
+        lacks_topics = known.has_topics and not collecting.topics.of_study(store, study_id)
     finally:
         collecting.end_calls()
-    return Started(name, is_new, owner, version, version > before, entered, checked.not_tried)
+    return Started(name, is_new, owner, version, version > before, entered, checked.not_tried, lacks_topics)
 
 
 def first_owner(store: Store, *, now: datetime) -> HandedOut | None:
@@ -106,6 +110,13 @@ def first_owner(store: Store, *, now: datetime) -> HandedOut | None:
 def differing_settings(stored: StudyFile, given: StudyFile) -> tuple[str, ...]:
     """The settings that two study files do not share; how they are written and commented does not matter."""
     return tuple(name for name in StudyFile.model_fields if getattr(stored, name) != getattr(given, name))
+
+
+def _file_to_move(store: Store, name: str) -> str | None:
+    """The file of a store in which nobody would lose anything: of this study alone, and nobody took an item of it yet."""
+    studies = list_studies(store)
+    is_untouched = [study.name for study in studies] == [name] and count_workers(store, studies[0].id) == 0
+    return str(store.engine.url.database) if store.is_sqlite and is_untouched else None
 
 
 def _make(store: Store, checked: CheckedStudy, clock: Callable[[], datetime]) -> bool:

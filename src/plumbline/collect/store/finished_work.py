@@ -84,6 +84,20 @@ def count_awaiting_ruling(store: Store, study_id: int, *, as_of: datetime) -> in
     return 0 if found is None else int(found[0])
 
 
+@dataclass(frozen=True, slots=True)
+class ErasedConversations:
+    """Finished conversations of people who were erased, and the judgements in them that stood: exports have none of it."""
+
+    conversations: int
+    judgements: int
+
+
+def count_erased_conversations(store: Store, study_id: int, *, as_of: datetime) -> ErasedConversations:
+    """Those that were submitted up to a moment."""
+    found = store.row(_ERASED_CONVERSATIONS, {"study_id": study_id, "as_of": as_of})
+    return ErasedConversations(0, 0) if found is None else ErasedConversations(*found)
+
+
 def stream_finished(
     store: Store,
     study_id: int,
@@ -144,6 +158,24 @@ _AWAITING_RULING = select(func.count()).where(
     ~_RULED,
 )
 _COUNTS = select(assignments.c.purpose, func.count()).where(*_SUBMITTED).group_by(assignments.c.purpose)
+WAS_ERASED = people.c.erased_at.is_not(None)
+HAS_TURNS = exists().where(turns.c.assignment_id == assignments.c.id)
+"""Of an assignment: it is a conversation."""
+_later = judgements.alias("later")
+_CONVERSATIONS_AND_JUDGEMENTS: tuple[Any, ...] = (func.count(assignments.c.id.distinct()), func.count(judgements.c.id))
+_ERASED_CONVERSATIONS = (
+    select(*_CONVERSATIONS_AND_JUDGEMENTS)
+    .select_from(people)
+    .join(assignments, assignments.c.worker_id == people.c.id)
+    .join(judgements, judgements.c.assignment_id == assignments.c.id)
+    .where(
+        *_SUBMITTED,
+        WAS_ERASED,
+        HAS_TURNS,
+        ~exists().where(_later.c.corrects == judgements.c.id, _later.c.created_at <= bindparam("as_of")),
+        or_(IS_FIRST, judgements.c.created_at <= bindparam("as_of")),
+    )
+)
 _REPLY_CHARACTERS = (
     select(func.sum(func.length(replies.c.text)))
     .where(replies.c.assignment_id == assignments.c.id, replies.c.shown_at.is_not(None))

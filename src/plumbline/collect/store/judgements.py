@@ -19,6 +19,11 @@ _OF_ASSIGNMENT = (
     .order_by(judgements.c.id)
 )
 _newer = judgements.alias("newer")
+_HAS_LATER = (
+    select(_newer.c.id)
+    .where(_newer.c.assignment_id == judgements.c.assignment_id, _newer.c.id > judgements.c.id)
+    .exists()
+)
 _IS_CORRECTED = select(_newer.c.id).where(_newer.c.corrects == judgements.c.id).exists()
 _STANDING_OF_ASSIGNMENT = _OF_ASSIGNMENT.where(~_IS_CORRECTED)
 
@@ -96,10 +101,12 @@ def judgements_of_item(
     return _read(store, _counted(query, counted).order_by(judgements.c.id.desc()).limit(limit))[::-1]
 
 
-def newest_judgements(
+def newest_of_finished_work(
     store: Store, study_id: int, *, worker_id: str | None = None, before: int | None = None, limit: int = 100
 ) -> list[Judgement]:
-    """Those of a study that stand, newest first, at most `limit`.
+    """The newest judgement of each finished assignment of a study, newest first, at most `limit`.
+
+    The newest always stands: a correction would be newer.
 
     Args:
         worker_id: of one worker alone.
@@ -110,6 +117,7 @@ def newest_judgements(
         query = query.where(judgements.c.worker_id == worker_id)
     if before is not None:
         query = query.where(judgements.c.id < before)
+    query = query.where(~_HAS_LATER)
     return _read(store, _counted(query, counted=True).order_by(judgements.c.id.desc()).limit(limit))
 
 

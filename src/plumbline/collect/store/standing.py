@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Sequence
 from datetime import datetime
 from typing import Any
 
@@ -52,6 +53,18 @@ def _waiting(*barred: ColumnElement[bool]) -> Select[Any]:
 _WAITING = {
     dialect: (_waiting(), _waiting(is_about_had(dialect, items.c.id, _WORKER))) for dialect in ("sqlite", "postgresql")
 }
+_GIVEN_BACK = (
+    select(assignments.c.excused)
+    .distinct()
+    .join(items, items.c.id == assignments.c.item_id)
+    .where(
+        assignments.c.worker_id == _WORKER,
+        assignments.c.study_id == bindparam("study_id"),
+        assignments.c.purpose.in_(bindparam("purposes", expanding=True)),
+        assignments.c.state == AssignmentState.RELEASED.value,
+        IS_OPEN,
+    )
+)
 _ANSWERS: list[ColumnElement[Any]] = [_OPEN_TO, _IN_HAND, _MAY_LAPSE]
 _MAY_COME = select(*_ANSWERS)
 
@@ -73,6 +86,13 @@ def may_have_work(store: Store, study_id: int, worker_id: str) -> bool:
     Looks at what is open until it finds one that they have not had.
     """
     return any(store.rows(_MAY_COME, {"study_id": study_id, "worker_id": worker_id})[0])
+
+
+def given_back_open(store: Store, study_id: int, worker_id: str, purposes: Sequence[Purpose]) -> tuple[bool, bool]:
+    """Whether items that this worker gave back, and whether items that were given back for them, still wait for others."""
+    values = {"study_id": study_id, "worker_id": worker_id, "purposes": [each.value for each in purposes]}
+    excused = {int(row[0]) for row in store.rows(_GIVEN_BACK, values)}
+    return 0 in excused, 1 in excused
 
 
 def count_waiting(store: Store, study_id: int, worker_id: str, purpose: Purpose, *, most: int) -> int:

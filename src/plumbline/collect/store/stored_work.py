@@ -15,7 +15,13 @@ from typing import Any, TypeVar
 from sqlalchemy import Connection, Text, and_, bindparam, exists, func, literal_column, or_, select, type_coerce
 
 from plumbline.collect.store.database import Store
-from plumbline.collect.store.finished_work import MOST_ASSIGNMENTS, MOST_CHARACTERS, within
+from plumbline.collect.store.finished_work import (
+    HAS_TURNS,
+    MOST_ASSIGNMENTS,
+    MOST_CHARACTERS,
+    WAS_ERASED,
+    within,
+)
 from plumbline.collect.store.rows import AssignmentState, Reply, Turn
 from plumbline.collect.store.tables import IS_FIRST, assignments, items, judgements, people, replies, turns
 
@@ -35,7 +41,8 @@ class JudgementAsStored:
         corrects: the judgement whose place it takes.
         seconds: time the worker spent, where it was measured.
         state: of the assignment.
-        counts: the assignment was submitted, and no later judgement takes its place.
+        counts: the assignment was submitted, and no later judgement takes its place; nor is it a conversation of somebody
+            who was erased, of which no record is made any more.
     """
 
     id: int
@@ -145,7 +152,7 @@ _JUDGEMENTS = (
         *(judgements.c.id, judgements.c.assignment_id, items.c.key, assignments.c.purpose, people.c.pseudonym),
         *(judgements.c.part, judgements.c.kind, type_coerce(judgements.c.payload, Text), judgements.c.corrects),
         *(judgements.c.guidelines_version, judgements.c.seconds, judgements.c.created_at),
-        *(assignments.c.state, assignments.c.ended_at, _later.c.id),
+        *(assignments.c.state, assignments.c.ended_at, and_(WAS_ERASED, HAS_TURNS), _later.c.id),
     )
     .join(assignments, assignments.c.id == judgements.c.assignment_id)
     .join(items, items.c.id == judgements.c.item_id)
@@ -162,9 +169,9 @@ def _judgements(connection: Connection, values: dict[str, Any], most: int) -> tu
         return [], 0
     rows = []
     found: Iterable[Any] = connection.execute(_JUDGEMENTS, {**values, "numbers": numbers})
-    for *columns, state, ended_at, later in found:
+    for *columns, state, ended_at, has_lost_its_words, later in found:
         stood = _state(state, ended_at, values["as_of"])
-        counts = stood is AssignmentState.SUBMITTED and later is None
+        counts = stood is AssignmentState.SUBMITTED and later is None and not has_lost_its_words
         rows.append(JudgementAsStored(*(*columns, stood, counts)))
     return rows, numbers[-1]
 

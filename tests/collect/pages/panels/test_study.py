@@ -1,6 +1,7 @@
 """Figures of made-up studies as panels: each number stands in its picture's table, and what is missing says why."""
 
 import re
+from dataclasses import replace
 from datetime import date
 
 import pytest
@@ -85,7 +86,7 @@ def test_the_numbers_of_a_picture_stand_in_its_table(make_world):
     figures = judged(make_world(), "pairs").figures()
     sections = study_sections(figures, None)
     steps = panel_named(sections, "steps-helpfulness")
-    assert [int(bar.count) for bar in steps.picture.bars] == [row[1] for row in steps.table.rows]
+    assert [int(bar.count) for bar in steps.picture.bars] == [row[2] for row in steps.table.rows]
     assert sum(int(bar.count) for bar in steps.picture.bars) == figures.axes[0].comparisons == 6
     elo = panel_named(sections, "elo-helpfulness")
     assert [point.name for point in elo.picture.points] == [row[0] for row in elo.table.rows]
@@ -96,6 +97,41 @@ def test_the_numbers_of_a_picture_stand_in_its_table(make_world):
     agreement = panel_named(sections, "agreement-helpfulness")
     assert [row[1] for row in agreement.table.rows] == ["equal pairs", "Fleiss’ κ", "Krippendorff’s α"]
     assert [point.n for point in agreement.picture.points] == ["n 2", "n 2", "n 2"]
+
+
+@pytest.mark.parametrize(
+    ("question", "ends"),
+    [
+        ("better", ("A is much less harmful", "B is much less harmful")),
+        ("more harmful", ("A is much more harmful", "B is much more harmful")),
+    ],
+)
+def test_steps_are_told_in_the_words_that_stood_on_the_screen(make_world, question, ends):
+    world = make_world("pairs", axes=["harmlessness"], question=question)
+    world.enter([pair_item()] * 2)
+    # The second side is the better one, and A: its step is the last but where the worse one was asked for.
+    world.judge(world.worker(), *[pair(SECOND, 4, a=1, axes=("harmlessness",), question=question)] * 2)
+    figures = world.figures()
+    sections = study_sections(figures, None)
+    panel = panel_named(sections, "steps-harmlessness")
+    assert panel.picture.ends == ends
+    (given,) = [row[:3] for row in panel.table.rows if row[2]]
+    assert given == ((1, ends[0], 2) if question == "better" else (8, ends[1], 2))
+    assert figures.axes[0].question == question
+    strengths = panel_named(sections, "strengths-harmlessness")
+    assert strengths.picture.ends == ("slightly", "much")
+    assert strengths.table.columns[0] == "strength, positive where the first stored side is less harmful"
+    assert [row[0] for row in strengths.table.rows if row[1]] == [-4]
+    assert panel_named(sections, "sides-harmlessness").table.rows[0][0].endswith(ends[0].removeprefix("A is much "))
+
+
+def test_places_that_nobody_can_fill_are_told_with_what_to_do(make_world):
+    pace = make_world().figures().progress.pace
+    told = {left: queues_panel([], replace(pace, left=left, unfillable=2, people=3)).notes for left in (2, 0)}
+    assert told[0] == ()
+    assert "2 of the open places will stay open" in told[2][0]
+    assert "of 3 who may work here. Invite somebody new" in told[2][0]
+    assert queues_panel([], replace(pace, left=2, unfillable=0, people=3)).notes == ()
 
 
 def test_strengths_of_both_sides_are_put_together(make_world):
@@ -139,11 +175,11 @@ def test_what_a_manager_looks_at_first_is_open_and_the_rest_as_the_address_says(
 def test_ties_are_told_where_there_can_be_any(make_world):
     pairs = panel_named(study_sections(judged(make_world(), "pairs").figures(), None), "sides-helpfulness")
     assert ([row[0] for row in pairs.table.rows], pairs.notes) == (
-        ["what was shown first was named", "the first stored side is better"],
+        ["what was shown first was said to be more helpful", "the first stored side is more helpful"],
         (),
     )
     assert pairs.picture.reasons == (
-        "No interval of “the first stored side is better”: every item gives the same value, so nothing tells how sure it is.",
+        "No interval of “the first stored side is more helpful”: every item gives the same value, so nothing tells how sure it is.",
     )
     kind = "two-axis-ranking"
     rankings = panel_named(study_sections(judged(make_world(kind), kind).figures(), None), "sides-helpfulness")

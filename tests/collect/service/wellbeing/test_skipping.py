@@ -5,7 +5,7 @@ import pytest
 from plumbline.collect.kinds import Purpose
 from plumbline.collect.kinds.draws import drawn_share
 from plumbline.collect.service import beginning
-from plumbline.collect.service.beginning import begin_work
+from plumbline.collect.service.beginning import begin_work, left_to_others
 from plumbline.collect.service.entering import enter_uploaded
 from plumbline.collect.service.wellbeing import skipping
 from plumbline.collect.service.wellbeing.preferences import set_opted_out
@@ -54,6 +54,21 @@ def test_nothing_is_left_where_all_is_of_such_topics(desk):
     assert len(released(desk)) == 2
     assert desk.next(study, worker) is None
     assert len(released(desk)) == 2
+
+
+def test_what_waits_for_others_alone_is_said_as_long_as_it_waits(desk):
+    study, worker, other = desk.open((VIOLENCE,), (DRUGS,)), desk.worker(), desk.worker()
+    assert left_to_others(desk.collecting, worker, study, Purpose.WORK) == []
+    opt_out(desk, study, worker, VIOLENCE)
+    held = desk.next(study, worker)
+    release(desk.store, held.assignment.id, worker.id, held.assignment.fence, now=desk.now)
+    assert desk.next(study, worker) is None
+    assert left_to_others(desk.collecting, worker, study, Purpose.WORK) == ["skipped", "topics"]
+    desk.judge(desk.next(study, other), other)
+    assert left_to_others(desk.collecting, worker, study, Purpose.WORK) in [["skipped"], ["topics"]]
+    desk.judge(desk.next(study, other), other)
+    assert left_to_others(desk.collecting, worker, study, Purpose.WORK) == []
+    assert left_to_others(desk.collecting, other, study, Purpose.WORK) == []
 
 
 def test_at_most_so_many_at_a_time(desk, monkeypatch):

@@ -1,5 +1,6 @@
 """Topics: told where the data brings them and they are not the answer; no gold item is told by them."""
 
+import asyncio
 import json
 
 import pytest
@@ -8,7 +9,7 @@ from plumbline.collect.kinds import Ask, Purpose, Work, task_for
 from plumbline.collect.service.entering import enter_uploaded
 from plumbline.collect.service.held_work import step_to_show
 from plumbline.collect.service.own_judgements import own_judgement
-from plumbline.collect.service.wellbeing.topics import with_topics
+from plumbline.collect.service.wellbeing.topics import read_all_topics, with_topics
 from plumbline.collect.store.items import read_items
 from tests.collect.service.wellbeing.made_up import CYBER, DRUGS, TOPICS, VIOLENCE, labelled_rows
 
@@ -129,3 +130,10 @@ def test_what_is_asked_after_an_answer_has_them_too(desk):
     worker = desk.worker()
     step = desk.answer(desk.next(study, worker), worker, act="consent", agreed=True).step
     assert (step.act, step.fields["topics"]) == ("describe", ["self_harm"])
+
+
+@pytest.mark.parametrize(("items", "told"), [([()], True), ([(), (VIOLENCE,)], False), ([], False)])
+def test_a_server_tells_of_a_study_whose_items_name_no_topic(desk, caplog, items, told):
+    study = desk.open(*items)
+    asyncio.run(read_all_topics(desk.collecting))
+    assert (f"study {study.settings.name} lets workers leave out topics" in caplog.text) is told

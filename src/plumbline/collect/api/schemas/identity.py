@@ -41,7 +41,7 @@ class ReadCode(Body):
 class NewInvitation(Body):
     """Whom to let in: somebody new in a role, into one study or the whole store; or somebody who is there, by pseudonym.
 
-    `note` says whom it is for, to managers alone.
+    `note` says whom it is for, to managers and owners alone.
     """
 
     role: RoleName | None = None
@@ -78,12 +78,13 @@ class LoggedOut(Struct):
 
 
 class InvitationRead(Struct):
-    """What an invitation is for."""
+    """What an invitation is for; `ends_others`: it is for somebody whose other ways in end by it."""
 
     role: RoleName
     study: str | None
     for_somebody: bool
     has_account: bool
+    ends_others: bool
     expires_at: datetime
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import datetime
 from typing import Annotated, Literal
 
-from msgspec import UNSET, Meta, Struct, UnsetType
+from msgspec import UNSET, Meta, Struct, UnsetType, field
 
 from plumbline.collect.api.schemas.base import Body, Fence, JsonObject, Seconds, Version
 
@@ -58,10 +58,14 @@ class Step(Struct, omit_defaults=True):
 
 
 class Work(Struct, omit_defaults=True):
-    """An item in hand; `assignment` null where there is none now, and `over` where none will come any more."""
+    """An item in hand; `assignment` null where there is none now, and `over` where none will come any more.
+
+    `left` says then what waits for others alone: what one skipped, what one opted out of.
+    """
 
     assignment: int | None
     over: bool = False
+    left: list[Literal["skipped", "topics"]] = field(default_factory=list)
     study: str = ""
     queue: str = ""
     fence: int = 0

@@ -51,13 +51,15 @@ class Waiting:
 
     Attributes:
         label: what is to be done.
-        count: of how much; items to take, where it is a queue.
+        count: of how much; items to take, where it is a queue; lines, where it is a list.
         address: where it is done.
+        also: what else is counted of the same, in words; empty for nothing.
     """
 
     label: str
     count: int
     address: str
+    also: str = ""
 
 
 @dataclass(frozen=True, slots=True)

@@ -125,7 +125,7 @@ class JudgementCard:
         version: of the guidelines that were shown.
         guidelines: where these stand.
         answers: name and value, in words.
-        comment: their own words; empty for none.
+        written: their own words: a comment, a note, an aim; none where there are none.
     """
 
     number: int
@@ -137,7 +137,7 @@ class JudgementCard:
     version: int
     guidelines: str
     answers: tuple[tuple[str, str], ...]
-    comment: str
+    written: tuple[str, ...]
 
 
 @dataclass(frozen=True, slots=True)

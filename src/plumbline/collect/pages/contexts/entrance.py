@@ -32,11 +32,13 @@ class JoinPage:
     Attributes:
         frame: around it.
         outside: what the organisation is called whose accounts may join; None where names and passwords alone do.
+        only_study: the one study that the account at hand is for; None where it is for all, or nobody is logged in.
     """
 
     template: ClassVar[str] = "join.html"
     frame: Frame
     outside: str | None
+    only_study: str | None
 
 
 @dataclass(frozen=True, slots=True)

@@ -13,13 +13,13 @@ from plumbline.collect.pages.contexts.frame import Frame
 
 @dataclass(frozen=True, slots=True)
 class JudgedLine:
-    """One judgement in the list; of a chat the newest.
+    """A piece of work in the list, told by the newest of its judgements: a chat has many.
 
     Attributes:
         address: where it is opened, with everything else that was judged of the same.
         what: its kind in words.
         answer: what was chosen, in a few words; empty where nothing is.
-        tag: that the answer to the item is known: training, gold or attention; empty on other items.
+        tags: that the answer to the item is known, training, gold or attention; that who judged was erased.
         line: the beginning of the text it is about; empty where there is none.
         pseudonym: who judged.
         sheet: their sheet.
@@ -30,7 +30,7 @@ class JudgedLine:
     address: str
     what: str
     answer: str
-    tag: str
+    tags: tuple[str, ...]
     line: str
     pseudonym: str
     sheet: str
@@ -48,6 +48,7 @@ class JudgedPage:
         worker: whose it is alone; empty for everybody's.
         everybody: the address of the list of all.
         blur: texts stand blurred until they are asked for.
+        has_chats: whether some of it are chats, of which one judgement alone stands in the list.
         lines: those of this part of the list.
         older: the next part; None at the end.
     """
@@ -58,6 +59,7 @@ class JudgedPage:
     worker: str
     everybody: str
     blur: bool
+    has_chats: bool
     lines: tuple[JudgedLine, ...]
     older: str | None
 
@@ -91,6 +93,7 @@ class ChatPage:
         sheet: their sheet.
         state: how it stands, in words.
         blur: texts stand blurred until they are asked for.
+        erased: whose it is was erased, and everything that was said in it with them.
         turns: in order.
         cards: what was judged of the whole.
     """
@@ -103,5 +106,6 @@ class ChatPage:
     sheet: str
     state: str
     blur: bool
+    erased: bool
     turns: tuple[ShownTurn, ...]
     cards: tuple[JudgementCard, ...]

@@ -17,9 +17,10 @@ class OwnLine:
     Attributes:
         address: where it is shown as it was.
         what: its kind in words.
-        excerpt: the beginning of what was asked; empty in studies whose texts stand blurred.
+        chat: when the conversation that it belongs to was begun; None of other items.
+        excerpt: the beginning of what was asked.
         answers: what was answered, in the words of the screen.
-        written: the beginning of what was written with it; empty where nothing was, and where texts stand blurred.
+        written: the beginning of what was written with it; empty where nothing was.
         at: when it was made.
         corrected: whether it takes the place of an earlier one.
         can_be_corrected: whether another may take its place.
@@ -28,6 +29,7 @@ class OwnLine:
 
     address: str
     what: str
+    chat: datetime | None
     excerpt: str
     answers: tuple[str, ...]
     written: str
@@ -47,6 +49,7 @@ class OwnJudgementsPage:
         work: where they go on working.
         notes: the newest that reviewers wrote for this visitor.
         lines: one page of judgements.
+        blur: texts stand blurred until they are asked for.
         older: the address of the next page; None at the end.
     """
 
@@ -56,6 +59,7 @@ class OwnJudgementsPage:
     work: str
     notes: tuple[Note, ...]
     lines: tuple[OwnLine, ...]
+    blur: bool
     older: str | None
 
 
@@ -72,6 +76,7 @@ class OwnJudgementPage:
         work: where its kind of work goes on.
         guide: the newest guidelines, by which a correction is made; shown at the press of a key.
         warning: see `StudyPage`.
+        went_on: which of two replies the conversation went on with, as A or B; None where it was no turn, or stays as it is.
         blur: texts stand blurred until they are asked for.
     """
 
@@ -84,4 +89,5 @@ class OwnJudgementPage:
     work: str
     guide: Guide
     warning: str | None
+    went_on: str | None
     blur: bool

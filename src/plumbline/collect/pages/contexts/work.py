@@ -46,6 +46,7 @@ class StudyCard:
         about: its page.
         queues: what this visitor may do there.
         dashboard: the manager's page of it; None where it is not for this visitor.
+        topics: its items name topics, of which workers may leave some out.
     """
 
     name: str
@@ -55,6 +56,7 @@ class StudyCard:
     about: str
     queues: tuple[QueueCard, ...]
     dashboard: str | None
+    topics: bool
 
 
 @dataclass(frozen=True, slots=True)
@@ -112,7 +114,7 @@ class StudyPage:
         warning: what is said before anything is shown; None where there is nothing to warn of.
         uses: what the work is used for; empty where nothing is said.
         licence: under which it is passed on; None where nothing is said.
-        topics: whether topics may be opted out of.
+        topics: topics may be opted out of, as the study's file says; whether its items name any, the card says.
         notes: the newest that reviewers wrote for this visitor.
         difference: from the guidelines by which this visitor judged last to the newest; None where those are the same.
     """
@@ -144,6 +146,8 @@ class WorkPage:
         blur: texts stand blurred until they are asked for.
         lease_minutes: how long an item stays theirs without a sign of life.
         break_after_minutes: when a break is suggested; None for never.
+        chat: an item is a conversation, of which half does not count.
+        topics, dashboard: see `StudyCard`.
         warning: see `StudyPage`.
     """
 
@@ -158,6 +162,9 @@ class WorkPage:
     blur: bool
     lease_minutes: int
     break_after_minutes: int | None
+    chat: bool
+    topics: bool
+    dashboard: str | None
     warning: str | None
 
 

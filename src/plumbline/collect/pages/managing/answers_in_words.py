@@ -10,29 +10,36 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from plumbline.collect.pages.wording import plain
+from plumbline.collect.pages.scale_words import better_word, strength_words, word_of
+from plumbline.collect.pages.wording import counted, plain
 
 Answers = list[tuple[str, str]]
-_SIDES = {"first": "side 1 is better", "second": "side 2 is better", "tie": "a tie"}
-_WRITTEN = ("comment", "note")
+_SIDES = {"first": 1, "second": 2}
+_WRITTEN = ("comment", "note", "task_description")
 
 
 @dataclass(frozen=True, slots=True)
 class AnswerWords:
-    """What was chosen, by name, and what was written; empty where nothing was."""
+    """What was chosen, by name, and what was written: a comment, a note, an aim. Empty where nothing was.
+
+    The two stand apart because texts are blurred where a study blurs them, and choices are not.
+    """
 
     answers: tuple[tuple[str, str], ...]
-    comment: str
+    written: tuple[str, ...]
 
 
-def answer_words(kind: str, answer: Mapping[str, Any]) -> AnswerWords:
-    """A stored payload in words."""
-    comment = next((str(answer[name]) for name in _WRITTEN if answer.get(name)), "")
+def answer_words(kind: str, answer: Mapping[str, Any], steps: int) -> AnswerWords:
+    """A stored payload in words.
+
+    Args:
+        steps: of the study's scale.
+    """
     try:
-        words = _BY_KIND.get(kind, _as_stored)(answer)
+        words = _ON_A_SCALE[kind](answer, steps) if kind in _ON_A_SCALE else _BY_KIND.get(kind, _as_stored)(answer)
     except (KeyError, TypeError, AttributeError, ValueError, IndexError):
         words = _as_stored(answer)
-    return AnswerWords(tuple(words), comment)
+    return AnswerWords(tuple(words), (*(str(answer[name]) for name in _WRITTEN if answer.get(name)), *_notes(answer)))
 
 
 def short_answer(kind: str, answer: Mapping[str, Any]) -> str:
@@ -47,6 +54,13 @@ def short_answer(kind: str, answer: Mapping[str, Any]) -> str:
         return ""
 
 
+def _notes(answer: Mapping[str, Any]) -> list[str]:
+    """What was written beside labels that are disputed."""
+    disputes = answer.get("disputes")
+    found = [each for each in disputes if isinstance(each, Mapping)] if isinstance(disputes, list) else []
+    return [str(each["note"]) for each in found if each.get("note")]
+
+
 def _as_stored(answer: Mapping[str, Any]) -> Answers:
     return [(plain(str(name)), _plainly(value)) for name, value in answer.items() if name not in _WRITTEN]
 
@@ -55,24 +69,49 @@ def _plainly(value: Any) -> str:
     return value if isinstance(value, str) else json.dumps(value, ensure_ascii=False)
 
 
-def _outcome(verdict: Mapping[str, Any]) -> str:
-    strength = f", strength {int(verdict['strength'])}" if verdict.get("strength") else ""
-    return f"{_SIDES[verdict['outcome']]}{strength} (step {int(verdict['step'])} on the screen)"
+def side_words(axis: str, side: int, strength: int | None) -> str:
+    """``side 2 is less harmful, strength 3``: the better stored side, whatever was asked.
+
+    Args:
+        side: from 1.
+        strength: none where the study asks for none.
+    """
+    return f"side {side} is {better_word(axis)}{f', strength {strength}' if strength else ''}"
+
+
+def _ruled(verdict: Mapping[str, Any]) -> str:
+    """Which stored side is the better one on its axis."""
+    axis, outcome = str(verdict["axis"]), verdict["outcome"]
+    if outcome == "tie":
+        return f"{plain(axis)}: a tie"
+    return side_words(axis, _SIDES[outcome], int(verdict["strength"]) if verdict.get("strength") else None)
+
+
+def _on_the_screen(verdict: Mapping[str, Any], steps: int) -> str:
+    """A step as it stood there, where the worse reply may be the one that is named."""
+    step = int(verdict["step"])
+    word = word_of(str(verdict["axis"]), str(verdict["question"]))
+    return f"{strength_words(step, steps, word)} (step {step} of {steps})"
 
 
 def _shown(answer: Mapping[str, Any]) -> str:
     return ", ".join(f"{chr(65 + place)} was side {int(side) + 1}" for place, side in enumerate(answer["shown"]))
 
 
-def _pair(answer: Mapping[str, Any]) -> Answers:
-    verdicts = [(plain(str(verdict["axis"])), _outcome(verdict)) for verdict in answer["verdicts"]]
-    return [*verdicts, ("shown", _shown(answer))]
+def _pair(answer: Mapping[str, Any], steps: int) -> Answers:
+    told = [
+        line
+        for verdict in answer["verdicts"]
+        for line in ((plain(str(verdict["axis"])), _ruled(verdict)), (_SCREEN, _on_the_screen(verdict, steps)))
+    ]
+    return [*told, ("shown", _shown(answer))]
 
 
-def _turn(answer: Mapping[str, Any]) -> Answers:
+def _turn(answer: Mapping[str, Any], steps: int) -> Answers:
     return [
         ("turn", str(int(answer["turn"]))),
-        (plain(str(answer["axis"])), _outcome(answer)),
+        (plain(str(answer["axis"])), _ruled(answer)),
+        (_SCREEN, _on_the_screen(answer, steps)),
         ("goes on with", f"side {int(answer['continues_with']) + 1}{', edited' if answer.get('edit') else ''}"),
         ("shown", _shown(answer)),
     ]
@@ -97,6 +136,10 @@ def _label(answer: Mapping[str, Any]) -> Answers:
     return [("label", _harms(answer)), *confidence]
 
 
+def _rated(answer: Mapping[str, Any]) -> Answers:
+    return [("rating", f"{int(answer['rating'])} of 4")]
+
+
 def _review(answer: Mapping[str, Any]) -> Answers:
     tags = ", ".join(map(str, answer["tags"])) or "none"
     return [("rating", f"{int(answer['rating'])} of 4"), ("tags", tags)]
@@ -108,22 +151,32 @@ def _ranking(answer: Mapping[str, Any]) -> Answers:
         for axis in ("helpfulness", "harmlessness")
     ]
     for dispute in answer.get("disputes") or ():
-        note = f" ({dispute['note']})" if dispute.get("note") else ""
-        words.append((f"disputes side {int(dispute['reply']) + 1}", f"{_harms(dispute['label'])}{note}"))
+        words.append((f"disputes side {int(dispute['reply']) + 1}", _harms(dispute["label"])))
     return [*words, ("confidence", f"{int(answer['confidence'])} of 3"), ("shown", _shown(answer))]
 
 
 def _short_outcome(verdict: Mapping[str, Any]) -> str:
-    better = {"first": "side 1", "second": "side 2", "tie": "a tie"}[verdict["outcome"]]
-    strength = f", strength {int(verdict['strength'])}" if verdict.get("strength") else ""
-    return f"{_AXES[verdict['axis']]}: {better}{strength}"
+    if verdict["axis"] not in _AXES:
+        raise ValueError("none of ours")
+    return _ruled(verdict)
 
 
 def _short_ranking(answer: Mapping[str, Any]) -> str:
-    return " · ".join(f"{axis}: ranks {', '.join(str(int(rank)) for rank in answer[axis])}" for axis in _AXES)
+    return " · ".join(f"{axis}: {_best_first(answer[axis])}" for axis in _AXES)
 
 
-_AXES = {"helpfulness": "helpfulness", "harmlessness": "harmlessness"}
+def _best_first(ranks: Sequence[Any]) -> str:
+    """``side 3, then 1 and 2``: sides as they are stored, those of equal rank together."""
+    by_rank: dict[int, list[str]] = {}
+    for side, rank in enumerate(ranks, start=1):
+        by_rank.setdefault(int(rank), []).append(str(side))
+    first, *others = (by_rank[rank] for rank in sorted(by_rank))
+    said = f"{'side' if len(first) == 1 else 'sides'} {' and '.join(first)}"
+    return ", then ".join([said, *(" and ".join(sides) for sides in others)])
+
+
+_SCREEN = "on the worker’s screen"
+_AXES = ("helpfulness", "harmlessness")
 _MOST_CATEGORIES = 3
 _SHORT: Mapping[str, Callable[[Mapping[str, Any]], str]] = {
     "pair": lambda answer: " · ".join(map(_short_outcome, answer["verdicts"])),
@@ -136,11 +189,17 @@ _SHORT: Mapping[str, Callable[[Mapping[str, Any]], str]] = {
     "closing": lambda answer: f"rating {int(answer['rating'])} of 4",
     "self-rating": lambda answer: f"rating {int(answer['rating'])} of 4",
 }
+_ON_A_SCALE: Mapping[str, Callable[[Mapping[str, Any], int], Answers]] = {"pair": _pair, "turn": _turn}
+"""Two replies compared: the better side, and apart from it the step in the words of the screen."""
 _BY_KIND: Mapping[str, Callable[[Mapping[str, Any]], Answers]] = {
-    "pair": _pair,
-    "turn": _turn,
     "label": _label,
     "ruling": _label,
     "review": _review,
     "ranking": _ranking,
+    "writing": lambda answer: [("mark", f"{int(answer['mark'])} of 4")],
+    "self-rating": _rated,
+    "closing": lambda answer: _rated(answer) if answer["rating"] is not None else [],
+    "consent": lambda answer: [("agreed", "yes" if answer["agreed"] else "no")],
+    "end": lambda answer: [("after", counted(int(answer["turns"]), "turn"))],
+    "intent": lambda _: [],
 }

@@ -12,6 +12,7 @@ from plumbline.collect.pages.managing.frames import address_of, age_of, api_of, 
 from plumbline.collect.pages.managing.remembered import Remembered
 from plumbline.collect.pages.panels.study import basis_notes, folded, study_sections
 from plumbline.collect.pages.visiting import Visit
+from plumbline.collect.pages.wording import counted
 from plumbline.collect.service.wellbeing.mood_summary import MoodDay
 from plumbline.collect.service.wellbeing.moods import mood_every
 from plumbline.collect.store.webhooks import list_webhooks
@@ -71,11 +72,12 @@ def _reading(visit: Visit, study: str, snapshot: Snapshot) -> tuple[Waiting, ...
     apart = snapshot.disagreements.items
     study_id = visit.collecting.catalogue.named(study).id
     given_up = sum(each.given_up for each in list_webhooks(visit.collecting.store, only_study_id=study_id))
+    basis = snapshot.figures.basis
+    # A chat stands in the list once, whatever was judged of it.
+    also = f"with {counted(basis.judgements, 'judgement')}" if basis.judgements != basis.finished else ""
     lists = (
         Waiting("Items that people judged differently", apart, f"{address_of(study)}/disagreements"),
-        Waiting(
-            "Everything that was judged, newest first", snapshot.figures.basis.judgements, f"{address_of(study)}/judged"
-        ),
+        Waiting("Everything that was judged, newest first", basis.finished, f"{address_of(study)}/judged", also),
         Waiting("Messages to other systems that were given up", given_up, "/webhooks"),
     )
     return tuple(each for each in lists if each.count)

@@ -26,7 +26,7 @@ from plumbline.collect.pages.contexts.disagreements import (
     SaidBy,
 )
 from plumbline.collect.pages.contexts.frame import Crumb
-from plumbline.collect.pages.managing.answers_in_words import harm_words, short_answer
+from plumbline.collect.pages.managing.answers_in_words import harm_words, short_answer, side_words
 from plumbline.collect.pages.managing.frames import address_of, age_of, framed, managed, waiting_in
 from plumbline.collect.pages.managing.shown_work import (
     card_of,
@@ -113,8 +113,8 @@ def disagreement_page(visit: Visit, study: str, item: int) -> DisagreementPage:
         conversation=tuple(map(shown_message, opened.conversation)),
         intended=opened.intended or "",
         replies=tuple(map(shown_reply, opened.replies)),
-        judgements=tuple(card_of(study, each) for each in opened.judgements),
-        rulings=tuple(_ruling(study, each) for each in opened.rulings),
+        judgements=tuple(card_of(known.settings, each) for each in opened.judgements),
+        rulings=tuple(_ruling(known.settings, each) for each in opened.rulings),
         about=None if opened.about is None else item_address(study, opened.about),
         blur=is_blurred(known.settings),
         queue=_queue(visit, study),
@@ -136,11 +136,11 @@ def _queue(visit: Visit, study: str) -> Waiting | None:
     return next(iter(waiting_in(visit, study, Purpose.ADJUDICATION)), None)
 
 
-def _ruling(study: str, ruling: RulingOfItem) -> RulingCard:
+def _ruling(settings: StudyFile, ruling: RulingOfItem) -> RulingCard:
     return RulingCard(
         heading="On the labels" if ruling.side is None else f"On the label of side {ruling.side + 1}",
-        address=item_address(study, ruling.item),
-        card=None if ruling.judgement is None else card_of(study, ruling.judgement),
+        address=item_address(settings.name, ruling.item),
+        card=None if ruling.judgement is None else card_of(settings, ruling.judgement),
     )
 
 
@@ -186,5 +186,4 @@ def _answer(question: str, answer: Answer) -> str:
         return f"{answer.value:.0f}"
     if answer.value == 0.5:
         return "a tie"
-    strength = f", strength {answer.strength}" if answer.strength else ""
-    return f"the {'first' if answer.value == 1 else 'second'} stored side{strength}"
+    return side_words(question, 1 if answer.value == 1 else 2, answer.strength)

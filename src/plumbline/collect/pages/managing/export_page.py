@@ -20,7 +20,11 @@ from plumbline.collect.pages.visiting import Visit
 from plumbline.collect.pages.wording import counted
 from plumbline.collect.service.collecting import Collecting
 from plumbline.collect.service.studies import queues_of
-from plumbline.collect.store.finished_work import count_awaiting_ruling
+from plumbline.collect.store.finished_work import (
+    ErasedConversations,
+    count_awaiting_ruling,
+    count_erased_conversations,
+)
 from plumbline.collect.store.study_log import LoggedEvent
 from plumbline.collect.study_settings import StudyFile, StudyKind
 from plumbline.lineage import Use
@@ -49,7 +53,9 @@ def export_page(visit: Visit, study: str, snapshot: Snapshot) -> ExportPage:
         stated_uses=tuple(use.value for use in settings.uses or ()),
         terms=_terms(visit, study, settings),
         holds=HOLDS,
-        left_out=left_out(snapshot.figures.basis, settings.kind, _awaiting_ruling(visit, study)),
+        left_out=left_out(
+            snapshot.figures.basis, settings.kind, _erased(visit, study, snapshot), _awaiting_ruling(visit, study)
+        ),
         address=f"{api_of(study)}/export",
     )
 
@@ -74,24 +80,47 @@ def _awaiting_ruling(visit: Visit, study: str) -> int | None:
     return count_awaiting_ruling(visit.collecting.store, known.id, as_of=visit.collecting.clock())
 
 
-def left_out(basis: Basis, kind: StudyKind, awaiting_ruling: int | None) -> tuple[str, ...]:
+def _erased(visit: Visit, study: str, snapshot: Snapshot) -> ErasedConversations:
+    """As of the moment of the other figures."""
+    number = visit.collecting.catalogue.named(study).id
+    return count_erased_conversations(visit.collecting.store, number, as_of=snapshot.figures.basis.as_of)
+
+
+def left_out(
+    basis: Basis, kind: StudyKind, erased: ErasedConversations, awaiting_ruling: int | None
+) -> tuple[str, ...]:
     """What an export does not have, in sentences.
 
     Args:
+        basis: of the dashboard's figures, in which the choices of people who were erased still count.
         kind: of the study.
         awaiting_ruling: labels that nobody has ruled on yet; None where the study has no rulings.
     """
-    stand = "1 stands" if basis.judgements == 1 else f"{basis.judgements:,} stand"
+    standing = basis.judgements - erased.judgements
+    stand = "1 stands" if standing == 1 else f"{standing:,} stand"
+    gone = (_of_erased(erased),) if erased.conversations else ()
     awaiting = () if awaiting_ruling is None else (_awaiting(awaiting_ruling),)
     against = (_AGAINST_RULING,) if kind is StudyKind.TWO_AXIS_RANKING else ()
     return (
         f"Of {counted(basis.stored, 'stored judgement')}, {stand}: of finished work, each as it was last corrected.",
-        f"{counted(basis.uncounted, 'is', 'are')} of work that was not handed in, or whose conversation was erased.",
+        f"{counted(basis.uncounted, 'is', 'are')} of work that was not handed in.",
+        *gone,
         f"{counted(basis.late, 'submission')} came late, when the item was somebody else’s: kept in the store, and never exported.",
         *awaiting,
         *against,
         "Training, gold and attention items measure workers: they are in the form “judgements” alone, marked as such.",
         "Names, passwords and ids of platforms are in no form; people stand there by pseudonym.",
+    )
+
+
+def _of_erased(erased: ErasedConversations) -> str:
+    judged = counted(erased.judgements, "is", "are")
+    conversations = counted(
+        erased.conversations, "conversation of somebody who was erased", "conversations of people who were erased"
+    )
+    return (
+        f"{judged} of {conversations}: the words are gone, and what was chosen is in the form “judgements” alone, where it "
+        "does not count."
     )
 
 

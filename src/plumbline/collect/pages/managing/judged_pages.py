@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from urllib.parse import urlencode
 
+from plumbline.collect.dashboard.counted import CHATS
 from plumbline.collect.dashboard.item_texts import line_of, one_line
 from plumbline.collect.dashboard.opened_chats import OpenedTurn, open_chat
 from plumbline.collect.kinds import KNOWN_ANSWERS
@@ -27,9 +28,9 @@ from plumbline.collect.pages.wording import seconds
 from plumbline.collect.service.catalogue import KnownStudy
 from plumbline.collect.service.held_work import is_chat
 from plumbline.collect.store.conversations import first_turns
-from plumbline.collect.store.dashboard_rows import read_judging_people
+from plumbline.collect.store.dashboard_rows import JudgingPerson, read_judging_people
 from plumbline.collect.store.items import items_of_numbers
-from plumbline.collect.store.judgements import newest_judgements
+from plumbline.collect.store.judgements import newest_of_finished_work
 from plumbline.collect.store.people import find_person
 from plumbline.collect.store.rows import Item, Judgement
 
@@ -53,7 +54,7 @@ def judged_page(visit: Visit, study: str, worker: str, before: int | None) -> Ju
     """
     known, store = visit.collecting.catalogue.named(study), visit.collecting.store
     of = find_person(store, worker).id if worker else None
-    rows = newest_judgements(store, known.id, worker_id=of, before=before, limit=PAGE + 1)
+    rows = newest_of_finished_work(store, known.id, worker_id=of, before=before, limit=PAGE + 1)
     base = f"{address_of(study)}/judged"
     return JudgedPage(
         frame=framed(visit, study, "Judgements", Crumb("Judgements"), script="veiled.js"),
@@ -61,6 +62,7 @@ def judged_page(visit: Visit, study: str, worker: str, before: int | None) -> Ju
         worker=worker,
         everybody=base,
         blur=is_blurred(known.settings),
+        has_chats=known.settings.kind in CHATS,
         lines=_lines(visit, known, rows[:PAGE]),
         older=_older(base, worker, rows),
     )
@@ -74,7 +76,7 @@ def chat_page(visit: Visit, study: str, assignment: int) -> ChatPage:
     """
     known = visit.collecting.catalogue.named(study)
     opened = open_chat(visit.collecting.store, known, assignment)
-    cards = [(each, card_of(study, each)) for each in opened.judgements]
+    cards = [(each, card_of(known.settings, each)) for each in opened.judgements]
     of_turn = {
         number: tuple(card for each, card in cards if each.answer.get("turn") == number)
         for number in _numbers(opened.turns)
@@ -87,7 +89,8 @@ def chat_page(visit: Visit, study: str, assignment: int) -> ChatPage:
         pseudonym=opened.pseudonym,
         sheet=sheet_address(study, opened.pseudonym),
         state=_STATES[opened.state],
-        blur=is_blurred(known.settings),
+        blur=is_blurred(known.settings) and not opened.is_erased,
+        erased=opened.is_erased,
         turns=tuple(_turn(turn, of_turn[turn.number]) for turn in opened.turns),
         cards=tuple(card for each, card in cards if each.answer.get("turn") not in of_turn),
     )
@@ -102,32 +105,34 @@ def _turn(turn: OpenedTurn, cards: tuple[JudgementCard, ...]) -> ShownTurn:
 
 
 def _lines(visit: Visit, known: KnownStudy, rows: Sequence[Judgement]) -> tuple[JudgedLine, ...]:
-    """A line for each assignment; a chat has many judgements, the newest of which is the one that is told."""
-    store, newest = visit.collecting.store, dict[int, Judgement]()
-    for row in rows:
-        newest.setdefault(row.assignment_id, row)
-    items = items_of_numbers(store, [row.item_id for row in newest.values()])
-    chats = [row.assignment_id for row in newest.values() if _is_chat(known, items[row.item_id])]
+    """A line for each piece of work."""
+    store = visit.collecting.store
+    items = items_of_numbers(store, [row.item_id for row in rows])
+    chats = [row.assignment_id for row in rows if _is_chat(known, items[row.item_id])]
     said = first_turns(store, chats)
-    people = {each.id: each.pseudonym for each in read_judging_people(store, {row.worker_id for row in rows})}
+    people = {each.id: each for each in read_judging_people(store, {row.worker_id for row in rows})}
     study, made = known.settings.name, []
-    for row in newest.values():
-        item, chat = items[row.item_id], row.assignment_id in chats
+    for row in rows:
+        item, chat, who = items[row.item_id], row.assignment_id in chats, people[row.worker_id]
         line = one_line(said.get(row.assignment_id, "")) or line_of(item, known.settings)
         made.append(
             JudgedLine(
                 address=chat_address(study, row.assignment_id) if chat else item_address(study, item.id),
                 what=what_of(row),
                 answer=short_answer(row.kind, row.payload),
-                tag=item.purpose.value if item.purpose in KNOWN_ANSWERS else "",
+                tags=_tags(item, who),
                 line=line,
-                pseudonym=people[row.worker_id],
-                sheet=sheet_address(study, people[row.worker_id]),
+                pseudonym=who.pseudonym,
+                sheet=sheet_address(study, who.pseudonym),
                 at=row.created_at,
                 time=seconds(row.seconds),
             )
         )
     return tuple(made)
+
+
+def _tags(item: Item, who: JudgingPerson) -> tuple[str, ...]:
+    return (*((item.purpose.value,) if item.purpose in KNOWN_ANSWERS else ()), *(("erased",) if who.is_erased else ()))
 
 
 def _older(base: str, worker: str, rows: Sequence[Judgement]) -> str | None:

@@ -5,9 +5,10 @@ from __future__ import annotations
 from plumbline.collect.dashboard.item_texts import Said, StoredReply
 from plumbline.collect.dashboard.opened import JudgementOfItem
 from plumbline.collect.pages.contexts.disagreements import JudgementCard, ShownMessage, ShownReply
+from plumbline.collect.pages.judgement_words import kind_words
 from plumbline.collect.pages.managing.answers_in_words import answer_words, harm_words
 from plumbline.collect.pages.managing.frames import address_of
-from plumbline.collect.pages.wording import plain, seconds
+from plumbline.collect.pages.wording import seconds
 from plumbline.collect.study_settings import StudyFile
 
 _SPEAKERS = {"human": "Human", "assistant": "Assistant", "system": "System"}
@@ -51,19 +52,19 @@ def shown_reply(reply: StoredReply) -> ShownReply:
     )
 
 
-def card_of(study: str, each: JudgementOfItem) -> JudgementCard:
+def card_of(settings: StudyFile, each: JudgementOfItem) -> JudgementCard:
     """A judgement in words."""
-    words = answer_words(each.kind, each.answer)
+    study, words = settings.name, answer_words(each.kind, each.answer, settings.strengths)
     answers = (*words.answers, *((("took the place of", f"judgement {each.corrects}"),) if each.corrects else ()))
     return JudgementCard(
         number=each.judgement,
         pseudonym=each.pseudonym,
         sheet=sheet_address(study, each.pseudonym),
-        kind=plain(each.kind),
+        kind=kind_words(each.kind),
         at=each.at,
         time=seconds(each.seconds),
         version=each.guidelines_version,
         guidelines=f"{address_of(study)}/guidelines/edit?newer={each.guidelines_version}#versions",
         answers=answers,
-        comment=words.comment,
+        written=words.written,
     )

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from plumbline.collect.dashboard.distributions import GradeFigures, KnownAnswerFigures, LabelFigures
 from plumbline.collect.kinds import Purpose
 from plumbline.collect.pages.contexts.panels import Panel, Section
-from plumbline.collect.pages.panels.wordings import percents, queue_words, slug
+from plumbline.collect.pages.panels.wordings import grade_words, percents, queue_words, slug
 from plumbline.collect.pages.pictures.bars import bars
 from plumbline.collect.pages.pictures.points import Named, points
 from plumbline.collect.pages.pictures.scales import share_axis
@@ -54,9 +54,9 @@ def grades_panel(each: GradeFigures) -> Panel:
     total = sum(value.count for value in each.values)
     return Panel(
         name=f"grades-{slug(each.question)}-{slug(each.purpose)}",
-        heading=f"{plain(each.question).capitalize()} in {queue_words(each.purpose)}",
+        heading=f"{grade_words(each.question).capitalize()} in {queue_words(each.purpose)}",
         says=f"{counted(total, 'answer')}.",
-        picture=bars(plain(each.question), [(str(value.value), value.count) for value in each.values])
+        picture=bars(grade_words(each.question), [(str(value.value), value.count) for value in each.values])
         if total
         else None,
         why_none="" if total else "Nobody has answered yet.",

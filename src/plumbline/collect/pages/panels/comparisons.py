@@ -13,6 +13,7 @@ from plumbline.collect.pages.pictures.matrix import matrix, turned
 from plumbline.collect.pages.pictures.points import Named, points
 from plumbline.collect.pages.pictures.scales import axis_over, share_axis
 from plumbline.collect.pages.pictures.tables import FIGURE_COLUMNS, Table, figure_values, table
+from plumbline.collect.pages.scale_words import better_word, degree_words, strength_words, word_of
 from plumbline.collect.pages.wording import counted, plain
 
 
@@ -27,7 +28,8 @@ def comparison_sections(axes: Sequence[AxisFigures]) -> list[Section]:
 def _words(axis: AxisFigures) -> str:
     said = counted(axis.comparisons, "comparison")
     shown = axis.shown_first.value
-    return said if shown is None else f"{said}; what was shown first was named in {percents(shown)}"
+    word = word_of(axis.axis, axis.question)
+    return said if shown is None else f"{said}; what was shown first was said to be {word} in {percents(shown)}"
 
 
 def _panels(axis: AxisFigures) -> tuple[Panel, ...]:
@@ -41,20 +43,21 @@ def _panels(axis: AxisFigures) -> tuple[Panel, ...]:
 
 
 def steps_panel(axis: AxisFigures) -> Panel:
-    """The scale as workers saw it."""
-    half = len(axis.steps) // 2
-    sides = [1] * half + [2] * (len(axis.steps) - half)
+    """The scale as workers saw it, in the words that they saw: where the worse one is asked for, its ends name that."""
+    steps, word = len(axis.steps), word_of(axis.axis, axis.question)
+    half = steps // 2
+    sides = [1] * half + [2] * (steps - half)
+    said = {each.value: strength_words(each.value, steps, word) for each in axis.steps}
     counts = [(str(each.value), each.count) for each in axis.steps]
-    picture = bars(
-        "Steps of the scale as shown", counts, ends=("A is better by far", "B is better by far"), sides=sides
-    )
+    picture = bars("Steps of the scale as shown", counts, ends=(said[1], said[steps]), sides=sides)
+    rows = [(each.value, said[each.value], each.count, *figure_values(each.share)) for each in axis.steps]
     return Panel(
         name=f"steps-{slug(axis.axis)}",
         heading="Steps, as shown on the screen",
         says=f"{counted(axis.comparisons, 'comparison')}. Which reply stands at A is drawn for each: both halves should be alike.",
         picture=picture if axis.comparisons else None,
         why_none="" if axis.comparisons else _NONE,
-        table=_counts("step", axis.steps),
+        table=table(("step", "what it says", "count", "share", *FIGURE_COLUMNS[1:]), rows),
     )
 
 
@@ -62,26 +65,26 @@ def strengths_panel(axis: AxisFigures) -> Panel:
     """How strongly, whichever side: both directions of a strength put together."""
     levels = sorted({abs(each.value) for each in axis.strengths})
     total = {level: sum(each.count for each in axis.strengths if abs(each.value) == level) for level in levels}
-    picture = bars(
-        "Strength of preference", [(str(level), total[level]) for level in levels], ends=("barely", "by far")
-    )
+    ends = (degree_words(1, len(levels)), degree_words(len(levels), len(levels)))
+    picture = bars("Strength of preference", [(str(level), total[level]) for level in levels], ends=ends)
+    side = f"strength, positive where the first stored side is {better_word(axis.axis)}"
     return Panel(
         name=f"strengths-{slug(axis.axis)}",
         heading="Strength",
-        says=f"{counted(axis.comparisons, 'comparison')}, whichever side was better.",
+        says=f"{counted(axis.comparisons, 'comparison')}, whichever side was {better_word(axis.axis)}.",
         picture=picture if axis.comparisons else None,
         why_none="" if axis.comparisons else _NONE,
-        table=_counts("strength, positive for the first stored side", axis.strengths),
+        table=_counts(side, axis.strengths),
     )
 
 
 def sides_panel(axis: AxisFigures) -> Panel:
     """Whether places draw answers."""
     named = [
-        Named("what was shown first was named", axis.shown_first),
-        Named("the first stored side is better", axis.first_better),
+        Named(f"what was shown first was said to be {word_of(axis.axis, axis.question)}", axis.shown_first),
+        Named(f"the first stored side is {better_word(axis.axis)}", axis.first_better),
     ]
-    # A scale has no middle: whoever answers on one says which is better.
+    # A scale has no middle: whoever answers on one names a side.
     can_tie = not axis.steps
     named += [Named("ties", axis.ties)] if can_tie else []
     rows = [(each.name, *figure_values(each.figure)) for each in named]

@@ -44,7 +44,7 @@ def queues_panel(queues: Sequence[QueueProgress], pace: Pace) -> Panel:
         picture=meters("Places for judgements that are filled, by queue", parts) if parts else None,
         why_none="" if parts else "No items are entered yet.",
         table=table(("queue", "items", "complete", "places", "finished", "in hand"), rows),
-        notes=_notes_on_places(queues),
+        notes=(*_unfillable(pace), *_notes_on_places(queues)),
     )
 
 
@@ -82,6 +82,18 @@ def days_panel(days: Sequence[Day], today: date, name: str = "days") -> Panel:
         why_none="" if by_day else "Nothing was judged yet.",
         table=table(("day", "judgements", "all up to its end"), [(d.day, d.judgements, d.cumulative) for d in days]),
         notes=(f"The picture shows the last {SHOWN_DAYS} days, the table all.",) if len(days) > len(shown) else (),
+    )
+
+
+def _unfillable(pace: Pace) -> tuple[str, ...]:
+    """That some places stay open as things are, and what can be done."""
+    if not pace.unfillable or not pace.left:
+        return ()
+    of = "The open place" if pace.unfillable == pace.left == 1 else f"{pace.unfillable:,} of the open places"
+    return (
+        f"{of} will stay open as things are: too few people are left who have neither judged nor skipped these items, of "
+        f"{pace.people or 0:,} who may work here. Invite somebody new, and they get these items; or close the study: what was "
+        "judged counts as it is.",
     )
 
 

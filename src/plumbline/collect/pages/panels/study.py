@@ -67,8 +67,8 @@ def basis_notes(basis: Basis) -> tuple[str, ...]:
     said = (
         (basis.corrections, "of them stands in the place of an earlier one, which is left out",
          "of them stand in the place of earlier ones, which are left out"),
-        (basis.uncounted, "more is of work that is not finished or was erased, and counts for nothing",
-         "more are of work that is not finished or was erased, and count for nothing"),
+        (basis.uncounted, "more is of work that is not finished, and counts for nothing",
+         "more are of work that is not finished, and count for nothing"),
         (basis.late, "submission came when the item was somebody else’s by then: kept, and not counted",
          "submissions came when the item was somebody else’s by then: kept, and not counted"),
         (basis.unreadable, "judgement cannot be read; look at it with `plumbline collect status`",

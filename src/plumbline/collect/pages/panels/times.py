@@ -7,11 +7,12 @@ from collections.abc import Callable, Sequence
 from plumbline.collect.dashboard.distributions import TimeFigures
 from plumbline.collect.kinds import Purpose
 from plumbline.collect.pages.contexts.panels import Panel, Section
+from plumbline.collect.pages.judgement_words import kind_words
 from plumbline.collect.pages.panels.wordings import queue_words
 from plumbline.collect.pages.pictures.points import Named, points
 from plumbline.collect.pages.pictures.scales import axis_over
 from plumbline.collect.pages.pictures.tables import figure_values, table
-from plumbline.collect.pages.wording import plain, seconds
+from plumbline.collect.pages.wording import seconds
 
 
 def times_section(of_items: Sequence[TimeFigures], of_judgements: Sequence[TimeFigures]) -> Section:
@@ -21,7 +22,7 @@ def times_section(of_items: Sequence[TimeFigures], of_judgements: Sequence[TimeF
         "Time",
         (
             times_panel("item-times", "Time for an item", of_items, queue_words),
-            times_panel("judgement-times", "Time for a judgement", of_judgements, plain),
+            times_panel("judgement-times", "Time for a judgement", of_judgements, kind_words),
         ),
         _words(of_items),
     )

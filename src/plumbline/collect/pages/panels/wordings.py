@@ -22,6 +22,11 @@ _QUESTIONS: Mapping[str, str] = {
     "rating": "rating of attempts",
     "rating >= 3": "attempt succeeded (rating of 3 or more)",
 }
+_GRADES: Mapping[str, str] = {
+    "self-rating": "how attacks went, by who made them",
+    "closing rating": "rating of whole chats",
+    "mark": "mark of the writing",
+}
 _LEVELS: Mapping[str, str] = {"nominal": "same or not", "ordinal": "by order", "interval": "by distance"}
 
 
@@ -35,6 +40,11 @@ def question_words(question: str) -> str:
     if question.startswith("category: "):
         return plain(question.removeprefix("category: "))
     return _QUESTIONS.get(question, plain(question))
+
+
+def grade_words(question: str) -> str:
+    """A question that is answered by a number."""
+    return _GRADES.get(question, plain(question))
 
 
 def level_words(level: str) -> str:

@@ -1,10 +1,10 @@
-// Another password; logging out, which also forgets what this browser kept of this person's work.
+// Another password; the login elsewhere; logging out.
 
 import { ask, inWords } from "./api.js";
 import { byId, onPress, tell } from "./elements.js";
 import { onSubmit } from "./forms.js";
+import { logOut } from "./leaving.js";
 import { leaveFor } from "./outside.js";
-import { forgetAll, unsentCount } from "./work/kept.js";
 
 const form = byId("password-form");
 if (form) {
@@ -39,13 +39,9 @@ if (disconnect) {
 }
 
 onPress(byId("log-out"), async () => {
-  const unsent = unsentCount();
-  if (unsent && !confirm(`${unsent} of your answers ${unsent === 1 ? "was" : "were"} not sent yet and would be lost. Log out all the same?`)) return;
   try {
-    await ask("DELETE", "/api/v1/sessions/current");
+    if (await logOut()) location.replace("/login");
   } catch (error) {
-    if (error.status !== 401) return alert(inWords(error));
+    alert(inWords(error));
   }
-  forgetAll();
-  location.replace("/login");
 });

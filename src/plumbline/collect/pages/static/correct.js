@@ -4,6 +4,7 @@ import { ask, inWords, Refused, toLogin } from "./api.js";
 import { ACTS } from "./acts/index.js";
 import { Unfinished } from "./acts/unfinished.js";
 import { byId, copyOf, put, slot, tell } from "./elements.js";
+import { Clock } from "./work/clock.js";
 import { messagesOf, showConversation } from "./work/conversation.js";
 import { ANSWERED, deliver, needsLogin, patiently, prepared, tryNow } from "./work/delivery.js";
 import { confirmPersonalData, openDialog } from "./work/dialogs.js";
@@ -18,7 +19,8 @@ const place = byId("work");
 const { study, judgement } = place.dataset;
 const name = `judgement-${judgement}`;
 const guide = new Guide(study, null);
-let form, act, step, history, seconds = 0;
+const clock = new Clock(() => {});
+let form, act, step, history;
 
 /** The state of a form for an answer, where the act does not say it: every field under its own name. */
 const plainState = ({ act: _, ...answer }) => Object.fromEntries(
@@ -76,7 +78,7 @@ function onlyShown() {
 }
 
 function listen() {
-  setInterval(() => { if (document.visibilityState === "visible") seconds += 1; }, 1000);
+  clock.goOn(name, "correction");
   form.addEventListener("input", (event) => changed(["radio", "checkbox"].includes(event.target.type) ? null : event.target.name));
   form.addEventListener("submit", (event) => {
     event.preventDefault();
@@ -99,10 +101,10 @@ async function send() {
   try {
     const fields = act.read(form, step);
     if (isSame(readForm(form), history.states[0])) throw new Unfinished("Nothing is changed yet.", form.querySelector("input:checked"));
-    if (act.words && !(await confirmPersonalData(act.words(form, step)))) return;
+    if (act.words && !(await confirmPersonalData(act.words(form, step), form))) return;
     form.inert = true;
     const turn = step.turn === undefined || step.turn === null ? {} : { turn: step.turn };
-    const body = { submission: { act: step.act, ...turn, ...fields }, guidelines_version: guide.version, seconds: Math.min(86_400, seconds) };
+    const body = { submission: { act: step.act, ...turn, ...fields }, guidelines_version: guide.version, seconds: Math.min(86_400, clock.seconds) };
     await deliver(prepared({ name, path: `/api/v1/judgements/${judgement}/correct`, body }), tellTrouble);
     done();
   } catch (error) {
@@ -114,6 +116,7 @@ async function send() {
 
 function done() {
   forgetDraft(name);
+  clock.end();
   card("Changed", "Both answers stay stored, and the newer one counts.");
 }
 

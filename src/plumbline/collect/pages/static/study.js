@@ -28,7 +28,7 @@ form?.addEventListener("submit", async (event) => {
   tell(byId("problem"), "");
   try {
     await ask("PUT", `${path}/preferences`, { opted_out: new FormData(form).getAll("topic") });
-    byId("kept").textContent = "Kept.";
+    byId("kept").textContent = "Saved.";
   } catch (error) {
     tell(byId("problem"), inWords(error));
   }

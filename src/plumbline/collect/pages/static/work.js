@@ -4,7 +4,7 @@ import { ask, inWords, NO_REPLIES, Refused, toLogin } from "./api.js";
 import { ACTS } from "./acts/index.js";
 import { Unfinished } from "./acts/unfinished.js";
 import { byId, copyOf, slot, tell } from "./elements.js";
-import { Clock, inMinutes } from "./work/clock.js";
+import { Clock, inMinutes, partOf } from "./work/clock.js";
 import { messagesOf } from "./work/conversation.js";
 import { chooseVersion, confirmLeaving, confirmPersonalData, openDialog } from "./work/dialogs.js";
 import { ANSWERED, deliver, deliverWaiting, DRAW_SECONDS, needsLogin, patiently, prepared, tryNow } from "./work/delivery.js";
@@ -39,8 +39,7 @@ async function next() {
     wait = setTimeout(() => screen("waiting"), 250);
     const work = await patiently(() => ask("POST", place.dataset.next, {}), tellTrouble);
     clearTimeout(wait);
-    if (work.assignment === null) return await standing.nothingLeft(work.over, next);
-    clock.restart();
+    if (work.assignment === null) return await standing.nothingLeft(work, next);
     await takeUp(work, work.step);
   } catch (error) {
     await fail(error);
@@ -62,6 +61,7 @@ async function takeUp(work, step) {
 function putDown() {
   hand?.draft?.push();
   hand = null;
+  clock.stop();
   byId("skip").disabled = true;
   offerSteps(null);
   tell(byId("lost"), "");
@@ -92,7 +92,9 @@ async function show(step) {
   act.fill(form, step);
   hand.form = form;
   hand.history = new History(readForm(form));
-  const draft = hand.draft = new Draft(hand.assignment, `${step.act}-${step.turn ?? 0}`, {
+  const part = partOf(step);
+  clock.goOn(hand.assignment, part);
+  const draft = hand.draft = new Draft(hand.assignment, { step: `${step.act}-${step.turn ?? 0}`, part }, {
     choose: (here, there) => chooseVersion(form, here, there),
     show: (state) => showState(form, state),
   });
@@ -129,6 +131,7 @@ function listen(form, act, step) {
     byId("storage").hidden = !isHeldByPageAlone();
     forgetUnfinished(form);
   });
+  form.addEventListener("focusin", ({ target }) => { if (target.matches("textarea, input")) form.lastField = target; });
   form.addEventListener("submit", (event) => {
     event.preventDefault();
     const other = event.submitter?.dataset.act;
@@ -142,7 +145,7 @@ async function answer(form, act, step, name, pressed) {
   const asked = hand;
   try {
     const fields = act.read(form, step, pressed);
-    if (act.words && !(await confirmPersonalData(act.words(form, step)))) return;
+    if (act.words && !(await confirmPersonalData(act.words(form, step), form))) return;
     form.inert = true;
     act.meanwhile?.(form, step);
     const told = await sent(message(asked, name, step, fields));
@@ -184,7 +187,7 @@ async function sent(kept) {
   tell(byId("notice"), told.outcome === "late" ? LATE : "");
   tellSent(CORRECTABLE.includes(kept.act) ? told.judgements?.[0] : null, place.dataset.study);
   if (told.fence && hand) hand.fence = told.fence;
-  if (kept.path.endsWith("/submit")) clock.restart();
+  if (kept.path.endsWith("/submit")) clock.end();
   return told.outcome === "late" ? { state: "finished" } : told.step;
 }
 
@@ -241,10 +244,11 @@ function enterAgain(error) {
 
 async function skip() {
   const { assignment, fence, step, form } = hand;
-  if (!(await confirmLeaving({ begun: isBegun(step), filledIn: Boolean(form) && !isEmpty(readForm(form)) }))) return;
+  if (!(await confirmLeaving({ begun: isBegun(step), filledIn: Boolean(form) && !isEmpty(readForm(form)) }))) return form?.lastField?.focus({ preventScroll: true });
   try {
     await patiently(() => ask("POST", `/api/v1/assignments/${assignment}/release`, { fence }), tellTrouble);
     hand.draft?.end();
+    clock.end();
     const unsent = readAnswer(String(assignment));
     if (unsent) forgetAnswer(unsent);
     tellSent(null);
@@ -282,6 +286,10 @@ async function heartbeat() {
 }
 
 byId("skip").addEventListener("click", skip);
+byId("rest").addEventListener("opened", ({ target }) => {
+  slot(target, "held").hidden = !hand;
+  slot(target, "free").hidden = Boolean(hand);
+});
 for (const way of ["undo", "redo"]) byId(way).addEventListener("click", () => retrace(way));
 const shownForm = () => hand?.form ?? byId("act").querySelector("form");
 for (const button of document.querySelectorAll("[data-open]")) {

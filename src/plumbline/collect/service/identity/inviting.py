@@ -68,12 +68,13 @@ class Wanted:
 
 @dataclass(frozen=True, slots=True)
 class ReadInvitation:
-    """What is told to who has the code."""
+    """What is told to who has the code; `ends_others`: it is for somebody whose other ways in end by it."""
 
     role: Role
     study: str | None
     for_somebody: bool
     has_account: bool
+    ends_others: bool
     expires_at: datetime
 
 
@@ -128,12 +129,14 @@ def read_invitation(collecting: Collecting, code: str) -> ReadInvitation:
     Raises:
         NotFoundError: PL-COL-035, it is of no invitation that is still good.
     """
-    found = stored.find_invitation(collecting.store, code, now=collecting.clock())
+    now = collecting.clock()
+    found = stored.find_invitation(collecting.store, code, now=now)
     if found is None:
         raise stored.not_invited()
     study = None if found.study_id is None else collecting.catalogue.of_id(found.study_id).settings.name
     account = None if found.person_id is None else account_of(collecting.store, found.person_id)
-    return ReadInvitation(found.role, study, found.person_id is not None, account is not None, found.expires_at)
+    ends = found.person_id is not None and stored.has_way_in(collecting.store, found.person_id, now=now)
+    return ReadInvitation(found.role, study, found.person_id is not None, account is not None, ends, found.expires_at)
 
 
 async def accept(collecting: Collecting, code: str, name: str | None, password: str, earlier: str | None) -> LoggedIn:

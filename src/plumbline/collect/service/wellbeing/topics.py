@@ -13,10 +13,11 @@ from typing import TypeVar
 
 from pydantic import JsonValue
 
-from plumbline.collect.kinds import Ask, Step
+from plumbline.collect.kinds import Ask, Purpose, Step
 from plumbline.collect.kinds.topics import TOPICS, topics_in
 from plumbline.collect.service.catalogue import KnownStudy
 from plumbline.collect.service.collecting import Collecting
+from plumbline.collect.store.items import count_items
 from plumbline.collect.store.studies import list_studies
 from plumbline.records import PlumblineError
 
@@ -56,5 +57,7 @@ async def read_all_topics(collecting: Collecting) -> None:
 def _read_all(collecting: Collecting) -> None:
     for row in list_studies(collecting.store):
         study = collecting.catalogue.named(row.name)
-        if study.settings.has_topics:
-            collecting.topics.of_study(collecting.store, study.id)
+        if not study.settings.has_topics or collecting.topics.of_study(collecting.store, study.id):
+            continue
+        if count_items(collecting.store, study.id, Purpose.WORK):
+            LOG.warning("study %s lets workers leave out topics, and none of its items names any", row.name)

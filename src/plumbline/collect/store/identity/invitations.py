@@ -25,7 +25,7 @@ from plumbline.collect.store.people import (
     unerased,
 )
 from plumbline.collect.store.rows import Invitation, Person, Role, TokenUse
-from plumbline.collect.store.tables import events, invitations, people
+from plumbline.collect.store.tables import accounts, events, invitations, outside_identities, people, tokens
 
 _CODE_BYTES = 24
 
@@ -213,6 +213,17 @@ def accept_by(
         return person, token
 
     return store.write(work)
+
+
+def has_way_in(store: Store, person_id: str, *, now: datetime) -> bool:
+    """Whether somebody has a name and a password, a login elsewhere, or an open session: what a link for them ends."""
+    session = (tokens.c.use == TokenUse.SESSION.value, tokens.c.revoked_at.is_(None), tokens.c.expires_at > now)
+    ways = (
+        select(accounts.c.person_id).where(accounts.c.person_id == person_id),
+        select(outside_identities.c.person_id).where(outside_identities.c.person_id == person_id),
+        select(tokens.c.person_id).where(tokens.c.person_id == person_id, *session),
+    )
+    return any(store.row(way.limit(1)) is not None for way in ways)
 
 
 def not_invited() -> NotFoundError:

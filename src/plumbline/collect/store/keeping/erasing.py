@@ -6,7 +6,7 @@ study's figures: choices, ratings, labels, times. Afterwards the bytes go too, s
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import datetime
@@ -179,6 +179,9 @@ def remove_bytes(store: Store) -> bool:
 def exports_with_work_of(store: Store, person_id: str) -> list[tuple[str, Event]]:
     """What was exported of studies in which the person had finished work by then: the study's name, the event.
 
+    Of what a form holds of some work alone (``purposes``), only where they had finished such work: labels that reviewers
+    give, say, hold nothing of the workers who ranked.
+
     Of what was exported as it is stored (`AS_STORED_FORM`) also where they had begun any: it holds unfinished work too.
 
     Also what was exported of work that a restore removed since: whose it was is not known any more.
@@ -186,10 +189,12 @@ def exports_with_work_of(store: Store, person_id: str) -> list[tuple[str, Event]
 
     def work(connection: Connection) -> list[tuple[str, Event]]:
         """Within one snapshot: each export, compared with the first thing that the person finished in its study."""
-        ended = select(assignments.c.study_id, func.min(assignments.c.ended_at)).where(
+        study_and_purpose = (assignments.c.study_id, assignments.c.purpose)
+        ended = select(*study_and_purpose, func.min(assignments.c.ended_at)).where(
             assignments.c.worker_id == person_id, assignments.c.state == AssignmentState.SUBMITTED.value
         )
-        first = {row[0]: row[1] for row in connection.execute(ended.group_by(assignments.c.study_id))}
+        ended = ended.group_by(*study_and_purpose)
+        first = {(study_id, purpose): moment for study_id, purpose, moment in connection.execute(ended)}
         begun = _first_moments(connection, person_id)
         query = select(*row_maps.EVENT.columns, studies.c.name).join(studies, studies.c.id == events.c.study_id)
         query = query.where(events.c.kind == EventKind.EXPORTED.value).order_by(events.c.seq)
@@ -197,14 +202,31 @@ def exports_with_work_of(store: Store, person_id: str) -> list[tuple[str, Event]
         rows: Any = connection.execute(query)
         for row in rows:
             event = row_maps.EVENT.of(row)
-            moments = begun if event.payload.get("form") == AS_STORED_FORM else first
-            moment = moments.get(event.study_id)
+            is_as_stored = event.payload.get("form") == AS_STORED_FORM
+            moment = begun.get(event.study_id) if is_as_stored else _first_held(event, first)
             is_of_theirs = moment is not None and moment <= _as_of(event)
             if is_of_theirs or event.payload.get("before_restore"):
                 found.append((str(row.name), event))
         return found
 
     return store.read(work)
+
+
+def _first_held(event: Event, first: Mapping[tuple[int, str], datetime]) -> datetime | None:
+    """When the person first finished work such as an export holds; of exports logged without ``purposes``, any work.
+
+    Args:
+        first: by study and purpose.
+    """
+    held = event.payload.get("purposes")
+    return min(
+        (
+            moment
+            for (study_id, purpose), moment in first.items()
+            if study_id == event.study_id and (held is None or purpose in held)
+        ),
+        default=None,
+    )
 
 
 def _first_moments(connection: Connection, person_id: str) -> dict[int | None, datetime]:

@@ -1,6 +1,6 @@
 // How a finished conversation is written on the worker's side.
 
-import { slot } from "../elements.js";
+import { put, slot } from "../elements.js";
 import { chosen, wordedScale } from "../work/scale.js";
 import { written } from "./comment.js";
 import { nameOf } from "./harms.js";
@@ -9,6 +9,8 @@ import { Unfinished } from "./unfinished.js";
 export const checkWriting = {
   template: "act-check-writing",
   fill(form, step) {
+    slot(form, "intended").hidden = !step.fields.task_description;
+    put(form, "task-description", step.fields.task_description ?? "");
     const marks = step.fields.marks.map((words, at) => [at + 1, nameOf(words)]);
     slot(form, "mark").append(wordedScale("mark", "How good is what the human wrote?", marks));
   },

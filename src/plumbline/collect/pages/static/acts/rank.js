@@ -48,6 +48,7 @@ export const rank = {
   /** In a correction disputes stay as they were: they are with a reviewer. */
   correcting(form) {
     slot(form, "disputes").hidden = true;
+    slot(form, "no-disputes").hidden = false;
   },
   words: written,
 };
@@ -158,7 +159,6 @@ function showConflicts(form, step) {
   if (grid) tell(slot(grid, "conflict"), inWords(form, step));
   step.replies.forEach((_, at) => {
     const given = disputed(form, at);
-    const place = slot(form.querySelectorAll(".reply")[at], "disputed");
-    tell(place, given ? `You say: ${labelWords({ is_safe: given.none_applies, categories: given.categories })}` : "");
+    put(form.querySelectorAll(".reply")[at], "disputed", given ? `You say: ${labelWords({ is_safe: given.none_applies, categories: given.categories })}` : "");
   });
 }

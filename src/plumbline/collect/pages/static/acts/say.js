@@ -40,5 +40,5 @@ export const end = {
   },
 };
 
-/** Where a chat is: "Turn 2 of 4", or of at most 4 where the worker may end it. */
-export const turnOf = ({ turn, fields }) => `Turn ${turn} of ${fields.may_end ? "at most " : ""}${fields.turns}`;
+/** Where a chat is: "Turn 2 of 4"; in all turns "of at most 4" where workers may end it at some time. */
+export const turnOf = ({ turn, fields }) => `Turn ${turn} of ${fields.least_turns ? "at most " : ""}${fields.turns}`;

@@ -1,7 +1,9 @@
-// The guidelines' editor: preview as the server renders it, and publishing on top of the version that was read.
+// The guidelines' editor: preview as the server renders it, and publishing on top of the version that was read. A version
+// cannot be taken back, so that publishing asks first.
 
 import { ask, inWords } from "../api.js";
 import { byId, onPress, tell } from "../elements.js";
+import { sure } from "./sure.js";
 
 const form = byId("editor");
 const text = byId("text");
@@ -51,6 +53,7 @@ form.addEventListener("submit", async (event) => {
   if (!text.value.trim()) return tell(problem, "There is no text.");
   if (bytes() > Number(form.dataset.bytes)) return tell(problem, `The text has ${bytes()} bytes; at most ${form.dataset.bytes} are taken.`);
   if (!isChanged()) return tell(problem, "Nothing is changed: this is the version that workers see.");
+  if (!(await sure(byId("sure")))) return;
   const button = form.querySelector("[type=submit]");
   button.disabled = true;
   try {

@@ -36,12 +36,17 @@ export function chooseVersion(form, here, there) {
 
 const line = ([what, value]) => [element("dt", what), element("dd", value)];
 
-/** Whether texts may be sent: at once where nothing in them looks like personal data, else as the writer says. */
-export function confirmPersonalData(texts) {
-  const kinds = [...new Set(texts.flatMap(kindsOfPersonalData))];
-  if (!kinds.length) return Promise.resolve(true);
-  slot(byId("personal-data"), "kinds").textContent = kinds.join(", ");
-  return confirmed("personal-data", "send");
+/** Whether texts may be sent: at once where nothing in them looks like personal data, else as the writer says. Who changes one is in it. */
+export async function confirmPersonalData(texts, form) {
+  const suspect = texts.filter((text) => kindsOfPersonalData(text).length);
+  if (!suspect.length) return true;
+  slot(byId("personal-data"), "kinds").textContent = [...new Set(suspect.flatMap(kindsOfPersonalData))].join(", ");
+  if (await confirmed("personal-data", "send")) return true;
+  const field = [...form.querySelectorAll("textarea")].find((each) => suspect.some((text) => text.trim() === each.value.trim()));
+  const folded = field?.closest("details");
+  if (folded) folded.open = true;
+  field?.focus();
+  return false;
 }
 
 /** Whether an item is given back: asked where turns of its conversation were judged, or something is filled in. */

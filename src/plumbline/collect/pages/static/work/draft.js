@@ -4,21 +4,24 @@
 
 import { ask, passes } from "../api.js";
 import { isEmpty, isSame } from "./form_state.js";
-import { forgetDraft, keepDraft, readDraft } from "./kept.js";
+import { forgetDraft, keepDraft, reachSeconds, readDraft, readSeconds } from "./kept.js";
 
 const QUIET_MILLISECONDS = 800;
 const RETRY_MILLISECONDS = 10_000;
+/** So much reading is told to the server when the page is left, also where nothing was filled in. */
+const WORTH_SECONDS = 5;
 
 export class Draft {
   /**
-   * `step` names the question; `choose(here, there)` asks which state holds, when two differ; `show(state)` puts one into
+   * `step` names the question, `part` the judgement that it leads to, whose seconds go with the draft; `choose(here, there)` asks which state holds, when two differ; `show(state)` puts one into
    * the form.
    */
-  constructor(assignment, step, { choose, show }) {
-    Object.assign(this, { assignment, step, choose, show });
+  constructor(assignment, { step, part }, { choose, show }) {
+    Object.assign(this, { assignment, step, part, choose, show });
     this.base = 0; // the server's version that the state was made over
     this.state = null; // what is filled in; null where nothing was touched
     this.dirty = false; // whether the server lacks it
+    this.toldSeconds = 0; // those that the server has
     this.ended = false;
     this.timer = 0;
     this.busy = null;
@@ -72,12 +75,15 @@ export class Draft {
   /** Saves on the server what it lacks. `leaving`: the page is about to be gone. */
   async push({ leaving = false } = {}) {
     clearTimeout(this.timer);
-    if (this.ended || !this.dirty || (this.busy && !leaving)) return;
-    const state = this.state;
-    const saving = ask("PUT", this.path, { version: this.base, payload: { step: this.step, state } }, { seconds: 10, keepalive: leaving });
+    const { state, step, part } = this;
+    const seconds = readSeconds(this.assignment, part);
+    const wasReadOnly = leaving && state === null && seconds - this.toldSeconds >= WORTH_SECONDS;
+    if (this.ended || !(this.dirty || wasReadOnly) || (this.busy && !leaving)) return;
+    const saving = ask("PUT", this.path, { version: this.base, payload: { step, state, part, seconds } }, { seconds: 10, keepalive: leaving });
     this.busy = saving;
     try {
       this.base = (await saving).version;
+      this.toldSeconds = seconds;
       if (isSame(state, this.state)) this.dirty = false;
       this.keep();
     } catch (error) {
@@ -97,6 +103,10 @@ export class Draft {
   }
 
   async reconcile({ version, payload }) {
+    if (payload?.part === this.part && !this.ended) {
+      this.toldSeconds = Number(payload.seconds) || 0;
+      reachSeconds(this.assignment, this.part, this.toldSeconds);
+    }
     if (version === this.base || this.ended) return;
     this.base = version;
     const there = payload?.step === this.step ? payload.state : null;

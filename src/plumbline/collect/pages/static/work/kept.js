@@ -45,7 +45,7 @@ function names(kind) {
 }
 
 /** Whether something is held by this page alone, and lost with it. */
-export const isHeldByPageAlone = () => [...memory.keys()].some((name) => !name.startsWith("setting:"));
+export const isHeldByPageAlone = () => [...memory.keys()].some((name) => !/^(setting|seconds):/.test(name));
 
 /** Drafts: {step, state, base, dirty}; `base` is the server's version that it was made over, `dirty` what it lacks. */
 export const readDraft = (assignment) => read(`draft:${assignment}`);
@@ -60,9 +60,22 @@ export function onDraft(hear) {
   });
 }
 
-/** Drafts that were never sent, of items that came no more, are not kept for ever. */
+/** Seconds that somebody had the question of this part of an item in front of them, over all visits; 0 where none are kept. */
+export function readSeconds(assignment, part) {
+  const kept = read(`seconds:${assignment}`);
+  return kept?.part === part ? kept.seconds : 0;
+}
+
+/** At least so many, of a part: another tab, or another device, may have counted more. */
+export function reachSeconds(assignment, part, seconds) {
+  if (seconds > readSeconds(assignment, part)) write(`seconds:${assignment}`, { part, seconds, at: Date.now() });
+}
+
+export const forgetSeconds = (assignment) => remove(`seconds:${assignment}`);
+
+/** Drafts that were never sent, of items that came no more, are not kept for ever; nor is how long they took. */
 export function forgetOldDrafts() {
-  for (const name of names("draft:")) if (Date.now() - (read(name)?.at ?? 0) > OLD_MILLISECONDS) remove(name);
+  for (const name of [...names("draft:"), ...names("seconds:")]) if (Date.now() - (read(name)?.at ?? 0) > OLD_MILLISECONDS) remove(name);
 }
 
 /**

@@ -1,7 +1,7 @@
 // How this person stands in the study: progress, whether a mood survey or a break is due, whether the day or a visit is full.
 
 import { ask } from "../api.js";
-import { byId, putParagraphs, slot } from "../elements.js";
+import { byId, put, putParagraphs, slot } from "../elements.js";
 import { Breaks } from "./breaks.js";
 import { copyText } from "./copying.js";
 import { openDialog } from "./dialogs.js";
@@ -81,16 +81,22 @@ export class Standing {
 
   /** A break is suggested where one is due; between two questions, never in the middle of one. */
   async suggestBreak() {
+    const minutes = Math.round(this.breaks.worked / 60);
     if (!this.breaks.isDue()) return;
     const dialog = openDialog("rest");
+    put(dialog, "minutes", minutes === 1 ? "a minute" : `${minutes} minutes`);
+    slot(dialog, "why").hidden = false;
     await new Promise((rested) => dialog.addEventListener("close", rested, { once: true }));
+    slot(dialog, "why").hidden = true;
   }
 
-  /** There is no item: whether for good. */
-  async nothingLeft(over, again) {
+  /** There is no item: whether for good, and what is left to others alone. */
+  async nothingLeft({ over, left = [] }, again) {
     await this.read();
     if (this.told?.completion) return this.complete(true);
-    return screen(over ? "over" : "nothing", { again: () => { this.isStale = true; return again(); } });
+    const made = screen(over ? "over" : "nothing", { again: () => { this.isStale = true; return again(); } });
+    if (!over) for (const why of left.length ? ["left", ...left, ...left.slice(1).map(() => "both")] : ["done"]) slot(made, why).hidden = false;
+    return made;
   }
 
   /** The code for who came from a platform: once by itself, and wherever there is nothing more. Whether it is shown. */

@@ -19,5 +19,5 @@ export function standingInWords(told) {
   else if (told.over) sentences.push("There is nothing more for you here.");
   else if (told.training_items_left) sentences.push(`${told.training_items_left} training ${told.training_items_left === 1 ? "item comes" : "items come"} first.`);
   else if (told.next_items_to_completion) sentences.push(`${told.next_items_to_completion} more, and your visit is complete.`);
-  return sentences.join(" ");
+  return sentences.join(" ") || "Not begun yet.";
 }

@@ -27,7 +27,7 @@ export function showVeil(place, assignment, step, goOn) {
   if (topics.length) slot(made, "about").textContent = `This is about: ${topics.map(plain).join("; ")}. The text is blurred until you ask for it.`;
   // In a conversation that goes on, what stands there already stays in its place.
   byId(step.turn > 1 || step.replies?.length ? "act" : "conversation").before(made);
-  setVeiled(true);
+  setVeiled(true, saidByThemselves(step));
   current = { made, goOn: () => { wasSeen(assignment); goOn(); } };
   const button = made.querySelector("button");
   onPress(button, unveil);
@@ -55,8 +55,12 @@ export function dropVeil() {
 
 const hasText = ({ act, conversation, replies }) => !WITHOUT_TEXTS.includes(act) && (conversation?.length ?? 0) + (replies?.length ?? 0) > 0;
 
+/** Whether every message of a human is the worker's own: in a chat there is one each turn, and more where the item brings some. */
+const saidByThemselves = ({ turn, conversation }) => Boolean(turn) && conversation?.filter(({ role }) => role === "human").length === turn;
+
 /** What is judged stands blurred; the questions about it can be seen, and rest: nobody answers what they have not read. */
-function setVeiled(veiled) {
+function setVeiled(veiled, own = false) {
+  byId("conversation").classList.toggle("own-words", own);
   for (const each of [byId("conversation"), byId("act")]) {
     each.classList.toggle("texts-veiled", veiled);
     each.inert = veiled;

@@ -1,0 +1,25 @@
+"""What a judgement is called on pages, by the kind that the store knows it under: the same for its worker and for managers."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+_KINDS: Mapping[str, str] = {
+    "pair": "Pair",
+    "label": "Label",
+    "ranking": "Ranking",
+    "ruling": "Ruling",
+    "writing": "Check of writing",
+    "review": "Review",
+    "turn": "Two replies",
+    "closing": "End of a chat",
+    "end": "Chat ended early",
+    "consent": "Consent",
+    "intent": "Aim of an attack",
+    "self-rating": "How an attack went",
+}
+
+
+def kind_words(kind: str) -> str:
+    """A kind of judgement in words; one that is not known here as it is stored."""
+    return _KINDS.get(kind, kind)
