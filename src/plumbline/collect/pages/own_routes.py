@@ -14,9 +14,8 @@ from plumbline.collect.pages.guide import guide_of
 from plumbline.collect.pages.judgement_words import kind_words
 from plumbline.collect.pages.notes import notes_for
 from plumbline.collect.pages.own_answers import own_answer, shortened, went_on
-from plumbline.collect.pages.static_files import static_files
 from plumbline.collect.pages.visiting import Visit, page
-from plumbline.collect.pages.work_routes import CHATS, HOME, MODULES_OF_WORK, warning_of
+from plumbline.collect.pages.work_routes import CHATS, HOME, warning_of
 from plumbline.collect.service.own_judgements import OwnJudgement, own_judgement
 from plumbline.collect.store.failures import not_found
 from plumbline.collect.store.judgements import judgements_of_worker
@@ -67,13 +66,11 @@ async def own_judgement_page(request: Request, study: StudyName, judgement: Judg
             raise not_found("judgement", judgement)
         what = what_of(found.row)
         mine = Crumb("Your judgements", f"/studies/{study}/mine")
-        preloads = tuple(name for name in static_files().modules() if name.startswith(MODULES_OF_WORK))
         return OwnJudgementPage(
             frame=visit.frame(
                 f"{what} in {study}",
                 crumbs=(HOME, Crumb(study, f"/studies/{study}"), mine, Crumb(what)),
                 script="correct.js",
-                preloads=preloads,
                 help_link=known.settings.help,
             ),
             study=study,

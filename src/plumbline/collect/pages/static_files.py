@@ -44,10 +44,6 @@ class StaticFiles:
         """Where they are, without a slash at the end."""
         return f"{STATIC_PREFIX}{self.digest}"
 
-    def modules(self) -> list[str]:
-        """The names of the modules, for pages that have the browser load them before they are asked for."""
-        return [name for name in self.by_name if name.endswith(".js")]
-
 
 @cache
 def static_files() -> StaticFiles:

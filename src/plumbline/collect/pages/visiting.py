@@ -107,7 +107,6 @@ class Visit:
         *,
         crumbs: tuple[Crumb, ...] = (),
         script: str | None = None,
-        preloads: tuple[str, ...] = (),
         help_link: str | None = None,
     ) -> Frame:
         """What stands around the page."""
@@ -116,7 +115,7 @@ class Visit:
             manages = has_role(self.person, Role.MANAGER) and self.person.only_study_id is None
             visitor = Visitor(self.person.pseudonym, self.account_name, self.person.role.value, manages)
         prefix = static_files().prefix
-        return Frame(title, prefix, self.csrf_token, visitor, crumbs, help_link, script, preloads)
+        return Frame(title, prefix, self.csrf_token, visitor, crumbs, help_link, script)
 
 
 async def page(request: Request, build: Callable[[Visit], PageContext]) -> Response:

@@ -21,7 +21,6 @@ from plumbline.collect.pages.contexts.work import (
 from plumbline.collect.pages.differences import difference
 from plumbline.collect.pages.guide import guide_of
 from plumbline.collect.pages.notes import notes_for
-from plumbline.collect.pages.static_files import static_files
 from plumbline.collect.pages.study_cards import WAYS, study_card
 from plumbline.collect.pages.visiting import Visit, page
 from plumbline.collect.service.failures import no_such_queue
@@ -38,8 +37,6 @@ HOME = Crumb("Studies", "/")
 _NOTES = 3
 CHATS = (StudyKind.PREFERENCE_CHAT, StudyKind.RED_TEAM_CHAT)
 """Kinds whose items are conversations."""
-MODULES_OF_WORK = ("work/", "acts/", "api", "documents", "elements")
-"""How the names of modules begin that pages of the work need."""
 Queue = Annotated[Literal["work", "review", "adjudication", "spot_check"], Query()]
 
 
@@ -112,13 +109,11 @@ async def work_page(request: Request, study: StudyName, queue: Queue = "work") -
             raise no_such_queue(study, queue)
         wellbeing = known.settings.wellbeing
         crumbs = (HOME, Crumb(study, f"/studies/{study}"), Crumb(chosen.label))
-        preloads = tuple(name for name in static_files().modules() if name.startswith(MODULES_OF_WORK))
         return WorkPage(
             frame=visit.frame(
                 f"{chosen.label} in {study}",
                 crumbs=crumbs,
                 script="work.js",
-                preloads=preloads,
                 help_link=known.settings.help,
             ),
             study=study,

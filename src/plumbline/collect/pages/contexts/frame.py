@@ -42,7 +42,6 @@ class Frame:
         crumbs: the way here.
         help_link: where a worker finds help, where the study says so.
         script: the module that brings the page to life; None where there is nothing to bring.
-        preloads: the modules which that one needs.
     """
 
     title: str
@@ -52,4 +51,3 @@ class Frame:
     crumbs: tuple[Crumb, ...] = ()
     help_link: str | None = None
     script: str | None = None
-    preloads: tuple[str, ...] = ()
