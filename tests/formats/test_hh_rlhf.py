@@ -97,7 +97,7 @@ turns = st.lists(
 sides = turns.map(lambda parts: "".join(marker + blank + text for marker, blank, text in parts))
 
 
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=60, deadline=None)
 @given(st.lists(st.tuples(sides, sides), min_size=1, max_size=5), st.booleans())
 def test_any_line_is_written_back_to_the_byte(pairs, escaped):
     lines = [json.dumps({"chosen": a, "rejected": b}, ensure_ascii=escaped).encode() for a, b in pairs]

@@ -192,7 +192,7 @@ ROW = st.fixed_dictionaries(
 
 
 @given(st.lists(ROW, min_size=1, max_size=4), st.booleans())
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=60, deadline=None)
 def test_whatever_is_read_is_written_back(rows, keeps_raw):
     lines = [json.dumps(row, ensure_ascii=False).encode() for row in rows]
     if keeps_raw:

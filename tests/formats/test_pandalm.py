@@ -174,7 +174,7 @@ def test_real_rows(real_data):
     assert written(format_lines, tables) == ([lines[at] for at in kept], {})
 
 
-@settings(max_examples=100, deadline=None)
+@settings(max_examples=60, deadline=None)
 @given(
     extras(
         idx=[3, 2**70], motivation_app=["a"], cmp_key=["bloom-7b_llama-7b", "a"], instruction_characters=[13, -18, 0]

@@ -281,7 +281,7 @@ def test_real_rows(real_data, name, rows, compared):
     assert written(format_lines, tables) == (lines, {})
 
 
-@settings(max_examples=100, deadline=None)
+@settings(max_examples=60, deadline=None)
 @given(extras(prompt_source=["me"], sha256_sides=[[0], [0, 1], [2]], models=[["a", None], ["a"]], raw=["{}"]))
 def test_whatever_stands_in_extra_is_written_so_that_it_reads_back_or_refused(extra):
     tables, _ = read(parse, line(**new_schema()))

@@ -175,7 +175,7 @@ def test_any_attempts_are_written_back_to_the_byte(transcripts, description, sco
     assert_exact(parse, format_lines, *lines)
 
 
-@settings(max_examples=100, deadline=None)
+@settings(max_examples=60, deadline=None)
 @given(st.lists(st.tuples(st.sampled_from([Role.HUMAN, Role.ASSISTANT]), TEXTS), min_size=1, max_size=4))
 def test_split_undoes_join_where_no_text_holds_a_marker(turns):
     assert (split_transcript(join_transcript(turns)) == turns) == (
@@ -197,7 +197,7 @@ def test_attempts_may_be_analysed_only():
     assert TERMS.uses == {Use.ANALYSIS}
 
 
-@settings(max_examples=100, deadline=None)
+@settings(max_examples=60, deadline=None)
 @given(extras(is_upworker=[True], score_key=["task_description_harmlessness_score"]))
 def test_whatever_stands_in_extra_is_written_so_that_it_reads_back_or_refused(extra):
     tables, _ = read(parse, attempt())

@@ -219,7 +219,7 @@ def test_real_comparisons_of_other_formats_become_rows(real_data, read_from, nam
     assert written(format_lines, again) == (lines, {})
 
 
-@settings(max_examples=100, deadline=None)
+@settings(max_examples=60, deadline=None)
 @given(extras(form=["whole", "repeated", "text"]))
 def test_whatever_stands_in_extra_is_written_so_that_it_reads_back_or_refused(extra):
     tables, _ = read(parse, line(prompt=[user("Hi")], chosen=[assistant("Yes")], rejected=[assistant("No")]))

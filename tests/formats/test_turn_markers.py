@@ -48,7 +48,7 @@ def found(several):
 H, A = MARKERS[Role.HUMAN], MARKERS[Role.ASSISTANT]
 
 
-@settings(max_examples=400)
+@settings(max_examples=150)
 @given(st.lists(texts, min_size=1, max_size=6))
 @example([H])
 @example([H, A, H + A, A + " " + H + " "])
@@ -67,7 +67,7 @@ def test_a_slice_of_a_column_is_split_like_the_column():
     assert (turns.texts.to_list(), turns.first.tolist(), turns.last.tolist()) == (["b", "", "", "c"], [0, 2], [2, 4])
 
 
-@settings(max_examples=200)
+@settings(max_examples=60)
 @given(st.lists(st.tuples(texts, texts, texts), min_size=1, max_size=5))
 def test_the_context_is_the_longest_common_run_that_leaves_each_side_a_turn(parts):
     pairs = [(common + left, common + right) for common, left, right in parts]

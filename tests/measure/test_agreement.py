@@ -77,7 +77,7 @@ TABLES = st.lists(
 
 
 @given(TABLES, st.sampled_from(["nominal", "ordinal", "interval"]))
-@settings(max_examples=150)
+@settings(max_examples=60)
 def test_alpha_agrees_with_the_krippendorff_library(rows: list[list[float]], level: str) -> None:
     table = np.array(rows)
     figure = krippendorff_alpha(table, level=level, bootstrap=SEEDED)  # type: ignore[arg-type]

@@ -135,7 +135,7 @@ def _has_a_maximum(rows: list[tuple[int, int, float]]) -> bool:
 
 
 @given(COMPARISONS)
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=60, deadline=None)
 def test_ratings_are_finite_where_a_maximum_exists_and_undefined_elsewhere(
     rows: list[tuple[int, int, float]],
 ) -> None:

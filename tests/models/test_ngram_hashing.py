@@ -76,7 +76,7 @@ def reference_counts(text: str, space: NgramSpace) -> Counter[int]:
 
 
 @given(TEXTS)
-@settings(deadline=None, max_examples=150)
+@settings(deadline=None, max_examples=60)
 def test_counts_equal_a_naive_counter(texts: list[str]) -> None:
     counts = count_ngrams(texts, MIXED)
     assert counts.shape == (len(texts), MIXED.width)

@@ -28,7 +28,7 @@ def sizes_of(lengths, packs):
     return Sizes(rows, own, own * rows, own * rows, packs=packs)
 
 
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=60, deadline=None)
 @given(**PLANS)
 def test_every_row_is_in_one_batch_of_one_step(lengths, rows_per_step, budget, bucket_steps, processes, packs, seed):
     sizes = sizes_of(lengths, packs)

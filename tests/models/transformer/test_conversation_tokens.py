@@ -90,7 +90,7 @@ def test_equal_conversations_are_tokenised_once(monkeypatch):
 TURNS = st.lists(st.text("ab \n</s>é", max_size=30), min_size=1, max_size=9)
 
 
-@settings(max_examples=120)
+@settings(max_examples=60)
 @given(texts=TURNS, limit=st.integers(8, 80))
 def test_the_oldest_turns_go_and_no_more_than_must(texts, limit):
     turns = [((H, A)[number % 2], text) for number, text in enumerate(texts)]
