@@ -1,7 +1,7 @@
 """Programs in processes of their own that need not import anything any more: forks of one that has imported it all.
 
-A process that starts from nothing takes 2 to 4 seconds of a small machine until it serves, nearly all of it imports; the
-suite starts some hundred of them. That the commands start from nothing is shown by `tests/cli`, which runs them as people do.
+A server that starts from nothing spends some two seconds of processor time on imports. That the commands start from nothing
+is shown by `tests/cli`, which runs them as people do.
 """
 
 import multiprocessing

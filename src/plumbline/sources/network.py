@@ -12,15 +12,14 @@ from __future__ import annotations
 import asyncio
 import ipaddress
 import socket
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Iterable
+from typing import Any
 from urllib.parse import urlsplit
 
 from plumbline.sources.failures import LastingReplyError, ReplyError, refused
 
 Resolver = Callable[[str, int], Awaitable[list[str]]]
 """Host and port → addresses as numbers, best first; OSError where there are none."""
-
-IpAddress = ipaddress.IPv4Address | ipaddress.IPv6Address
 
 _NAT64 = ipaddress.IPv6Network("64:ff9b::/96")
 _GLOBAL_UNICAST = ipaddress.IPv6Network("2000::/3")
@@ -30,7 +29,11 @@ _TEREDO_AND_KIN = ipaddress.IPv6Network("2001::/23")
 
 async def resolve_by_system(host: str, port: int) -> list[str]:
     """What the machine's resolver says; it also reads odd spellings of numbers (``2130706433``, ``0x7f.1``)."""
-    found = await asyncio.get_running_loop().getaddrinfo(host, port, type=socket.SOCK_STREAM)
+    return numbers_of(await asyncio.get_running_loop().getaddrinfo(host, port, type=socket.SOCK_STREAM))
+
+
+def numbers_of(found: Iterable[tuple[Any, ...]]) -> list[str]:
+    """The addresses among what ``getaddrinfo`` gives, each once, in its order."""
     return list(dict.fromkeys(str(address[0]) for _, _, _, _, address in found))
 
 

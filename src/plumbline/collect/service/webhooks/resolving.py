@@ -11,6 +11,8 @@ import ipaddress
 import socket
 from concurrent.futures import ThreadPoolExecutor
 
+from plumbline.sources.network import numbers_of
+
 
 class OwnResolver:
     """Looks names up by the system's resolver; see `sources.network.Resolver`. Belongs to one event loop."""
@@ -42,8 +44,7 @@ class OwnResolver:
 
 
 def _looked_up(host: str, port: int) -> list[str]:
-    found = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)
-    return list(dict.fromkeys(str(address[0]) for _, _, _, _, address in found))
+    return numbers_of(socket.getaddrinfo(host, port, type=socket.SOCK_STREAM))
 
 
 def _is_number(host: str) -> bool:

@@ -180,9 +180,11 @@ class Provider:
         """The issuer's keys; fetched anew where none has this id, but not again and again."""
 
         async def fetch() -> dict[str, Key]:
+            """What stands at the issuer's jwks_uri now."""
             return keys_of(await self._fetching.get(found.keys, "keys"))
 
         def is_good(kept: _Kept, age: float) -> bool:
+            """Old keys do as long as they have the id; where they lack it, they are asked for again, not at once."""
             is_known = key_id is None or key_id in kept.value
             return age <= (_KEPT_SECONDS if is_known else _REFETCHED_AFTER)
 
