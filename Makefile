@@ -24,7 +24,7 @@ $(VENV)/ready-to-run: $(BIN)/python pyproject.toml constraints.txt
 
 $(VENV)/ready-to-test: $(VENV)/ready-to-run
 	@echo "setting up what the tests need, torch among it (once, a few minutes)"
-	@$(PIP) install --constraint constraints.txt --editable '.[report,sources,collect,oidc,postgres,train,test,dev]'
+	@$(PIP) install --constraint constraints.txt --editable '.[report,sources,collect,oidc,postgres,train,ray,pii,test,dev]'
 	@touch $@
 
 demo: $(VENV)/ready-to-run ## the main job on a small synthetic corpus; ends with a report to open
@@ -70,6 +70,7 @@ bench: $(VENV)/ready-to-test ## the benchmarks, on tiled real samples in $(DATA)
 	$(BIN)/python -m benchmarks.linear_models --data $(DATA)
 	$(BIN)/python -m benchmarks.startup
 	$(BIN)/python -m benchmarks.best_of_n
+	$(BIN)/python -m benchmarks.curate --data $(DATA)
 
 bench-training: $(VENV)/ready-to-test ## training beside TRL; takes half an hour
 	@$(PIP) install --constraint constraints.txt --editable '.[trl]'

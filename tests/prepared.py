@@ -2,6 +2,9 @@
 
 A server that starts from nothing spends some two seconds of processor time on imports. That the commands start from nothing
 is shown by `tests/cli`, which runs them as people do.
+
+Passwords are hashed at next to no cost in them: as they are, one takes a fifth of a second of processor time, which every
+account and every login of a test would pay. That the program asks for the full costs is shown by `test_logging_in`.
 """
 
 import multiprocessing
@@ -10,8 +13,11 @@ import subprocess
 import sys
 import tempfile
 import warnings
+from contextlib import chdir
+from multiprocessing import forkserver
 from pathlib import Path
 
+ROOT = Path(__file__).resolve().parents[1]
 _FORKING = multiprocessing.get_context("forkserver")
 _FORKING.set_forkserver_preload(["tests.prepared_imports"])
 
@@ -23,6 +29,8 @@ def start_prepared(function, *arguments, log=os.devnull, env=None):
         log: a file, to whose end both streams are written; else a pair, one for each.
         env: variables that it gets besides those of the tests.
     """
+    with chdir(ROOT):  # else it would not find what it is to import, and say nothing of it
+        forkserver.ensure_running()
     streams = log if isinstance(log, tuple) else (log, log)
     process = _FORKING.Process(
         target=_run, args=(function, arguments, tuple(map(str, streams)), dict(os.environ) | (env or {}), Path.cwd())
@@ -57,7 +65,17 @@ def run_program(*words):
     run()
 
 
+def _hash_cheaply():
+    """Time, memory and lanes that `PasswordHasher()` takes where it is told none."""
+    from argon2 import PasswordHasher
+
+    made = PasswordHasher.__init__
+    made.__defaults__ = (1, 8, 1, *made.__defaults__[3:])
+
+
 def _run(function, arguments, streams, env, place):
+    assert "tests.prepared_imports" in sys.modules, "nothing was imported before"
+    _hash_cheaply()
     os.chdir(place)
     os.environ.clear()
     os.environ.update(env)

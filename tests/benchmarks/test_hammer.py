@@ -52,7 +52,7 @@ def test_servers_killed_and_connections_dropped_lose_and_double_nothing(database
 
 def test_the_command_hammers_servers_as_users_start_them(tmp_path):
     command = [sys.executable, "-m", "benchmarks.hammer", "--items", "12", "--workers", "4", "--servers", "2"]
-    command += ["--kill-every", "1", "--bad-luck", "0", "--seconds", "60", "--json", str(tmp_path / "f.json")]
+    command += ["--kill-every", "4", "--bad-luck", "0", "--seconds", "60", "--json", str(tmp_path / "f.json")]
     done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stdout + done.stderr
     assert "every judgement accounted for" in done.stdout

@@ -65,6 +65,14 @@ class Server:
         return self.process.returncode, out, err
 
 
+def is_running(process_id):
+    """Not ended, and not waiting to be noticed as ended."""
+    try:
+        return Path(f"/proc/{process_id}/stat").read_text().rpartition(")")[2].split()[0] != "Z"
+    except FileNotFoundError:
+        return False
+
+
 class Client:
     """Somebody with a token."""
 

@@ -10,6 +10,7 @@ import typer.main
 from plumbline.cli.main import run
 from tests.collect import postgres_server
 from tests.collect.conftest import postgres as postgres
+from tests.collect.tables_once import tables_once as tables_once
 
 _commands = cache(typer.main.get_command)
 """Click's commands of the program: made once, not for every call; they keep nothing from one call to the next."""

@@ -71,11 +71,12 @@ def commands(group, names=()):
 
 COMMANDS = dict(commands(typer.main.get_command(app)))
 CONTRACT = [
-    *("demo", "data show", "data check", "data convert", "data pull", "evaluate", "score", "report"),
+    *("demo", "data show", "data check", "data convert", "data pull", "curate", "evaluate", "score", "report"),
     *("train preference", "train cost", "train moderation", "train export", "train together", "train import"),
     *("collect init", "collect serve", "collect status", "collect token", "collect export"),
     *("collect backup", "collect restore", "collect erase", "collect migrate", "collect invite"),
     *("collect hit", "collect codes"),
+    *("release build", "release verify", "release push"),
 ]
 
 
@@ -238,6 +239,7 @@ def _readers(source, model, out):
         "score": ("score", model, source, "-o", out / "scores.parquet"),
         "demo": ("demo", "--data", source, "-o", out / "demo"),
         "report": ("report", source, "-o", out / "report.html"),
+        "curate": ("curate", source, "-o", out / "curated", "--axis", "harmlessness"),
         "as a model": ("evaluate", source, source),
     }
 

@@ -1,12 +1,10 @@
-"""Webhooks of a real server: several processes, and a crash between what is told and the telling."""
+"""Webhooks of a real server: a crash between what is told and the telling, and several processes that tell the rest."""
 
 import json
-import os
-import signal
 import sqlite3
 from contextlib import closing
 
-from tests.cli.collect_client import Client, Server
+from tests.cli.collect_client import Client, Server, is_running
 from tests.collect.server.receiving import receiver
 from tests.prepared import run_prepared
 
@@ -25,7 +23,7 @@ def undelivered(store):
 def test_what_was_told_before_a_crash_arrives_after_it_and_once(tmp_path):
     folder, store = tmp_path / "pairs", tmp_path / "all.db"
     made = run_prepared("collect", "init", folder, "--example", "pairs", "--store", store, "--json")
-    server = Server(folder, store=store, words=("--permit-private", "--processes", "2"))
+    server = Server(folder, store=store, words=("--permit-private",))
     try:
         with receiver() as receiving:
             owner = Client(server, json.loads(made.stdout)["owner_token"])
@@ -35,18 +33,19 @@ def test_what_was_told_before_a_crash_arrives_after_it_and_once(tmp_path):
             (first,) = receiving.wait_for(1, "/waits")
             # Killed while the first is being sent, and straight after the answer that the second tells.
             owner.got("PUT", "/studies/pairs/state", json={"state": "open"})
-            for number in server.children():
-                os.kill(number, signal.SIGKILL)
             server.kill()
             claims_lapse(store)
             assert undelivered(store) == 2
             receiving.release.set()
             receiving.got.clear()
-            server.start()
+            server.close()
+            server = Server(folder, store=store, words=("--permit-private", "--processes", "2"))
             after = receiving.wait_for(2, "/waits")
             assert first in after
             assert sorted(each["type"] for each in after) == ["study.paused", "study.resumed"]
+            ids = server.children()
             code, _, err = server.end()
             assert (code, "Traceback" in err, undelivered(store)) == (0, False, 0), err
+            assert (len(ids), any(map(is_running, ids))) == (2, False)
     finally:
         server.close()

@@ -15,6 +15,7 @@ from safetensors.numpy import load_file
 from plumbline.cli import console
 from plumbline.loop.synthetic_corpus import write_synthetic_corpus
 from tests.models.transformer import tiny
+from tests.models.transformer.ranks import run_ranks
 
 torch.set_num_threads(1)
 
@@ -81,17 +82,20 @@ def by_file(folders):
 
 
 def by_environment():
-    with socket.socket() as found:
-        found.bind(("127.0.0.1", 0))
-        port = found.getsockname()[1]
     settings = dict(re.findall(r"\b((?:ACCELERATE|FSDP)_\w+)=(\S+)", PAGE.read_text()))
     assert len(settings) == 5
     settings["ACCELERATE_MIXED_PRECISION"] = "bf16"  # to no effect: the program's own option says the precision
-    return ["-m", "torch.distributed.run", "--nproc_per_node", "2", "--master_port", str(port)], settings
+    return settings
 
 
-def launched(folders, words, how, *, stop_after):
-    launcher, configured = how
+def torchrun():
+    with socket.socket() as found:
+        found.bind(("127.0.0.1", 0))
+        port = found.getsockname()[1]
+    return ["-m", "torch.distributed.run", "--nproc_per_node", "2", "--master_port", str(port)]
+
+
+def launched(folders, words, launcher, configured, *, stop_after):
     clean = {
         key: value for key, value in os.environ.items() if not key.startswith(("ACCELERATE", "FSDP", "RANK", "WORLD"))
     }
@@ -111,9 +115,22 @@ def launched(folders, words, how, *, stop_after):
     )
 
 
-def test_fsdp2_ends_with_the_weights_of_one_process_and_goes_on_where_it_was_stopped(folders, plumb, tmp_path):
+def resumed_by_torchrun(folders, words):
+    done = launched(folders, words, torchrun(), by_environment(), stop_after=-1)
+    return done, done.returncode == 0
+
+
+def resumed_in_forks(folders, words):
+    """With the variables that torchrun gives its processes."""
+    env = {**by_environment(), "ACCELERATE_TORCH_DEVICE": "cpu", "STOP_AFTER": "-1"}
+    done = run_ranks(folders / "program.py", *words, env=env)
+    return done, done.codes == [0, 0]
+
+
+@pytest.mark.parametrize("resumed", [resumed_in_forks, pytest.param(resumed_by_torchrun, marks=pytest.mark.thorough)])
+def test_fsdp2_ends_with_the_weights_of_one_process_and_goes_on_where_it_was_stopped(folders, plumb, tmp_path, resumed):
     out, alone = tmp_path / "sharded", tmp_path / "alone"
-    done = launched(folders, command(folders, out), by_file(folders), stop_after=3)
+    done = launched(folders, command(folders, out), *by_file(folders), stop_after=3)
     assert "exitcode  : 71" in done.stderr, done.stderr[-3000:]
     (kept,) = (tmp_path / "sharded.training" / "checkpoints").glob("step-*")
     assert kept.name == "step-00000002"
@@ -123,8 +140,8 @@ def test_fsdp2_ends_with_the_weights_of_one_process_and_goes_on_where_it_was_sto
     assert {name.removeprefix("trunk."): value.shape for name, value in written.items() if "trunk." in name} == {
         name: value.shape for name, value in base.items()
     }
-    done = launched(folders, command(folders, out, "--resume"), by_environment(), stop_after=-1)
-    assert done.returncode == 0, done.stderr[-3000:]
+    done, went_well = resumed(folders, command(folders, out, "--resume"))
+    assert went_well, done.stderr[-3000:]
     assert done.stdout.count("held-out rows of") == 1, "the first process speaks for both"
     assert plumb(*command(folders, alone))[0] in (0, 1)
     for name in ("model.safetensors", "heads.safetensors"):

@@ -10,6 +10,7 @@ import time
 from pathlib import Path
 
 import numpy as np
+import pyarrow.parquet
 import pytest
 import torch
 from safetensors.numpy import load_file
@@ -64,6 +65,10 @@ def test_a_trained_model_stands_whole_and_says_what_its_figures_are_of(trained, 
     assert "cross_validated" not in described["training"]
     assert described["base"]["sha256"]
     assert described["trained_rows_sha256"] == file_digest(out / "trained_rows.safetensors")
+    scored = pyarrow.parquet.read_table(out / "out_of_fold.parquet")
+    right = sum(chance > 0.5 for chance in scored["probability"].to_pylist())  # the better side stands first
+    assert right / len(scored) == pytest.approx(printed["accuracy"]["value"], abs=0.02)  # copies count once here
+    assert abs(len(scored) - printed["accuracy"]["n"]) < 5
     manifest = json.loads((out / "manifest.json").read_text())
     assert manifest["configuration"]["backbone"]["name"] == str(base)
     assert "torch" in manifest["versions"]

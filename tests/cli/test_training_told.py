@@ -5,6 +5,7 @@ import json
 import re
 import shlex
 
+import pyarrow.parquet
 import pytest
 
 from plumbline.loop.synthetic_corpus import write_synthetic_corpus
@@ -99,6 +100,8 @@ def test_an_evaluation_says_task_and_axis_and_undefined_figures_in_one_line(plum
     _, out, _ = plumb("evaluate", tmp_path / "m", corpus / "harmless-synthetic")
     assert ": preference model of harmlessness, " in out.splitlines()[0]
     assert len([line for line in out.splitlines() if "undefined" in line]) == 1
+    beside = next(line for line in out.splitlines() if line.startswith("the best any model could reach "))
+    assert re.search(r" (unknown: .*|\d\.\d{3}–\d\.\d{3} \(n=\d+ judged twice\))$", beside), beside
 
 
 def test_scoring_says_which_splits_and_what_was_trained_on(plumb, corpus, tmp_path):
@@ -117,3 +120,16 @@ def test_one_file_is_one_file(plumb, corpus):
     assert " rows read in 1 file: " in out
     _, out, _ = plumb("data", "check", corpus / "harmless-synthetic")
     assert " rows read in 2 files: " in out
+
+
+def test_rows_that_no_model_scored_out_of_fold_are_told_and_the_flag_scores_them(plumb, corpus, tmp_path, monkeypatch):
+    monkeypatch.setattr("plumbline.models.folds.LARGEST_FOR_FOLDS", 50)
+    words = [corpus / "harmless-synthetic", "-o", tmp_path / "m"]
+    told = []
+    for flags in ([], ["--out-of-fold"]):
+        _, err = train(plumb, "preference", *words, *flags)
+        scored = pyarrow.parquet.read_metadata(tmp_path / "m" / "out_of_fold.parquet").num_rows
+        told.append((scored, "have no score in out_of_fold.parquet: --out-of-fold" in err))
+    (some, few_told), (every, all_told) = told
+    assert some < every / 4
+    assert (few_told, all_told) == (True, False)

@@ -11,6 +11,8 @@ from plumbline.collect.store.database import Store
 from plumbline.collect.store.migrating import create_store, open_store
 from tests.collect import postgres_server
 from tests.collect.api.client import Api
+from tests.collect.tables_once import by_migrations as by_migrations
+from tests.collect.tables_once import tables_once as tables_once
 
 DATABASES = ("sqlite", "postgres")
 

@@ -109,15 +109,16 @@ print(ended["read"], ended["refused"])
 """
 
 
+@pytest.mark.parametrize("count", [60, pytest.param(250, marks=pytest.mark.thorough)])
 @pytest.mark.parametrize("kind", ["foreign", "own"])
-def test_changed_bytes_end_in_rows_or_in_a_coded_error_never_in_the_process(kind, tmp_path):
+def test_changed_bytes_end_in_rows_or_in_a_coded_error_never_in_the_process(kind, count, tmp_path):
     path = tmp_path / "harmless-x" / "train.parquet"
     path.parent.mkdir()
     pq.write_table(rows_of_many_kinds(), path)
     assert len(load(path).comparisons) == ROWS
-    command = [sys.executable, "-c", CHANGED_FOOTERS, str(path), "250", kind]
+    command = [sys.executable, "-c", CHANGED_FOOTERS, str(path), str(count), kind]
     ended = subprocess.run(command, capture_output=True, text=True, check=False, timeout=300)
     assert ended.returncode == 0, ended.stderr[-2000:]
     read, refused = map(int, ended.stdout.split())
-    assert read + refused == 250
-    assert min(read, refused) > 20
+    assert read + refused == count
+    assert min(read, refused) > count // 12

@@ -10,8 +10,8 @@ import pytest
 
 from plumbline.formats import load
 from plumbline.formats.parquet_lines import row_lines
-from plumbline.formats.raw_lines import raw_line
 from plumbline.records import SourceError
+from plumbline.records.extra import raw_line
 
 PAIR = {"chosen": "\n\nHuman: q\n\nAssistant: a", "rejected": "\n\nHuman: q\n\nAssistant: b"}
 

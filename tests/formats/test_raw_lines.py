@@ -6,8 +6,9 @@ import pytest
 
 from plumbline.formats.beavertails import format_label_lines, parse_labels
 from plumbline.formats.pku_saferlhf import format_lines, parse
-from plumbline.formats.raw_lines import extra_text, extra_values, raw_extra, raw_if_unchanged, raw_line
+from plumbline.formats.raw_lines import raw_extra, raw_if_unchanged
 from plumbline.records import Axis, Kind
+from plumbline.records.extra import extra_text, extra_values, raw_line
 
 from .reading_back import line, read, remade, replace_texts, set_values, written
 

@@ -77,7 +77,7 @@ def test_a_model_names_what_it_was_trained_on(corpus, models):
     for output in manifest.outputs:
         assert file_digest(models["preference"] / output.path) == output.sha256
     assert {output.path for output in manifest.outputs} == {
-        *("model.json", "model.safetensors", "trained_rows.safetensors", "README.md")
+        *("model.json", "model.safetensors", "trained_rows.safetensors", "README.md", "out_of_fold.parquet")
     }
     _, description = load_model(models["preference"])
     assert description.synthetic
@@ -227,6 +227,7 @@ def test_an_evaluation_keeps_the_contract(corpus, models, tmp_path):
             assert figure["why_undefined"] is None
             assert figure["low"] <= figure["value"] <= figure["high"]
             assert figure["n"] > 0
+    assert {"lower", "upper", "estimate", "of", "rows"} <= set(result["noise_ceiling"])
     assert result["split"] == "test"
     assert result["synthetic"] is True
     manifest = read_manifest(out)

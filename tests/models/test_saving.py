@@ -24,7 +24,7 @@ def _saved(model, folder):
     manifest = Manifest.model_validate(
         {"holds": "model", "command": [], "configuration": {}, "inputs": [], "uses": ["preference"], "licence": "MIT"}
     )
-    save_model(folder, model, manifest, name="m", synthetic=False, training={}, card="")
+    save_model(folder, model, manifest, name="m", synthetic=False, training={}, files={"README.md": b""})
     return load_model(folder)[0]
 
 

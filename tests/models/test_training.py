@@ -155,7 +155,8 @@ def saved(folder, model, name="m"):
         holds="data", command=["train"], configuration={}, inputs=[entry], uses=[Use.ANALYSIS], licence="MIT"
     )
     card = format_card(name, model.model, manifest, model.cross_validated, model.summary, synthetic=True)
-    save_model(folder, model.model, manifest, name=name, synthetic=True, training=model.summary, card=card)
+    files = {"README.md": card.encode()}
+    save_model(folder, model.model, manifest, name=name, synthetic=True, training=model.summary, files=files)
     return folder
 
 

@@ -19,12 +19,16 @@ _AT_THRESHOLD = {
 
 def print_figures(result: Mapping[str, Any], title: str) -> None:
     """The seven figures with their intervals, those by subset, what undefined ones lack, and those at the threshold."""
-    from plumbline.measure import Figure, format_figure
+    from plumbline.measure import Figure, format_ceiling, format_figure
     from plumbline.models.evaluation import FIGURE_KEYS
 
     print(title)
     figures = {key: Figure.from_json(result[key]) for key in FIGURE_KEYS}
     rows = [[_CALLED.get(key, key), format_figure(each)] for key, each in figures.items() if each.value is not None]
+    ceiling = result.get("noise_ceiling")
+    if ceiling is not None and figures["accuracy"].value is not None:
+        bounds = (Figure.from_json(ceiling[key]) for key in ("lower", "upper"))
+        rows.insert(1, ["the best any model could reach", format_ceiling(*bounds)])
     for subset, of_subset in result["by_subset"].items():
         rows += [
             [f"{subset}: {_CALLED.get(key, key)}", format_figure(Figure.from_json(figure))]
@@ -43,6 +47,8 @@ def print_figures(result: Mapping[str, Any], title: str) -> None:
     for row in result["thresholds"]:
         if row["chosen"]:
             _print_at_threshold(row)
+    if ceiling is not None and ceiling["note"]:
+        print(f"the best any model could reach: {ceiling['note']}")
     if result.get("note"):
         print(f"NOTE: {result['note']}")
 

@@ -19,9 +19,11 @@ from plumbline.cli import (
     collect_keeping,
     collect_mturk,
     collect_people,
+    curate,
     data,
     demo,
     evaluate,
+    release,
     report,
     train,
 )
@@ -57,10 +59,12 @@ app = typer.Typer(
 app.add_typer(data.app, name="data")
 app.add_typer(train.app, name="train")
 app.add_typer(collect.app, name="collect")
+app.add_typer(release.app, name="release")
 collect_people.register(collect.app)
 collect_mturk.register(collect.app)
 collect_export.register(collect.app)
 collect_keeping.register(collect.app)
+curate.register(app)
 demo.register(app)
 evaluate.register(app)
 report.register(app)

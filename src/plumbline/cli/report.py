@@ -17,12 +17,13 @@ def register(app: typer.Typer) -> None:
 
 def report(
     folders: Annotated[
-        list[Path], typer.Argument(help="Folders with check.json, evaluation.json or models below them.")
+        list[Path],
+        typer.Argument(help="Folders with check.json, evaluation.json, models, curated data or releases below them."),
     ],
     out: Annotated[Path, typer.Option("-o", "--out", help="The page to write.")],
     title: Annotated[str, typer.Option(help="The heading of the page.")] = "Plumbline report",
 ) -> None:
-    """Draw one self-contained HTML page: data health, quality of the models with intervals, where they came from.
+    """Draw one self-contained HTML page: data health, what curating removed and why, quality of the models with intervals, where all came from.
 
     \b
     Example: plumbline report demo-out/checks demo-out/evaluations -o report.html
@@ -38,7 +39,8 @@ def report(
         summary = write_report(folders, out, title=title, created=created)
     for place in summary.passed_over:
         note(f"passed over: {place}, which Plumbline did not write")
-    kinds = (("evaluation", summary.evaluations), ("check", summary.checks), ("model", summary.models))
+    kinds = [("evaluation", summary.evaluations), ("check", summary.checks), ("model", summary.models)]
+    kinds += [("curation", summary.curations)] if summary.curations else []
     note(f"wrote {out}: {', '.join(f'{count} {kind}' if count == 1 else f'{count} {kind}s' for kind, count in kinds)}")
 
 

@@ -39,6 +39,13 @@ L2 = Annotated[
 ]
 
 
+OutOfFold = Annotated[
+    bool,
+    typer.Option(
+        "--out-of-fold",
+        help="Above 20,000 rows, score every row by a model that has not seen it, not a tenth alone; up to three times as slow.",
+    ),
+]
 On = Annotated[str | None, typer.Option("--on", help="Which axis to train on, where the data has several.")]
 
 
@@ -53,6 +60,7 @@ def preference(
     on: On = None,
     features: Features = None,
     l2: L2 = None,
+    out_of_fold: OutOfFold = False,
     seed: options.Seed = 0,
     axis: options.Axis = None,
     override_uses: options.OverrideUses = False,
@@ -69,7 +77,7 @@ def preference(
     Example: plumbline train preference hh-rlhf --data-dir harmless-base --model Qwen/Qwen3-0.6B --lora 16 -o models/qwen
     """
     how = {**reading.load_options(axis), "stated_terms": terms.stated_terms()}
-    settings = {**transformer.settings(), "features": features, "l2": l2, "seed": seed}
+    settings = {**transformer.settings(), "features": features, "l2": l2, "out_of_fold": out_of_fold, "seed": seed}
     asked = _Asked("preference", sources, out, model, on, settings, override_uses)
     _train(asked, how, as_json=as_json)
 
@@ -84,6 +92,7 @@ def cost(
     model: Model = "linear",
     features: Features = None,
     l2: L2 = None,
+    out_of_fold: OutOfFold = False,
     seed: options.Seed = 0,
     override_uses: options.OverrideUses = False,
     as_json: options.Json = False,
@@ -98,7 +107,7 @@ def cost(
     Example: plumbline train cost pku-saferlhf -o models/cost
     """
     how = {**reading.load_options(), "stated_terms": terms.stated_terms()}
-    settings = {**transformer.settings(), "features": features, "l2": l2, "seed": seed}
+    settings = {**transformer.settings(), "features": features, "l2": l2, "out_of_fold": out_of_fold, "seed": seed}
     asked = _Asked("cost", sources, out, model, None, settings, override_uses)
     _train(asked, how, as_json=as_json)
 
@@ -116,6 +125,7 @@ def moderation(
     false_positive_rate: Annotated[
         float, typer.Option(help="Thresholds let at most this share of harmless rows be flagged.", min=0.0001, max=0.5)
     ] = 0.05,
+    out_of_fold: OutOfFold = False,
     seed: options.Seed = 0,
     override_uses: options.OverrideUses = False,
     as_json: options.Json = False,
@@ -134,6 +144,7 @@ def moderation(
         **transformer.settings(),
         "features": features,
         "l2": l2,
+        "out_of_fold": out_of_fold,
         "seed": seed,
         "max_false_positive_rate": false_positive_rate,
     }

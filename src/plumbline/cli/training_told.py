@@ -64,6 +64,8 @@ def tell_trained(result: TrainingResult, run: TrainingRun) -> None:
         note("there was nothing to go on with: the training began at its first step")
     for told in result.summary.get("notes", []):
         note(told)
+    if left := result.summary.get("rows_without_out_of_fold_scores"):
+        note(f"{left:,} rows have no score in out_of_fold.parquet: --out-of-fold scores them, too")
     if result.summary.get("truncated_conversations"):
         note(
             f"{result.summary['truncated_conversations']:,} conversations were too long and were cut, oldest turns first"

@@ -13,7 +13,8 @@ import numpy as np
 import polars as pl
 import pyarrow as pa
 
-from plumbline.records import ROLES, Kind, Outcome, Role, role_codes
+from plumbline.curate.conversations import Conversations, Positions, combined, prefixes_and_endings
+from plumbline.records import ROLES, Kind, Outcome, Role
 from plumbline.records.identity import canonical_conversations, group_id
 
 FINDINGS_SCHEMA = pa.schema(
@@ -49,48 +50,6 @@ _MARKER_INSIDE = r"(?m)^[ \t]*(?:Human|Assistant)[ \t]*:"
 _NO_PROMPT = group_id(())
 """The group of all rows in which no human speaks: they share no prompt."""
 
-Positions = np.ndarray
-
-
-@dataclass(frozen=True)
-class Conversations:
-    """What the rules look at: each row's whole conversations as flat messages.
-
-    Attributes:
-        starts, ends: shape (c,); messages of conversation j are starts[j]:ends[j].
-        owners: shape (c,); the row of the table that conversation j belongs to.
-        codes: shape (m,); index into `ROLES`.
-        texts: m texts.
-    """
-
-    starts: np.ndarray
-    ends: np.ndarray
-    owners: np.ndarray
-    codes: np.ndarray
-    texts: pl.Series
-
-    @classmethod
-    def of(cls, column: pa.ListArray, owners: np.ndarray) -> Conversations:
-        """The conversations of a column; conversation j belongs to row owners[j]."""
-        lengths = np.diff(column.offsets.to_numpy())
-        messages = column.flatten()
-        codes = role_codes(messages)
-        ends = np.cumsum(lengths)
-        return cls(ends - lengths, ends, owners, codes, pl.Series(messages.field("text")))
-
-    def owners_where(self, message_flags: np.ndarray) -> Positions:
-        """The rows any of whose messages is flagged."""
-        found = np.concatenate([[0], np.cumsum(message_flags)])
-        return np.unique(self.owners[found[self.ends] > found[self.starts]])
-
-    def last(self) -> np.ndarray:
-        """Position of each conversation's last message; conversations without messages are left out."""
-        return self.ends[self.ends > self.starts] - 1
-
-    def last_owners(self) -> np.ndarray:
-        """The row of each position that `last` gives."""
-        return self.owners[self.ends > self.starts]
-
 
 @dataclass(frozen=True)
 class _Subject:
@@ -109,27 +68,11 @@ class _Subject:
     @classmethod
     def of(cls, kind: Kind, table: pa.Table) -> _Subject:
         """A table as the rules look at it."""
-        rows = np.arange(len(table))
-        if kind is not Kind.COMPARISONS:
-            name = "transcript" if kind is Kind.RED_TEAM_ATTEMPTS else "conversation"
-            whole = Conversations.of(_combined(table, name), rows)
-            return cls(kind, table, whole, whole)
-        sides = _combined(table, "continuations").flatten()
-        return cls(
-            kind,
-            table,
-            Conversations.of(_combined(table, "context"), rows),
-            Conversations.of(sides, np.repeat(rows, 2)),
-        )
+        return cls(kind, table, *prefixes_and_endings(kind, table))
 
     def parts(self) -> list[Conversations]:
         """Every message once: of comparisons the shared context and both sides."""
         return [self.prefixes] if self.prefixes is self.endings else [self.prefixes, self.endings]
-
-
-def _combined(table: pa.Table, name: str) -> pa.ListArray:
-    column = table[name].combine_chunks()
-    return column if isinstance(column, pa.Array) else pa.concat_arrays(column.chunks)
 
 
 # --- rules on one table ---
@@ -147,7 +90,7 @@ def _empty_reply(subject: _Subject) -> Positions:
 def _identical_sides(subject: _Subject) -> Positions:
     if subject.kind is not Kind.COMPARISONS:
         return np.empty(0, np.int64)
-    sides = canonical_conversations(_combined(subject.table, "continuations").flatten())
+    sides = canonical_conversations(combined(subject.table, "continuations").flatten())
     return (sides.gather_every(2) == sides.gather_every(2, 1)).arg_true().to_numpy()
 
 
@@ -207,7 +150,7 @@ def _judged_both_ways(subject: _Subject) -> Positions:
     """The first row of each pair that was judged for one side here and for the other there."""
     if subject.kind is not Kind.COMPARISONS:
         return np.empty(0, np.int64)
-    sides = canonical_conversations(_combined(subject.table, "continuations").flatten())
+    sides = canonical_conversations(combined(subject.table, "continuations").flatten())
     outcome = pl.Series(subject.table["outcome"].cast(pa.string()))
     winner = sides.gather_every(2).zip_with((outcome == Outcome.FIRST).fill_null(False), sides.gather_every(2, 1))
     decided = outcome.is_in([Outcome.FIRST, Outcome.SECOND]).fill_null(False)
@@ -261,6 +204,32 @@ RULES: tuple[CheckRule, ...] = (
     CheckRule("PL-CHK-012", "label contradicts its categories", _label_against_categories),
 )
 """In the order they are reported. The tenth looks across tables."""
+
+
+ROW_CODES = (
+    "PL-CHK-001",
+    "PL-CHK-002",
+    "PL-CHK-003",
+    "PL-CHK-004",
+    "PL-CHK-005",
+    "PL-CHK-006",
+    "PL-CHK-011",
+    "PL-CHK-012",
+)
+"""Rules that look at each record by itself."""
+
+
+def row_findings(kind: Kind, table: pa.Table) -> pl.Series:
+    """The codes of what looks wrong about each of n records by itself: n lists, in the order of `RULES`."""
+    subject = _Subject.of(kind, table)
+    found = [
+        pl.DataFrame({"row": rule.find(subject), "code": rule.code}, schema={"row": pl.Int64, "code": pl.String})
+        for rule in RULES
+        if rule.code in ROW_CODES and rule.find is not None
+    ]
+    codes = pl.concat(found).group_by("row", maintain_order=True).agg("code")
+    rows = pl.DataFrame({"row": np.arange(len(table))})
+    return rows.join(codes, "row", "left", maintain_order="left")["code"].fill_null(pl.lit([], pl.List(pl.String)))
 
 
 def check_tables(tables: Mapping[Kind, pa.Table], advance: Callable[[str], None] | None = None) -> pa.Table:

@@ -28,7 +28,7 @@ DOUBLED, CONTRADICTED, SHARED = "PL-SRC-013", "PL-SRC-014", "PL-SRC-016"
 _APART = ("axis", "worker", "side")
 """Columns that tell the records of one row apart, where the kind has them."""
 _ROW_BITS = 40
-_TELLING_ROWS = 20
+TELLING_ROWS = 20
 """Two people may judge fewer rows than this alike, all of them; more are a copy."""
 
 
@@ -224,7 +224,7 @@ def _by_content(kind: Kind, parts: Sequence[Part]) -> list[Finding]:
         for part in later:
             lengths = [len(each.tables[kind]) for each in (first, part)]
             of_one_split = split_name(first.name) == split_name(part.name)
-            if not of_one_split and (lengths[0] != lengths[1] or lengths[0] < _TELLING_ROWS):
+            if not of_one_split and (lengths[0] != lengths[1] or lengths[0] < TELLING_ROWS):
                 continue
             again = _same_rows(part.tables[kind], first.tables[kind])
             if 2 * again >= min(lengths) if of_one_split else again == lengths[0]:
@@ -325,13 +325,13 @@ def _overlaps(kind: Kind, rows: pl.DataFrame, parts: Sequence[Part], splits: Seq
 def _is_copy(kind: Kind, own: pl.DataFrame, parts: Sequence[Part], number: int) -> bool:
     """Whether others hold half of a part's records, or the part half of another's, and none is judged otherwise."""
     shared = own["id"].n_unique()
-    if shared < _TELLING_ROWS:
+    if shared < TELLING_ROWS:
         return False
     ids = pl.Series(parts[number].tables[kind]["id"])
     firsts = own["first_part"].unique().to_list()
     of_first = {first: own.filter(pl.col("first_part") == first)["id"].n_unique() for first in firsts}
     most_of_first = any(
-        count >= _TELLING_ROWS and 2 * count >= pl.Series(parts[first].tables[kind]["id"]).n_unique()
+        count >= TELLING_ROWS and 2 * count >= pl.Series(parts[first].tables[kind]["id"]).n_unique()
         for first, count in of_first.items()
     )
     if not most_of_first and 2 * shared < ids.n_unique():

@@ -9,6 +9,7 @@ from pathlib import Path
 
 from pydantic import JsonValue
 
+from plumbline.formats.own_folders import tables_of_release
 from plumbline.lineage import Manifest, file_digest, read_manifest, write_folder_aside
 from plumbline.lineage.writing import MANIFEST_NAME
 from plumbline.records import SourceError, WriteError
@@ -89,7 +90,7 @@ def _unavailable(code: str, hub_id: str, problem: str, advice: str) -> SourceErr
 
 
 def pull_dataset(hub_id: str, out: Path, *, data_dir: str | None = None, revision: str | None = None) -> dict[str, int]:
-    """Download a data set into a new folder, with a manifest that names where it came from.
+    """Download a data set into a new folder, with a manifest that names where it came from; a release keeps its own.
 
     Returns:
         Size in bytes by file name.
@@ -112,9 +113,15 @@ def pull_dataset(hub_id: str, out: Path, *, data_dir: str | None = None, revisio
                 f'the repository holds nothing below "{data_dir or ""}"',
                 advice="leave --data-dir out, or name a folder of it",
             )
-        named: dict[str, JsonValue] = {"hub_id": hub_id, "revision": revision, "data_dir": data_dir}
-        _manifest(aside, named).write(aside)
+        if not _is_whole_release(aside, data_dir):
+            named: dict[str, JsonValue] = {"hub_id": hub_id, "revision": revision, "data_dir": data_dir}
+            _manifest(aside, named).write(aside)
     return files
+
+
+def _is_whole_release(folder: Path, data_dir: str | None) -> bool:
+    """Whether a release came down whole: it keeps its own manifest, by which it can be verified."""
+    return data_dir is None and tables_of_release(folder) is not None
 
 
 def _manifest(folder: Path, named: dict[str, JsonValue]) -> Manifest:

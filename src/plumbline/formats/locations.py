@@ -16,6 +16,7 @@ from shlex import quote
 from typing import NoReturn
 
 from plumbline.formats.origin import Origin
+from plumbline.formats.own_folders import notes_of_curation
 from plumbline.records import Axis, SourceError, UsageError
 
 ENDINGS = (".jsonl", ".jsonl.gz", ".json", ".json.gz", ".parquet")
@@ -27,6 +28,8 @@ _ENDING = re.compile(r"(\.(jsonl|json|parquet|csv|tsv|arrow|feather))?(\.(gz|xz|
 _HUB_ID = re.compile(r"[A-Za-z0-9][\w.-]*/[\w.-]+")
 _MOST_HUB_ID_CHARACTERS = 96
 _SHARD = re.compile(r"-\d{5}-of-\d{5}$")
+SHARDS = "data"
+"""The folder in which `datasets` looks for ``SPLIT-00000-of-00001`` first; it says where files lie, not what they hold."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -178,8 +181,15 @@ def _file_location(path: Path, axis: Axis | None) -> Location:
             expected=" ".join(ENDINGS),
             advice="name a data file; CSV and other tables are not read: write one JSON object a line (.jsonl)",
         )
-    parent = path.resolve().parent.name
-    return Location(path, Origin(f"{parent}/{path.name}", parent, split_name(path.name), axis))
+    parent = path.resolve().parent
+    subset = _subset_folder(parent, path.name).name
+    return Location(path, Origin(f"{parent.name}/{path.name}", subset, split_name(path.name), axis))
+
+
+def _subset_folder(parent: Path, name: str) -> Path:
+    """The folder whose name is the subset of a file: that of shards is none."""
+    is_shard = parent.name == SHARDS and _SHARD.search(_ENDING.sub("", name, count=1)) is not None
+    return parent.parent if is_shard else parent
 
 
 def _folder_locations(root: Path, name: str, data_dir: str | None, axis: Axis | None) -> list[Location]:
@@ -188,7 +198,12 @@ def _folder_locations(root: Path, name: str, data_dir: str | None, axis: Axis | 
     start = (root / data_dir) if data_dir else root
     if not start.resolve().is_relative_to(root.resolve()) or not start.is_dir():
         raise _no_such_folder(root, str(data_dir))
-    files = sorted(path for path in _files_below(start) if is_data_file(path.relative_to(start)) and _is_file(path))
+    notes = None if data_dir else notes_of_curation(root)
+    files = sorted(
+        path
+        for path in _files_below(start)
+        if is_data_file(relative := path.relative_to(start)) and relative.parts[0] != notes and _is_file(path)
+    )
     if not files:
         others = left_out_files(root, data_dir)
         raise SourceError(
@@ -267,7 +282,8 @@ def is_data_file(relative: Path) -> bool:
 def _origin(path: Path, root: Path, name: str, axis: Axis | None) -> Origin:
     relative = path.relative_to(root)
     # Where the root itself is the subset ("harmless-base" given as the source), its name is; of "owner/name", the name.
-    subset = relative.parent.as_posix() if relative.parent.parts else name.rpartition("/")[2]
+    below = _subset_folder(relative.parent, relative.name)
+    subset = below.as_posix() if below.parts else name.rpartition("/")[2]
     return Origin(f"{name}/{relative.as_posix()}", subset, split_name(path.name), axis)
 
 

@@ -26,10 +26,10 @@ import pyarrow as pa
 from plumbline.formats.conversation_columns import conversations_column, paired
 from plumbline.formats.line_blocks import Intake, LineBlock
 from plumbline.formats.origin import Origin
-from plumbline.formats.raw_lines import extra_text
 from plumbline.formats.strict_json import Refusal, decode_rows, set_aside, typed
 from plumbline.lineage import ALL_USES, Terms
 from plumbline.records import Axis, Kind, Outcome, Role, comparison_table, empty_table
+from plumbline.records.extra import extra_text
 
 KEYS = frozenset({"message_tree_id", "prompt"})
 TERMS = Terms(ALL_USES, "Apache-2.0")

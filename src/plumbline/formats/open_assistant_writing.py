@@ -13,11 +13,11 @@ from plumbline.formats.conversation_columns import Turn, conversation_turns
 from plumbline.formats.line_blocks import Intake, LineBlock
 from plumbline.formats.open_assistant import ROLES_READ, parse
 from plumbline.formats.origin import Origin
-from plumbline.formats.raw_lines import extra_values
 from plumbline.formats.row_groups import row_groups
 from plumbline.formats.strict_json import Refusal, canonical_line
 from plumbline.lineage import Fault
 from plumbline.records import Kind
+from plumbline.records.extra import extra_values
 
 _ROLES_WRITTEN = {role: name for name, role in ROLES_READ.items()}
 

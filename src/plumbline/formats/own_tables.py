@@ -17,9 +17,9 @@ import pyarrow.compute as pc
 from numpy.typing import NDArray
 
 from plumbline.formats.parquet_batches import unreadable_parquet
-from plumbline.formats.raw_lines import without_raw
 from plumbline.lineage import Fault, Finding
 from plumbline.records import ROLES, SCHEMAS, AttemptOutcome, Axis, Kind, Outcome
+from plumbline.records.extra import without_raw
 from plumbline.records.tables import SHAPES, with_ids
 
 Flags = NDArray[np.bool_]

@@ -19,8 +19,7 @@ from plumbline.formats.origin import Origin
 from plumbline.formats.strict_json import Refusal
 from plumbline.lineage import Fault
 from plumbline.records import Axis, Kind
-
-_KEY = "raw"
+from plumbline.records.extra import RAW, extra_text, extra_values, raw_line
 
 Reader = Callable[[LineBlock, Origin, Intake], Mapping[Kind, pa.Table]]
 """A format's `parse`."""
@@ -32,30 +31,13 @@ def raw_extra(raws: Sequence[str | None]) -> pa.Array:
     """An `extra` column: ``{"raw": line}`` where there is a line, else null."""
     if not any(raw is not None for raw in raws):
         return pa.nulls(len(raws), pa.string())
-    texts = [None if raw is None else json.dumps({_KEY: raw}, ensure_ascii=False) for raw in raws]
+    texts = [None if raw is None else json.dumps({RAW: raw}, ensure_ascii=False) for raw in raws]
     return pa.array(texts, pa.string())
 
 
 def extra_column(values: Sequence[Mapping[str, Any]], raws: Sequence[str | None]) -> pa.Array:
     """An `extra` column of further values, and the raw line where there is one; null where there is nothing."""
     return pa.array([extra_text(kept, raw) for kept, raw in zip(values, raws, strict=True)], pa.string())
-
-
-def extra_text(values: Mapping[str, Any], raw: str | None = None) -> str | None:
-    """One `extra`: the values, and the raw line if there is one; None where there is nothing."""
-    kept = dict(values) if raw is None else {**values, _KEY: raw}
-    return msgspec.json.encode(kept).decode() if kept else None
-
-
-def extra_values(extra: str | None) -> dict[str, Any]:
-    """What an `extra` holds; empty where it is none of ours."""
-    if extra is None:
-        return {}
-    try:
-        values = msgspec.json.decode(extra)
-    except (msgspec.DecodeError, RecursionError):
-        return {}
-    return values if isinstance(values, dict) else {}
 
 
 ExtraT = TypeVar("ExtraT", bound=msgspec.Struct)
@@ -86,18 +68,6 @@ def typed_extra(extra: str | None, keys: type[ExtraT]) -> ExtraT:
 def fault_of(refusal: Refusal, source: str, row: int) -> Fault:
     """The fault of a record that a writer refused."""
     return Fault(refusal.code, source, row, refusal.problem, expected=refusal.expected, found=refusal.found)
-
-
-def raw_line(extra: str | None) -> str | None:
-    """The raw line in an `extra`, if it holds one."""
-    raw = extra_values(extra).get(_KEY)
-    return raw if isinstance(raw, str) else None
-
-
-def without_raw(extra: str | None) -> str | None:
-    """The `extra` without its raw line; as it was where it holds none."""
-    values = extra_values(extra)
-    return extra_text({key: value for key, value in values.items() if key != _KEY}) if _KEY in values else extra
 
 
 def raw_if_unchanged(

@@ -9,8 +9,9 @@ import numpy as np
 import polars as pl
 import pyarrow as pa
 
-from plumbline.formats.raw_lines import Reader, Values, raw_if_unchanged, raw_line
+from plumbline.formats.raw_lines import Reader, Values, raw_if_unchanged
 from plumbline.records import Kind, empty_table
+from plumbline.records.extra import raw_line
 
 _ROWS_TOGETHER = 4096
 

@@ -12,6 +12,7 @@ import pyarrow as pa
 from plumbline.formats.hh_rlhf import axis_of
 from plumbline.formats.hub import download_snapshot
 from plumbline.formats.locations import Location, find_locations, is_hub_id, left_out_files
+from plumbline.formats.own_folders import tables_of_release
 from plumbline.formats.reading import recognise_format
 from plumbline.formats.registry import AXIS_BY_FOLDER, FORMATS, PARQUET
 from plumbline.lineage import Finding, FoundManifest, ManifestFinder
@@ -52,6 +53,7 @@ def locate(
     _require_known("--on-error", on_error, ["quarantine", "stop"])
     text = str(source)
     root, name = (download_snapshot(text, data_dir=data_dir), text) if is_hub_id(text) else (Path(source), None)
+    data_dir = data_dir or tables_of_release(root)
     locations = find_locations(
         root, name=name, data_dir=data_dir, split=split, axis=None if axis is None else Axis(axis)
     )

@@ -28,6 +28,7 @@ from plumbline.lineage.writing import (
     refuse_foreign_folder,
     refuse_output_among_inputs,
     write_aside,
+    write_error,
     write_folder_aside,
 )
 
@@ -58,5 +59,6 @@ __all__ = [
     "terms_of",
     "with_terms",
     "write_aside",
+    "write_error",
     "write_folder_aside",
 ]

@@ -80,8 +80,13 @@ def _is_file(source: str) -> bool:
 
 
 def is_synthetic(loaded: Loaded) -> bool:
-    """Whether any file read says in its name that a program made it up."""
-    return any("synthetic" in file.path for file in loaded.files)
+    """Whether any file read, any that it was made of, or any that a row came from says in its name that a program made it up."""
+    names = [*(file.path for file in loaded.files), *loaded.origins]
+    if any("synthetic" in name for name in names):
+        return True
+    return any(
+        "synthetic" in str(name) for table in loaded.tables.values() for name in table["source"].unique().to_pylist()
+    )
 
 
 def known_axis(name: str | None) -> Axis | None:

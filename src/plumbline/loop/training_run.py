@@ -26,13 +26,14 @@ from plumbline.models.card import format_card
 from plumbline.models.evaluation import figures_only
 from plumbline.models.linear_model import Task
 from plumbline.models.linear_training import TrainingOptions
+from plumbline.models.out_of_fold import OUT_OF_FOLD_NAME, out_of_fold_content
 from plumbline.models.recipes import RECIPES, training_options
-from plumbline.models.saving import save_model
+from plumbline.models.saving import CARD_NAME, save_model
 from plumbline.models.training import REQUIRED_USES, TrainedTask, train_task
 from plumbline.records import Axis, UsageError, unknown_name
 
 LINEAR = "linear"
-LINEAR_SETTINGS = ("features", "l2")
+LINEAR_SETTINGS = ("features", "l2", "out_of_fold")
 COMMON_SETTINGS = ("seed", "max_false_positive_rate")
 
 
@@ -46,7 +47,7 @@ class TrainingRun:
         out: the model's folder.
         kind: ``linear``, or the transformer to start from: a path or a hub id.
         on: axis, where the comparisons are on several.
-        settings: features, l2, seed, max_false_positive_rate, and those of `transformer_options`; None
+        settings: features, l2, seed, max_false_positive_rate, out_of_fold, and those of `transformer_options`; None
             or absent takes the default. A setting of the other kind of model is refused.
         load_options: of `formats.load`.
         command: for the manifest.
@@ -166,7 +167,7 @@ def _run_linear(run: TrainingRun, step: Step) -> TrainingResult:
         name=name,
         synthetic=synthetic,
         training=training,
-        card=card,
+        files={CARD_NAME: card.encode(), OUT_OF_FOLD_NAME: out_of_fold_content(trained.out_of_fold)},
         trained_rows=trained.trained_rows,
     )
     rows = _described(trained)
@@ -203,6 +204,7 @@ def _manifest(run: TrainingRun, loaded: Loaded, options: TrainingOptions, durati
         "features": next(name for name, recipe in RECIPES[run.task].items() if recipe == options.recipe),
         "l2": options.solver.l2,
         "max_false_positive_rate": options.max_false_positive_rate,
+        "out_of_fold": options.every_row,
         **resolved_options(run.sources, "train", run.load_options),
     }
     overridden = run.override_uses and REQUIRED_USES[run.task] not in loaded.terms.uses

@@ -31,6 +31,7 @@ from plumbline.loop.training_run import TrainingResult, TrainingRun, load_for_tr
 from plumbline.loop.transformer_options import transformer_options
 from plumbline.models.evaluation import figures_only
 from plumbline.models.loading import require_transformers
+from plumbline.models.out_of_fold import OUT_OF_FOLD_NAME, out_of_fold_content
 from plumbline.models.training import REQUIRED_USES
 from plumbline.models.transformer.backbone_files import model_folder
 from plumbline.models.transformer.processes import is_first_process
@@ -204,7 +205,8 @@ def save_trained(
     )
     training = {**trained.summary, **held_out_figures(figures_only(trained.held_out))}
     metrics = training_folder(run.out) / METRICS_NAME
-    files = {METRICS_NAME: metrics.read_bytes()} if metrics.is_file() else {}
+    files = {OUT_OF_FOLD_NAME: out_of_fold_content(trained.out_of_fold)}
+    files |= {METRICS_NAME: metrics.read_bytes()} if metrics.is_file() else {}
     saved = SavedRun(manifest, name, synthetic, json.loads(json.dumps(training)), card, files, trained.trained_rows)
     save_transformer(folder, trained.model, saved, merge_adapter=bool(run.settings.get("merge_adapter")), twin=twin)
 

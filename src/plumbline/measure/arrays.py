@@ -146,6 +146,59 @@ def encode_ids(name: str, ids: Ids) -> tuple[IntArray, list[Any]]:
     return np.fromiter(map(code_of.__getitem__, rows), np.int64, len(rows)), distinct
 
 
+def indices(name: str, values: ArrayLike, count: int) -> IntArray:
+    """Read a vector of whole numbers below a count.
+
+    Args:
+        name: what to call it in an error.
+        values: shape (n,); 0 … count − 1.
+        count: how many things the numbers stand for.
+    Returns:
+        Shape (n,), int64.
+    Raises:
+        ValueError: another shape or type, or a number outside the range.
+    """
+    array = np.asarray(values)
+    if array.ndim != 1:
+        raise ValueError(f"{name}: expected shape (n,), found shape {array.shape}.")
+    if array.size == 0:
+        return np.zeros(0, dtype=np.int64)
+    if array.dtype.kind not in "iu":
+        raise ValueError(f"{name}: expected whole numbers, found values of type {array.dtype}.")
+    rows = np.flatnonzero((array < 0) | (array >= count))
+    if rows.size:
+        raise ValueError(
+            f"{name}: expected 0 … {count - 1}, found {array[rows[0]]} at row {rows[0]} ({rows.size} in all)."
+        )
+    return array.astype(np.int64)
+
+
+def vote_table(votes: ArrayLike, name: str = "votes") -> FloatArray:
+    """Read a table of counts.
+
+    Args:
+        votes: shape (items, classes); whole numbers >= 0, at least one class.
+        name: what to call it in an error.
+    Returns:
+        The same shape, float64.
+    Raises:
+        ValueError: another shape, or a cell that is no count.
+    """
+    table = np.asarray(votes)
+    if table.ndim != 2 or table.shape[1] == 0:
+        raise ValueError(f"{name}: expected shape (items, classes), found shape {table.shape}.")
+    if table.dtype.kind not in "biuf":
+        raise ValueError(f"{name}: expected counts, found values of type {table.dtype}.")
+    counts = table.astype(np.float64)
+    wrong = np.argwhere(~(counts >= 0) | (counts != np.floor(counts)) | np.isinf(counts))
+    if len(wrong):
+        item, column = wrong[0]
+        raise ValueError(
+            f"{name}: expected whole numbers >= 0, found {counts[item, column]:g} at item {item} ({len(wrong)} in all)."
+        )
+    return counts
+
+
 def divide_or_nan(numerator: FloatArray, denominator: FloatArray) -> FloatArray:
     """Divide, giving NaN (undefined) where the denominator is 0, without a warning.
 

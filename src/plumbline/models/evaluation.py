@@ -12,6 +12,7 @@ from typing import Any
 import numpy as np
 
 from plumbline.measure import Bootstrap
+from plumbline.models.accuracy_ceiling import accuracy_ceiling
 from plumbline.models.label_figures import label_figures
 from plumbline.models.measured_rows import FIGURE_KEYS, Json
 from plumbline.models.pair_figures import pair_figures, pair_histogram
@@ -32,7 +33,8 @@ def evaluate_model(
     """Figures of a model on rows of its task: pairs for a preference model, labels for moderation, both for cost.
 
     A cost model's accuracy is that of its pairs where there are some; its other figures are of its labels. Pairs whose
-    sides are the same to the model say nothing of it: they are set aside and counted, as in training.
+    sides are the same to the model say nothing of it: they are set aside and counted, as in training. ``noise_ceiling``
+    is that of the rows that accuracy is counted on.
 
     Raises:
         NoDataError: all pairs are such.
@@ -43,7 +45,9 @@ def evaluate_model(
     of_labels = None
     if labels is not None:
         of_labels = model.read_conversations(labels.records.rows()["conversation"], advance=advance)
-    return evaluate_scores(model, RowScores(pairs, of_pairs, labels, of_labels), bootstrap)
+    figures = evaluate_scores(model, RowScores(pairs, of_pairs, labels, of_labels), bootstrap)
+    judged = labels if pairs is None else pairs
+    return figures if judged is None else {**figures, "noise_ceiling": accuracy_ceiling(judged, bootstrap)}
 
 
 def told_apart(pairs: PreferenceRows, scores: Scores) -> tuple[PreferenceRows, Scores]:

@@ -2,7 +2,8 @@
 
 With up to `LARGEST_FOR_FOLDS` rows five folds by group hold out every row; above that one tenth of the groups is held
 out. Where that is cheap (rows × heads up to `LARGEST_FOR_REPEATS`) the folds are dealt `REPEATS` times, for figures that
-depend less on the deal.
+depend less on the deal. The others of many rows are held out too where every row's score is asked for; these further fits
+take no part in the model, its calibration or its figures.
 """
 
 from __future__ import annotations
@@ -29,11 +30,13 @@ class OutOfFold:
         positions: shape (k,); which rows. With repeats a row stands here once a repeat, each time by another model; so
             intervals must draw whole groups, and k / repeats is the number of rows.
         scores: shape (k,) for pairs (first − second), (k, heads) for labels; not calibrated.
+        folds: shape (k,); the number of the row's fold in its deal, from 0.
         repeats: how many times each row was scored; one repeat's rows stand together.
     """
 
     positions: NDArray[np.int64]
     scores: NDArray[np.float64]
+    folds: NDArray[np.int64]
     repeats: int = 1
 
     def first(self, repeats: int) -> OutOfFold:
@@ -41,7 +44,12 @@ class OutOfFold:
         if repeats == self.repeats:
             return self
         count = len(self.positions) // self.repeats * repeats
-        return OutOfFold(self.positions[:count], self.scores[:count], repeats)
+        return OutOfFold(self.positions[:count], self.scores[:count], self.folds[:count], repeats)
+
+    def of_rows(self, start: int, end: int) -> OutOfFold:
+        """Only the rows at positions start to end, counted from start."""
+        chosen = (self.positions >= start) & (self.positions < end)
+        return OutOfFold(self.positions[chosen] - start, self.scores[chosen], self.folds[chosen], self.repeats)
 
 
 @dataclass(frozen=True)
@@ -52,11 +60,13 @@ class Deal:
         folds: for each fit the rows held out of it, ascending; one repeat's fits stand together.
         row_count: of all rows, held out or not.
         repeats: how many times each held-out row is held out.
+        further: the rows that `folds` leaves, in folds of their own; empty where it leaves none or nobody asks for them.
     """
 
     folds: tuple[NDArray[np.int64], ...]
     row_count: int
     repeats: int
+    further: tuple[NDArray[np.int64], ...] = ()
 
     @property
     def holds_out_all(self) -> bool:
@@ -68,6 +78,17 @@ class Deal:
         """All held-out rows, fold by fold; with repeats a row stands there once a repeat."""
         return np.concatenate(self.folds)
 
+    def held_out(self, scores: NDArray[np.float64]) -> OutOfFold:
+        """The scores of `positions`, shape (k,) or (k, heads), with the rows and folds that they are of."""
+        each = len(self.folds) // self.repeats
+        numbers = np.repeat(np.arange(len(self.folds)) % each, [len(fold) for fold in self.folds])
+        return OutOfFold(self.positions, scores, numbers, self.repeats)
+
+    def held_out_further(self, scores: NDArray[np.float64]) -> OutOfFold:
+        """The same of the rows of `further`, whose folds are numbered after those of `folds`."""
+        numbers = np.repeat(np.arange(len(self.further)) + len(self.folds), [len(fold) for fold in self.further])
+        return OutOfFold(np.concatenate(self.further), scores, numbers)
+
     def others(self, fold: NDArray[np.int64]) -> NDArray[np.int64]:
         """The rows that are not in the fold, ascending."""
         kept = np.ones(self.row_count, bool)
@@ -75,13 +96,14 @@ class Deal:
         return np.flatnonzero(kept)
 
 
-def deal_folds(group_ids: NDArray[np.str_], seed: int, *, heads: int) -> Deal:
+def deal_folds(group_ids: NDArray[np.str_], seed: int, *, heads: int, every_row: bool = False) -> Deal:
     """Hold out each row of few, and a tenth of many; rows of one group are held out together.
 
     Args:
         group_ids: n strings.
         seed: another one deals other folds.
         heads: how many fits a fold means; decides with n whether the folds are dealt several times.
+        every_row: of many rows, put the others into four `further` folds.
     Raises:
         NoDataError: there are fewer groups than folds.
     """
@@ -97,7 +119,10 @@ def deal_folds(group_ids: NDArray[np.str_], seed: int, *, heads: int) -> Deal:
         )
     count = len(group_ids)
     if count > LARGEST_FOR_FOLDS:
-        return Deal((np.flatnonzero(assign_folds(group_ids, 2 * FOLDS, seed=seed) == 0),), count, 1)
+        tenths = assign_folds(group_ids, 2 * FOLDS, seed=seed)
+        others = np.array_split(np.arange(1, 2 * FOLDS), FOLDS - 1) if every_row else []
+        further = tuple(np.flatnonzero(np.isin(tenths, several)) for several in others)
+        return Deal((np.flatnonzero(tenths == 0),), count, 1, further)
     repeats = REPEATS if count * heads <= LARGEST_FOR_REPEATS else 1
     deals = [assign_folds(group_ids, FOLDS, seed=seed * REPEATS + repeat) for repeat in range(repeats)]
     return Deal(tuple(np.flatnonzero(deal == number) for deal in deals for number in range(FOLDS)), count, repeats)

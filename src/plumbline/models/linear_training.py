@@ -41,6 +41,7 @@ class TrainingOptions:
         seed: of folds.
         max_false_positive_rate: where moderation heads put their thresholds, on the out-of-fold scores of each deal.
         threads: row ranges worked on at a time.
+        every_row: score every row out of fold, also of many, at the price of four more fits a head; the model is the same.
     """
 
     recipe: FeatureRecipe
@@ -48,6 +49,7 @@ class TrainingOptions:
     seed: int = 0
     max_false_positive_rate: float = 0.05
     threads: int = 2
+    every_row: bool = False
 
 
 @dataclass(frozen=True)
@@ -59,6 +61,8 @@ class Trained:
         label_scores: of a cost model, out-of-fold costs of its labelled replies; else None.
         fits: head → the final fit, with its bound on the distance from the optimum.
         untrained: category → why it has no head.
+        further, further_labels: the same scores of the rows that calibration and figures leave out, where every row was
+            asked for; else None.
     """
 
     model: LinearModel
@@ -66,6 +70,8 @@ class Trained:
     label_scores: OutOfFold | None
     fits: dict[str, LogisticFit]
     untrained: dict[str, str]
+    further: OutOfFold | None = None
+    further_labels: OutOfFold | None = None
 
 
 def train_preference(rows: PreferenceRows, options: TrainingOptions, step: Step = lambda _: None) -> Trained:
@@ -75,20 +81,20 @@ def train_preference(rows: PreferenceRows, options: TrainingOptions, step: Step 
         NoDataError: too few groups to leave some out.
     """
     step("counting n-grams")
-    deal = deal_folds(rows.places.group_ids, options.seed, heads=1)
+    deal = deal_folds(rows.places.group_ids, options.seed, heads=1, every_row=options.every_row)
     replies = TrainingReplies(rows.first, rows.second)
     features = training_features(replies, options.recipe, deal, threads=options.threads)
     targets = _Targets(rows.first_is_better, rows.weights, None)
-    scores = _held_out_scores(features, deal, targets, options, step)
-    out_of_fold = OutOfFold(deal.positions, scores, deal.repeats)
+    held_out = _held_out_scores(features, deal, targets, options, step)
+    further = _further_scores(features, deal, targets, options, step)
     step("fitting on all rows")
     final = _fit(features.matrix, targets, np.arange(len(rows)), options)
     calibration = fit_calibration(
-        scores, rows.first_is_better[deal.positions], weights=rows.weights[deal.positions], with_offset=False
+        held_out.scores, rows.first_is_better[deal.positions], weights=rows.weights[deal.positions], with_offset=False
     )
     head = Head(features.spread(final.weights), 0.0, calibration)
     model = LinearModel("preference", rows.axis, options.recipe, features.frequencies, {"reward": head})
-    return Trained(model, out_of_fold, None, {"reward": final}, {})
+    return Trained(model, held_out, None, {"reward": final}, {}, further)
 
 
 def train_cost(
@@ -106,7 +112,7 @@ def train_cost(
     """
     step("counting n-grams")
     group_ids = np.concatenate([pairs.places.group_ids, labels.places.group_ids])
-    deal = deal_folds(group_ids, options.seed, heads=1)
+    deal = deal_folds(group_ids, options.seed, heads=1, every_row=options.every_row)
     replies = TrainingReplies(pairs.first, pairs.second, labels.replies)
     features = training_features(replies, options.recipe, deal, threads=options.threads)
     targets = _Targets(
@@ -114,17 +120,20 @@ def train_cost(
         np.concatenate([pairs.weights, np.ones(len(labels))]),
         np.concatenate([np.zeros(len(pairs)), np.ones(len(labels))]),
     )
-    costs = _held_out_scores(features, deal, targets, options, step)
+    held_out = _held_out_scores(features, deal, targets, options, step)
+    further = _further_scores(features, deal, targets, options, step)
     step("fitting on all rows")
     final = _fit(features.matrix, targets, np.arange(deal.row_count), options)
-    positions, of_pair = deal.positions, deal.positions < len(pairs)
-    head = _cost_head(features.spread(final.weights), final.intercept, costs, targets.take(positions), of_pair)
+    of_pair, known = deal.positions < len(pairs), targets.take(deal.positions)
+    head = _cost_head(features.spread(final.weights), final.intercept, held_out.scores, known, of_pair)
     return Trained(
         LinearModel("cost", pairs.axis, options.recipe, features.frequencies, {"cost": head}),
-        OutOfFold(positions[of_pair], costs[of_pair], deal.repeats),
-        OutOfFold(positions[~of_pair] - len(pairs), costs[~of_pair], deal.repeats),
+        held_out.of_rows(0, len(pairs)),
+        held_out.of_rows(len(pairs), deal.row_count),
         {"cost": final},
         {},
+        further and further.of_rows(0, len(pairs)),
+        further and further.of_rows(len(pairs), deal.row_count),
     )
 
 
@@ -136,23 +145,24 @@ def train_moderation(rows: LabelRows, options: TrainingOptions, step: Step = lam
     """
     step("counting n-grams")
     targets, untrained = _label_targets(rows)
-    deal = deal_folds(rows.places.group_ids, options.seed, heads=len(targets))
+    deal = deal_folds(rows.places.group_ids, options.seed, heads=len(targets), every_row=options.every_row)
     for name in [name for name in targets if name != UNSAFE]:
         if why := _too_few_held_out(targets[name].take(deal.positions)):
             untrained[name] = why
             del targets[name]
     features = training_features(TrainingReplies(single=rows.replies), options.recipe, deal, threads=options.threads)
-    scores = _held_out_label_scores(features, deal, list(targets.values()), options, step)
+    held_out = _held_out_label_scores(features, deal, list(targets.values()), options, step)
+    further = _further_label_scores(features, deal, list(targets.values()), options, step)
     heads: dict[str, Head] = {}
     fits: dict[str, LogisticFit] = {}
     for column, (name, target) in enumerate(targets.items()):
         step(f"fitting {name}")
         fits[name] = _fit(features.matrix, target, np.flatnonzero(target.weights), options)
         weights = features.spread(fits[name].weights)
-        held_out = target.take(deal.positions)
-        heads[name] = _label_head(weights, fits[name].intercept, scores[:, column], held_out, options, deal.repeats)
+        known, scores = target.take(deal.positions), held_out.scores[:, column]
+        heads[name] = _label_head(weights, fits[name].intercept, scores, known, options, deal.repeats)
     model = LinearModel("moderation", None, options.recipe, features.frequencies, heads)
-    return Trained(model, OutOfFold(deal.positions, scores, deal.repeats), None, fits, untrained)
+    return Trained(model, held_out, None, fits, untrained, further)
 
 
 @dataclass(frozen=True)
@@ -189,29 +199,66 @@ def _fit(matrix: csr_array, targets: _Targets, chosen: NDArray[np.int64], option
 
 def _held_out_scores(
     features: TrainingFeatures, deal: Deal, targets: _Targets, options: TrainingOptions, step: Step
-) -> Floats:
+) -> OutOfFold:
     """Scores of the deal's positions, shape (k,), by fits and frequencies without the row's fold."""
     scores = []
     for number, fold in enumerate(deal.folds):
         step(f"cross-validating, fit {number + 1} of {len(deal.folds)}")
-        matrix = features.matrix_without(fold)
-        fit = _fit(matrix, targets, deal.others(fold), options)
-        scores.append(score_rows(matrix[fold], fit, targets.take(fold).intercept))
-    return np.concatenate(scores)
+        scores.append(_scored_fold(features.matrix_without(fold), deal, fold, targets, options))
+    return deal.held_out(np.concatenate(scores))
+
+
+def _further_scores(
+    features: TrainingFeatures, deal: Deal, targets: _Targets, options: TrainingOptions, step: Step
+) -> OutOfFold | None:
+    """Scores of the deal's further rows, shape (k,), by fits without the row's fold; None where there are none.
+
+    Frequencies are the model's own, which these rows had a part in: they hold texts, and no labels.
+    """
+    scores = []
+    for number, fold in enumerate(deal.further):
+        step(f"scoring the rows that are left, fit {number + 1} of {len(deal.further)}")
+        scores.append(_scored_fold(features.matrix, deal, fold, targets, options))
+    return deal.held_out_further(np.concatenate(scores)) if scores else None
+
+
+def _scored_fold(
+    matrix: csr_array, deal: Deal, fold: NDArray[np.int64], targets: _Targets, options: TrainingOptions
+) -> Floats:
+    """Scores of a fold's rows by a fit on the others."""
+    fit = _fit(matrix, targets, deal.others(fold), options)
+    return score_rows(matrix[fold], fit, targets.take(fold).intercept)
 
 
 def _held_out_label_scores(
     features: TrainingFeatures, deal: Deal, heads: Sequence[_Targets], options: TrainingOptions, step: Step
-) -> Floats:
-    """Scores of the deal's positions, shape (k, heads), by fits and frequencies without the row's fold."""
+) -> OutOfFold:
+    """As `_held_out_scores`, of several heads: shape (k, heads)."""
     scores = []
     for number, fold in enumerate(deal.folds):
         step(f"cross-validating, fold {number + 1} of {len(deal.folds)}")
-        matrix, others = features.matrix_without(fold), deal.others(fold)
-        held = matrix[fold]
-        fits = [_fit(matrix, head, others[head.weights[others] > 0], options) for head in heads]
-        scores.append(np.stack([score_rows(held, fit) for fit in fits], axis=1))
-    return np.concatenate(scores)
+        scores.append(_scored_label_fold(features.matrix_without(fold), deal, fold, heads, options))
+    return deal.held_out(np.concatenate(scores))
+
+
+def _further_label_scores(
+    features: TrainingFeatures, deal: Deal, heads: Sequence[_Targets], options: TrainingOptions, step: Step
+) -> OutOfFold | None:
+    """As `_further_scores`, of several heads: shape (k, heads)."""
+    scores = []
+    for number, fold in enumerate(deal.further):
+        step(f"scoring the rows that are left, fold {number + 1} of {len(deal.further)}")
+        scores.append(_scored_label_fold(features.matrix, deal, fold, heads, options))
+    return deal.held_out_further(np.concatenate(scores)) if scores else None
+
+
+def _scored_label_fold(
+    matrix: csr_array, deal: Deal, fold: NDArray[np.int64], heads: Sequence[_Targets], options: TrainingOptions
+) -> Floats:
+    """Scores of a fold's rows by fits on the others that say whether the label applies; shape (rows, heads)."""
+    others, held = deal.others(fold), matrix[fold]
+    fits = [_fit(matrix, head, others[head.weights[others] > 0], options) for head in heads]
+    return np.stack([score_rows(held, fit) for fit in fits], axis=1)
 
 
 def _cost_head(

@@ -34,7 +34,7 @@ def training_options(task: Task, settings: Mapping[str, Any]) -> TrainingOptions
 
     Args:
         task: preference, cost or moderation.
-        settings: features, l2, seed, max_false_positive_rate.
+        settings: features, l2, seed, max_false_positive_rate, out_of_fold (whether every row is scored).
     Raises:
         UsageError: there are no features of that name.
     """
@@ -48,4 +48,5 @@ def training_options(task: Task, settings: Mapping[str, Any]) -> TrainingOptions
         solver=LogisticSettings(l2=given.get("l2", DEFAULT_L2[task])),
         seed=given.get("seed", 0),
         max_false_positive_rate=given.get("max_false_positive_rate", 0.05),
+        every_row=given.get("out_of_fold", False),
     )

@@ -87,7 +87,7 @@ def save_model(
     name: str,
     synthetic: bool,
     training: dict[str, Any],
-    card: str,
+    files: Mapping[str, bytes],
     trained_rows: TrainedRows | None = None,
 ) -> None:
     """Write a model folder aside and rename it into place.
@@ -99,7 +99,7 @@ def save_model(
         name: what people call the model.
         synthetic: whether it was trained on synthetic data.
         training: settings, figures and counts.
-        card: Markdown.
+        files: the card, and what else is to lie in the folder: name → content.
         trained_rows: so that evaluations can say which rows the model has seen.
     Raises:
         WriteError: the disk is full or not writable; what stood there before stands there still.
@@ -111,7 +111,8 @@ def save_model(
         seen = write_trained_rows(aside, trained_rows)
         description = description.model_copy(update={"trained_rows_sha256": seen})
         (aside / DESCRIPTION_NAME).write_text(description.model_dump_json(indent=2) + "\n", encoding="utf-8")
-        (aside / CARD_NAME).write_text(card, encoding="utf-8")
+        for file_name, content in files.items():
+            (aside / file_name).write_bytes(content)
         manifest.write(aside)
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -22,6 +22,7 @@ from plumbline.models.linear_training import (
     train_moderation,
     train_preference,
 )
+from plumbline.models.out_of_fold import out_of_fold_table
 from plumbline.models.pair_figures import pair_figures
 from plumbline.models.repeated_rows import count_repeats
 from plumbline.models.scored_model import better_sign, pair_calibration
@@ -63,12 +64,14 @@ class TrainedTask:
         cross_validated: the evaluation of out-of-fold scores, as `evaluate_model` would give it.
         summary: counts, convergence, categories left out: what the card and the manifest tell.
         trained_rows: the rows, to be known again.
+        out_of_fold: rows of `OUT_OF_FOLD_SCHEMA`: what models that had not seen a row say of its label.
     """
 
     model: LinearModel
     cross_validated: Json
     summary: Json
     trained_rows: TrainedRows
+    out_of_fold: pa.Table
 
 
 def rows_of_task(tables: Mapping[Kind, pa.Table], task: Task, *, axis: Axis | None = None, place: str) -> TaskRows:
@@ -151,6 +154,7 @@ def train_task(
         figures,
         {**_summary(trained, rows, options), "notes": notes},
         TrainedRows.of((rows.pairs, rows.labels)),
+        out_of_fold_table(trained, rows.pairs, rows.labels),
     )
 
 
@@ -206,7 +210,7 @@ def _figures(trained: Trained, rows: TaskRows, bootstrap: Bootstrap, *, repeats:
     if trained.label_scores is None or rows.labels is None:
         return of_pairs
     labels = trained.label_scores.first(repeats)
-    columns = OutOfFold(labels.positions, labels.scores[:, None])
+    columns = replace(labels, scores=labels.scores[:, None])
     return merge_cost_figures(of_pairs, _label_result(model, columns, rows.labels, bootstrap))
 
 
@@ -236,6 +240,7 @@ def _summary(trained: Trained, rows: TaskRows, options: TrainingOptions) -> Json
         "repeats": count_repeats((rows.pairs, rows.labels)),
         "scored_out_of_fold": len(np.unique(trained.out_of_fold.positions)),
         "deals_of_folds": trained.out_of_fold.repeats,
+        "rows_without_out_of_fold_scores": _unscored(trained, rows),
         "columns_used": int(np.count_nonzero(next(iter(trained.model.heads.values())).weights)),
     }
     if rows.pairs is not None:
@@ -245,3 +250,10 @@ def _summary(trained: Trained, rows: TaskRows, options: TrainingOptions) -> Json
         summary["labels"] = len(rows.labels)
         summary["set_aside"] = {**summary.get("set_aside", {}), **rows.labels.set_aside}
     return summary
+
+
+def _unscored(trained: Trained, rows: TaskRows) -> int:
+    """Training rows that no fold held out: of many rows, those that nobody asked for."""
+    scores = (trained.out_of_fold, trained.label_scores, trained.further, trained.further_labels)
+    scored = sum(len(np.unique(each.positions)) for each in scores if each is not None)
+    return sum(len(part) for part in (rows.pairs, rows.labels) if part is not None) - scored

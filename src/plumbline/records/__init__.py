@@ -2,6 +2,7 @@
 
 from plumbline.records.comparison import COMPARISON_SCHEMA, Axis, Comparison, Outcome
 from plumbline.records.errors import (
+    EngineError,
     FaultError,
     MissingExtraError,
     ModelError,
@@ -64,6 +65,7 @@ __all__ = [
     "Axis",
     "Comparison",
     "Conversation",
+    "EngineError",
     "FaultError",
     "Kind",
     "Message",

@@ -7,6 +7,7 @@
     ├── WriteError             an output could not be written; nothing was left half-written      exit 1
     ├── PermittedUseError      the data does not permit the use asked for                         exit 2
     ├── NoDataError            nothing is left to work on: no rows, one class only                exit 1
+    ├── EngineError            a stage could not be run to its end; what is finished stays        exit 1
     ├── ModelError             a saved model is damaged, foreign or of another version            exit 1
     └── MissingExtraError      an optional dependency is not installed                            exit 2
 
@@ -93,6 +94,10 @@ class PermittedUseError(PlumblineError):
 
 class NoDataError(PlumblineError):
     """Nothing is left to work on."""
+
+
+class EngineError(PlumblineError):
+    """A stage could not be run to its end; what is finished of it stays."""
 
 
 class ModelError(PlumblineError):

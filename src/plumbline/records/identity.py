@@ -195,11 +195,14 @@ def comparison_id_columns(
     items = digests("item", axis, shared, lesser, greater)
     order = pl.Series([_SWAPPED, _IN_ORDER]).gather(in_order.cast(pl.UInt32))
     identities = digests("comparison", pl.Series(items), order, outcome, strength, worker)
-    return identities, items, digests("group", _openings(context, continuations))
+    return identities, items, digests("group", opening_texts(context, continuations))
 
 
-def _openings(context: pa.ListArray, continuations: pa.ListArray) -> pl.Series:
-    """The human text that each comparison's group is made of; the sides are looked at only where a context has none."""
+def opening_texts(context: pa.ListArray, continuations: pa.ListArray) -> pl.Series:
+    """The human text that each comparison's group is made of, null where no human speaks; n strings.
+
+    The sides are looked at only where a context has none.
+    """
     opening = first_human_texts(context)
     missing = opening.is_null().arg_true()
     if missing.is_empty():

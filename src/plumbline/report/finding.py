@@ -16,6 +16,14 @@ import msgspec
 
 from plumbline.lineage import Manifest, read_manifest
 from plumbline.records import SourceError, UsageError
+from plumbline.report.curation_notes import (
+    NOTES_FOLDER,
+    SUMMARY_NAME,
+    Curation,
+    CurationNotes,
+    is_summary,
+    read_suspected,
+)
 from plumbline.report.inputs import Check, Evaluation, Found, ModelDescription, ReportInputs
 
 Content = TypeVar("Content")
@@ -24,14 +32,18 @@ KINDS: dict[str, type[Any]] = {
     "check.json": Check,
     "evaluation.json": Evaluation,
     "model.json": ModelDescription,
+    SUMMARY_NAME: CurationNotes,
 }
+"""By name; a summary counts in a folder of notes only."""
+_NAMED = "check.json, evaluation.json, model.json or curation/summary.json"
+_WRITERS = "plumbline data check, plumbline train, plumbline evaluate or plumbline curate"
 _VERSION = 1
 _OURS = b'"plumbline"'
 _ADVICE = "write the file again with this version of plumbline, or leave its folder out of the report"
 
 
 def read_inputs(folders: Sequence[Path]) -> ReportInputs:
-    """Read every check, evaluation and model description below the folders; a file is read once.
+    """Read every check, evaluation, model description and curation below the folders; a file is read once.
 
     Folders keep the order they are named in, files below one are sorted by path. Hidden folders are left out.
 
@@ -48,7 +60,7 @@ def read_inputs(folders: Sequence[Path]) -> ReportInputs:
             "PL-RPT-006",
             "report",
             "no folder is named",
-            advice="name one or more folders that plumbline data check, plumbline evaluate or plumbline train wrote",
+            advice=f"name one or more folders that {_WRITERS} wrote",
         )
     found: dict[Path, Found[Any] | None] = {}
     manifests: dict[Path, Found[Manifest]] = {}
@@ -61,7 +73,7 @@ def read_inputs(folders: Sequence[Path]) -> ReportInputs:
                 found[resolved] = _read_own(path, folder)
                 manifest = _read_manifest_beside(path, folder) if found[resolved] else None
                 if manifest is not None:
-                    manifests.setdefault(resolved.parent, manifest)
+                    manifests.setdefault(_home(resolved), manifest)
             if found[resolved] is None:
                 passed_over[resolved] = _place(folder, path)
         if all(found[path.resolve()] is None for path in paths):
@@ -77,6 +89,7 @@ def _inputs(
         evaluations=tuple(one for one in found if isinstance(one.content, Evaluation)),
         models=tuple(one for one in found if isinstance(one.content, ModelDescription)),
         manifests=tuple(manifests.values()),
+        curations=tuple(one for one in found if isinstance(one.content, Curation)),
         passed_over=tuple(passed_over.values()),
     )
 
@@ -86,11 +99,24 @@ def _read_own(path: Path, folder: Path) -> Found[Any] | None:
     raw = _read_bytes(path)
     if _OURS not in raw:
         return None
-    return Found(_place(folder, path), hashlib.sha256(raw).hexdigest(), _decode(path, raw, KINDS[path.name]))
+    content = _decode(path, raw, KINDS[path.name])
+    if isinstance(content, CurationNotes):
+        home = _home(path)
+        content = Curation(home.resolve().name, content, read_suspected(path.parent), read_manifest(home))
+    return Found(_place(folder, path), hashlib.sha256(raw).hexdigest(), content)
+
+
+def _home(path: Path) -> Path:
+    """The folder that a file describes: its own, or the one whose notes it stands among."""
+    if path.name != SUMMARY_NAME:
+        return path.parent
+    return path.parent.parent if path.parent.name == NOTES_FOLDER else path.resolve().parent.parent
 
 
 def _place(folder: Path, path: Path) -> str:
     """The path as the caller named it; from the folder on where that was named from the root or from above."""
+    if not path.is_relative_to(folder):  # the notes of a curation are named, and this stands beside them
+        return str(Path(path.resolve().parent.name) / path.name)
     if folder.is_absolute() or ".." in folder.parts:
         return str(Path(folder.resolve().name) / path.relative_to(folder))
     return str(path)
@@ -104,12 +130,13 @@ def _files_below(folder: Path) -> list[Path]:
             "this is not a folder",
             expected="a folder",
             found="a file" if folder.exists() else "nothing",
-            advice="name a folder that plumbline data check, plumbline evaluate or plumbline train wrote",
+            advice=f"name a folder that {_WRITERS} wrote",
         )
     return sorted(
         path
         for path in folder.rglob("*.json")
         if path.name in KINDS
+        and (path.name != SUMMARY_NAME or is_summary(path))
         and path.is_file()
         and not any(part.startswith(".") for part in path.relative_to(folder).parts)
     )
@@ -120,9 +147,9 @@ def _nothing_below(folder: Path, passed_over: int) -> UsageError:
         "PL-RPT-002",
         str(folder),
         "nothing to report on",
-        expected=f"at least one {', '.join(KINDS)} below it, written by Plumbline",
+        expected=f"at least one {_NAMED} below it, written by Plumbline",
         found=f"{passed_over} of such a name, written by something else" if passed_over else "none",
-        advice="run plumbline data check, plumbline train or plumbline evaluate with this folder as output first",
+        advice=f"run {_WRITERS} with this folder as output first",
     )
 
 
@@ -157,7 +184,7 @@ def _decode(path: Path, raw: bytes, kind: type[Content]) -> Content:
 
 
 def _refuse_other_versions(path: Path, decoded: Any) -> None:
-    expected = path.name.removesuffix(".json")
+    expected = "curation" if path.name == SUMMARY_NAME else path.name.removesuffix(".json")
     fields = decoded if isinstance(decoded, dict) else {}
     if fields.get("plumbline") == expected and fields.get("version") == _VERSION:
         return
@@ -179,10 +206,10 @@ def _refuse_repeated_keys(pairs: list[tuple[str, Any]]) -> None:
 
 
 def _read_manifest_beside(path: Path, folder: Path) -> Found[Manifest] | None:
-    manifest = read_manifest(path.parent)
+    place = _home(path) / "manifest.json"
+    manifest = read_manifest(place.parent)
     if manifest is None:
         return None
-    place = path.parent / "manifest.json"
     return Found(_place(folder, place), hashlib.sha256(place.read_bytes()).hexdigest(), manifest)
 
 
@@ -197,3 +224,4 @@ def file_counts(inputs: ReportInputs) -> Iterator[tuple[str, int]]:
     yield "evaluations", len(inputs.evaluations)
     yield "models", len(inputs.models)
     yield "manifests", len(inputs.manifests)
+    yield "curations", len(inputs.curations)

@@ -10,6 +10,8 @@ from plumbline.report.inputs import FIGURE_NAMES, Check, Evaluation, ReportInput
 from plumbline.report.layout import Card, Subject, Table, columns
 from plumbline.report.pictures_rows import BASELINE, CROSS_VALIDATED, HELD_OUT, MODEL, DotRow, Series, draw_dots
 from plumbline.report.wording import (
+    BEST,
+    capitalised,
     count,
     figure_cell,
     marked,
@@ -26,7 +28,7 @@ _GROUPS = ("clearly above", "not clearly above", "below", "without a comparison"
 
 @dataclass(frozen=True)
 class State:
-    """How much of something there is: ``none``, ``few`` (under 10 in 1,000 rows read) or ``many``, and in words."""
+    """How much of something there is: ``none``, ``few`` (under 10 in 1,000 rows read), ``many`` or ``told``, in words only."""
 
     grade: str
     text: str
@@ -216,7 +218,10 @@ def _reading(key: str, figures: list[MainFigure]) -> str:
     name = _in_sentence(key)
     if len(figures) == 1:
         alone = figures[0]
-        return f"{alone.subject.name}: {name} {figure_cell(alone.figure)}{_against(alone)}.{_at_its_threshold(alone)}"
+        alone_told = (
+            f"{alone.subject.name}: {name} {figure_cell(alone.figure)}{_against(alone)}.{_at_its_threshold(alone)}"
+        )
+        return alone_told + _ceiling(key, alone)
     groups: dict[str, list[str]] = {}
     for each in figures:
         told = _verdict(each)
@@ -226,6 +231,14 @@ def _reading(key: str, figures: list[MainFigure]) -> str:
     told = "".join(f"{_at_its_threshold(each, named=True)}" for each in figures)
     heading = f"{name[0].upper()}{name[1:]} of {len(figures)} evaluations, each against its best baseline."
     return f"{heading} {' '.join(parts)}{told}"
+
+
+def _ceiling(key: str, each: MainFigure) -> str:
+    """A sentence on what a perfect model could reach; empty where that is not known."""
+    ceiling = each.subject.evaluation.noise_ceiling
+    if key != "accuracy" or ceiling is None or ceiling.lower.value is None:
+        return ""
+    return f" {capitalised(BEST)} on these judgements: {ceiling.told}."
 
 
 def _at_its_threshold(each: MainFigure, *, named: bool = False) -> str:
@@ -268,6 +281,8 @@ def _table(key: str, figures: list[MainFigure]) -> Table:
     for each in figures:
         evaluation, name = each.subject.evaluation, _marked_name(each)
         rows.append((name, "model", figure_cell(each.figure)))
+        if key == "accuracy" and evaluation.noise_ceiling is not None and each.figure.value is not None:
+            rows.append((name, BEST, evaluation.noise_ceiling.told))
         on_train = "not given" if each.on_train is None else figure_cell(each.on_train)
         rows.append((name, evaluation.measured_on_train, on_train))
         rows += [

@@ -14,6 +14,11 @@ GLOSSARY = (
         "0.5 is chance.",
     ),
     (
+        "Best any model could reach",
+        "People who judge the same thing disagree, so no model can agree with all of them; these are bounds on the accuracy of a "
+        "perfect model, told from what was judged more than once.",
+    ),
+    (
         "Best baseline",
         "The strongest simple rule that needs no model, such as preferring the longer reply; a model that does not "
         "beat it has shown nothing.",
@@ -45,10 +50,32 @@ GLOSSARY = (
         "rows are few.",
     ),
     (
+        "Item",
+        "What is judged: two replies to the same conversation, or a question with its reply; several people may judge one.",
+    ),
+    (
+        "Judged both ways",
+        "An item of which one judgement says the opposite of another: the other reply is better, or safe and unsafe.",
+    ),
+    (
+        "Krippendorff's alpha",
+        "How far people agree beyond what chance would give: 1 is full agreement, 0 none beyond chance, below 0 less than "
+        "chance.",
+    ),
+    (
+        "Leakage",
+        "Prompts of the training data that stand in the test data too, so that a test is easier than it looks.",
+    ),
+    (
         "Mojibake",
         "Text garbled because it was once read in the wrong character encoding, such as “Ã©” in place of “é”.",
     ),
+    (
+        "Near-duplicate",
+        "A record whose words are much the same as another's, though not all of them; how much, the recipe says.",
+    ),
     ("Quarantined", "Set aside and counted because the row could not be read; no figure uses it."),
+    ("Recipe", "The rules of a curation in their order, with their settings, under a name and a version."),
     ("Reward", "A model's score of how good a reply is: of two, the one with the higher score is preferred."),
     (
         "Turn marker",

@@ -1,4 +1,4 @@
-"""The contracts of what a report reads: ``check.json``, ``evaluation.json``, ``model.json``.
+"""The contracts of what a report reads: ``check.json``, ``evaluation.json``, ``model.json``; see also `curation_notes`.
 
 Covers shapes and types only; `finding` walks the folders and turns what is wrong into errors. A check and an
 evaluation are decoded strictly: an unknown key is an error. A model description belongs to the models package, which
@@ -8,16 +8,14 @@ may say more than is read here, so only the keys below are looked at.
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Annotated, Any, Generic, Literal, TypeVar
+from typing import Any, Generic, Literal, TypeVar
 
 import msgspec
 
 from plumbline.lineage import Manifest
-from plumbline.measure import Figure
-
-Count = Annotated[int, msgspec.Meta(ge=0, le=2**53)]
-WholeNumber = Annotated[int, msgspec.Meta(ge=-(2**53), le=2**53)]
-Share = Annotated[float, msgspec.Meta(ge=0, le=1)]
+from plumbline.measure import format_ceiling
+from plumbline.report.contract import Contract, Count, FigureJson, Share, WholeNumber
+from plumbline.report.curation_notes import Curation
 
 Content = TypeVar("Content")
 
@@ -30,31 +28,6 @@ FIGURE_NAMES = {
     "recall_at_fpr_05": "Recall at 5 % false positives",
     "f1": "F1",
 }
-
-
-class Contract(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """A JSON object that holds exactly the keys named here."""
-
-
-class FigureJson(Contract, frozen=True):
-    """A figure as it stands in JSON; holds what `measure.Figure` may hold and nothing else."""
-
-    value: float | None
-    low: float | None
-    high: float | None
-    n: Count
-    why_undefined: str | None
-
-    def __post_init__(self) -> None:
-        self.figure()
-
-    def figure(self) -> Figure:
-        """The figure of `measure`.
-
-        Raises:
-            ValueError: interval, value and reason do not go together.
-        """
-        return Figure(self.value, self.low, self.high, self.n, self.why_undefined)
 
 
 class CodeCount(Contract, frozen=True):
@@ -157,6 +130,29 @@ class Uncertainty(Contract, frozen=True):
     accuracy: FigureJson
     by_spread: Telling
     by_nearness: Telling
+
+
+class Ceiling(Contract, frozen=True):
+    """What a perfect model could reach: bounds and a model's estimate, against `label_votes` judgements a row.
+
+    `of` says of what, `rows` how many of the measured rows are of items judged at least twice, `note` what makes it doubtful.
+    """
+
+    estimate: FigureJson
+    lower: FigureJson
+    upper: FigureJson
+    agreement: FigureJson
+    label_votes: Count
+    items_judged_once: Count
+    ties_set_aside: Count
+    of: Literal["pairs", "labels"]
+    rows: Count
+    note: str | None
+
+    @property
+    def told(self) -> str:
+        """The bounds in words, or why there are none."""
+        return format_ceiling(self.lower.figure(), self.upper.figure())
 
 
 class ReliabilityPoint(Contract, frozen=True):
@@ -264,7 +260,7 @@ class TrainedOn(Contract, frozen=True):
 class Evaluation(SevenFigures, frozen=True):
     """``evaluation.json``: how good one model is on one set of rows.
 
-    `trained_on` is absent where nothing tells; `judges`, `by_strength` and `uncertainty` from earlier evaluations;
+    `trained_on` is absent where nothing tells; `judges`, `by_strength`, `uncertainty` and `noise_ceiling` from earlier evaluations;
     `held_out_of_train`, figures of one deal of prompts held out of training, stands in place of `cross_validated` where the
     model was trained once; `truncated_replies`, those of whose conversation the model read a part only, where a model reads all there is.
     """
@@ -292,10 +288,11 @@ class Evaluation(SevenFigures, frozen=True):
     rows: RowCounts
     trained_on: TrainedOn | None = None
     judges: JudgeAgreement | None = None
-    by_strength: dict[str, FigureJson] = {}
+    by_strength: dict[str, FigureJson] = msgspec.field(default_factory=dict)
     uncertainty: Uncertainty | None = None
     truncated_replies: Count | None = None
     held_out_of_train: SevenFigures | None = None
+    noise_ceiling: Ceiling | None = None
 
     @property
     def on_train(self) -> SevenFigures | None:
@@ -360,7 +357,7 @@ class Found(Generic[Content]):
 class ReportInputs:
     """All that was found below the folders, each kind in the order of its path.
 
-    `manifests` are those that stand beside a check, an evaluation or a model. `passed_over` names files that are called like
+    `manifests` are those that stand beside one of the others. `passed_over` names files that are called like
     ours and are not: other programs call files so too.
     """
 
@@ -368,6 +365,7 @@ class ReportInputs:
     evaluations: tuple[Found[Evaluation], ...] = ()
     models: tuple[Found[ModelDescription], ...] = ()
     manifests: tuple[Found[Manifest], ...] = ()
+    curations: tuple[Found[Curation], ...] = ()
     passed_over: tuple[str, ...] = ()
 
     @property
@@ -386,4 +384,5 @@ class ReportInputs:
             *(found.content.synthetic for found in self.checks),
             *(found.content.synthetic for found in self.evaluations),
             *(found.content.synthetic for found in self.models),
+            *(found.content.synthetic for found in self.curations),
         ]

@@ -8,11 +8,19 @@ from itertools import accumulate
 
 from plumbline.measure import Figure
 from plumbline.report.glance import best_baseline
-from plumbline.report.inputs import FIGURE_NAMES, LengthBias, LengthBin, ReliabilityPoint, ScoreHistogram, SomeFigures
+from plumbline.report.inputs import (
+    FIGURE_NAMES,
+    Evaluation,
+    LengthBias,
+    LengthBin,
+    ReliabilityPoint,
+    ScoreHistogram,
+    SomeFigures,
+)
 from plumbline.report.layout import Card, Section, Subject, Table, columns, left_out_note, section_of
 from plumbline.report.pictures_curves import draw_histogram, draw_length_bins, draw_reliability
 from plumbline.report.pictures_rows import JUDGES, MODEL, DotRow, draw_dots
-from plumbline.report.wording import capitalised, comparison, count, figure_cell, listed, number, plural
+from plumbline.report.wording import BEST, capitalised, comparison, count, figure_cell, listed, number, plural
 
 _DRAWN = 20
 _APART = {
@@ -111,7 +119,19 @@ def _seven(subject: Subject) -> Table:
             )
             for key, name in FIGURE_NAMES.items()
         ),
+        notes=_ceiling_notes(evaluation),
     )
+
+
+def _ceiling_notes(evaluation: Evaluation) -> tuple[str, ...]:
+    """The accuracy beside the best that any model could reach; nothing where an evaluation has no accuracy or no ceiling."""
+    ceiling, accuracy = evaluation.noise_ceiling, evaluation.accuracy.figure()
+    if ceiling is None or accuracy.value is None:
+        return ()
+    if ceiling.lower.value is None:
+        return (f"{capitalised(BEST)} is {ceiling.told}.",)
+    told = f"Accuracy {figure_cell(accuracy)}; {BEST} on these judgements: {ceiling.told}."
+    return (told,) if ceiling.note is None else (told, f"{capitalised(ceiling.note)}.")
 
 
 def _baseline_cell(subject: Subject, key: str) -> str:

@@ -8,6 +8,8 @@ from pathlib import Path
 from typing import Any
 
 from plumbline.lineage import write_aside
+from plumbline.report.curation import curation, curation_tiles
+from plumbline.report.curation_subjects import Curated, curated_of
 from plumbline.report.data_health import data_health
 from plumbline.report.decisions import by_category, disagreements, precision_and_recall
 from plumbline.report.drawing import drawing, missing_extra
@@ -28,7 +30,7 @@ class ReportSummary:
 
     Attributes:
         path: the page.
-        checks, evaluations, models, manifests: files read of each kind.
+        checks, evaluations, models, manifests, curations: files read of each kind.
         synthetic: whether any of the data was made by a program.
         size_bytes: of the page.
         passed_over: files that are called like ours and are not.
@@ -41,6 +43,7 @@ class ReportSummary:
     manifests: int
     synthetic: bool
     size_bytes: int
+    curations: int = 0
     passed_over: tuple[str, ...] = ()
 
 
@@ -71,6 +74,11 @@ class Page:
     glossary: tuple[tuple[str, str], ...] = GLOSSARY
 
     @property
+    def graded(self) -> bool:
+        """Whether any tile says few or many."""
+        return any(state.grade != "told" for tile in self.tiles for state in tile.states)
+
+    @property
     def headings(self) -> tuple[tuple[str, str], ...]:
         """Anchors and headings, for the list at the top."""
         return tuple((section.key, section.heading) for section in self.sections)
@@ -80,7 +88,7 @@ def write_report(folders: Sequence[Path], out: Path, *, title: str, created: str
     """Read what stands below the folders and write one HTML page about it.
 
     Args:
-        folders: what `plumbline data check`, `train` and `evaluate` wrote; at least one.
+        folders: what `plumbline data check`, `train`, `evaluate`, `curate` and `release build` wrote; at least one.
         out: the page; written aside and renamed.
         title: the heading of the page.
         created: when it was made, as it is to be shown; the only thing that is not taken from the inputs.
@@ -120,7 +128,8 @@ def build_report(inputs: ReportInputs, *, title: str, created: str) -> str:
 
 def _page(inputs: ReportInputs, title: str, created: str) -> Page:
     subjects = subjects_of(inputs)
-    sections: list[Section | None] = [data_health(inputs)]
+    curated = curated_of(inputs)
+    sections: list[Section | None] = [data_health(inputs), curation(curated)]
     if subjects:
         sections += [
             by_subset(subjects),
@@ -133,25 +142,28 @@ def _page(inputs: ReportInputs, title: str, created: str) -> Page:
             by_category(subjects),
             disagreements(subjects),
         ]
-    sections.append(provenance(inputs, subjects))
+    sections.append(provenance(inputs, subjects, curated))
     return Page(
         title=title,
         created=created,
-        contents=listed([plural(number, kind.removesuffix("s")) for kind, number in file_counts(inputs)]),
+        contents=listed([plural(number, kind.removesuffix("s")) for kind, number in file_counts(inputs)], 5),
         synthetic=inputs.wholly_synthetic,
-        synthetic_names=() if inputs.wholly_synthetic else _synthetic_names(inputs, subjects),
-        tiles=tiles_of(inputs),
+        synthetic_names=() if inputs.wholly_synthetic else _synthetic_names(inputs, subjects, curated),
+        tiles=(*tiles_of(inputs), *curation_tiles(curated)),
         glance=glance_cards(subjects),
         sections=tuple(section for section in sections if section is not None),
     )
 
 
-def _synthetic_names(inputs: ReportInputs, subjects: tuple[Subject, ...]) -> tuple[str, ...]:
+def _synthetic_names(
+    inputs: ReportInputs, subjects: tuple[Subject, ...], curated: tuple[Curated, ...]
+) -> tuple[str, ...]:
     """Which inputs are synthetic, a line for each kind that has some: ``evaluation: a and b``."""
     kinds = {
         "check": [found.content.name for found in inputs.checks if found.content.synthetic],
         "evaluation": [subject.name for subject in subjects if subject.evaluation.synthetic],
         "model": [found.content.name or found.place for found in inputs.models if found.content.synthetic],
+        "curation": [each.name for each in curated if each.curation.synthetic],
     }
     return tuple(f"{plural(len(names), kind)}: {listed(names, len(names))}" for kind, names in kinds.items() if names)
 

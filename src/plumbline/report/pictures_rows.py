@@ -8,7 +8,7 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Protocol
 
 from plumbline.measure import Figure
 from plumbline.report.drawing import (
@@ -31,7 +31,7 @@ from plumbline.report.wording import count, figure_label, listed, visible, wrap
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
-_MARGIN = 16
+MARGIN = 16
 _NAME_HEIGHT = 20
 _NAME_LINE = 15
 _MARK_HEIGHT = 13
@@ -92,7 +92,7 @@ class DotRow:
     def height(self) -> int:
         """Pixels the row takes, with the gap below it."""
         marks = _MARK_HEIGHT * sum(max(1, len(lines)) for lines in self.lines)
-        return _names_height(self) + marks + _ROW_GAP
+        return names_height(self) + marks + _ROW_GAP
 
 
 @dataclass(frozen=True)
@@ -112,18 +112,31 @@ class BarRow:
     @property
     def height(self) -> int:
         """Pixels the row takes."""
-        return _names_height(self) + _BAR_HEIGHT
+        return names_height(self) + _BAR_HEIGHT
 
 
-def _name_lines(row: DotRow | BarRow) -> tuple[str, ...]:
+class NamedRow(Protocol):
+    """A row that has a name above its marks and numbers on the right of it."""
+
+    @property
+    def name(self) -> str:
+        """Above the marks."""
+
+    @property
+    def label(self) -> str:
+        """The numbers."""
+
+
+def _name_lines(row: NamedRow) -> tuple[str, ...]:
     return wrap(row.name, max(_LEAST_COLUMNS, _COLUMNS - len(row.label) - 2), _NAME_LINES)
 
 
-def _names_height(row: DotRow | BarRow) -> int:
+def names_height(row: NamedRow) -> int:
+    """Pixels from the upper edge of a row to its marks."""
     return _NAME_HEIGHT + _NAME_LINE * (len(_name_lines(row)) - 1)
 
 
-def _with_whole_names(caption: Caption, rows: Sequence[DotRow] | Sequence[BarRow]) -> Caption:
+def with_whole_names(caption: Caption, rows: Sequence[NamedRow]) -> Caption:
     """The caption, with the names in its description that are too long to be drawn whole."""
     cut = [row.name for row in rows if "".join("".join(_name_lines(row)).split()) != "".join(visible(row.name).split())]
     if not cut:
@@ -131,8 +144,8 @@ def _with_whole_names(caption: Caption, rows: Sequence[DotRow] | Sequence[BarRow
     return replace(caption, description=f"{caption.description} Shortened here: {listed(cut, len(cut))}.")
 
 
-def _write_name(axes: Axes, row: DotRow | BarRow, edge: float) -> None:
-    """The name on the left, in lines, and the numbers on the right."""
+def write_name(axes: Axes, row: NamedRow, edge: float) -> None:
+    """The name on the left, in lines, and the numbers on the right, `edge` being the upper edge of the row."""
     look: dict[str, Any] = {
         "transform": axes.get_yaxis_transform(),
         "va": "center",
@@ -156,9 +169,9 @@ def draw_dots(rows: Sequence[DotRow], caption: Caption, *, unit: str, references
     legend_columns = 3 if len(series) <= 3 else 2
     top = (14 + 16 * math.ceil(len(series) / legend_columns)) if len(series) > 1 else 8
     height = sum(row.height for row in rows)
-    canvas = Canvas(top + height + 38, _with_whole_names(caption, rows))
-    axes = canvas.axes(_MARGIN, top, WIDTH - 2 * _MARGIN, height)
-    low, high = _scale([figure for row in rows for _, figure in row.marks], references)
+    canvas = Canvas(top + height + 38, with_whole_names(caption, rows))
+    axes = canvas.axes(MARGIN, top, WIDTH - 2 * MARGIN, height)
+    low, high = scale_of([figure for row in rows for _, figure in row.marks], references)
     axes.set(xlim=(low, high), ylim=(height, 0), yticks=[], xlabel=unit)
     axes.spines["left"].set_visible(False)
     axes.grid(visible=True, axis="x")
@@ -176,10 +189,10 @@ def draw_dots(rows: Sequence[DotRow], caption: Caption, *, unit: str, references
 
 
 def _draw_dot_row(axes: Axes, row: DotRow, edge: float, scale: tuple[float, float]) -> None:
-    _write_name(axes, row, edge)
+    write_name(axes, row, edge)
     backed = {"facecolor": SURFACE, "edgecolor": "none", "pad": 1.5}
     look: dict[str, Any] = {"fontsize": SMALL_SIZE, "style": "italic", "color": MUTED, "va": "center", "bbox": backed}
-    height = edge + _names_height(row) + _MARK_HEIGHT * 0.5
+    height = edge + names_height(row) + _MARK_HEIGHT * 0.5
     for (series, figure), lines in zip(row.marks, row.lines, strict=True):
         draw_mark(axes, series, figure, height, horizontal=True)
         for at, line in enumerate(lines):
@@ -203,6 +216,7 @@ def draw_mark(axes: Axes, series: Series, figure: Figure, place: float, *, horiz
         markeredgecolor=series.colour,
         markeredgewidth=1.6,
         linestyle="none",
+        clip_on=False,  # whole also where the value is an end of the scale
         zorder=4,
     )
 
@@ -231,7 +245,7 @@ def _series_of(rows: Sequence[DotRow]) -> list[Series]:
     return list(dict.fromkeys(series for row in rows for series, _ in row.marks))
 
 
-def _scale(figures: Sequence[Figure], references: Sequence[float]) -> tuple[float, float]:
+def scale_of(figures: Sequence[Figure], references: Sequence[float]) -> tuple[float, float]:
     """Ends of the scale: tenths around every value and interval, at least three of them."""
     ends = [*references]
     for figure in figures:
@@ -256,8 +270,8 @@ def draw_bars(rows: Sequence[BarRow], caption: Caption) -> Picture:
     kinds = {row.quarantined for row in rows}
     top = 30
     height = sum(row.height for row in rows)
-    canvas = Canvas(top + height + (58 if caption.synthetic else 42), _with_whole_names(caption, rows))
-    axes = canvas.axes(_MARGIN, top, WIDTH - 2 * _MARGIN, height)
+    canvas = Canvas(top + height + (58 if caption.synthetic else 42), with_whole_names(caption, rows))
+    axes = canvas.axes(MARGIN, top, WIDTH - 2 * MARGIN, height)
     most = max(row.rate for row in rows)
     axes.set(xlim=(0, most or 1), ylim=(height, 0), yticks=[], xlabel="per 1,000 rows read")
     axes.spines["left"].set_visible(False)
@@ -266,8 +280,8 @@ def draw_bars(rows: Sequence[BarRow], caption: Caption) -> Picture:
     axes.axvline(0, color=GRID, linewidth=1.5)
     edge = 0.0
     for row in rows:
-        _write_name(axes, row, edge)
-        axes.barh(edge + _names_height(row) + 6, row.rate, height=12, **_bar_style(row.quarantined))
+        write_name(axes, row, edge)
+        axes.barh(edge + names_height(row) + 6, row.rate, height=12, **_bar_style(row.quarantined))
         edge += row.height
     canvas.legend([_bar_handle(quarantined) for quarantined in (True, False) if quarantined in kinds])
     return canvas.finish()

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 from plumbline.lineage import Manifest
+from plumbline.report.curation_subjects import Curated
 from plumbline.report.inputs import Found, ModelDescription, ReportInputs
 from plumbline.report.layout import Card, Section, Subject, Table, columns
 from plumbline.report.recipe_words import describe_recipe
+from plumbline.report.releases import releases_card
 from plumbline.report.wording import count, listed, marked, plural, short_argument, short_path
 
 _DIGEST = 12
@@ -14,11 +16,15 @@ _OPEN_ROWS = 8
 _NOT_STATED = "not stated"
 
 
-def provenance(inputs: ReportInputs, subjects: tuple[Subject, ...]) -> Section:
-    """Every file read, every model, every run."""
+def provenance(inputs: ReportInputs, subjects: tuple[Subject, ...], curated: tuple[Curated, ...] = ()) -> Section:
+    """Every file read, every model, every curation, every run."""
     cards = [_files_card(inputs, subjects)]
     if inputs.models:
         cards.append(_models_card(inputs.models))
+    if curated:
+        cards.append(_curations_card(curated))
+    if (releases := releases_card(inputs.manifests)) is not None:
+        cards.append(releases)
     if inputs.manifests:
         cards.append(_runs_card(inputs.manifests))
     return Section(
@@ -77,6 +83,10 @@ def _files_table(inputs: ReportInputs, subjects: tuple[Subject, ...]) -> Table:
         ("model", found.place, marked(found.content.name or "unnamed", found.content.synthetic), _short(found.sha256))
         for found in inputs.models
     ]
+    rows += [
+        ("curation", found.place, marked(found.content.name, found.content.synthetic), _short(found.sha256))
+        for found in inputs.curations
+    ]
     rows += [("manifest", found.place, "", _short(found.sha256)) for found in inputs.manifests]
     return Table("Files read", columns("Kind", "File", "Name", "Digest"), tuple(rows))
 
@@ -132,6 +142,40 @@ def _models_card(models: tuple[Found[ModelDescription], ...]) -> Card:
     marks = [found.content.synthetic for found in models]
     reading = f"{plural(len(models), 'model')}; licences: {listed(sorted({row[5] for row in rows}))}."
     return _folded_by_length("Models", reading, all(marks), tables, partly=any(marks) and not all(marks))
+
+
+def _curations_card(curated: tuple[Curated, ...]) -> Card:
+    rows = []
+    for each in curated:
+        recipe, manifest = each.curation.notes.recipe, each.curation.manifest
+        parents = [_short(digest) for digest in (manifest.parents if manifest else [])]
+        made_of = [_short(digest) for digest in (manifest.ancestors if manifest else [])]
+        rows.append(
+            (
+                marked(each.name, each.curation.synthetic),
+                recipe.name,
+                str(recipe.version),
+                _short(recipe.digest),
+                recipe.title,
+                listed(parents) or "none",
+                listed(made_of) or "none",
+            )
+        )
+    names = columns("Curation", "Recipe", "Version#", "Recipe's digest", "Title", "Parents", "Made of")
+    note = (
+        "Parents are the manifests of the Plumbline folders that were read; the files that were read stand under Runs, with "
+        "their digests. Made of: files that the inputs were converted from."
+    )
+    recipes = listed(sorted({f"{row[1]} {row[2]}" for row in rows}))
+    marks = [each.curation.synthetic for each in curated]
+    return _folded_by_length(
+        "Curations",
+        f"{plural(len(rows), 'curation')}; recipes: {recipes}.",
+        all(marks),
+        [Table("Curations", names, tuple(rows))],
+        partly=any(marks) and not all(marks),
+        note=note,
+    )
 
 
 def _uses(uses: list[str] | None) -> str:

@@ -11,6 +11,9 @@ from collections.abc import Sequence
 
 from plumbline.measure import Figure, format_figure
 
+BEST = "the best any model could reach"
+"""What a noise ceiling is, beside an accuracy."""
+
 _HIDDEN = frozenset({"Cc", "Cf", "Cs", "Co", "Cn", "Zl", "Zp"})
 _WIDE = frozenset("MW@%…—")
 _NO_INTERVAL = re.compile(r"\(no interval: (.*), n=(\d+)\)$")
@@ -81,6 +84,16 @@ def plural(number: int, noun: str) -> str:
 def marked(name: str, synthetic: bool) -> str:
     """The name, with ``(synthetic)`` after it where it names something that a program made up."""
     return f"{name} (synthetic)" if synthetic else name
+
+
+def percent(part: int, whole: int) -> str:
+    """A share of so many: ``42.0\u202f%``, ``under 0.1\u202f%``, ``over 99.9\u202f%``; ``undefined`` of none."""
+    if not whole:
+        return "undefined"
+    if part in (0, whole):
+        return "100\u202f%" if part else "0\u202f%"
+    rounded = f"{100 * part / whole:.1f}"
+    return {"0.0": "under 0.1\u202f%", "100.0": "over 99.9\u202f%"}.get(rounded, f"{rounded}\u202f%")
 
 
 def per_thousand(number: int, rows: int) -> float | None:

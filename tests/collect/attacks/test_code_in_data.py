@@ -15,7 +15,6 @@ MODULES = {
     "shelve",
     "jsonpickle",
     "joblib",
-    "yaml",
     "imp",
 }
 CALLS = {"eval", "exec", "compile", "__import__"}
@@ -27,6 +26,8 @@ METHODS = {
     ("os", "system"),
     ("os", "popen"),
 }
+PLAIN_YAML = {"safe_load", "safe_dump", "SafeLoader", "YAMLError", "events"}
+"""What of PyYAML makes plain values alone."""
 FOLDER = Path(plumbline.__file__).parent
 
 
@@ -36,10 +37,12 @@ def faults_of(tree):
         if isinstance(node, ast.Import):
             yield from (alias.name for alias in node.names if alias.name.partition(".")[0] in MODULES)
         elif isinstance(node, ast.ImportFrom):
-            if (node.module or "").partition(".")[0] in MODULES:
+            if (node.module or "").partition(".")[0] in {*MODULES, "yaml"}:
                 yield node.module
         elif isinstance(node, ast.Call):
             yield from _fault_of_call(node)
+        elif isinstance(node, ast.Attribute) and ast.unparse(node.value) == "yaml" and node.attr not in PLAIN_YAML:
+            yield f"yaml.{node.attr}"
 
 
 def _fault_of_call(node):
@@ -75,8 +78,8 @@ def test_cve_2025_5173_nothing_that_is_read_runs():
 
 
 def test_planted_faults_are_found():
-    text = "import pickle, yaml.x\nfrom marshal import loads\neval('1')\ntorch.load(f)\ntorch.load(f, weights_only=True)\nrun(x, shell=True)"
-    assert sorted(faults_of(ast.parse(text))) == ["eval", "marshal", "pickle", "shell=", "torch.load", "yaml.x"]
+    text = "import pickle\nyaml.load(f)\nyaml.safe_load(f)\nfrom marshal import loads\neval('1')\ntorch.load(f)\ntorch.load(f, weights_only=True)\nrun(x, shell=True)"
+    assert sorted(faults_of(ast.parse(text))) == ["eval", "marshal", "pickle", "shell=", "torch.load", "yaml.load"]
 
 
 def test_trust_remote_code_is_never_the_default():

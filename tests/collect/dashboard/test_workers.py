@@ -1,5 +1,6 @@
 import re
 from datetime import timedelta
+from itertools import product
 from typing import get_args
 
 import pytest
@@ -68,35 +69,43 @@ def test_who_only_gave_up_or_came_late_has_a_line_too(world):
     assert taken.assignment.worker_id == idle.id
 
 
-@pytest.mark.parametrize("by", get_args(WorkerOrder))
-def test_every_column_sorts_both_ways_with_what_is_missing_last(world, by):
+def test_every_column_sorts_both_ways_with_what_is_missing_last(world):
     found = world.snapshot().workers
+    for by in get_args(WorkerOrder):
+        sorts_both_ways(found, by)
+
+
+def sorts_both_ways(found, by):
     up, down = (sorted_lines(found, by, descending) for descending in (False, True))
     everybody = [line.pseudonym for line in found]
-    assert sorted(line.pseudonym for line in up) == sorted(line.pseudonym for line in down) == everybody
+    assert sorted(line.pseudonym for line in up) == sorted(line.pseudonym for line in down) == everybody, by
 
     def values(ordered):
         taken = {"finished": lambda line: line.finished.get("work", 0)}.get(by, lambda line: getattr(line, by))
         return [getattr(taken(line), "value", taken(line)) for line in ordered]
 
     there = [value for value in values(up) if value is not None]
-    assert there == sorted(there)
-    assert [value for value in values(down) if value is not None] == there[::-1]
-    assert None not in values(up)[: len(there)]
-    assert None not in values(down)[: len(there)]
+    assert there == sorted(there), by
+    assert [value for value in values(down) if value is not None] == there[::-1], by
+    assert None not in values(up)[: len(there)], by
+    assert None not in values(down)[: len(there)], by
 
 
-@pytest.mark.parametrize("descending", [False, True])
-@pytest.mark.parametrize("by", get_args(WorkerOrder))
-def test_what_stands_after_a_line_is_the_rest_of_the_list(world, by, descending):
-    ordered = sorted_lines(world.snapshot().workers, by, descending)
+def test_what_stands_after_a_line_is_the_rest_of_the_list(world):
+    found = world.snapshot().workers
+    for by, descending in product(get_args(WorkerOrder), (False, True)):
+        each_line_has_the_rest_after_it(found, by, descending)
+
+
+def each_line_has_the_rest_after_it(found, by, descending):
+    ordered = sorted_lines(found, by, descending)
     for count, line in enumerate(ordered, start=1):
         place = place_of(line, by)
-        assert re.fullmatch(PLACE, place)
-        assert lines_after(ordered, by, descending, place) == ordered[count:]
+        assert re.fullmatch(PLACE, place), by
+        assert lines_after(ordered, by, descending, place) == ordered[count:], (by, descending)
         # Also where that line has moved, or gone.
         others = [each for each in ordered if each is not line]
-        assert lines_after(others, by, descending, place) == ordered[count:]
+        assert lines_after(others, by, descending, place) == ordered[count:], (by, descending)
 
 
 def test_a_sheet_tells_all_of_one_worker(world):

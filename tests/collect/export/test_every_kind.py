@@ -1,4 +1,7 @@
-"""What is collected comes back: each kind of study in each form that it has, on both databases."""
+"""What is collected comes back: each kind of study in each form that it has.
+
+Every kind's records are read on both databases. What a form makes of them is above the store: on Postgres `make thorough`.
+"""
 
 import gzip
 import json
@@ -14,6 +17,8 @@ from plumbline.records import Axis, Kind, Outcome, records_from_table
 from plumbline.records.identity import safety_label_ids
 from tests.collect.export import collected
 from tests.collect.export.collected import lines
+
+ABOVE_THE_STORE = pytest.mark.parametrize("database", ["sqlite", pytest.param("postgres", marks=pytest.mark.thorough)])
 
 MAKERS = {
     StudyKind.PAIRS: lambda api: collected.pairs(api)[0],
@@ -63,6 +68,7 @@ def test_our_own_tables_hold_the_very_records(api_on_both, tmp_path, kind):
     assert exported.quarantined == {}
 
 
+@ABOVE_THE_STORE
 @pytest.mark.parametrize("kind", [kind for kind in StudyKind if Form.HH_RLHF in forms_of(kind, "beavertails-14")])
 def test_pairs_of_hh_rlhf(api_on_both, tmp_path, kind):
     study = MAKERS[kind](api_on_both)
@@ -85,6 +91,7 @@ def test_pairs_of_hh_rlhf(api_on_both, tmp_path, kind):
         assert raw == again.encode()
 
 
+@ABOVE_THE_STORE
 def test_red_team_attempts(api_on_both, tmp_path):
     study, author, others = collected.red_team(api_on_both)
     exported = collected.export(api_on_both, study, tmp_path / "out", "red-team")
@@ -107,6 +114,7 @@ def test_red_team_attempts(api_on_both, tmp_path):
     assert len({review.reviewer for review in attempts[0].reviews} - {first["red_team_member_id"]}) == len(others)
 
 
+@ABOVE_THE_STORE
 @pytest.mark.parametrize("kind", [kind for kind in StudyKind if Form.BEAVERTAILS in forms_of(kind, "beavertails-14")])
 def test_labels_of_beavertails(api_on_both, tmp_path, kind):
     study = MAKERS[kind](api_on_both)
@@ -128,6 +136,7 @@ def test_labels_of_beavertails(api_on_both, tmp_path, kind):
     assert len(row["category"]) == 14
 
 
+@ABOVE_THE_STORE
 def test_preference_rows(api_on_both, tmp_path):
     study, *_ = collected.ranking(api_on_both)
     exported = collected.export(api_on_both, study, tmp_path / "out", "pku-saferlhf")
@@ -156,6 +165,7 @@ def test_preference_rows(api_on_both, tmp_path):
 _BOTH_AXES = (Axis.HELPFULNESS, Axis.HARMLESSNESS)
 
 
+@ABOVE_THE_STORE
 def test_a_chat_whose_prompt_asks_already(api_on_both, tmp_path):
     study = collected.opened_chat(api_on_both)
     collected.export(api_on_both, study, tmp_path / "out", "hh-rlhf")
@@ -166,7 +176,13 @@ def test_a_chat_whose_prompt_asks_already(api_on_both, tmp_path):
         assert pair["chosen"].count("\n\nHuman:") == pair["chosen"].count("\n\nAssistant:")
 
 
-@pytest.mark.parametrize("kind", list(StudyKind))
+@pytest.mark.parametrize(
+    ("database", "kind"),
+    [
+        *(("sqlite", kind) for kind in StudyKind),
+        *(pytest.param("postgres", k, marks=() if k == "red-team-chat" else pytest.mark.thorough) for k in StudyKind),
+    ],
+)
 def test_the_log(api_on_both, tmp_path, kind):
     study = MAKERS[kind](api_on_both)
     exported = collected.export(api_on_both, study, tmp_path / "out", "events")

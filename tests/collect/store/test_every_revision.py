@@ -15,6 +15,8 @@ from plumbline.collect.store.tables import APPEND_ONLY, metadata
 from tests.collect.api.client import Api
 from tests.collect.store.filled import SCHEMAS, address, contents, make_old
 
+pytestmark = pytest.mark.usefixtures("by_migrations")
+
 REVISIONS = sorted(script.revision for script in ScriptDirectory(str(migrating._MIGRATIONS)).walk_revisions())
 NOW = datetime(2026, 11, 23, tzinfo=UTC)
 ADDED = {

@@ -21,6 +21,8 @@ from tests.collect.store.dropping import all_at_once
 from tests.collect.store.filled import fill
 from tests.collect.store.made_up import START
 
+pytestmark = pytest.mark.usefixtures("by_migrations")
+
 
 def _set_revision(place, revision):
     store = connect(place)

@@ -1,11 +1,5 @@
 """Several processes end with the weights of one, also where one of them has nothing to do in a step."""
 
-import os
-import socket
-import subprocess
-import sys
-from pathlib import Path
-
 import pytest
 import torch
 from safetensors.torch import load_file
@@ -13,9 +7,8 @@ from safetensors.torch import load_file
 from plumbline.models.transformer.checkpoints import trained_weights
 from plumbline.models.transformer.settings import LossSettings, TrainerSettings
 from plumbline.models.transformer.trainer import train
+from tests.models.transformer.ranks import run_ranks
 from tests.models.transformer.toy import largest_difference, make_labels, make_pairs, make_scorer
-
-ROOT = Path(__file__).parents[3]
 
 
 def trained(out):
@@ -58,21 +51,7 @@ def launched(tmp_path_factory):
     trained(folder / "apart" / "0")  # the first has a checkpoint, the other has none
     script = folder / "train_toy.py"
     script.write_text(_LAUNCHED)
-    with socket.socket() as found:
-        found.bind(("127.0.0.1", 0))
-        port = found.getsockname()[1]
-    clean = {key: value for key, value in os.environ.items() if not key.startswith(("ACCELERATE", "RANK", "WORLD"))}
-    asked = {"PYTHONPATH": f"{ROOT}", "OMP_NUM_THREADS": "1", "HF_HUB_OFFLINE": "1", "ACCELERATE_USE_CPU": "true"}
-    launcher = ["-m", "torch.distributed.run", "--nproc_per_node=2", f"--master_port={port}"]
-    done = subprocess.run(
-        [sys.executable, *launcher, str(script), str(folder)],
-        env={**clean, **asked},
-        cwd=ROOT,
-        capture_output=True,
-        text=True,
-        timeout=120,
-    )
-    return folder, done
+    return folder, run_ranks(script, folder, env={"ACCELERATE_USE_CPU": "true"}, timeout=120)
 
 
 def test_two_processes_end_with_the_weights_of_one(launched, tmp_path):
@@ -86,6 +65,6 @@ def test_two_processes_end_with_the_weights_of_one(launched, tmp_path):
 def test_processes_that_find_different_checkpoints_go_no_step(launched):
     """As on two machines without a common disk: the first has a checkpoint, the other has none."""
     folder, done = launched
-    assert done.returncode != 0
+    assert done.codes == [3, 3]
     assert done.stdout.count("PL-FIT-010 steps 6, none") == 2, done.stderr[-3000:]
     assert not (folder / "apart" / "1" / "checkpoints").exists()

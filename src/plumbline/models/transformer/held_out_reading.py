@@ -8,10 +8,13 @@ import numpy as np
 from numpy.typing import NDArray
 
 from plumbline.models.calibration import choose_threshold, fit_calibration
+from plumbline.models.evaluation import RowScores, told_apart
 from plumbline.models.linear_training import LEAST_GROUPS
 from plumbline.models.scored_model import UNSAFE, Floats
+from plumbline.models.training import TaskRows
 from plumbline.models.training_rows import LabelRows, PreferenceRows
-from plumbline.models.transformer.held_out_prompts import too_few_held_out
+from plumbline.models.transformer.ensemble_fitting import calibrated_ensemble
+from plumbline.models.transformer.held_out_prompts import held_positions, too_few_held_out
 from plumbline.models.transformer.model import TransformerHead, TransformerModel
 from plumbline.models.transformer.side_safety import judged_sides
 
@@ -31,6 +34,36 @@ class HeldOutScores:
     of_pairs: Floats | None
     labels: LabelRows | None
     of_labels: Floats | None
+
+
+def read_held_out(
+    model: TransformerModel, rows: TaskRows, held_groups: frozenset[str], max_false_positive_rate: float
+) -> tuple[TransformerModel, RowScores, dict[str, str]]:
+    """Score held-out rows and calibrate the model on them.
+
+    Returns:
+        The calibrated model, the rows with the scores of its heads, and which categories have no head and why.
+    """
+    pairs = None if rows.pairs is None else rows.pairs.take(held_positions(rows.pairs, held_groups))
+    labels = None if rows.labels is None else rows.labels.take(held_positions(rows.labels, held_groups))
+    of_pairs = model.read_pairs(pairs.records.rows()) if pairs is not None and len(pairs) else None
+    if pairs is not None and of_pairs is not None:
+        pairs, of_pairs = told_apart(pairs, of_pairs)
+    of_labels = None
+    if labels is not None and len(labels):
+        of_labels = model.read_conversations(labels.records.rows()["conversation"])
+    pair_scores, label_scores = (None if each is None else each.heads for each in (of_pairs, of_labels))
+    scored = HeldOutScores(pairs, pair_scores, labels, label_scores)
+    heads, untrained = calibrated_heads(model, scored, max_false_positive_rate)
+    columns = [number for number, name in enumerate(model.heads) if name in heads]
+    kept = RowScores(
+        pairs if of_pairs is not None else None,
+        of_pairs and replace(of_pairs, heads=of_pairs.heads[:, :, columns]),
+        labels if of_labels is not None else None,
+        of_labels and replace(of_labels, heads=of_labels.heads[:, columns]),
+    )
+    calibrated = replace(model, heads=heads, ensemble=calibrated_ensemble(model, kept))
+    return calibrated, kept, untrained
 
 
 def calibrated_heads(

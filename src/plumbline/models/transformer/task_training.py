@@ -12,12 +12,14 @@ from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
+import pyarrow as pa
 import torch
 from torch.distributed.tensor import DTensor
 
 from plumbline.measure import Bootstrap
-from plumbline.models.evaluation import RowScores, evaluate_scores, told_apart
+from plumbline.models.evaluation import evaluate_scores
 from plumbline.models.label_figures import told_few_safe_rows
+from plumbline.models.out_of_fold import held_out_table
 from plumbline.models.repeated_rows import count_repeats
 from plumbline.models.trained_rows import TrainedRows
 from plumbline.models.training import REQUIRED_USES, TaskRows, require_permitted_rows
@@ -27,7 +29,6 @@ from plumbline.models.transformer.conversation_tokens import ConversationEncoder
 from plumbline.models.transformer.ensemble_fitting import (
     EnsembleOptions,
     FittedEnsemble,
-    calibrated_ensemble,
     fit_ensemble,
 )
 from plumbline.models.transformer.examples import Example
@@ -35,10 +36,9 @@ from plumbline.models.transformer.frozen_training import FrozenOutcome, fit_froz
 from plumbline.models.transformer.goals import Goal, TaskData, goals_of
 from plumbline.models.transformer.held_out_prompts import (
     held_out_from,
-    held_positions,
     split_examples,
 )
-from plumbline.models.transformer.held_out_reading import HeldOutScores, calibrated_heads
+from plumbline.models.transformer.held_out_reading import read_held_out
 from plumbline.models.transformer.model import (
     ScoringSettings,
     TransformerModel,
@@ -104,6 +104,7 @@ class TrainedTransformer:
         summary: counts, settings, categories left out: what the card and the description tell.
         outcome: of the training loop, or of fitting heads.
         trained_rows: the rows, those held out for calibration among them, to be known again; and those of the trunk.
+        out_of_fold: rows of `OUT_OF_FOLD_SCHEMA`: what the model says of the rows held out.
         history: of the trunk, where it is a model of Plumbline.
     """
 
@@ -112,6 +113,7 @@ class TrainedTransformer:
     summary: Json
     outcome: TrainingOutcome | FrozenOutcome
     trained_rows: TrainedRows
+    out_of_fold: pa.Table
     history: TrunkHistory | None = None
 
 
@@ -224,13 +226,15 @@ def _trained(
 ) -> TrainedTransformer:
     """One goal's model, calibrated and measured on held-out rows."""
     model = replace(model, ensemble=fitted.ensemble)
-    model, figures, untrained = read_held_out(model, rows, known.held_groups, options)
+    model, kept, untrained = read_held_out(model, rows, known.held_groups, options.max_false_positive_rate)
+    figures = evaluate_scores(model, kept, Bootstrap(seed=options.trainer.seed))
+    out_of_fold = held_out_table(model, kept)
     few = told_few_safe_rows(figures, options.max_false_positive_rate) if model.task == "moderation" else []
     notes = [*known.notes, *fitted.notes, *few]
     counts = {"notes": notes, "untrained_categories": untrained, "ensemble": fitted.to_json()}
     counts |= learned_before(known.history, known.held_groups)
     summary = {**_summary(rows, known.prepared, figures, known.outcome, options), **counts}
-    return TrainedTransformer(model, figures, summary, known.outcome, known.trained_rows, known.history)
+    return TrainedTransformer(model, figures, summary, known.outcome, known.trained_rows, out_of_fold, known.history)
 
 
 def _fine_tune(
@@ -341,36 +345,6 @@ def told_progress(now: Progress) -> str:
     minutes = max(round(now.seconds_left / 60), 0)
     left = f"{minutes} min left" if minutes else f"{now.seconds_left:.0f} s left"
     return f"step {now.step} of {now.steps}, loss {now.loss:.3f}{right}, {now.tokens_per_second:,.0f} tokens/s, {left}"
-
-
-def read_held_out(
-    model: TransformerModel, rows: TaskRows, held_groups: frozenset[str], options: TransformerOptions
-) -> tuple[TransformerModel, Json, dict[str, str]]:
-    """Calibrate a model on held-out rows and measure it on them.
-
-    Returns:
-        The calibrated model, its figures, and which categories have no head and why.
-    """
-    pairs = None if rows.pairs is None else rows.pairs.take(held_positions(rows.pairs, held_groups))
-    labels = None if rows.labels is None else rows.labels.take(held_positions(rows.labels, held_groups))
-    of_pairs = model.read_pairs(pairs.records.rows()) if pairs is not None and len(pairs) else None
-    if pairs is not None and of_pairs is not None:
-        pairs, of_pairs = told_apart(pairs, of_pairs)
-    of_labels = None
-    if labels is not None and len(labels):
-        of_labels = model.read_conversations(labels.records.rows()["conversation"])
-    pair_scores, label_scores = (None if each is None else each.heads for each in (of_pairs, of_labels))
-    scored = HeldOutScores(pairs, pair_scores, labels, label_scores)
-    heads, untrained = calibrated_heads(model, scored, options.max_false_positive_rate)
-    columns = [number for number, name in enumerate(model.heads) if name in heads]
-    kept = RowScores(
-        pairs if of_pairs is not None else None,
-        of_pairs and replace(of_pairs, heads=of_pairs.heads[:, :, columns]),
-        labels if of_labels is not None else None,
-        of_labels and replace(of_labels, heads=of_labels.heads[:, columns]),
-    )
-    calibrated = replace(model, heads=heads, ensemble=calibrated_ensemble(model, kept))
-    return calibrated, evaluate_scores(calibrated, kept, Bootstrap(seed=options.trainer.seed)), untrained
 
 
 def _summary(

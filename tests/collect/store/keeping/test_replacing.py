@@ -30,7 +30,7 @@ from plumbline.collect.store.people import (
     set_blocked,
 )
 from plumbline.collect.store.rows import NewItem, NewJudgement, StudyState
-from plumbline.collect.store.studies import add_guidelines, list_studies, newest_version, set_study_state
+from plumbline.collect.store.studies import add_guidelines, create_study, list_studies, newest_version, set_study_state
 from tests.collect.store.filled import address, contents
 from tests.collect.store.made_up import LEASE, START, make_desk, make_items, person_of
 
@@ -182,24 +182,25 @@ def test_who_was_erased_blocked_or_lost_their_tokens_since_stays_so(store, tmp_p
         assert b"words of 0" not in held
 
 
-@pytest.mark.parametrize(
-    ("then", "now", "stays"),
-    [
+def test_no_study_is_reopened_by_restoring(store, tmp_path):
+    """A study each, by (state then, state now, state afterwards)."""
+    states = [
         ("open", "closed", "closed"),
         ("open", "paused", "paused"),
         ("paused", "closed", "closed"),
         ("closed", "open", "closed"),
         ("paused", "open", "paused"),
-    ],
-)
-def test_no_study_is_reopened_by_restoring(store, tmp_path, then, now, stays):
-    desk = make_desk(store, make_items(1))
-    set_study_state(store, desk.study_id, StudyState(then), now=START)
+    ]
+    studies = [create_study(store, f"s{n}", "pairs", "", "Read.", now=START).id for n in range(len(states))]
+    for study, (then, _, _) in zip(studies, states, strict=True):
+        set_study_state(store, study, StudyState(then), now=START)
     backup = back_up(store, tmp_path / "backup.db", now=START).path
-    set_study_state(store, desk.study_id, StudyState(now), now=START)
+    for study, (_, now, _) in zip(studies, states, strict=True):
+        set_study_state(store, study, StudyState(now), now=START)
     done = restore(backup, address(store), replace=True, now=LATER, before=tmp_path / "before.db")
-    assert [study.state.value for study in list_studies(store)] == [stays]
-    assert done.replaced.studies_still == int(stays == now)
+    found = {study.id: study.state.value for study in list_studies(store)}
+    assert [found[study] for study in studies] == [stays for _, _, stays in states]
+    assert done.replaced.studies_still == sum(now == stays for _, now, stays in states)
 
 
 def test_who_was_unblocked_since_stays_unblocked(store, tmp_path):

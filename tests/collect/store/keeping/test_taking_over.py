@@ -1,5 +1,6 @@
 """A backup may come from anybody: its rows are taken, into tables of our own, where they can be read, and nothing else."""
 
+import shutil
 import sqlite3
 from contextlib import closing
 from datetime import timedelta
@@ -26,16 +27,27 @@ def sqlite_store(make_address):
         yield opened
 
 
+@pytest.fixture(scope="module")
+def full_backup(sqlite_template, tmp_path_factory):
+    """One with rows in every table."""
+    folder = tmp_path_factory.mktemp("full")
+    shutil.copyfile(sqlite_template, folder / "store.db")
+    with closing(open_store(folder / "store.db")) as opened:
+        fill(opened, newest_revision())
+        return back_up(opened, folder / "backup.db", now=START).path
+
+
 @pytest.fixture
-def spoil(sqlite_store, tmp_path):
+def spoil(full_backup, tmp_path):
     """Makes a backup with rows in every table, or of `store`, and runs statements in it; its manifest is gone."""
 
     def run(*statements, store=None):
+        backup = tmp_path / "backup.db"
         if store is None:
-            store = sqlite_store
-            fill(store, newest_revision())
-        backup = back_up(store, tmp_path / "backup.db", now=START).path
-        manifest_of(backup).unlink()
+            shutil.copyfile(full_backup, backup)
+        else:
+            back_up(store, backup, now=START)
+            manifest_of(backup).unlink()
         with closing(sqlite3.connect(backup)) as file:
             file.execute("PRAGMA ignore_check_constraints = 1")
             file.execute("PRAGMA writable_schema = 1")

@@ -1,0 +1,284 @@
+"""``plumbline curate``: clean, deduplicate, mask, split."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from plumbline.cli import options
+from plumbline.cli.console import note, print_json, print_table, progress, tell_findings, tell_unread
+from plumbline.cli.option_groups import with_options
+from plumbline.cli.source_flags import SourceFlags, TermFlags
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from plumbline.lineage import Fault, Finding
+    from plumbline.loop.curation_run import CurationResult
+
+RecipeNames = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--recipe",
+        help="Which rules: clean, hh-clean, hh-nosafe, beavertails-30k-style, or a file of your own (.toml); several "
+        "are put together. clean by default.",
+    ),
+]
+EngineName = Annotated[
+    str, typer.Option("--engine", help="Where it runs: local, or ray, which needs the extra ray. Both give the same.")
+]
+RayAddress = Annotated[
+    str | None,
+    typer.Option("--ray-address", help="Of a Ray cluster that runs already; without it one is started here."),
+]
+Work = Annotated[
+    Path | None,
+    typer.Option("--work", help="Folder for what stages leave until the run is through; beside the output by default."),
+]
+Scores = Annotated[
+    list[Path] | None,
+    typer.Option(
+        "--scores",
+        help="A model's out_of_fold.parquet, or a file of plumbline score: the labels that go worst with it are listed "
+        "in curation/label_errors.parquet, to be looked at; none is changed. May be given several times.",
+    ),
+]
+ShowRecipe = Annotated[
+    bool, typer.Option("--show-recipe", help="Print the recipe as a file to start your own from, and stop.")
+]
+
+
+def register(app: typer.Typer) -> None:
+    """Add the command."""
+    app.command("curate")(curate)
+
+
+@with_options("terms", TermFlags)
+@with_options("reading", SourceFlags)
+def curate(
+    sources: Annotated[
+        list[str] | None, typer.Argument(help="Files, folders in hub layout, hub ids or Plumbline folders.")
+    ] = None,
+    out: Annotated[Path | None, typer.Option("-o", "--out", help="Where to write.")] = None,
+    recipe: RecipeNames = None,
+    axis: options.Axis = None,
+    on_error: options.OnError = "quarantine",
+    engine: EngineName = "local",
+    ray_address: RayAddress = None,
+    work: Work = None,
+    scores: Scores = None,
+    show_recipe: ShowRecipe = False,
+    as_json: options.Json = False,
+    *,
+    reading: SourceFlags,
+    terms: TermFlags,
+) -> None:
+    """Clean, deduplicate, mask and split data by a recipe; Parquet, with a manifest and a note of each row removed.
+
+    A run that was stopped goes on where it was: give the same command again. Exit code 1: some rows, or files,
+    could not be read and are not in the output.
+
+    \b
+    Example: plumbline curate hh-rlhf --recipe hh-clean -o curated
+    Example: plumbline curate --recipe hh-clean --show-recipe > my-recipe.toml
+    """
+    from plumbline.curate.recipe import DEFAULT, combined_recipes, read_recipe
+
+    named = _shown(recipe or [], sources or []) if show_recipe else recipe
+    chosen = combined_recipes([read_recipe(name) for name in named or [DEFAULT]])
+    if show_recipe:
+        if as_json:
+            print_json(chosen.to_json())
+        else:
+            print(_safe_toml(chosen.to_toml()), end="")
+        return
+    from plumbline.loop.curation_run import CurationRun, run_curation
+
+    run = CurationRun(
+        tuple(_required(sources)),
+        _output(out),
+        chosen,
+        engine=engine,
+        address=ray_address,
+        work=work,
+        load_options={**reading.said(axis), "on_error": on_error, "stated_terms": terms.stated_terms()},
+        command=tuple(sys.argv[1:]),
+        scores=tuple(scores or ()),
+    )
+    try:
+        with progress(f"curating by {chosen.name}") as shown:
+            result = run_curation(run, shown.step, note)
+    except KeyboardInterrupt:
+        _tell_stopped(run.workspace)
+        raise
+    if as_json:
+        print_json(result.summary)
+    else:
+        _tell(result, run.out)
+    _tell_unread(result, run.sources)
+
+
+def _shown(recipes: list[str], sources: list[str]) -> list[str]:
+    """The recipes to be shown: ``--show-recipe hh-clean`` means ``--recipe hh-clean --show-recipe``."""
+    from plumbline.curate.recipe import shipped_recipes
+
+    known = shipped_recipes()
+    return recipes + [name for name in sources if not recipes or name in known]  # beside --recipe, data may be named
+
+
+def _tell_stopped(workspace: Path) -> None:
+    if workspace.is_dir():
+        note(
+            f"stopped: the same command goes on from the stages that are finished. Until then {workspace} holds what was "
+            "read, texts that are not masked among it: delete it if you do not go on"
+        )
+
+
+def _safe_toml(text: str) -> str:
+    """The same recipe without characters that steer a terminal: such stand in strings only, which know an escape."""
+    return "".join(sign if sign.isprintable() or sign == "\n" else f"\\U{ord(sign):08X}" for sign in text)
+
+
+def _required(sources: list[str] | None) -> list[str]:
+    from plumbline.records import UsageError
+
+    if not sources:
+        raise UsageError(
+            "PL-ARG-006",
+            "SOURCES",
+            "nothing to curate is named",
+            expected="a file, a folder or a hub id",
+            advice="plumbline curate SOURCE -o DIR",
+        )
+    return sources
+
+
+def _output(out: Path | None) -> Path:
+    from plumbline.records import UsageError
+
+    if out is None:
+        raise UsageError(
+            "PL-ARG-006",
+            "-o",
+            "nothing says where to write",
+            expected="a folder",
+            advice="plumbline curate SOURCE -o DIR",
+        )
+    return out
+
+
+_LEFT_OUT = "PL-SRC-012"
+"""The finding after which the output lacks what the source holds: a file was left out."""
+
+
+def _tell_unread(result: CurationResult, sources: tuple[str, ...]) -> None:
+    from plumbline.lineage import count_by_code
+
+    loaded = result.loaded
+    for source, entries in _by_source(result, loaded.findings, sources).items():
+        tell_findings(count_by_code(entries), source)
+    for source, entries in _by_source(result, loaded.faults, sources).items():
+        tell_unread(count_by_code(entries), source)
+    if loaded.quarantined or any(finding.code == _LEFT_OUT for finding in loaded.findings):
+        raise typer.Exit(1)
+
+
+def _by_source(
+    result: CurationResult, entries: Sequence[Fault | Finding], sources: tuple[str, ...]
+) -> dict[str, list[Fault | Finding]]:
+    """The entries by the source, as it was named, whose files they are of; by its path where a file is of none of them."""
+    places = {entry.source: _named_source(result, entry.source, sources) for entry in entries}
+    found: dict[str, list[Fault | Finding]] = {}
+    for entry in entries:
+        found.setdefault(places[entry.source], []).append(entry)
+    return found
+
+
+def _named_source(result: CurationResult, file: str, sources: tuple[str, ...]) -> str:
+    """The source, as it was named, that a file is of, which records call `file`."""
+    path = Path(result.loaded.paths.get(file, file)).resolve()
+    for source in sources:
+        named = Path(source).resolve()
+        if path.is_relative_to(named) or (file not in result.loaded.paths and file.partition("/")[0] == named.name):
+            return source
+    return sources[0] if len(sources) == 1 else result.loaded.paths.get(file, sources[0])
+
+
+def _tell(result: CurationResult, out: Path) -> None:
+    summary = result.summary
+    print_table(["kind", "read", "distinct", "items", "judged both ways"], _census_rows(summary), right=[1, 2, 3, 4])
+    print()
+    print_table(["", "records", "rule"], list(_waterfall_rows(summary)), right=[1])
+    for kind, count in summary["rows"]["not_taken"].items():
+        note(f"not taken by this recipe: {count:,} {kind.replace('_', ' ')}")
+    _tell_label_errors(summary.get("label_errors"), out)
+    for step in summary["steps"]:
+        _tell_outvoted(step)
+    note(
+        f"wrote {out}; every record removed or merged stands in {out}/curation/removed.parquet, every one changed in "
+        f"{out}/curation/changed.parquet"
+    )
+    note(f"next: plumbline release build {out} -o RELEASE")
+
+
+def _tell_outvoted(step: dict[str, Any]) -> None:
+    """How many conclusions the majority of the judges would not have come to."""
+    labels = _total(step["changed"])
+    for reason, count in step["reasons"].items() if step["rule"] == _MERGING else ():
+        _, _, how = reason.partition(", ")
+        if how:
+            note(f"{count:,} of {labels:,} labels by {step['settings']['method']} go {_OTHERWISE.get(how, how)}")
+
+
+_MERGING = "aggregate"
+_OTHERWISE = {
+    "against their majority": "against the majority of their judges",
+    "which were as many each way": "one way where as many judges went each way",
+}
+
+
+def _tell_label_errors(listed: dict[str, Any] | None, out: Path) -> None:
+    """How many labels are listed and how many a model doubts, of what nothing is known, and what weakens the list."""
+    if listed is None:
+        return
+    doubted = sum(head["doubted"] for head in listed["heads"])
+    note(
+        f"{listed['n']:,} labels of {listed['scored']:,} records, the most suspicious first, in {out}/{listed['file']}; of "
+        f"{doubted:,} the scores find another likelier. None was changed: docs/how-to/label-errors.md says how to go on"
+    )
+    for count, what in (
+        (listed["unscored"], "labelled records without a score"),
+        (listed["unlabelled"], "records without a label that a score could be held against"),
+        (listed["unknown_ids"], "ids in the scores that are of no record that is left"),
+    ):
+        if count:
+            note(f"not on the list: {count:,} {what}")
+    for file in listed["scores"]:
+        if not file["out_of_fold"]:
+            note(
+                f"{file['path']} does not say that its model had not seen these rows: one that has agrees with wrong labels"
+            )
+
+
+def _census_rows(summary: dict[str, Any]) -> list[list[str]]:
+    names = ("records", "records_distinct", "items", "judged_both_ways")
+    return [[row["family"].replace("_", " "), *(f"{row[name]:,}" for name in names)] for row in summary["census"]]
+
+
+def _waterfall_rows(summary: dict[str, Any]) -> list[list[str]]:
+    rows = [["read", f"{_total(summary['records']['read']):,}", ""]]
+    for step in summary["steps"]:
+        removed, changed = _total(step["removed"]), _total(step["changed"])
+        if removed or not changed:
+            word = "merged" if step["rule"] == _MERGING else "removed"
+            rows.append([word if removed else "", f"{removed:,}", step["title"]])
+        if changed:
+            rows.append(["changed", f"{changed:,}", step["title"]])
+    return [*rows, ["written", f"{_total(summary['written']):,}", ""]]
+
+
+def _total(counts: dict[str, dict[str, int]]) -> int:
+    return sum(sum(splits.values()) for splits in counts.values())

@@ -1,0 +1,245 @@
+"""Several judgements of an item → one: by majority, by Dawid–Skene, or by Bradley–Terry with workers of differing ability.
+
+What the judges said is kept beside what is concluded: votes, a soft label, how far they disagree. An item judged once
+stays as it was judged, whatever a fit says of its worker: nobody's judgement is turned round for want of a second. A pair
+that at least half of its judges call a tie is a tie, by every method: a fit knows no ties, and would make winners of them.
+"""
+
+from __future__ import annotations
+
+from typing import Literal
+
+import numpy as np
+import polars as pl
+
+from plumbline.curate.traits.identity import GREATER, LESSER, SAFE, TIE, UNSAFE
+from plumbline.measure.dawid_skene import DawidSkeneSettings, fit_dawid_skene
+from plumbline.measure.soft_labels import vote_disagreement
+from plumbline.measure.worker_bradley_terry import fit_worker_bradley_terry
+from plumbline.records import Kind, NoDataError
+
+Method = Literal["majority", "dawid-skene", "bradley-terry"]
+Ties = Literal["unsafe", "unknown"]
+
+OUTVOTED, EVEN = "against their majority", "which were as many each way"
+"""How a conclusion differs from that of the majority: other than what most said, or settled where nothing was said most."""
+
+_CLASSES = {Kind.COMPARISONS: (LESSER, GREATER, TIE), Kind.SAFETY_LABELS: (SAFE, UNSAFE)}
+
+
+def aggregated(judgements: pl.DataFrame, method: Method, ties: Ties) -> pl.DataFrame:
+    """One row for each item with several judgements of one kind.
+
+    Args:
+        judgements: columns item_id, kind (one value), id, worker, verdict, categories, in_order, said_of_sides and, for
+            bradley-terry, lesser_side and greater_side; every judgement of an item is among them. Of an item's the first is of the
+            record that will stand for all: its sides say which votes are for the first.
+        method: how what is said becomes one label.
+        ties: what a reply is called that as many call safe as unsafe.
+    Returns:
+        Columns item_id, verdict (null: unknown), against (what the majority of the judges would have said otherwise: one of
+        `OUTVOTED` and `EVEN`, or null where they would have said the same) and label, the JSON that `writing` makes
+        the record of.
+    Raises:
+        NoDataError: the method needs to know who judged, and some judgements do not say.
+    """
+    judged = judgements.filter(pl.col("verdict").is_not_null()).sort("item_id", maintain_order=True)
+    several = judged.filter(pl.col("item_id").is_duplicated())
+    if not len(several):
+        return pl.DataFrame(schema=dict.fromkeys(("item_id", "verdict", "against", "label"), pl.String))
+    kind = Kind(several["kind"][0])
+    counted = _votes(several, kind)
+    concluded = {"majority": _by_majority, "dawid-skene": _by_dawid_skene, "bradley-terry": _by_bradley_terry}
+    if method != "majority":
+        _require_workers(judged, method)
+    # A fit learns of workers from items judged once, too; what it says of those items is left.
+    with_soft = counted.with_columns(concluded[method](judged, counted, kind))
+    return (
+        _pair_labels(with_soft, method)
+        if kind is Kind.COMPARISONS
+        else _safety_labels(several, with_soft, method, ties)
+    )
+
+
+def _votes(several: pl.DataFrame, kind: Kind) -> pl.DataFrame:
+    """Columns item_id, one count a class, parents, in_order of the first judgement, sides_agree, disagreement; by item_id.
+
+    sides_agree: whether all who said something of either side by itself said the same.
+    """
+    said = [(pl.col("verdict") == word).sum().alias(word) for word in _CLASSES[kind]]
+    counted = several.group_by("item_id", maintain_order=True).agg(
+        *said,
+        pl.col("id").alias("parents"),
+        pl.col("in_order").first(),
+        (pl.col("said_of_sides").drop_nulls().n_unique() <= 1).alias("sides_agree"),
+    )
+    votes = counted.select(_CLASSES[kind]).to_numpy()
+    return counted.with_columns(pl.Series("disagreement", vote_disagreement(votes)))
+
+
+def _by_majority(judged: pl.DataFrame, counted: pl.DataFrame, kind: Kind) -> pl.Series:  # noqa: ARG001  # as the others'
+    """The share of votes for the second of two classes; a tie is half a vote for each."""
+    votes = counted.select(_CLASSES[kind]).to_numpy().astype(np.float64)
+    half = votes[:, 2] / 2 if votes.shape[1] == 3 else np.zeros(len(votes))
+    return pl.Series("soft", (votes[:, 1] + half) / votes.sum(axis=1))
+
+
+def _by_dawid_skene(judged: pl.DataFrame, counted: pl.DataFrame, kind: Kind) -> pl.Series:
+    """The chance of the second class, given who said what; a tie is half a judgement of each."""
+    doubled = pl.concat(
+        [
+            judged.filter(pl.col("verdict") != TIE).with_columns(pl.lit(1.0).alias("weight")),
+            *(
+                judged.filter(pl.col("verdict") == TIE).with_columns(
+                    pl.lit(word).alias("verdict"), pl.lit(0.5).alias("weight")
+                )
+                for word in _CLASSES[kind][:2]
+            ),
+        ]
+    )
+    items, workers = _codes(judged["item_id"]), _codes(judged["worker"])
+    pairs = kind is Kind.COMPARISONS
+    fit = fit_dawid_skene(
+        doubled["item_id"].replace_strict(items, return_dtype=pl.Int64).to_numpy(),
+        doubled["worker"].replace_strict(workers, return_dtype=pl.Int64).to_numpy(),
+        (doubled["verdict"] == _CLASSES[kind][1]).cast(pl.Int64).to_numpy(),
+        class_count=2,
+        item_count=len(items),
+        worker_count=len(workers),
+        weights=doubled["weight"].to_numpy(),
+        # Which side's text comes first in the alphabet means nothing: no worker errs more on one of them.
+        settings=DawidSkeneSettings(one_coin=pairs, even_classes=pairs),
+    )
+    places = counted["item_id"].replace_strict(items, return_dtype=pl.Int64).to_numpy()
+    return pl.Series("soft", fit.posteriors[places, 1])
+
+
+def _by_bradley_terry(judged: pl.DataFrame, counted: pl.DataFrame, kind: Kind) -> pl.Series:
+    """The chance that the greater side is the better one, from scores of replies and abilities of workers."""
+    if kind is not Kind.COMPARISONS:
+        return _by_dawid_skene(judged, counted, kind)  # a label compares nothing
+    judged = judged.filter(pl.col("lesser_side") != pl.col("greater_side"))  # a reply is as good as itself
+    if not len(judged):
+        return pl.Series("soft", [0.5] * len(counted))
+    sides = _codes(pl.concat([judged["lesser_side"], judged["greater_side"]]))
+    workers = _codes(judged["worker"])
+    points = judged["verdict"].replace_strict({GREATER: 1.0, LESSER: 0.0, TIE: 0.5}, return_dtype=pl.Float64)
+    fit = fit_worker_bradley_terry(
+        judged["greater_side"].replace_strict(sides, return_dtype=pl.Int64).to_numpy(),
+        judged["lesser_side"].replace_strict(sides, return_dtype=pl.Int64).to_numpy(),
+        judged["worker"].replace_strict(workers, return_dtype=pl.Int64).to_numpy(),
+        points.to_numpy(),
+        item_count=len(sides),
+        worker_count=len(workers),
+    )
+    chances = judged.select("item_id", pl.Series("soft", fit.first_better)).unique("item_id", keep="first")
+    return counted.select("item_id").join(chances, "item_id", "left", maintain_order="left")["soft"].fill_null(0.5)
+
+
+def _codes(values: pl.Series) -> dict[object, int]:
+    return {value: code for code, value in enumerate(values.unique().sort())}
+
+
+def _require_workers(judged: pl.DataFrame, method: Method) -> None:
+    missing = judged["worker"].null_count()
+    if missing:
+        raise NoDataError(
+            "PL-CUR-001",
+            f"rule aggregate, method {method}",
+            "some judgements do not say who judged",
+            expected="a worker for each judgement",
+            found=f"none for {missing:,} of {len(judged):,}",
+            advice='method = "majority", which does not ask who judged',
+        )
+
+
+def _side_of(soft: pl.Expr, low: str, even: str | None, high: str) -> pl.Expr:
+    near_half = (soft - 0.5).abs() < 1e-9
+    return pl.when(near_half).then(pl.lit(even)).when(soft > 0.5).then(pl.lit(high)).otherwise(pl.lit(low))
+
+
+def _pair_labels(counted: pl.DataFrame, method: Method) -> pl.DataFrame:
+    """Votes and soft label turned to the sides as the first judgement's record has them."""
+    greater = pl.col("soft")
+    most = pl.max_horizontal(LESSER, GREATER)
+    tied = (pl.col(TIE) >= most) | (pl.col(LESSER) == pl.col(GREATER))
+    of_most = pl.when(pl.col(GREATER) > pl.col(LESSER)).then(pl.lit(GREATER)).otherwise(pl.lit(LESSER))
+    by_majority = pl.when(tied).then(pl.lit(TIE)).otherwise(of_most)
+    half_tie = pl.col(TIE) * 2 >= pl.sum_horizontal(LESSER, GREATER, TIE)
+    fitted = pl.when(half_tie).then(pl.lit(TIE)).otherwise(_side_of(greater, LESSER, TIE, GREATER))
+    verdict = by_majority if method == "majority" else fitted
+    first = pl.when("in_order").then(pl.lit(LESSER)).otherwise(pl.lit(GREATER))
+    by_order = pl.when("in_order")
+    told = counted.with_columns(verdict.alias("verdict"), by_majority.alias("by_majority")).with_columns(
+        outcome=pl.when(pl.col("verdict") == TIE)
+        .then(pl.lit("tie"))
+        .when(pl.col("verdict") == first)
+        .then(pl.lit("first"))
+        .otherwise(pl.lit("second")),
+        votes=pl.concat_list(
+            by_order.then(pl.col(LESSER)).otherwise(pl.col(GREATER)),
+            by_order.then(pl.col(GREATER)).otherwise(pl.col(LESSER)),
+            pl.col(TIE),
+        ),
+        soft_label=by_order.then(1 - greater).otherwise(greater),
+        method=pl.lit(method),
+    )
+    label = pl.struct(
+        "outcome", "votes", "soft_label", "disagreement", "method", "parents", "sides_agree"
+    ).struct.json_encode()
+    return told.select("item_id", "verdict", _against(_CLASSES[Kind.COMPARISONS]), label.alias("label"))
+
+
+def _against(classes: tuple[str, ...]) -> pl.Expr:
+    """How the verdict differs from that of the majority; null where it does not."""
+    votes = pl.concat_list(classes)
+    even = (votes.list.eval(pl.element() == pl.element().max()).list.sum()) > 1
+    how = pl.when(even).then(pl.lit(EVEN)).otherwise(pl.lit(OUTVOTED))
+    return pl.when(pl.col("verdict").ne_missing(pl.col("by_majority"))).then(how).alias("against")
+
+
+def _safety_labels(several: pl.DataFrame, counted: pl.DataFrame, method: Method, ties: Ties) -> pl.DataFrame:
+    """Safe or unsafe, and of the categories those that at least half of the judges who called it unsafe named."""
+    even = UNSAFE if ties == "unsafe" else None
+    verdict = _side_of(pl.col("soft"), SAFE, even, UNSAFE)
+    by_majority = _side_of(pl.col(UNSAFE) / (pl.col(SAFE) + pl.col(UNSAFE)), SAFE, even, UNSAFE)
+    told = counted.with_columns(
+        verdict.alias("verdict"), by_majority.alias("by_majority"), pl.lit(method).alias("method")
+    )
+    told = told.join(_categories(several), "item_id", "left", maintain_order="left").with_columns(
+        is_safe=pl.col("verdict").replace_strict({SAFE: True, UNSAFE: False}, return_dtype=pl.Boolean),
+        votes=pl.concat_list(SAFE, UNSAFE),
+        soft_label=pl.col("soft"),
+        categories=pl.when(pl.col("verdict") == UNSAFE)
+        .then(pl.col("categories"))
+        .when((pl.col("verdict") == SAFE) & pl.col("told"))
+        .then(pl.lit([], pl.List(pl.String))),
+    )
+    fields = ("is_safe", "categories", "votes", "category_votes", "soft_label", "disagreement", "method", "parents")
+    label = pl.struct(fields).struct.json_encode()
+    return told.select("item_id", "verdict", _against(_CLASSES[Kind.SAFETY_LABELS]), label.alias("label"))
+
+
+def _categories(several: pl.DataFrame) -> pl.DataFrame:
+    """Columns item_id, told, categories, category_votes of items some of whose judgements name categories or say that none applies.
+
+    told: the same. A category counts where at least half of those who called the item unsafe named it, else the most
+    frequent ones; null where none of those who called it unsafe says anything of categories.
+    """
+    said = several.filter(pl.col("categories").is_not_null())
+    unsafe = said.filter(pl.col("verdict") == UNSAFE).group_by("item_id").agg(pl.len().alias("judges"))
+    named = said.filter(pl.col("verdict") == UNSAFE).explode("categories").drop_nulls("categories")
+    votes = named.group_by("item_id", "categories").agg(pl.len().alias("votes")).join(unsafe, "item_id")
+    enough = pl.col("votes") * 2 >= pl.col("judges")
+    most = pl.col("votes") == pl.col("votes").max().over("item_id")
+    kept = votes.filter(enough | (most & ~enough.any().over("item_id")))
+    lists = kept.group_by("item_id").agg(pl.col("categories").sort())
+    counts = (
+        votes.sort("item_id", "categories")
+        .group_by("item_id", maintain_order=True)
+        .agg(pl.struct(pl.col("categories").alias("category"), "votes").alias("category_votes"))
+    )
+    items = said.select("item_id", pl.lit(value=True).alias("told")).unique()
+    joined = items.join(unsafe, "item_id", "left").join(lists, "item_id", "left").join(counts, "item_id", "left")
+    none = pl.when(pl.col("judges").is_not_null()).then(pl.lit([], pl.List(pl.String)))
+    return joined.select("item_id", "told", pl.coalesce("categories", none).alias("categories"), "category_votes")

@@ -1,0 +1,337 @@
+"""Recipes: which records a curation takes and which rules it applies, in order; named, versioned, in TOML.
+
+name = "hh-clean"
+version = 1
+title = "Preference pairs without duplicates, leaks and personal data"
+takes = ["comparisons"]
+
+[[rule]]
+name = "leakage"
+threshold = 0.8
+"""
+
+from __future__ import annotations
+
+import json
+import tomllib
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from difflib import get_close_matches
+from importlib import resources
+from pathlib import Path
+from typing import Any, TypeVar
+
+from pydantic import BaseModel, ConfigDict, Field, JsonValue, ValidationError, field_validator
+
+from plumbline.curate.recipe_words import found, place_of, wanted
+from plumbline.curate.rules import RULES, Rule, RuleSettings
+from plumbline.lineage import json_digest
+from plumbline.records import Kind, SourceError, UsageError
+
+DEFAULT = "clean"
+_MOST_BYTES = 1 << 20
+_SHOWN = 200
+"""Characters of what a file says that an error shows at most."""
+_FIRST = "personal-data"
+_NAME_LENGTH, _TITLE_LENGTH = 100, 500
+
+Model = TypeVar("Model", bound=BaseModel)
+
+
+class _Head(BaseModel):
+    """What a recipe says beside its rules."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    name: str = Field(pattern=rf"^[a-z0-9][a-z0-9.+-]{{0,{_NAME_LENGTH - 1}}}$")
+    version: int = Field(ge=1, le=1_000_000)
+    title: str = Field("", max_length=_TITLE_LENGTH)
+    takes: tuple[Kind, ...] = Field(tuple(Kind), min_length=1)
+    rule: list[dict[str, Any]] = Field(min_length=1)
+
+    @field_validator("takes")
+    @classmethod
+    def _in_one_order(cls, takes: tuple[Kind, ...]) -> tuple[Kind, ...]:
+        return tuple(kind for kind in Kind if kind in takes)
+
+
+@dataclass(frozen=True)
+class Step:
+    """One rule with its settings."""
+
+    rule: Rule
+    settings: RuleSettings
+
+    @property
+    def title(self) -> str:
+        """One line for people."""
+        return self.rule.title(self.settings)
+
+    def to_json(self) -> dict[str, JsonValue]:
+        """Everything that decides what the step does."""
+        return {"name": self.rule.name, "version": self.rule.version, **self.settings.model_dump(mode="json")}
+
+
+@dataclass(frozen=True)
+class Recipe:
+    """Rules in order.
+
+    Attributes:
+        name, version: as it is called; a change of what it does is a new version.
+        title: one line for people.
+        takes: kinds of record; others of the source are left out, and counted.
+        steps: the rules with their settings.
+    """
+
+    name: str
+    version: int
+    title: str
+    takes: tuple[Kind, ...]
+    steps: tuple[Step, ...]
+
+    def to_json(self) -> dict[str, JsonValue]:
+        """Resolved: every setting, those left at their defaults too."""
+        takes: list[JsonValue] = [kind.value for kind in self.takes]
+        rules: list[JsonValue] = [step.to_json() for step in self.steps]
+        return {"name": self.name, "version": self.version, "title": self.title, "takes": takes, "rule": rules}
+
+    @property
+    def digest(self) -> str:
+        """SHA-256 of all that decides what it does."""
+        return json_digest(self.to_json())
+
+    def to_toml(self) -> str:
+        """The recipe as a file that `read_recipe` reads, every setting written out."""
+        lines = [
+            f"name = {_toml(self.name)}",
+            f"version = {self.version}",
+            f"title = {_toml(self.title)}",
+            f"takes = {_toml([kind.value for kind in self.takes])}",
+        ]
+        for step in self.steps:
+            settings = {key: value for key, value in step.to_json().items() if key != "version" and value is not None}
+            lines += ["", "[[rule]]", *(f"{key} = {_toml(value)}" for key, value in settings.items())]
+        return "\n".join(lines) + "\n"
+
+
+def _toml(value: JsonValue) -> str:
+    """A value in TOML; its strings and lists are written as JSON's are."""
+    if isinstance(value, dict):
+        return "{ " + ", ".join(f"{_toml(key)} = {_toml(inner)}" for key, inner in value.items()) + " }"
+    # TOML knows no surrogates, which JSON would write in ASCII, and no DEL as it is.
+    return json.dumps(value, ensure_ascii=False).replace("\x7f", "\\u007f")
+
+
+def shipped_recipes() -> list[str]:
+    """The names of the recipes that come along."""
+    folder = resources.files("plumbline.curate") / "recipes"
+    return sorted(entry.name.removesuffix(".toml") for entry in folder.iterdir() if entry.name.endswith(".toml"))
+
+
+def read_recipe(name: str) -> Recipe:
+    """A recipe by its name, or of a file.
+
+    Args:
+        name: of one that comes along, or a path that ends in .toml.
+    Raises:
+        UsageError: there is no such recipe, or it says what no recipe can.
+        SourceError: the file cannot be read.
+    """
+    if name in shipped_recipes():
+        text = (resources.files("plumbline.curate") / "recipes" / f"{name}.toml").read_text(encoding="utf-8")
+        return parse_recipe(text, name)
+    path = Path(name)
+    if path.suffix != ".toml":
+        near = get_close_matches(name, shipped_recipes(), n=1)
+        raise UsageError(
+            "PL-RCP-001",
+            "recipe (--recipe)",
+            f'there is no recipe "{name}"',
+            expected=f"one of {', '.join(shipped_recipes())}, or a file that ends in .toml",
+            advice=f"--recipe {near[0]}" if near else "--recipe with one of these",
+        )
+    try:
+        if path.stat().st_size > _MOST_BYTES:
+            raise UsageError(
+                "PL-RCP-002",
+                name,
+                "this is too large for a recipe",
+                expected=f"at most {_MOST_BYTES:,} bytes",
+                advice="name the recipe's file",
+            )
+        return parse_recipe(path.read_bytes().decode(), name)
+    except (OSError, UnicodeDecodeError) as error:
+        raise SourceError(
+            "PL-RCP-002",
+            name,
+            "the recipe cannot be read",
+            expected="a TOML file in UTF-8",
+            found=getattr(error, "strerror", None) or type(error).__name__,
+            advice="check the path; docs/how-to/curate.md shows what a recipe looks like",
+        ) from error
+
+
+def parse_recipe(text: str, place: str) -> Recipe:
+    """A recipe from TOML.
+
+    Args:
+        text: of the file.
+        place: its name, for errors.
+    Raises:
+        UsageError: it is no TOML, or has an unknown key, name or value; it says which, and what is near.
+    """
+    try:
+        values = tomllib.loads(text)
+    except (ValueError, RecursionError) as error:  # a number of more digits than Python reads is no TOMLDecodeError
+        raise UsageError(
+            "PL-RCP-003", place, "this is no TOML", found=str(error)[:_SHOWN], advice="mend the line named"
+        ) from error
+    try:
+        head = _validated(_Head, values, place)
+    except RecursionError as error:
+        raise UsageError(
+            "PL-RCP-003", place, "keys stand within keys without end", advice="write settings as name = value"
+        ) from error
+    steps = tuple(_step(table, f"{place}, rule {number}") for number, table in enumerate(head.rule, 1))
+    _refuse_fights(steps, [place] * len(steps))
+    return Recipe(head.name, head.version, head.title, head.takes, steps)
+
+
+def combined_recipes(recipes: Sequence[Recipe]) -> Recipe:
+    """Several recipes as one: the rules of the first, then what the others have beside them.
+
+    Raises:
+        UsageError: two of them want something else of one rule, or take other kinds of record.
+    """
+    first, *others = recipes
+    steps, places = list(first.steps), [first.name] * len(first.steps)
+    for recipe in others:
+        if recipe.takes != first.takes:
+            raise _fight(first.name, recipe.name, "take different kinds of record")
+        for step in recipe.steps:
+            if step not in steps:
+                steps.append(step)
+                places.append(recipe.name)
+    # Masked first, whichever recipe asks for it: ids, duplicates and leaks are those of what is written.
+    order = sorted(range(len(steps)), key=lambda number: steps[number].rule.name != _FIRST)
+    steps, places = [steps[number] for number in order], [places[number] for number in order]
+    _refuse_fights(steps, places)
+    if not others:
+        return first
+    title = "; ".join(recipe.title for recipe in recipes if recipe.title)[:_TITLE_LENGTH]
+    name = "+".join(recipe.name for recipe in recipes)[:_NAME_LENGTH]
+    return Recipe(name, max(recipe.version for recipe in recipes), title, first.takes, tuple(steps))
+
+
+def _step(table: Mapping[str, Any], place: str) -> Step:
+    name = table.get("name")
+    rule = RULES.get(name) if isinstance(name, str) else None
+    if rule is None:
+        near = get_close_matches(str(name), RULES, n=1)
+        raise UsageError(
+            "PL-RCP-004",
+            place,
+            "there is no such rule" if name is not None else "it does not say which rule it is",
+            expected=f"name = one of {', '.join(RULES)}",
+            found="" if name is None else str(name)[:60],
+            advice=f'name = "{near[0]}"' if near else "docs/how-to/curate.md says what each does",
+        )
+    settings = {key: value for key, value in table.items() if key != "name"}
+    return Step(rule, _validated(rule.settings, settings, f"{place} ({name})"))
+
+
+def _validated(model: type[Model], values: Mapping[str, Any], place: str) -> Model:
+    try:
+        # As JSON, whose strict reading takes a list for a tuple and a word for an enum, but no text or bool for a number. A
+        # date is nothing that any setting is.
+        return model.model_validate_json(json.dumps(values, default=lambda _: {}), strict=True)
+    except ValidationError as error:
+        errors = error.errors(include_url=False)
+        # A key that nobody knows may be why another is missing.
+        first = next((each for each in errors if each["type"] == "extra_forbidden"), errors[0])
+        if first["type"] == "extra_forbidden":
+            raise _unknown_key(model, str(first["loc"][-1]), place) from error
+        where = place_of(first["loc"])
+        raise UsageError(
+            "PL-RCP-006",
+            place,
+            f"{where} is missing" if first["type"] == "missing" else f"{where} is not as it must be",
+            expected=wanted(first),
+            found=found(first),
+            advice=f"mend {where}; docs/how-to/curate.md says what each setting means",
+        ) from error
+
+
+def _unknown_key(model: type[BaseModel], key: str, place: str) -> UsageError:
+    known = {f"[[{name}]]" if name == "rule" else name: name for name in model.model_fields}
+    near = get_close_matches(key, known.values(), n=1)
+    shown = [written for written, name in known.items() if name in near]
+    advice = f"{shown[0]} in its place" if shown else "leave it out"
+    if not shown and model is not _Head and key in _Head.model_fields:
+        advice = "move it above the first [[rule]]: it says something of the whole recipe"
+    return UsageError(
+        "PL-RCP-005",
+        place,
+        f'unknown key "{key[:_SHOWN]}"',
+        expected=f"one of {', '.join(known)}" if known else "no settings: this rule has none",
+        advice=advice,
+    )
+
+
+_REPEATABLE = ("balance", "lengths", "findings", "keep-axis")
+"""Rules that may stand several times, for they narrow down what is there from different sides."""
+
+
+def _refuse_fights(steps: Sequence[Step], places: Sequence[str]) -> None:
+    """Refuse rules that undo each other, personal data masked after ids were compared, votes dropped before the count.
+
+    Raises:
+        UsageError: they do.
+    """
+    seen: dict[str, int] = {}
+    for number, step in enumerate(steps):
+        name = step.rule.name
+        if name in seen and places[seen[name]] == places[number] and steps[seen[name]] == step:
+            raise _twice(places[number], name, seen[name] + 1, number + 1)
+        if name in seen and name not in _REPEATABLE:
+            raise _fight(places[seen[name]], places[number], f"want different things of the rule {name}")
+        seen.setdefault(name, number)
+    if _FIRST in seen and seen[_FIRST] != 0:
+        raise UsageError(
+            "PL-RCP-008",
+            places[seen[_FIRST]],
+            f"{_FIRST} must be the first rule",
+            expected="masked before anything is compared: two records may differ in what is masked alone",
+            found=f"rule {seen[_FIRST] + 1}",
+            advice="move it to the top",
+        )
+    if seen.get("exact-duplicates", len(steps)) < seen.get("aggregate", -1):
+        raise UsageError(
+            "PL-RCP-009",
+            places[seen["exact-duplicates"]],
+            "exact-duplicates would take judgements away before aggregate counts them",
+            expected="aggregate first: where nobody says who judged, equal judgements of two people are one record twice",
+            found=f"rules {seen['exact-duplicates'] + 1} and {seen['aggregate'] + 1}",
+            advice="move aggregate in front of exact-duplicates, or leave exact-duplicates out",
+        )
+
+
+def _twice(place: str, name: str, first: int, second: int) -> UsageError:
+    return UsageError(
+        "PL-RCP-007",
+        place,
+        f"the rule {name} stands twice, word for word",
+        expected="each rule once",
+        found=f"rules {first} and {second}",
+        advice="leave one of them out",
+    )
+
+
+def _fight(first: str, second: str, how: str) -> UsageError:
+    return UsageError(
+        "PL-RCP-007",
+        first if first == second else f"{first} and {second}",
+        f"the recipes {how}" if first != second else f"its rules {how}",
+        expected="one wish for each rule",
+        advice="write a recipe of your own with the rules as you want them; plumbline curate --recipe NAME --show-recipe prints one to begin with",
+    )

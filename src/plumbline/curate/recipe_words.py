@@ -1,0 +1,97 @@
+"""What a recipe says that it cannot, in plain words: from pydantic's errors to where, what was wanted and what stands there."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any
+
+_SHOWN = 40
+"""Characters of a value that an error shows at most: a number or a word, never a text."""
+_MOST = 1000
+_WORD = re.compile(r"[\w.+-]+")
+
+_LIMITS = {
+    "greater_than": ("gt", "a number above {}"),
+    "greater_than_equal": ("ge", "a number of at least {}"),
+    "less_than": ("lt", "a number below {}"),
+    "less_than_equal": ("le", "a number of at most {}"),
+    "too_short": ("min_length", "at least {} of them"),
+    "string_too_long": ("max_length", "at most {} characters"),
+    "literal_error": ("expected", "{}"),
+    "enum": ("expected", "{}"),
+}
+_PLAIN = {
+    "int_type": "a whole number, without quotes",
+    "int_from_float": "a whole number",
+    "int_parsing_size": "a smaller number",
+    "float_type": "a number, without quotes",
+    "finite_number": "a finite number",
+    "bool_type": "true or false",
+    "string_type": "a text in quotes",
+    "tuple_type": "a list in brackets",
+    "list_type": "a list",
+    "dict_type": "a table such as { train = 0.9, test = 0.1 }",
+}
+_PATTERNS = {
+    "keep": "a language's code of two or three small letters, such as en, de or zho",
+    "name": "small letters, digits and . + - with a letter or digit first, at most 100",
+}
+
+
+def place_of(location: Sequence[int | str]) -> str:
+    """Where in a table: ``keep``, ``value 2 of keep``, ``train in shares``."""
+    name, *inner = location or ("the rule",)
+    for step in inner:
+        name = f"value {step + 1} of {name}" if isinstance(step, int) else f"{_short(str(step))} in {name}"
+    return str(name)
+
+
+def wanted(error: Mapping[str, Any]) -> str:
+    """What should stand there, of one of pydantic's errors."""
+    kind, context, location = error["type"], error.get("ctx", {}), error["loc"]
+    if kind in _LIMITS:
+        key, words = _LIMITS[kind]
+        return words.format(_number(context[key]))
+    if location[:1] == ("rule",):
+        return "[[rule]] with a name, once for each rule"
+    if kind == "missing":
+        return f"a line {location[-1]} = …"
+    if kind == "string_pattern_mismatch":
+        return _PATTERNS.get(str(location[0]), "another spelling")
+    told = _PLAIN.get(kind) or str(error["msg"]).removeprefix("Value error, ")
+    return told[:_MOST]
+
+
+def found(error: Mapping[str, Any]) -> str:
+    """What stands there: a number, a short word, or of what sort it is; nothing where there is nothing to say."""
+    if error["type"] in ("missing", "value_error"):
+        return ""
+    value = error.get("input")
+    for type_, words in _SORTS:
+        if isinstance(value, type_):
+            return words(value)
+    return ""
+
+
+def _short(word: str) -> str:
+    return word if len(word) <= _SHOWN else word[:_SHOWN] + "…"
+
+
+def _number(value: object) -> str:
+    if isinstance(value, bool) or not isinstance(value, int | float):
+        return str(value)
+    return f"{int(value):,}" if value == int(value) else f"{value:g}"
+
+
+def _text(value: str) -> str:
+    return f'"{value}"' if len(value) <= _SHOWN and _WORD.fullmatch(value) else "a text"
+
+
+_SORTS: tuple[tuple[type, Callable[[Any], str]], ...] = (
+    (bool, lambda value: str(value).lower()),
+    (int, lambda value: _short(str(value))),
+    (float, lambda value: _short(repr(value))),
+    (str, _text),
+    (list, lambda value: "an empty list" if not value else "a list"),
+)

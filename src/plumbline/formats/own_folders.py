@@ -1,0 +1,42 @@
+"""Folders that Plumbline wrote and that hold more than data: which part of them a source means.
+
+A release holds each record twice, as a line of a public format and as a row of a table; the folder as a source means the
+tables, and ``--data-dir`` names the lines. What a curation noted beside its data is no data.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from plumbline.lineage import read_manifest
+from plumbline.lineage.writing import MANIFEST_NAME
+from plumbline.records import SourceError
+
+RELEASE = "release"
+"""What the manifest of a release says that it holds."""
+TABLES = "records"
+"""The folder of a release's tables."""
+NOTES = "curation"
+"""The folder of what a curation noted."""
+SUMMARY_NAME = "summary.json"
+
+
+def tables_of_release(root: Path) -> str | None:
+    """The folder of a release's tables; None where `root` is no release."""
+    try:
+        manifest = read_manifest(root) if (root / TABLES).is_dir() else None
+    except (
+        SourceError,
+        OSError,
+    ):  # somebody else's manifest says nothing; a path that cannot be used is told elsewhere
+        return None
+    return TABLES if manifest is not None and manifest.holds == RELEASE else None
+
+
+def notes_of_curation(root: Path) -> str | None:
+    """The folder of notes in the output of a curation; None where there is none."""
+    try:
+        is_there = (root / NOTES / SUMMARY_NAME).is_file() and (root / MANIFEST_NAME).is_file()
+    except OSError:
+        return None
+    return NOTES if is_there else None

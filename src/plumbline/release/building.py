@@ -1,0 +1,314 @@
+"""`build_release`: a folder that Plumbline wrote → a folder that others can trust, load and trace; or why not.
+
+One pass over the rows writes the files aside and gathers what the gates look at. Only where every gate passes do the card, the
+datasheet and the metadata follow, and the folder gets its name.
+"""
+
+from __future__ import annotations
+
+import shutil
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from pathlib import Path
+
+from pydantic import JsonValue
+
+from plumbline.curate.personal_data import find_personal_data
+from plumbline.formats.own_folders import NOTES, RELEASE, SUMMARY_NAME
+from plumbline.formats.parquet_batches import open_parquet
+from plumbline.formats.reading import ReadFile
+from plumbline.lineage import (
+    FileEntry,
+    Manifest,
+    StatedTerms,
+    Terms,
+    count_by_code,
+    file_digest,
+    refuse_output_among_inputs,
+    write_folder_aside,
+)
+from plumbline.lineage.writing import MANIFEST_NAME
+from plumbline.release import gates as gate_rules
+from plumbline.release.answers import Answers
+from plumbline.release.card import card_text, changes_text
+from plumbline.release.changes import Changes, Previous, RowIndex, compare, next_version, read_previous
+from plumbline.release.croissant import croissant_text
+from plumbline.release.datasheet import datasheet_text, unanswered
+from plumbline.release.facts import Facts, card_configs
+from plumbline.release.failures import GateError
+from plumbline.release.gates import Counted, Gate
+from plumbline.release.incoming import Incoming, open_incoming, read_incoming, unlisted_files
+from plumbline.release.layout import FilesInMaking, Laid
+from plumbline.release.ledger import copy_ledger
+from plumbline.release.notes import REMOVED_NAME
+from plumbline.release.observed import Observer
+from plumbline.release.replacing import is_same_folder, refuse_unnamed_replacement
+from plumbline.release.terms import licence_text
+
+Advance = Callable[[str, int, int], None]
+"""Told what is being read, and how many of how many bytes on disk are behind."""
+
+SUMS_NAME = "SHA256SUMS"
+_COPIED = ("recipe.toml", f"{NOTES}/{SUMMARY_NAME}", f"{NOTES}/{REMOVED_NAME}")
+"""What goes along from the input: how the data were made, and what was removed, by id."""
+
+
+@dataclass(frozen=True)
+class ReleaseOptions:
+    """What is said of a release beside its data.
+
+    Attributes:
+        version: MAJOR.MINOR.PATCH; counted by rule by default, see `changes.next_version`.
+        previous: the folder of the release before.
+        answers: what only people know.
+        stated: licence and uses; they tighten, and loosen nothing.
+        accepted: gate → why it is accepted though it fails.
+        command: as it was called.
+    """
+
+    version: str | None = None
+    previous: Path | None = None
+    answers: Answers = field(default_factory=Answers)
+    stated: StatedTerms = field(default_factory=StatedTerms)
+    accepted: Mapping[str, str] = field(default_factory=dict)
+    command: Sequence[str] = ()
+
+
+@dataclass(frozen=True)
+class Built:
+    """A release that was written.
+
+    Attributes:
+        files: all but the manifest.
+        unanswered: keys of the datasheet's questions that nobody answers.
+        manifest_sha256: the digest by which derived sets and the next release name this one.
+    """
+
+    version: str
+    rows: int
+    terms: Terms
+    files: tuple[FileEntry, ...]
+    gates: tuple[Gate, ...]
+    changes: Changes | None
+    unanswered: tuple[str, ...]
+    manifest_sha256: str
+
+    def to_json(self) -> dict[str, JsonValue]:
+        """As ``--json`` prints it."""
+        gates: list[JsonValue] = [gate.to_json() for gate in self.gates]
+        return {
+            "version": self.version,
+            "rows": self.rows,
+            "licence": self.terms.licence,
+            "uses": [use.value for use in sorted(self.terms.uses)],
+            "files": {entry.path: entry.rows for entry in self.files},
+            "gates": gates,
+            "changes": self.changes.to_json() if self.changes else None,
+            "unanswered": list(self.unanswered),
+            "manifest_sha256": self.manifest_sha256,
+        }
+
+
+def build_release(
+    folder: Path, out: Path, options: ReleaseOptions | None = None, *, advance: Advance | None = None
+) -> Built:
+    """Write a release of what is in a folder.
+
+    Args:
+        folder: what ``plumbline curate`` or ``data convert --to parquet`` wrote.
+        out: the release; an earlier one there is replaced where it is the one before, has a lower version, or the same data.
+        options: what is said of it.
+        advance: called as bytes are read, for progress.
+    Raises:
+        GateError: PL-REL-001, a gate failed; nothing is written.
+        UsageError, SourceError, WriteError: an option, the folder or the output cannot be used; nothing is written.
+    """
+    options = options or ReleaseOptions()
+    incoming = open_incoming(folder, options.stated)
+    replaces_previous = is_same_folder(out, options.previous)
+    refuse_output_among_inputs(
+        out, [folder, *([options.previous] if options.previous and not replaces_previous else [])]
+    )
+    previous = read_previous(options.previous) if options.previous else None
+    with write_folder_aside(out, RELEASE) as aside:
+        passed = _pass_over(incoming, aside, previous, advance)
+        gates = tuple(gate_rules.accepted(_gates(incoming, passed), options.accepted))
+        if any(gate.stops for gate in gates):
+            raise GateError(str(folder), gates)
+        changes = (
+            None if previous is None or passed.index is None else compare(previous, passed.index, incoming.behind.terms)
+        )
+        facts = _facts(incoming, passed, gates, changes, options)
+        if not replaces_previous:
+            refuse_unnamed_replacement(out, facts.laid.tables.values(), facts.version)
+        return _written(aside, incoming, facts, options)
+
+
+def _written(aside: Path, incoming: Incoming, facts: Facts, options: ReleaseOptions) -> Built:
+    """Write what is said of the data, the manifest last."""
+    _write_notes(aside, incoming, facts)
+    files = _files(aside, facts.laid)
+    _manifest(incoming, facts, files, options).write(aside)
+    return Built(
+        facts.version,
+        facts.rows,
+        facts.terms,
+        tuple(files),
+        facts.gates,
+        facts.changes,
+        tuple(unanswered(facts)),
+        file_digest(aside / MANIFEST_NAME),
+    )
+
+
+# --- one pass over the rows ---
+
+
+@dataclass
+class _Passed:
+    """What one pass over the rows wrote and saw."""
+
+    laid: Laid
+    observer: Observer
+    index: RowIndex | None
+    rows: dict[str, int]
+    unreadable: dict[str, int]
+
+
+def _pass_over(incoming: Incoming, aside: Path, previous: Previous | None, advance: Advance | None) -> _Passed:
+    files = FilesInMaking(aside, incoming.behind.terms)
+    observer = Observer(find_personal_data)
+    index = None if previous is None else RowIndex()
+    rows: dict[str, int] = {}
+    faults = []
+    sizes = [location.path.stat().st_size for location, _ in incoming.files]
+    done = 0
+    for (location, name), size in zip(incoming.files, sizes, strict=True):
+        read = ReadFile(location, name)
+        for kind, table in read_incoming(read):
+            observer.look(kind, table)
+            files.take(kind, table)
+            if index is not None:
+                index.add(kind, table)
+        rows[incoming.name_of(location.path)] = read.rows_read
+        faults += read.faults
+        done += size
+        if advance is not None:
+            advance(location.origin.source, done, sum(sizes))
+    return _Passed(files.finish(), observer, index, rows, count_by_code(faults))
+
+
+def _gates(incoming: Incoming, passed: _Passed) -> list[Gate]:
+    observer, terms, parents = passed.observer, incoming.behind.terms, incoming.parent_terms()
+    listed = incoming.manifest.manifest.outputs if incoming.manifest else []
+    removed = incoming.folder / NOTES / REMOVED_NAME
+    counted = Counted(
+        {kind: dict(of_splits) for kind, of_splits in observer.rows.items()},
+        passed.unreadable,
+        {entry.path: entry.rows for entry in listed if entry.rows is not None},
+        passed.rows,
+        open_parquet(removed).metadata.num_rows if removed.is_file() else None,
+    )
+    return [
+        gate_rules.personal_data_gate(observer.personal_data()),
+        gate_rules.leakage_gate(observer.leakage(), incoming.notes),
+        gate_rules.workers_gate(observer.workers()),
+        gate_rules.uses_gate(terms, parents),
+        gate_rules.licence_gate(terms, parents, incoming.stated_licence),
+        gate_rules.counts_gate(counted, incoming.notes),
+        gate_rules.digests_gate(*unlisted_files(incoming), is_listed=incoming.manifest is not None),
+    ]
+
+
+# --- what is written about the data ---
+
+
+def _facts(
+    incoming: Incoming, passed: _Passed, gates: tuple[Gate, ...], changes: Changes | None, options: ReleaseOptions
+) -> Facts:
+    if incoming.manifest is None:  # the gate of digests has stopped such a release
+        raise GateError(str(incoming.folder), gates)
+    return Facts(
+        name=incoming.folder.resolve().name,
+        version=next_version(options.version, changes),
+        created=datetime.now(UTC).date().isoformat(),
+        laid=passed.laid,
+        terms=incoming.behind.terms,
+        source=incoming.manifest.manifest,
+        source_digest=incoming.manifest.digest,
+        parents=incoming.parents,
+        notes=incoming.notes,
+        gates=gates,
+        changes=changes,
+        answers=options.answers,
+        is_synthetic=passed.observer.is_synthetic,
+        stated_licence=incoming.stated_licence,
+    )
+
+
+def _write_notes(aside: Path, incoming: Incoming, facts: Facts) -> None:
+    for name in _COPIED:
+        if (incoming.folder / name).is_file():
+            (aside / name).parent.mkdir(exist_ok=True)
+            copy = copy_ledger if name.endswith(REMOVED_NAME) else shutil.copyfile
+            copy(incoming.folder / name, aside / name)
+    texts = {
+        "README.md": card_text(facts),
+        "datasheet.md": datasheet_text(facts),
+        "croissant.json": croissant_text(facts),
+        "CHANGES.md": f"# Changes\n\n## {facts.version}, {facts.created}\n\n{changes_text(facts)}\n",
+        "LICENSE": licence_text(facts.terms),
+    }
+    for name, text in texts.items():
+        (aside / name).write_text(text, encoding="utf-8")
+
+
+def _files(aside: Path, laid: Laid) -> list[FileEntry]:
+    """Every file with its digest; the checksums, in the form of ``sha256sum``, are written here and are one of them."""
+    known = {entry.path: entry for entry in (*laid.lines.values(), *laid.tables.values())}
+    names = sorted(path.relative_to(aside).as_posix() for path in aside.rglob("*") if path.is_file())
+    entries = [known.get(name) or FileEntry.of(aside / name, name=name) for name in names]
+    sums = aside / SUMS_NAME
+    sums.write_text("".join(f"{entry.sha256}  {entry.path}\n" for entry in entries), encoding="utf-8")
+    return [*entries, FileEntry.of(sums)]
+
+
+def _manifest(incoming: Incoming, facts: Facts, files: Sequence[FileEntry], options: ReleaseOptions) -> Manifest:
+    rows = {entry.path: entry.rows for entry in files}
+    inputs = [
+        entry.model_copy(update={"path": location.origin.source})
+        for location, _ in incoming.files
+        if (entry := incoming.entries[incoming.name_of(location.path)])
+    ]
+    not_in_lines: JsonValue = {kind.value: dict(codes) for kind, codes in facts.laid.not_in_lines.items()}
+    configs: JsonValue = {name: dict(of) for name, of in card_configs(facts.laid).items()}  # type: ignore[arg-type]
+    accepted: JsonValue = {gate.name: gate.reason for gate in facts.gates if gate.reason}
+    gates: list[JsonValue] = [gate.to_json() for gate in facts.gates]
+    configuration: dict[str, JsonValue] = {
+        "title": facts.title,
+        "version": facts.version,
+        "synthetic": facts.is_synthetic,
+        "source": incoming.folder.name,
+        "configs": configs,
+        "gates": gates,
+        "accepted": accepted,
+        "renamed": dict(facts.laid.renamed),
+        "not_in_lines": not_in_lines,
+        "changes": facts.changes.to_json() if facts.changes else None,
+        "stated_terms": options.stated.to_json(),
+        "recipe": facts.notes.recipe.model_dump(mode="json") if facts.notes else None,
+        "answers": facts.answers.model_dump(mode="json", exclude_defaults=True),
+    }
+    return Manifest(
+        holds=RELEASE,
+        command=list(options.command),
+        configuration=configuration,
+        inputs=inputs,
+        outputs=list(files),
+        parents=[facts.source_digest],
+        ancestors=sorted(incoming.behind.derived_from),
+        rows_read=sum(rows[entry.path] or 0 for entry in facts.laid.tables.values()),
+        uses=sorted(facts.terms.uses),
+        licence=facts.terms.licence,
+    )

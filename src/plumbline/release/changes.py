@@ -1,0 +1,271 @@
+"""What a new release says of the one before: rows added, removed, changed, moved, by configuration and split.
+
+A record is the same where its id is; what stands several times is compared as often. A new record is a changed one where it
+stands in the place of a removed one (same source, row, and axis, side and worker) or names it as its parent. What is the same and
+stands in another split has moved.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import polars as pl
+import pyarrow as pa
+from pydantic import JsonValue
+
+from plumbline.formats.own_folders import RELEASE
+from plumbline.formats.reading import ReadFile
+from plumbline.formats.source_files import locate
+from plumbline.lineage import FoundManifest, Terms
+from plumbline.lineage.writing import MANIFEST_NAME
+from plumbline.records import Kind, UsageError
+from plumbline.release.incoming import read_incoming
+from plumbline.release.layout import place_columns
+
+FIRST_VERSION = "1.0.0"
+_VERSION = re.compile(r"(0|[1-9][0-9]{0,8})\.(0|[1-9][0-9]{0,8})\.(0|[1-9][0-9]{0,8})")
+_HOW = ("added", "removed", "changed", "moved")
+_APART = ("axis", "side", "worker")
+
+Version = tuple[int, int, int]
+
+
+@dataclass(frozen=True)
+class Changes:
+    """What changed since a release.
+
+    Attributes:
+        version, digest: of that release; the digest is that of its manifest.
+        rows: configuration → split → added, removed, changed, moved, each with its count; where all are 0 it is left out.
+            A row counts where it stands now, a removed one where it stood.
+        unchanged: rows.
+        terms: what changed of them, a clause each.
+    """
+
+    version: str
+    digest: str
+    rows: Mapping[str, Mapping[str, Mapping[str, int]]]
+    unchanged: int
+    terms: tuple[str, ...] = ()
+
+    def total(self, how: str) -> int:
+        """Rows that changed in one way."""
+        return sum(counts.get(how, 0) for of_splits in self.rows.values() for counts in of_splits.values())
+
+    def to_json(self) -> dict[str, JsonValue]:
+        """As manifests have it."""
+        rows: JsonValue = {name: {split: dict(how) for split, how in of.items()} for name, of in self.rows.items()}
+        return {
+            "version": self.version,
+            "manifest_sha256": self.digest,
+            "rows": rows,
+            "unchanged": self.unchanged,
+            "terms": list(self.terms),
+        }
+
+
+@dataclass
+class RowIndex:
+    """Which records there are, and where: hashes, 41 bytes a row and 8 for each parent."""
+
+    _frames: list[pl.DataFrame] = field(default_factory=list)
+
+    def add(self, kind: Kind, table: pa.Table) -> None:
+        """Note rows."""
+        places = place_columns(kind, table)
+        apart = [_words(table, name) for name in _APART if name in table.schema.names]
+        columns = {"source": _words(table, "source"), "row": pl.Series(table["row"])}
+        columns |= {f"apart_{number}": each for number, each in enumerate(apart)}
+        where = pl.DataFrame({**columns, "kind": [kind.value] * len(table)}).hash_rows()
+        parents = (
+            pl.Series(table["parents"]).list.eval(pl.element().hash())
+            if "parents" in table.schema.names
+            else pl.Series([[]] * len(table), dtype=pl.List(pl.UInt64))
+        )
+        categories = places.with_columns(pl.all().cast(pl.Categorical))
+        self._frames.append(
+            categories.with_columns(id=pl.Series(table["id"].cast(pa.string())).hash(), where=where, parents=parents)
+        )
+
+    def rows(self) -> pl.DataFrame:
+        """All rows: folder, split, id, where, parents; `nth` counts the rows of one id in one split."""
+        schema: dict[str, pl.DataType | type[pl.DataType]] = {
+            "folder": pl.Categorical,
+            "split": pl.Categorical,
+            "id": pl.UInt64,
+            "where": pl.UInt64,
+            "parents": pl.List(pl.UInt64),
+        }
+        frame = pl.concat(self._frames) if self._frames else pl.DataFrame(schema=schema)
+        return frame.with_columns(nth=pl.int_range(pl.len()).over("id"))
+
+
+def _words(table: pa.Table, name: str) -> pl.Series:
+    column = table[name]
+    return pl.Series(column.cast(pa.string()))
+
+
+@dataclass(frozen=True)
+class Previous:
+    """An earlier release."""
+
+    version: str
+    digest: str
+    terms: Terms | None
+    index: RowIndex
+
+
+def read_previous(folder: Path) -> Previous:
+    """An earlier release, its rows indexed.
+
+    Raises:
+        UsageError: PL-REL-005, there is no release in this folder.
+    """
+    found = FoundManifest.at(folder / MANIFEST_NAME) if folder.is_dir() else None
+    version = found.manifest.configuration.get("version") if found else None
+    if found is None or found.manifest.holds != RELEASE or not isinstance(version, str) or not parsed_version(version):
+        raise UsageError(
+            "PL-REL-005",
+            str(folder),
+            "this is no release to compare with",
+            expected="a folder that plumbline release build wrote",
+            advice="name the folder of the release before, or leave --previous out",
+        )
+    index = RowIndex()
+    for kind, table in _tables(folder):
+        index.add(kind, table)
+    return Previous(version, found.digest, found.manifest.terms, index)
+
+
+def _tables(folder: Path) -> Iterator[tuple[Kind, pa.Table]]:
+    located = locate(folder, data_dir=None, split=None, format=None, axis=None)
+    for location, name in located.chosen:
+        yield from read_incoming(ReadFile(location, name))
+
+
+def compare(previous: Previous, now: RowIndex, terms: Terms) -> Changes:
+    """What changed in rows and terms since an earlier release."""
+    before, after = previous.index.rows(), now.rows()
+    keys = ["id", "nth"]
+    both = after.join(before.select(*keys, was=pl.col("split")), on=keys)
+    moved = both.filter(pl.col("split").cast(pl.String) != pl.col("was").cast(pl.String))
+    new, gone = after.join(before, on=keys, how="anti"), before.join(after, on=keys, how="anti")
+    named = new.select(*keys, pl.col("parents").alias("id_of_parent")).explode("id_of_parent").drop_nulls()
+    descended = named.join(gone.select(id_of_parent="id").unique(), on="id_of_parent", how="semi")
+    in_place = new.join(gone.select("where").unique(), on="where", how="semi")
+    changed_keys = pl.concat([descended.select(keys), in_place.select(keys)]).unique()
+    changed = new.join(changed_keys, on=keys, how="semi")
+    unreplaced = gone.join(changed.select("where").unique(), on="where", how="anti")
+    counts = {
+        "added": new.join(changed_keys, on=keys, how="anti"),
+        "removed": unreplaced.join(descended.select(id="id_of_parent").unique(), on="id", how="anti"),
+        "changed": changed,
+        "moved": moved,
+    }
+    return Changes(
+        previous.version,
+        previous.digest,
+        _by_place(counts),
+        len(both) - len(moved),
+        _term_changes(previous.terms, terms),
+    )
+
+
+def _by_place(counts: Mapping[str, pl.DataFrame]) -> dict[str, dict[str, dict[str, int]]]:
+    rows: dict[str, dict[str, dict[str, int]]] = {}
+    for how, frame in counts.items():
+        sizes = frame.select(pl.col("folder", "split").cast(pl.String)).group_by("folder", "split").len()
+        for folder, split, count in sizes.sort("folder", "split").iter_rows():
+            rows.setdefault(folder, {}).setdefault(split, dict.fromkeys(_HOW, 0))[how] = count
+    return {folder: dict(sorted(of.items())) for folder, of in sorted(rows.items())}
+
+
+def _term_changes(before: Terms | None, now: Terms) -> tuple[str, ...]:
+    if before is None or before == now:
+        return ()
+    told = []
+    if before.licence != now.licence:
+        told.append(f"the licence was {before.licence} and is {now.licence}")
+    for what, uses in (("no longer permitted", before.uses - now.uses), ("newly permitted", now.uses - before.uses)):
+        if uses:
+            told.append(f"{what}: {', '.join(sorted(uses))}")
+    return tuple(told)
+
+
+# --- versions ---
+
+
+def next_version(asked: str | None, changes: Changes | None) -> str:
+    """The version of a release: the one asked for, else the next by rule.
+
+    MAJOR where rows were removed, changed or moved or the terms changed: what was measured on the release before does not
+    hold; MINOR where rows were only added; PATCH where no row changed. The first is 1.0.0.
+
+    Raises:
+        UsageError: PL-REL-006, the version asked for is none, or below the one that the rule gives.
+    """
+    before = None if changes is None else parsed_version(changes.version)
+    by_rule = FIRST_VERSION if before is None or changes is None else _bumped(before, changes)
+    if asked is None:
+        return by_rule
+    version = parsed_version(asked)
+    lowest = None if before is None else parsed_version(by_rule)
+    if version is None or (lowest is not None and version < lowest):
+        raise UsageError(
+            "PL-REL-006",
+            "version (--version)",
+            "this cannot be the version",
+            expected="MAJOR.MINOR.PATCH" + (f", {by_rule} or above: {_why(changes)}" if changes else ""),
+            found=f'"{asked[:40]}"',
+            advice="leave --version out, and the next is counted by rule",
+        )
+    return asked
+
+
+def _why(changes: Changes) -> str:
+    """What the rule looked at, in words."""
+    counts = [f"{changes.total(how):,} rows {how}" for how in _HOW if changes.total(how)]
+    return f"since {changes.version}, " + (
+        ", ".join([*counts, *(["other terms"] if changes.terms else [])]) or "no row changed"
+    )
+
+
+def _bumped(before: Version, changes: Changes) -> str:
+    major, minor, patch = before
+    if changes.terms or any(changes.total(how) for how in ("removed", "changed", "moved")):
+        return f"{major + 1}.0.0"
+    return f"{major}.{minor + 1}.0" if changes.total("added") else f"{major}.{minor}.{patch + 1}"
+
+
+def parsed_version(text: str) -> Version | None:
+    """A version in numbers; None where it is none."""
+    found = _VERSION.fullmatch(text)
+    return None if found is None else (int(found[1]), int(found[2]), int(found[3]))
+
+
+# --- in words ---
+
+
+def change_rows(changes: Changes) -> list[list[str]]:
+    """Rows of a table: configuration, split, added, removed, changed, moved."""
+    return [
+        [f"`{name}`", f"`{split}`", *(f"{counts.get(how, 0):,}" for how in _HOW)]
+        for name, of_splits in changes.rows.items()
+        for split, counts in of_splits.items()
+    ]
+
+
+def change_lines(version: str, changes: Changes | None) -> Iterable[str]:
+    """What changed, a line each."""
+    if changes is None:
+        yield f"Version {version} is the first: there is no release to compare it with."
+        return
+    yield (
+        f"Since version {changes.version} (manifest `{changes.digest}`): "
+        + ", ".join(f"{changes.total(how):,} rows {how}" for how in _HOW)
+        + f", {changes.unchanged:,} as they were."
+    )
+    yield from (f"Terms: {told}." for told in changes.terms)

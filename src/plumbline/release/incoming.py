@@ -1,0 +1,147 @@
+"""What a release is made of: a folder that Plumbline wrote, its manifest and notes, and the folders that it came from."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+import pyarrow as pa
+from pydantic import JsonValue
+
+from plumbline.formats.locations import Location
+from plumbline.formats.provenance import Provenance, ProvenanceFinder, combined
+from plumbline.formats.reading import ReadFile, read_tables
+from plumbline.formats.source_files import locate
+from plumbline.lineage import FileEntry, FoundManifest, Manifest, StatedTerms, Terms, file_digest
+from plumbline.lineage.writing import MANIFEST_NAME
+from plumbline.records import Kind, PlumblineError, SourceError
+from plumbline.release.notes import CurationNotes, read_notes
+from plumbline.release.terms import filled_in, is_known
+
+_MOST_PARENTS = 1_000
+
+
+@dataclass(frozen=True)
+class Incoming:
+    """The folder that is released.
+
+    Attributes:
+        folder: as it was named.
+        files: its data files with their formats, in order.
+        manifest: its own; None where it has none.
+        notes: of the curation that made it; None where none did.
+        entries: the data files with digests; rows are known once they are read.
+        stated: what the user says of the terms.
+        stated_licence: the licence that the user states for data that tell none; None where they tell one.
+        behind: terms, parents and ancestors.
+        parents: the manifests of folders it was made of, as far as they still stand where they stood.
+    """
+
+    folder: Path
+    files: tuple[tuple[Location, str], ...]
+    manifest: FoundManifest | None
+    notes: CurationNotes | None
+    entries: Mapping[str, FileEntry]
+    stated: StatedTerms
+    stated_licence: str | None
+    behind: Provenance
+    parents: tuple[Manifest, ...]
+
+    def name_of(self, path: Path) -> str:
+        """A file of the folder as its manifest names it."""
+        return path.relative_to(self.folder).as_posix()
+
+    def parent_terms(self) -> list[Terms]:
+        """The terms of everything that stands behind the folder; what was stated, where it told nothing."""
+        manifests = [*self.parents, *([self.manifest.manifest] if self.manifest else [])]
+        return [filled_in(terms, self.stated) for each in manifests if (terms := each.terms) is not None]
+
+
+def open_incoming(folder: Path, stated: StatedTerms) -> Incoming:
+    """What is in a folder, before any row is read.
+
+    Args:
+        stated: what the user says of the terms; it fills in what nothing else tells and loosens nothing.
+    Raises:
+        SourceError: PL-REL-003, it is no folder; PL-REL-009, its notes are none; else as `formats.load`.
+    """
+    if not folder.is_dir():
+        raise SourceError(
+            "PL-REL-003",
+            str(folder),
+            "there is no folder here to release",
+            expected="a folder that plumbline curate or data convert wrote",
+            advice="plumbline curate SOURCE --recipe hh-clean -o DIR, then release build DIR",
+        )
+    located = locate(folder, data_dir=None, split=None, format=None, axis=None)
+    files = tuple(located.chosen)
+    manifest = FoundManifest.at(folder / MANIFEST_NAME)
+    entries = {path.relative_to(folder).as_posix(): FileEntry.of(path) for path in (each.path for each, _ in files)}
+    behind = ProvenanceFinder(located.manifest, StatedTerms())
+    of_files = [
+        behind.provenance(each, name, entries[each.path.relative_to(folder).as_posix()].sha256) for each, name in files
+    ]
+    found = combined(of_files)
+    terms = stated.applied([filled_in(found.terms, stated)], None)
+    return Incoming(
+        folder,
+        files,
+        manifest,
+        read_notes(folder),
+        entries,
+        stated,
+        None if is_known(found.terms.licence) else stated.licence,
+        replace(found, terms=terms),
+        tuple(_parents_standing(manifest)),
+    )
+
+
+def _parents_standing(manifest: FoundManifest | None) -> Iterator[Manifest]:
+    """Manifests of the sources that the folder names, where a file of that very digest is still there."""
+    if manifest is None:
+        return
+    told = manifest.manifest.configuration
+    listed: list[JsonValue] = [told.get("source"), *_list(told.get("sources"))]
+    for source in [each for each in listed if isinstance(each, str)][:_MOST_PARENTS]:
+        try:
+            path = Path(source) / MANIFEST_NAME
+            if path.is_file() and file_digest(path) in manifest.manifest.parents and (found := FoundManifest.at(path)):
+                yield found.manifest
+        except (OSError, PlumblineError):
+            continue
+
+
+def _list(value: JsonValue) -> list[JsonValue]:
+    return value if isinstance(value, list) else []
+
+
+def read_incoming(read: ReadFile) -> Iterator[tuple[Kind, pa.Table]]:
+    """The rows of one file, batch by batch; counts and faults go to `read`."""
+    for tables in read_tables(read):
+        for kind, table in tables.items():
+            if len(table):
+                yield kind, table
+
+
+def unlisted_files(incoming: Incoming) -> tuple[list[str], list[str], list[str]]:
+    """(changed, missing, in no manifest): how a folder differs from what its manifest lists, by name."""
+    if incoming.manifest is None:
+        return [], [], []
+    listed = {entry.path: entry.sha256 for entry in incoming.manifest.manifest.outputs}
+    there = {
+        path.relative_to(incoming.folder).as_posix(): path
+        for path in sorted(incoming.folder.rglob("*"))
+        if path.is_symlink() or not path.is_dir()
+    }
+    there.pop(MANIFEST_NAME, None)
+    changed = [
+        name for name, path in there.items() if name in listed and not _is_same(path, listed[name], incoming, name)
+    ]
+    return changed, sorted(listed.keys() - there.keys()), sorted(there.keys() - listed.keys())
+
+
+def _is_same(path: Path, sha256: str, incoming: Incoming, name: str) -> bool:
+    if name in incoming.entries:
+        return incoming.entries[name].sha256 == sha256
+    return path.is_file() and file_digest(path) == sha256

@@ -1,0 +1,152 @@
+"""What a curation noted beside its data (`curation/summary.json`), as far as a release reads it."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from pydantic import BaseModel, ConfigDict, Field, JsonValue, ValidationError
+
+from plumbline.formats.own_folders import NOTES, SUMMARY_NAME
+from plumbline.records import SourceError
+
+REMOVED_NAME = "removed.parquet"
+_MOST_BYTES = 64 << 20
+
+Counts = dict[str, dict[str, int]]
+"""Kind of record → split → rows."""
+
+
+class _Notes(BaseModel):
+    model_config = ConfigDict(extra="ignore", frozen=True)
+
+
+class RecipeNotes(_Notes):
+    """Which recipe was followed."""
+
+    name: str
+    version: int | str
+    digest: str
+    title: str = ""
+
+
+class RowNotes(_Notes):
+    """What was read.
+
+    Attributes:
+        read: lines or rows of the sources; one may hold several records.
+        quarantined: unreadable ones, by code.
+        not_taken: records of kinds that the recipe does not take, by kind.
+    """
+
+    read: int
+    quarantined: dict[str, int] = Field(default_factory=dict)
+    not_taken: dict[str, int] = Field(default_factory=dict)
+
+
+class RecordNotes(_Notes):
+    """How many records came in, of the kinds that the recipe takes."""
+
+    read: Counts
+
+
+class StepNotes(_Notes):
+    """What one rule did, in the order of the rules.
+
+    Attributes:
+        before: rows that it saw. removed: rows that it took away or merged into others. changed: rows that it changed.
+    """
+
+    rule: str
+    title: str = ""
+    settings: dict[str, JsonValue] = Field(default_factory=dict)
+    before: Counts = Field(default_factory=dict)
+    removed: Counts = Field(default_factory=dict)
+    changed: Counts = Field(default_factory=dict)
+    reasons: dict[str, int] = Field(default_factory=dict)
+
+
+class LeakageNotes(_Notes):
+    """Prompts that splits shared before removal; None where that was not looked for."""
+
+    splits: list[str] = Field(default_factory=list)
+    exact: list[list[int | None]] | None = None
+    near: list[list[int | None]] | None = None
+
+
+class LabelErrorNotes(_Notes):
+    """How many labels a curation ranked by how unlikely they are."""
+
+    n: int
+
+
+class CurationNotes(_Notes):
+    """The summary of a curation. Sections whose rule did not run are absent."""
+
+    recipe: RecipeNotes
+    rows: RowNotes
+    records: RecordNotes | None = None
+    steps: list[StepNotes] = Field(default_factory=list)
+    written: Counts = Field(default_factory=dict)
+    leakage: LeakageNotes | None = None
+    label_errors: LabelErrorNotes | None = None
+
+    @property
+    def came_in(self) -> Counts:
+        """The records that the first rule saw."""
+        return self.steps[0].before if self.steps else self.written
+
+    @property
+    def looked_for_near_leakage(self) -> bool:
+        """Whether some rule looked for prompts of one split that nearly stand in another."""
+        by_rule = any(step.rule == "leakage" and step.settings.get("threshold") is not None for step in self.steps)
+        return by_rule or (self.leakage is not None and self.leakage.near is not None)
+
+
+MASKING, MERGING, DEALING = "personal-data", "aggregate", "splits"
+"""Rules that do something else than remove: mask texts, make one judgement of several, give a split."""
+
+
+def changed_by(notes: CurationNotes, rule: str) -> int:
+    """Records that a rule changed."""
+    return sum(total(step.changed) for step in notes.steps if step.rule == rule)
+
+
+def removed_by(notes: CurationNotes, *, merging: bool) -> int:
+    """Records that went into others, or those that rules took away."""
+    return sum(total(step.removed) for step in notes.steps if (step.rule == MERGING) is merging)
+
+
+def total(counts: Counts) -> int:
+    """Rows of all kinds and splits."""
+    return sum(rows for of_splits in counts.values() for rows in of_splits.values())
+
+
+def read_notes(folder: Path) -> CurationNotes | None:
+    """The notes beside the data in a folder; None where no curation left any.
+
+    Raises:
+        SourceError: the file is there and is no such summary.
+    """
+    path = folder / NOTES / SUMMARY_NAME
+    if not path.is_file():
+        return None
+    try:
+        if path.stat().st_size > _MOST_BYTES:
+            raise ValueError("longer than 64 MiB")
+        return CurationNotes.model_validate_json(path.read_bytes())
+    except ValueError as error:
+        raise SourceError(
+            "PL-REL-009",
+            str(path),
+            "these are no notes of a curation",
+            expected="what plumbline curate writes",
+            found=_first_problem(error),
+            advice="curate again, or release the data alone: move the folder curation/ away",
+        ) from error
+
+
+def _first_problem(error: ValueError) -> str:
+    if not isinstance(error, ValidationError):
+        return str(error)
+    first = error.errors(include_input=False, include_url=False)[0]
+    return f"{first['msg']} at {'.'.join(map(str, first['loc'])) or 'the top'}"

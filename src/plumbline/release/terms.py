@@ -1,0 +1,72 @@
+"""Licences in the spellings of the hub and of SPDX, and what a `LICENSE` file of a release says."""
+
+from __future__ import annotations
+
+from plumbline.lineage import StatedTerms, Terms, Use, strictest_terms
+from plumbline.lineage.uses import UNKNOWN_LICENCE
+
+_ON_THE_HUB = {
+    "CC0-1.0": "cc0-1.0",
+    "MIT": "mit",
+    "Apache-2.0": "apache-2.0",
+    "CC-BY-4.0": "cc-by-4.0",
+    "CC-BY-SA-4.0": "cc-by-sa-4.0",
+    "CC-BY-NC-4.0": "cc-by-nc-4.0",
+    "CC-BY-NC-SA-4.0": "cc-by-nc-sa-4.0",
+    "CC-BY-3.0": "cc-by-3.0",
+    "ODC-By-1.0": "odc-by",
+    "ODbL-1.0": "odbl",
+}
+"""SPDX name → the hub's. Source: https://huggingface.co/docs/hub/repositories-licenses"""
+
+USES_TOLD = {
+    Use.PREFERENCE: "training preference, reward and cost models",
+    Use.POLICY: "prompts for the training of policies",
+    Use.SUPERVISED: "supervised training of dialogue agents",
+    Use.MODERATION: "training moderation models",
+    Use.ANALYSIS: "analysis and evaluation",
+}
+
+
+def hub_licence(licence: str) -> str:
+    """The licence as the YAML of a card names it; ``other`` where the hub has no name for it."""
+    return _ON_THE_HUB.get(licence, "other")
+
+
+def licence_address(licence: str) -> str | None:
+    """Where the licence's text stands; None where its name tells no place."""
+    return f"https://spdx.org/licenses/{licence}.html" if licence in _ON_THE_HUB else None
+
+
+def is_known(licence: str) -> bool:
+    """Whether every part of a licence is known by name."""
+    return UNKNOWN_LICENCE not in [part.strip() for part in licence.split(" AND ")]
+
+
+def filled_in(terms: Terms, stated: StatedTerms) -> Terms:
+    """The terms with what a person states in place of what nothing told, as `StatedTerms.applied` does where data come in.
+
+    An unknown licence gives way to the one stated; whatever is known stays and binds. Uses are filled in only where neither
+    licence nor uses are known: beside a known licence, no use at all may be what somebody meant.
+    """
+    if is_known(terms.licence):
+        return terms
+    others = " AND ".join(part for part in terms.licence.split(" AND ") if part.strip() != UNKNOWN_LICENCE)
+    uses = terms.uses if terms.uses or others else stated.uses or terms.uses
+    known = [licence for licence in (others, stated.licence) if licence]
+    return (
+        Terms(uses, terms.licence) if stated.licence is None else strictest_terms(Terms(uses, each) for each in known)
+    )
+
+
+def licence_text(terms: Terms) -> str:
+    """The `LICENSE` file: which licence holds, where its text stands, and what the data may be used for."""
+    lines = [f"Licence of this data set: {terms.licence}", ""]
+    for name in terms.licence.split(" AND "):
+        address = licence_address(name.strip())
+        lines.append(f"{name}: {address}" if address else f"{name}: ask whoever released the data for its text")
+    lines += ["", "Beside the licence, the data may be used for:", ""]
+    lines += [f"- {use}: {USES_TOLD[use]}" for use in sorted(terms.uses)]
+    lines += ["", "and for nothing else of:", ""]
+    lines += [f"- {use}: {USES_TOLD[use]}" for use in sorted(set(Use) - terms.uses)] or ["- (all uses are permitted)"]
+    return "\n".join(lines) + "\n"

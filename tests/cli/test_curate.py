@@ -1,0 +1,254 @@
+"""``plumbline curate`` as a person calls it."""
+
+import json
+import os
+import re
+import signal
+import time
+
+import pyarrow.parquet as pq
+import pytest
+
+import plumbline
+from plumbline.curate.recipe import read_recipe, shipped_recipes
+from plumbline.lineage import ALL_USES, Terms, read_manifest, with_terms
+from plumbline.loop import curation_run
+from tests.curate.made_up import labels
+from tests.loop.curations import SMALL, pair, pairs, write
+from tests.prepared import run_program, start_prepared
+
+SECRET = "the-secret-of-the-conversation"
+
+
+@pytest.fixture
+def source(tmp_path):
+    folder = tmp_path / "harmless-base"
+    write(folder / "train.jsonl", [*pairs(9), *pairs(2), pair(SECRET)])
+    write(folder / "test.jsonl.gz", pairs(4, first=9))
+    return folder
+
+
+@pytest.fixture
+def recipe(tmp_path):
+    path = tmp_path / "small.toml"
+    path.write_text(SMALL)
+    return path
+
+
+def refused(result, code):
+    ended, out, err = result
+    assert (ended, out) == (2, "")
+    assert err.startswith(f"{code}  "), err
+    assert "Try: " in err
+    return err
+
+
+# --- the real pairs, whole recipe ---
+
+
+def test_hh_rlhf_by_hh_clean(plumb, real_data, tmp_path):
+    out = tmp_path / "out"
+    code, shown, err = plumb("curate", real_data / "hh-rlhf", "--recipe", "hh-clean", "-o", out)
+    assert code == 0
+    assert "not taken by this recipe: 20 red team attempts" in err
+    summary = json.loads((out / "curation" / "summary.json").read_text())
+    written = sum(summary["written"]["comparisons"].values())
+    assert re.search(rf"^written +{written:,}$", shown, re.MULTILINE)
+    assert written + summary["records"]["removed"] == 3467
+    assert len(plumbline.load(out).comparisons) == written
+    checked = json.loads(plumb("data", "check", out, "--json", "--no-cache")[1])
+    removed = set(read_recipe("hh-clean").steps[1].settings.codes) | {"PL-CHK-008", "PL-CHK-010"}
+    assert not removed & {finding["code"] for finding in checked["findings"]}, checked["findings"]
+    assert checked["rows_quarantined"] == 0
+    again = json.loads(plumb("curate", out, "--recipe", "hh-clean", "-o", tmp_path / "again", "--json")[1])
+    assert again["records"]["read"] == again["written"] == summary["written"]
+    assert not any(step["removed"] or step["changed"] for step in again["steps"])
+
+
+# --- what it says ---
+
+
+def test_what_it_tells_and_that_it_quotes_nothing(plumb, source, recipe, tmp_path):
+    out = tmp_path / "out"
+    code, shown, err = plumb("curate", source, "--recipe", recipe, "-o", out)
+    assert code == 0
+    assert SECRET not in shown + err
+    assert re.search(r"^comparisons/harmlessness +16 +14 +14 +0$", shown, re.MULTILINE)
+    assert re.search(r"^removed +2  records that stand there already", shown, re.MULTILINE)
+    assert re.search(r"^written +14$", shown, re.MULTILINE)
+    assert f"wrote {out}; every record removed or merged stands in {out}/curation/removed.parquet, every" in err
+    assert SECRET not in (out / "manifest.json").read_text() + (out / "curation" / "summary.json").read_text()
+
+
+def test_json_is_one_object_and_nothing_else(plumb, source, recipe, tmp_path):
+    with (source / "train.jsonl").open("a") as file:
+        file.write('{"chosen": 1, "rejected": 2}\n')
+    (source / "more.csv").write_text("a,b\n")
+    code, shown, err = plumb("curate", source, "--recipe", recipe, "-o", tmp_path / "out", "--json")
+    assert code == 1
+    assert json.loads(shown) == json.loads((tmp_path / "out" / "curation" / "summary.json").read_text())
+    assert re.search(r"not read: 1 rows, PL-JSON-005", err)
+    assert re.search(rf"1 × PL-SRC-012 .*plumbline data check {source}", err)
+
+
+def test_a_file_left_out_is_told_by_the_exit_code(plumb, source, recipe, tmp_path):
+    (source / "train.csv").write_text("a,b\n")
+    assert plumb("curate", source, "--recipe", recipe, "-o", tmp_path / "out")[0] == 1
+
+
+def test_progress_tells_what_begins(source, recipe, tmp_path, monkeypatch, plumb):
+    from plumbline.cli import console
+
+    monkeypatch.setattr(console, "_LOGGED_EVERY_SECONDS", -1.0)
+    err = plumb("curate", source, "--recipe", recipe, "-o", tmp_path / "out")[2]
+    begun = re.findall(r"^curating by small: (.+?)(?:: \d.*)? \(\d+ s\)$", err, re.MULTILINE)
+    expected = ["looking at the sources", "reading", "looking at each record", "counting", "writing"]
+    assert [title for title in begun if title in expected] == expected
+    assert "records that stand there already, word by word and judged the same" in begun
+
+
+# --- recipes ---
+
+
+@pytest.mark.parametrize("name", shipped_recipes())
+def test_a_recipe_that_is_shown_is_one(name, plumb, tmp_path):
+    code, shown, err = plumb("curate", "--recipe", name, "--show-recipe")
+    assert (code, err) == (0, "")
+    (tmp_path / "mine.toml").write_text(shown)
+    assert plumb("curate", "--recipe", tmp_path / "mine.toml", "--show-recipe")[1] == shown
+    assert read_recipe(str(tmp_path / "mine.toml")).digest == read_recipe(name).digest
+    assert json.loads(plumb("curate", "--recipe", name, "--show-recipe", "--json")[1]) == read_recipe(name).to_json()
+
+
+def test_a_title_of_any_signs_survives_being_shown(plumb, tmp_path, recipe):
+    title = 'emoji \\U0001F600, \\"quotes\\", \\\\ and \\u007f\\u202e'
+    recipe.write_text(SMALL.replace("version = 1", f'version = 1\ntitle = "{title}"'))
+    shown = plumb("curate", "--recipe", recipe, "--show-recipe")[1]
+    assert all(sign.isprintable() or sign == "\n" for sign in shown)
+    (tmp_path / "mine.toml").write_text(shown)
+    assert read_recipe(str(tmp_path / "mine.toml")) == read_recipe(str(recipe))
+
+
+def test_show_recipe_shows_the_recipe_that_is_named(plumb, recipe):
+    clean = plumb("curate", "--recipe", "hh-clean", "--show-recipe")[1]
+    assert plumb("curate", "--show-recipe", "hh-clean")[1] == clean != plumb("curate", "--show-recipe")[1]
+    assert plumb("curate", "data", "--recipe", "hh-clean", "--show-recipe")[1] == clean
+    assert 'name = "small"' in plumb("curate", "--show-recipe", recipe)[1]
+    refused(plumb("curate", "--recipe", "clean", "--show-recipe", "hh-nosafe"), "PL-RCP-007")
+    assert "--recipe hh-clean" in refused(plumb("curate", "--show-recipe", "hh-claen"), "PL-RCP-001")
+
+
+def test_unreadable_rows_are_told_with_the_source_that_holds_them(plumb, source, recipe, tmp_path):
+    other = write(tmp_path / "helpful-base" / "train.jsonl", [pair("fine"), {"chosen": 1, "rejected": 2}]).parent
+    _, _, err = plumb("curate", source, other, "--recipe", recipe, "-o", tmp_path / "out")
+    assert f"not read: 1 rows, PL-JSON-005; see: plumbline data check {other}\n" in err
+    assert f"data check {source}\n" not in err
+
+
+def test_what_was_merged_and_settled_against_most_is_told(plumb, tmp_path):
+    said = [(item, f"w{n}", True) for item in range(30) for n in range(5)]
+    said += [(item, f"wrong{n}", False) for item in range(31) for n in range(2)] + [(30, "w0", True)]
+    rows = labels(*[(f"q {item}", "r", good, {"worker": who}) for item, who, good in said])
+    path = tmp_path / "labels" / "train.parquet"
+    path.parent.mkdir()
+    pq.write_table(with_terms(rows, Terms(ALL_USES, "MIT")), path)
+    recipe = tmp_path / "own.toml"
+    recipe.write_text('name = "own"\nversion = 1\n[[rule]]\nname = "aggregate"\nmethod = "dawid-skene"\n')
+    _, shown, err = plumb("curate", path, "--recipe", recipe, "-o", tmp_path / "out")
+    assert re.search(r"^merged +182  judgements of one item", shown, re.MULTILINE), shown
+    assert "1 of 31 labels by dawid-skene go against the majority of their judges" in err
+
+
+def test_every_recipe_that_comes_along_is_named_in_the_help(plumb):
+    text = " ".join(plumb("curate", "--help")[1].split())
+    assert len(shipped_recipes()) >= 4
+    assert all(name in text for name in shipped_recipes())
+
+
+BAD_RECIPES = {
+    "an unknown key": (SMALL.replace("threshold", "treshold", 1), "PL-RCP-005", "threshold in its place"),
+    "an unknown key of the recipe": (SMALL.replace("takes", "take"), "PL-RCP-005", "takes in its place"),
+    "an unknown rule": (SMALL.replace('"leakage"', '"leakege"'), "PL-RCP-004", 'name = "leakage"'),
+    "two wishes": (SMALL + '[[rule]]\nname = "leakage"\nthreshold = 0.5\n', "PL-RCP-007", "recipe of your own"),
+    "a share too much": (SMALL.replace("test = 0.5", "test = 0.6"), "PL-RCP-006", "sum to 1"),
+    "no TOML": ("name = ", "PL-RCP-003", "mend"),
+}
+
+
+@pytest.mark.parametrize("kind", BAD_RECIPES)
+def test_a_recipe_that_is_none(kind, plumb, source, recipe, tmp_path):
+    text, code, advice = BAD_RECIPES[kind]
+    recipe.write_text(text)
+    assert advice in refused(plumb("curate", source, "--recipe", recipe, "-o", tmp_path / "out"), code)
+    assert not (tmp_path / "out").exists()
+
+
+def test_recipes_that_fight(plumb, source, recipe, tmp_path):
+    other = tmp_path / "other.toml"
+    other.write_text(SMALL.replace('"small"', '"other"').replace("threshold = 1\n", "threshold = 0.5\n"))
+    words = ("curate", source, "-o", tmp_path / "out", "--recipe", recipe, "--recipe")
+    err = refused(plumb(*words, other), "PL-RCP-007")
+    assert "small and other" in err
+    refused(plumb(*words, "clean"), "PL-RCP-007")
+    assert "--recipe hh-clean" in refused(plumb("curate", source, "--recipe", "hh_clean"), "PL-RCP-001")
+    refused(plumb("curate", source, "--recipe", tmp_path / "no.toml"), "PL-RCP-002")
+    assert not (tmp_path / "out").exists()
+
+
+# --- calls that are wrong ---
+
+
+def test_what_is_missing_is_said(plumb, source, tmp_path):
+    refused(plumb("curate", "-o", tmp_path / "out"), "PL-ARG-006")
+    refused(plumb("curate", source), "PL-ARG-006")
+    refused(plumb("curate", source, "-o", tmp_path / "out", "--engine", "rai"), "PL-ARG-001")
+    refused(plumb("curate", source, "-o", tmp_path / "out", "--ray-address", "host:1"), "PL-ARG-005")
+    refused(plumb("curate", source, "-o", tmp_path / "out", "--uses", "fun"), "PL-ARG-001")
+    assert not (tmp_path / "out").exists()
+
+
+def test_what_was_asked_for_is_in_the_manifest(plumb, source, recipe, tmp_path):
+    words = ("--split", "train", "--on-error", "stop", "--work", tmp_path / "work", "--uses", "preference")
+    assert plumb("curate", source, "--recipe", recipe, "-o", tmp_path / "out", *words)[0] == 0
+    manifest = read_manifest(tmp_path / "out")
+    told = manifest.configuration
+    assert manifest.command[:2] == ["curate", str(source)]
+    assert (told["split"], told["on_error"], told["stated_terms"]) == ("train", "stop", {"uses": ["preference"]})
+    assert manifest.uses == ["preference"]
+    assert list((tmp_path / "work").iterdir()) == []
+
+
+# --- Ctrl-C ---
+
+
+def _interrupted(mark, *words):
+    """The program, with its last step waiting to be interrupted."""
+    step = curation_run.write_records
+
+    def waiting(*arguments):
+        mark.touch()
+        time.sleep(60)
+        return step(*arguments)
+
+    curation_run.write_records = waiting
+    run_program(*words)
+
+
+def test_an_interrupted_run_says_so_and_goes_on_later(plumb, source, recipe, tmp_path):
+    words = ("curate", source, "--recipe", recipe, "-o", tmp_path / "runs" / "out")
+    log = tmp_path / "log"
+    process = start_prepared(_interrupted, tmp_path / "writing", *map(str, words), log=log)
+    deadline = time.monotonic() + 60
+    while not (tmp_path / "writing").exists() and time.monotonic() < deadline:
+        time.sleep(0.02)
+    os.kill(process.pid, signal.SIGINT)
+    process.join(60)
+    assert process.exitcode == 130, log.read_text()
+    stopped, ended = log.read_text().splitlines()
+    assert stopped.startswith("stopped: the same command goes on from the stages that are finished")
+    assert f"{tmp_path / 'runs' / '.out.stages'} holds what was read, texts that are not masked" in stopped
+    assert ended == "interrupted; nothing was left half-written"
+    assert [path.name for path in (tmp_path / "runs").iterdir()] == [".out.stages"]
+    code, _, err = plumb(*words)
+    assert (code, "goes on where an earlier run" in err) == (0, True)
+    assert [path.name for path in (tmp_path / "runs").iterdir()] == ["out"]

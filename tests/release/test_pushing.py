@@ -1,0 +1,73 @@
+"""Pushing through the hub's own client to a hub on loopback: one commit, sound folders only, old files gone.
+
+The client reads its endpoint when it is imported, so it runs in a process of its own: the program, as people run it.
+"""
+
+import os
+import subprocess
+import sys
+
+import pytest
+
+from plumbline.records import UsageError
+from plumbline.release import build_release, push_release
+
+from .folders import curated
+from .hub_uploads import taking_uploads
+
+NAME = "someone/hh-small"
+_STEPS = """
+import sys
+from plumbline.cli.main import run
+for words in sys.argv[1].split(";"):
+    sys.argv = ["plumbline", *words.split()]
+    try:
+        run()
+    except SystemExit as ended:
+        print("exit", ended.code or 0, flush=True)
+"""
+
+
+@pytest.fixture
+def release(tmp_path):
+    build_release(curated(tmp_path / "in", tmp_path / "curated"), tmp_path / "release")
+    return tmp_path / "release"
+
+
+def run(hub, home, *commands):
+    """What the commands ended with, and what they said."""
+    kept = {name: value for name, value in os.environ.items() if not name.startswith(("HF_", "HUGGING"))}
+    environment = {**kept, "HF_ENDPOINT": hub.address, "HF_HOME": str(home), "HF_TOKEN": "hf_none"}
+    environment |= {"HF_HUB_DISABLE_TELEMETRY": "1", "HF_HUB_DISABLE_XET": "1"}
+    call = [sys.executable, "-c", _STEPS, ";".join(commands)]
+    done = subprocess.run(call, capture_output=True, text=True, env=environment, check=False)
+    return [int(line.split()[1]) for line in done.stdout.splitlines() if line.startswith("exit")], done.stderr
+
+
+def test_a_release_is_pushed_as_one_commit_and_pulled_as_it_was(release, tmp_path):
+    stale = {"old/train.jsonl.gz": b"old", ".gitattributes": b"*.gz filter=lfs\n"}
+    with taking_uploads(NAME, stale, most_commits=1) as hub:
+        codes, said = run(
+            hub,
+            tmp_path / "home",
+            f"release push {release} {NAME} --private",
+            f"data pull {NAME} {tmp_path / 'pulled'}",
+            f"release verify {tmp_path / 'pulled'}",
+            f"data show {NAME}",
+            f"release push {release} {NAME}",
+        )
+    assert codes == [0, 0, 0, 0, 1], said
+    assert "is what it says it is: version 1.0.0" in said
+    sent = {path.relative_to(release).as_posix(): path.read_bytes() for path in release.rglob("*") if path.is_file()}
+    assert hub.files == {**sent, ".gitattributes": stale[".gitattributes"]}
+    assert (len(hub.commits), hub.created[0]["visibility"]) == (1, "private")
+    assert "PL-REL-008" in said
+    assert "hf_none" not in said
+
+
+def test_what_is_not_sound_or_has_no_name_is_not_pushed(release):
+    with pytest.raises(UsageError, match="PL-REL-017"):
+        push_release(release, "no-owner")
+    (release / "extra.txt").write_text("x")
+    with pytest.raises(UsageError, match="PL-REL-018"):
+        push_release(release, NAME)
