@@ -122,3 +122,28 @@ def test_a_conversation_that_has_begun_is_not_left_by_one_press(two):
     typist.press("Enter")
     typist.see("Skipped.")
     typist.wait_for_no_messages()
+
+
+def test_a_question_asked_again_before_its_closing_was_told_is_answered_by_the_second_answer(two):
+    typist, _ = two
+    typist.join("Twice asked")
+    typist.begin("Red-team")
+    typist.tab_to("I agree")
+    typist.press("Enter")
+    typist.page.wait_for_selector("textarea[name=task_description]:focus")
+    typist.type("Something")
+    # One task of the browser, so that its word of the first closing comes after the second opening.
+    typist.page.evaluate(
+        """() => {
+          const skip = document.getElementById("skip"), dialog = document.getElementById("leave-filled-in");
+          return new Promise((opened) => {
+            dialog.addEventListener("opened", () => {
+              dialog.close();
+              queueMicrotask(() => { skip.click(); setTimeout(opened, 100); });
+            }, { once: true });
+            skip.click();
+          });
+        }"""
+    )
+    typist.page.locator("#leave-filled-in button[value=leave]").click()
+    typist.see("Skipped.")

@@ -55,9 +55,18 @@ export async function confirmLeaving({ begun, filledIn }) {
   return !filledIn || confirmed("leave-filled-in", "leave");
 }
 
+/** By dialog, how to decide the question that it asks. */
+const asked = new Map();
+
 /** Opens a dialog; whether it was closed by the button of this value, not by another one or Esc. */
 function confirmed(id, value) {
+  // The browser tells of a closing some time after it: who asks again before that ends the first question unconfirmed,
+  // and the late word of that first closing finds the dialog open and decides nothing.
+  asked.get(id)?.(false);
   const dialog = openDialog(id);
   dialog.returnValue = "";
-  return new Promise((decide) => dialog.addEventListener("close", () => decide(dialog.returnValue === value), { once: true }));
+  return new Promise((decide) => {
+    asked.set(id, decide);
+    dialog.onclose = () => { if (!dialog.open) decide(dialog.returnValue === value); };
+  });
 }
