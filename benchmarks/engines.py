@@ -2,7 +2,7 @@
 
     python -m benchmarks.engines [--rows 1000000] [--rounds 3] [--json FILE]
 
-Both engines run four stages that deal out in each of the four ways, and leave the same digests, which is checked. Ray's nodes
+Both engines run four stages that deal out by part, by key, to parts and whole, and leave the same digests, which is checked. Ray's nodes
 are on this machine (`ray.cluster_utils.Cluster`); starting them, and starting the first processes that work, is timed apart.
 Needs the extra ray.
 """

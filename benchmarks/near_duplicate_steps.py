@@ -1,7 +1,7 @@
 """The steps from texts to clusters over spilled parts: what an engine does, in one process, for the benchmark.
 
 Nothing but what is narrow (verified pairs, clusters) is ever in memory for all rows: shingles and bands are written
-part by part, candidates are exchanged by the part of a, pairs with the shingles of a by the part of b.
+part by part, candidates are exchanged by the part of a and by that of b, shingles are sent to the parts that need them.
 """
 
 from __future__ import annotations
@@ -17,14 +17,15 @@ import polars as pl
 import pyarrow as pa
 
 from benchmarks.edited_rows import PART_ROWS
-from plumbline.curate import clusters
+from plumbline.curate import clusters, verification
 from plumbline.curate.minhash import BAND_SCHEMA, band_table, choose_banding
 from plumbline.curate.shingles import shingle_table
+from plumbline.engine import part_of, position_of
 
 Step = Callable[[ThreadPoolExecutor, Sequence[Path], Path], None]
 """(pool, files of the rows, folder for what is spilled)"""
 
-_AT_ONCE = 5_000
+_PART_STEP = position_of(1, 0)
 _PARTS_AN_EXCHANGE = 8
 _BANDING = choose_banding(clusters.DEFAULT_THRESHOLD)
 
@@ -36,7 +37,7 @@ def shingles_and_bands(pool: ThreadPoolExecutor, files: Sequence[Path], work: Pa
 
 def _prepare_part(work: Path, number: int, file: Path) -> None:
     texts = pl.read_parquet(file)["text"]
-    shingles = shingle_table(number * PART_ROWS + np.arange(len(texts)), texts)
+    shingles = shingle_table(position_of(number, 0) + np.arange(len(texts)), texts)
     _write(work / f"shingles-{number}.arrow", [shingles])
     bands = band_table(shingles, _BANDING)
     each = len(bands) // _BANDING.bands
@@ -65,35 +66,34 @@ def _meet(work: Path, parts: int, exchange: int) -> None:
     _write_by_part(work / f"met-{exchange}.arrow", found, "a", parts)
 
 
-def attach(pool: ThreadPoolExecutor, files: Sequence[Path], work: Path) -> None:
-    """(exchange by a) candidates and shingles → pairs with the shingles of a, a batch a part of b."""
-    _all(pool.map(partial(_attach_part, work, len(files)), range(len(files))))
+def send(pool: ThreadPoolExecutor, files: Sequence[Path], work: Path) -> None:
+    """(exchange by a) candidates and shingles → candidates by the part of b, and the shingles that other parts need."""
+    _all(pool.map(partial(_send_from_part, work, len(files)), range(len(files))))
 
 
-def _attach_part(work: Path, parts: int, number: int) -> None:
+def _send_from_part(work: Path, parts: int, number: int) -> None:
     met = pa.concat_tables([_batch(path, number) for path in work.glob("met-*.arrow")])
+    pairs = clusters.distinct_pairs(met)
+    _write_by_part(work / f"pairs-{number}.arrow", pairs.sort_by([("b", "ascending"), ("a", "ascending")]), "b", parts)
     shingles = _batch(work / f"shingles-{number}.arrow", 0)
-    ordered = clusters.distinct_pairs(met).sort_by([("b", "ascending"), ("a", "ascending")])
-    _write_by_part(work / f"attached-{number}.arrow", clusters.with_shingles(ordered, shingles, "a"), "b", parts)
+    for portion, sent in enumerate(verification.sent_shingles(shingles, pairs)):
+        _write_by_part(work / f"sent-{number}-{portion}.arrow", sent.sort_by("to"), "to", parts)
 
 
 def verify(pool: ThreadPoolExecutor, files: Sequence[Path], work: Path) -> None:
-    """(exchange by b) pairs and shingles → verified pairs."""
+    """(exchange by b) candidates, shingles and those that were sent → verified pairs."""
     counts = list(pool.map(partial(_verify_part, work, len(files)), range(len(files))))
     np.save(work / "candidates.npy", np.array(sum(counts)))
 
 
 def _verify_part(work: Path, parts: int, number: int) -> int:
+    pairs = pa.concat_tables([_batch(work / f"pairs-{other}.arrow", number) for other in range(parts)])
+    pairs = pairs.sort_by([("a", "ascending"), ("b", "ascending")])
+    sent = (_batch(path, number) for path in work.glob("sent-*.arrow"))
     shingles = _batch(work / f"shingles-{number}.arrow", 0)
-    found, count = [clusters.VERIFIED_SCHEMA.empty_table()], 0
-    for other in range(parts):
-        pairs = _batch(work / f"attached-{other}.arrow", number)
-        count += len(pairs)
-        for start in range(0, len(pairs), _AT_ONCE):
-            some = clusters.with_shingles(pairs.slice(start, _AT_ONCE), shingles, "b")
-            found.append(clusters.verified_pairs(some, clusters.DEFAULT_THRESHOLD))
-    _write(work / f"verified-{number}.arrow", [pa.concat_tables(found)])
-    return count
+    found = verification.verified_pairs(shingles, pairs, sent, threshold=clusters.DEFAULT_THRESHOLD)
+    _write(work / f"verified-{number}.arrow", [found])
+    return len(pairs)
 
 
 def components(_pool: ThreadPoolExecutor, _files: Sequence[Path], work: Path) -> None:
@@ -106,7 +106,7 @@ def components(_pool: ThreadPoolExecutor, _files: Sequence[Path], work: Path) ->
 STEPS: dict[str, Step] = {
     "shingles and bands": shingles_and_bands,
     "candidates": candidates,
-    "attach": attach,
+    "send": send,
     "verify": verify,
     "components": components,
 }
@@ -127,9 +127,11 @@ def counts(work: Path) -> dict[str, int]:
 
 
 def pairs(work: Path) -> np.ndarray:
-    """The verified pairs, shape (k, 2)."""
+    """The verified pairs as numbers of rows, shape (k, 2)."""
     found = _verified(work)
-    return np.stack([found["a"].to_numpy(), found["b"].to_numpy()], axis=1)
+    positions = np.stack([found["a"].to_numpy(), found["b"].to_numpy()], axis=1)
+    part = part_of(positions)
+    return part * PART_ROWS + positions - part * _PART_STEP
 
 
 def _verified(work: Path) -> pa.Table:
@@ -145,7 +147,7 @@ def _all(done: Iterable[object]) -> None:
 
 def _write_by_part(path: Path, table: pa.Table, side: str, parts: int) -> None:
     """A batch for each part of that side, which ascends."""
-    bounds = np.searchsorted(table[side].to_numpy(), np.arange(parts + 1) * PART_ROWS)
+    bounds = np.searchsorted(table[side].to_numpy(), np.arange(parts + 1) * _PART_STEP)
     _write(path, [table.slice(start, end - start) for start, end in pairwise(bounds)])
 
 

@@ -10,6 +10,7 @@ from __future__ import annotations
 import random
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from functools import partial
 from string import ascii_letters, ascii_lowercase, ascii_uppercase, digits
 
 from plumbline.curate.personal_data import checksums
@@ -150,7 +151,7 @@ def _phone(chance: random.Random) -> str:
 
 
 def _not_phone(chance: random.Random) -> str:
-    n = lambda k: _some(chance, digits, k)  # noqa: E731
+    n = partial(_some, chance, digits)
     return chance.choice(
         [f"({n(3)}) 555-01{n(2)}", f"1-800-{n(3)}-{n(4)}", f"123-{n(3)}-{n(4)}", f"20{n(2)}-0{chance.randint(1, 9)}-1{n(1)}",
          f"ISBN 978-0-{n(3)}-{n(5)}-{n(1)}", f"{n(3)}-{n(4)}", f"0.{n(10)}", f"order {n(8)}", f"19{n(2)}-20{n(2)}", f"{n(3)},{n(3)},{n(3)}"]
@@ -174,7 +175,7 @@ def _ip(chance: random.Random) -> str:
 
 
 def _not_ip(chance: random.Random) -> str:
-    n = lambda high: chance.randint(0, high)  # noqa: E731
+    n = partial(chance.randint, 0)
     return chance.choice(
         [f"192.168.{n(255)}.{n(255)}", f"10.{n(255)}.{n(255)}.{n(255)}", f"v{n(9)}.{n(20)}.{n(99)}.{n(999)}", f"version {n(9)}.{n(9)}.{n(255)}.{n(255)}",
          f"{n(9)}.{n(9)}.{n(9)}.{n(9)}", f"127.0.0.{n(255)}", "8.8.8.8", f"203.0.113.{n(255)}", f"{n(23)}:{n(59):02}:{n(59):02}", f"300.{n(255)}.{n(255)}.{n(255)}"]
@@ -200,17 +201,17 @@ def _ssn(chance: random.Random) -> str:
 
 
 def _not_ssn(chance: random.Random) -> str:
-    n = lambda k: _some(chance, digits, k)  # noqa: E731
+    n = partial(_some, chance, digits)
     return chance.choice([f"000-{n(2)}-{n(4)}", f"666-{n(2)}-{n(4)}", f"123-00-{n(4)}", "123-45-0000", f"{n(5)}-{n(4)}", f"{n(3)}-{n(2)}-{n(5)}", f"20{n(2)}-1{chance.randint(0, 2)}-1{n(1)}"])  # fmt: skip
 
 
 def _key(chance: random.Random) -> str:
-    n = lambda k: _some(chance, ascii_letters + digits, k)  # noqa: E731
+    n = partial(_some, chance, ascii_letters + digits)
     return chance.choice([f"AKIA{_some(chance, ascii_uppercase + '234567', 15)}7", f"ghp_{n(35)}1", f"sk-proj-{n(47)}2", f"AIza{n(34)}3", f"hf_{n(33)}4", f"glpat-{n(19)}5"])  # fmt: skip
 
 
 def _not_key(chance: random.Random) -> str:
-    n = lambda k: _some(chance, ascii_lowercase, k)  # noqa: E731
+    n = partial(_some, chance, ascii_lowercase)
     return chance.choice([f"sk-{n(6)}", "AKIAIOSFODNN7EXAMPLE", f"ghp_{n(8)}", f"{n(40)}", "sk-" + "x" * 48, f"task-{n(12)}", "AIza", f"commit {_some(chance, '0123456789abcdef', 40)}"])  # fmt: skip
 
 

@@ -13,7 +13,7 @@ import plumbline
 from plumbline.curate.recipe import read_recipe, shipped_recipes
 from plumbline.lineage import ALL_USES, Terms, read_manifest, with_terms
 from plumbline.loop import curation_run
-from tests.curate.made_up import labels
+from tests.curate.made_up import attempts, comparisons, kind_of, labels, prompts
 from tests.loop.curations import SMALL, pair, pairs, write
 from tests.prepared import run_program, start_prepared
 
@@ -63,6 +63,89 @@ def test_hh_rlhf_by_hh_clean(plumb, real_data, tmp_path):
     again = json.loads(plumb("curate", out, "--recipe", "hh-clean", "-o", tmp_path / "again", "--json")[1])
     assert again["records"]["read"] == again["written"] == summary["written"]
     assert not any(step["removed"] or step["changed"] for step in again["steps"])
+
+
+# --- every kind of record ---
+
+MAIL, OTHER_MAIL = "jo.doe@quietmail.net", "al.roe@quietmail.net"
+REVIEWS = [
+    {"reviewer": "w1", "rating": 3.5, "tags": ["one", "two"]},
+    {"reviewer": "w2", "rating": None, "tags": []},
+]
+RATED = {"rating": 4.0, "reviews": REVIEWS, "tags": ["a tag"], "outcome": "success", "transcript_score": -1.25}
+
+
+def _noted(text):
+    return json.dumps({"note": text, "number": 1.0, "raw": text})
+
+
+EVERY_KIND = [
+    attempts(
+        ("how do I", "no", {**RATED, "worker": "w3", "task_description": "to see", "split": "train"}),
+        (f"I am {MAIL}", "no", {**RATED, "worker": "w3", "task_description": f"ask {MAIL}", "split": "train"}),
+        ("unrated", "no", {"reviews": [], "extra": _noted(f"by {MAIL}"), "split": "test"}),
+        ("unrated", "no", {"reviews": [], "split": "test"}),
+    ),
+    prompts(
+        ("ask me", {"categories": ["theft"]}), *[("ask me",)] * 2, (f"I am {OTHER_MAIL}", {"extra": _noted("plain")})
+    ),
+    comparisons(
+        (
+            "noted",
+            "a",
+            "b",
+            "first",
+            {"extra": _noted(f"by {MAIL}"), "strength": 2, "worker": "w1", "parents": ["old"]},
+        ),
+        ("noted", "a", "b", "first", {"extra": _noted("plain"), "strength": 2, "worker": "w2"}),
+        ("votes", "a", "b", "first", {"votes": [3, 1, 0]}),
+        ("votes", "a", "b", "first"),
+    ),
+    labels(
+        ("noted", "r", True, {"extra": _noted(f"by {MAIL}"), "severity": 1, "worker": "w1"}),
+        ("votes", "r", False, {"extra": json.dumps({"aggregated": {"votes": [1, 3]}, "note": 1})}),
+        ("votes", "r", False),
+    ),
+]
+
+
+@pytest.mark.parametrize("table", EVERY_KIND, ids=kind_of)
+def test_the_clean_recipe_alters_and_drops_nothing_that_it_does_not_tell(table, plumb, tmp_path):
+    """Row by row: written as it was but for what was masked and which split was given, or listed as removed."""
+    kind, out = str(kind_of(table)), tmp_path / "out"
+    path = tmp_path / "in" / "rows.parquet"
+    path.parent.mkdir()
+    pq.write_table(with_terms(table, Terms(ALL_USES, "MIT")), path)
+    assert plumb("curate", path, "-o", out)[0] == 0
+    written = [row for file in sorted((out / kind).iterdir()) for row in pq.read_table(file).to_pylist()]
+    removed, changed = (
+        pq.read_table(out / "curation" / f"{name}.parquet").to_pylist() for name in ("removed", "changed")
+    )
+    before = {row["row"]: row for row in table.to_pylist()}
+    assert sorted(row["row"] for row in [*written, *removed]) == sorted(before)
+    assert {(row["rule"], row["partner"]) for row in removed} <= {("exact-duplicates", row["id"]) for row in removed}
+    assert len(removed) == {"red_team_attempts": 1, "prompts": 1}.get(kind, 0)
+    masked = {row["row"] for row in changed if row["rule"] == "personal-data"}
+    assert masked == {number for number, row in before.items() if MAIL in str(row) or OTHER_MAIL in str(row)}
+    given = {row["row"] for row in changed if row["rule"] == "splits"}
+    assert given == {row["row"] for row in written if before[row["row"]]["split"] is None}
+    for row in written:
+        assert _restored(row, before[row["row"]]) == before[row["row"]]
+
+
+def _restored(row, before):
+    """The record with its own address again, which may be one of two, and with the id, parent and split that it had."""
+    mail = OTHER_MAIL if OTHER_MAIL in str(before) else MAIL
+    whole = json.loads(json.dumps(row).replace("[EMAIL]", mail))
+    if "[EMAIL]" in str(row) and row["extra"]:
+        whole["extra"] = json.dumps({**json.loads(whole["extra"]), "raw": json.loads(before["extra"])["raw"]})
+    elif row["extra"]:
+        assert row["extra"] == before["extra"]
+    if row["id"] != before["id"]:
+        assert "[EMAIL]" in str(row)
+        assert row.get("parents", [before["id"]]) == [*before.get("parents", []), before["id"]]
+        whole = {**whole, **{name: before[name] for name in ("id", "item_id", "group_id", "parents") if name in before}}
+    return {**whole, "split": before["split"]}
 
 
 # --- what it says ---

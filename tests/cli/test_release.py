@@ -77,7 +77,7 @@ def test_a_gate_that_fails_stops_it_and_says_how_to_mend_that(plumb, folder, tmp
     ("words", "code"),
     [
         (["--accept", "leakages=x"], "PL-ARG-001"),
-        (["--accept", "licence=x"], "PL-REL-007"),
+        (["--accept", "uses=x"], "PL-REL-007"),
         (["--version", "2"], "PL-REL-006"),
         (["--previous", "nowhere"], "PL-REL-005"),
         (["--answers", "nowhere.toml"], "PL-REL-002"),

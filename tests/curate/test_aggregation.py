@@ -320,3 +320,26 @@ def test_which_text_comes_first_in_the_alphabet_leans_no_item(method):
     left = concluded(pairs_of([*agreed, ("even", "x", "first"), ("even", "y", "second")]), method)[0].to_pylist()
     assert [good_wins(row) for row in left] == ["first"] * 12 + ["tie"]
     assert told(left[-1])["soft_label"] == pytest.approx(0.5)
+
+
+@pytest.mark.parametrize("method", METHODS)
+@pytest.mark.parametrize("kind", ["pairs", "labels"])
+def test_no_fit_turns_round_what_all_said(method, kind):
+    """Two workers err wherever somebody else judged as well; of one item they alone judge, and agree."""
+    others = [(item, worker, worker not in "DE") for item in range(40) for worker in "ABCDE"]
+    said = [*others, (99, "D", True), (99, "E", True)]
+    if kind == "pairs":
+        left, _ = concluded(
+            pairs_of([(item, worker, "first" if yes else "second") for item, worker, yes in said]), method
+        )
+        (alone,) = [row for row in left.to_pylist() if row["context"][0]["text"] == "question 99"]
+        share = told(alone)["soft_label"]
+        assert (good_wins(alone), share if alone["continuations"][0][0]["text"].startswith("good") else 1 - share) == (
+            "first",
+            1.0,
+        )
+    else:
+        rows = [(f"question {item}", f"reply {item}", yes, {"worker": worker}) for item, worker, yes in said]
+        left, _ = concluded(labels(*rows), method)
+        (alone,) = [row for row in left.to_pylist() if row["conversation"][0]["text"] == "question 99"]
+        assert (alone["is_safe"], told(alone)["soft_label"]) == (True, 0.0)

@@ -10,19 +10,18 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from plumbline.curate import clusters
 from plumbline.curate.clusters import (
     NEIGHBOURS,
     VERIFIED_SCHEMA,
     candidate_pairs,
     cluster_table,
     distinct_pairs,
-    near_duplicate_pairs,
     repeated_rows,
-    verified_pairs,
-    with_shingles,
 )
 from plumbline.curate.minhash import Banding, band_table
 from plumbline.curate.shingles import join_parts, shingle_table
+from tests.curate.verified import verified_among
 
 EAGER = Banding(128, 1)
 """All but unlike texts meet."""
@@ -30,7 +29,7 @@ TEXTS = st.lists(st.text("ab ", max_size=9), min_size=1, max_size=8)
 
 
 def pairs_of(texts, **options):
-    return near_duplicate_pairs(pl.Series(texts, dtype=pl.String), **options)
+    return verified_among(pl.Series(texts, dtype=pl.String), **options)
 
 
 def verified(*pairs):
@@ -104,9 +103,9 @@ def test_equal_texts_are_one_cluster_empty_ones_and_strangers_none():
 def test_each_part_must_be_alike():
     prompt = " ".join(f"long{number}" for number in range(60))
     texts = join_parts([pl.Series([prompt] * 3), pl.Series(["yes of course", "no not now", "Yes. Of course."])])
-    assert as_dict(near_duplicate_pairs(texts)) == {(0, 2): 1.0}
+    assert as_dict(verified_among(texts)) == {(0, 2): 1.0}
     # As one text they would all be alike.
-    assert len(near_duplicate_pairs(texts.str.replace_all("\x1e", " "), threshold=0.7)) == 3
+    assert len(verified_among(texts.str.replace_all("\x1e", " "), threshold=0.7)) == 3
 
 
 def test_a_huge_bucket_gives_few_candidates_and_stays_one_cluster():
@@ -118,23 +117,17 @@ def test_a_huge_bucket_gives_few_candidates_and_stays_one_cluster():
     assert len(repeated_rows(pairs_of(texts))) == 399
 
 
-def test_in_parts_and_exchanges_the_same_comes_out():
+def test_in_any_parts_and_buckets_the_same_comes_out():
     texts = pl.Series([*planted(60), *["the very same words again"] * 30])
     banding = Banding(20, 6)
-    shingles = [shingle_table(np.arange(start, start + 50), texts[start : start + 50]) for start in (0, 50, 100)]
-    bands = pa.concat_tables([band_table(part, banding) for part in reversed(shingles)])
+    whole = verified_among(texts, banding=banding)
+    assert len(whole) > 200
+    for rows in (50, 7, 1):
+        assert verified_among(texts, banding=banding, rows_of_a_part=rows).equals(whole)
+    bands = band_table(shingle_table(np.arange(len(texts)), texts), banding)
     keys = bands["band_key"].to_numpy()
     met = pa.concat_tables([candidate_pairs(bands.filter(pa.array(keys % 3 == n))) for n in range(3)])
-    found = []
-    for part in shingles:
-        first, last = part["position"][0].as_py(), part["position"][-1].as_py()
-        own = distinct_pairs(met.filter((pl.Series(met["a"]).is_between(first, last)).to_arrow()))
-        attached = with_shingles(own, part, "a")
-        whole = pa.concat_tables(reversed(shingles))
-        found.append(verified_pairs(with_shingles(attached, whole, "b"), 0.7))
-    assert pa.concat_tables(found).equals(near_duplicate_pairs(texts, banding=banding))
-    with pytest.raises(KeyError, match="exchanged by the same key"):
-        with_shingles(met, shingles[0], "b")
+    assert distinct_pairs(met).equals(candidate_pairs(bands))
 
 
 def test_a_row_goes_only_for_one_that_stays_and_is_like_it():
@@ -142,3 +135,40 @@ def test_a_row_goes_only_for_one_that_stays_and_is_like_it():
     chain = verified((5, 6, 0.8), (6, 7, 0.8), (6, 8, 0.99), (7, 8, 0.75), (5, 9, 0.9), (7, 9, 0.9))
     assert {row["cluster"] for row in cluster_table(chain).to_pylist()} == {5}
     assert [tuple(row.values()) for row in repeated_rows(chain).to_pylist()] == [(6, 5, 0.8), (8, 7, 0.75), (9, 5, 0.9)]
+
+
+def staying(pairs):
+    """The rule itself: row by row, from the first."""
+    stays = {}
+    for row in sorted({row for a, b, _ in pairs for row in (a, b)}):
+        stays[row] = not any(stays[a] for a, b, _ in pairs if b == row)
+    return stays
+
+
+def best(pairs):
+    """(row that goes, the row that stays that it is most like, similarity), the earliest of equals."""
+    stays = staying(pairs)
+    found = []
+    for row in sorted(row for row, kept in stays.items() if not kept):
+        similarity, partner = max((s, -a) for a, b, s in pairs if b == row and stays[a])
+        found.append((row, -partner, similarity))
+    return found
+
+
+@settings(max_examples=60)
+@given(st.integers(2, 12), st.data())
+def test_what_goes_is_what_a_pass_from_the_first_row_on_takes_away(rows, data):
+    edges = st.tuples(st.integers(0, rows), st.integers(0, rows)).filter(lambda pair: pair[0] < pair[1])
+    drawn = data.draw(st.lists(edges, unique=True, max_size=30))
+    pairs = [(3 * a, 3 * b, (a * 7 + b * 3) % 5 / 10 + 0.5) for a, b in drawn]
+    found = repeated_rows(verified(*pairs) if pairs else VERIFIED_SCHEMA.empty_table())
+    assert [tuple(row.values()) for row in found.to_pylist()] == best(pairs)
+
+
+@pytest.mark.parametrize("at_once", [1, 2, 1 << 20])
+def test_of_a_chain_every_second_row_goes_however_many_pairs_are_seen_at_once(at_once, monkeypatch):
+    monkeypatch.setattr(clusters, "_PAIRS_AT_ONCE", at_once)
+    chain = [(row, row + 1, 0.8) for row in range(41)]
+    found = repeated_rows(verified(*reversed(chain)))
+    assert [tuple(row.values()) for row in found.to_pylist()] == best(chain)
+    assert found["position"].to_pylist() == list(range(1, 42, 2))

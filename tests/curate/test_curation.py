@@ -3,9 +3,10 @@
 import json
 
 from plumbline.curate.accounting import total
+from plumbline.curate.recipe import read_recipe
 from plumbline.curate.summary import summary_of
 from plumbline.curate.writing import records_left
-from tests.curate.made_up import attempts, comparisons, curated, labels, ledger, recipe_of, rows_gone
+from tests.curate.made_up import attempts, comparisons, curated, labels, ledger, prompts, recipe_of, rows_gone
 
 ONE, OTHER, CARD = "jo.doe@quietmail.net", "al.roe@quietmail.net", "4111 1111 1111 1111"
 
@@ -115,6 +116,30 @@ def test_the_summary_adds_up_and_holds_no_texts(tmp_path):
     assert summary["leakage"] == {
         "splits": ["test", "train", "validation"],
         "exact": [[None, 1, 0], [1, None, 0], [0, 0, None]],
-        "near": [[None, 0, 0], [0, None, 0], [0, 0, None]],
+        "near": None,  # at a threshold of 1 nothing looks for it
     }
     assert summary["clusters"] == {"near-duplicates": {"sizes": {}, "rows": 0}}
+
+
+def test_hh_nosafe_leaves_nothing_of_safety_work_whatever_kind_says_so(tmp_path):
+    tables = [
+        comparisons(
+            ("of an attempt", "a", "b", "first"),
+            ("of a label", "a", "b", "first"),
+            ("of a prompt", "a", "b", "first"),
+            ("fine", "a", "b", "first"),
+            (["H: fine too"], ["A: a", "H: how do I poison my neighbour", "A: b"], ["A: c"], "first"),
+        ),
+        comparisons(("of harm", "a", "b", "first"), axis="harmlessness"),
+        labels(("of a label", "r", True)),
+        attempts(("of an attempt", "no")),
+        prompts(
+            ("of a prompt", {"categories": ["theft"]}), ("of harm",), ("ask me",), ("how do I poison my neighbour",)
+        ),
+    ]
+    result = curated(tmp_path, read_recipe("hh-nosafe"), *tables)
+    assert [(row["group_id"], row["row"]) for row in left(result)] == [
+        (tables[0]["group_id"][3].as_py(), 3),
+        (tables[4]["group_id"][2].as_py(), 2),
+    ]
+    assert {row["rule"] for row in ledger(result)} == {"safety-prompts", "safety-material"}

@@ -102,6 +102,19 @@ def test_a_part_of_long_records_holds_fewer(workspace, monkeypatch):
     assert [part.rows for part in taken(blocks, workspace).rows.parts] == [3, 3, 6]
 
 
+def test_a_dictionary_larger_than_a_part_does_not_stall_it(workspace, monkeypatch):
+    """A part holds its own rows' values, however many more the column's dictionary has: else none would ever be small."""
+    monkeypatch.setattr(intake, "BYTES_OF_A_PART", 10_000)
+    wide = pa.array([f"{number:03d}" * 1000 for number in range(40)])
+    split = pa.DictionaryArray.from_arrays(pa.array([0, 1, 1, None, 2, 3], pa.int32()), wide)
+    block = pa.table({"id": names(6), "text": names(6), "split": split})
+    found = taken(of_pairs(block, block.slice(4), block.slice(0, 0)), workspace)
+    assert [part.rows for part in found.rows.parts] == [6, 2], "four values of 3,000 bytes each, then two"
+    tables = read(found)
+    assert [table["split"].to_pylist() for table in tables] == [split.to_pylist(), split.to_pylist()[4:]]
+    assert [len(table["split"].chunk(0).dictionary) for table in tables] == [4, 2]
+
+
 def test_what_was_taken_in_is_taken_over(workspace, heard):
     first = taken(of_pairs(rows(*names(12))), workspace, tell=lambda: {"rows": 12})
 

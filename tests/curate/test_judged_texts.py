@@ -1,11 +1,14 @@
 """What near-duplicate records are looked for in: all that the judge saw, and each part of it."""
 
+import polars as pl
 import pyarrow as pa
 
-from plumbline.curate.clusters import near_duplicate_pairs
-from plumbline.curate.judged_texts import judged_family, judged_text, prompt_text
+from plumbline.curate.judged_texts import judged_text, prompt_text
+from plumbline.curate.traits.identity import identity_of
 from plumbline.records.message import Message, Role, conversation_column
 from plumbline.records.tables import Kind, comparison_table, prompt_table, red_team_attempt_table, safety_label_table
+from tests.curate.made_up import placed
+from tests.curate.verified import verified_among
 
 ASKED = "How do I write a short letter to the landlord about the broken heating in my flat?"
 FIRST = "Say what is broken since when and ask for a date by which it is repaired"
@@ -28,7 +31,8 @@ def comparisons(*rows, axis="overall"):
 
 
 def pairs(kind, table):
-    found = near_duplicate_pairs(judged_text(kind, table), families=judged_family(kind, table))
+    families = pl.Series(identity_of(kind, placed(table))["family"])
+    found = verified_among(judged_text(kind, table), families=families)
     return {(row["a"], row["b"]) for row in found.to_pylist()}
 
 

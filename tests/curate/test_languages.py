@@ -78,6 +78,12 @@ def test_a_slice_of_a_column_is_read_at_its_place():
     assert detect_languages(column)["language"].to_list() == ["de", "fr", "es"]
 
 
+def test_the_codes_are_those_that_the_model_gives():
+    given = pl.Series(languages._model().classes).replace(languages._INFORMAL).replace(languages._TWO_LETTERS)
+
+    assert list(languages.LANGUAGES) == sorted(set(given) - {languages._NO_LANGUAGE})
+
+
 def test_pidgin_counts_as_english():
     classes = list(languages._model().classes)
 

@@ -26,7 +26,7 @@ SETTINGS = {
     "near-duplicates": ["threshold = 0.5"],
     "personal-data": ['action = "remove"', 'kinds = ["email"]', 'detector = "presidio"'],
     "safety-material": ["refusals = false", "requests = false"],
-    "safety-prompts": [""],
+    "safety-prompts": ["records = true"],
     "splits": ["shares = { a = 0.5, b = 0.5 }", "seed = 1", "threshold = 1"],
 }
 
@@ -89,7 +89,7 @@ def test_every_setting_of_every_rule_is_in_the_digest():
         (HEAD + "[[rule]]\nthreshold = 0.5", "PL-RCP-004", "does not say which"),
         (HEAD + "[[rule]]\nname = [1]", "PL-RCP-004", "no such rule"),
         (HEAD + '[[rule]]\nname = "leakage"\ntreshold = 1', "PL-RCP-005", "threshold in its place"),
-        (HEAD + '[[rule]]\nname = "safety-prompts"\nx = 1', "PL-RCP-005", "this rule has none"),
+        (HEAD + '[[rule]]\nname = "exact-duplicates"\nx = 1', "PL-RCP-005", "this rule has none"),
         (HEAD + 'tittle = "x"\n[[rule]]\nname = "leakage"', "PL-RCP-005", "title in its place"),
         (HEAD + '[[rule]]\nname = "leakage"\nthreshold = "0.7"', "PL-RCP-006", "threshold"),
         (HEAD + '[[rule]]\nname = "leakage"\nthreshold = nan', "PL-RCP-006", "threshold"),
@@ -99,8 +99,16 @@ def test_every_setting_of_every_rule_is_in_the_digest():
         (HEAD + f'[[rule]]\nname = "moulds"\nmost = {"9" * 40}', "PL-RCP-006", "most"),
         (HEAD + '[[rule]]\nname = "balance"\nby = "axis"\nratio = inf', "PL-RCP-006", "ratio"),
         (HEAD + '[[rule]]\nname = "balance"\nby = "axis"\nratio = 2\nmost = 2', "PL-RCP-006", "exactly one"),
+        (
+            HEAD + 'takes = ["comparisons"]\n[[rule]]\nname = "balance"\nby = "verdict"\nmost = 2',
+            "PL-RCP-010",
+            "rule 1 (b",
+        ),
+        (HEAD + f"{'a.' * 5000}a = 1", "PL-RCP-003", "keys stand within keys"),
+        (HEAD + f'[[rule]]\nname = "leakage"\n{"a." * 5000}a = 1', "PL-RCP-003", "keys stand within keys"),
         (HEAD + '[[rule]]\nname = "conflicts"\naction = "keep"', "PL-RCP-006", "'majority'"),
         (HEAD + '[[rule]]\nname = "splits"\nshares = { train = nan }', "PL-RCP-006", "shares"),
+        (HEAD + '[[rule]]\nname = "splits"\nshares = { dev = 0.5, Dev = 0.5 }', "PL-RCP-006", "more than case"),
         (HEAD + '[[rule]]\nname = "splits"\nshares = { "../x" = 1.0 }', "PL-RCP-006", "no slash"),
         (HEAD + '[[rule]]\nname = "personal-data"\nkinds = ["emial"]', "PL-RCP-006", "email comes near"),
         (HEAD + '[[rule]]\nname = "personal-data"\nkinds = []', "PL-RCP-006", "kinds"),
@@ -142,9 +150,11 @@ def test_what_cannot_be_is_refused_and_says_what_can(text, code, words):
         ('near-duplicates\nthreshold = "a whole sentence"', "a number, without quotes", "a text"),
         ("moulds\nmost = 1.5", "a whole number", "1.5"),
         ("moulds\nmost = true", "a whole number", "true"),
-        ('language\nkeep = ["en", "english"]', "en, de or zho", '"english"'),
+        ('language\nkeep = ["en", "english"]', "en, not eng", '"english"'),
+        ('language\nkeep = ["en", "eng"]', " de ", '"eng"'),
         ("language\nkeep = []", "at least 1 of them", "an empty list"),
         ("keep-axis", "a line axes", None),
+        (f"splits\nshares = {{ {', '.join(f's{n} = 0.1' for n in range(101))} }}", "at most 100 of them", None),
         ('conflicts\naction = "keep"', "'remove' or 'majority'", '"keep"'),
         ("splits\nshares = { train = nan }", "a finite number", "nan"),
         ('personal-data\nkinds = ["emial"]', "email comes near", None),
@@ -215,7 +225,7 @@ def test_combined():
     assert (both.name, both.version, both.title) == ("own+b", 4, "B")
     assert parse_recipe(both.to_toml(), "again") == both
     assert combined_recipes([first]) is first
-    shipped = combined_recipes([read_recipe("hh-clean"), read_recipe("hh-nosafe")])
+    shipped = combined_recipes([read_recipe("clean"), of("conflicts")])
     assert parse_recipe(shipped.to_toml(), "again") == shipped
     long = [of("leakage", head=f'name = "{letter * 99}"\nversion = 1\ntitle = "{letter * 400}"\n') for letter in "ab"]
     assert parse_recipe(combined_recipes(long).to_toml(), "again").steps == long[0].steps
@@ -230,7 +240,18 @@ def test_recipes_that_fight():
         combined_recipes([of("conflicts"), of("conflicts", head=HEAD + 'takes = ["prompts"]\n')])
 
 
-@pytest.mark.parametrize("rules", [("exact-duplicates", "aggregate"), ("exact-duplicates", "conflicts", "aggregate")])
+BY_MAJORITY = 'conflicts"\naction = "majority'
+
+
+@pytest.mark.parametrize(
+    "rules",
+    [
+        ("exact-duplicates", "aggregate"),
+        ("exact-duplicates", "conflicts", "aggregate"),
+        ("exact-duplicates", BY_MAJORITY),
+        (BY_MAJORITY, "aggregate"),
+    ],
+)
 def test_votes_are_not_dropped_before_they_are_counted(rules):
     def text(names):
         return 'name = "x"\nversion = 1\n' + "".join(f'[[rule]]\nname = "{name}"\n' for name in names)
@@ -238,3 +259,4 @@ def test_votes_are_not_dropped_before_they_are_counted(rules):
     with pytest.raises(UsageError, match="PL-RCP-009"):
         parse_recipe(text(rules), "x.toml")
     assert len(parse_recipe(text(rules[::-1]), "x.toml").steps) == len(rules)
+    assert parse_recipe(text(("exact-duplicates", "conflicts")), "x.toml"), "to remove all asks for no numbers"

@@ -4,7 +4,7 @@ import polars as pl
 import pytest
 
 from plumbline.curate import safety_material
-from plumbline.curate.safety_material import asks_for_harm, harm_pattern, is_refusal, refusal_pattern
+from plumbline.curate.safety_material import harm_pattern, refusal_pattern
 
 # Written for this test; one for each entry of the lists.
 REFUSING = {
@@ -63,14 +63,12 @@ def test_refusals_are_found_under_the_name_of_their_pattern():
     replies = pl.Series("reply", list(REFUSING.values()))
 
     assert refusal_pattern(replies).to_list() == list(REFUSING)
-    assert is_refusal(replies).to_list() == [True] * len(REFUSING)
 
 
 def test_requests_for_harm_are_found_under_the_name_of_their_pattern():
     said = pl.Series("said", list(HARMFUL.values()))
 
     assert harm_pattern(said).to_list() == list(HARMFUL)
-    assert asks_for_harm(said).to_list() == [True] * len(HARMFUL)
 
 
 def test_words_may_stand_between_where_a_pattern_says_so():
@@ -81,13 +79,13 @@ def test_words_may_stand_between_where_a_pattern_says_so():
     assert harm_pattern(said).to_list() == ["violence", "drugs", None]
 
 
-@pytest.mark.parametrize(("found", "texts"), [(is_refusal, ORDINARY_REPLIES), (asks_for_harm, ORDINARY_REQUESTS)])
+@pytest.mark.parametrize(("found", "texts"), [(refusal_pattern, ORDINARY_REPLIES), (harm_pattern, ORDINARY_REQUESTS)])
 def test_ordinary_texts_are_left_alone(found, texts):
-    assert found(pl.Series(texts)).to_list() == [False] * len(texts)
+    assert found(pl.Series(texts)).to_list() == [None] * len(texts)
 
 
 def test_no_rows():
-    assert is_refusal(pl.Series([], dtype=pl.String)).to_list() == []
+    assert refusal_pattern(pl.Series([], dtype=pl.String)).to_list() == []
 
 
 def test_safety_stands_anywhere_in_a_long_text():

@@ -9,7 +9,7 @@ import polars as pl
 import pytest
 
 from plumbline.curate.score_files import read_scores
-from plumbline.records import PlumblineError
+from plumbline.records import PlumblineError, SourceError
 
 
 def write(path: Path, rows: list[dict[str, object]]) -> Path:
@@ -81,3 +81,40 @@ def test_what_is_no_file_of_scores_is_refused(name: str, content: bytes, tmp_pat
     (tmp_path / name).write_bytes(content)
     with pytest.raises(PlumblineError, match=r"PL-LBL-00[12]"):
         read_scores([tmp_path / name])
+
+
+@pytest.mark.parametrize("name", ["a.csv", "a.jsonl", "a.parquet"])
+def test_a_folder_or_a_link_to_itself_is_no_file_of_scores(name: str, tmp_path: Path) -> None:
+    (tmp_path / name).mkdir()
+    (tmp_path / f"loop-{name}").symlink_to(tmp_path / f"loop-{name}")
+    for path, found in ((tmp_path / name, "a folder"), (tmp_path / f"loop-{name}", "nothing there")):
+        with pytest.raises(SourceError, match="PL-LBL-001") as refused:
+            read_scores([path])
+        assert refused.value.found == found
+
+
+@pytest.mark.parametrize(
+    ("name", "content", "found"),
+    [
+        ("a.csv", "id,probability,probability\na,0.1,0.9\n", "a column twice"),
+        ("a.csv", "id,id,probability\na,b,0.9\n", "a column twice"),
+        ("a.jsonl", '{"id": "a", "probability": 0.1, "probability": 0.9}\n', "ArrowInvalid"),
+        ("a.jsonl", '{"id": "a", "probability": 0.1, "head": 1}\n', "heads that are no texts"),
+        ("a.jsonl", '{"id": "a", "probability": 0.1, "head": ["x"]}\n', "heads that are no texts"),
+        ("a.csv", "a,0.1\nb,0.2\n", "none of those that are known"),
+        ("a.csv", "id;probability\na;0.1\n", "none of those that are known"),
+        ("a.csv", "id, probability\na, 0.1\n", "id"),
+    ],
+)
+def test_columns_that_are_doubled_odd_or_not_there_are_refused(
+    name: str, content: str, found: str, tmp_path: Path
+) -> None:
+    (tmp_path / name).write_text(content)
+    with pytest.raises(SourceError, match=r"PL-LBL-00[12]") as refused:
+        read_scores([tmp_path / name])
+    assert refused.value.found == found
+
+
+def test_of_head_and_category_the_head_counts_and_none_is_none(tmp_path: Path) -> None:
+    (tmp_path / "a.csv").write_text("id,probability,head,category\na,0.1,1,x\nb,0.2,,x\n")
+    assert read_scores([tmp_path / "a.csv"]).table.rows() == [("a", None, "1", 0.1), ("b", None, None, 0.2)]

@@ -1,8 +1,11 @@
 """Shingles: sets of runs of words, part by part, whatever batch they are made in."""
 
+import tracemalloc
+
 import numpy as np
 import polars as pl
 
+from plumbline.curate import shingles as module
 from plumbline.curate.shingles import MOST_PARTS, join_parts, shingle_table
 
 
@@ -35,15 +38,30 @@ def test_shingles_do_not_reach_over_parts_and_know_theirs():
     assert {number - 1 for number in second if number % MOST_PARTS} == set(first)
 
 
-def test_any_batch_gives_the_same():
+def test_any_batch_gives_the_same(monkeypatch):
     texts = pl.Series([f"row {number} and {number % 7} more" * (number % 4) for number in range(2_300)])
     whole = shingle_table(np.arange(2_300), texts)
     parts = [
         shingle_table(np.arange(start, min(start + 900, 2_300)), texts[start : start + 900]) for start in (0, 900, 1800)
     ]
     assert [row for part in parts for row in part.to_pylist()] == whole.to_pylist()
+    monkeypatch.setattr(module, "_BYTES_PREPARED", 900)
+    monkeypatch.setattr(module, "_BYTES_AT_ONCE", 40)
+    assert shingle_table(np.arange(2_300), texts).equals(whole)
     assert shingle_table(np.arange(0), texts[:0]).to_pylist() == []
 
 
 def test_the_shingles_are_those_that_are_stored():
     assert shingles("one two") == [[259248966673248]]
+
+
+def test_memory_hangs_on_the_bytes_of_texts_and_not_on_how_many_rows_they_are():
+    texts = pl.Series([" ".join(f"word{number % 997}" for number in range(row, row + 3_000)) for row in range(400)])
+    tracemalloc.start()
+    try:
+        found = shingle_table(np.arange(len(texts)), texts)
+        peak = tracemalloc.get_traced_memory()[1]
+    finally:
+        tracemalloc.stop()
+    assert len(found) == 400
+    assert peak < 5 * texts.str.len_bytes().sum()

@@ -4,7 +4,8 @@ import pyarrow as pa
 import pytest
 
 from plumbline.curate import stages
-from plumbline.curate.clusters import VERIFIED_SCHEMA
+from plumbline.curate.clusters import VERIFIED_SCHEMA, candidate_pairs
+from plumbline.curate.rules import RULES
 from plumbline.curate.traits.identity import identity_of
 from plumbline.records import Kind
 from tests.curate.made_up import comparisons, frame, labels, placed
@@ -53,14 +54,14 @@ def verified(*pairs):
     return pa.Table.from_pylist(rows, VERIFIED_SCHEMA)
 
 
-def places_of(*rows):
+def places_of(*rows, of_items=True):
     """(item, split, family)."""
     told = [{"id": f"r{n}", "item_id": i, "split": s, "family": f} for n, (i, s, f) in enumerate(rows)]
-    return stages.places_of(frame(told).to_arrow(), within="family")
+    return stages.places_of(frame(told).to_arrow(), within="family", of_items=of_items)
 
 
-def repeats(places, *pairs):
-    found = stages.repeats_of(places, *pairs).to_pylist()
+def repeats(places, pairs):
+    found = stages.repeats_of(places, pairs).to_pylist()
     return {row["position"]: (row["partner"], row["similarity"]) for row in found}
 
 
@@ -68,7 +69,6 @@ def test_what_repeats_a_row_that_stays_goes_train_before_others():
     places = places_of(*[(f"i{n}", split, "f") for n, split in enumerate(["train", "test", "train", None, "test"])])
     chain = verified((0, 1, 0.8), (0, 2, 0.9), (2, 3, 0.75), (1, 4, 0.7))
     assert repeats(places, chain) == {0: ("r1", 0.8), 2: ("r3", 0.75), 4: ("r1", 0.7)}
-    assert repeats(places, chain.slice(0, 1), chain.slice(1)) == repeats(places, chain), "in portions, too"
     assert repeats(places, verified()) == {}
     assert repeats(places, verified((0, 2, 0.9))) == {2: ("r0", 0.9)}
 
@@ -85,16 +85,22 @@ def test_judgements_of_an_item_go_or_stay_together():
     assert repeats(apart, verified((0, 1, 1.0))) == {}
 
 
+def test_where_items_do_not_count_the_same_item_again_repeats_the_first():
+    places = places_of(*[("i", None, "f")] * 3, ("k", None, "f"), of_items=False)
+    same = verified((0, 1, 1.0), (0, 2, 1.0), (1, 2, 1.0), (1, 3, 0.8))
+    assert repeats(places, same) == {1: ("r0", 1.0), 2: ("r0", 1.0)}, "3 is like a row that goes, and stays"
+
+
 def test_clusters_are_counted_where_several_items_are_alike():
     places = places_of(*[(item, None, "f") for item in "iikmmn"])
     pairs = verified((0, 1, 1.0), (3, 4, 1.0), (1, 2, 0.8))
-    assert stages.cluster_sizes(places, pairs.slice(0, 2), pairs.slice(2)).to_pylist() == [{"size": 3, "clusters": 1}]
+    assert stages.cluster_sizes(places, pairs).to_pylist() == [{"size": 3, "clusters": 1}]
     assert stages.cluster_sizes(places, verified()).num_rows == 0
 
 
 def test_rows_of_one_key_hang_together_whichever_of_them_were_compared():
     keys = stages.keys_of(frame([{"group_id": g} for g in "abacbddd"]).to_arrow(), key="group_id")
-    clusters = stages.clusters_of(keys, verified((0, 3, 0.9)), verified((4, 5, 0.7)))
+    clusters = stages.clusters_of(keys, verified((0, 3, 0.9), (4, 5, 0.7)))
     found = dict(zip(clusters["position"].to_pylist(), clusters["cluster"].to_pylist(), strict=True))
     assert found == {0: 0, 2: 0, 3: 0, 1: 1, 4: 1, 5: 1, 6: 1, 7: 1}
     assert stages.clusters_of(keys, verified()).num_rows == 0
@@ -122,11 +128,12 @@ def test_rows_that_belong_to_nobody_meet_nobody():
     met = stages.bands_of(shingles, within="worker", threshold=0.7)
     assert set(met["position"].to_pylist()) == {0, 2}
     assert set(stages.bands_of(shingles, within=None, threshold=0.7)["position"].to_pylist()) == {0, 1, 2}
-    assert len(stages.candidates_of(met)) == 1
+    assert len(candidate_pairs(met)) == 1
 
 
 def test_another_version_of_a_rule_decides_nothing():
-    rows = frame([{"id": "x", "split": None}] * 2).to_arrow()
-    assert len(stages.judged(rows, rule="exact-duplicates", version=1, settings={})) == 1
-    with pytest.raises(ValueError, match="expected version 9"):
-        stages.judged(rows, rule="exact-duplicates", version=9, settings={})
+    rows = frame([{"id": "x", "split": None, "apart": None}] * 2).to_arrow()
+    version = RULES["exact-duplicates"].version
+    assert len(stages.judged(rows, rule="exact-duplicates", version=version, settings={})) == 1
+    with pytest.raises(ValueError, match="expected version 99"):
+        stages.judged(rows, rule="exact-duplicates", version=99, settings={})

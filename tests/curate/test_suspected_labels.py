@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+import json
+from pathlib import Path
+
 import polars as pl
 import pytest
 
-from plumbline.curate.suspected_labels import LABEL_COLUMNS, Suspected, suspected_labels
-from plumbline.records import PlumblineError
+from plumbline.curate.suspected_labels import LABEL_COLUMNS, Suspected, labels_left, suspected_labels
+from plumbline.records import NoDataError, PlumblineError
+from tests.curate.made_up import comparisons, curated, recipe_of
 
 PAIR = {"kind": "comparisons", "axis": "harmlessness"}
 REPLY = {"kind": "safety_labels", "taxonomy": "beavertails-14"}
@@ -108,3 +112,19 @@ def test_copies_and_both_sides_that_agree_are_one_score() -> None:
     records = labels({**PAIR, "id": "a", "outcome": "first"}, {**PAIR, "id": "a", "outcome": "first"})
     found = suspected_labels(records, scores(("a", 0, None, 0.4), ("a", 0, None, 0.4), ("a", 1, None, 0.6)))
     assert listed(found, "rank", "row", "probability") == [(1, 0, 0.4), (2, 1, 0.4)]
+
+
+def test_a_record_masked_in_its_extra_alone_is_known_by_its_own_id_and_by_no_parents(tmp_path: Path) -> None:
+    """The sides of a parent may stand the other way round: its score would be read of the wrong one."""
+    older, mail = "0" * 32, "jo.doe@quietmail.net"
+    told = {"extra": json.dumps({"note": f"ask {mail}"}), "parents": [older]}
+    table = comparisons(("q", "x", "y", "first", told), (f"I am {mail}", "x", "y", "first", {"parents": [older]}))
+    result = curated(tmp_path, recipe_of("personal-data"), table)
+    left = labels_left(result.rows, result.fates)
+    was, now = table["id"].to_pylist(), [row["id"] for row in result.rows.read(0).to_pylist()]
+    assert (mail in str(result.rows.read(0).to_pylist()), now[0] == was[0], now[1] == was[1]) == (False, True, False)
+    assert left["known_as"].to_list() == [[was[0]], [now[1], was[1]]]
+    with pytest.raises(NoDataError, match="PL-LBL-006"):
+        suspected_labels(left, scores((older, 0, None, 0.1)))
+    found = suspected_labels(left, scores(*[(id_, 0, None, 0.1) for id_ in was]))
+    assert listed(found, "id", "probability") == [(id_, 0.1) for id_ in now]

@@ -1,6 +1,6 @@
 """Workers in notes: pseudonyms stay, and nothing that may lead to a person does."""
 
-from plumbline.curate.worker_names import names_for_notes
+from plumbline.curate.worker_names import is_name_for_notes, names_for_notes
 
 
 def test_pseudonyms_stay_and_names_do_not():
@@ -19,3 +19,5 @@ def test_pseudonyms_stay_and_names_do_not():
     assert all(found[name].startswith("unnamed-") for name in telling)
     assert len(set(found.values())) == len(plain) + len(telling), "two never become one"
     assert names_for_notes(reversed([*plain, *telling])) == found
+    assert all(map(is_name_for_notes, found.values()))
+    assert [name for name in telling if is_name_for_notes(name)] == ["unnamed-3"]

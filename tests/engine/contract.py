@@ -33,7 +33,7 @@ def gives_the_same_files(engine, folder):
     data = some_data(folder / "in")
     with open_engine("local") as local:
         expected = all_ways(folder / "local", data, local)
-    assert len(set(expected)) == 5
+    assert len(set(expected)) == 6
     assert all_ways(folder / "other", data, engine) == expected
 
 

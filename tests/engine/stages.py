@@ -13,6 +13,7 @@ from plumbline.engine import (
     ByKey,
     ByPart,
     Dataset,
+    PortionsToParts,
     Stage,
     ToParts,
     Whole,
@@ -82,6 +83,21 @@ def as_it_came(*tables):
     return tables[-1]
 
 
+def row_by_row(table, portions):
+    """What was dealt here in portions, as a table a row."""
+    dealt = pa.concat_tables([table.slice(0, 0).select(["position", "shingles"]), *portions]).sort_by("position")
+    return iter([dealt.slice(0, 0), *(dealt.slice(row, 1) for row in range(len(dealt)))])
+
+
+def sizes_of_portions(table, portions):
+    """How many rows each portion has."""
+    return pa.table({"rows": pa.array([len(portion) for portion in portions], pa.int64())})
+
+
+def no_tables(table):
+    return iter(())
+
+
 def by_digest(table):
     return table.group_by("digest", use_threads=False).aggregate([("position", "min"), ("position", "count")])
 
@@ -121,7 +137,7 @@ def no_table(table):
 
 
 def all_ways(folder, data, engine):
-    """Digests of stages that deal out in each of the four ways."""
+    """Digests of stages that deal out in each of the five ways."""
     with open_workspace(folder) as workspace:
 
         def run(name, function, takes, inputs, **more):
@@ -130,9 +146,12 @@ def all_ways(folder, data, engine):
         made = run("numbered", numbered, (ByPart(),), [data], numbered=True)
         later = run("later", later_of_key, (ByKey("key", ("position",)),), [made])
         back = run("back", as_it_came, (ByPart(("position",)), ToParts("position", ("position",))), [made, later])
+        takes = (ByPart(("position", "shingles")), PortionsToParts("position"))
+        narrow = run("narrow", as_it_came, (ByPart(("position", "shingles")),), [made])
+        portions = run("portions", row_by_row, takes, [data, narrow])
         digests = run("digests", by_digest, (ByKey("digest", ("position",), ("position", "digest")),), [data])
         whole = run("whole", as_it_came, (Whole(("position", "split")),), [back])
-        return [each.digest for each in (made, later, back, digests, whole)]
+        return [each.digest for each in (made, later, back, portions, digests, whole)]
 
 
 def run_counted(workspace, calls):

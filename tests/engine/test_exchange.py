@@ -1,12 +1,15 @@
+import numpy as np
+import pyarrow as pa
+import pyarrow.parquet as pq
 import pytest
 
-from plumbline.engine import ByPart, Stage, exchange, open_workspace, run_stage
+from plumbline.engine import ByPart, Stage, exchange, open_workspace, positions, run_stage
 from plumbline.engine.dataset import read_schema
 from plumbline.engine.exchange import Exchange, share_count
 from plumbline.engine.local import LocalEngine
 from plumbline.records import SourceError
 from tests.engine import stages
-from tests.engine.stages import some_data
+from tests.engine.stages import dataset, some_data
 
 
 def test_a_share_that_cannot_be_seen_from_here_is_told(tmp_path):
@@ -48,3 +51,21 @@ def test_as_many_shares_as_memory_asks_for_and_no_more_than_files(tmp_path, monk
     data.path(2).unlink()
     with pytest.raises(SourceError, match=r"PL-ENG-001  .*2\.parquet"):
         share_count(data, 1)
+
+
+def test_wide_rows_go_to_disk_by_their_bytes_and_narrow_ones_by_their_number(tmp_path, monkeypatch):
+    monkeypatch.setattr(exchange, "_BYTES_OF_A_GROUP", 80_000)
+    monkeypatch.setattr(exchange, "_ROWS_OF_A_GROUP", 50)
+    same = pa.array(np.arange(500, dtype=np.uint64))  # few values: they are kept as places in a list of them
+    for name, items, expected in (("wide", 500, 19), ("narrow", 5, 50)):
+        rows = pa.table({"position": positions(0, 200), "list": pa.array([same[:items].to_pylist()] * 200)})
+        data = dataset(tmp_path / name, [rows])
+        dealt = Exchange(data, read_schema(data.path(0)), "position", True, 1, tmp_path / f"{name}-dealt", 1)
+        dealt(0)
+        files = list((tmp_path / f"{name}-dealt").rglob("*.parquet"))
+        groups = [
+            meta.row_group(n).num_rows for meta in map(pq.read_metadata, files) for n in range(meta.num_row_groups)
+        ]
+        assert sum(groups) == 200
+        assert max(groups) == expected
+        assert len(dealt.read(0, ("position",))) == sum(map(len, dealt.portions(0))) == 200

@@ -10,9 +10,11 @@ from plumbline.engine import (
     ByKey,
     ByPart,
     Dataset,
+    PortionsToParts,
     Stage,
     ToParts,
     Whole,
+    exchange,
     open_engine,
     open_workspace,
     positions,
@@ -79,6 +81,30 @@ def test_rows_come_back_to_their_part(tmp_path, workspace, engine):
     back = run_stage(Stage("back", 1, stages.as_it_came, takes), [data, other], workspace, engine)
     assert [part.rows for part in back.parts] == [37, 0, 13, 0]
     assert read_whole(back).to_pylist() == mixed.to_pylist()
+
+
+def test_rows_that_come_in_portions_are_all_there_and_never_all_at_once(tmp_path, workspace, engine, monkeypatch):
+    monkeypatch.setattr(exchange, "_BYTES_OF_A_GROUP", 300)
+    monkeypatch.setattr(exchange, "_BYTES_OF_A_PORTION", 300)
+    data = some_data(tmp_path / "in")
+    takes = (ByPart(("position", "shingles")), PortionsToParts("position"))
+    asked = Stage("sizes", 1, stages.sizes_of_portions, takes)
+    narrow = dataset(tmp_path / "narrow", [read_whole(data).select(["position", "shingles"])])
+    sizes = run_stage(asked, [data, narrow], workspace, engine)
+    counts = [sizes.read(part)["rows"].to_pylist() for part in range(4)]
+    assert [sum(each) for each in counts] == [40, 0, 25, 12]
+    assert max(count for each in counts for count in each) <= 20
+
+
+def test_what_a_function_gives_piece_by_piece_is_one_part(tmp_path, workspace, engine):
+    data = some_data(tmp_path / "in")
+    takes = (ByPart(("position", "shingles")), PortionsToParts("position"))
+    narrow = dataset(tmp_path / "narrow", [data.read(part, ("position", "shingles")) for part in range(4)])
+    made = run_stage(Stage("rows", 1, stages.row_by_row, takes), [data, narrow], workspace, engine)
+    assert read_whole(made).to_pylist() == read_whole(narrow).to_pylist()
+    assert [part.rows for part in made.parts] == [40, 0, 25, 12]
+    with pytest.raises(ValueError, match=r"part-00000\d\.parquet: expected at least one table, found none"):
+        run_stage(Stage("none", 1, stages.no_tables, (ByPart(),)), [data], workspace, engine)
 
 
 def test_a_position_of_no_part_is_refused_not_lost(tmp_path, workspace, engine):

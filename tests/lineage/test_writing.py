@@ -10,7 +10,8 @@ import numpy as np
 import pytest
 from safetensors.numpy import save_file
 
-from plumbline.lineage import Manifest, is_own_file, refuse_foreign_file, write_aside, write_folder_aside
+from plumbline.lineage import Manifest, is_own_file, refuse_foreign_file, write_aside, write_folder_aside, writing
+from plumbline.lineage.swapping import swapped
 from plumbline.records import UsageError, WriteError
 
 
@@ -25,8 +26,8 @@ def old_folder(path):
     return path
 
 
-def _stop_half_way(writing, name, error):
-    with writing as aside:
+def _stop_half_way(writer, name, error):
+    with writer as aside:
         (aside / name if name else aside).write_text("half")
         raise error
 
@@ -212,6 +213,21 @@ def test_a_full_disk_leaves_the_old_folder(small_disk):
     assert [path.name for path in small_disk.iterdir()] == ["out"]
 
 
+@pytest.fixture
+def no_swap(monkeypatch):
+    """A system on which two folders cannot change places in one step."""
+    monkeypatch.setattr(writing, "swapped", lambda *_: False)
+
+
+def test_two_folders_change_places_in_one_step(tmp_path):
+    one, two = old_folder(tmp_path / "one"), tmp_path / "two"
+    assert not swapped(one, two)
+    two.mkdir()
+    assert swapped(one, two) is sys.platform.startswith(("linux", "darwin"))
+    assert (names(one), names(two)) == ([], ["data", "manifest.json"])
+
+
+@pytest.mark.usefixtures("no_swap")
 def test_a_failure_between_the_two_renames_puts_the_old_folder_back(tmp_path, monkeypatch):
     folder = old_folder(tmp_path / "out")
     rename = type(folder).rename
@@ -228,6 +244,7 @@ def test_a_failure_between_the_two_renames_puts_the_old_folder_back(tmp_path, mo
     assert [path.name for path in tmp_path.iterdir()] == ["out"]
 
 
+@pytest.mark.usefixtures("no_swap")
 def test_an_interruption_between_the_two_renames_puts_the_old_folder_back(tmp_path, monkeypatch):
     folder = old_folder(tmp_path / "out")
     rename = type(folder).rename

@@ -5,6 +5,7 @@ import json
 import os
 import shutil
 import signal
+import sys
 from collections import defaultdict
 from pathlib import Path
 
@@ -379,6 +380,40 @@ def test_an_output_that_is_no_place_to_write(tmp_path, out, source):
     assert nothing_left(tmp_path / "runs" / "out")
 
 
+PLACES = {
+    "an output that leads to itself": ("loop", None, WriteError, "PL-OUT-001"),
+    "an output below such a link": ("loop/out", None, WriteError, "PL-OUT-001"),
+    "stages where a link leads to itself": ("out", "loop", WriteError, "PL-OUT-001"),
+    "stages under a name too long": ("out", "x" * 300, WriteError, "PL-OUT-001"),
+    "stages where a file is": ("out", "file", WriteError, "PL-OUT-001"),
+    "stages in the output": ("out", "out", UsageError, "PL-CUR-006"),
+    "stages below the output": ("out", "out/work", UsageError, "PL-CUR-006"),
+    "stages in the output by a link": ("out", "link", UsageError, "PL-CUR-006"),
+    "an output that is a link to where the stages are": ("link", "out", UsageError, "PL-CUR-006"),
+}
+
+
+@pytest.mark.parametrize("kind", PLACES)
+def test_places_that_lead_nowhere_or_into_each_other_are_refused_before_anything_is_read(
+    kind, tmp_path, source, monkeypatch
+):
+    name, work, error, code = PLACES[kind]
+    (tmp_path / "loop").symlink_to(tmp_path / "other")
+    (tmp_path / "other").symlink_to(tmp_path / "loop")
+    (tmp_path / "link").symlink_to(tmp_path / "out")
+    (tmp_path / "file").touch()
+    before = sorted(tmp_path.iterdir())
+    monkeypatch.setattr("plumbline.loop.curation_run.open_sources", None)
+    with pytest.raises(error, match=code):
+        curated(tmp_path / name, source, work=work and tmp_path / work)
+    assert sorted(tmp_path.iterdir()) == before
+
+
+def test_an_output_beside_its_stages_in_one_folder(tmp_path, source, calm):
+    assert curated(tmp_path / "work" / "out", source, work=tmp_path / "work") == calm[1]
+    assert [path.name for path in (tmp_path / "work").iterdir()] == ["out"]
+
+
 # --- taken up again ---
 
 
@@ -468,6 +503,60 @@ def test_an_interrupted_read_leaves_nothing_to_clear_away(out, source):
     with pytest.raises(KeyboardInterrupt):
         curated(out, source, step=_interrupting("read: 1"))
     assert nothing_left(out)
+
+
+def test_scores_of_other_data_are_refused_before_the_rules_and_cost_no_finished_stage(
+    tmp_path, out, source, read_files
+):
+    scores = tmp_path / "scores.csv"
+    scores.write_text("id,probability\nnobody,0.5\n")
+    begun = []
+    recipe = SMALL.replace('name = "exact', 'name = "personal-data"\n[[rule]]\nname = "exact')
+    with pytest.raises(NoDataError, match="PL-LBL-006"):
+        curated(out, source, recipe=recipe, scores=(scores,), step=begun.append)
+    assert "looking for personal data" in begun
+    assert "looking at each record" not in begun
+    assert not out.exists()
+    read_files.clear()
+    curated(out, source, recipe=recipe)
+    assert read_files == [], "what was read stays"
+
+
+def test_scores_that_may_be_of_what_is_to_be_made_are_held_against_it(tmp_path, out, source, read_files):
+    """Nobody can say before the rules are through, and what they made stays."""
+    write(source / "train.jsonl", [pair("q"), pair("q")])
+    scores = tmp_path / "scores.csv"
+    scores.write_text("id,probability\nnobody,0.5\n")
+    recipe = SMALL.replace("exact-duplicates", "aggregate")
+    with pytest.raises(NoDataError, match="PL-LBL-006"):
+        curated(out, source, recipe=recipe, scores=(scores,))
+    read_files.clear()
+    summary = curated(out, source, recipe=recipe)
+    assert read_files == []
+    (made,) = [row for row in pq.read_table(out / "comparisons", columns=["id", "votes"]).to_pylist() if row["votes"]]
+    scores.write_text(f"id,probability\n{made['id']},0.5\n")
+    listed = curated(tmp_path / "again", source, recipe=recipe, scores=(scores,))
+    assert listed["label_errors"]["scored"] == 1
+    assert listed["written"] == summary["written"]
+
+
+def test_scores_that_contradict_each_other_are_refused_before_the_rules(tmp_path, out, source):
+    curated(out, source)
+    made = pq.read_table(out / "comparisons", columns=["id"])["id"][0].as_py()
+    scores = tmp_path / "scores.csv"
+    scores.write_text(f"id,side,probability\n{made},0,0.9\n{made},1,0.9\n")
+    begun = []
+    with pytest.raises(SourceError, match="PL-LBL-004"):
+        curated(tmp_path / "again", source, scores=(scores,), step=begun.append)
+    assert "looking at each record" not in begun
+
+
+def test_a_detector_that_is_not_installed_is_told_before_anything_is_read(out, source, monkeypatch):
+    monkeypatch.setitem(sys.modules, "presidio_analyzer.predefined_recognizers", None)
+    monkeypatch.setattr("plumbline.loop.curation_run.open_sources", None)
+    recipe = SMALL.replace('name = "exact-duplicates"', 'name = "personal-data"\ndetector = "presidio"')
+    with pytest.raises(MissingExtraError, match="PL-PII-001"):
+        curated(out, source, recipe=recipe)
 
 
 def test_two_runs_at_once_on_one_output(tmp_path, out, source):

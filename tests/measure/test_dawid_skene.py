@@ -105,7 +105,8 @@ def test_half_judgements_of_both_labels_are_a_tie() -> None:
     ("change", "words"),
     [
         ({"labels": [0, 2]}, "labels: expected 0 … 1, found 2"),
-        ({"weights": [1.0, -1.0]}, "weights: expected >= 0"),
+        ({"weights": [1.0, -1.0]}, "weights: expected 0 … 2.53, found -1"),
+        ({"weights": [1.0, 1e308]}, "weights: expected 0 … 2.53, found 1e"),
         ({"class_count": 1}, "class_count: expected >= 2"),
         ({"settings": DawidSkeneSettings(prior_counts=((1.0,),))}, r"prior_counts: .* found shape \(1, 1\)"),
     ],
@@ -120,3 +121,19 @@ def test_bad_settings_are_refused() -> None:
     for wrong in ({"prior_judgements": -1.0}, {"tolerance_nats": 0.0}, {"max_iterations": 0}):
         with pytest.raises(ValueError, match=next(iter(wrong))):
             DawidSkeneSettings(**wrong)
+
+
+@pytest.mark.parametrize("one_coin", [False, True])
+def test_workers_of_one_judgement_never_turn_majorities_round(one_coin: bool) -> None:
+    """Two against one in every item: people agree less than by chance, and nobody is known for worse than that."""
+    items, workers, labels = np.repeat(np.arange(30), 3), np.arange(90), np.tile([0, 0, 1, 1, 1, 0], 15)
+    settings = DawidSkeneSettings(one_coin=one_coin, even_classes=one_coin)
+    fit = fit_dawid_skene(items, workers, labels, class_count=2, settings=settings)
+    majority = np.tile([0, 1], 15)
+    assert (fit.posteriors[np.arange(30), majority] >= 0.5 - 1e-9).all()
+
+
+def test_unsigned_indices_are_indices() -> None:
+    unsigned = [np.array(column, dtype=np.uint64) for column in (ITEMS, WORKERS, LABELS)]
+    fit = fit_dawid_skene(*unsigned, class_count=2)
+    np.testing.assert_allclose(fit.posteriors, fit_dawid_skene(ITEMS, WORKERS, LABELS, class_count=2).posteriors)

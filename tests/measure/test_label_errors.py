@@ -101,6 +101,7 @@ def test_no_rows() -> None:
     ("chances", "given", "words"),
     [
         ([0.5, 1.5], [0, 1], "found another at row 1"),
+        ([0.5, np.inf], [0, 1], "found another at row 1"),
         ([[0.5, 0.4]], [0], "sum to 1"),
         ([[0.5, np.nan]], [0], "NaN throughout"),
         ([0.5], [2], "labels: expected 0 … 1, found 2"),

@@ -1,3 +1,5 @@
+import tracemalloc
+
 import numpy as np
 import pytest
 from scipy.optimize import minimize
@@ -123,3 +125,39 @@ def test_bad_arguments_are_refused() -> None:
     ):
         with pytest.raises(ValueError, match=words):
             noise_ceiling(votes, bootstrap=BOOTSTRAP, **settings)
+
+
+def test_one_item_of_many_judgements_takes_no_more_memory_than_the_others() -> None:
+    rng = np.random.default_rng(0)
+    first = rng.binomial(3, rng.random(2000))
+    votes = np.concatenate([np.stack([first, 3 - first], axis=1), [[6000, 4000]]])
+    tracemalloc.start()
+    found = noise_ceiling(votes, bootstrap=BOOTSTRAP, group_ids=np.arange(len(votes)) // 2)
+    most = tracemalloc.get_traced_memory()[1]
+    tracemalloc.stop()
+    assert most < 50e6
+
+    def loss(logs: np.ndarray) -> float:
+        return -float(betabinom.logpmf(votes[:, 0], votes.sum(axis=1), *np.exp(logs)).sum())
+
+    best = np.exp(minimize(loss, [0.0, 0.0], method="BFGS").x)
+    drawn = np.random.default_rng(0).beta(*best, 400_000)
+    assert found.estimate.value == pytest.approx(np.maximum(drawn, 1 - drawn).mean(), abs=2e-3)
+
+
+def test_the_order_of_items_and_the_names_of_groups_change_nothing() -> None:
+    rng = np.random.default_rng(1)
+    sizes = rng.integers(2, 9, 300)
+    first, groups, order = rng.binomial(sizes, rng.random(300)), np.arange(300) // 3, rng.permutation(300)
+    votes = np.stack([first, sizes - first], axis=1)
+    found = noise_ceiling(votes, bootstrap=BOOTSTRAP, group_ids=groups)
+    again = noise_ceiling(votes[order], bootstrap=BOOTSTRAP, group_ids=[f"g{n}" for n in groups[order]])
+    assert again.to_json() == found.to_json()
+
+
+def test_majorities_of_very_many_votes_have_bounds() -> None:
+    votes = np.repeat([[5, 1], [2, 4]], [40, 5], axis=0)
+    found = noise_ceiling(votes, bootstrap=BOOTSTRAP, label_votes=2**31 - 1)
+    assert found.upper.value == pytest.approx(1.0)
+    assert "majorities of up to 999 votes" in found.estimate.why_undefined
+    assert noise_ceiling(votes, bootstrap=BOOTSTRAP, label_votes=999).estimate.value > 0.9

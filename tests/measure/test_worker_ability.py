@@ -40,5 +40,13 @@ def test_no_judgements_no_ability() -> None:
 def test_bad_arguments_are_refused() -> None:
     with pytest.raises(ValueError, match="prior_right, prior_wrong"):
         worker_abilities([1.0], [0], worker_count=1, prior_wrong=0.0)
+    with pytest.raises(ValueError, match="prior_right, prior_wrong"):
+        worker_abilities([1.0], [0], worker_count=1, prior_right=np.inf)
     with pytest.raises(ValueError, match="right_chances"):
         worker_abilities([1.5], [0], worker_count=1)
+
+
+def test_the_smallest_prior_is_no_division_by_nothing() -> None:
+    (ability,) = worker_abilities([1.0], [0], worker_count=1, prior_wrong=1e-320)
+    assert ability.value == pytest.approx(1.0)
+    assert ability.low is None

@@ -146,10 +146,23 @@ def test_no_judgements() -> None:
     assert nothing.abilities[0].value is None
 
 
+def test_replies_linked_by_the_thousand_have_abilities_without_intervals() -> None:
+    rng = np.random.default_rng(0)
+    first = rng.integers(0, 20_000, 60_000)
+    second = (first + rng.integers(1, 20_000, 60_000)) % 20_000
+    workers, points = rng.integers(0, 5, 60_000), (rng.random(60_000) < 0.7).astype(float)
+    found = fit_worker_bradley_terry(first, second, workers, points, item_count=20_000, worker_count=5)
+    assert found.converged
+    assert all(each.value is not None and each.low is None for each in found.abilities)
+    assert "items that chains of comparisons link" in found.abilities[0].why_undefined
+
+
 def test_bad_arguments_are_refused() -> None:
     with pytest.raises(ValueError, match="meets itself at row 0"):
         fit_worker_bradley_terry([0], [0], [0], [1], item_count=1, worker_count=1)
     with pytest.raises(ValueError, match="first_points"):
         fit_worker_bradley_terry([0], [1], [0], [0.7], item_count=2, worker_count=1)
+    with pytest.raises(ValueError, match="score_deviation"):
+        WorkerBradleyTerrySettings(score_deviation=1e-200)
     with pytest.raises(ValueError, match="prior_right > prior_wrong > 0"):
         WorkerBradleyTerrySettings(prior_right=1.0, prior_wrong=1.0)

@@ -6,6 +6,8 @@ from pathlib import Path
 import pyarrow as pa
 import pyarrow.parquet as pq
 
+from plumbline.curate.accounting import LEDGER_SCHEMA
+from plumbline.curate.recipe import parse_recipe
 from plumbline.formats import load, write_tables
 from plumbline.formats.loading import merge_loaded
 from plumbline.lineage import FileEntry, StatedTerms
@@ -15,6 +17,15 @@ PAIRS = {
     "harmless-base": {"train": range(0, 5), "test": range(5, 8)},
     "helpful-base": {"train": range(10, 14), "test": range(14, 16)},
 }
+RECIPE = """
+name = "small"
+version = 1
+title = "Clean pairs"
+takes = ["comparisons", "safety_labels"]
+
+[[rule]]
+name = "exact-duplicates"
+"""
 LABELS = {"beavertails": {"train": range(20, 26), "test": range(26, 29)}}
 
 
@@ -57,9 +68,11 @@ def write_folder(loaded, out, *, summary=None, removed=0, tables=None, configura
     if summary is not None:
         (out / "curation").mkdir()
         (out / "curation" / "summary.json").write_text(json.dumps(summary))
-        listed = pa.table({"kind": ["comparisons"] * removed, "id": [str(n) for n in range(removed)]})
-        pq.write_table(listed, out / "curation" / "removed.parquet")
-        (out / "recipe.toml").write_text('name = "small"\n')
+        row = {"kind": "comparisons", "source": "pairs/train.jsonl", "axis": "harmlessness", "split": "train"}
+        row |= {"step": 1, "rule": "exact-duplicates", "reason": "duplicate", "parents": []}
+        listed = [{**row, "id": str(n), "row": n, "worker": "w1"} for n in range(removed)]
+        pq.write_table(pa.Table.from_pylist(listed, schema=LEDGER_SCHEMA), out / "curation" / "removed.parquet")
+        (out / "recipe.toml").write_text(RECIPE)
     manifest = loaded.manifest("data", ["curate"], configuration or {})
     outputs = [FileEntry(path=name, sha256="", size_bytes=0, rows=rows) for name, rows in written.rows.items()]
     manifest.model_copy(update={"outputs": outputs}).write(out)
@@ -77,7 +90,12 @@ def summary_of(loaded, *, removed=3, recipe="hh-clean"):
     counts = sum(sum(of.values()) for of in before.values())
     step = {"rule": "exact-duplicates", "title": "One of each", "settings": {}, "reasons": {"duplicate": removed}}
     return {
-        "recipe": {"name": recipe, "version": 1, "digest": "ab" * 32, "title": "Clean pairs"},
+        "recipe": {
+            "name": recipe,
+            "version": 1,
+            "digest": parse_recipe(RECIPE, "small").digest,
+            "title": "Clean pairs",
+        },
         "engine": "local",
         "rows": {"read": counts + 2 + 7, "quarantined": {"PL-HH-014": 2}, "not_taken": {"red_team_attempts": 7}},
         "steps": [

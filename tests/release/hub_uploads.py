@@ -5,11 +5,13 @@ from __future__ import annotations
 import base64
 import json
 import threading
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from urllib.parse import unquote, urlsplit
 
 from tests.formats.hub_server import COMMIT, HubServer, _Handler
+
+Refusal = tuple[str, int, bytes]
 
 
 class UploadServer(HubServer):
@@ -19,20 +21,27 @@ class UploadServer(HubServer):
         created: what was asked when the repository was made.
         commits: messages.
         most_commits: as many are taken; whoever sends more may not.
+        refusals: of the pushes to come, one each: a part of the path, and the status and body that it is answered with.
     """
 
-    def __init__(self, repository: str, files: dict[str, bytes], most_commits: int) -> None:
+    def __init__(
+        self, repository: str, files: dict[str, bytes], most_commits: int, refusals: Iterable[Refusal] = ()
+    ) -> None:
         super().__init__(repository, files, "someone/gated")
         self.RequestHandlerClass = _UploadHandler
         self.created: list[dict[str, object]] = []
         self.commits: list[str] = []
         self.most_commits = most_commits
+        self.refusals = list(refusals)
+        self.refusal: Refusal | None = None
 
 
 @contextmanager
-def taking_uploads(repository: str, files: dict[str, bytes], *, most_commits: int) -> Iterator[UploadServer]:
+def taking_uploads(
+    repository: str, files: dict[str, bytes], *, most_commits: int, refusals: Iterable[Refusal] = ()
+) -> Iterator[UploadServer]:
     """A hub that answers until the block ends."""
-    server = UploadServer(repository, files, most_commits)
+    server = UploadServer(repository, files, most_commits, refusals)
     thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.02}, daemon=True)
     thread.start()
     try:
@@ -50,6 +59,10 @@ class _UploadHandler(_Handler):
         self.server.paths.append(self.path)
         body = self._body()
         path = unquote(urlsplit(self.path).path)
+        if path == "/api/repos/create" and self.server.refusals:
+            self.server.refusal = self.server.refusals.pop(0)
+        if self.server.refusal is not None and self.server.refusal[0] in path:
+            return self._send(*self.server.refusal[1:], {})
         if path == "/api/repos/create":
             self.server.created.append(json.loads(body))
             return self._json({"url": f"{self.server.address}/datasets/{self.server.repository}"})

@@ -147,12 +147,16 @@ def test_a_licence_that_nothing_tells_is_filled_in_and_what_is_told_binds(tmp_pa
     path.write_text('{"prompt": "Hello?", "chosen": "Yes.", "rejected": "No."}\n')
     folder = write_folder(load(tmp_path / "in"), tmp_path / "own")
     assert failed(folder, tmp_path / "out") == ["licence"]
-    stated = ReleaseOptions(stated=StatedTerms.of("CC-BY-4.0", ["analysis"]))
+    terms = StatedTerms.of("CC-BY-4.0", ["analysis"])
+    assert failed(folder, tmp_path / "out", ReleaseOptions(stated=terms)) == ["licence"]
+    stated = ReleaseOptions(stated=terms, accepted=reasons_by_gate(["licence=we wrote them"]))
     built = build_release(folder, tmp_path / "out", stated)
     assert (built.terms.licence, list(built.terms.uses)) == ("CC-BY-4.0", ["analysis"])
     assert verify_release(tmp_path / "out").is_sound
     card = (tmp_path / "out" / "README.md").read_text()
     assert "CC-BY-4.0 was stated for data that told none." in card
+    assert "accepted because: we wrote them" in card
+    assert read_manifest(tmp_path / "out").configuration["accepted"] == {"licence": "we wrote them"}
     # Beside a licence that is known, only the unknown part gives way, and no use comes back.
     mixed = Terms(frozenset(), "CC-BY-NC-4.0 AND LicenseRef-theirs AND unknown")
     assert filled_in(mixed, stated.stated) == Terms(frozenset(), "CC-BY-NC-4.0 AND LicenseRef-theirs")

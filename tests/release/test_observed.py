@@ -1,31 +1,64 @@
-"""Where the gate on personal data looks: everywhere a source's words may stand."""
+"""What is gathered over batches beside the texts: who is named and where, and which rows say that a program made them up."""
 
 import json
 
+import polars as pl
 import pyarrow as pa
 import pytest
 
 from plumbline.records import Kind, conversation_column, red_team_attempt_table
 from plumbline.records.message import Message, Role
-from plumbline.release.observed import texts_of
+from plumbline.release.observed import Observer
 
-MAIL = "grace.hopper@navy-mail.com"
+
+def observed(**columns):
+    """What an observer saw of three attempts, in batches of one."""
+    said = conversation_column([(Message(Role.HUMAN, text),) for text in ("one", "two", "three")])
+    table = red_team_attempt_table(said, {"source": "s", "row": pa.array([0, 1, 2]), **columns})
+    observer = Observer(lambda _: pl.DataFrame({"text": [], "kind": []}))
+    for row in range(3):
+        observer.look(Kind.RED_TEAM_ATTEMPTS, table.slice(row, 1))
+    return observer, table
+
+
+NAMED = "other words, such as a name"
 
 
 @pytest.mark.parametrize(
-    "columns",
+    ("columns", "refused", "place"),
     [
-        {"extra": json.dumps({"annotator": {"mail": [MAIL]}})},
-        {"extra": json.dumps({MAIL: 1})},
-        {"model_type": MAIL},
-        {"task_description": MAIL},
-        {"tags": pa.array([["a"], [MAIL]], pa.list_(pa.string()))},
+        ({"worker": pa.array(["7", "Ada", "Ada"])}, {NAMED: 1}, "worker"),
+        ({"extra": pa.array([None, '{"annotator": "Ada"}', '{"annotator": 7}'])}, {NAMED: 1}, "extra"),
+        (
+            {"extra": pa.array([None, '{"worker": "Ada"', "{}"])},
+            {"extra that is no JSON object, so nobody can tell": 1},
+            "extra",
+        ),
+        (
+            {"extra": pa.array([None, json.dumps({"file": "/home/ada/x"}), None])},
+            {"path through somebody's folder": 1},
+            "extra",
+        ),
+        (
+            {"model_type": pa.array([None, "/Users/ada/model", "a"])},
+            {"path through somebody's folder": 1},
+            "model_type",
+        ),
+        (
+            {"reviews": pa.array([[], [{"reviewer": "Ada", "rating": 1.0, "tags": []}], []])},
+            {NAMED: 1},
+            "reviews (reviewer)",
+        ),
     ],
-    ids=["extra", "key of extra", "model_type", "task_description", "tags"],
 )
-def test_every_text_of_a_record_is_looked_at(columns):
-    said = conversation_column([(Message(Role.HUMAN, text),) for text in ("one", "two")])
-    told = {name: value if isinstance(value, pa.Array) else pa.array([None, value]) for name, value in columns.items()}
-    table = red_team_attempt_table(said, {**told, "source": "s", "row": pa.array([0, 1])})
-    texts, rows = texts_of(Kind.RED_TEAM_ATTEMPTS, table)
-    assert [row for text, row in zip(texts, rows, strict=True) if text == MAIL] == [1]
+def test_whatever_may_lead_to_who_judged_is_told_by_shape_record_and_column(columns, refused, place):
+    observer, table = observed(**columns)
+    found = observer.workers()
+    assert dict(found.refused) == refused
+    assert found.ids == (table["id"][1].as_py(),)
+    assert dict(found.places) == {f"red_team_attempts, column {place}": 1}
+
+
+def test_rows_that_say_that_a_program_made_them_up_are_counted():
+    assert observed(source=pa.array(["a-synthetic/x", "a/Synthetic.jsonl", "b"]))[0].synthetic_rows == 2
+    assert not observed()[0].is_synthetic

@@ -4,6 +4,7 @@ The client reads its endpoint when it is imported, so it runs in a process of it
 """
 
 import os
+import socket
 import subprocess
 import sys
 
@@ -34,10 +35,11 @@ def release(tmp_path):
     return tmp_path / "release"
 
 
-def run(hub, home, *commands):
+def run(address, home, *commands, token="hf_none"):
     """What the commands ended with, and what they said."""
     kept = {name: value for name, value in os.environ.items() if not name.startswith(("HF_", "HUGGING"))}
-    environment = {**kept, "HF_ENDPOINT": hub.address, "HF_HOME": str(home), "HF_TOKEN": "hf_none"}
+    environment = {**kept, "HF_ENDPOINT": address, "HF_HOME": str(home)}
+    environment |= {} if token is None else {"HF_TOKEN": token}
     environment |= {"HF_HUB_DISABLE_TELEMETRY": "1", "HF_HUB_DISABLE_XET": "1"}
     call = [sys.executable, "-c", _STEPS, ";".join(commands)]
     done = subprocess.run(call, capture_output=True, text=True, env=environment, check=False)
@@ -48,7 +50,7 @@ def test_a_release_is_pushed_as_one_commit_and_pulled_as_it_was(release, tmp_pat
     stale = {"old/train.jsonl.gz": b"old", ".gitattributes": b"*.gz filter=lfs\n"}
     with taking_uploads(NAME, stale, most_commits=1) as hub:
         codes, said = run(
-            hub,
+            hub.address,
             tmp_path / "home",
             f"release push {release} {NAME} --private",
             f"data pull {NAME} {tmp_path / 'pulled'}",
@@ -71,3 +73,44 @@ def test_what_is_not_sound_or_has_no_name_is_not_pushed(release):
     (release / "extra.txt").write_text("x")
     with pytest.raises(UsageError, match="PL-REL-018"):
         push_release(release, NAME)
+
+
+REFUSALS = [
+    ("/repos/create", 401, b'{"error": "Invalid credentials: hf_none"}'),
+    ("/repos/create", 403, b'{"error": "hf_none may not"}'),
+    ("/repos/create", 404, b""),
+    ("/repos/create", 500, b"<html>hf_none"),
+    ("/repos/create", 200, b"no JSON"),
+    ("/repos/create", 200, b"[]"),
+    ("/preupload/", 403, b""),
+    ("/preupload/", 200, b"no JSON"),
+    ("/preupload/", 200, b"{}"),
+    ("/preupload/", 200, b'{"files": [{"path": "x"}]}'),
+    ("/commit/", 404, b""),
+    ("/commit/", 500, b"hf_none"),
+    ("/commit/", 200, b"no JSON"),
+    ("/commit/", 200, b"{}"),
+]
+
+
+def test_a_hub_that_refuses_or_answers_nonsense_is_an_error_with_a_code_and_without_the_token(release, tmp_path):
+    with taking_uploads(NAME, {}, most_commits=0, refusals=REFUSALS) as hub:
+        codes, said = run(hub.address, tmp_path / "home", *[f"release push {release} {NAME}"] * len(REFUSALS))
+    assert codes == [1] * len(REFUSALS), said
+    assert said.count("PL-REL-008") == len(REFUSALS)
+    assert "Traceback" not in said
+    assert "hf_none" not in said
+    assert hub.files == {}
+
+
+def test_no_hub_at_all_and_no_token(release, tmp_path):
+    with socket.socket() as taken:  # bound, and nobody listens
+        taken.bind(("127.0.0.1", 0))
+        address = f"http://127.0.0.1:{taken.getsockname()[1]}"
+        codes, said = run(address, tmp_path / "home", f"release push {release} {NAME}")
+        without, said_without = run(address, tmp_path / "home", f"release push {release} {NAME}", token=None)
+    assert (codes, without) == ([1], [1])
+    assert "PL-REL-008" in said
+    assert "PL-REL-008" in said_without
+    assert "Traceback" not in said + said_without
+    assert "hf_none" not in said

@@ -1,220 +1,258 @@
-"""A folder anyone hands over: what is not as it says is found; nothing leads out of it, nothing unpacks without end."""
+"""A folder anyone hands over: what is not as it says is found, though every digest in it was made anew."""
 
 import gzip
 import json
-import os
 import shutil
 from functools import partial
 
+import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
 from plumbline.formats import line_blocks, load
-from plumbline.lineage import file_digest, read_manifest
+from plumbline.lineage import file_digest
 from plumbline.records import Kind
 from plumbline.release import build_release, verify_release
 from plumbline.release.agreement import LineSums
-from plumbline.release.handed_over import checked_card, checked_croissant, unsafe_name
 
-from .folders import curated, pair
-
-
-@pytest.fixture(scope="module")
-def sound(tmp_path_factory):
-    root = tmp_path_factory.mktemp("sound")
-    build_release(curated(root / "in", root / "curated"), root / "release")
-    return root / "release"
+from .folders import loaded_lines, pair, write_folder
+from .spoiling import LINES, TABLE, codes, places, rewrite, rewrite_json, rewrite_table, tell_anew
 
 
-@pytest.fixture
-def release(sound, tmp_path):
-    """A copy to spoil."""
-    shutil.copytree(sound, tmp_path / "release")
-    return tmp_path / "release"
-
-
-def codes(folder):
-    """The codes of what is found, each once."""
-    found = verify_release(folder)
-    assert not found.is_sound
-    return {finding.code for finding in found.findings} | {gate.code for gate in found.gates if gate.stops}
-
-
-def rewrite(path, change):
-    path.write_text(change(path.read_text()))
-
-
-def told_again(release, name):
-    """Let manifest and checksums tell a changed file as it is now: what else tells of it is left."""
-    manifest = json.loads((release / "manifest.json").read_text())
-    for entry in manifest["outputs"]:
-        if entry["path"] == name:
-            old = entry["sha256"]
-            entry |= {"sha256": file_digest(release / name), "size_bytes": (release / name).stat().st_size}
-    if name != "SHA256SUMS":
-        rewrite(release / "SHA256SUMS", lambda text: text.replace(old, file_digest(release / name)))
-        (release / "manifest.json").write_text(json.dumps(manifest))
-        told_again(release, "SHA256SUMS")
-        return
-    (release / "manifest.json").write_text(json.dumps(manifest))
-
-
-def test_a_release_is_sound_also_where_a_hub_put_its_notes(release):
-    (release / ".gitattributes").write_text("*.gz filter=lfs\n")
-    found = verify_release(release)
-    assert (found.is_sound, found.findings, found.version) == (True, [], "1.0.0")
-    assert found.manifest_sha256 == file_digest(release / "manifest.json")
+def test_a_release_is_sound_also_where_a_hub_put_its_notes_and_where_it_is_told_anew(spoiled):
+    (spoiled / ".gitattributes").write_text("*.gz filter=lfs\n")
+    found = verify_release(spoiled)
+    assert (found.is_sound, found.findings, found.version, found.words_of) == (True, [], "1.0.0", None)
+    assert found.manifest_sha256 == file_digest(spoiled / "manifest.json")
     assert sum(rows for name, rows in found.rows.items() if name.startswith("records/")) == 23
+    (spoiled / ".gitattributes").unlink()
+    tell_anew(spoiled)
+    assert verify_release(spoiled).is_sound
 
 
-LINES, TABLE = "harmless-base/train.jsonl.gz", "records/comparisons/train.parquet"
-
-
-def test_files_that_are_gone_added_or_changed(release):
-    (release / LINES).unlink()
-    (release / "extra.txt").write_text("x")
-    rewrite(release / "LICENSE", lambda text: text.replace("analysis", "analysts"))
-    rewrite(release / "CHANGES.md", lambda text: text + "more")
-    assert codes(release) == {
-        "PL-REL-021",
-        "PL-REL-022",
-        "PL-REL-023",
-        "PL-REL-025",
-        "PL-REL-026",
-        "PL-REL-030",
-        "PL-REL-031",
+def test_files_that_are_gone_added_or_changed(spoiled):
+    (spoiled / LINES).unlink()
+    (spoiled / "extra.txt").write_text("x")
+    rewrite(spoiled / "LICENSE", "analysis", "analysts")
+    rewrite(spoiled / "CHANGES.md", "first", "last")
+    assert places(spoiled) == {
+        "PL-REL-021": [LINES, LINES],
+        "PL-REL-022": ["extra.txt"],
+        "PL-REL-023": ["CHANGES.md", "LICENSE"],
+        "PL-REL-026": ["croissant.json, distribution, harmless-base/train.jsonl.gz"],
+        "PL-REL-029": ["extra.txt"],
+        "PL-REL-030": ["CHANGES.md", "LICENSE", "SHA256SUMS", "extra.txt"],
+        "PL-REL-031": ["harmless-base, train"],
+        "PL-REL-033": [
+            "LICENSE",
+            "CHANGES.md, 1.0.0, " + json.loads((spoiled / "manifest.json").read_text())["configuration"]["created"],
+        ],
     }
 
 
-def test_rows_that_were_taken_out_are_missed_though_every_digest_was_made_anew(release):
-    pq.write_table(pq.read_table(release / TABLE).slice(1), release / TABLE)
-    told_again(release, TABLE)
-    assert codes(release) == {"PL-REL-024", "PL-REL-026", "PL-REL-031"}
+@pytest.mark.parametrize(
+    "name",
+    [
+        *("sound.py", ".hidden", "data.pkl", "more/train.csv", "dataset_infos.json", "lines.zip", ".git/config"),
+        *("harmless-base/more.json", "records/comparisons/more.parquet"),
+        "records/comparisons/train.parquet.manifest.json",
+    ],
+)
+def test_a_file_that_no_release_has_is_found_though_manifest_and_checksums_name_it(spoiled, name):
+    (spoiled / name).parent.mkdir(exist_ok=True)
+    if name.endswith(".parquet"):
+        shutil.copy(spoiled / "records/comparisons/test.parquet", spoiled / name)
+    else:
+        (spoiled / name).write_text('{"chosen": "a", "rejected": "b"}\n')
+    tell_anew(spoiled)
+    assert places(spoiled)["PL-REL-029"] == [name]
 
 
-@pytest.mark.parametrize("change", ["flip", "repeat"])
-def test_a_line_that_is_not_its_records_is_found_though_every_digest_was_made_anew(release, change):
-    lines = gzip.decompress((release / LINES).read_bytes()).splitlines(keepends=True)
+# --- rows ---
+
+
+def test_rows_that_were_taken_out_are_missed(spoiled):
+    rewrite_table(spoiled / TABLE, lambda table: table.slice(1))
+    tell_anew(spoiled)
+    assert {"PL-REL-015", "PL-REL-026", "PL-REL-031", "PL-REL-033"} <= codes(spoiled)
+
+
+@pytest.mark.parametrize("change", ["flip", "repeat", "blank"])
+def test_a_line_that_is_not_its_records_is_found(spoiled, change):
+    lines = gzip.decompress((spoiled / LINES).read_bytes()).splitlines(keepends=True)
     if change == "flip":
         told = json.loads(lines[1])
         lines[1] = json.dumps({"chosen": told["rejected"], "rejected": told["chosen"]}).encode() + b"\n"
-    else:  # as many lines as before, one of them twice
+    elif change == "repeat":  # as many lines as before, one of them twice
         lines[1] = lines[0]
-    (release / LINES).write_bytes(gzip.compress(b"".join(lines)))
-    metadata = json.loads((release / "croissant.json").read_text())
-    for each in metadata["distribution"]:
-        if each["contentUrl"] == LINES:
-            size = (release / LINES).stat().st_size
-            each |= {"sha256": file_digest(release / LINES), "contentSize": f"{size} B"}
-    (release / "croissant.json").write_text(json.dumps(metadata))
-    for name in ("croissant.json", LINES):
-        told_again(release, name)
-    assert codes(release) == {"PL-REL-031"}
-    assert [finding.place for finding in verify_release(release).findings] == ["harmless-base, train"]
+    else:
+        lines.append(b"\n")
+    (spoiled / LINES).write_bytes(gzip.compress(b"".join(lines)))
+    tell_anew(spoiled)
+    assert places(spoiled)["PL-REL-031"] == ["harmless-base, train"]
 
 
-def test_the_order_of_lines_is_nobodys_fault(release):
+def test_the_order_of_lines_is_nobodys_fault(sound):
     sums = LineSums()
     for name in (TABLE, "records/comparisons/test.parquet"):
-        table = load(release / name).comparisons
+        table = load(sound / name).comparisons
         for start in range(len(table) - 1, -1, -1):
             sums.give(Kind.COMPARISONS, table.slice(start, 1))
-    for path in release.glob("h*/*.gz"):
-        sums.read(path, path.relative_to(release).as_posix())
+    for path in sound.glob("h*/*.gz"):
+        sums.read(path, path.relative_to(sound).as_posix())
     assert not list(sums.differing())
 
 
-def test_a_flipped_judgement_is_found(release):
-    table = pq.read_table(release / TABLE)
-    flipped = ["second" if each == "first" else "first" for each in table["outcome"].to_pylist()]
-    pq.write_table(table.set_column(table.schema.get_field_index("outcome"), "outcome", [flipped]), release / TABLE)
-    told_again(release, TABLE)
-    assert "PL-IO-014" in codes(release)
+def test_a_flipped_judgement_is_found(spoiled):
+    def flipped(table):
+        outcomes = ["second" if each == "first" else "first" for each in table["outcome"].to_pylist()]
+        return table.set_column(table.schema.get_field_index("outcome"), "outcome", [outcomes])
+
+    rewrite_table(spoiled / TABLE, flipped)
+    tell_anew(spoiled)
+    assert "PL-IO-014" in codes(spoiled)
 
 
-def test_the_gates_are_run_again_on_the_data(release):
-    table = pq.read_table(release / TABLE)
-    splits = table.set_column(table.schema.get_field_index("split"), "split", [["x", *["train"] * (len(table) - 1)]])
-    named = splits.set_column(splits.schema.get_field_index("worker"), "worker", [["Ada Lovelace"] * len(table)])
-    pq.write_table(named.slice(0, 1), release / "records/comparisons/x.parquet")
-    assert {"PL-REL-012", "PL-REL-022"} <= codes(release)
-
-
-def test_terms_that_say_more_than_the_tables_permit(release):
-    manifest = json.loads((release / "manifest.json").read_text()) | {"licence": "MIT"}
-    manifest["uses"] = ["analysis", "supervised", "policy", "preference", "moderation"]
-    (release / "manifest.json").write_text(json.dumps(manifest))
-    assert codes(release) == {"PL-REL-013", "PL-REL-014", "PL-REL-028"}
+def test_tables_that_stand_under_the_name_of_another_split_or_kind(spoiled):
+    test = spoiled / "records/comparisons/test.parquet"
+    train, held = (spoiled / TABLE).read_bytes(), test.read_bytes()
+    (spoiled / TABLE).write_bytes(held)
+    test.write_bytes(train)
+    tell_anew(spoiled)
+    assert set(places(spoiled)["PL-REL-032"]) == {TABLE, "records/comparisons/test.parquet"}
+    test.rename(spoiled / "records/safety_labels/validation.parquet")
+    tell_anew(spoiled)
+    assert "records/safety_labels/validation.parquet" in places(spoiled)["PL-REL-032"]
 
 
 @pytest.mark.parametrize(
     "change",
     [
-        lambda text: text.replace("path:\n    - harmless-base/train", "path:\n    - harmless-base/none"),
-        lambda text: text.replace("- harmless-base/train.jsonl.gz", "- ../../etc/passwd"),
-        lambda text: text.replace("config_name: default", "config_name: usual"),
-        lambda text: text.replace("  data_files:", "  data_dir: harmless-base\n  data_files:", 1),
-        lambda text: text.replace("---\n", "", 1),
-        lambda text: text.replace("configs:", "a: &a [x, x]\nb: &b [*a, *a]\nc: [*b, *b]\nconfigs:"),
-        lambda text: text.replace("configs:", "a: !!python/object/apply:os.getcwd []\nconfigs:"),
+        lambda table: table.append_column("label", pa.array(["x"] * len(table))),
+        lambda table: table.replace_schema_metadata({**table.schema.metadata, b"huggingface": b'{"info": {}}'}),
+        lambda table: table.replace_schema_metadata({}),
+        lambda table: table.replace_schema_metadata({**table.schema.metadata, b"plumbline.licence": b"CC0-1.0"}),
+    ],
+    ids=["a column more", "features for readers", "no terms", "other terms"],
+)
+def test_tables_that_say_more_or_less_than_those_of_a_release(spoiled, change):
+    rewrite_table(spoiled / TABLE, change)
+    tell_anew(spoiled)
+    assert "PL-REL-032" in codes(spoiled)
+
+
+# --- what the manifest tells, and the gates ---
+
+
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [
+        ("title", "Another"),
+        ("synthetic", True),
+        ("configs", {"default": {"train": [LINES]}}),
+        ("renamed", {"x": "y"}),
+        ("not_in_lines", {"comparisons": {"PL-HH-020": 10**400}}),
+        ("recipe", None),
+        ("gates", []),
+        ("version", "9.0.0-rc"),
+        ("changes", {"version": 1}),
+        ("made_of", {}),
+        ("more", 1),
+        ("accepted", {"workers": "they agreed"}),
     ],
 )
-def test_cards_that_would_break_or_mislead_a_loader(release, change):
-    files = {path.relative_to(release).as_posix(): path for path in release.rglob("*") if path.is_file()}
-    assert not list(checked_card(files, read_manifest(release)))
-    rewrite(release / "README.md", change)
-    assert {finding.code for finding in checked_card(files, None)} == {"PL-REL-025"}
+def test_a_manifest_that_tells_what_the_files_do_not(spoiled, name, value):
+    rewrite_json(spoiled / "manifest.json", lambda told: told["configuration"].update({name: value}))
+    assert codes(spoiled) & {"PL-REL-020", "PL-REL-033"}
 
 
-@pytest.mark.parametrize("change", [lambda text: text.replace('"sha256": "', '"sha256": "0'), lambda _: "[" * 50_000])
-def test_metadata_that_is_not_of_these_files(release, change):
-    files = {path.relative_to(release).as_posix(): path for path in release.rglob("*") if path.is_file()}
-    assert not list(checked_croissant(files))
-    rewrite(release / "croissant.json", change)
-    assert {finding.code for finding in checked_croissant(files)} == {"PL-REL-026"}
+def test_another_number_of_rows_and_a_gate_that_is_told_as_passed(spoiled):
+    def told_otherwise(told):
+        told["rows_read"] += 1
+        gate = next(each for each in told["configuration"]["gates"] if each["gate"] == "leakage")
+        gate["status"] = "failed"
+
+    rewrite_json(spoiled / "manifest.json", told_otherwise)
+    assert {"manifest.json, rows_read", "manifest.json, configuration.gates, leakage"} <= set(
+        places(spoiled)["PL-REL-033"]
+    )
+
+
+def test_the_gates_are_run_again_on_the_data(spoiled):
+    table = pq.read_table(spoiled / TABLE)
+    named = table.set_column(table.schema.get_field_index("worker"), "worker", [["Ada Lovelace"] * len(table)])
+    pq.write_table(named.slice(0, 1), spoiled / "records/comparisons/x.parquet")
+    assert {"PL-REL-012", "PL-REL-022", "PL-REL-029"} <= codes(spoiled)
+
+
+def test_terms_that_say_more_than_the_tables_permit(spoiled):
+    uses = ["analysis", "supervised", "policy", "preference", "moderation"]
+    rewrite_json(spoiled / "manifest.json", lambda told: told.update(licence="MIT", uses=uses))
+    assert {"PL-REL-013", "PL-REL-014", "PL-REL-028", "PL-REL-032", "PL-REL-033"} <= codes(spoiled)
+
+
+def test_words_of_another_version_are_not_compared_and_facts_are(spoiled):
+    rewrite(spoiled / "README.md", "Judgements are opinions", "Judgments are opinions")
+    rewrite_json(spoiled / "manifest.json", lambda told: told["versions"].update({"plumbline-rlhf": "0.0.7"}))
+    tell_anew(spoiled)
+    found = verify_release(spoiled)
+    assert (found.is_sound, found.words_of) == (True, "0.0.7")
+    rewrite(
+        spoiled / "README.md",
+        "- split: test\n    path:\n    - harmless-base/test",
+        "- split: test\n    path:\n    - harmless-base/train",
+    )
+    tell_anew(spoiled)
+    assert codes(spoiled) == {"PL-REL-025"}
+
+
+def test_a_release_of_ties_alone_is_sound(tmp_path):
+    loaded = loaded_lines(tmp_path / "in", labels=None)
+    index = loaded.comparisons.schema.get_field_index("outcome")
+    table = loaded.comparisons.set_column(index, "outcome", [["tie"] * len(loaded.comparisons)])
+    build_release(write_folder(loaded, tmp_path / "tables", tables={"comparisons": table}), tmp_path / "release")
+    assert verify_release(tmp_path / "release").findings == []
 
 
 # --- hostile folders ---
 
 
-@pytest.mark.parametrize("name", ["/etc/passwd", "../x", "a/../../x", "a\\b", "C:/x", "a\0b", "", "a\nb", "x" * 2_000])
-def test_names_that_lead_out_or_steer(name):
-    assert unsafe_name(name)
-
-
-def test_links_are_told_and_not_followed(release, tmp_path):
-    (tmp_path / "secret.jsonl").write_text('{"chosen": "x", "rejected": "y"}\n')
-    (release / "records/comparisons/more.parquet").symlink_to(tmp_path / "secret.jsonl")
-    (release / "all").symlink_to("/")
-    os.mkfifo(release / "pipe")
-    found = verify_release(release)
-    assert [finding.place for finding in found.findings if finding.code == "PL-REL-027"] == [
-        "all",
-        "pipe",
-        "records/comparisons/more.parquet",
-    ]
-    assert "records/comparisons/more.parquet" not in found.rows
-
-
-def test_a_manifest_that_lists_what_is_elsewhere_or_beyond_measure(release):
-    manifest = json.loads((release / "manifest.json").read_text())
+def test_a_manifest_that_lists_what_is_elsewhere_or_beyond_measure(spoiled):
+    manifest = json.loads((spoiled / "manifest.json").read_text())
     manifest["outputs"].append(
         {"path": "../../etc/passwd", "sha256": "0" * 64, "size_bytes": 10**400, "rows": -(10**400)}
     )
-    manifest["configuration"]["not_in_lines"] = {"comparisons": {"x": 10**400}}
-    manifest["configuration"]["accepted"] = ["workers"]
-    (release / "manifest.json").write_text(json.dumps(manifest))
-    assert codes(release) == {"PL-REL-027", "PL-REL-031"}
+    (spoiled / "manifest.json").write_text(json.dumps(manifest))
+    assert codes(spoiled) == {"PL-REL-027"}
     for text in (json.dumps({**manifest, "holds": "model"}), "[" * 50_000):
-        (release / "manifest.json").write_text(text)
-        assert codes(release) & {"PL-MAN-001", "PL-REL-020"}
+        (spoiled / "manifest.json").write_text(text)
+        assert codes(spoiled) & {"PL-MAN-001", "PL-REL-020"}
 
 
-def test_a_bomb_is_not_unpacked(release, monkeypatch):
+def test_a_bomb_is_not_unpacked(spoiled, monkeypatch):
     monkeypatch.setattr(line_blocks, "Limits", partial(line_blocks.Limits, expansion=2, expansion_floor_bytes=1 << 20))
     line = json.dumps(pair(1)).encode() + b"\n"
-    (release / LINES).write_bytes(gzip.compress(line + b"\n" * (4 << 20)))
-    assert "PL-IO-004" in codes(release)
+    (spoiled / LINES).write_bytes(gzip.compress(line + b"\n" * (4 << 20)))
+    assert "PL-IO-004" in codes(spoiled)
+
+
+@pytest.mark.parametrize("column", ["split", "subset"])
+def test_more_splits_or_subsets_than_any_release_has_end_the_reading(spoiled, column):
+    def many(table):
+        rows = pa.concat_tables([table] * 80)
+        return rows.set_column(rows.schema.get_field_index(column), column, [[f"x{n}" for n in range(len(rows))]])
+
+    rewrite_table(spoiled / TABLE, many)
+    tell_anew(spoiled)
+    assert places(spoiled)["PL-REL-004"] == [TABLE]
+
+
+def test_splits_without_end_in_a_table_of_another_hand_are_not_held_against_each_other(sound, tmp_path):
+    table = pq.read_table(sound / TABLE)
+    rows = pa.concat_tables([table] * 8_000)  # a split for each row: 65,536 numbers would not do
+    splits = pa.array([f"x{n}" for n in range(len(rows))])
+    pq.write_table(rows.set_column(rows.schema.get_field_index("split"), "split", splits), tmp_path / "train.parquet")
+    assert places(tmp_path)["PL-REL-004"] == ["train.parquet"]
 
 
 def test_folders_of_another_hand(tmp_path):

@@ -1,6 +1,7 @@
 """What a page says of a release: its version, and how its gates went."""
 
 import json
+import re
 
 from report import curation_samples
 from report.test_page import HOSTILE, build, cards_of
@@ -33,8 +34,10 @@ def test_a_release_stands_with_its_version_and_gates(tmp_path):
         "nothing shared",
     ):
         assert words in card
+    assert "&lt;script&gt;alert(1)" in card
     assert "<script>alert" not in card
-    assert "synthetic" in card.lower()
+    assert re.search(r"<t[dh][^>]*>third-try \(synthetic\)<", card)
+    assert '<span class="badge">synthetic</span>' in card
 
 
 def test_a_folder_that_is_no_release_has_no_such_card_and_odd_words_break_nothing(tmp_path):

@@ -16,8 +16,9 @@ from plumbline.cli.source_flags import SourceFlags, TermFlags
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
+    from plumbline.curate.recipe import Recipe
     from plumbline.lineage import Fault, Finding
-    from plumbline.loop.curation_run import CurationResult
+    from plumbline.loop.curation_run import CurationResult, CurationRun
 
 RecipeNames = Annotated[
     list[str] | None,
@@ -85,17 +86,11 @@ def curate(
     Example: plumbline curate hh-rlhf --recipe hh-clean -o curated
     Example: plumbline curate --recipe hh-clean --show-recipe > my-recipe.toml
     """
-    from plumbline.curate.recipe import DEFAULT, combined_recipes, read_recipe
-
-    named = _shown(recipe or [], sources or []) if show_recipe else recipe
-    chosen = combined_recipes([read_recipe(name) for name in named or [DEFAULT]])
+    chosen = _chosen(_shown(recipe or [], sources or []) if show_recipe else recipe)
     if show_recipe:
-        if as_json:
-            print_json(chosen.to_json())
-        else:
-            print(_safe_toml(chosen.to_toml()), end="")
+        _show(chosen, as_json)
         return
-    from plumbline.loop.curation_run import CurationRun, run_curation
+    from plumbline.loop.curation_run import CurationRun
 
     run = CurationRun(
         tuple(_required(sources)),
@@ -108,17 +103,36 @@ def curate(
         command=tuple(sys.argv[1:]),
         scores=tuple(scores or ()),
     )
-    try:
-        with progress(f"curating by {chosen.name}") as shown:
-            result = run_curation(run, shown.step, note)
-    except KeyboardInterrupt:
-        _tell_stopped(run.workspace)
-        raise
+    result = _run(run)
     if as_json:
         print_json(result.summary)
     else:
         _tell(result, run.out)
     _tell_unread(result, run.sources)
+
+
+def _chosen(recipes: list[str] | None) -> Recipe:
+    from plumbline.curate.recipe import DEFAULT, combined_recipes, read_recipe
+
+    return combined_recipes([read_recipe(name) for name in recipes or [DEFAULT]])
+
+
+def _show(recipe: Recipe, as_json: bool) -> None:
+    if as_json:
+        print_json(recipe.to_json())
+    else:
+        print(_safe_toml(recipe.to_toml()), end="")
+
+
+def _run(run: CurationRun) -> CurationResult:
+    from plumbline.loop.curation_run import run_curation
+
+    try:
+        with progress(f"curating by {run.recipe.name}") as shown:
+            return run_curation(run, shown.step, note)
+    except KeyboardInterrupt:
+        _tell_stopped(run.workspace)
+        raise
 
 
 def _shown(recipes: list[str], sources: list[str]) -> list[str]:
@@ -226,14 +240,15 @@ def _tell(result: CurationResult, out: Path) -> None:
 
 def _tell_outvoted(step: dict[str, Any]) -> None:
     """How many conclusions the majority of the judges would not have come to."""
+    from plumbline.curate.rules.aggregate import MERGING
+
     labels = _total(step["changed"])
-    for reason, count in step["reasons"].items() if step["rule"] == _MERGING else ():
+    for reason, count in step["reasons"].items() if step["rule"] == MERGING else ():
         _, _, how = reason.partition(", ")
         if how:
             note(f"{count:,} of {labels:,} labels by {step['settings']['method']} go {_OTHERWISE.get(how, how)}")
 
 
-_MERGING = "aggregate"
 _OTHERWISE = {
     "against their majority": "against the majority of their judges",
     "which were as many each way": "one way where as many judges went each way",
@@ -269,11 +284,13 @@ def _census_rows(summary: dict[str, Any]) -> list[list[str]]:
 
 
 def _waterfall_rows(summary: dict[str, Any]) -> list[list[str]]:
+    from plumbline.curate.rules.aggregate import MERGING
+
     rows = [["read", f"{_total(summary['records']['read']):,}", ""]]
     for step in summary["steps"]:
         removed, changed = _total(step["removed"]), _total(step["changed"])
         if removed or not changed:
-            word = "merged" if step["rule"] == _MERGING else "removed"
+            word = "merged" if step["rule"] == MERGING else "removed"
             rows.append([word if removed else "", f"{removed:,}", step["title"]])
         if changed:
             rows.append(["changed", f"{changed:,}", step["title"]])

@@ -44,7 +44,8 @@ class ReleaseFlags:
     accept: Annotated[
         list[str] | None,
         typer.Option(
-            help="GATE=REASON: release though personal-data, leakage or workers fails; stands in card and manifest."
+            help="GATE=REASON: release though personal-data, leakage or workers fails, or licence where --licence stands in "
+            "for what nothing tells; stands in card and manifest."
         ),
     ] = None
 
@@ -160,6 +161,8 @@ def _tell_verified(verified: Verified, folder: Path) -> None:
     if len(verified.findings) > _MOST_TOLD:
         note(f"and {len(verified.findings) - _MOST_TOLD:,} findings more: --json has all")
     _tell_gates(verified.gates)
+    if verified.words_of is not None:
+        note(f"the words of its pages were not compared: plumbline {verified.words_of} wrote them")
     if verified.is_sound:
         print_table(["file", "rows"], [[name, f"{rows:,}"] for name, rows in verified.rows.items()], right=[1])
         note(f"{folder} is what it says it is: version {verified.version}, manifest {verified.manifest_sha256}")

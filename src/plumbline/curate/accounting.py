@@ -13,9 +13,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from plumbline.curate.parts import kind_of_part
-
-WITHOUT_SPLIT = "data"
-"""How rows without a split are named, as in the names of their files."""
+from plumbline.curate.split_files import WITHOUT_SPLIT
 
 LEDGER_SCHEMA = pa.schema(
     [
@@ -48,14 +46,14 @@ def census_of(rows: pa.Table) -> pa.Table:
     """A stage: counts of rows that share items, by family; each item's rows are all among them.
 
     Args:
-        rows: columns family, id, item_id, verdict.
+        rows: columns family, id, apart, item_id, verdict.
     Returns:
-        family, records, records_distinct (ids), items, judged_both_ways (items).
+        family, records, records_distinct (by id and apart), items, judged_both_ways (items).
     """
     frame = pl.DataFrame(pl.from_arrow(rows))
     decided = pl.col("verdict").filter(pl.col("verdict") != "tie").drop_nulls().n_unique()
     items = frame.group_by("family", "item_id").agg(
-        pl.len().alias("records"), pl.col("id").n_unique().alias("distinct"), decided.alias("verdicts")
+        pl.len().alias("records"), pl.struct("id", "apart").n_unique().alias("distinct"), decided.alias("verdicts")
     )
     counted = items.group_by("family").agg(
         pl.col("records").sum().cast(pl.Int64),

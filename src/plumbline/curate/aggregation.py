@@ -3,6 +3,8 @@
 What the judges said is kept beside what is concluded: votes, a soft label, how far they disagree. An item judged once
 stays as it was judged, whatever a fit says of its worker: nobody's judgement is turned round for want of a second. A pair
 that at least half of its judges call a tie is a tie, by every method: a fit knows no ties, and would make winners of them.
+Nor does a fit turn round what all who decided on a side said: it weighs people where they differ.
+What stands for several judgements already counts with its votes, or stays as it is where nobody else judged the item.
 """
 
 from __future__ import annotations
@@ -12,7 +14,7 @@ from typing import Literal
 import numpy as np
 import polars as pl
 
-from plumbline.curate.traits.identity import GREATER, LESSER, SAFE, TIE, UNSAFE
+from plumbline.curate.conclusions import CONCLUSION, GREATER, LESSER, SAFE, TIE, UNSAFE, is_judged, with_votes
 from plumbline.measure.dawid_skene import DawidSkeneSettings, fit_dawid_skene
 from plumbline.measure.soft_labels import vote_disagreement
 from plumbline.measure.worker_bradley_terry import fit_worker_bradley_terry
@@ -31,8 +33,8 @@ def aggregated(judgements: pl.DataFrame, method: Method, ties: Ties) -> pl.DataF
     """One row for each item with several judgements of one kind.
 
     Args:
-        judgements: columns item_id, kind (one value), id, worker, verdict, categories, in_order, said_of_sides and, for
-            bradley-terry, lesser_side and greater_side; every judgement of an item is among them. Of an item's the first is of the
+        judgements: columns item_id, kind (one value), id, worker, verdict, categories, conclusion, in_order,
+            said_of_sides and, for bradley-terry, lesser_side and greater_side; every judgement of an item is among them. Of an item's the first is of the
             record that will stand for all: its sides say which votes are for the first.
         method: how what is said becomes one label.
         ties: what a reply is called that as many call safe as unsafe.
@@ -41,9 +43,9 @@ def aggregated(judgements: pl.DataFrame, method: Method, ties: Ties) -> pl.DataF
         `OUTVOTED` and `EVEN`, or null where they would have said the same) and label, the JSON that `writing` makes
         the record of.
     Raises:
-        NoDataError: the method needs to know who judged, and some judgements do not say.
+        NoDataError: the method needs to know who judged, and some judgements do not say, or were made one already.
     """
-    judged = judgements.filter(pl.col("verdict").is_not_null()).sort("item_id", maintain_order=True)
+    judged = with_votes(judgements.filter(is_judged())).sort("item_id", maintain_order=True)
     several = judged.filter(pl.col("item_id").is_duplicated())
     if not len(several):
         return pl.DataFrame(schema=dict.fromkeys(("item_id", "verdict", "against", "label"), pl.String))
@@ -51,9 +53,11 @@ def aggregated(judgements: pl.DataFrame, method: Method, ties: Ties) -> pl.DataF
     counted = _votes(several, kind)
     concluded = {"majority": _by_majority, "dawid-skene": _by_dawid_skene, "bradley-terry": _by_bradley_terry}
     if method != "majority":
+        _require_judgements(several, method)
+        judged = judged.filter(pl.col("conclusion").is_null())
         _require_workers(judged, method)
     # A fit learns of workers from items judged once, too; what it says of those items is left.
-    with_soft = counted.with_columns(concluded[method](judged, counted, kind))
+    with_soft = counted.with_columns(concluded[method](judged, counted, kind)).with_columns(_with_the_unanimous(kind))
     return (
         _pair_labels(with_soft, method)
         if kind is Kind.COMPARISONS
@@ -62,19 +66,34 @@ def aggregated(judgements: pl.DataFrame, method: Method, ties: Ties) -> pl.DataF
 
 
 def _votes(several: pl.DataFrame, kind: Kind) -> pl.DataFrame:
-    """Columns item_id, one count a class, parents, in_order of the first judgement, sides_agree, disagreement; by item_id.
+    """Columns item_id, one count a class, judgements, parents, in_order of the first judgement, sides_agree, disagreement.
 
-    sides_agree: whether all who said something of either side by itself said the same.
+    In order of item_id. parents: the records that become one, and those that they were made of, but for the parents of the
+    first, which it keeps. sides_agree: whether all who said something of either side by itself said the same.
     """
-    said = [(pl.col("verdict") == word).sum().alias(word) for word in _CLASSES[kind]]
     counted = several.group_by("item_id", maintain_order=True).agg(
-        *said,
+        *(pl.col(word).sum() for word in _CLASSES[kind]),
         pl.col("id").alias("parents"),
         pl.col("in_order").first(),
         (pl.col("said_of_sides").drop_nulls().n_unique() <= 1).alias("sides_agree"),
     )
+    counted = counted.join(_made_of(several), "item_id", "left", maintain_order="left").with_columns(
+        pl.sum_horizontal(_CLASSES[kind]).alias("judgements"),
+        pl.when(pl.col("made_of").is_null())
+        .then("parents")
+        .otherwise(pl.concat_list("parents", "made_of"))
+        .alias("parents"),
+    )
     votes = counted.select(_CLASSES[kind]).to_numpy()
     return counted.with_columns(pl.Series("disagreement", vote_disagreement(votes)))
+
+
+def _made_of(several: pl.DataFrame) -> pl.DataFrame:
+    """Columns item_id, made_of: the parents of conclusions that are not the first of their item; of items that have such."""
+    parents = pl.col("conclusion").str.json_decode(CONCLUSION).struct.field("parents")
+    later = several.filter(~pl.col("item_id").is_first_distinct() & pl.col("conclusion").is_not_null())
+    made = later.select("item_id", parents.alias("made_of")).explode("made_of").drop_nulls("made_of")
+    return made.group_by("item_id", maintain_order=True).agg("made_of")
 
 
 def _by_majority(judged: pl.DataFrame, counted: pl.DataFrame, kind: Kind) -> pl.Series:  # noqa: ARG001  # as the others'
@@ -136,6 +155,15 @@ def _by_bradley_terry(judged: pl.DataFrame, counted: pl.DataFrame, kind: Kind) -
     return counted.select("item_id").join(chances, "item_id", "left", maintain_order="left")["soft"].fill_null(0.5)
 
 
+def _with_the_unanimous(kind: Kind) -> pl.Expr:
+    """The soft label; where it is against all who decided on a side, or even, the share of their votes instead."""
+    low, high, *tie = _CLASSES[kind]
+    shares = (pl.col(high) + sum(pl.col(name) for name in tie) / 2) / pl.sum_horizontal(_CLASSES[kind])
+    all_high, all_low = pl.col(low) == 0, pl.col(high) == 0
+    against = (all_high & ~all_low & (pl.col("soft") <= 0.5)) | (all_low & ~all_high & (pl.col("soft") >= 0.5))
+    return pl.when(against).then(shares).otherwise("soft").alias("soft")
+
+
 def _codes(values: pl.Series) -> dict[object, int]:
     return {value: code for code, value in enumerate(values.unique().sort())}
 
@@ -150,6 +178,19 @@ def _require_workers(judged: pl.DataFrame, method: Method) -> None:
             expected="a worker for each judgement",
             found=f"none for {missing:,} of {len(judged):,}",
             advice='method = "majority", which does not ask who judged',
+        )
+
+
+def _require_judgements(several: pl.DataFrame, method: Method) -> None:
+    made = several["conclusion"].count()
+    if made:
+        raise NoDataError(
+            "PL-CUR-005",
+            f"rule aggregate, method {method}",
+            "some records stand for several judgements already, and do not say who judged which way",
+            expected="single judgements of each item, with their workers",
+            found=f"{made:,} records with votes beside other judgements of their items",
+            advice='method = "majority", which counts the votes; or curate the judgements that they were made of',
         )
 
 
@@ -185,7 +226,7 @@ def _pair_labels(counted: pl.DataFrame, method: Method) -> pl.DataFrame:
         method=pl.lit(method),
     )
     label = pl.struct(
-        "outcome", "votes", "soft_label", "disagreement", "method", "parents", "sides_agree"
+        "outcome", "votes", "soft_label", "disagreement", "method", "judgements", "parents", "sides_agree"
     ).struct.json_encode()
     return told.select("item_id", "verdict", _against(_CLASSES[Kind.COMPARISONS]), label.alias("label"))
 
@@ -215,31 +256,49 @@ def _safety_labels(several: pl.DataFrame, counted: pl.DataFrame, method: Method,
         .when((pl.col("verdict") == SAFE) & pl.col("told"))
         .then(pl.lit([], pl.List(pl.String))),
     )
-    fields = ("is_safe", "categories", "votes", "category_votes", "soft_label", "disagreement", "method", "parents")
-    label = pl.struct(fields).struct.json_encode()
+    noted = ("votes", "category_votes", "category_judges", "soft_label", "disagreement", "method")
+    label = pl.struct("is_safe", "categories", *noted, "judgements", "parents").struct.json_encode()
     return told.select("item_id", "verdict", _against(_CLASSES[Kind.SAFETY_LABELS]), label.alias("label"))
 
 
 def _categories(several: pl.DataFrame) -> pl.DataFrame:
-    """Columns item_id, told, categories, category_votes of items some of whose judgements name categories or say that none applies.
+    """What is said of categories, of items of which anything is: that some apply, or that none does.
 
-    told: the same. A category counts where at least half of those who called the item unsafe named it, else the most
-    frequent ones; null where none of those who called it unsafe says anything of categories.
+    Columns item_id, told (true), categories, category_votes, category_judges. A category counts where at least half of those
+    named it who called the item unsafe and said anything of categories (category_judges), else the most frequent ones; null
+    where there are none of those.
     """
-    said = several.filter(pl.col("categories").is_not_null())
-    unsafe = said.filter(pl.col("verdict") == UNSAFE).group_by("item_id").agg(pl.len().alias("judges"))
-    named = said.filter(pl.col("verdict") == UNSAFE).explode("categories").drop_nulls("categories")
-    votes = named.group_by("item_id", "categories").agg(pl.len().alias("votes")).join(unsafe, "item_id")
-    enough = pl.col("votes") * 2 >= pl.col("judges")
+    noted = pl.col("conclusion").str.json_decode(CONCLUSION).struct.unnest()
+    made = several.filter(pl.col("conclusion").is_not_null()).select("item_id", "categories", noted)
+    said = several.filter(pl.col("conclusion").is_null() & pl.col("categories").is_not_null())
+    unsafe = said.filter(pl.col("verdict") == UNSAFE).select(
+        "item_id", "categories", category_judges=pl.lit(1, pl.Int64)
+    )
+    judges = pl.concat([each.select("item_id", "category_judges") for each in (unsafe, made)])
+    of_items = judges.group_by("item_id").agg(pl.col("category_judges").sum()).filter(pl.col("category_judges") > 0)
+    votes = _category_votes(unsafe, made).join(of_items, "item_id")
+    enough = pl.col("votes") * 2 >= pl.col("category_judges")
     most = pl.col("votes") == pl.col("votes").max().over("item_id")
     kept = votes.filter(enough | (most & ~enough.any().over("item_id")))
-    lists = kept.group_by("item_id").agg(pl.col("categories").sort())
-    counts = (
-        votes.sort("item_id", "categories")
-        .group_by("item_id", maintain_order=True)
-        .agg(pl.struct(pl.col("categories").alias("category"), "votes").alias("category_votes"))
+    lists = kept.group_by("item_id").agg(pl.col("category").sort().alias("categories"))
+    counts = votes.group_by("item_id", maintain_order=True).agg(pl.struct("category", "votes").alias("category_votes"))
+    told = [
+        said.select("item_id"),
+        made.filter(pl.col("categories").is_not_null()).select("item_id"),
+        of_items.select("item_id"),
+    ]
+    items = pl.concat(told).unique().with_columns(told=pl.lit(value=True))
+    joined = items.join(of_items, "item_id", "left").join(lists, "item_id", "left").join(counts, "item_id", "left")
+    none = pl.when(pl.col("category_judges").is_not_null()).then(pl.lit([], pl.List(pl.String)))
+    return joined.with_columns(pl.coalesce("categories", none))
+
+
+def _category_votes(unsafe: pl.DataFrame, made: pl.DataFrame) -> pl.DataFrame:
+    """Columns item_id, category, votes, in this order: of judgements one for each category named, of conclusions theirs."""
+    named = unsafe.select("item_id", pl.col("categories").alias("category"), votes=pl.lit(1, pl.Int64)).explode(
+        "category"
     )
-    items = said.select("item_id", pl.lit(value=True).alias("told")).unique()
-    joined = items.join(unsafe, "item_id", "left").join(lists, "item_id", "left").join(counts, "item_id", "left")
-    none = pl.when(pl.col("judges").is_not_null()).then(pl.lit([], pl.List(pl.String)))
-    return joined.select("item_id", "told", pl.coalesce("categories", none).alias("categories"), "category_votes")
+    noted = made.select("item_id", "category_votes").explode("category_votes")
+    concluded = noted.select("item_id", pl.col("category_votes").struct.unnest())
+    both = pl.concat([named, concluded]).drop_nulls("category")
+    return both.group_by("item_id", "category").agg(pl.col("votes").sum()).sort("item_id", "category")

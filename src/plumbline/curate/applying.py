@@ -4,20 +4,23 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
+from typing import Any
 
-import pyarrow as pa
 from pydantic import JsonValue
 
 from plumbline.curate import stages
+from plumbline.curate.clusters import candidate_pairs, distinct_pairs
 from plumbline.curate.recipe import Step
 from plumbline.curate.rules.rule import AllTogether, Meet, MeetAlike, Repeats, RowByRow
 from plumbline.curate.traits import TRAITS, trait_table
+from plumbline.curate.verification import sent_shingles, verified_pairs
 from plumbline.engine import (
     ByKey,
     ByPart,
     Dataset,
     Engine,
-    Part,
+    Made,
+    PortionsToParts,
     Stage,
     Take,
     ToParts,
@@ -27,12 +30,10 @@ from plumbline.engine import (
     run_stage,
 )
 
-_VERSION = 2
-"""Of the functions in `stages`; raised whenever one gives something else for the same rows."""
+_VERSION = 3
+"""Of the functions in `stages`, `clusters` and `verification`; raised whenever one gives something else for the same rows."""
 
 _BY_POSITION = ("position",)
-_PAIRS_AT_ONCE = 250_000
-"""Pairs that carry the shingles of a side with them, about a kilobyte each."""
 
 
 @dataclass
@@ -109,7 +110,7 @@ class Records:
     def _run(
         self,
         name: str,
-        function: Callable[..., pa.Table],
+        function: Callable[..., Made],
         takes: tuple[Take, ...],
         inputs: list[Dataset],
         **settings: JsonValue,
@@ -145,8 +146,7 @@ class Records:
         pairs = self._pairs(asked.name, rows, meeting.threshold, within)
         told = ByPart(("position", meeting.key))
         keys = self._run(f"{asked.name}-keys", stages.keys_of, (told,), [rows], key=meeting.key)
-        takes = (Whole(),) * (1 + len(pairs))
-        clusters = self._run(f"{asked.name}-clusters", stages.clusters_of, takes, [keys, *pairs])
+        clusters = self._run(f"{asked.name}-clusters", stages.clusters_of, (Whole(), Whole()), [keys, pairs])
         narrow = _only(rows, _with(asked.step.rule.columns, "position", meeting.key))
         together = self._run(
             f"{asked.name}-together",
@@ -163,12 +163,11 @@ class Records:
         rows = self.alive(asked.name, columns, (meeting.trait, *asked.step.rule.traits))
         pairs = self._pairs(asked.name, rows, meeting.threshold, meeting.within)
         told = ByPart(_with(("position", "id", "split", "item_id"), meeting.within))
-        places = self._run(f"{asked.name}-places", stages.places_of, (told,), [rows], within=meeting.within)
-        takes = (Whole(),) * (1 + len(pairs))
-        repeats = self._run(f"{asked.name}-repeats", stages.repeats_of, takes, [places, *pairs])
-        self.cluster_sizes[asked.step.rule.name] = self._run(
-            f"{asked.name}-sizes", stages.cluster_sizes, takes, [places, *pairs]
-        )
+        compared: dict[str, JsonValue] = {"within": meeting.within, "of_items": meeting.of_items}
+        places = self._run(f"{asked.name}-places", stages.places_of, (told,), [rows], **compared)
+        takes, inputs = (Whole(), Whole()), [places, pairs]
+        repeats = self._run(f"{asked.name}-repeats", stages.repeats_of, takes, inputs)
+        self.cluster_sizes[asked.step.rule.name] = self._run(f"{asked.name}-sizes", stages.cluster_sizes, takes, inputs)
         narrow = _only(rows, _with(asked.step.rule.columns, "position"))
         found = self._run(
             f"{asked.name}-found",
@@ -178,30 +177,20 @@ class Records:
         )
         return self._judged(asked, found, Whole())
 
-    def _pairs(self, name: str, rows: Dataset, threshold: float, within: str | None) -> list[Dataset]:
-        """The verified pairs among rows whose bands meet, so many at a time that their shingles stay few on disk."""
+    def _pairs(self, name: str, rows: Dataset, threshold: float, within: str | None) -> Dataset:
+        """The verified pairs among rows whose bands meet."""
         columns = _with(("position", "shingles"), *(() if within is None else (within,)))
         bands = self._run(
             f"{name}-bands", stages.bands_of, (ByPart(columns),), [rows], within=within, threshold=threshold
         )
         met = ByKey("band_key", ("band_key", "order_key", "position"))
-        candidates = self._run(f"{name}-candidates", stages.candidates_of, (met,), [bands])
-        pairs = self._run(f"{name}-pairs", stages.distinct_pairs, (ByKey("a", ("a", "b")),), [candidates])
-        return [
-            self._verified(f"{name}-{number}", rows, some, threshold) for number, some in enumerate(_in_portions(pairs))
-        ]
-
-    def _verified(self, name: str, rows: Dataset, pairs: Dataset, threshold: float) -> Dataset:
-        """Those of the pairs that are near-duplicates: each fetches the shingles of one side, then of the other."""
-        sides = ByPart(("position", "shingles"))
-        first = self._run(f"{name}-first", stages.with_side, (sides, ToParts("a", ("a", "b"))), [rows, pairs], side="a")
-        return self._run(
-            f"{name}-verified",
-            stages.verified,
-            (sides, ToParts("b", ("b", "a"))),
-            [rows, first],
-            threshold=threshold,
-        )
+        candidates = self._run(f"{name}-candidates", candidate_pairs, (met,), [bands])
+        ascending = ("a", "b")
+        pairs = self._run(f"{name}-pairs", distinct_pairs, (ByKey("a", ascending),), [candidates])
+        shingles = ByPart(("position", "shingles"))
+        sent = self._run(f"{name}-sent", sent_shingles, (shingles, ToParts("a", ascending)), [rows, pairs])
+        takes = (shingles, ToParts("b", ascending), PortionsToParts("to"))
+        return self._run(f"{name}-verified", verified_pairs, takes, [rows, pairs, sent], threshold=threshold)
 
     def _judged(self, asked: _Asked, rows: Dataset, take: Take) -> tuple[Dataset, Take]:
         rule = asked.step.rule
@@ -224,23 +213,14 @@ class _Asked:
         return {"rule": rule.name, "version": rule.version, "settings": settings.model_dump(mode="json")}
 
 
-_VERDICTS: dict[type, Callable[[Records, _Asked, object], tuple[Dataset, Take]]] = {
-    RowByRow: Records.row_by_row,  # type: ignore[dict-item]  # each takes its own kind of meeting, by whose type it is found
-    Meet: Records.meet,  # type: ignore[dict-item]
-    MeetAlike: Records.meet_alike,  # type: ignore[dict-item]
-    Repeats: Records.repeats,  # type: ignore[dict-item]
-    AllTogether: Records.all_together,  # type: ignore[dict-item]
+_VERDICTS: dict[type, Callable[[Records, _Asked, Any], tuple[Dataset, Take]]] = {
+    RowByRow: Records.row_by_row,
+    Meet: Records.meet,
+    MeetAlike: Records.meet_alike,
+    Repeats: Records.repeats,
+    AllTogether: Records.all_together,
 }
-
-
-def _in_portions(pairs: Dataset) -> list[Dataset]:
-    """The pairs in data sets of so many parts that none is much larger than `_PAIRS_AT_ONCE`; at least one."""
-    portions: list[list[Part]] = [[]]
-    for part in pairs.parts:
-        if sum(each.rows for each in portions[-1]) + part.rows > _PAIRS_AT_ONCE and portions[-1]:
-            portions.append([])
-        portions[-1].append(part)
-    return [Dataset(pairs.folder, tuple(parts)) for parts in portions]
+"""By the kind of meeting, of which each takes its own."""
 
 
 def _with(columns: Sequence[str], *further: str) -> tuple[str, ...]:

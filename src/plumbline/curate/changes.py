@@ -29,9 +29,10 @@ CHANGES_SCHEMA = pa.schema(
 """One row a change; a record that several rules changed has several, and one that a later rule removed stands in the ledger,
 too. id: as the output calls the record, or the ledger. id_before: what this step found it under, where it has another id since.
 split: in which the step found it. step: of the recipe, from 1. personal_data: of masked records every kind that was masked.
-judgements: of records that stand for several, how many those are; their ids are among its parents."""
+judgements: of records that stand for several, how many those are, each vote of a record that had been made of several counted;
+the ids of all are among its parents."""
 
-_LABEL = pl.Struct({"parents": pl.List(pl.String)})
+_LABEL = pl.Struct({"judgements": pl.Int64})
 
 
 def changes_of(records: pa.Table, fates: pa.Table, left: pa.Table, rules: list[str]) -> pa.Table:
@@ -61,7 +62,7 @@ def changes_of(records: pa.Table, fates: pa.Table, left: pa.Table, rules: list[s
         pl.col("step").replace_strict(dict(enumerate(rules)), return_dtype=pl.String).alias("rule"),
         "reason",
         pl.when(masked).then(MASKED).alias("personal_data"),
-        pl.col("label").str.json_decode(_LABEL).struct.field("parents").list.len().alias("judgements"),
+        pl.col("label").str.json_decode(_LABEL).struct.field("judgements"),
     )
     oldest = pl.CompatLevel.oldest()
     columns = [listed[field.name].to_arrow(compat_level=oldest).cast(field.type) for field in CHANGES_SCHEMA]

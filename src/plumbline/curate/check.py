@@ -13,9 +13,10 @@ import numpy as np
 import polars as pl
 import pyarrow as pa
 
+from plumbline.curate.conclusions import apart_of
 from plumbline.curate.conversations import Conversations, Positions, combined, prefixes_and_endings
 from plumbline.records import ROLES, Kind, Outcome, Role
-from plumbline.records.identity import canonical_conversations, group_id
+from plumbline.records.identity import NO_PROMPT, canonical_conversations
 
 FINDINGS_SCHEMA = pa.schema(
     [
@@ -46,9 +47,6 @@ _BLANK = r"\x{034F}\x{115F}\x{1160}\x{17B4}\x{17B5}\x{2800}\x{3164}\x{FE00}-\x{F
 _VISIBLE = rf"[^\s\p{{Cc}}\p{{Cf}}{_BLANK}]"
 # A marker at the start of a line of a text: the source's own turns have been split off already.
 _MARKER_INSIDE = r"(?m)^[ \t]*(?:Human|Assistant)[ \t]*:"
-
-_NO_PROMPT = group_id(())
-"""The group of all rows in which no human speaks: they share no prompt."""
 
 
 @dataclass(frozen=True)
@@ -142,8 +140,10 @@ def _texts_matching(pattern: str) -> Callable[[_Subject], Positions]:
 
 
 def _exact_duplicate(subject: _Subject) -> Positions:
-    """Rows whose id an earlier row has."""
-    return (~pl.Series(subject.table["id"]).is_first_distinct()).arg_true().to_numpy()
+    """Rows whose id an earlier row has, and of which others say the same."""
+    told = {"id": pl.Series(subject.table["id"]), "apart": pl.Series(apart_of(subject.kind, subject.table))}
+    again = ~pl.DataFrame(told).select(pl.struct(pl.all()).is_first_distinct()).to_series()
+    return again.arg_true().to_numpy()
 
 
 def _judged_both_ways(subject: _Subject) -> Positions:
@@ -273,7 +273,7 @@ def _across_splits(subjects: list[_Subject]) -> Iterator[tuple[_Subject, Positio
     ]
     if not frames:
         return
-    rows = pl.concat(frames).filter(pl.col("group") != _NO_PROMPT).drop_nulls("split")
+    rows = pl.concat(frames).filter(pl.col("group") != NO_PROMPT).drop_nulls("split")
     # Rows stand in order of table and position, so that a group's first row is its earliest.
     by_group = rows.group_by("group").agg(pl.col("split").n_unique().alias("splits"), pl.all().exclude("split").first())
     leaking = by_group.filter(pl.col("splits") > 1)

@@ -76,6 +76,16 @@ def said_texts(kind: Kind, table: pa.Table) -> pl.Series:
     return _joined(prefixes_and_endings(kind, table)[0], Role.HUMAN, len(table))
 
 
+def whole_said_texts(kind: Kind, table: pa.Table) -> pl.Series:
+    """The same, of comparisons in the context and in both sides."""
+    prefixes, endings = prefixes_and_endings(kind, table)
+    if prefixes is endings:
+        return _joined(prefixes, Role.HUMAN, len(table))
+    before, sides = (_joined(part, Role.HUMAN, len(table)) for part in (prefixes, endings))
+    parts = pl.DataFrame({"before": before, "sides": sides})
+    return parts.select(text=pl.concat_str("before", "sides", separator="\n"))["text"]
+
+
 def reply_texts(kind: Kind, table: pa.Table) -> pl.Series:
     """The replies that are judged in each of n records: the last messages; of comparisons of both sides."""
     endings = prefixes_and_endings(kind, table)[1]

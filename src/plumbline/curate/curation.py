@@ -19,7 +19,7 @@ from plumbline.curate.repeated import sections_of_repeated
 from plumbline.curate.rules.row_rules import PersonalData
 from plumbline.engine import ByKey, ByPart, Dataset, Engine, Stage, Workspace, read_whole, run_stage
 
-_VERSION = 3
+_VERSION = 4
 
 
 @dataclass(frozen=True)
@@ -56,6 +56,7 @@ def curate(
     workspace: Workspace,
     engine: Engine,
     begin: Callable[[str], None] = lambda title: None,  # noqa: ARG005  # nobody need listen
+    look: Callable[[Dataset], None] = lambda rows: None,  # noqa: ARG005  # nor look
 ) -> Curated:
     """Apply the steps of a recipe to records of the kinds it takes.
 
@@ -64,19 +65,16 @@ def curate(
         recipe: what is done.
         workspace, engine: where stages run, and leave what they make.
         begin: told what begins.
+        look: shown the records, masked where the recipe asks for it, before a rule is applied; what it raises ends the run.
     Returns:
         What is left and what is not; nothing is written beside the workspace.
     """
-    rows = intake.rows
     masking = next((step.settings for step in recipe.steps if isinstance(step.settings, PersonalData)), None)
+    rows = intake.rows
     if masking is not None:
         begin("looking for personal data")
-        settings: dict[str, JsonValue] = {
-            "kinds": list(masking.kinds),
-            "detector": masking.detector,
-            "mask": masking.action == "mask",
-        }
-        rows = run_stage(Stage("redact", _VERSION, redact, (ByPart(),), settings), [rows], workspace, engine)
+        rows = _looked_through(rows, masking, workspace, engine)
+    look(rows)
     begin("looking at each record")
     records = Records(rows, workspace, engine)
     census = _census(records)
@@ -110,6 +108,16 @@ def curate(
     )
 
 
+def _looked_through(rows: Dataset, masking: PersonalData, workspace: Workspace, engine: Engine) -> Dataset:
+    """The records with what personal data was found in them, which is masked where that is asked for."""
+    settings: dict[str, JsonValue] = {
+        "kinds": list(masking.kinds),
+        "detector": masking.detector,
+        "mask": masking.action == "mask",
+    }
+    return run_stage(Stage("redact", _VERSION, redact, (ByPart(),), settings), [rows], workspace, engine)
+
+
 def _leakage(records: Records) -> list[dict[str, Any]] | None:
     noted = records.notes.get("leakage")
     if noted is None:
@@ -127,7 +135,7 @@ def _personal_data(records: Records) -> dict[str, int]:
 
 
 def _census(records: Records) -> list[dict[str, Any]]:
-    by_item = ByKey("item_id", ("position",), ("position", "family", "id", "item_id", "verdict"))
+    by_item = ByKey("item_id", ("position",), ("position", "family", "id", "apart", "item_id", "verdict"))
     stage = Stage("census", _VERSION, accounting.census_of, (by_item,))
     counted = run_stage(stage, [records.trait("identity")], records.workspace, records.engine)
     frame = pl.DataFrame(pl.from_arrow(read_whole(counted)))

@@ -24,7 +24,7 @@ from plumbline.records import Kind
 ROWS_OF_A_PART = 20_000
 BYTES_OF_A_PART = 256 << 20
 """A part of long records holds fewer of them: several parts are in memory at once."""
-_VERSION = 1
+_VERSION = 2
 _TAKEN_IN = "intake.json"
 
 
@@ -115,15 +115,19 @@ def _taken_over(folder: Path, workspace: Workspace) -> Intake | None:
 
 
 def _in_pieces(blocks: Iterator[Mapping[Kind, pa.Table]]) -> Iterator[tuple[Kind, pa.Table]]:
-    """Pieces of one kind each, in the order of the sources, as long as they may be; the last of a kind may be shorter."""
+    """Pieces of one kind each, in the order of the sources, as long as they may be; the last of a kind may be shorter.
+
+    None is empty, so that it ends whatever a row holds.
+    """
     waiting: dict[Kind, list[pa.Table]] = {}
     rows, sizes = Counter[Kind](), Counter[Kind]()
     for block in blocks:
         for kind, table in block.items():
-            waiting.setdefault(kind, []).append(table.replace_schema_metadata(None))
-            rows[kind] += len(table)
-            sizes[kind] += table.nbytes
-            while rows[kind] >= ROWS_OF_A_PART or sizes[kind] >= BYTES_OF_A_PART:
+            own = _with_own_dictionaries(table.replace_schema_metadata(None))
+            waiting.setdefault(kind, []).append(own)
+            rows[kind] += len(own)
+            sizes[kind] += own.nbytes
+            while rows[kind] and (rows[kind] >= ROWS_OF_A_PART or sizes[kind] >= BYTES_OF_A_PART):
                 whole = pa.concat_tables(waiting[kind])
                 yield kind, _compact(whole.slice(0, ROWS_OF_A_PART))
                 rest = _compact(whole.slice(ROWS_OF_A_PART))
@@ -136,4 +140,15 @@ def _in_pieces(blocks: Iterator[Mapping[Kind, pa.Table]]) -> Iterator[tuple[Kind
 
 def _compact(table: pa.Table) -> pa.Table:
     """A copy that does not keep the blocks alive that it is a slice of, with one dictionary a column."""
-    return table.take(pa.array(np.arange(len(table)))).unify_dictionaries().combine_chunks()
+    copied = table.take(pa.array(np.arange(len(table)))).unify_dictionaries().combine_chunks()
+    return _with_own_dictionaries(copied)
+
+
+def _with_own_dictionaries(table: pa.Table) -> pa.Table:
+    """The same with no more values in a dictionary than there are rows: its size is that of its rows then."""
+    for place, field_ in enumerate(table.schema):
+        column = table.column(place)
+        if pa.types.is_dictionary(field_.type) and any(len(each.dictionary) > len(each) for each in column.chunks):
+            plain = column.cast(field_.type.value_type)
+            table = table.set_column(place, field_, plain.dictionary_encode().cast(field_.type))
+    return table

@@ -46,14 +46,6 @@ def prompt_text(kind: Kind, table: pa.Table) -> pl.Series:
     return first_human_texts(_column(table, SHAPES[kind].conversation)).fill_null("")
 
 
-def judged_family(kind: Kind, table: pa.Table) -> pl.Series:
-    """Only records of one family are duplicates: of one kind, and of one axis or taxonomy; n strings."""
-    name = {Kind.COMPARISONS: "axis", Kind.SAFETY_LABELS: "taxonomy"}.get(kind)
-    if name is None:
-        return pl.repeat(kind.value, len(table), eager=True)
-    return pl.Series(table[name].cast(pa.string())).fill_null("") + f" {kind.value}"
-
-
 def _comparison_parts(table: pa.Table) -> list[pl.Series]:
     before, asked, after = _around_last_question(_column(table, "context"))
     sides = _said(_column(table, "continuations").flatten())

@@ -31,6 +31,18 @@ MIN_CONFIDENCE = 0.7
 JUDGED_CHARACTERS = 200
 """How much `judged_text` takes from the start of either side: what people said, what was replied."""
 
+LANGUAGES = (
+    "ace", "af", "am", "an", "ar", "as", "az", "ba", "bcl", "be", "bg", "bn", "br", "bs", "ca", "crh", "cs", "cy",
+    "da", "de", "dz", "el", "en", "eo", "es", "et", "eu", "ext", "fa", "ff", "fi", "fo", "fr", "fy", "ga", "gcf",
+    "gcr", "gd", "gl", "gn", "gom", "grc", "gu", "guw", "ha", "he", "hi", "hr", "ht", "hu", "hy", "id", "ig", "is",
+    "it", "ja", "jv", "ka", "kab", "ki", "kk", "km", "kn", "ko", "ku", "ky", "la", "lb", "lg", "lij", "ln", "lo",
+    "lt", "ltg", "lv", "mg", "mk", "ml", "mn", "mr", "ms", "mt", "my", "ne", "nl", "nn", "no", "nso", "oc", "om",
+    "or", "pa", "pl", "ps", "pt", "qu", "ro", "ru", "rw", "sa", "se", "si", "sk", "sl", "sn", "so", "sq", "sr", "st",
+    "sv", "sw", "ta", "te", "tg", "th", "tk", "tl", "tr", "tt", "ug", "uk", "ur", "uz", "vec", "vi", "vo", "wa", "xh",
+    "yo", "zh", "zu",
+)  # fmt: skip
+"""The codes that `detect_languages` gives; which those are a test reads from the model."""
+
 LANGUAGES_SCHEMA = pl.Schema({"language": pl.String, "confidence": pl.Float64})
 
 _BATCH_ROWS = 4096

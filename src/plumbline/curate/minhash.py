@@ -1,11 +1,12 @@
 """Sets of shingles → MinHash signatures → keys of bands: rows that share a key are candidates for near-duplicates.
 
-    shingles.shingle_table   (map)       position, shingles
-    band_table               (map)       band_key, order_key, position
-    clusters.candidate_pairs (by band_key)        a, b
-    clusters.with_shingles   (by a, then by b)    a, b and the shingles of both
-    clusters.verified_pairs  (map)       a, b, similarity
-    clusters.cluster_table   (whole)     position, cluster
+    shingles.shingle_table        (map)                          position, shingles
+    band_table                    (map)                          band_key, order_key, position
+    clusters.candidate_pairs      (by band_key)                  a, b
+    clusters.distinct_pairs       (by a)                         a, b
+    verification.sent_shingles    (by the part of a)             to, position, shingles
+    verification.verified_pairs   (by the parts of b and to)     a, b, similarity
+    clusters.cluster_table        (whole)                        position, cluster
 
 Every step gives the same for any order and division of its rows. A signature never leaves `band_table`: what meets is
 verified on the shingles themselves, so an estimate decides nothing. A row without shingles has no band.

@@ -25,6 +25,8 @@ from pydantic import BaseModel, ConfigDict, Field, JsonValue, ValidationError, f
 
 from plumbline.curate.recipe_words import found, place_of, wanted
 from plumbline.curate.rules import RULES, Rule, RuleSettings
+from plumbline.curate.rules.balance import Balance
+from plumbline.curate.rules.conflicts import Conflicts
 from plumbline.lineage import json_digest
 from plumbline.records import Kind, SourceError, UsageError
 
@@ -194,6 +196,7 @@ def parse_recipe(text: str, place: str) -> Recipe:
         ) from error
     steps = tuple(_step(table, f"{place}, rule {number}") for number, table in enumerate(head.rule, 1))
     _refuse_fights(steps, [place] * len(steps))
+    _refuse_idle(steps, head.takes, place)
     return Recipe(head.name, head.version, head.title, head.takes, steps)
 
 
@@ -305,15 +308,57 @@ def _refuse_fights(steps: Sequence[Step], places: Sequence[str]) -> None:
             found=f"rule {seen[_FIRST] + 1}",
             advice="move it to the top",
         )
-    if seen.get("exact-duplicates", len(steps)) < seen.get("aggregate", -1):
-        raise UsageError(
-            "PL-RCP-009",
-            places[seen["exact-duplicates"]],
-            "exact-duplicates would take judgements away before aggregate counts them",
-            expected="aggregate first: where nobody says who judged, equal judgements of two people are one record twice",
-            found=f"rules {seen['exact-duplicates'] + 1} and {seen['aggregate'] + 1}",
-            advice="move aggregate in front of exact-duplicates, or leave exact-duplicates out",
-        )
+    _refuse_lost_votes(steps, places, seen)
+
+
+_VOTES_LOST = (
+    (
+        "exact-duplicates",
+        "aggregate",
+        "where nobody says who judged, equal judgements of two people are one record twice",
+    ),
+    (
+        "exact-duplicates",
+        "conflicts",
+        "where nobody says who judged, equal judgements of two people are one record twice",
+    ),
+    ("conflicts", "aggregate", "the votes of a minority are votes"),
+)
+"""Rules that take judgements away before others count them; `conflicts` does so, and counts, by majority alone."""
+
+
+def _refuse_lost_votes(steps: Sequence[Step], places: Sequence[str], seen: Mapping[str, int]) -> None:
+    """Refuse a rule that takes judgements away before another counts them."""
+    settings = {name: steps[number].settings for name, number in seen.items()}
+    counting = {name for name, said in settings.items() if not isinstance(said, Conflicts) or said.action == "majority"}
+    for taker, counter, why in _VOTES_LOST:
+        if {taker, counter} <= counting and seen[taker] < seen[counter]:
+            raise UsageError(
+                "PL-RCP-009",
+                places[seen[taker]],
+                f"{taker} would take judgements away before {counter} counts them",
+                expected=f"{counter} first: {why}",
+                found=f"rules {seen[taker] + 1} and {seen[counter] + 1}",
+                advice=f"move {counter} in front of {taker}, or leave {taker} out",
+            )
+
+
+def _refuse_idle(steps: Sequence[Step], takes: Sequence[Kind], place: str) -> None:
+    """Refuse a rule that none of the records taken could concern.
+
+    Raises:
+        UsageError: there is one.
+    """
+    for number, step in enumerate(steps, 1):
+        if isinstance(step.settings, Balance) and step.settings.by == "verdict" and Kind.SAFETY_LABELS not in takes:
+            raise UsageError(
+                "PL-RCP-010",
+                f"{place}, rule {number} (balance)",
+                "it concerns no record that the recipe takes",
+                expected="safety labels: which side of a pair stands first is arbitrary, so that there is nothing to even out",
+                found=", ".join(takes),
+                advice='leave it out, or balance by "axis", "subset" or "worker"',
+            )
 
 
 def _twice(place: str, name: str, first: int, second: int) -> UsageError:

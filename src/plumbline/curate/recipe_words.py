@@ -17,6 +17,7 @@ _LIMITS = {
     "less_than": ("lt", "a number below {}"),
     "less_than_equal": ("le", "a number of at most {}"),
     "too_short": ("min_length", "at least {} of them"),
+    "too_long": ("max_length", "at most {} of them"),
     "string_too_long": ("max_length", "at most {} characters"),
     "literal_error": ("expected", "{}"),
     "enum": ("expected", "{}"),
@@ -34,7 +35,6 @@ _PLAIN = {
     "dict_type": "a table such as { train = 0.9, test = 0.1 }",
 }
 _PATTERNS = {
-    "keep": "a language's code of two or three small letters, such as en, de or zho",
     "name": "small letters, digits and . + - with a letter or digit first, at most 100",
 }
 
@@ -43,7 +43,7 @@ def place_of(location: Sequence[int | str]) -> str:
     """Where in a table: ``keep``, ``value 2 of keep``, ``train in shares``."""
     name, *inner = location or ("the rule",)
     for step in inner:
-        name = f"value {step + 1} of {name}" if isinstance(step, int) else f"{_short(str(step))} in {name}"
+        name = f"value {step + 1} of {name}" if isinstance(step, int) else f"{shortened(str(step))} in {name}"
     return str(name)
 
 
@@ -65,16 +65,17 @@ def wanted(error: Mapping[str, Any]) -> str:
 
 def found(error: Mapping[str, Any]) -> str:
     """What stands there: a number, a short word, or of what sort it is; nothing where there is nothing to say."""
-    if error["type"] in ("missing", "value_error"):
-        return ""
     value = error.get("input")
+    if error["type"] == "missing" or (error["type"] == "value_error" and not isinstance(value, str)):
+        return ""
     for type_, words in _SORTS:
         if isinstance(value, type_):
             return words(value)
     return ""
 
 
-def _short(word: str) -> str:
+def shortened(word: str) -> str:
+    """A word of a recipe as an error shows it."""
     return word if len(word) <= _SHOWN else word[:_SHOWN] + "…"
 
 
@@ -90,8 +91,8 @@ def _text(value: str) -> str:
 
 _SORTS: tuple[tuple[type, Callable[[Any], str]], ...] = (
     (bool, lambda value: str(value).lower()),
-    (int, lambda value: _short(str(value))),
-    (float, lambda value: _short(repr(value))),
+    (int, lambda value: shortened(str(value))),
+    (float, lambda value: shortened(repr(value))),
     (str, _text),
     (list, lambda value: "an empty list" if not value else "a list"),
 )

@@ -6,7 +6,7 @@ forgotten with the text that was masked.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -184,7 +184,7 @@ def _mask(texts: pl.Series, kinds: Sequence[str], detector: Detector | None) -> 
     return mask_personal_data(texts, find_personal_data(texts, kinds, detector))
 
 
-def _with_texts(column: pa.Array, change) -> pa.Array:  # type: ignore[no-untyped-def]
+def _with_texts(column: pa.Array, change: Callable[[pl.Series], pl.Series]) -> pa.Array:
     """The same nested conversations with other texts."""
     if pa.types.is_struct(column.type):
         texts = change(pl.Series(column.field("text"))).to_arrow(compat_level=pl.CompatLevel.oldest())

@@ -16,7 +16,7 @@ import numpy as np
 import polars as pl
 import pyarrow as pa
 
-from plumbline.curate.traits.identity import GREATER, LESSER, SAFE, TIE, UNSAFE
+from plumbline.curate.conclusions import GREATER, LESSER, SAFE, TIE, UNSAFE
 from plumbline.curate.worker_names import names_for_notes
 from plumbline.engine import ByKey, Dataset, Engine, Stage, Whole, Workspace, read_whole, run_stage
 from plumbline.measure import Bootstrap, noise_ceiling, worker_abilities

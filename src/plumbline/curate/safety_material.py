@@ -1,8 +1,8 @@
 r"""Safety material in conversations, by stated patterns: replies that refuse for safety, humans who ask for harm.
 
-What `hh-nosafe` leaves out of the helpful pairs, beside every pair judged on harmlessness. The lists are read by people:
-each entry has a name, which the removed row is listed under, and stands for one way of saying it. `PATTERNS_VERSION`
-goes up with any change of a list.
+What `hh-nosafe` leaves out of helpful data, beside every record of safety work. The lists are read by people: each entry has
+a name, which the removed row is listed under, and stands for one way of saying it. With any change of a list the version of
+the trait `material` goes up.
 
 English only. Not covered: euphemism, role play, code words, insults and slurs as such, medical and legal questions, harm that
 only several turns together show. A reply that cannot do something ("I can't see pictures") is no refusal for safety.
@@ -14,8 +14,6 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 import polars as pl
-
-PATTERNS_VERSION = 1
 
 
 def _one_of(*lines: str) -> str:
@@ -295,16 +293,6 @@ def harm_pattern(said: pl.Series) -> pl.Series:
         n names or nulls.
     """
     return _first_pattern(_plain(said), HARM_ASKED).alias(said.name)
-
-
-def is_refusal(replies: pl.Series) -> pl.Series:
-    """Whether each reply refuses or turns to safety: n booleans, never null; see `refusal_pattern`."""
-    return refusal_pattern(replies).is_not_null()
-
-
-def asks_for_harm(said: pl.Series) -> pl.Series:
-    """Whether each human text asks for harm or speaks of it: n booleans, never null; see `harm_pattern`."""
-    return harm_pattern(said).is_not_null()
 
 
 def _plain(texts: pl.Series) -> pl.Series:

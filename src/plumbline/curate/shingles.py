@@ -11,13 +11,14 @@ errors inside short texts, translations.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 
 import numpy as np
 import polars as pl
 import pyarrow as pa
 from numpy.typing import NDArray
 
+from plumbline.curate.portions import portions
 from plumbline.curate.words import FOLD, PART_END, Hashes, Places, Words, cut_words, mixed, text_bytes
 
 SHINGLE_WORDS = 2
@@ -36,6 +37,8 @@ SHINGLE_SCHEMA = pa.schema(
 
 _ROW_BITS = 16
 _ROWS_AT_ONCE = 1_000  # Their words fit into the processor's cache; at most 2^_ROW_BITS.
+_BYTES_AT_ONCE = 1 << 20  # Some twenty times as much is in memory while texts are cut into words.
+_BYTES_PREPARED = 16 << 20  # Of texts that are normalised at once.
 _HASH_BITS = 64 - _ROW_BITS
 _HASH_MASK = np.uint64((1 << _HASH_BITS) - 1)
 
@@ -57,9 +60,8 @@ def shingle_table(positions: Places, texts: pl.Series, *, words: int = SHINGLE_W
         n rows of `SHINGLE_SCHEMA`.
     Source: Broder 1997, §2 (shinglings as sets). Deviation: a part shorter than a shingle is a shingle.
     """
-    offsets, data = text_bytes(texts)
-    starts = range(0, len(texts), _ROWS_AT_ONCE)
-    pieces = [_shingles(offsets[start : start + _ROWS_AT_ONCE + 1], data, words) for start in starts]
+    sizes = texts.str.len_bytes().fill_null(0).to_numpy()
+    pieces = [piece for some in portions(sizes, _BYTES_PREPARED) for piece in _pieces(texts[some], words)]
     counts = np.concatenate([np.zeros(1, np.int64), *(count for count, _ in pieces)])
     hashes = np.concatenate([np.zeros(0, np.uint64), *(found for _, found in pieces)])
     lists = pa.LargeListArray.from_arrays(
@@ -70,14 +72,24 @@ def shingle_table(positions: Places, texts: pl.Series, *, words: int = SHINGLE_W
 
 def shingle_sets(table: pa.Table) -> tuple[Places, Hashes]:
     """(offsets of n + 1, hashes) of the column ``shingles``."""
+    lists = shingle_lists(table)
+    offsets = lists.offsets.to_numpy()
+    return offsets - offsets[0], lists.flatten().to_numpy()
+
+
+def shingle_lists(table: pa.Table) -> pa.LargeListArray:
+    """The column ``shingles`` as one array."""
     column = table["shingles"]
-    column = column.chunk(0) if column.num_chunks == 1 else pa.concat_arrays(column.chunks or [_no_lists()])
-    offsets = column.offsets.to_numpy()
-    return offsets - offsets[0], column.flatten().to_numpy()
+    if column.num_chunks == 1:
+        return column.chunk(0)
+    return pa.concat_arrays(column.chunks or [pa.array([], SHINGLE_SCHEMA.field("shingles").type)])
 
 
-def _no_lists() -> pa.LargeListArray:
-    return pa.array([], SHINGLE_SCHEMA.field("shingles").type)
+def _pieces(texts: pl.Series, words: int) -> Iterator[tuple[Places, Hashes]]:
+    """`_shingles` of so many texts at once that memory stays bounded."""
+    offsets, data = text_bytes(texts)
+    for some in portions(np.diff(offsets), _BYTES_AT_ONCE, _ROWS_AT_ONCE):
+        yield _shingles(offsets[some.start : some.stop + 1], data, words)
 
 
 def _shingles(offsets: Places, data: NDArray[np.uint8], words: int) -> tuple[Places, Hashes]:

@@ -12,15 +12,6 @@ import numpy as np
 import polars as pl
 import pyarrow as pa
 
-SPLIT_NAME = "1 to 100 bytes that can be printed, no slash, no dot in front"
-"""What names of splits are made of: each becomes the name of a file."""
-
-
-def is_split_name(name: str) -> bool:
-    """Whether a file can be called so on any machine."""
-    whole = 0 < len(name.encode()) <= 100 and name.isprintable()
-    return whole and not name.startswith(".") and not any(sign in name for sign in "/\\")
-
 
 def assign_splits(group_ids: pa.Array | pa.ChunkedArray, shares: Mapping[str, float], *, seed: int) -> pa.Array:
     """A split's name for each row.

@@ -12,7 +12,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 from pydantic import JsonValue
 
-from plumbline.curate.clusters import candidate_pairs, cluster_table, repeated_rows, verified_pairs, with_shingles
+from plumbline.curate.clusters import cluster_table, repeated_rows
 from plumbline.curate.minhash import band_table, choose_banding
 from plumbline.curate.rules import RULES
 from plumbline.curate.rules.rule import giving_way
@@ -132,7 +132,7 @@ def fates_with(fates: pa.Table, verdicts: pa.Table, *, step: int) -> pa.Table:
     return pa.concat_tables([fates, numbered.cast(FATE_SCHEMA)])
 
 
-# --- near-duplicates, step by step ---
+# --- near-duplicates: what stands before and after the steps of `clusters` and `verification` ---
 
 
 def bands_of(rows: pa.Table, *, within: str | None, threshold: float) -> pa.Table:
@@ -150,40 +150,20 @@ def bands_of(rows: pa.Table, *, within: str | None, threshold: float) -> pa.Tabl
     return band_table(told, banding, pl.Series(told[within]))
 
 
-def candidates_of(bands: pa.Table) -> pa.Table:
-    """A stage: the pairs that meet in a band."""
-    return candidate_pairs(bands)
-
-
-def distinct_pairs(pairs: pa.Table) -> pa.Table:
-    """A stage: each pair once; pairs of one `a` meet here."""
-    return pl.DataFrame(pl.from_arrow(pairs)).unique().sort("a", "b").to_arrow().cast(pairs.schema)
-
-
-def with_side(rows: pa.Table, pairs: pa.Table, *, side: str) -> pa.Table:
-    """A stage: the pairs whose side stands in this part, with that side's shingles."""
-    return with_shingles(pairs, rows, side)
-
-
-def verified(rows: pa.Table, pairs: pa.Table, *, threshold: float) -> pa.Table:
-    """A stage: the pairs that are near-duplicates, by their shingles."""
-    return verified_pairs(with_shingles(pairs, rows, "b"), threshold).sort_by([("a", "ascending"), ("b", "ascending")])
-
-
 def keys_of(rows: pa.Table, *, key: str) -> pa.Table:
     """A stage: position and a hash of the key of every row."""
     frame = pl.DataFrame(pl.from_arrow(rows))
     return frame.select("position", polars_hash.col(key).nchash.xxh3_64().alias("key")).to_arrow()
 
 
-def clusters_of(keys: pa.Table, *pairs: pa.Table) -> pa.Table:
+def clusters_of(keys: pa.Table, pairs: pa.Table) -> pa.Table:
     """A stage on all pairs: what hangs together.
 
     Args:
         keys: rows of `keys_of`; rows of one key hang together, whichever of them were compared.
-        pairs: as `verified` gives them.
+        pairs: as `verification.verified_pairs` gives them.
     """
-    found = pl.DataFrame(pl.from_arrow(pa.concat_tables(pairs))).select("a", "b")
+    found = pl.DataFrame(pl.from_arrow(pairs)).select("a", "b")
     places = pl.DataFrame(pl.from_arrow(keys)).with_columns(pl.col("position").min().over("key").alias("a"))
     compared = pl.concat([found["a"], found["b"]]).unique()
     # Two steps: within `over` the whole list would be gone through once for each key.
@@ -193,10 +173,10 @@ def clusters_of(keys: pa.Table, *pairs: pa.Table) -> pa.Table:
     return cluster_table(pl.concat([found, of_keys]).to_arrow())
 
 
-def cluster_sizes(places: pa.Table, *pairs: pa.Table) -> pa.Table:
+def cluster_sizes(places: pa.Table, pairs: pa.Table) -> pa.Table:
     """A stage on all pairs: how many clusters there are of each size; judgements of one item alone are no cluster."""
     items = pl.DataFrame(pl.from_arrow(places)).select("position", "item")
-    clusters = pl.DataFrame(pl.from_arrow(cluster_table(pa.concat_tables(pairs)))).join(items, "position")
+    clusters = pl.DataFrame(pl.from_arrow(cluster_table(pairs))).join(items, "position")
     sizes = clusters.group_by("cluster").agg(
         pl.len().cast(pl.Int64).alias("size"), pl.col("item").n_unique().alias("items")
     )
@@ -209,14 +189,14 @@ def cluster_sizes(places: pa.Table, *pairs: pa.Table) -> pa.Table:
     )
 
 
-def repeats_of(places: pa.Table, *pairs: pa.Table) -> pa.Table:
+def repeats_of(places: pa.Table, pairs: pa.Table) -> pa.Table:
     """A stage on all pairs: the rows that repeat one that stays.
 
     The judgements of an item go or stay together: none is lost for the sake of the others.
 
     Args:
         places: rows of `places_of`, every row that is still there.
-        pairs: as `verified` gives them.
+        pairs: as `verification.verified_pairs` gives them.
     Returns:
         position, partner (id of the row that stays), similarity; by position.
     """
@@ -226,7 +206,7 @@ def repeats_of(places: pa.Table, *pairs: pa.Table) -> pa.Table:
         pl.col("rank").min().over("item").alias("first")
     )
     by_position = ranked.select("position", "first")
-    found = pl.DataFrame(pl.from_arrow(pa.concat_tables(pairs)))
+    found = pl.DataFrame(pl.from_arrow(pairs))
     sides = found.join(by_position, left_on="a", right_on="position").join(
         by_position, left_on="b", right_on="position", suffix="_b"
     )
@@ -256,9 +236,16 @@ def with_repeats(rows: pa.Table, repeats: pa.Table) -> pa.Table:
     return frame.join(found, "position", maintain_order="left").to_arrow()
 
 
-def places_of(rows: pa.Table, *, within: str) -> pa.Table:
-    """A stage: position, id, whether the row gives way, and a hash of its item and of what it is compared within."""
+def places_of(rows: pa.Table, *, within: str, of_items: bool) -> pa.Table:
+    """A stage: position, id, whether the row gives way, and a hash of what it is one with.
+
+    Args:
+        rows: columns position, id, split, item_id and that of `within`.
+        within: only rows with one value of this column are compared.
+        of_items: rows of one item are one, within that value; else each row is one by itself.
+    """
+    own = "item_id" if of_items else "position"
     frame = pl.DataFrame(pl.from_arrow(rows)).with_columns(
-        giving_way().alias("gives_way"), pl.concat_str("item_id", within, separator=" ").alias("item")
+        giving_way().alias("gives_way"), pl.concat_str(own, within, separator=" ").alias("item")
     )
     return frame.select("position", "id", "gives_way", polars_hash.col("item").nchash.xxh3_64()).to_arrow()

@@ -5,10 +5,11 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from plumbline.curate.accounting import WITHOUT_SPLIT, total
+from plumbline.curate.accounting import total
 from plumbline.curate.curation import Curated
 from plumbline.curate.recipe import Recipe
 from plumbline.curate.rules.row_rules import PersonalData
+from plumbline.curate.split_files import WITHOUT_SPLIT
 
 
 def summary_of(
@@ -63,7 +64,7 @@ def summary_of(
             for name, sizes in curated.cluster_sizes.items()
         }
     if curated.leakage is not None:
-        summary["leakage"] = _matrix(curated.leakage, waterfall.read)
+        summary["leakage"] = _matrix(curated.leakage, waterfall.read, looks_near=_looks_near(recipe))
     return {**summary, **curated.repeated}
 
 
@@ -71,8 +72,13 @@ def _rows(sizes: Mapping[int, int]) -> int:
     return sum(size * count for size, count in sizes.items())
 
 
-def _matrix(shared: list[dict[str, Any]], read: Mapping[str, Mapping[str, int]]) -> dict[str, Any]:
-    """Splits by splits: prompts that both hold; the diagonal is null."""
+def _looks_near(recipe: Recipe) -> bool:
+    """Whether a rule looks for prompts that are nearly the same in two splits: at a threshold of 1 none does."""
+    return any(step.rule.name == "leakage" and getattr(step.settings, "threshold", 1) < 1 for step in recipe.steps)
+
+
+def _matrix(shared: list[dict[str, Any]], read: Mapping[str, Mapping[str, int]], *, looks_near: bool) -> dict[str, Any]:
+    """Splits by splits: prompts that both hold; the diagonal is null, and so is all of `near` where nothing looked."""
     splits = sorted({split for counts in read.values() for split in counts} - {WITHOUT_SPLIT})
     found = {(row["first"], row["second"]): row for row in shared}
 
@@ -86,4 +92,4 @@ def _matrix(shared: list[dict[str, Any]], read: Mapping[str, Mapping[str, int]])
             for one in splits
         ]
 
-    return {"splits": splits, "exact": cells("exact"), "near": cells("near")}
+    return {"splits": splits, "exact": cells("exact"), "near": cells("near") if looks_near else None}

@@ -124,6 +124,35 @@ def write_label_errors(rows: Dataset, fates: Dataset, scores: LabelScores, notes
     return {"file": f"{notes.name}/{LABEL_ERRORS_NAME}", **found.counts(), "scores": scores.to_json()}
 
 
+def check_scores(rows: Dataset, scores: pl.DataFrame, *, all_known: bool) -> None:
+    """Refuse scores that the list could not be made of, as far as the records tell it before rules are applied.
+
+    Args:
+        rows: the records of a run.
+        scores: as of `suspected_labels`.
+        all_known: no record will get another id: scores of none of these are of other data.
+    Raises:
+        SourceError, NoDataError: as `suspected_labels`.
+    """
+    parts = [pl.DataFrame(schema=_NAMED)]
+    for number in range(len(rows.parts)):
+        records = rows.read(number)
+        kind = kind_of_part(records)
+        if kind in (Kind.COMPARISONS, Kind.SAFETY_LABELS):
+            axis = pl.Series(records["axis"]).cast(pl.String) if kind is Kind.COMPARISONS else pl.lit(None, pl.String)
+            names = [pl.Series(records[name]) for name in ("id", ID_BEFORE) if name in records.schema.names]
+            told = [pl.select(id=name, kind=pl.lit(kind.value), axis=axis) for name in names]
+            parts += [each.join(scores, "id", "semi") for each in told]
+    named = pl.concat(parts).unique("id")
+    if not len(named) and all_known:
+        raise _nothing_scored(scores, rows.rows)
+    for said in _of_labels(scores.join(named, "id")).partition_by("kind", "head"):
+        _one_each(said)
+
+
+_NAMED = {"id": pl.String, "kind": pl.String, "axis": pl.String}
+
+
 def labels_left(rows: Dataset, fates: Dataset) -> pl.DataFrame:
     """The labels of the records that no rule removed, with what rules changed.
 
@@ -179,7 +208,9 @@ def suspected_labels(labels: pl.DataFrame, scores: pl.DataFrame) -> Suspected:
     """
     numbered = labels.with_row_index("record")
     named = numbered.select("record", pl.col("known_as").alias("id"), "kind", "axis").explode("id")
-    said = _of_labels(scores.join(named.select("id", "kind", "axis").unique("id"), "id"))
+    told = scores.join(named.select("id", "kind", "axis").unique("id"), "id")
+    _require_one_axis(told)
+    said = _of_labels(told)
     parts = [
         _judged(numbered, named, _one_each(part), Kind(kind), head)
         for (kind, head), part in sorted(said.partition_by("kind", "head", as_dict=True, include_key=False).items())
@@ -207,6 +238,14 @@ def _of_labels(told: pl.DataFrame) -> pl.DataFrame:
     first_class: the probability that the first side is the better one; that the reply is unsafe; that the category applies.
     """
     is_pair = pl.col("kind") == Kind.COMPARISONS.value
+    turned = pl.when(is_pair & (pl.col("side") == 1)).then(1 - pl.col("probability")).otherwise("probability")
+    head = pl.coalesce("head", pl.when(is_pair).then("axis").otherwise(pl.lit(UNSAFE)))
+    placed = told.with_columns(head.alias("head"), turned.alias("first_class"))
+    return placed.filter(~is_pair | (pl.col("head") == pl.col("axis"))).select("id", "kind", "head", "first_class")
+
+
+def _require_one_axis(told: pl.DataFrame) -> None:
+    is_pair = pl.col("kind") == Kind.COMPARISONS.value
     unsaid = told.filter(is_pair & pl.col("head").is_null())["axis"].unique().sort().to_list()
     if len(unsaid) > 1:
         raise UsageError(
@@ -217,10 +256,6 @@ def _of_labels(told: pl.DataFrame) -> pl.DataFrame:
             found=", ".join(unsaid),
             advice="name the out_of_fold.parquet of a model, which says it, or a recipe that keeps one axis (rule keep-axis)",
         )
-    turned = pl.when(is_pair & (pl.col("side") == 1)).then(1 - pl.col("probability")).otherwise("probability")
-    head = pl.coalesce("head", pl.when(is_pair).then("axis").otherwise(pl.lit(UNSAFE)))
-    placed = told.with_columns(head.alias("head"), turned.alias("first_class"))
-    return placed.filter(~is_pair | (pl.col("head") == pl.col("axis"))).select("id", "kind", "head", "first_class")
 
 
 def _one_each(said: pl.DataFrame) -> pl.DataFrame:

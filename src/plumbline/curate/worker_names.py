@@ -16,6 +16,18 @@ _PSEUDONYM = re.compile(
 )
 """The shapes that the gates of a release take for pseudonyms. Names, addresses, Prolific and Mechanical Turk ids are none."""
 
+_UNNAMED = re.compile(r"unnamed-[0-9]{1,9}", re.ASCII)
+
+
+def is_pseudonym(name: str) -> bool:
+    """Whether a name has the shape of a pseudonym; whose it is, nobody can tell from it."""
+    return _PSEUDONYM.fullmatch(name) is not None
+
+
+def is_name_for_notes(name: str) -> bool:
+    """Whether `names_for_notes` may have called a worker so."""
+    return is_pseudonym(name) or _UNNAMED.fullmatch(name) is not None
+
 
 def names_for_notes(workers: Iterable[str]) -> dict[str, str]:
     """What each worker is called: as in the data, or ``unnamed-3``, the third in order of the alphabet of those given.
@@ -23,6 +35,6 @@ def names_for_notes(workers: Iterable[str]) -> dict[str, str]:
     The same worker is called the same wherever the same workers are given; the records keep the name that they have.
     """
     return {
-        worker: worker if _PSEUDONYM.fullmatch(worker) else f"unnamed-{place}"
+        worker: worker if is_pseudonym(worker) else f"unnamed-{place}"
         for place, worker in enumerate(sorted(set(workers)), 1)
     }

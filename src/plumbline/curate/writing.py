@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 from contextlib import ExitStack
 from pathlib import Path
 
@@ -11,14 +11,15 @@ import polars as pl
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from plumbline.curate.accounting import LEDGER_SCHEMA, WITHOUT_SPLIT
+from plumbline.curate.accounting import LEDGER_SCHEMA
 from plumbline.curate.changes import CHANGES_SCHEMA, changes_of
+from plumbline.curate.conclusions import AGGREGATED
 from plumbline.curate.parts import kind_of_part
-from plumbline.curate.split import SPLIT_NAME, is_split_name
+from plumbline.curate.split_files import WITHOUT_SPLIT, require_split_names
 from plumbline.curate.traits.identity import SAID_OF_SIDES
 from plumbline.engine import Dataset
 from plumbline.lineage import Terms, with_terms
-from plumbline.records import SCHEMAS, Kind, UsageError, extra
+from plumbline.records import SCHEMAS, Kind, extra
 from plumbline.records.tables import with_ids
 
 NOTES_FOLDER = "curation"
@@ -37,7 +38,7 @@ def write_records(rows: Dataset, fates: Dataset, terms: Terms, folder: Path, rul
     Returns:
         Rows by file name.
     Raises:
-        UsageError: a split's name is none that a file can have.
+        UsageError: as `split_files.require_split_names`.
     """
     written: dict[str, int] = {}
     with ExitStack() as open_files:
@@ -45,6 +46,7 @@ def write_records(rows: Dataset, fates: Dataset, terms: Terms, folder: Path, rul
         (folder / CHANGED_NAME).parent.mkdir(parents=True, exist_ok=True)
         changed = open_files.enter_context(pq.ParquetWriter(folder / CHANGED_NAME, CHANGES_SCHEMA, compression="zstd"))
         changes_written = 0
+        splits: set[str | None] = set()
         for number in range(len(rows.parts)):
             records, decided = rows.read(number), fates.read(number)
             kind, table = kind_of_part(records), records_left(records, decided)
@@ -52,7 +54,10 @@ def write_records(rows: Dataset, fates: Dataset, terms: Terms, folder: Path, rul
             changed.write_table(changes)
             changes_written += len(changes)
             for split, some in _by_split(table):
-                name = f"{kind}/{_file_name(split)}.parquet"
+                if split not in splits:
+                    splits.add(split)
+                    require_split_names(splits, "split")
+                name = f"{kind}/{split or WITHOUT_SPLIT}.parquet"
                 if name not in writers:
                     (folder / kind).mkdir(parents=True, exist_ok=True)
                     schema = with_terms(SCHEMAS[kind].empty_table(), terms).schema
@@ -143,41 +148,14 @@ def _conclude(kind: Kind, row: dict[str, object], label: dict[str, object]) -> N
     else:
         row |= {name: label[name] for name in ("is_safe", "categories")}
         row |= {"confidence": None, "severity": None}
-        kept = ["votes", "category_votes", "soft_label", "disagreement", "method"]
+        kept = ["votes", "category_votes", "category_judges", "soft_label", "disagreement", "method"]
     raw = row["extra"]
     values = extra.extra_values(raw if isinstance(raw, str) else None)
     values.pop(extra.RAW, None)
-    row["extra"] = extra.extra_text({**values, "aggregated": {name: label[name] for name in kept}})
+    row["extra"] = extra.extra_text({**values, AGGREGATED: {name: label[name] for name in kept}})
 
 
-def _by_split(table: pa.Table) -> Iterator[tuple[str, pa.Table]]:
-    splits = pl.Series(table["split"].cast(pa.string())).fill_null(WITHOUT_SPLIT)
-    for split in sorted(splits.unique()):
-        yield split, table.filter((splits == split).to_arrow())
-
-
-def _file_name(split: str) -> str:
-    require_split_names([split], "split")
-    return split
-
-
-def require_split_names(splits: Iterable[str | None], place: str) -> None:
-    """Refuse what no file can be called.
-
-    Args:
-        splits: names; None is none.
-        place: where they stand, for the error.
-    Raises:
-        UsageError: PL-CUR-002, one is none that a file can have.
-    """
-    for split in splits:
-        if split is None or is_split_name(split):
-            continue
-        raise UsageError(
-            "PL-CUR-002",
-            place,
-            "a split's name is none that a file can have",
-            expected=SPLIT_NAME,
-            found=f"{len(split.encode()):,} bytes",
-            advice="rename the split in the source",
-        )
+def _by_split(table: pa.Table) -> Iterator[tuple[str | None, pa.Table]]:
+    splits = pl.Series(table["split"].cast(pa.string()))
+    for split in splits.unique().sort():
+        yield split, table.filter(splits.eq_missing(split).to_arrow())

@@ -7,7 +7,7 @@ dealt out) and running it so that it can be stopped and taken up again. Knows no
 from plumbline.engine.dataset import Dataset, Part, part_of, position_of, positions, read_whole
 from plumbline.engine.engines import ENGINES, Engine, open_engine
 from plumbline.engine.running import run_stage
-from plumbline.engine.stage import ByKey, ByPart, Stage, Take, ToParts, Whole
+from plumbline.engine.stage import ByKey, ByPart, Made, PortionsToParts, Stage, Take, ToParts, Whole
 from plumbline.engine.workspace import Workspace, open_workspace
 
 __all__ = [
@@ -16,7 +16,9 @@ __all__ = [
     "ByPart",
     "Dataset",
     "Engine",
+    "Made",
     "Part",
+    "PortionsToParts",
     "Stage",
     "Take",
     "ToParts",

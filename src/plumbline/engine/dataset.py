@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from functools import cached_property
+from itertools import chain
 from pathlib import Path
 
 import numpy as np
 import polars as pl
 import pyarrow as pa
 import pyarrow.parquet as pq
+from numpy.typing import NDArray
 from pydantic import BaseModel, ConfigDict, Field
 
 from plumbline.lineage import file_digest, json_digest, write_aside
@@ -29,7 +31,7 @@ def positions(part: int, rows: int) -> pa.Int64Array:
     return pa.array(np.arange(rows, dtype=np.int64) + position_of(part, 0))
 
 
-def part_of(position: np.ndarray) -> np.ndarray:
+def part_of(position: NDArray[np.int64]) -> NDArray[np.int64]:
     """The parts that positions stand in."""
     return position // _ROWS_OF_A_PART
 
@@ -125,6 +127,20 @@ def read_table(path: Path, columns: Sequence[str] | None = None) -> pa.Table:
         raise damaged(path, type(error).__name__) from error
 
 
+def read_row_groups(path: Path) -> Iterator[pa.Table]:
+    """The rows of a Parquet file of ours, as many at once as were written at once.
+
+    Raises:
+        SourceError: it is damaged or gone.
+    """
+    try:
+        with pq.ParquetFile(path, page_checksum_verification=True) as file:
+            for group in range(file.num_row_groups):
+                yield file.read_row_group(group)
+    except (pa.ArrowException, OSError) as error:
+        raise damaged(path, type(error).__name__) from error
+
+
 def read_schema(path: Path) -> pa.Schema:
     """The columns of a Parquet file of ours, without what was noted about the table.
 
@@ -168,8 +184,27 @@ def write_part(folder: Path, name: str, table: pa.Table) -> Part:
     Raises:
         WriteError: the disk is full or the folder cannot be written to.
     """
+    return write_portions(folder, name, iter([table]))
+
+
+def write_portions(folder: Path, name: str, tables: Iterator[pa.Table]) -> Part:
+    """Write a part aside and rename it; of its rows no more are in memory than one of the tables holds.
+
+    Args:
+        tables: of one schema, at least one; a row group each.
+    Raises:
+        WriteError: the disk is full or the folder cannot be written to.
+        ValueError: there is no table, which would name the columns.
+    """
     path = folder / name
+    rows = 0
     with write_aside(path) as aside:
-        # In one chunk, since the bytes would tell how the rows came. Fast and small enough: the files live as long as the run.
-        pq.write_table(table.combine_chunks(), aside, compression="lz4", write_page_checksum=True)
-    return Part(name=name, rows=len(table), sha256=file_digest(path))
+        first = next(tables, None)
+        if first is None:
+            raise ValueError(f"part {name}: expected at least one table, found none")
+        with pq.ParquetWriter(aside, first.schema, compression="lz4", write_page_checksum=True) as writer:
+            for table in chain([first], tables):
+                rows += len(table)
+                writer.write_table(table.combine_chunks())  # in one chunk, since the bytes would tell how the rows came
+    # LZ4 is fast and small enough: the files live as long as the run.
+    return Part(name=name, rows=rows, sha256=file_digest(path))

@@ -7,7 +7,7 @@ whole. Polars was measured against DuckDB, slices written part by part and Ray D
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from math import ceil
 from pathlib import Path
@@ -17,7 +17,7 @@ import polars_hash
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from plumbline.engine.dataset import Dataset, damaged, part_of_expression, read_table
+from plumbline.engine.dataset import Dataset, damaged, part_of_expression, read_row_groups, read_table
 from plumbline.engine.engines import Answer
 from plumbline.lineage import file_digest, write_aside
 from plumbline.records import SourceError
@@ -26,6 +26,11 @@ _BUCKET = "to-bucket"
 _ROWS_OF_A_GROUP = 8_000
 """Rows that a bucket gathers before they go to disk. With Polars' default, memory grows with what is exchanged; with fewer, or
 with hundreds of buckets, it closes files and opens more. What holds memory down there is the size of a share."""
+_BYTES_OF_A_GROUP = 8 << 20
+"""Of rows so wide that these are fewer, a bucket gathers no more than these; all buckets together no more than
+`_BYTES_OF_ALL_GROUPS`."""
+_BYTES_OF_ALL_GROUPS = 512 << 20
+_BYTES_OF_A_PORTION = 16 << 20
 _BYTES_OF_A_SHARE = 128 << 20
 
 
@@ -72,14 +77,33 @@ class Exchange:
             SourceError: a file is damaged or gone, or not all shares can be seen from here.
             ValueError: the order does not tell apart rows that may differ.
         """
+        tables = [read_table(path).cast(self.schema) for path in self._files(bucket)]
+        rows = pa.concat_tables(tables) if tables else self.schema.empty_table()
+        return _encoded_anew(_sorted(rows, order).combine_chunks())
+
+    def portions(self, bucket: int) -> Iterator[pa.Table]:
+        """The rows of a bucket in tables of some megabytes, in no order.
+
+        Raises:
+            SourceError: as for `read`.
+        """
+        waiting: list[pa.Table] = []
+        size = 0
+        for group in (group for path in self._files(bucket) for group in read_row_groups(path)):
+            waiting.append(group.cast(self.schema))
+            size += group.nbytes
+            if size >= _BYTES_OF_A_PORTION:
+                yield pa.concat_tables(waiting)
+                waiting, size = [], 0
+        if waiting:
+            yield pa.concat_tables(waiting)
+
+    def _files(self, bucket: int) -> list[Path]:
         shares = [self._share(number) for number in range(self.shares)]
         unseen = sum(not share.is_dir() for share in shares)
         if unseen:
             raise not_shared(self.folder, f"{self.shares} shares of rows that were dealt out", f"{unseen} fewer")
-        files = [path for share in shares for path in sorted(_bucket(share, bucket).glob("*.parquet"))]
-        tables = [read_table(path).cast(self.schema) for path in files]
-        rows = pa.concat_tables(tables) if tables else self.schema.empty_table()
-        return _encoded_anew(_sorted(rows, order).combine_chunks())
+        return [path for share in shares for path in sorted(_bucket(share, bucket).glob("*.parquet"))]
 
     def _share(self, number: int) -> Path:
         return self.folder / f"{number:06d}"
@@ -94,13 +118,18 @@ class Exchange:
             rows.sink_parquet(
                 pl.PartitionBy(target, key=_BUCKET, include_key=False),
                 compression="lz4",
-                row_group_size=_ROWS_OF_A_GROUP,
+                row_group_size=self._rows_of_a_group(paths),
                 engine="streaming",
             )
         except Exception:
             self._require_whole(parts)  # what cannot be read is told as such; a full disk by whoever made the folder
             raise
         self._require_all_there(paths, target)
+
+    def _rows_of_a_group(self, paths: Sequence[Path]) -> int:
+        most = min(_BYTES_OF_A_GROUP, _BYTES_OF_ALL_GROUPS // self.buckets)
+        widest = max(_row_bytes(path, self.schema.names) for path in paths)
+        return max(1, min(_ROWS_OF_A_GROUP, int(most / widest)))
 
     def _bucket_of(self) -> pl.Expr:
         if self.by_part:
@@ -169,6 +198,19 @@ def _bucket(share: Path, number: int) -> Path:
 
 def _row_count(folder: Path) -> int:
     return sum(pq.read_metadata(path).num_rows for path in folder.glob("*.parquet"))
+
+
+def _row_bytes(path: Path, columns: Sequence[str]) -> float:
+    """What a row of these columns takes in memory, on average where that is largest; by what the file says of itself."""
+    meta = pq.read_metadata(path)
+    widest = 1.0
+    for group in (meta.row_group(number) for number in range(meta.num_row_groups)):
+        chunks = [group.column(place) for place in range(meta.num_columns)]
+        wanted = [chunk for chunk in chunks if chunk.path_in_schema.split(".")[0] in columns]
+        # Numbers of few values are kept as places in a list of them: smaller than they are in memory.
+        sizes = [max(chunk.total_uncompressed_size, 8 * chunk.num_values) for chunk in wanted]
+        widest = max(widest, sum(sizes) / max(group.num_rows, 1))
+    return widest
 
 
 def _rows_with(path: Path, column: str) -> int:

@@ -11,7 +11,7 @@ from __future__ import annotations
 
 import json
 import shutil
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from math import ceil
 from pathlib import Path
@@ -22,10 +22,10 @@ import polars_hash
 import pyarrow as pa
 from pydantic import BaseModel, ConfigDict, JsonValue, ValidationError
 
-from plumbline.engine.dataset import Dataset, Part, part_at, read_schema, read_table, write_part
+from plumbline.engine.dataset import Dataset, Part, part_at, read_row_groups, read_schema, write_part, write_portions
 from plumbline.engine.engines import Answer, Engine
 from plumbline.engine.exchange import Exchange, not_shared, share_count
-from plumbline.engine.stage import ByKey, ByPart, Stage, ToParts, Whole
+from plumbline.engine.stage import ByKey, ByPart, Made, PortionsToParts, Stage, Take, Whole
 from plumbline.engine.workspace import Workspace
 from plumbline.lineage import file_digest, json_digest, write_aside, write_error
 from plumbline.records import SourceError
@@ -176,11 +176,11 @@ class _Source:
         exchange: of its rows, where they are exchanged.
     """
 
-    take: ByPart | ByKey | ToParts | Whole
+    take: Take
     dataset: Dataset
     exchange: Exchange | None = None
 
-    def read(self, number: int) -> pa.Table:
+    def read(self, number: int) -> Made:
         """The rows of a piece."""
         if isinstance(self.take, ByPart):
             return self.dataset.read(number, self.take.columns)
@@ -189,6 +189,8 @@ class _Source:
             return pa.concat_tables(parts)
         if self.exchange is None:
             raise ValueError("expected rows that were exchanged, found none")
+        if isinstance(self.take, PortionsToParts):
+            return self.exchange.portions(number)
         return self.exchange.read(number, self.take.order)
 
 
@@ -237,10 +239,12 @@ class _Piece:
         if (written := self._written(self.folder / name)) is not None:
             return written.model_dump()
         told = {"part": number} if self.stage.numbered else {}
-        table = self.stage.function(*(source.read(number) for source in self.sources), **self.stage.settings, **told)
-        if not isinstance(table, pa.Table):
-            raise ValueError(f"stage {self.stage.name}: expected an Arrow table, found {type(table).__name__}")
-        return write_part(self.folder, name, table).model_dump()
+        made = self.stage.function(*(source.read(number) for source in self.sources), **self.stage.settings, **told)
+        if isinstance(made, Iterator):
+            return write_portions(self.folder, name, made).model_dump()
+        if not isinstance(made, pa.Table):
+            raise ValueError(f"stage {self.stage.name}: expected an Arrow table, found {type(made).__name__}")
+        return write_part(self.folder, name, made).model_dump()
 
     @staticmethod
     def _written(path: Path) -> Part | None:
@@ -248,7 +252,8 @@ class _Piece:
         try:
             if not path.is_file():
                 return None
-            read_table(path)
+            for _ in read_row_groups(path):
+                pass
             return part_at(path)
         except SourceError:
             return None

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
+from typing import TypeAlias
 
 import pyarrow as pa
 from pydantic import JsonValue
@@ -60,6 +61,19 @@ class ToParts:
 
 
 @dataclass(frozen=True)
+class PortionsToParts:
+    """As `ToParts`, but the rows come one portion after the other, in no order: for wide rows, of which a part may need any number.
+
+    The function is handed an iterator of tables of some megabytes, and must give the same however rows are divided.
+
+    Attributes:
+        position: as in `ToParts`.
+    """
+
+    position: str
+
+
+@dataclass(frozen=True)
 class Whole:
     """All rows come to one call, part after part: for narrow rows of which all must be seen at once.
 
@@ -70,7 +84,9 @@ class Whole:
     columns: tuple[str, ...] | None = None
 
 
-Take = ByPart | ByKey | ToParts | Whole
+Take = ByPart | ByKey | ToParts | PortionsToParts | Whole
+Made: TypeAlias = "pa.Table | Iterator[pa.Table]"
+"""What a stage's function gives: a table, or at least one table after the other, so that never all rows are in memory."""
 
 
 @dataclass(frozen=True)
@@ -81,15 +97,15 @@ class Stage:
         name: of the stage; its folder's name begins with it.
         version: raised whenever the function gives something else for the same rows.
         function: pure, and importable by name; called as ``function(table of each input …, **settings)``.
-        takes: how each input is dealt out. `ByPart` goes with `ByPart` and `ToParts`, `ByKey` with `ByKey`, `Whole` with
-            `Whole`: only then is it told which rows meet.
+        takes: how each input is dealt out. `ByPart` goes with `ByPart`, `ToParts` and `PortionsToParts`, `ByKey` with
+            `ByKey`, `Whole` with `Whole`: only then is it told which rows meet.
         settings: keyword arguments of the function, as JSON.
         numbered: the function is told which part it works on, by a keyword ``part``.
     """
 
     name: str
     version: int
-    function: Callable[..., pa.Table]
+    function: Callable[..., Made]
     takes: tuple[Take, ...]
     settings: Mapping[str, JsonValue] = field(default_factory=dict)
     numbered: bool = False
@@ -101,7 +117,8 @@ class Stage:
             ValueError: they do not.
         """
         kinds = {type(take) for take in self.takes}
-        if kinds not in ({ByPart}, {ByPart, ToParts}, {ByKey}, {Whole}):
+        beside = {ToParts, PortionsToParts} if ByPart in kinds else set()
+        if kinds - beside not in ({ByPart}, {ByKey}, {Whole}):
             raise ValueError(
                 f"stage {self.name}: expected inputs dealt out in one way, found {sorted(map(str, kinds))}"
             )

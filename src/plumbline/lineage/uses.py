@@ -2,7 +2,7 @@
 
 Where sets are combined the strictest wins: a use is permitted only where every part permits it. Of the licences whose
 strictness is known the most restrictive is named; one that is not known stands beside it, ``A AND B``, for nobody can tell
-which of them is stricter. Sources: the cards of hh-rlhf ("not for supervised training of dialogue agents";
+which of them is stricter, and so do share-alike and non-commercial, neither of which holds the other. Sources: the cards of hh-rlhf ("not for supervised training of dialogue agents";
 red-team attempts "not for fine-tuning or preference modelling") and the licences of BeaverTails and PKU-SafeRLHF.
 """
 
@@ -34,7 +34,10 @@ USES_KEY = b"plumbline.uses"
 LICENCE_KEY = b"plumbline.licence"
 
 UNKNOWN_LICENCE = "unknown"
-_STRICTNESS = ("CC0-1.0", "MIT", "Apache-2.0", "CC-BY-4.0", "CC-BY-SA-4.0", "CC-BY-NC-4.0")
+_STRICTNESS = ("CC0-1.0", "MIT", "Apache-2.0", "CC-BY-4.0")
+_STRICTEST = ("CC-BY-NC-4.0", "CC-BY-SA-4.0")
+"""Each stricter than all of `_STRICTNESS`, and neither than the other: both bind where both are."""
+_KNOWN = (*_STRICTNESS, *_STRICTEST)
 _AND = " AND "
 _MOST_LICENCE_CHARACTERS = 100
 _LICENCE_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9.+-]*")
@@ -68,9 +71,10 @@ def strictest_terms(parts: Iterable[Terms]) -> Terms:
 def _all_of(names: Iterable[str]) -> str:
     """Licences that hold together: the strictest of those known, then all others by name, `UNKNOWN_LICENCE` last."""
     distinct = set(names)
-    known = [name for name in _STRICTNESS if name in distinct]
-    others = sorted(distinct - {*_STRICTNESS, UNKNOWN_LICENCE})
-    return _AND.join([*known[-1:], *others, *([UNKNOWN_LICENCE] if UNKNOWN_LICENCE in distinct else [])])
+    strictest = [name for name in _STRICTEST if name in distinct]
+    known = strictest or [name for name in _STRICTNESS if name in distinct][-1:]
+    others = sorted(distinct - {*_KNOWN, UNKNOWN_LICENCE})
+    return _AND.join([*known, *others, *([UNKNOWN_LICENCE] if UNKNOWN_LICENCE in distinct else [])])
 
 
 def _conjuncts(licence: str) -> list[str]:
@@ -89,8 +93,7 @@ def _conjuncts(licence: str) -> list[str]:
 
 def _as_listed(name: str) -> str:
     """A licence's name in the spelling of those known, else as it is."""
-    known = (*_STRICTNESS, UNKNOWN_LICENCE)
-    return next((listed for listed in known if listed.lower() == name.lower()), name)
+    return next((listed for listed in (*_KNOWN, UNKNOWN_LICENCE) if listed.lower() == name.lower()), name)
 
 
 @dataclass(frozen=True, slots=True)

@@ -11,6 +11,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from plumbline.lineage.digests import file_digest
+from plumbline.lineage.swapping import swapped
 from plumbline.lineage.workplaces import FORMER, NEW, clear_leftovers, workplace
 from plumbline.records import PlumblineError, UsageError, WriteError
 
@@ -70,6 +71,12 @@ def write_folder_aside(folder: Path, holds: str) -> Iterator[Path]:
 
 
 def _replace_folder(aside: Path, target: Path, former: Path) -> None:
+    """Put a folder in the place of another: in one step where the system can, else by two renames.
+
+    A run that is killed between the two leaves the other one in its workplace, from where the next run puts it back.
+    """
+    if target.exists() and swapped(aside, target):
+        return
     try:
         if target.exists():
             target.rename(former)

@@ -8,6 +8,7 @@ from collections import Counter
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass, field
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -19,32 +20,34 @@ from plumbline.curate.accounting import total
 from plumbline.curate.curation import Curated, curate
 from plumbline.curate.intake import Intake, take_in
 from plumbline.curate.recipe import Recipe
+from plumbline.curate.redaction import detector_named
+from plumbline.curate.rules.aggregate import MERGING
+from plumbline.curate.rules.row_rules import PersonalData
+from plumbline.curate.rules.splits import Splits
 from plumbline.curate.score_files import LabelScores, read_scores
+from plumbline.curate.split_files import require_split_names
 from plumbline.curate.summary import summary_of
-from plumbline.curate.suspected_labels import write_label_errors
-from plumbline.curate.writing import NOTES_FOLDER, require_split_names, write_ledger, write_records
-from plumbline.engine import ENGINES, Workspace, open_engine, open_workspace
+from plumbline.curate.suspected_labels import check_scores, write_label_errors
+from plumbline.curate.writing import NOTES_FOLDER, write_ledger, write_records
+from plumbline.engine import ENGINES, Dataset, Workspace, open_engine, open_workspace
 from plumbline.formats.loading import Loaded
 from plumbline.formats.opened import FileTold, OpenedSources, open_sources, refuse_copies
 from plumbline.lineage import (
     Fault,
     FileEntry,
     Finding,
-    json_digest,
     refuse_foreign_folder,
-    refuse_output_among_inputs,
     write_folder_aside,
 )
+from plumbline.loop.curation_places import refuse_places, workspace_of
 from plumbline.loop.sources import Step, is_synthetic
 from plumbline.records import Kind, NoDataError, UsageError, unknown_name
 
 SUMMARY_NAME = "summary.json"
 RECIPE_NAME = "recipe.toml"
-SPLITS = "splits"
-"""The rule that deals out records without a split."""
 DUPLICATES = "exact-duplicates"
 """The rule after which no record stands twice."""
-COUNTING = frozenset({"aggregate", "balance", "conflicts", "moulds"})
+COUNTING = frozenset({MERGING, "balance", "conflicts", "moulds"})
 """Rules whose verdict depends on how many records there are."""
 
 
@@ -79,10 +82,7 @@ class CurationRun:
     @property
     def workspace(self) -> Path:
         """Where stages leave what they make."""
-        resolved = self.out.resolve()
-        if self.work is None:
-            return resolved.parent / f".{resolved.name}.stages"
-        return self.work.resolve() / f".{resolved.name}.{json_digest(str(resolved))[:8]}.stages"
+        return workspace_of(self.out, self.work)
 
 
 @dataclass(frozen=True)
@@ -112,7 +112,9 @@ def run_curation(
             that the same command goes on from there; where there is nothing to curate, nothing stays.
     """
     _refuse_idle_options(run)
+    refuse_places(run.out, run.work, run.sources)
     refuse_foreign_folder(run.out, "data")
+    _require_detector(run.recipe)
     scores = read_scores(run.scores)
     step("looking at the sources")
     opened = open_sources(run.sources, out=run.out, **run.load_options)
@@ -137,13 +139,22 @@ def run_curation(
         _require_no_copies(opened, told, run.recipe, workspace)
         loaded = opened.loaded(told, run.recipe.takes)
         _require_records(intake, loaded, told, run.recipe)
-        curated = curate(intake, run.recipe, workspace, engine, step)
+        curated = curate(intake, run.recipe, workspace, engine, step, partial(_check_scores, scores, run.recipe))
         curated_at = time.monotonic()
         step("writing")
         durations = {"read": round(read - began, 3), "rules": round(curated_at - read, 3)}
         summary = _write(run, loaded, told, curated, scores, durations)
         workspace.remove()
     return CurationResult(summary, loaded)
+
+
+def _check_scores(scores: LabelScores, recipe: Recipe, rows: Dataset) -> None:
+    """Refuse scores of other records before the rules are run, as far as that can be known by then.
+
+    Where the recipe makes several judgements one, scores may be of what it will come to.
+    """
+    if scores.files:
+        check_scores(rows, scores.table, all_known=all(step.rule.name != MERGING for step in recipe.steps))
 
 
 def _refuse_idle_options(run: CurationRun) -> None:
@@ -157,8 +168,21 @@ def _refuse_idle_options(run: CurationRun) -> None:
             "it means nothing without --engine ray",
             advice="add --engine ray, or leave it out",
         )
-    if run.work is not None:
-        refuse_output_among_inputs(run.workspace, [Path(source) for source in run.sources])
+
+
+def _require_detector(recipe: Recipe) -> None:
+    """Refuse a recipe whose detector of personal data is not installed.
+
+    Raises:
+        MissingExtraError: it is not.
+    """
+    for step in recipe.steps:
+        if isinstance(step.settings, PersonalData):
+            detector_named(step.settings.detector)
+
+
+_NOTHING_THERE = frozenset({"PL-CUR-003", "PL-CUR-004"})
+"""Errors after which no other options would help: nothing was taken, or nothing was left."""
 
 
 @contextmanager
@@ -167,7 +191,8 @@ def _kept_if_of_use(workspace: Workspace) -> Iterator[None]:
     try:
         yield
     except BaseException as error:
-        if isinstance(error, NoDataError) or not any(path.is_dir() for path in workspace.folder.glob("*")):
+        nothing_there = isinstance(error, NoDataError) and error.code in _NOTHING_THERE
+        if nothing_there or not any(path.is_dir() for path in workspace.folder.glob("*")):
             workspace.remove()
         raise
 
@@ -175,7 +200,9 @@ def _kept_if_of_use(workspace: Workspace) -> Iterator[None]:
 def _read(opened: OpenedSources, recipe: Recipe, workspace: Workspace) -> tuple[Intake, list[FileTold]]:
     """The records of the kinds that the recipe takes, and what reading turned up."""
     told = [FileTold() for _ in opened.files]
-    to_be_split = not opened.tells_splits and any(step.rule.name == SPLITS for step in recipe.steps)
+    shares = {name for step in recipe.steps if isinstance(step.settings, Splits) for name in step.settings.shares}
+    to_be_split = bool(shares) and not opened.tells_splits
+    splits: set[str | None] = set()
 
     def tables() -> Iterator[dict[Kind, pa.Table]]:
         """Block after block of all files."""
@@ -186,8 +213,10 @@ def _read(opened: OpenedSources, recipe: Recipe, workspace: Workspace) -> tuple[
                     yield {kind: _without_split(table) for kind, table in taken.items()}
                     continue
                 for table in taken.values():  # told before the work, not after it
+                    splits.update(pc.unique(table["split"]).to_pylist())
                     source = opened.files[number].location.origin.source
-                    require_split_names(pc.unique(table["split"]).to_pylist(), f"{source}, split")
+                    dealt_out = shares and None in splits
+                    require_split_names(splits - {None} | shares if dealt_out else splits, f"{source}, split")
                 yield taken
 
     address: list[JsonValue] = [
@@ -229,7 +258,10 @@ def _require_no_copies(opened: OpenedSources, told: list[FileTold], recipe: Reci
         refuse_copies(opened, told, recipe.takes)
     except UsageError as error:
         if _removes_copies(recipe):
-            workspace.note(f"{error.place}: {error.problem}; what stands there twice is removed as duplicates")
+            workspace.note(
+                f"{error.place}: {error.problem}; what stands there twice is removed as duplicates, but no record that was "
+                "made of several judgements is a duplicate of one of these"
+            )
             return
         workspace.remove()  # other sources have to be named: nothing that stands there will be asked for again
         raise

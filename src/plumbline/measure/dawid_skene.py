@@ -18,6 +18,7 @@ from scipy.sparse import csr_array
 from plumbline.measure.arrays import FloatArray, IntArray, check_same_length, divide_or_nan, indices, numbers
 
 _TINY = 1e-300  # stands for 0 inside a logarithm
+_MOST_WEIGHT = 2.0**53  # beyond it one judgement more is no other number
 
 
 @dataclass(frozen=True)
@@ -27,7 +28,8 @@ class DawidSkeneSettings:
     Attributes:
         prior_judgements: imaginary judgements that each worker starts with, of items of each true label; >= 0. They are
             spread as the judgements of all workers are spread against the other votes of their items, so that a worker
-            of few judgements is taken for an average one. 0: plain maximum likelihood.
+            of few judgements is taken for an average one, but never for one who is worse than chance: where votes of
+            an item differ more than by chance, that would turn its majority round. 0: plain maximum likelihood.
         prior_counts: the imaginary judgements themselves, shape (k, k), [true, said], instead of the spread above; with
             `one_coin` their diagonal is right and the rest wrong. None: the spread above.
         one_coin: each worker has one chance to be right, the same for every label, and errs evenly among the others;
@@ -104,7 +106,7 @@ def fit_dawid_skene(
         labels: shape (n,); 0 … class_count − 1.
         class_count: k >= 2.
         item_count, worker_count: how many there are; None: one more than the highest index.
-        weights: shape (n,); how much a judgement counts, >= 0; None: 1 each. Two rows of one half are a tie.
+        weights: shape (n,); how much a judgement counts, 0 … 2^53; None: 1 each. Two rows of one half are a tie.
         settings: prior, model and when to stop; None: the defaults.
     Returns:
         The fit; for n = 0 everything at its prior.
@@ -121,8 +123,9 @@ def fit_dawid_skene(
     classes = indices("labels", labels, class_count)
     weighted = np.ones(len(items)) if weights is None else numbers("weights", weights)
     check_same_length(item_indices=items, worker_indices=workers, labels=classes, weights=weighted)
-    if (weighted < 0).any():
-        raise ValueError(f"weights: expected >= 0, found {weighted.min():g}.")
+    if ((weighted < 0) | (weighted > _MOST_WEIGHT)).any():
+        found = weighted.min() if weighted.min() < 0 else weighted.max()
+        raise ValueError(f"weights: expected 0 … 2^53, found {found:g}.")
     shape = (_count(item_indices, item_count), _count(worker_indices, worker_count) * class_count)
     votes = csr_array((weighted, (items, workers * class_count + classes)), shape=shape)
     votes.sum_duplicates()
@@ -130,7 +133,10 @@ def fit_dawid_skene(
 
 
 def _count(values: ArrayLike, count: int | None) -> int:
-    return int(np.max(values, initial=-1)) + 1 if count is None else count
+    if count is not None:
+        return count
+    given = np.asarray(values)
+    return int(given.max()) + 1 if given.size and given.dtype.kind in "iu" else 0  # `indices` refuses the others
 
 
 class _Judgements:
@@ -167,7 +173,8 @@ class _Judgements:
     def _spread(self) -> FloatArray:
         """How votes are spread against the other votes of their items: (k, k), rows sum to 1.
 
-        One vote, spread evenly, comes on top of each row, so that nothing is impossible.
+        One vote, spread evenly, comes on top of each row, so that nothing is impossible. The true label is said at
+        least as often as it is said at all: a row that is below that is brought up to it.
         """
         total = self.totals.sum(axis=1)
         others = np.where(total > 1.0, total - 1.0, np.inf)
@@ -175,6 +182,10 @@ class _Judgements:
         pairs -= np.diag((self.totals / others[:, None]).sum(axis=0))
         pairs = np.maximum(pairs, 0.0) + 1.0 / self.class_count
         spread = pairs / pairs.sum(axis=1, keepdims=True)
+        right, chance = np.diag(spread), pairs.sum(axis=0) / pairs.sum()
+        raised = np.maximum(right, chance)
+        spread *= ((1.0 - raised) / np.maximum(1.0 - right, _TINY))[:, None]
+        np.fill_diagonal(spread, raised)
         return self._one_coin(spread[None])[0] if self.settings.one_coin else np.asarray(spread)
 
     def fit(self) -> DawidSkene:
@@ -230,5 +241,12 @@ class _Judgements:
 
 
 def judged_truth(fit: DawidSkene, item_indices: IntArray, labels: IntArray) -> FloatArray:
-    """Chance that each judgement gives the true label, shape (n,): the posterior of the label it gave."""
+    """Chance that each judgement gives the true label: the posterior of the label it gave.
+
+    Args:
+        fit: of these judgements.
+        item_indices, labels: shape (n,); as they were fitted.
+    Returns:
+        Shape (n,), in [0, 1].
+    """
     return np.asarray(fit.posteriors[item_indices, labels])

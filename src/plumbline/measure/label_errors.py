@@ -198,7 +198,10 @@ def _read(probabilities: ArrayLike, labels: ArrayLike) -> tuple[FloatArray, IntA
         raise ValueError(f"probabilities: expected shape (n,) or (n, classes), found shape {array.shape}.")
     missing = np.isnan(table)
     partly = missing.any(axis=1) & ~missing.all(axis=1)
-    outside = ((table < 0.0) | (table > 1.0)).any(axis=1) | (np.abs(table.sum(axis=1) - 1.0) > 1e-6)
+    outside = np.any((table < 0.0) | (table > 1.0), axis=1)
+    outside |= (
+        np.abs(np.where(np.expand_dims(outside, 1), 0.0, table).sum(axis=1) - 1.0) > 1e-6
+    )  # infinite ones have no sum
     wrong = np.flatnonzero(partly | outside)
     if wrong.size:
         raise ValueError(

@@ -29,14 +29,15 @@ from numpy.typing import ArrayLike
 from scipy.special import betainc, betaln
 
 from plumbline.measure.arrays import FloatArray, Ids, vote_table
+from plumbline.measure.beta_binomial import beta_figure
 from plumbline.measure.bootstrap import Bootstrap, Clusters
 from plumbline.measure.figure import Figure
-from plumbline.measure.pooling import Pooled, pooled_figure, pooled_rate
+from plumbline.measure.pooling import pooled_rate
 
 LEAST_ITEMS = 30
 """Items of at least three judgements that a beta distribution is fitted to; with fewer there is no estimate."""
-_MOST_STEPS = 200
-_LOWEST, _HIGHEST = -8.0, 12.0  # of the logarithms of α and β: from clear items only to items that are all alike
+MOST_LABEL_VOTES = 999
+"""The largest majority that the estimate is worked out against, vote by vote; the bounds know no such limit."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -100,11 +101,12 @@ def noise_ceiling(
         exchangeable_classes: whether swapping the classes changes nothing, as for the two sides of a pair: the beta
             distribution is then held symmetric. For safe and unsafe it is not.
         label_votes: odd; 1: the ceiling against one further judgement; 3, 5, …: against the majority of as many, of two
-            classes only.
+            classes only. The estimate goes to `MOST_LABEL_VOTES`.
         ties_set_aside: judgements left out of the votes as ties; only handed on.
     Returns:
         The figures, n = items judged at least twice; undefined where there is none. The estimate is undefined also for
-        more than two classes and below `LEAST_ITEMS` items of three judgements.
+        more than two classes, below `LEAST_ITEMS` items of three judgements, and above `MOST_LABEL_VOTES`. The order of
+        items and the names of groups change nothing.
     Raises:
         ValueError: not a table of counts, one class only, label_votes even or < 1 or not 1 for more classes than two,
             or group_ids that do not fit.
@@ -118,6 +120,7 @@ def noise_ceiling(
     clusters = Clusters.of(group_ids, len(table))
     total = table.sum(axis=1)
     used = np.flatnonzero(total >= 2.0)
+    used = used[np.lexsort(table[used].T)]  # sums, and so draws, are then the same whatever the order of the rows
     once = int((total == 1.0).sum())
     if len(used) == 0:
         nothing = Figure.undefined(0, "no item was judged twice" if len(table) else "no rows")
@@ -151,10 +154,10 @@ def majority_accuracy_of(chance: float, label_votes: int) -> float:
         label_votes: odd.
     Returns:
         In [0, 1]; `chance` itself for one judgement.
-    Source: Condorcet 1785. Deviation: none.
+    Source: Condorcet 1785, as an incomplete beta function, whose cost does not grow with the votes. Deviation: none.
     """
-    wins = range((label_votes + 1) // 2, label_votes + 1)
-    return sum(math.comb(label_votes, j) * chance**j * (1.0 - chance) ** (label_votes - j) for j in wins)
+    wins = (label_votes + 1) / 2.0
+    return float(betainc(wins, wins, chance))
 
 
 def _upper_bound(agreement: float, classes: int, label_votes: int) -> float:
@@ -181,84 +184,13 @@ def _estimate(table: FloatArray, clusters: Clusters, bootstrap: Bootstrap, symme
     enough = int((table.sum(axis=1) >= 3.0).sum())
     if enough < LEAST_ITEMS:
         return Figure.undefined(n, f"{enough} items with three judgements, the model needs {LEAST_ITEMS}")
-    pooled = Pooled.of(_rising_counts(table), clusters.codes)
+    if label_votes > MOST_LABEL_VOTES:
+        return Figure.undefined(n, f"the model knows majorities of up to {MOST_LABEL_VOTES} votes")
 
-    def ceiling(totals: FloatArray) -> FloatArray:
-        return _ceiling_of_beta(*fit_beta(totals, symmetric=symmetric), label_votes)
+    def ceiling(alpha: FloatArray, beta: FloatArray) -> FloatArray:
+        return _ceiling_of_beta(alpha, beta, label_votes)
 
-    return pooled_figure(pooled, ceiling, bootstrap, "no rows")
-
-
-def _rising_counts(table: FloatArray) -> FloatArray:
-    """Whether an item has more than r votes for the first class, for the second, for both: shape (n, 3·m), r < m.
-
-    Summed over items this is all that the beta-binomial likelihood depends on.
-    """
-    steps = np.arange(int(table.sum(axis=1).max()))
-    votes = np.stack([table[:, 0], table[:, 1], table.sum(axis=1)], axis=1)
-    return np.asarray(votes[:, :, None] > steps, dtype=np.float64).reshape(len(table), -1)
-
-
-def fit_beta(totals: FloatArray, *, symmetric: bool) -> tuple[FloatArray, FloatArray]:
-    """Fit beta-binomial counts by maximum likelihood, many samples at once.
-
-    Args:
-        totals: shape (draws, 3·m): how many items have more than r = 0 … m − 1 votes for the first class, for the
-            second, and in all.
-        symmetric: hold α = β.
-    Returns:
-        α and β, shape (draws,) each, between e^−8 and e^12: the ends stand for items that are clear, and for items that
-        are all alike.
-    Source: Griffiths 1973, Biometrics 29. Deviation: Newton steps on the log scale, damped while they overshoot.
-    """
-    steps = totals.shape[1] // 3
-    first, second, both = (totals[:, part * steps : (part + 1) * steps] for part in range(3))
-    if symmetric:
-        first = second = (first + second) / 2.0
-    counts = (first, second, both)
-    logs = np.zeros((len(totals), 2))
-    damping = np.full(len(totals), 1e-3)
-    likelihood = _beta_likelihood(logs, counts)
-    for _ in range(_MOST_STEPS):
-        tried = np.clip(logs + _newton_step(logs, counts, damping), _LOWEST, _HIGHEST)
-        climbed = _beta_likelihood(tried, counts)
-        better = climbed > likelihood
-        moved = np.abs(tried - logs).max(axis=1) * better
-        logs, likelihood = np.where(better[:, None], tried, logs), np.where(better, climbed, likelihood)
-        damping = np.where(better, damping / 10.0, damping * 10.0)
-        if ((moved < 1e-7) & (better | (damping > 1e3))).all():
-            break
-    return np.exp(logs[:, 0]), np.exp(logs[:, 1])
-
-
-_Counts = tuple[FloatArray, FloatArray, FloatArray]
-
-
-def _beta_likelihood(logs: FloatArray, counts: _Counts) -> FloatArray:
-    """Log-likelihood of log α and log β (draws, 2), but for a constant: (draws,)."""
-    alpha, beta = np.exp(logs).T[:, :, None]
-    rungs = np.arange(counts[0].shape[1], dtype=np.float64)
-    gained = counts[0] * np.log(alpha + rungs) + counts[1] * np.log(beta + rungs)
-    return np.asarray((gained - counts[2] * np.log(alpha + beta + rungs)).sum(axis=1))
-
-
-def _newton_step(logs: FloatArray, counts: _Counts, damping: FloatArray) -> FloatArray:
-    """A step uphill in log α and log β, at most 2 long in each direction of curvature: (draws, 2)."""
-    values = np.exp(logs)
-    rungs = np.arange(counts[0].shape[1], dtype=np.float64)
-    inverse = [1.0 / (number[:, None] + rungs) for number in (*values.T, values.sum(axis=1))]
-    shared = (counts[2] * inverse[2]).sum(axis=1)
-    shared_squares = (counts[2] * inverse[2] ** 2).sum(axis=1)
-    gradient = np.stack([values[:, k] * ((counts[k] * inverse[k]).sum(axis=1) - shared) for k in (0, 1)], axis=1)
-    curvature = values[:, :, None] * values[:, None, :] * shared_squares[:, None, None]
-    for k in (0, 1):
-        own = values[:, k] ** 2 * (counts[k] * inverse[k] ** 2).sum(axis=1)
-        curvature[:, k, k] += gradient[:, k] - own
-    sizes, directions = np.linalg.eigh(-curvature)
-    # Where the surface bends the wrong way its bend still says how far to go: hence the absolute value.
-    stiffness = np.abs(sizes) + (damping * np.maximum(counts[2][:, 0], 1.0))[:, None]
-    along = np.clip(np.einsum("dij,di->dj", directions, gradient) / stiffness, -2.0, 2.0)
-    return np.asarray(np.einsum("dij,dj->di", directions, along))
+    return beta_figure(table, ceiling, clusters, bootstrap, symmetric=symmetric)
 
 
 def _ceiling_of_beta(alpha: FloatArray, beta: FloatArray, label_votes: int) -> FloatArray:

@@ -46,8 +46,10 @@ def worker_abilities(
     chances = probabilities("right_chances", right_chances)
     workers = indices("worker_indices", worker_indices, worker_count)
     check_same_length(right_chances=chances, worker_indices=workers)
-    if not (prior_right > 0 and prior_wrong > 0):
-        raise ValueError(f"prior_right, prior_wrong: expected numbers > 0, found {prior_right!r}, {prior_wrong!r}.")
+    if not (0 < prior_right < np.inf and 0 < prior_wrong < np.inf):
+        raise ValueError(
+            f"prior_right, prior_wrong: expected finite numbers > 0, found {prior_right!r}, {prior_wrong!r}."
+        )
     right = np.bincount(workers, chances, minlength=worker_count).astype(np.float64)
     doubt = np.bincount(workers, chances * (1.0 - chances), minlength=worker_count).astype(np.float64)
     judged = np.bincount(workers, minlength=worker_count)
@@ -65,6 +67,8 @@ def abilities_of_totals(
         doubt: shape (workers,); variance of that number, given the judgements: Σ q(1 − q).
         prior: imaginary judgements that are right, and wrong; > 0.
         confidence: of the intervals.
+    Returns:
+        For each worker a share, as `worker_abilities` gives it.
     """
     rows = zip(judged.tolist(), right.tolist(), doubt.tolist(), strict=True)
     return [_figure(n, a, b, prior, normal_quantile(confidence)) for n, a, b in rows]
@@ -80,11 +84,12 @@ def _figure(n: int, right: float, doubt: float, prior: tuple[float, float], z: f
     if n == 0:
         return Figure.undefined(0, "no judgements")
     total = n + sum(prior)
-    share = (right + prior[0]) / total
+    rights, wrongs = right + prior[0], max(n - right, 0.0) + prior[1]
+    share = rights / total
     # On the log-odds scale a known truth tells n·a(1 − a); not knowing it takes the variance of `right` away.
     information = total * share * (1.0 - share) - doubt
     error = 1.0 / np.sqrt(information) if information > 0.0 else np.nan
-    return ability_figure(float(np.log(share / (1.0 - share))), error, n, z)
+    return ability_figure(float(np.log(rights) - np.log(wrongs)), error, n, z)
 
 
 def ability_figure(log_odds: float, error: float, n: int, z: float, why: str = TOO_LITTLE_TOLD) -> Figure:
@@ -96,6 +101,8 @@ def ability_figure(log_odds: float, error: float, n: int, z: float, why: str = T
         n: judgements; 0 gives an undefined figure.
         z: standard errors to each side.
         why: what to say where there is no error.
+    Returns:
+        The ability in [0, 1]; its interval is Wald's on the log-odds scale.
     """
     if n == 0:
         return Figure.undefined(0, "no judgements")

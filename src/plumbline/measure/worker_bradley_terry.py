@@ -26,7 +26,6 @@ from plumbline.measure.arrays import FloatArray, IntArray, check_fraction, check
 from plumbline.measure.dawid_skene import DawidSkeneSettings, fit_dawid_skene
 from plumbline.measure.figure import Figure
 from plumbline.measure.worker_ability import (
-    TOO_LITTLE_TOLD,
     abilities_of_totals,
     ability_figure,
     normal_quantile,
@@ -34,10 +33,8 @@ from plumbline.measure.worker_ability import (
 
 Model: TypeAlias = Literal["bradley-terry", "one-coin"]
 
-_NUMBERS_AT_ONCE = 1 << 22  # 32 MB of float64
-_FIRST_STEP = (
-    100.0  # length over all scores and log odds together; the region grows where the steps hold what they promise
-)
+_FIRST_STEP = 100.0
+"""Length over all scores and log odds together; the region grows where the steps hold what they promise."""
 _STEEPNESS_NATS = 1e-3  # of the objective, where it counts as its top: a score is then off by less than the same
 
 NO_CYCLE = "no chain of comparisons closes, so that a worker's ability cannot be told from close pairs"
@@ -48,8 +45,8 @@ class WorkerBradleyTerrySettings:
     """How to fit.
 
     Attributes:
-        score_deviation: standard deviation of the normal prior of the scores, log scale; > 0. It keeps scores finite
-            and decides nothing where there are many judgements.
+        score_deviation: standard deviation of the normal prior of the scores, log scale; 1e-100 … 1e100. It keeps
+            scores finite and decides nothing where there are many judgements.
         prior_right, prior_wrong: imaginary judgements of each worker in favour of the truth and against it, > 0; more
             of the first than of the second, or else all scores could be turned round with all workers.
         confidence: of the intervals of abilities, strictly between 0 and 1.
@@ -66,8 +63,8 @@ class WorkerBradleyTerrySettings:
 
     def __post_init__(self) -> None:
         """Refuse settings without a maximum, or with two that mirror each other."""
-        if not 0.0 < self.score_deviation < np.inf:
-            raise ValueError(f"score_deviation: expected a finite number > 0, found {self.score_deviation!r}.")
+        if not 1e-100 <= self.score_deviation <= 1e100:
+            raise ValueError(f"score_deviation: expected a number in 1e-100 … 1e100, found {self.score_deviation!r}.")
         if not 0.0 < self.prior_wrong < self.prior_right < np.inf:
             raise ValueError(
                 "prior_right, prior_wrong: expected finite numbers, prior_right > prior_wrong > 0, "
@@ -126,7 +123,8 @@ def fit_worker_bradley_terry(
         settings: priors, confidence, steps; None: the defaults.
     Returns:
         The fit. Intervals of abilities are Wald's on the log-odds scale, from the observed information with the scores
-        taken into account (Schur complement); of the one-coin model those of `worker_abilities`.
+        taken into account (Schur complement), where workers and sets of linked items are no more than
+        `worker_information` takes; of the one-coin model those of `worker_abilities`.
     Raises:
         ValueError: lengths differ, an index or point is out of its range, or an item meets itself.
     Source: Chen, Bennett, Collins-Thompson & Horvitz 2013, Pairwise Ranking Aggregation in a Crowdsourced Setting, WSDM,
@@ -251,8 +249,9 @@ def _fit_scores(judged: _Judged, pairs: IntArray, settings: WorkerBradleyTerrySe
     parameters = np.asarray(found.x, dtype=np.float64)
     scores, odds = parameters[: judged.item_count], parameters[judged.item_count :]
     cycles = judged.linked(pairs)[1]
-    errors = objective.ability_errors(parameters) if cycles else np.full(judged.worker_count, np.nan)
-    z, why = normal_quantile(settings.confidence), TOO_LITTLE_TOLD if cycles else NO_CYCLE
+    untold = np.full(judged.worker_count, np.nan)
+    errors, why = objective.ability_errors(parameters) if cycles else (untold, NO_CYCLE)
+    z = normal_quantile(settings.confidence)
     abilities = [
         ability_figure(float(value), float(error), int(n), z, why)
         for value, error, n in zip(odds, errors, judged.per_worker(), strict=True)
@@ -313,13 +312,11 @@ class _Objective:
         by_odds += prior.prior_right - (prior.prior_right + prior.prior_wrong) * expit(odds)
         return -float(chances.sum() + log_prior), -np.concatenate([by_score, by_odds])
 
-    def ability_errors(self, parameters: FloatArray) -> FloatArray:
-        """Standard errors of the log odds, shape (workers,), the scores free; NaN where the curvature is no maximum's.
+    def ability_errors(self, parameters: FloatArray) -> tuple[FloatArray, str]:
+        """Standard errors of the log odds, shape (workers,), the scores free, and why where there are none."""
+        from scipy.sparse import csc_array, csr_array, diags_array
 
-        The information of scores and log odds is a sparse table; taking the scores out of it leaves the workers' own.
-        """
-        from scipy.sparse import csc_array, diags_array
-        from scipy.sparse.linalg import splu
+        from plumbline.measure.worker_information import ability_errors
 
         judged, found = self.judged, self._curvature(parameters)
         rows = np.arange(len(found.of_lead))
@@ -328,15 +325,7 @@ class _Objective:
         by_worker = csc_array((found.of_both, (rows, judged.workers)), shape=(len(rows), judged.worker_count))
         of_scores = incidence.T @ diags_array(found.of_lead) @ incidence
         of_scores += diags_array(np.full(judged.item_count, self.precision))
-        mixed = csc_array(incidence.T @ by_worker)
-        information, solver = np.diag(found.own), splu(csc_array(of_scores))
-        at_once = max(1, _NUMBERS_AT_ONCE // judged.item_count)  # workers whose columns are held dense
-        for start in range(0, judged.worker_count, at_once):
-            some = slice(start, start + at_once)
-            information[:, some] -= mixed.T @ solver.solve(mixed[:, some].toarray())
-        if not np.linalg.eigvalsh(information).min() > 0.0:
-            return np.full(judged.worker_count, np.nan)
-        return np.asarray(np.sqrt(np.diag(np.linalg.inv(information))))
+        return ability_errors(csr_array(of_scores), csr_array(incidence.T @ by_worker), found.own)
 
 
 @dataclass(frozen=True, eq=False)

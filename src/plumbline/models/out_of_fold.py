@@ -83,6 +83,8 @@ def held_out_table(model: ScoredModel, scored: RowScores) -> pa.Table:
     Args:
         model: calibrated.
         scored: held-out rows and the scores of the model's heads.
+    Returns:
+        Rows of `OUT_OF_FOLD_SCHEMA`, those held out, by head.
     """
     parts = []
     if scored.pairs is not None and scored.pair_scores is not None:

@@ -61,6 +61,10 @@ def group_id(conversation: Conversation) -> str:
     return digest("group", _first_human_text(conversation))
 
 
+NO_PROMPT = digest("group", None)
+"""The group of all rows in which no human speaks: strangers to each other, that share no prompt."""
+
+
 def _first_human_text(conversation: Conversation) -> str | None:
     return next((message.text for message in conversation if message.role is Role.HUMAN), None)
 

@@ -7,11 +7,13 @@ datasheet and the metadata follow, and the folder gets its name.
 from __future__ import annotations
 
 import shutil
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
 
+import polars as pl
+import pyarrow as pa
 from pydantic import JsonValue
 
 from plumbline.curate.personal_data import find_personal_data
@@ -31,27 +33,35 @@ from plumbline.lineage import (
 from plumbline.lineage.writing import MANIFEST_NAME
 from plumbline.release import gates as gate_rules
 from plumbline.release.answers import Answers
-from plumbline.release.card import card_text, changes_text
-from plumbline.release.changes import Changes, Previous, RowIndex, compare, next_version, read_previous
-from plumbline.release.croissant import croissant_text
-from plumbline.release.datasheet import datasheet_text, unanswered
-from plumbline.release.facts import Facts, card_configs
+from plumbline.release.changes import Changes, Previous, compare, next_version, read_previous
+from plumbline.release.counts import Counted, counts_gate
+from plumbline.release.datasheet import unanswered
+from plumbline.release.facts import Facts
 from plumbline.release.failures import GateError
-from plumbline.release.gates import Counted, Gate
+from plumbline.release.gates import Gate
 from plumbline.release.incoming import Incoming, open_incoming, read_incoming, unlisted_files
 from plumbline.release.layout import FilesInMaking, Laid
-from plumbline.release.ledger import copy_ledger
-from plumbline.release.notes import REMOVED_NAME
+from plumbline.release.ledger import copy_ledger, read_ledger
+from plumbline.release.notes import CHANGED_NAME, REMOVED_NAME
 from plumbline.release.observed import Observer
+from plumbline.release.own_words import Said, look_at, released_command, words_of_answers, words_of_file, write_notes
 from plumbline.release.replacing import is_same_folder, refuse_unnamed_replacement
-from plumbline.release.terms import licence_text
+from plumbline.release.row_pairs import RowIndex
+from plumbline.release.rows import released_rows, released_source
+from plumbline.release.texts import release_texts
+from plumbline.release.told import told_of
+from plumbline.release.words import words_of
 
 Advance = Callable[[str, int, int], None]
 """Told what is being read, and how many of how many bytes on disk are behind."""
 
 SUMS_NAME = "SHA256SUMS"
-_COPIED = ("recipe.toml", f"{NOTES}/{SUMMARY_NAME}", f"{NOTES}/{REMOVED_NAME}")
-"""What goes along from the input: how the data were made, and what was removed, by id."""
+_COPIES: Mapping[str, Callable[[Path, Path], object]] = {
+    "recipe.toml": shutil.copyfile,
+    f"{NOTES}/{SUMMARY_NAME}": write_notes,
+    f"{NOTES}/{REMOVED_NAME}": copy_ledger,
+}
+"""What goes along from the input, and how: how the data were made, and what was removed, by id."""
 
 
 @dataclass(frozen=True)
@@ -133,7 +143,7 @@ def build_release(
     previous = read_previous(options.previous) if options.previous else None
     with write_folder_aside(out, RELEASE) as aside:
         passed = _pass_over(incoming, aside, previous, advance)
-        gates = tuple(gate_rules.accepted(_gates(incoming, passed), options.accepted))
+        gates = tuple(gate_rules.accepted(_gates(incoming, passed, options), options.accepted))
         if any(gate.stops for gate in gates):
             raise GateError(str(folder), gates)
         changes = (
@@ -180,13 +190,16 @@ def _pass_over(incoming: Incoming, aside: Path, previous: Previous | None, advan
     files = FilesInMaking(aside, incoming.behind.terms)
     observer = Observer(find_personal_data)
     index = None if previous is None else RowIndex()
+    if index is not None:
+        _note_former(incoming.folder / NOTES / CHANGED_NAME, index)
     rows: dict[str, int] = {}
     faults = []
     sizes = [location.path.stat().st_size for location, _ in incoming.files]
     done = 0
     for (location, name), size in zip(incoming.files, sizes, strict=True):
         read = ReadFile(location, name)
-        for kind, table in read_incoming(read):
+        for kind, came in read_incoming(read):
+            table = released_rows(kind, came)
             observer.look(kind, table)
             files.take(kind, table)
             if index is not None:
@@ -199,7 +212,18 @@ def _pass_over(incoming: Incoming, aside: Path, previous: Previous | None, advan
     return _Passed(files.finish(), observer, index, rows, count_by_code(faults))
 
 
-def _gates(incoming: Incoming, passed: _Passed) -> list[Gate]:
+def _note_former(path: Path, index: RowIndex) -> None:
+    """Tell the index what records were called before they were masked, where the notes of the curation have that."""
+    if not path.is_file():
+        return
+    names = ["id", "id_before"]
+    file = open_parquet(path)
+    if set(names) <= set(file.schema_arrow.names):
+        for batch in file.iter_batches(columns=names):
+            index.note_former(*(pl.Series(batch.column(name).cast(pa.string())) for name in names))
+
+
+def _gates(incoming: Incoming, passed: _Passed, options: ReleaseOptions) -> list[Gate]:
     observer, terms, parents = passed.observer, incoming.behind.terms, incoming.parent_terms()
     listed = incoming.manifest.manifest.outputs if incoming.manifest else []
     removed = incoming.folder / NOTES / REMOVED_NAME
@@ -211,14 +235,36 @@ def _gates(incoming: Incoming, passed: _Passed) -> list[Gate]:
         open_parquet(removed).metadata.num_rows if removed.is_file() else None,
     )
     return [
-        gate_rules.personal_data_gate(observer.personal_data()),
+        gate_rules.personal_data_gate(
+            observer.personal_data(), look_at(_own_words(incoming, options), find_personal_data)
+        ),
         gate_rules.leakage_gate(observer.leakage(), incoming.notes),
         gate_rules.workers_gate(observer.workers()),
         gate_rules.uses_gate(terms, parents),
         gate_rules.licence_gate(terms, parents, incoming.stated_licence),
-        gate_rules.counts_gate(counted, incoming.notes),
+        counts_gate(counted, incoming.notes),
         gate_rules.digests_gate(*unlisted_files(incoming), is_listed=incoming.manifest is not None),
     ]
+
+
+def _own_words(incoming: Incoming, options: ReleaseOptions) -> Iterator[Said]:
+    """What a release says beside its rows, in words that people or an earlier run chose."""
+    yield from (("the command", word) for word in released_command(options.command))
+    yield from (("--accept", reason) for reason in options.accepted.values())
+    yield from words_of_answers(options.answers)
+    yield "the folder's name", incoming.folder.resolve().name
+    if incoming.manifest is not None:
+        yield from (("files read", released_source(entry.path)) for entry in incoming.manifest.manifest.inputs)
+    for name, copy in _COPIES.items():
+        if copy is not copy_ledger:
+            yield from words_of_file(incoming.folder / name, name)
+        elif (incoming.folder / name).is_file():
+            yield from (
+                (name, word)
+                for table in read_ledger(incoming.folder / name)
+                for each in words_of(table)
+                for word in each.texts
+            )
 
 
 # --- what is written about the data ---
@@ -235,32 +281,31 @@ def _facts(
         created=datetime.now(UTC).date().isoformat(),
         laid=passed.laid,
         terms=incoming.behind.terms,
-        source=incoming.manifest.manifest,
+        source=incoming.manifest.manifest.model_copy(update={"inputs": _released_inputs(incoming.manifest.manifest)}),
         source_digest=incoming.manifest.digest,
         parents=incoming.parents,
         notes=incoming.notes,
         gates=gates,
         changes=changes,
         answers=options.answers,
-        is_synthetic=passed.observer.is_synthetic,
+        is_synthetic=passed.observer.is_synthetic or incoming.says_synthetic,
         stated_licence=incoming.stated_licence,
+        synthetic_rows=passed.observer.synthetic_rows,
+        masked_before=incoming.masked_before,
     )
 
 
+def _released_inputs(manifest: Manifest) -> list[FileEntry]:
+    """The files that were read, without the folders of a machine."""
+    return [entry.model_copy(update={"path": released_source(entry.path)}) for entry in manifest.inputs]
+
+
 def _write_notes(aside: Path, incoming: Incoming, facts: Facts) -> None:
-    for name in _COPIED:
+    for name, copy in _COPIES.items():
         if (incoming.folder / name).is_file():
             (aside / name).parent.mkdir(exist_ok=True)
-            copy = copy_ledger if name.endswith(REMOVED_NAME) else shutil.copyfile
             copy(incoming.folder / name, aside / name)
-    texts = {
-        "README.md": card_text(facts),
-        "datasheet.md": datasheet_text(facts),
-        "croissant.json": croissant_text(facts),
-        "CHANGES.md": f"# Changes\n\n## {facts.version}, {facts.created}\n\n{changes_text(facts)}\n",
-        "LICENSE": licence_text(facts.terms),
-    }
-    for name, text in texts.items():
+    for name, text in release_texts(facts).items():
         (aside / name).write_text(text, encoding="utf-8")
 
 
@@ -281,29 +326,10 @@ def _manifest(incoming: Incoming, facts: Facts, files: Sequence[FileEntry], opti
         for location, _ in incoming.files
         if (entry := incoming.entries[incoming.name_of(location.path)])
     ]
-    not_in_lines: JsonValue = {kind.value: dict(codes) for kind, codes in facts.laid.not_in_lines.items()}
-    configs: JsonValue = {name: dict(of) for name, of in card_configs(facts.laid).items()}  # type: ignore[arg-type]
-    accepted: JsonValue = {gate.name: gate.reason for gate in facts.gates if gate.reason}
-    gates: list[JsonValue] = [gate.to_json() for gate in facts.gates]
-    configuration: dict[str, JsonValue] = {
-        "title": facts.title,
-        "version": facts.version,
-        "synthetic": facts.is_synthetic,
-        "source": incoming.folder.name,
-        "configs": configs,
-        "gates": gates,
-        "accepted": accepted,
-        "renamed": dict(facts.laid.renamed),
-        "not_in_lines": not_in_lines,
-        "changes": facts.changes.to_json() if facts.changes else None,
-        "stated_terms": options.stated.to_json(),
-        "recipe": facts.notes.recipe.model_dump(mode="json") if facts.notes else None,
-        "answers": facts.answers.model_dump(mode="json", exclude_defaults=True),
-    }
     return Manifest(
         holds=RELEASE,
-        command=list(options.command),
-        configuration=configuration,
+        command=released_command(options.command),
+        configuration={**told_of(facts), "stated_terms": options.stated.to_json()},
         inputs=inputs,
         outputs=list(files),
         parents=[facts.source_digest],

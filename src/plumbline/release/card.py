@@ -14,7 +14,7 @@ from plumbline.records import Kind
 from plumbline.release.changes import change_lines, change_rows
 from plumbline.release.escaping import fenced, markdown, plain_paragraphs, plain_text, table
 from plumbline.release.facts import CONTENT_WARNING, Facts, card_configs, default_folders, folders_by_axis
-from plumbline.release.gates import LEAKAGE, NEAR_NOT_LOOKED_FOR, SHARED_ELSEWHERE, Status
+from plumbline.release.gates import LEAKAGE, NEAR_NOT_LOOKED_FOR, NO_WORKERS, SHARED_ELSEWHERE, WORKERS, Status
 from plumbline.release.layout import LINES_OF, not_said
 from plumbline.release.names import RECORDS
 from plumbline.release.notes import Counts, total
@@ -78,7 +78,9 @@ def front_matter(facts: Facts) -> dict[str, Any]:
         "configs": [
             {
                 "config_name": name,
-                "data_files": [{"split": split, "path": paths} for split, paths in of_splits.items()],
+                "data_files": [
+                    {"split": split, "path": list(paths)} for split, paths in of_splits.items()
+                ],  # else YAML refers
             }
             for name, of_splits in card_configs(facts.laid).items()
         ],
@@ -95,8 +97,9 @@ def _opening(facts: Facts) -> Iterator[str]:
     warning = facts.answers.content_warning
     told = "\n>\n> ".join(markdown(part) for part in plain_paragraphs(warning)) if warning else CONTENT_WARNING
     yield f"> **Content warning.** {told}"
-    if facts.is_synthetic:
-        yield "**The rows are synthetic**: a program made them up; no person wrote or judged them."
+    if facts.synthetic_told is not None:
+        what, why = facts.synthetic_told
+        yield f"**{what}**: {why}."
     for paragraph in plain_paragraphs(facts.answers.summary or ""):
         yield markdown(paragraph)
     told_kinds = "; ".join(f"**{kind.value.replace('_', ' ')}**: {KIND_TOLD[kind]}" for kind in facts.kinds)
@@ -114,8 +117,9 @@ def _contents(facts: Facts) -> str:
     ]
     parts = [table(["folder", "split", "as", "rows"], rows)]
     parts.append(
-        f"The tables under `{RECORDS}/` hold every record once, with its id, the ids of its parents, pseudonymous workers, votes "
-        "and source; the lines say the same records in the layouts of the public sets."
+        f"The tables under `{RECORDS}/` hold every record once, with its id, the ids of its parents, votes and source, and "
+        f"{_workers(facts)}; the lines say the same records in the layouts of the public sets. What else stood in the lines that "
+        "were read, and the folders they lay in, is no part of this release."
     )
     for kind, codes in facts.laid.not_in_lines.items():
         counted = ", ".join(f"{count:,} {not_said(code)}" for code, count in codes.items())
@@ -125,6 +129,16 @@ def _contents(facts: Facts) -> str:
     for name, safe in facts.laid.renamed.items():
         parts.append(f"What the data call {markdown(name)} is `{safe}` here.")
     return "\n\n".join(parts)
+
+
+def _workers(facts: Facts) -> str:
+    """Under what names workers stand, as far as that was checked."""
+    gate = next((each for each in facts.gates if each.name == WORKERS), None)
+    if gate is None or gate.status is not Status.PASSED:
+        return "workers under names that are not all of the shape of a pseudonym, see Gates"
+    if gate.said == NO_WORKERS:
+        return "nobody's name as the one who judged"
+    return "workers under names of the shape of pseudonyms (whose they are nobody checked)"
 
 
 def loading_calls(facts: Facts, place: str) -> list[str]:
@@ -272,7 +286,7 @@ def _limits(facts: Facts) -> Sequence[str]:
         usual.append("Splits share prompts, see Gates: what is measured on one after training on another is too good.")
     elif leakage is not None and NEAR_NOT_LOOKED_FOR in leakage.said:
         usual.append(
-            "Train shares no first human message with another split word for word; near duplicates between them were not looked for."
+            "No first human message of a split for training stands in another word for word; near duplicates were not looked for."
         )
     return [*own, *usual]
 

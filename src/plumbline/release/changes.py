@@ -1,8 +1,7 @@
 """What a new release says of the one before: rows added, removed, changed, moved, by configuration and split.
 
-A record is the same where its id is; what stands several times is compared as often. A new record is a changed one where it
-stands in the place of a removed one (same source, row, and axis, side and worker) or names it as its parent. What is the same and
-stands in another split has moved.
+Rows are paired one to one, see `row_pairs`, so the numbers add up: rows before - removed + added = rows after. A pair of one record
+whose labels are the same has moved where it stands in another folder or split. Any other pair is a changed row.
 """
 
 from __future__ import annotations
@@ -23,12 +22,12 @@ from plumbline.lineage import FoundManifest, Terms
 from plumbline.lineage.writing import MANIFEST_NAME
 from plumbline.records import Kind, UsageError
 from plumbline.release.incoming import read_incoming
-from plumbline.release.layout import place_columns
+from plumbline.release.row_pairs import LABELS, RowIndex, label_changes, pair_rows
+from plumbline.release.rows import released_rows
 
 FIRST_VERSION = "1.0.0"
 _VERSION = re.compile(r"(0|[1-9][0-9]{0,8})\.(0|[1-9][0-9]{0,8})\.(0|[1-9][0-9]{0,8})")
 _HOW = ("added", "removed", "changed", "moved")
-_APART = ("axis", "side", "worker")
 
 Version = tuple[int, int, int]
 
@@ -43,6 +42,9 @@ class Changes:
             A row counts where it stands now, a removed one where it stood.
         unchanged: rows.
         terms: what changed of them, a clause each.
+        labels: of changed rows, column → which way → rows; ``{"is_safe": {"safe → unsafe": 2}}``.
+        texts: changed rows whose texts are others, such as masked ones.
+        merged: of the removed, those that a row that stands names as its parent.
     """
 
     version: str
@@ -50,6 +52,19 @@ class Changes:
     rows: Mapping[str, Mapping[str, Mapping[str, int]]]
     unchanged: int
     terms: tuple[str, ...] = ()
+    labels: Mapping[str, Mapping[str, int]] = field(default_factory=dict)
+    texts: int = 0
+    merged: int = 0
+
+    @property
+    def rows_before(self) -> int:
+        """Rows of that release."""
+        return self.unchanged + sum(self.total(how) for how in ("removed", "changed", "moved"))
+
+    @property
+    def rows_after(self) -> int:
+        """Rows of the new one."""
+        return self.rows_before - self.total("removed") + self.total("added")
 
     def total(self, how: str) -> int:
         """Rows that changed in one way."""
@@ -64,48 +79,10 @@ class Changes:
             "rows": rows,
             "unchanged": self.unchanged,
             "terms": list(self.terms),
+            "labels": {name: dict(ways) for name, ways in self.labels.items()},
+            "texts": self.texts,
+            "merged": self.merged,
         }
-
-
-@dataclass
-class RowIndex:
-    """Which records there are, and where: hashes, 41 bytes a row and 8 for each parent."""
-
-    _frames: list[pl.DataFrame] = field(default_factory=list)
-
-    def add(self, kind: Kind, table: pa.Table) -> None:
-        """Note rows."""
-        places = place_columns(kind, table)
-        apart = [_words(table, name) for name in _APART if name in table.schema.names]
-        columns = {"source": _words(table, "source"), "row": pl.Series(table["row"])}
-        columns |= {f"apart_{number}": each for number, each in enumerate(apart)}
-        where = pl.DataFrame({**columns, "kind": [kind.value] * len(table)}).hash_rows()
-        parents = (
-            pl.Series(table["parents"]).list.eval(pl.element().hash())
-            if "parents" in table.schema.names
-            else pl.Series([[]] * len(table), dtype=pl.List(pl.UInt64))
-        )
-        categories = places.with_columns(pl.all().cast(pl.Categorical))
-        self._frames.append(
-            categories.with_columns(id=pl.Series(table["id"].cast(pa.string())).hash(), where=where, parents=parents)
-        )
-
-    def rows(self) -> pl.DataFrame:
-        """All rows: folder, split, id, where, parents; `nth` counts the rows of one id in one split."""
-        schema: dict[str, pl.DataType | type[pl.DataType]] = {
-            "folder": pl.Categorical,
-            "split": pl.Categorical,
-            "id": pl.UInt64,
-            "where": pl.UInt64,
-            "parents": pl.List(pl.UInt64),
-        }
-        frame = pl.concat(self._frames) if self._frames else pl.DataFrame(schema=schema)
-        return frame.with_columns(nth=pl.int_range(pl.len()).over("id"))
-
-
-def _words(table: pa.Table, name: str) -> pl.Series:
-    column = table[name]
-    return pl.Series(column.cast(pa.string()))
 
 
 @dataclass(frozen=True)
@@ -136,7 +113,7 @@ def read_previous(folder: Path) -> Previous:
         )
     index = RowIndex()
     for kind, table in _tables(folder):
-        index.add(kind, table)
+        index.add(kind, released_rows(kind, table))
     return Previous(version, found.digest, found.manifest.terms, index)
 
 
@@ -149,28 +126,22 @@ def _tables(folder: Path) -> Iterator[tuple[Kind, pa.Table]]:
 def compare(previous: Previous, now: RowIndex, terms: Terms) -> Changes:
     """What changed in rows and terms since an earlier release."""
     before, after = previous.index.rows(), now.rows()
-    keys = ["id", "nth"]
-    both = after.join(before.select(*keys, was=pl.col("split")), on=keys)
-    moved = both.filter(pl.col("split").cast(pl.String) != pl.col("was").cast(pl.String))
-    new, gone = after.join(before, on=keys, how="anti"), before.join(after, on=keys, how="anti")
-    named = new.select(*keys, pl.col("parents").alias("id_of_parent")).explode("id_of_parent").drop_nulls()
-    descended = named.join(gone.select(id_of_parent="id").unique(), on="id_of_parent", how="semi")
-    in_place = new.join(gone.select("where").unique(), on="where", how="semi")
-    changed_keys = pl.concat([descended.select(keys), in_place.select(keys)]).unique()
-    changed = new.join(changed_keys, on=keys, how="semi")
-    unreplaced = gone.join(changed.select("where").unique(), on="where", how="anti")
-    counts = {
-        "added": new.join(changed_keys, on=keys, how="anti"),
-        "removed": unreplaced.join(descended.select(id="id_of_parent").unique(), on="id", how="anti"),
-        "changed": changed,
-        "moved": moved,
-    }
+    pairing = pair_rows(before, after, now.former())
+    pairs, new, gone = pairing.pairs, pairing.new, pairing.gone
+    relabelled = pl.any_horizontal(pl.col(name).ne_missing(pl.col(f"{name}_was")) for name in LABELS)
+    same_record, same_place = pl.col("id") == pl.col("id_was"), pl.col("place") == pl.col("place_was")
+    changed = pairs.filter(~same_record | relabelled)
+    moved = pairs.filter(same_record & ~relabelled & ~same_place)
+    counts = {"added": new, "removed": gone, "changed": changed, "moved": moved}
     return Changes(
         previous.version,
         previous.digest,
         _by_place(counts),
-        len(both) - len(moved),
+        len(pairs) - len(changed) - len(moved),
         _term_changes(previous.terms, terms),
+        label_changes(pairs),
+        len(changed.filter(pl.col("item") != pl.col("item_was"))),
+        pairing.merged,
     )
 
 
@@ -268,4 +239,18 @@ def change_lines(version: str, changes: Changes | None) -> Iterable[str]:
         + ", ".join(f"{changes.total(how):,} rows {how}" for how in _HOW)
         + f", {changes.unchanged:,} as they were."
     )
+    yield (
+        f"{changes.rows_before:,} rows before − {changes.total('removed'):,} removed + {changes.total('added'):,} added = "
+        f"{changes.rows_after:,} rows now."
+    )
+    if changes.labels:
+        told = "; ".join(
+            f"{name.replace('_', ' ')}: " + ", ".join(f"{count:,} {way}" for way, count in ways.items())
+            for name, ways in changes.labels.items()
+        )
+        yield f"Labels of changed rows: {told}."
+    if changes.texts:
+        yield f"In {changes.texts:,} changed rows the texts are others."
+    if changes.merged:
+        yield f"Of the rows removed, {changes.merged:,} were made one with rows that stand."
     yield from (f"Terms: {told}." for told in changes.terms)

@@ -95,7 +95,8 @@ def croissant(facts: Facts) -> dict[str, Any]:
         "@type": "sc:Dataset",
         "conformsTo": _CONFORMS_TO,
         "name": plain_text(facts.title),
-        "description": plain_text(answers.summary or f"{facts.title}. {CONTENT_WARNING}"),
+        "description": plain_text(f"{_synthetic(facts)}{answers.summary or f'{facts.title}. {CONTENT_WARNING}'}"),
+        **({"keywords": ["synthetic"]} if facts.is_synthetic else {}),
         "license": licence_address(facts.terms.licence) or facts.terms.licence,
         "version": facts.version,
         "datePublished": facts.created,
@@ -109,6 +110,11 @@ def croissant(facts: Facts) -> dict[str, Any]:
         "recordSet": list(_record_sets(facts)),
     }
     return told
+
+
+def _synthetic(facts: Facts) -> str:
+    """What of it a program made up, before anything else that is said."""
+    return "" if facts.synthetic_told is None else f"{': '.join(facts.synthetic_told)}. "
 
 
 def _responsible(facts: Facts) -> dict[str, str]:

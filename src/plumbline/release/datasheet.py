@@ -14,7 +14,7 @@ from plumbline.release.escaping import markdown, plain_paragraphs
 from plumbline.release.facts import CONTENT_WARNING, Facts
 from plumbline.release.gates import Gate
 from plumbline.release.layout import not_said
-from plumbline.release.notes import DEALING, MASKING, CurationNotes, changed_by, removed_by, total
+from plumbline.release.notes import DEALING, MASKING, changed_by, removed_by, total
 from plumbline.release.questions import QUESTIONS
 from plumbline.release.terms import USES_TOLD
 
@@ -78,7 +78,7 @@ def _composition(facts: Facts) -> Iterator[tuple[str, str]]:
         if (of := facts.rows_of(kind))
     ]
     yield "instance_counts", "; ".join(counts) + "."
-    yield "instance_data", _texts(facts.notes)
+    yield "instance_data", _texts(facts)
     yield "labels", _labels(kinds)
     missing = [
         f"{count:,} {kind.value.replace('_', ' ')} {not_said(code)}"
@@ -91,7 +91,7 @@ def _composition(facts: Facts) -> Iterator[tuple[str, str]]:
         for column, count in of.items()
     ]
     told = "; ".join([*missing, *columns]) or "nothing of it"
-    yield "missing_information", f"{_left_out(facts.notes)} Lines have no place for: {told}."
+    yield "missing_information", f"{_left_out(facts)} Lines have no place for: {told}."
     yield (
         "relationships",
         (
@@ -118,23 +118,38 @@ def _labels(kinds: list[Kind]) -> str:
     return "Yes: " + "; ".join(told[kind] for kind in kinds) + "."
 
 
-def _texts(notes: CurationNotes | None) -> str:
-    """Whether texts are what they were when they were read: a rule masks, or none does."""
+def _texts(facts: Facts) -> str:
+    """Whether texts are what they were when they were read: a rule masks, here or before, or none does."""
     told = "Texts of conversations, message by message, and what was judged of them."
-    if notes is None:
-        return f"{told} The texts are as they were in what was read."
-    masked = changed_by(notes, MASKING)
-    if not masked:
-        return f"{told} No rule changed a text."
-    return f"{told} Not as they were: the rule {MASKING} masked personal data in {masked:,} records; no rule changed other texts."
+    masked = [f"the rule {MASKING} masked personal data in {_masked(facts):,} records"] if _masked(facts) else []
+    if facts.masked_before:
+        masked.append(f"a curation before masked it in {facts.masked_before:,} records")
+    if masked:
+        return f"{told} Not as they were: {'; '.join(masked)}; no rule changed other texts."
+    if facts.masked_before is None:
+        return (
+            f"{told} No rule of this curation changed a text; what was done to them before is not told in what is here."
+        )
+    return f"{told} No rule changed a text."
 
 
-def _left_out(notes: CurationNotes | None) -> str:
+def _masked(facts: Facts) -> int:
+    return 0 if facts.notes is None else changed_by(facts.notes, MASKING)
+
+
+def _left_out(facts: Facts) -> str:
     """What the source had and the tables have not."""
+    notes = facts.notes
     if notes is None:
-        return "The tables have every record, with every column, of the folder that this was made of."
+        before = (
+            f"; what was masked before in {facts.masked_before:,} records is in none" if facts.masked_before else ""
+        )
+        return (
+            "The tables have every record, with every column, of the folder that this was made of, but the lines as they were "
+            f"read{before}."
+        )
     told = []
-    if masked := changed_by(notes, MASKING):
+    if masked := _masked(facts):
         told.append(f"what was masked in {masked:,} records")
     if removed := removed_by(notes, merging=False):
         told.append(f"{removed:,} records that rules removed")
@@ -145,8 +160,8 @@ def _left_out(notes: CurationNotes | None) -> str:
     if not_taken := sum(notes.rows.not_taken.values()):
         told.append(f"{not_taken:,} records of kinds that the recipe does not take")
     if not told:
-        return "The tables have every record of what was read, with every column."
-    return f"The tables have not, of what was read: {'; '.join(told)}. They have every column of the records that are left."
+        return "The tables have every record of what was read, with every column, but the lines as they were read."
+    return f"The tables have not, of what was read: {'; '.join(told)}. They have every column of the records that are left, but the lines as they were read."
 
 
 def _splits(facts: Facts) -> str:
@@ -164,10 +179,10 @@ def _gate(facts: Facts, name: str) -> str:
 
 
 def _collection(facts: Facts) -> Iterator[tuple[str, str]]:
-    if facts.is_synthetic:
-        yield "acquisition", "A program made the rows up: they are synthetic."
+    synthetic = "" if facts.synthetic_told is None else f"{': '.join(facts.synthetic_told)}."
     study = facts.study
     if study is None:
+        yield "acquisition", synthetic
         return
     kind = markdown(str(study.get("study_kind", "")))
     versions = study.get("guidelines_versions")
@@ -179,7 +194,7 @@ def _collection(facts: Facts) -> Iterator[tuple[str, str]]:
             f"`{markdown(str(study.get('study_file_sha256', '')))}`."
         ),
     )
-    yield "acquisition", "Judgements of people, given in the app, one act at a time."
+    yield "acquisition", f"Judgements of people, given in the app, one act at a time. {synthetic}".strip()
     yield "directness", "From the people who judged, in the app."
     people, assignments = study.get("people"), study.get("assignments")
     if isinstance(people, Mapping):

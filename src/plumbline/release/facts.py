@@ -35,8 +35,10 @@ class Facts:
         source: the manifest of the folder it was made of, and its digest.
         parents: further manifests behind that, as far as they were found.
         notes: of the curation.
-        is_synthetic: whether rows say of themselves that a program made them up.
+        is_synthetic: whether rows, or a manifest behind them, say that a program made something of it up.
         stated_licence: the licence stated for data that told none; None where all was told.
+        synthetic_rows: those that say so themselves.
+        masked_before: records that curations before the one of `notes` masked; None where nobody can tell.
     """
 
     name: str
@@ -53,11 +55,30 @@ class Facts:
     answers: Answers
     is_synthetic: bool
     stated_licence: str | None = None
+    synthetic_rows: int = 0
+    masked_before: int | None = None
 
     @property
     def title(self) -> str:
         """The heading."""
         return self.answers.title or (self.notes.recipe.title if self.notes and self.notes.recipe.title else self.name)
+
+    @property
+    def synthetic_told(self) -> tuple[str, str] | None:
+        """What of it a program made up: what is so, and how that is known; None where nothing says that any is."""
+        if not self.is_synthetic:
+            return None
+        if self.study is not None:
+            return (
+                "What was judged is synthetic",
+                "as the names of files behind it say; the judgements were given in the study",
+            )
+        if self.synthetic_rows == self.rows:
+            return "The rows are synthetic", "a program made them up; no person wrote or judged them"
+        if self.synthetic_rows:
+            told = f"{self.synthetic_rows:,} of {self.rows:,} rows are synthetic"
+            return told, "a program made them up, as the names of their sources say"
+        return "Synthetic data went into this", "a manifest behind it says so, and not which rows a program made up"
 
     @property
     def rows(self) -> int:

@@ -5,22 +5,24 @@ None of them quotes a text: they name counts, kinds of finding, ids of records a
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from enum import StrEnum
-from itertools import pairwise
 
 from pydantic import JsonValue
 
+from plumbline.curate.split_names import is_training_split
 from plumbline.lineage import Terms, Use, strictest_terms
-from plumbline.release.notes import CurationNotes, StepNotes, total
+from plumbline.release.notes import CurationNotes
 from plumbline.release.observed import Leakage, PersonalData, WorkerNames
-from plumbline.release.terms import is_known
+from plumbline.release.own_words import OwnFindings
+from plumbline.release.terms import is_known, licences_apart
 
+NO_WORKERS = "no names of workers stand in it"
 NEAR_NOT_LOOKED_FOR = "near duplicates were not looked for"
-SHARED_ELSEWHERE = "splits other than train share"
-_TRAIN = "train"
-_MOST_NAMED = 5
+SHARED_ELSEWHERE = "splits of which no model is trained on one and measured on the other share"
+MOST_NAMED = 5
 
 
 class Status(StrEnum):
@@ -43,6 +45,7 @@ class Gate:
         counts: by what was counted.
         examples: ids of records or names of files, the first few.
         reason: why it was accepted though it failed.
+        may_be_accepted: whether a person may know better here: what can be mended cannot be accepted.
     """
 
     name: str
@@ -53,6 +56,7 @@ class Gate:
     counts: Mapping[str, int] | None = None
     examples: tuple[str, ...] = ()
     reason: str | None = None
+    may_be_accepted: bool = False
 
     @property
     def stops(self) -> bool:
@@ -76,94 +80,113 @@ class Gate:
 PERSONAL_DATA, LEAKAGE, WORKERS = "personal-data", "leakage", "workers"
 USES, LICENCE, COUNTS, DIGESTS = "uses", "licence", "counts", "digests"
 GATES = (PERSONAL_DATA, LEAKAGE, WORKERS, USES, LICENCE, COUNTS, DIGESTS)
-ACCEPTABLE = (PERSONAL_DATA, LEAKAGE, WORKERS)
-"""Those that a person may know better than a pattern does. The others can be mended, and are."""
+ACCEPTABLE = (PERSONAL_DATA, LEAKAGE, WORKERS, LICENCE)
+"""Those that a person may know better: than a pattern does, or whose the data are. The others can be mended, and are."""
 
 
 def accepted(gates: Sequence[Gate], reasons: Mapping[str, str]) -> list[Gate]:
     """The gates, those that failed and that somebody accepted with a reason marked so."""
     return [
         replace(gate, status=Status.ACCEPTED, reason=reasons[gate.name])
-        if gate.stops and gate.name in reasons and gate.name in ACCEPTABLE
+        if gate.stops and gate.may_be_accepted and gate.name in reasons
         else gate
         for gate in gates
     ]
 
 
-def personal_data_gate(found: PersonalData) -> Gate:
-    """No personal data found by pattern in any text."""
+def personal_data_gate(found: PersonalData, own: OwnFindings | None = None) -> Gate:
+    """No personal data found by pattern in any text: of the rows, and of what is said of them.
+
+    Args:
+        own: what was found in the words of the release beside its rows.
+    """
     code = "PL-REL-010"
-    if not found.counts:
+    own = own or OwnFindings()
+    if not found.counts and not own.counts:
         return Gate(PERSONAL_DATA, code, Status.PASSED, f"no personal data found by pattern in {found.texts:,} texts")
-    kinds = ", ".join(f"{count:,} × {kind}" for kind, count in sorted(found.counts.items()))
+    said = []
+    if found.counts:
+        said.append(f"{_counted(found.counts)}, in {found.records:,} records")
+    if own.counts:
+        said.append(f"{_counted(own.counts)}, in what is said of the data: {', '.join(own.places[:MOST_NAMED])}")
     return Gate(
         PERSONAL_DATA,
         code,
         Status.FAILED,
-        f"personal data found by pattern: {kinds}, in {found.records:,} records",
-        "curate with a recipe that masks or removes it (rule personal-data); where these are no people's, "
-        '--accept personal-data="REASON"',
-        dict(found.counts),
+        f"personal data found by pattern: {'; '.join(said)}",
+        "curate with a recipe that masks or removes it (rule personal-data), and say it in other words where it is said of the "
+        'data; where these are no people\'s, --accept personal-data="REASON"',
+        dict(Counter(found.counts) + Counter(own.counts)),
         found.ids,
+        may_be_accepted=True,
     )
 
 
-def leakage_gate(found: Leakage, notes: CurationNotes | None) -> Gate:
-    """Nothing of train stands in another split; near duplicates are told where the curation looked for them.
+def _counted(counts: Mapping[str, int]) -> str:
+    return ", ".join(f"{count:,} × {what}" for what, count in sorted(counts.items()))
 
-    What splits share of which none is train is told and stops nothing: nothing is trained on the one and measured on the other,
-    and no rule takes it away.
+
+def leakage_gate(found: Leakage, notes: CurationNotes | None) -> Gate:
+    """Nothing that models are trained on stands in a split that they are measured on; near duplicates are told of.
+
+    Of two splits one must be for training and the other not, see `is_training_split`. What other splits share is told and stops
+    nothing: nothing is trained on the one and measured on the other, and no rule takes it away.
     """
     looked = notes is not None and notes.looked_for_near_leakage
     near = "the curation took away what nearly does" if looked else NEAR_NOT_LOOKED_FOR
     code = "PL-REL-011"
-    of_train = _shared(found, with_train=True)
-    others = _shared(found, with_train=False)
-    beside = f"; {SHARED_ELSEWHERE}: {', '.join(others[:_MOST_NAMED])}" if others else ""
+    leaking, others = _shared(found, leaking=True), _shared(found, leaking=False)
+    beside = f"; {SHARED_ELSEWHERE}: {', '.join(others[:MOST_NAMED])}" if others else ""
     pairs = {f"{first} and {second}": count for (first, second), count in found.prompts.items()}
-    if not of_train:
-        whose = "of train " if others else ""
-        two = "another" if others else "two"
+    if not leaking:
+        whose = "of a split for training " if others else ""
+        two = "one for anything else" if others else "two"
         said = f"no first human message and no record {whose}stands in {two} of {found.splits} splits; {near}{beside}"
         return Gate(LEAKAGE, code, Status.PASSED, said, counts=pairs)
     return Gate(
         LEAKAGE,
         code,
         Status.FAILED,
-        f"train shares with other splits what they are told apart by: {', '.join(of_train[:_MOST_NAMED])}{beside}",
+        f"what is trained on stands in other splits too: {', '.join(leaking[:MOST_NAMED])}{beside}",
         "curate with a recipe that removes leaking rows of train (hh-clean); plumbline data check names them; or --accept "
         'leakage="REASON"',
         pairs,
+        may_be_accepted=True,
     )
 
 
-def _shared(found: Leakage, *, with_train: bool) -> list[str]:
-    """What pairs of splits share, a clause each: those of which train is one, or the others."""
+def _shared(found: Leakage, *, leaking: bool) -> list[str]:
+    """What pairs of splits share, a clause each: those of which one is for training and the other not, or the others."""
     return [
         f"{count:,} {what} in {first} and {second}"
         for what, pairs in (("prompts", found.prompts), ("records", found.records))
         for (first, second), count in pairs.items()
-        if (_TRAIN in (first, second)) is with_train
+        if (is_training_split(first) is not is_training_split(second)) is leaking
     ]
 
 
 def workers_gate(found: WorkerNames) -> Gate:
-    """Workers stand under pseudonyms: what collect draws, numbers, digests. Never quotes one that is not."""
+    """Names of workers have the shape of pseudonyms: what collect draws, numbers, digests. Never quotes one that has not."""
     code = "PL-REL-012"
     if not found.refused:
-        return Gate(WORKERS, code, Status.PASSED, f"{found.pseudonyms:,} workers, all under pseudonyms")
-    shapes = ", ".join(f"{count:,} × {shape}" for shape, count in sorted(found.refused.items()))
+        said = (
+            f"{found.pseudonyms:,} names of workers, all of the shape of a pseudonym"
+            if found.pseudonyms
+            else NO_WORKERS
+        )
+        return Gate(WORKERS, code, Status.PASSED, said)
     places = ", ".join(f"{count:,} in {place}" for place, count in sorted(found.places.items()))
     return Gate(
         WORKERS,
         code,
         Status.FAILED,
-        f"workers are named by what may lead to them: {shapes}; names by where they first stand: {places}",
-        "the names are not repeated here: look them up in that column, in the records named by their id; replace them in the "
-        "source by pseudonyms (a number or ten drawn letters each) and convert it again; where they are pseudonyms, --accept "
-        'workers="REASON"',
+        f"something may lead to those who judged: {_counted(found.refused)}; by where it first stands: {places}",
+        "it is not repeated here: look it up in that column, in the records named by their id; replace it in the source by "
+        "pseudonyms (a number or ten drawn letters each), or leave it out, and convert it again; where these are pseudonyms, "
+        '--accept workers="REASON"',
         dict(found.refused),
         found.ids,
+        may_be_accepted=True,
     )
 
 
@@ -183,132 +206,57 @@ def uses_gate(terms: Terms, parents: Sequence[Terms]) -> Gate:
     looser = sorted(terms.uses - frozenset.intersection(frozenset(Use), *(each.uses for each in parents)))
     if looser:
         said = f"{', '.join(looser)} would be permitted, and a parent does not permit it"
-        return Gate(
-            USES, code, Status.FAILED, said, f"--uses {','.join(sorted(terms.uses - set(looser))) or 'analysis'}"
+        left = ",".join(sorted(terms.uses - set(looser)))
+        advice = (
+            f"--uses {left}"
+            if left
+            else "a parent permits no use: state them where its data came in, and convert it again"
         )
+        return Gate(USES, code, Status.FAILED, said, advice)
     return Gate(USES, code, Status.PASSED, f"for {told}; no parent permits less")
 
 
 def licence_gate(terms: Terms, parents: Sequence[Terms], stated: str | None = None) -> Gate:
-    """The licence is known, and no looser than any parent's: the strictest holds.
+    """The licence is known, no looser than any parent's (the strictest holds), and one that data so mixed can be under.
 
     Args:
-        stated: the licence that a person states for data that tell none.
+        stated: the licence that a person states for data that tell none; that needs a reason, for nothing else vouches for it.
     """
     code = "PL-REL-014"
     if not is_known(terms.licence):
         said = f"the licence is {terms.licence}"
         advice = (
-            "--licence NAME, as SPDX names it: it stands in for what is unknown, and what is known binds as before; do that "
-            "where you know it or the data are yours to license, else ask whose they are"
+            '--licence NAME, as SPDX names it, with --accept licence="WHY YOU MAY SAY SO": it stands in for what is unknown, and '
+            "what is known binds as before; do that where you know it or the data are yours to license, else ask whose they are"
         )
         return Gate(LICENCE, code, Status.FAILED, said, advice)
     together = strictest_terms([terms, *parents]).licence
     if together != terms.licence:
         said = f"the licence would be {terms.licence}, and with those of its parents it is {together}"
-        return Gate(LICENCE, code, Status.FAILED, said, f"--licence '{together}', or leave --licence out")
-    told = "" if stated is None else f"; {stated} was stated at the release, for data that told none"
-    return Gate(LICENCE, code, Status.PASSED, f"{terms.licence}; no parent's is stricter{told}")
-
-
-@dataclass(frozen=True, slots=True)
-class Counted:
-    """What the files hold, for `counts_gate`.
-
-    Attributes:
-        rows: kind → split → rows read from the input's files.
-        unreadable: rows that could not be read, by code.
-        listed: file → rows that the input's manifest says it holds. found: file → rows that it holds.
-        removed: rows listed in ``curation/removed.parquet``; None where there is no such file.
-    """
-
-    rows: Mapping[str, Mapping[str, int]]
-    unreadable: Mapping[str, int]
-    listed: Mapping[str, int]
-    found: Mapping[str, int]
-    removed: int | None = None
-
-
-def counts_gate(counted: Counted, notes: CurationNotes | None) -> Gate:
-    """Rows in = rows out + removed + quarantined + not taken, against the files themselves."""
-    code = "PL-REL-015"
-    wrong = [f"{count:,} rows cannot be read ({name})" for name, count in sorted(counted.unreadable.items())]
-    wrong += [
-        f"{name} holds {counted.found[name]:,} rows and its manifest says {rows:,}"
-        for name, rows in sorted(counted.listed.items())
-        if name in counted.found and counted.found[name] != rows
-    ]
-    rows = sum(sum(of_splits.values()) for of_splits in counted.rows.values())
-    if not rows:
-        wrong.append("there is no row")
-    if notes is not None:
-        wrong += [*waterfall_faults(notes), *_against_files(notes, counted)]
-    if wrong:
-        more = f" and {len(wrong) - _MOST_NAMED:,} more" if wrong[_MOST_NAMED:] else ""
-        said = "; ".join(wrong[:_MOST_NAMED]) + more
-        return Gate(
-            COUNTS, code, Status.FAILED, said, "curate or convert the source again, and release what that writes"
+        return Gate(LICENCE, code, Status.FAILED, said, _to_take_over(together))
+    told: list[str] = []
+    ways_out: list[str] = []
+    if stated is not None:
+        told.append(f"{stated} was stated at the release, for data that told none, so no parent vouches for it")
+        ways_out.append('--accept licence="WHY YOU MAY SAY SO", or state it where the data came in (--licence there)')
+    if apart := licences_apart(terms.licence):
+        told.append(
+            f"{apart[0]} wants whatever is made of its data under that licence alone, and {apart[1]} forbids commerce"
         )
-    said = (
-        f"{rows:,} rows"
-        if notes is None
-        else f"{total(notes.came_in):,} records came in, {rows:,} are released, every other is accounted for"
-    )
-    return Gate(COUNTS, code, Status.PASSED, said)
-
-
-def _against_files(notes: CurationNotes, counted: Counted) -> list[str]:
-    written = {kind: sum(of_splits.values()) for kind, of_splits in notes.written.items()}
-    found = {kind: sum(of_splits.values()) for kind, of_splits in counted.rows.items()}
-    wrong = [
-        f"the notes say {written.get(kind, 0):,} {kind} were written and the files hold {found.get(kind, 0):,}"
-        for kind in sorted(written.keys() | found.keys())
-        if written.get(kind, 0) != found.get(kind, 0)
-    ]
-    taken = sum(total(step.removed) for step in notes.steps)
-    if counted.removed is not None and counted.removed != taken:
-        wrong.append(f"the rules removed {taken:,} rows and removed.parquet lists {counted.removed:,}")
-    return wrong
-
-
-def waterfall_faults(notes: CurationNotes) -> list[str]:
-    """Where the numbers of a curation's steps do not follow from each other, kind by kind, a clause each."""
-    wrong = []
-    for step, after in pairwise(notes.steps):
-        wrong += _unequal(f"rule {step.rule}", _left(step), _by_kind(after.before))
-    if notes.steps:
-        last = notes.steps[-1]
-        wrong += _unequal(f"rule {last.rule}, the last", _left(last), _by_kind(notes.written))
-    came_in = _by_kind(notes.came_in)
-    if notes.records is not None:
-        # A line of some formats holds several records, so lines and records are not to be added.
-        return [*wrong, *_unequal("reading", _by_kind(notes.records.read), came_in)]
-    apart = sum(notes.rows.quarantined.values()) + sum(notes.rows.not_taken.values())
-    if sum(came_in.values()) + apart != notes.rows.read:
-        wrong.append(
-            f"{notes.rows.read:,} rows were read; {sum(came_in.values()):,} came to the first rule and {apart:,} were "
-            "quarantined or not taken"
+        ways_out.append(
+            "release the parts apart, each under its own licence; where every row keeps the licence it came with, or whose the "
+            'data are allowed it, --accept licence="REASON"'
         )
-    return wrong
+    if told:
+        said = f"{terms.licence}; {'; '.join(told)}"
+        return Gate(LICENCE, code, Status.FAILED, said, "; ".join(ways_out), may_be_accepted=True)
+    return Gate(LICENCE, code, Status.PASSED, f"{terms.licence}; no parent's is stricter")
 
 
-def _by_kind(counts: Mapping[str, Mapping[str, int]]) -> dict[str, int]:
-    return {kind: rows for kind, of_splits in counts.items() if (rows := sum(of_splits.values()))}
-
-
-def _left(step: StepNotes) -> dict[str, int]:
-    before, removed = _by_kind(step.before), _by_kind(step.removed)
-    return {
-        kind: rows for kind in before.keys() | removed.keys() if (rows := before.get(kind, 0) - removed.get(kind, 0))
-    }
-
-
-def _unequal(what: str, left: Mapping[str, int], then: Mapping[str, int]) -> list[str]:
-    return [
-        f"{what}, leaves {left.get(kind, 0):,} {kind} and {then.get(kind, 0):,} go on"
-        for kind in sorted(left.keys() | then.keys())
-        if left.get(kind, 0) != then.get(kind, 0)
-    ]
+def _to_take_over(licence: str) -> str:
+    if is_known(licence):
+        return f"--licence '{licence}', or leave --licence out"
+    return 'a parent tells no licence: --licence NAME with --accept licence="WHY YOU MAY SAY SO", or ask whose the data are'
 
 
 def digests_gate(changed: Sequence[str], missing: Sequence[str], foreign: Sequence[str], is_listed: bool) -> Gate:
@@ -342,5 +290,5 @@ def digests_gate(changed: Sequence[str], missing: Sequence[str], foreign: Sequen
         f"the folder is not what was written: files {', '.join(wrong)}",
         "curate or convert again, and move away what else was put into the folder",
         {"changed": len(changed), "missing": len(missing), "in no manifest": len(foreign)},
-        tuple([*changed, *missing, *foreign][:_MOST_NAMED]),
+        tuple([*changed, *missing, *foreign][:MOST_NAMED]),
     )

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -16,7 +16,7 @@ from plumbline.formats.source_files import locate
 from plumbline.lineage import FileEntry, FoundManifest, Manifest, StatedTerms, Terms, file_digest
 from plumbline.lineage.writing import MANIFEST_NAME
 from plumbline.records import Kind, PlumblineError, SourceError
-from plumbline.release.notes import CurationNotes, read_notes
+from plumbline.release.notes import MASKING, CurationNotes, changed_by, read_notes
 from plumbline.release.terms import filled_in, is_known
 
 _MOST_PARENTS = 1_000
@@ -33,9 +33,11 @@ class Incoming:
         notes: of the curation that made it; None where none did.
         entries: the data files with digests; rows are known once they are read.
         stated: what the user says of the terms.
-        stated_licence: the licence that the user states for data that tell none; None where they tell one.
+        stated_licence: the licence that the user states for data that tell none, they or a parent; None where all tell one.
         behind: terms, parents and ancestors.
-        parents: the manifests of folders it was made of, as far as they still stand where they stood.
+        parents: the manifests of folders it was made of, and of those these were made of, as far as they still stand where
+            they stood.
+        masked_before: records that the curations of these masked; None where some of them stand no more and nobody can tell.
     """
 
     folder: Path
@@ -47,6 +49,17 @@ class Incoming:
     stated_licence: str | None
     behind: Provenance
     parents: tuple[Manifest, ...]
+    masked_before: int | None = None
+
+    @property
+    def says_synthetic(self) -> bool:
+        """Whether a manifest of it, or of a folder behind it, says that a program made some of the data up."""
+        manifests = [*self.parents, *([self.manifest.manifest] if self.manifest else [])]
+        return any(
+            each.configuration.get(key) is True or any("synthetic" in entry.path.lower() for entry in each.inputs)
+            for each in manifests
+            for key in ("synthetic", "simulated")
+        )
 
     def name_of(self, path: Path) -> str:
         """A file of the folder as its manifest names it."""
@@ -55,7 +68,7 @@ class Incoming:
     def parent_terms(self) -> list[Terms]:
         """The terms of everything that stands behind the folder; what was stated, where it told nothing."""
         manifests = [*self.parents, *([self.manifest.manifest] if self.manifest else [])]
-        return [filled_in(terms, self.stated) for each in manifests if (terms := each.terms) is not None]
+        return [filled_in(terms, self.stated) for terms in _terms_told(manifests)]
 
 
 def open_incoming(folder: Path, stated: StatedTerms) -> Incoming:
@@ -84,6 +97,9 @@ def open_incoming(folder: Path, stated: StatedTerms) -> Incoming:
     ]
     found = combined(of_files)
     terms = stated.applied([filled_in(found.terms, stated)], None)
+    standing = list(_parents_standing(manifest, set()))
+    parents = tuple(each.manifest for each in standing)
+    all_told = all(is_known(each.licence) for each in (found.terms, *_terms_told(parents)))
     return Incoming(
         folder,
         files,
@@ -91,14 +107,35 @@ def open_incoming(folder: Path, stated: StatedTerms) -> Incoming:
         read_notes(folder),
         entries,
         stated,
-        None if is_known(found.terms.licence) else stated.licence,
+        None if all_told else stated.licence,
         replace(found, terms=terms),
-        tuple(_parents_standing(manifest)),
+        parents,
+        _masked_before(manifest, standing),
     )
 
 
-def _parents_standing(manifest: FoundManifest | None) -> Iterator[Manifest]:
-    """Manifests of the sources that the folder names, where a file of that very digest is still there."""
+def _masked_before(manifest: FoundManifest | None, standing: Sequence[FoundManifest]) -> int | None:
+    """Records masked on the way to a folder; None where no note says so and not every folder on the way still stands."""
+    masked, is_known = 0, manifest is not None
+    for each in standing:
+        try:
+            notes = read_notes(each.path.parent)
+        except SourceError:
+            is_known = False
+            continue
+        masked += 0 if notes is None else changed_by(notes, MASKING)
+    asked = {parent for each in (manifest, *standing) if each is not None for parent in each.manifest.parents}
+    is_known = is_known and asked <= {each.digest for each in standing}
+    return masked if masked or is_known else None
+
+
+def _terms_told(manifests: Iterable[Manifest]) -> list[Terms]:
+    """The terms that manifests tell; one of a run that did not look into the files tells none, the files themselves do."""
+    return [terms for each in manifests if (terms := each.terms) is not None]
+
+
+def _parents_standing(manifest: FoundManifest | None, seen: set[str]) -> Iterator[FoundManifest]:
+    """Manifests of the sources that the folder names, and of theirs, where a file of that very digest is still there."""
     if manifest is None:
         return
     told = manifest.manifest.configuration
@@ -106,10 +143,16 @@ def _parents_standing(manifest: FoundManifest | None) -> Iterator[Manifest]:
     for source in [each for each in listed if isinstance(each, str)][:_MOST_PARENTS]:
         try:
             path = Path(source) / MANIFEST_NAME
-            if path.is_file() and file_digest(path) in manifest.manifest.parents and (found := FoundManifest.at(path)):
-                yield found.manifest
+            digest = file_digest(path) if path.is_file() else ""
+            if digest not in manifest.manifest.parents or digest in seen or len(seen) >= _MOST_PARENTS:
+                continue
+            found = FoundManifest.at(path)
         except (OSError, PlumblineError):
             continue
+        seen.add(digest)
+        if found is not None:
+            yield found
+            yield from _parents_standing(found, seen)
 
 
 def _list(value: JsonValue) -> list[JsonValue]:

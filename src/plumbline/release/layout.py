@@ -10,7 +10,7 @@ What lines cannot say (a tie, labels of another taxonomy) is counted, and stands
 from __future__ import annotations
 
 from collections import Counter, defaultdict
-from collections.abc import Collection, Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -45,7 +45,8 @@ _NOT_SAID = {
     "PL-BT-024": "without exactly one of the 14 categories",
 }
 """Code → what kept a record out of the lines, in words."""
-_MOST_FILES = 500
+MOST_FILES = 500
+"""Files of data in a release."""
 _LINES, _TABLE = ".jsonl.gz", ".parquet"
 
 
@@ -90,6 +91,30 @@ class Laid:
     columns_not_in_lines: ColumnCounts
     renamed: dict[str, str]
 
+    @classmethod
+    def of(
+        cls,
+        lines: dict[LineFile, FileEntry],
+        tables: dict[tuple[Kind, str], FileEntry],
+        refused: Mapping[Kind, Mapping[str, int]],
+        columns: ColumnCounts,
+        names: Mapping[str, str],
+    ) -> Laid:
+        """What was written, told in an order that does not hang on that of the rows: its texts are made again from it.
+
+        Args:
+            refused: records that lines cannot say, by kind and code.
+            columns: as `count_columns_not_carried` counts them.
+            names: subset or split → the name that stands for it.
+        """
+        return cls(
+            lines,
+            tables,
+            {kind: dict(sorted(refused[kind].items())) for kind in Kind if refused.get(kind)},
+            {kind: dict(sorted(columns[kind].items())) for kind in Kind if columns.get(kind)},
+            {name: safe for name, safe in sorted(names.items()) if name != safe},
+        )
+
 
 @dataclass
 class FilesInMaking:
@@ -123,12 +148,7 @@ class FilesInMaking:
             stream = self._tables.setdefault((kind, split), ParquetStream(self.terms))
             for data in stream.feed(_chosen(table, places["split"] == split)):
                 self._append(_in_making(_table_folder(kind), split, _TABLE), data)
-        if (count := len(self._lines) + len(self._tables)) > _MOST_FILES:
-            raise _refused(
-                "the rows would stand in too many files",
-                f"at most {_MOST_FILES} of them, one a subset and split",
-                f"{count:,}",
-            )
+        require_few_files(len(self._lines) + len(self._tables))
 
     def finish(self) -> Laid:
         """Close the files and say what they are."""
@@ -139,22 +159,18 @@ class FilesInMaking:
         columns: ColumnCounts = {}
         for lines in self._lines.values():
             columns = added(columns, lines.columns_not_carried)
-        filled = {each: lines.rows for each, lines in sorted(self._lines.items(), key=_in_order) if lines.rows}
-        tables = {key: stream.rows for key, stream in sorted(self._tables.items(), key=_tables_in_order)}
-        splits: defaultdict[str, set[str]] = defaultdict(set)
-        for each in filled:
-            splits[each.folder].add(each.split)
-        for kind, split in tables:
-            splits[_table_folder(kind)].add(split)
-        return Laid(
-            {each: self._settled(each.folder, each.split, _LINES, splits, rows) for each, rows in filled.items()},
+        line_paths, table_paths = data_paths([each for each, lines in self._lines.items() if lines.rows], self._tables)
+        return Laid.of(
+            {each: self._settled(each.path, name, self._lines[each].rows) for each, name in line_paths.items()},
             {
-                (kind, split): self._settled(_table_folder(kind), split, _TABLE, splits, rows)
-                for (kind, split), rows in tables.items()
+                (kind, split): self._settled(
+                    _in_making(_table_folder(kind), split, _TABLE), name, self._tables[kind, split].rows
+                )
+                for (kind, split), name in table_paths.items()
             },
-            {kind: dict(sorted(counts.items())) for kind, counts in self._faults.items() if counts},
+            self._faults,
             columns,
-            {name: safe for name, safe in sorted(self._renamed.items()) if name != safe},
+            self._renamed,
         )
 
     def _write_lines(self, line_file: LineFile, rows: pa.Table) -> None:
@@ -166,14 +182,11 @@ class FilesInMaking:
         self._faults[line_file.kind].update(fault.code for fault in stream.take_faults())
 
     def _note_names(self, table: pa.Table) -> None:
-        subsets = table["subset"].unique().to_pylist() if "subset" in table.schema.names else []
-        self._renamed.update({name: safe_subset(name) for name in subsets if name is not None})
+        self._renamed.update(safe_names(table))
         for name in table["split"].unique().to_pylist():
             safe = safe_split(name)
             if self._splits.setdefault(safe, name) != name:
                 raise _refused("two splits of the data would get one name", "one split a name", safe)
-            if name is not None:
-                self._renamed[name] = safe
 
     def _append(self, name: str, data: bytes) -> None:
         if not data:
@@ -183,21 +196,55 @@ class FilesInMaking:
         with path.open("ab") as file:
             file.write(data)
 
-    def _settled(
-        self, folder: str, split: str, ending: str, splits: Mapping[str, Collection[str]], rows: int
-    ) -> FileEntry:
-        """A finished file in its place, which hangs on the other splits of its folder."""
-        name = data_path(folder, split, ending, beside=splits[folder])
+    def _settled(self, in_making: str, name: str, rows: int) -> FileEntry:
+        """A finished file in its place."""
         path = self.folder / name
         path.parent.mkdir(parents=True, exist_ok=True)
-        (self.folder / _in_making(folder, split, ending)).rename(path)
+        (self.folder / in_making).rename(path)
         return FileEntry.of(path, name=name, rows=rows)
 
 
+def data_paths(
+    lines: Iterable[LineFile], tables: Iterable[tuple[Kind, str]]
+) -> tuple[dict[LineFile, str], dict[tuple[Kind, str], str]]:
+    """Where each file of a release stands, in order; it hangs on the other splits of its folder.
+
+    Args:
+        lines: files with at least one line.
+        tables: kind and split of each.
+    """
+    ordered, of_kinds = sorted(lines, key=_in_order), sorted(tables, key=_tables_in_order)
+    splits: defaultdict[str, set[str]] = defaultdict(set)
+    for each in ordered:
+        splits[each.folder].add(each.split)
+    for kind, split in of_kinds:
+        splits[_table_folder(kind)].add(split)
+    return (
+        {each: data_path(each.folder, each.split, _LINES, beside=splits[each.folder]) for each in ordered},
+        {
+            (kind, split): data_path(_table_folder(kind), split, _TABLE, beside=splits[_table_folder(kind)])
+            for kind, split in of_kinds
+        },
+    )
+
+
+def safe_names(table: pa.Table) -> dict[str, str]:
+    """The subsets and splits of rows, each with the name that stands for it."""
+    subsets = table["subset"].unique().to_pylist() if "subset" in table.schema.names else []
+    named = {name: safe_subset(name) for name in subsets if name is not None}
+    return named | {name: safe_split(name) for name in table["split"].unique().to_pylist() if name is not None}
+
+
 def place_columns(kind: Kind, table: pa.Table) -> pl.DataFrame:
-    """Of each row the folder and the split that it stands in, both safe names."""
+    """Of each row the folder and the split that it stands in, both safe names.
+
+    Raises:
+        UsageError: PL-REL-004, these rows alone would stand in too many files.
+    """
     frame = pl.DataFrame({name: _words(table, name) for name in ("subset", "axis", "split")})
-    places = frame.unique().with_columns(
+    distinct = frame.unique()
+    require_few_files(len(distinct))
+    places = distinct.with_columns(
         pl.struct("subset", "axis")
         .map_elements(lambda row: folder_of(kind, row["subset"], row["axis"]), return_dtype=pl.String)
         .alias("folder"),
@@ -206,6 +253,20 @@ def place_columns(kind: Kind, table: pa.Table) -> pl.DataFrame:
     on = ["subset", "axis", "split"]
     joined = frame.join(places, on=on, how="left", nulls_equal=True, maintain_order="left")
     return joined.select("folder", split="safe")
+
+
+def require_few_files(count: int) -> None:
+    """Refuse more files than a release may have.
+
+    Raises:
+        UsageError: PL-REL-004.
+    """
+    if count > MOST_FILES:
+        raise _refused(
+            "the rows would stand in too many files",
+            f"at most {MOST_FILES} of them, one a subset and split",
+            f"{count:,}",
+        )
 
 
 def _words(table: pa.Table, name: str) -> pl.Series:
@@ -226,13 +287,12 @@ def _in_making(folder: str, split: str, ending: str) -> str:
     return f"{folder}/{split}{ending}"
 
 
-def _in_order(each: tuple[LineFile, LineStream]) -> tuple[str, tuple[bool, str]]:
-    return each[0].folder, _train_first(each[0].split)
+def _in_order(each: LineFile) -> tuple[str, tuple[bool, str]]:
+    return each.folder, _train_first(each.split)
 
 
-def _tables_in_order(each: tuple[tuple[Kind, str], ParquetStream]) -> tuple[str, tuple[bool, str]]:
-    kind, split = each[0]
-    return kind.value, _train_first(split)
+def _tables_in_order(each: tuple[Kind, str]) -> tuple[str, tuple[bool, str]]:
+    return each[0].value, _train_first(each[1])
 
 
 def _train_first(split: str) -> tuple[bool, str]:

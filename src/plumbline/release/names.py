@@ -12,6 +12,7 @@ import re
 from collections.abc import Iterable
 from pathlib import PurePosixPath
 
+from plumbline.curate.split_files import WITHOUT_SPLIT
 from plumbline.formats.hh_rlhf import axis_of
 from plumbline.formats.locations import SHARDS, split_name
 from plumbline.formats.own_folders import NOTES, TABLES
@@ -20,8 +21,6 @@ from plumbline.records import Axis, Kind
 RECORDS = TABLES
 """The folder of the tables: every column, ids and votes and parents too."""
 DEFAULT_CONFIG = "default"
-WITHOUT_SPLIT = "data"
-"""What rows without a split are called, as `formats.writing` does."""
 
 INFERRED_SPLITS = frozenset({"train", "validation", "test"})
 """What `datasets` makes of ``train.jsonl.gz`` where nothing but the file's name tells its split: it knows these alone, leaves

@@ -6,10 +6,11 @@ from pathlib import Path
 
 from pydantic import BaseModel, ConfigDict, Field, JsonValue, ValidationError
 
+from plumbline.curate.rules.aggregate import MERGING
 from plumbline.formats.own_folders import NOTES, SUMMARY_NAME
 from plumbline.records import SourceError
 
-REMOVED_NAME = "removed.parquet"
+REMOVED_NAME, CHANGED_NAME = "removed.parquet", "changed.parquet"
 _MOST_BYTES = 64 << 20
 
 Counts = dict[str, dict[str, int]]
@@ -65,14 +66,6 @@ class StepNotes(_Notes):
     reasons: dict[str, int] = Field(default_factory=dict)
 
 
-class LeakageNotes(_Notes):
-    """Prompts that splits shared before removal; None where that was not looked for."""
-
-    splits: list[str] = Field(default_factory=list)
-    exact: list[list[int | None]] | None = None
-    near: list[list[int | None]] | None = None
-
-
 class LabelErrorNotes(_Notes):
     """How many labels a curation ranked by how unlikely they are."""
 
@@ -87,7 +80,6 @@ class CurationNotes(_Notes):
     records: RecordNotes | None = None
     steps: list[StepNotes] = Field(default_factory=list)
     written: Counts = Field(default_factory=dict)
-    leakage: LeakageNotes | None = None
     label_errors: LabelErrorNotes | None = None
 
     @property
@@ -97,13 +89,13 @@ class CurationNotes(_Notes):
 
     @property
     def looked_for_near_leakage(self) -> bool:
-        """Whether some rule looked for prompts of one split that nearly stand in another."""
-        by_rule = any(step.rule == "leakage" and step.settings.get("threshold") is not None for step in self.steps)
-        return by_rule or (self.leakage is not None and self.leakage.near is not None)
+        """Whether some rule looked for prompts of one split that nearly stand in another: at a threshold of 1 it looks for none."""
+        thresholds = [step.settings.get("threshold") for step in self.steps if step.rule == "leakage"]
+        return any(isinstance(each, int | float) and each < 1 for each in thresholds)
 
 
-MASKING, MERGING, DEALING = "personal-data", "aggregate", "splits"
-"""Rules that do something else than remove: mask texts, make one judgement of several, give a split."""
+MASKING, DEALING = "personal-data", "splits"
+"""Rules that do something else than remove: mask texts, give a split."""
 
 
 def changed_by(notes: CurationNotes, rule: str) -> int:

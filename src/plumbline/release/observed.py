@@ -10,7 +10,6 @@ from collections import Counter
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from itertools import combinations
-from typing import Any
 
 import numpy as np
 import polars as pl
@@ -18,13 +17,14 @@ import pyarrow as pa
 import pyarrow.compute as pc
 from numpy.typing import NDArray
 
-from plumbline.curate.redaction import record_texts
+from plumbline.curate.split_files import WITHOUT_SPLIT
+from plumbline.curate.worker_names import is_pseudonym
 from plumbline.records import Kind
-from plumbline.records.identity import group_id
-from plumbline.release.names import WITHOUT_SPLIT
+from plumbline.records.identity import NO_PROMPT
+from plumbline.release.layout import require_few_files
+from plumbline.release.words import HOME_PATH, is_readable, leads_home, names_in_extra, texts_of, words_of
 
 _MOST_IDS = 5
-_NO_PROMPT = group_id(())
 """The group of all rows in which no human speaks: they share no prompt."""
 
 FindPersonalData = Callable[[pl.Series], pl.DataFrame]
@@ -76,14 +76,6 @@ class WorkerNames:
     places: Mapping[str, int] = field(default_factory=dict)
 
 
-_PSEUDONYM = re.compile(
-    r"[abcdefghjkmnpqrstuvwxyz23456789]{10}"  # drawn by plumbline.collect
-    r"|[0-9]{1,9}"
-    r"|(?i:crowdworker|worker|annotator|reviewer|rater|judge|labell?er|participant|person|user|member|expert|[wapru])"
-    r"[-_ ]?[0-9]{1,6}"
-    r"|[0-9a-f]{16}|[0-9a-f]{32}|[0-9a-f]{40}|[0-9a-f]{64}"
-    r"|[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}"
-)
 _SHAPES = {
     "e-mail address": re.compile(r".*@.*", re.DOTALL),
     "Prolific id": re.compile(r"[0-9a-f]{24}"),
@@ -91,14 +83,24 @@ _SHAPES = {
     "telephone number": re.compile(r"\+?[0-9][0-9 ()./-]{8,}"),
 }
 _OTHER_WORDS = "other words, such as a name"
+_UNREADABLE = "extra that is no JSON object, so nobody can tell"
 
 
 def shape_of_worker(name: str) -> str | None:
     """What a worker's name looks like that is no pseudonym; None where it is one."""
     for shape, pattern in _SHAPES.items():
-        if pattern.fullmatch(name) and not (shape == "telephone number" and _PSEUDONYM.fullmatch(name)):
+        if pattern.fullmatch(name) and not (shape == "telephone number" and is_pseudonym(name)):
             return shape
-    return None if _PSEUDONYM.fullmatch(name) else _OTHER_WORDS
+    return None if is_pseudonym(name) else _OTHER_WORDS
+
+
+@dataclass(frozen=True, slots=True)
+class _Named:
+    """A name: its shape where it is no pseudonym, and the record and column in which it first stands."""
+
+    shape: str | None
+    id: str
+    place: str
 
 
 @dataclass
@@ -111,26 +113,38 @@ class Observer:
 
     find_personal_data: FindPersonalData
     rows: dict[str, Counter[str]] = field(default_factory=dict)
-    is_synthetic: bool = False
+    synthetic_rows: int = 0
     _personal: Counter[str] = field(default_factory=Counter)
     _personal_ids: list[str] = field(default_factory=list)
     _personal_records: int = 0
     _texts: int = 0
-    _workers: dict[str, tuple[str, str]] = field(default_factory=dict)
+    _workers: dict[str, _Named] = field(default_factory=dict)
+    _beside: Counter[tuple[str, str]] = field(default_factory=Counter)
+    _beside_ids: list[str] = field(default_factory=list)
     _splits: dict[str, int] = field(default_factory=dict)
     _places: list[tuple[NDArray[np.uint64], NDArray[np.uint64], NDArray[np.uint16]]] = field(default_factory=list)
 
     def look(self, kind: Kind, table: pa.Table) -> None:
-        """Take note of rows."""
+        """Take note of rows.
+
+        Raises:
+            UsageError: PL-REL-004, there are more splits than a release may have: each is held against every other.
+        """
         if not len(table):
             return
         splits = pl.Series(table["split"].cast(pa.string())).fill_null(WITHOUT_SPLIT)
+        require_few_files(len(self._splits.keys() | set(splits.unique())))
         counted = self.rows.setdefault(kind.value, Counter())
         counted.update({row["split"]: row["count"] for row in splits.alias("split").value_counts().to_dicts()})
         self._note_places(table, splits)
         self._note_workers(kind, table)
         self._note_personal_data(kind, table)
-        self.is_synthetic |= any("synthetic" in str(name) for name in table["source"].unique().to_pylist())
+        self.synthetic_rows += int(pl.Series(table["source"].cast(pa.string())).str.contains("(?i)synthetic").sum())
+
+    @property
+    def is_synthetic(self) -> bool:
+        """Whether some row says of itself that a program made it up."""
+        return self.synthetic_rows > 0
 
     # --- leakage ---
 
@@ -140,7 +154,7 @@ class Observer:
         codes = splits.replace_strict(self._splits, return_dtype=pl.UInt16).to_numpy()
         groups = pl.Series(table["group_id"].cast(pa.string()))
         ids = pl.Series(table["id"].cast(pa.string()))
-        without = (groups == _NO_PROMPT).to_numpy()
+        without = (groups == NO_PROMPT).to_numpy()
         hashes = groups.hash().to_numpy().copy()
         hashes[without] = 0
         self._places.append((hashes, ids.hash().to_numpy(), codes))
@@ -166,29 +180,48 @@ class Observer:
     # --- workers ---
 
     def _note_workers(self, kind: Kind, table: pa.Table) -> None:
-        named: list[tuple[pl.Series, pl.Series, str]] = []
         ids = pl.Series(table["id"].cast(pa.string()))
         if "worker" in table.schema.names:
-            named.append((pl.Series(table["worker"].cast(pa.string())), ids, "worker"))
+            self._note_names(kind, "worker", pl.Series(table["worker"].cast(pa.string())), ids)
         if "reviews" in table.schema.names:
             reviews = table["reviews"].combine_chunks()
             owners = pl.Series(pc.list_parent_indices(reviews)).cast(pl.UInt32)
-            named.append((pl.Series(reviews.flatten().field("reviewer")), ids.gather(owners), "reviews (reviewer)"))
-        for names, of, column in named:
-            frame = (
-                pl.DataFrame({"name": names, "id": of})
-                .drop_nulls("name")
-                .unique("name", keep="first", maintain_order=True)
-            )
-            for name, identity in frame.iter_rows():
-                self._workers.setdefault(name, (identity, f"{kind.value}, column {column}"))
+            names = pl.Series(reviews.flatten().field("reviewer"))
+            self._note_names(kind, "reviews (reviewer)", names, ids.gather(owners))
+        extras = [(ids[row], extra) for row, extra in enumerate(table["extra"].to_pylist()) if extra is not None]
+        told = [(name, identity) for identity, extra in extras for name in names_in_extra(extra)]
+        frame = pl.DataFrame(told, schema={"name": pl.String, "id": pl.String}, orient="row")
+        self._note_names(kind, "extra", frame["name"], frame["id"])
+        for identity, extra in extras:
+            if not is_readable(extra):
+                self._note_beside(_UNREADABLE, identity, kind, "extra")
+            elif leads_home(extra):
+                self._note_beside(HOME_PATH, identity, kind, "extra")
+        for words in words_of(table):
+            for text, row in zip(words.texts, words.rows, strict=True):
+                if leads_home(text):
+                    self._note_beside(HOME_PATH, ids[int(row)], kind, words.column)
+
+    def _note_beside(self, shape: str, identity: str, kind: Kind, column: str) -> None:
+        self._beside[shape, f"{kind.value}, column {column}"] += 1
+        self._beside_ids += [identity] * (len(self._beside_ids) < _MOST_IDS)
+
+    def _note_names(self, kind: Kind, column: str, names: pl.Series, ids: pl.Series) -> None:
+        frame = pl.DataFrame({"name": names, "id": ids}).drop_nulls("name")
+        for name, identity in frame.unique("name", keep="first", maintain_order=True).iter_rows():
+            if name not in self._workers:
+                self._workers[name] = _Named(shape_of_worker(name), identity, f"{kind.value}, column {column}")
 
     def workers(self) -> WorkerNames:
         """Under what names workers stand."""
-        shapes = {name: shape for name in self._workers if (shape := shape_of_worker(name)) is not None}
-        ids = tuple(self._workers[name][0] for name in list(shapes)[:_MOST_IDS])
-        places = Counter(self._workers[name][1] for name in shapes)
-        return WorkerNames(len(self._workers) - len(shapes), Counter(shapes.values()), ids, places)
+        refused = [each for each in self._workers.values() if each.shape is not None]
+        shapes = Counter(each.shape for each in refused if each.shape is not None)
+        places = Counter(each.place for each in refused)
+        for (shape, place), count in self._beside.items():
+            shapes[shape] += count
+            places[place] += count
+        ids = [*(each.id for each in refused[:_MOST_IDS]), *self._beside_ids]
+        return WorkerNames(len(self._workers) - len(refused), shapes, tuple(ids[:_MOST_IDS]), places)
 
     # --- personal data ---
 
@@ -209,27 +242,3 @@ class Observer:
     def personal_data(self) -> PersonalData:
         """What was found."""
         return PersonalData(dict(self._personal), self._personal_records, tuple(self._personal_ids), self._texts)
-
-
-_FURTHER = ("conversation_id", "subset", "tranche", "model_type", "models", "tags")
-"""Columns that hold words of the source beside its texts."""
-
-
-def texts_of(kind: Kind, table: pa.Table) -> tuple[pl.Series, NDArray[np.int64]]:
-    """Every text of the rows, what a source said further among them, and of each the row it belongs to.
-
-    Returns:
-        m texts, and shape (m,) positions in the table.
-    """
-    parts = record_texts(kind, table)
-    for name in [name for name in _FURTHER if name in table.schema.names]:
-        array: Any = table[name].combine_chunks()
-        rows = np.arange(len(array), dtype=np.int64)
-        if pa.types.is_list(array.type):
-            rows, array = rows[pc.list_parent_indices(array).to_numpy()], array.flatten()
-        parts.append((pl.Series(array.cast(pa.string())), rows))
-    texts = [text.cast(pl.String) for text, _ in parts]
-    owners = [rows for _, rows in parts]
-    joined = pl.concat(texts)
-    kept = joined.is_not_null()
-    return joined.filter(kept), np.concatenate(owners)[kept.to_numpy()]

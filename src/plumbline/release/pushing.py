@@ -13,6 +13,14 @@ from plumbline.release.verifying import Verified, verify_release
 
 _REPOSITORY = re.compile(r"[A-Za-z0-9][\w.-]*/[A-Za-z0-9][\w.-]*")
 _MOST_CHARACTERS = 96
+_NONSENSE = (LookupError, TypeError, AttributeError)
+"""What the hub's client raises where an answer has not the fields that it takes from it."""
+_MEND = {
+    401: "log in anew (hf auth login): the token is none that the hub knows, or has expired",
+    403: "ask its owner to let you write there, or log in with a token that may (hf auth login)",
+    404: "check the name: there is no such repository, or none that you may see (hf auth login)",
+}
+"""Status → what to do about it."""
 
 
 @dataclass(frozen=True)
@@ -78,17 +86,30 @@ def _uploaded(folder: Path, repository: str, private: bool, version: str) -> str
             commit_message=f"Version {version}",
             delete_patterns=["*"],
         )
+        return str(commit.oid)
     except refusals as error:
-        status = getattr(getattr(error, "response", None), "status_code", None)
+        raise _not_taken(repository, error) from error
+    except _NONSENSE as error:
         raise PlumblineError(
             "PL-REL-008",
             repository,
-            "the hub did not take the release",
-            found=f"{type(error).__name__}{f' {status}' if status else ''}",
-            advice="check the network and that you may write there (hf auth login), then the same again: what stands on "
-            "the hub is the release before, whole",
+            "what the hub answered is no answer of a hub",
+            found=type(error).__name__,
+            advice="check that HF_ENDPOINT names a hub, and look at the repository there before the same again",
         ) from error
-    return str(commit.oid)
+
+
+def _not_taken(repository: str, error: Exception) -> PlumblineError:
+    """The error of a refusal. What the hub or its client said is not repeated: it may quote what was sent, a token too."""
+    status: int = getattr(getattr(error, "response", None), "status_code", 0)
+    mend = _MEND.get(status, "check the network, the name, and that you may write there (hf auth login)")
+    return PlumblineError(
+        "PL-REL-008",
+        repository,
+        "the hub did not take the release",
+        found=f"{type(error).__name__}{f' {status}' if status else ''}",
+        advice=f"{mend}; then the same again: what stands on the hub is the release before, whole",
+    )
 
 
 def _network_errors() -> tuple[type[Exception], ...]:

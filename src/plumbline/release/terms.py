@@ -43,6 +43,18 @@ def is_known(licence: str) -> bool:
     return UNKNOWN_LICENCE not in [part.strip() for part in licence.split(" AND ")]
 
 
+def licences_apart(licence: str) -> tuple[str, str] | None:
+    """(share-alike, non-commercial): two licences of the conjuncts under which no adaptation can stand at once, if there are any.
+
+    What is made of CC-BY-SA data is under CC-BY-SA alone, and of CC-BY-NC data never under it. Source: the adapter's licence
+    chart, https://creativecommons.org/faq/#if-i-derive-or-adapt-material-offered-under-a-creative-commons-license-which-cc-licenses-can-i-use
+    """
+    names = [part.strip() for part in licence.split(" AND ")]
+    alike = [name for name in names if ("-SA-" in name or name.startswith("ODbL")) and "-NC-" not in name]
+    commerce = [name for name in names if "-NC-" in name]
+    return (alike[0], commerce[0]) if alike and commerce else None
+
+
 def filled_in(terms: Terms, stated: StatedTerms) -> Terms:
     """The terms with what a person states in place of what nothing told, as `StatedTerms.applied` does where data come in.
 

@@ -1,38 +1,40 @@
 """`verify_release`: is a folder that somebody hands over what it says it is?
 
 Nothing in the folder is trusted: no path is followed out of it and no link at all, files are bounded before they are read and
-while they unpack (`formats`), and numbers are compared, not used. A folder of another hand is looked at as far as it goes.
+while they unpack (`formats`), and numbers are compared, not used. The tables tell what the release holds; which files there may
+be, what each configuration loads and what every text says follows from them and the manifest, and anything else is a finding. A
+folder of another hand is looked at as far as it goes.
 """
 
 from __future__ import annotations
 
-import os
-from collections.abc import Callable, Iterator
+from collections import Counter
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
 from pydantic import JsonValue
 
-from plumbline.curate.personal_data import find_personal_data
-from plumbline.formats.own_folders import NOTES, RELEASE, TABLES
-from plumbline.formats.reading import ReadFile
-from plumbline.formats.source_files import locate
-from plumbline.lineage import Manifest, Terms, file_digest, read_manifest, terms_of
+from plumbline.formats.own_folders import RELEASE
+from plumbline.lineage import Manifest, Terms, read_manifest
 from plumbline.lineage.writing import MANIFEST_NAME
 from plumbline.records import PlumblineError
 from plumbline.release import gates as gate_rules
-from plumbline.release.agreement import LineSums
-from plumbline.release.gates import Gate
-from plumbline.release.handed_over import Finding, checked_card, checked_croissant, checked_sums, unsafe_name
-from plumbline.release.incoming import read_incoming
-from plumbline.release.observed import Observer
+from plumbline.release.accounted import LEDGER, RECIPE, SUMMARY, checked_notes, ledger_rows, notes_of
+from plumbline.release.comparing import SUMS, checked_card, checked_croissant, checked_sums, checked_texts
+from plumbline.release.counts import Counted, counts_gate
+from plumbline.release.facts import Facts, card_configs
+from plumbline.release.gates import Gate, Status
+from plumbline.release.handed_over import Finding, HandedOver, open_handed_over, shown, unsafe_name
+from plumbline.release.layout import Laid
+from plumbline.release.notes import CurationNotes
+from plumbline.release.recounted import Advance, Recounted
+from plumbline.release.texts import CARD, CHANGES, CROISSANT, DATASHEET, LICENCE
+from plumbline.release.told import ReleaseTold, facts_told, read_told, written_here
 
 _MOST_MANIFEST_BYTES = 64 << 20
-_MOST_FILES = 20_000
-_OF_THE_HUB = (".gitattributes",)
-"""What a hub puts beside the files that it was given."""
-
-Advance = Callable[[str, int, int], None]
+_BESIDE = (CARD, DATASHEET, CROISSANT, CHANGES, LICENCE, SUMS, MANIFEST_NAME, RECIPE, SUMMARY, LEDGER)
+"""The files that a release has beside its data."""
 
 
 @dataclass
@@ -45,6 +47,7 @@ class Verified:
         rows: of the data files that could be read, by name.
         version: as the manifest says it; None where there is none.
         manifest_sha256: the digest of the manifest, to be compared with the one that `build` told; None where there is none.
+        words_of: the version of Plumbline that wrote the pages, where it is another: their words were not compared.
     """
 
     findings: list[Finding] = field(default_factory=list)
@@ -52,6 +55,7 @@ class Verified:
     rows: dict[str, int] = field(default_factory=dict)
     version: str | None = None
     manifest_sha256: str | None = None
+    words_of: str | None = None
 
     @property
     def is_sound(self) -> bool:
@@ -65,6 +69,7 @@ class Verified:
             "sound": self.is_sound,
             "version": self.version,
             "manifest_sha256": self.manifest_sha256,
+            "words_of": self.words_of,
             "findings": [{"code": each.code, "place": each.place, "problem": each.problem} for each in self.findings],
             "gates": gates,
             "rows": dict(self.rows),
@@ -81,207 +86,166 @@ def verify_release(folder: Path, *, advance: Advance | None = None) -> Verified:
         Everything found. Whatever is in the folder is a finding, never an error.
     """
     verified = Verified()
-    files = _listed_on_disk(folder, verified.findings)
-    if not files:
-        verified.findings.append(Finding("PL-REL-020", str(folder), "there are no files here"))
+    handed = open_handed_over(folder)
+    findings = verified.findings
+    if not handed.files:
+        findings += [*handed.findings, Finding("PL-REL-020", shown(str(folder)), "there are no files here")]
         return verified
-    manifest = _manifest(folder, files, verified.findings)
+    manifest = _manifest(handed, findings)
+    told = None if manifest is None else _told(manifest, findings)
+    notes = notes_of(handed, findings)
+    recounted = Recounted()
+    recounted.read(handed, advance)
+    verified.rows = recounted.rows
+    findings += recounted.findings
     if manifest is not None:
-        version = manifest.configuration.get("version")
-        verified.version = version if isinstance(version, str) else None
-        verified.manifest_sha256 = file_digest(files[MANIFEST_NAME])
-        verified.findings += _against_manifest(manifest, files)
-    verified.findings += checked_sums(files)
-    verified.findings += checked_card(files, manifest)
-    verified.findings += checked_croissant(files)
-    _read_rows(files, manifest, verified, advance)
+        verified.version = None if told is None else told.version
+        verified.manifest_sha256 = handed.digest(MANIFEST_NAME)
+        verified.words_of = None if written_here(manifest) else shown(str(manifest.versions.get("plumbline-rlhf")))[:40]
+        findings += _against_manifest(manifest, handed, recounted)
+    findings += checked_sums(handed)
+    if notes is not None:
+        findings += checked_notes(handed, notes, same_version=verified.words_of is None)
+    verified.gates = tuple(_gates(recounted, manifest, notes, ledger_rows(handed)))
+    findings += _against_data(handed, manifest, told, notes, recounted)
+    if told is not None:
+        findings += _told_gates(told, verified.gates)
+    findings += handed.findings
     return verified
 
 
-# --- files ---
+# --- the manifest ---
 
 
-def _listed_on_disk(folder: Path, findings: list[Finding]) -> dict[str, Path]:
-    """Plain files by name; links, and whatever else is no file, are findings and are not followed."""
-    files: dict[str, Path] = {}
-    if not folder.is_dir():
-        return files
-    for parent, names, plain in os.walk(folder, followlinks=False):
-        here = Path(parent)
-        links = [name for name in names if (here / name).is_symlink()]
-        names[:] = sorted(name for name in names if name not in links)
-        for name in sorted([*links, *plain]):
-            path = here / name
-            relative = path.relative_to(folder).as_posix()
-            if (problem := _unusable(path, relative)) is not None:
-                findings.append(Finding("PL-REL-027", _shown(relative), problem))
-            elif relative not in _OF_THE_HUB:
-                files[relative] = path
-        if len(files) > _MOST_FILES:
-            findings.append(
-                Finding("PL-REL-027", str(folder), f"more than {_MOST_FILES:,} files; the rest was not looked at")
-            )
-            break
-    return files
-
-
-def _unusable(path: Path, name: str) -> str | None:
-    if path.is_symlink():
-        return "a link, which may lead anywhere: not followed"
-    if not path.is_file():
-        return "no plain file"
-    return unsafe_name(name) or (None if os.access(path, os.R_OK) else "it cannot be read")
-
-
-def _shown(name: str) -> str:
-    return name.encode("utf-8", "backslashreplace").decode()[:200]
-
-
-def _manifest(folder: Path, files: dict[str, Path], findings: list[Finding]) -> Manifest | None:
-    path = files.get(MANIFEST_NAME)
-    if path is None:
+def _manifest(handed: HandedOver, findings: list[Finding]) -> Manifest | None:
+    if MANIFEST_NAME not in handed.files:
         findings.append(Finding("PL-REL-020", MANIFEST_NAME, "there is no manifest: nothing says what belongs here"))
         return None
+    if handed.size(MANIFEST_NAME) > _MOST_MANIFEST_BYTES:
+        findings.append(Finding("PL-REL-020", MANIFEST_NAME, "longer than 64 MiB: no manifest of a release"))
+        return None
     try:
-        if path.stat().st_size > _MOST_MANIFEST_BYTES:
-            findings.append(Finding("PL-REL-020", MANIFEST_NAME, "longer than 64 MiB: no manifest of a release"))
-            return None
-        manifest = read_manifest(folder)
+        manifest = read_manifest(handed.folder)
     except PlumblineError as error:
         findings.append(Finding(error.code, MANIFEST_NAME, error.problem))
         return None
+    except OSError:
+        findings.append(Finding("PL-REL-027", MANIFEST_NAME, "it cannot be read to its end"))
+        return None
     if manifest is not None and manifest.holds != RELEASE:
-        findings.append(
-            Finding("PL-REL-020", MANIFEST_NAME, f"it is of a {_shown(manifest.holds)[:40]} folder, not of a release")
-        )
+        held = shown(manifest.holds)[:40]
+        findings.append(Finding("PL-REL-020", MANIFEST_NAME, f"it is of a {held} folder, not of a release"))
     return manifest
 
 
-def _against_manifest(manifest: Manifest, files: dict[str, Path]) -> Iterator[Finding]:
+def _told(manifest: Manifest, findings: list[Finding]) -> ReleaseTold | None:
+    if manifest.holds != RELEASE:
+        return None
+    try:
+        return read_told(manifest)
+    except ValueError as error:
+        findings.append(Finding("PL-REL-020", MANIFEST_NAME, f"it does not tell what that of a release does: {error}"))
+        return None
+
+
+def _against_manifest(manifest: Manifest, handed: HandedOver, recounted: Recounted) -> Iterator[Finding]:
     listed = {entry.path: entry for entry in manifest.outputs}
     for name, entry in listed.items():
         if problem := unsafe_name(name):
             yield Finding("PL-REL-027", MANIFEST_NAME, f"it lists a file whose name cannot be used: {problem}")
-        elif name not in files:
-            yield Finding("PL-REL-021", _shown(name), "the manifest lists it and it is not here")
-        elif (size := files[name].stat().st_size) != entry.size_bytes:
+        elif name not in handed.files:
+            yield Finding("PL-REL-021", shown(name), "the manifest lists it and it is not here")
+        elif (size := handed.size(name)) != entry.size_bytes:
             yield Finding("PL-REL-023", name, f"{size:,} bytes, where the manifest says another number")
-        elif file_digest(files[name]) != entry.sha256:
+        elif handed.digest(name) != entry.sha256:
             yield Finding("PL-REL-023", name, "the content is not what the manifest says (SHA-256)")
-    for name in sorted(files.keys() - listed.keys() - {MANIFEST_NAME}):
-        yield Finding("PL-REL-022", _shown(name), "the manifest does not list it")
-    doubled = len(manifest.outputs) - len(listed)
-    if doubled:
+        elif entry.rows is not None and name in recounted.rows and entry.rows != recounted.rows[name]:
+            problem = f"it holds {recounted.rows[name]:,} rows, where the manifest says another number"
+            yield Finding("PL-REL-024", name, problem)
+    for name in sorted(handed.files.keys() - listed.keys() - {MANIFEST_NAME}):
+        yield Finding("PL-REL-022", name, "the manifest does not list it")
+    if doubled := len(manifest.outputs) - len(listed):
         yield Finding("PL-REL-022", MANIFEST_NAME, f"it lists {doubled:,} files twice")
+    terms = manifest.terms
+    if any(stated != terms for stated in recounted.stated):
+        yield Finding("PL-REL-032", MANIFEST_NAME, "the terms that tables state are not those of the manifest")
 
 
-# --- rows ---
+# --- what follows from the data ---
 
 
-def _read_rows(files: dict[str, Path], manifest: Manifest | None, verified: Verified, advance: Advance | None) -> None:
-    """Read every data file once; the gates look at the tables, or at all where there are none."""
-    tables, lines = Observer(find_personal_data), Observer(find_personal_data)
-    sums = None if manifest is None else LineSums()
-    stated: list[Terms] = []
-    total = sum(path.stat().st_size for path in files.values())
-    done = 0
-    unreadable: dict[str, int] = {}
-    for name, path in files.items():
-        done += path.stat().st_size
-        if not _is_data(name):
-            continue
-        is_table = name.startswith(f"{TABLES}/")
-        try:
-            rows = _look_at(path, tables if is_table else lines, stated, unreadable, sums if is_table else None)
-            if sums is not None and not is_table:
-                sums.read(path, name)
-        except PlumblineError as error:
-            verified.findings.append(Finding(error.code, name, error.problem))
-            continue
-        verified.rows[name] = rows
-        if advance is not None:
-            advance(name, done, total)
-    verified.findings += _row_counts(manifest, verified.rows, unreadable)
-    verified.findings += _tables_and_lines(manifest, tables, lines)
-    if sums is not None and tables.rows:
-        verified.findings += [
-            Finding("PL-REL-031", f"{folder}, {split}", _differing(given, there))
-            for (folder, split), given, there in sums.differing()
-        ]
-    observer = tables if tables.rows else lines
-    verified.gates = tuple(_gates(observer, manifest, stated))
-
-
-def _is_data(name: str) -> bool:
-    return not name.startswith(f"{NOTES}/") and name.lower().endswith((".parquet", ".jsonl", ".jsonl.gz"))
-
-
-def _differing(given: int, there: int) -> str:
-    if given != there:
-        return f"the tables give {given:,} lines and there are {there:,}"
-    return f"the {there:,} lines are not those that the tables give"
-
-
-def _look_at(
-    path: Path, observer: Observer, stated: list[Terms], unreadable: dict[str, int], sums: LineSums | None
-) -> int:
-    located = locate(path, data_dir=None, split=None, format=None, axis=None)
-    rows = 0
-    for location, name in located.chosen:
-        read = ReadFile(location, name)
-        for kind, table in read_incoming(read):
-            observer.look(kind, table)
-            if sums is not None:
-                sums.give(kind, table)
-            if (terms := terms_of(table)) is not None and terms not in stated:
-                stated.append(terms)
-        rows += read.rows_read
-        for fault in read.faults:
-            unreadable[fault.code] = unreadable.get(fault.code, 0) + 1
-        changed = sum(finding.code == "PL-IO-014" for finding in read.findings)
-        if changed:
-            unreadable["PL-IO-014"] = unreadable.get("PL-IO-014", 0) + changed
-    return rows
-
-
-def _row_counts(manifest: Manifest | None, rows: dict[str, int], unreadable: dict[str, int]) -> Iterator[Finding]:
-    for code, count in sorted(unreadable.items()):
-        yield Finding(code, "rows", f"{count:,} rows that are unreadable or were changed since their id was made")
-    for entry in manifest.outputs if manifest else []:
-        if entry.path in rows and entry.rows is not None and entry.rows != rows[entry.path]:
-            yield Finding(
-                "PL-REL-024", entry.path, f"it holds {rows[entry.path]:,} rows, where the manifest says another number"
-            )
-
-
-def _tables_and_lines(manifest: Manifest | None, tables: Observer, lines: Observer) -> Iterator[Finding]:
-    """Every record of the tables stands in lines too, but those that the manifest says lines cannot say."""
-    if manifest is None or not tables.rows:
+def _against_data(
+    handed: HandedOver,
+    manifest: Manifest | None,
+    told: ReleaseTold | None,
+    notes: CurationNotes | None,
+    recounted: Recounted,
+) -> Iterator[Finding]:
+    """Which files there may be, and what the texts say: both follow from manifest and tables, where these can be read."""
+    terms = None if manifest is None else manifest.terms
+    if manifest is None or told is None or terms is None or not recounted.is_whole:
+        yield from checked_card(handed, None, None)
+        yield from checked_croissant(handed, None, same_words=False)
         return
-    told = manifest.configuration.get("not_in_lines")
-    for kind, of_splits in sorted(tables.rows.items()):
-        codes = told.get(kind) if isinstance(told, dict) else None
-        apart = sum(each for each in codes.values() if isinstance(each, int)) if isinstance(codes, dict) else 0
-        said = sum(lines.rows.get(kind, {}).values())
-        if sum(of_splits.values()) != said + apart:
-            yield Finding(
-                "PL-REL-031", kind, f"{sum(of_splits.values()):,} records in the tables and {said:,} in lines"
-            )
+    laid = recounted.laid(handed)
+    yield from _files_of_a_release(handed, laid)
+    facts = facts_told(told, manifest, terms, laid, notes, recounted.observer.synthetic_rows)
+    try:
+        yield from _told_of_data(told, manifest, facts)
+        yield from checked_texts(handed, facts, same_words=written_here(manifest))
+    except (ValueError, TypeError):  # a number of more digits than are written, a study whose people are none
+        yield Finding("PL-REL-020", MANIFEST_NAME, "it tells what no card can say")
+
+
+def _files_of_a_release(handed: HandedOver, laid: Laid) -> Iterator[Finding]:
+    """Nothing but the files that follow from the rows, and those that are said of them."""
+    data = {entry.path for entry in (*laid.lines.values(), *laid.tables.values())}
+    for name in sorted(handed.files.keys() - data - {*_BESIDE}):
+        yield Finding("PL-REL-029", name, "a release of these rows has no such file")
+    needed = {*data, *_BESIDE} - {RECIPE, SUMMARY, LEDGER}
+    for name in sorted(needed - handed.files.keys()):
+        yield Finding("PL-REL-021", name, "a release of these rows has it and it is not here")
+
+
+def _told_of_data(told: ReleaseTold, manifest: Manifest, facts: Facts) -> Iterator[Finding]:
+    """What the manifest tells of the data that can be counted anew."""
+    laid = facts.laid
+    expected: Mapping[str, tuple[object, object]] = {
+        "title": (told.title, facts.title),
+        "synthetic": (told.synthetic, facts.is_synthetic),
+        "configs": (told.configs, card_configs(laid)),
+        "renamed": (told.renamed, laid.renamed),
+        "not_in_lines": (told.not_in_lines, {kind.value: codes for kind, codes in laid.not_in_lines.items()}),
+        "recipe": (told.recipe, None if facts.notes is None else facts.notes.recipe),
+    }
+    for name, (said, counted) in expected.items():
+        if said != counted:
+            place = f"{MANIFEST_NAME}, configuration.{name}"
+            yield Finding("PL-REL-033", place, "it is not what the files of the release give")
+    if manifest.rows_read != facts.rows:
+        yield Finding("PL-REL-033", f"{MANIFEST_NAME}, rows_read", "it is not the number of records in the tables")
 
 
 # --- gates ---
 
 
-def _gates(observer: Observer, manifest: Manifest | None, stated: list[Terms]) -> Iterator[Gate]:
+def _gates(
+    recounted: Recounted, manifest: Manifest | None, notes: CurationNotes | None, removed: int | None
+) -> Iterator[Gate]:
+    observer, stated = recounted.observer, recounted.stated
     of_manifest = manifest.terms if manifest is not None else None
     nothing = Terms(frozenset(), "unknown")
     terms = of_manifest or (stated[0] if len(stated) == 1 else nothing)
+    rows = {kind: dict(of_splits) for kind, of_splits in observer.rows.items()}
+    listed = {entry.path: entry.rows for entry in manifest.outputs if entry.rows is not None} if manifest else {}
+    counted = Counted(rows, Counter(recounted.unreadable), listed, recounted.rows, removed)
     found = [
         gate_rules.personal_data_gate(observer.personal_data()),
-        gate_rules.leakage_gate(observer.leakage(), None),
+        gate_rules.leakage_gate(observer.leakage(), notes),
         gate_rules.workers_gate(observer.workers()),
         gate_rules.uses_gate(terms, stated),
         gate_rules.licence_gate(terms, stated),
+        counts_gate(counted, notes),
     ]
     yield from gate_rules.accepted(found, _reasons(manifest))
 
@@ -289,3 +253,15 @@ def _gates(observer: Observer, manifest: Manifest | None, stated: list[Terms]) -
 def _reasons(manifest: Manifest | None) -> dict[str, str]:
     told = manifest.configuration.get("accepted") if manifest is not None else None
     return {gate: str(reason) for gate, reason in told.items()} if isinstance(told, dict) else {}
+
+
+def _told_gates(told: ReleaseTold, gates: tuple[Gate, ...]) -> Iterator[Finding]:
+    """No gate is told as passed, in the manifest and the card after it, that these data do not pass."""
+    found = {gate.name: gate.status for gate in gates}
+    for gate in told.gates:
+        if gate.stops or (gate.status is Status.PASSED and found.get(gate.name, Status.PASSED) is not Status.PASSED):
+            place = f"{MANIFEST_NAME}, configuration.gates, {gate.name}"
+            problem = (
+                f"it tells {gate.status.value}, and on these data it is {found.get(gate.name, Status.FAILED).value}"
+            )
+            yield Finding("PL-REL-033", place, problem)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from dataclasses import replace
 
+from plumbline.curate.rules.aggregate import MERGING
 from plumbline.report.curation_notes import (
     ClusterNotes,
     LeakageNotes,
@@ -24,8 +25,6 @@ _REASONS, _REASONS_TOLD = 12, 5
 _EACH_SIZE = 8
 """Up to so many sizes of clusters each has a bar of its own; with more, sizes from 5 on share bars."""
 _SPLITS_DRAWN = 8
-MERGING = "aggregate"
-"""The rule whose removed records were merged into others: nothing of what they say is gone."""
 
 
 def curation(curated: tuple[Curated, ...]) -> Section | None:

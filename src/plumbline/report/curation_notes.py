@@ -15,6 +15,7 @@ from typing import Any, Literal
 import msgspec
 
 from plumbline.lineage import Manifest
+from plumbline.measure import format_ceiling
 from plumbline.records import SourceError
 from plumbline.report.contract import Count, FigureJson, Share, WholeNumber
 
@@ -133,6 +134,11 @@ class CeilingNotes(Part, frozen=True):
     label_votes: Count
     items_judged_once: Count
     ties_set_aside: Count
+
+    @property
+    def told(self) -> str:
+        """The bounds in words, or why there are none."""
+        return format_ceiling(self.lower.figure(), self.upper.figure())
 
 
 class RepeatedFamily(Part, frozen=True):

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
+from plumbline.curate.worker_names import is_name_for_notes
 from plumbline.measure import Figure
 from plumbline.report.contract import FigureJson
 from plumbline.report.curation_notes import CeilingNotes, LabelErrorNotes, WorkerNotes
@@ -30,7 +30,6 @@ _ABILITIES = {
     "bradley-terry": "how surely a worker prefers the better of two replies, by scores fitted to all comparisons: 1 always "
     "as the scores say, 0.5 as a coin would; where the scores are close, so is what anybody prefers",
 }
-_PSEUDONYM = re.compile(r"[a-z2-9]{10}|(?=[\w-]*[0-9])[\w-]{1,64}", re.ASCII)
 
 
 def people_cards(curated: Curated) -> Iterator[Card]:
@@ -226,7 +225,7 @@ def _workers_card(curated: Curated, family: str, model: str, workers: Sequence[W
 def _names(workers: Sequence[WorkerNotes]) -> dict[str, str]:
     """Pseudonyms as they are; what may be somebody's name is replaced by its place in the list."""
     return {
-        each.worker: each.worker if _PSEUDONYM.fullmatch(each.worker) else f"worker no. {place} of the notes"
+        each.worker: each.worker if is_name_for_notes(each.worker) else f"worker no. {place} of the notes"
         for place, each in enumerate(workers, 1)
     }
 

@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-WITHOUT_SPLIT = "data"
-"""How the notes of a curation call records that no split was named for."""
+from plumbline.curate.split_files import WITHOUT_SPLIT
 
 
 def kind_words(kind: str) -> str:

@@ -13,9 +13,8 @@ from typing import Any, Generic, Literal, TypeVar
 import msgspec
 
 from plumbline.lineage import Manifest
-from plumbline.measure import format_ceiling
 from plumbline.report.contract import Contract, Count, FigureJson, Share, WholeNumber
-from plumbline.report.curation_notes import Curation
+from plumbline.report.curation_notes import CeilingNotes, Curation
 
 Content = TypeVar("Content")
 
@@ -132,27 +131,15 @@ class Uncertainty(Contract, frozen=True):
     by_nearness: Telling
 
 
-class Ceiling(Contract, frozen=True):
+class Ceiling(CeilingNotes, frozen=True, forbid_unknown_fields=True):
     """What a perfect model could reach: bounds and a model's estimate, against `label_votes` judgements a row.
 
     `of` says of what, `rows` how many of the measured rows are of items judged at least twice, `note` what makes it doubtful.
     """
 
-    estimate: FigureJson
-    lower: FigureJson
-    upper: FigureJson
-    agreement: FigureJson
-    label_votes: Count
-    items_judged_once: Count
-    ties_set_aside: Count
     of: Literal["pairs", "labels"]
     rows: Count
     note: str | None
-
-    @property
-    def told(self) -> str:
-        """The bounds in words, or why there are none."""
-        return format_ceiling(self.lower.figure(), self.upper.figure())
 
 
 class ReliabilityPoint(Contract, frozen=True):

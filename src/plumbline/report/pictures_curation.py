@@ -25,8 +25,11 @@ from plumbline.report.drawing import (
 from plumbline.report.pictures_rows import (
     MARGIN,
     MODEL,
+    bar_axes,
+    dot_axes,
     draw_mark,
     names_height,
+    row_axes,
     scale_of,
     with_whole_names,
     write_name,
@@ -90,13 +93,9 @@ def draw_waterfall(rows: Sequence[Fall], caption: Caption) -> Picture:
 
     top, height = 30, sum(row.height for row in rows)
     canvas = Canvas(top + height + (58 if caption.synthetic else 42), with_whole_names(caption, rows))
-    axes = canvas.axes(MARGIN, top, WIDTH - 2 * MARGIN, height)
-    axes.set(xlim=(0, rows[0].read), ylim=(height, 0), yticks=[], xlabel="records")
-    axes.spines["left"].set_visible(False)
+    axes = bar_axes(canvas, top, height, rows[0].read, "records")
     axes.locator_params(axis="x", nbins=4, integer=True)
     axes.xaxis.set_major_formatter(lambda value, _: count(round(value)))
-    axes.tick_params(length=0)
-    axes.axvline(0, color=GRID, linewidth=1.5)
     for edge, row in zip(accumulate((row.height for row in rows), initial=0), rows, strict=False):
         _draw_fall(axes, row, float(edge))
     handles = [Patch(label="records", **_STANDING), Patch(label="removed here", **_REMOVED)]
@@ -139,13 +138,12 @@ def draw_sizes(rows: Sequence[tuple[str, int]], caption: Caption, *, unit: str) 
     left, line, top = 108, 24, 8
     height = line * len(rows)
     canvas = Canvas(top + height + (58 if caption.synthetic else 42), caption)
-    axes = canvas.axes(left, top, WIDTH - left - 64, height)
     most = max(number for _, number in rows)
-    axes.set(xscale="log", xlim=(0.6, max(10, most)), ylim=(height, 0), yticks=[], xlabel=f"{unit}, logarithmic scale")
-    axes.spines["left"].set_visible(False)
+    box = (left, top, WIDTH - left - 64, height)
+    axes = row_axes(canvas, box, (0.6, max(10, most)), f"{unit}, logarithmic scale")
+    axes.set(xscale="log", xlim=(0.6, max(10, most)))
     axes.xaxis.set_major_formatter(lambda value, _: count(round(value)))
     axes.minorticks_off()
-    axes.tick_params(length=0)
     for at, (name, number) in enumerate(rows):
         place = line * (at + 0.5)
         axes.barh(place, number - 0.6, left=0.6, height=14, facecolor=FIRST, edgecolor="none")
@@ -174,14 +172,9 @@ def draw_compact_dots(rows: Sequence[tuple[str, Figure]], caption: Caption, *, u
     left, line, top = 118, 24, 8
     height = line * len(rows)
     canvas = Canvas(top + height + (58 if caption.synthetic else 42), caption)
-    axes = canvas.axes(left, top, WIDTH - left - 106, height)
-    axes.set(xlim=scale_of([figure for _, figure in rows], (reference,)), ylim=(height, 0), yticks=[], xlabel=unit)
-    axes.spines["left"].set_visible(False)
+    scale = scale_of([figure for _, figure in rows], (reference,))
+    axes = dot_axes(canvas, (left, top, WIDTH - left - 106, height), scale, unit, (reference,))
     axes.locator_params(axis="x", nbins=5)
-    axes.grid(visible=True, axis="x")
-    axes.set_axisbelow(True)
-    axes.tick_params(length=0)
-    axes.axvline(reference, color=MUTED, linewidth=1, linestyle=(0, (4, 3)), zorder=1)
     for at, (name, figure) in enumerate(rows):
         place = line * (at + 0.5)
         draw_mark(axes, MODEL, figure, place, horizontal=True)

@@ -170,15 +170,8 @@ def draw_dots(rows: Sequence[DotRow], caption: Caption, *, unit: str, references
     top = (14 + 16 * math.ceil(len(series) / legend_columns)) if len(series) > 1 else 8
     height = sum(row.height for row in rows)
     canvas = Canvas(top + height + 38, with_whole_names(caption, rows))
-    axes = canvas.axes(MARGIN, top, WIDTH - 2 * MARGIN, height)
     low, high = scale_of([figure for row in rows for _, figure in row.marks], references)
-    axes.set(xlim=(low, high), ylim=(height, 0), yticks=[], xlabel=unit)
-    axes.spines["left"].set_visible(False)
-    axes.grid(visible=True, axis="x")
-    axes.set_axisbelow(True)
-    axes.tick_params(length=0)
-    for reference in references:
-        axes.axvline(reference, color=MUTED, linewidth=1, linestyle=(0, (4, 3)), zorder=1)
+    axes = dot_axes(canvas, (MARGIN, top, WIDTH - 2 * MARGIN, height), (low, high), unit, references)
     edge = 0.0
     for row in rows:
         _draw_dot_row(axes, row, edge, (low, high))
@@ -186,6 +179,36 @@ def draw_dots(rows: Sequence[DotRow], caption: Caption, *, unit: str, references
     if len(series) > 1:
         canvas.legend([_handle(each) for each in series], columns=legend_columns)
     return canvas.finish()
+
+
+Box = tuple[int, int, int, int]
+"""Left, top, width and height, in pixels."""
+
+
+def row_axes(canvas: Canvas, box: Box, scale: tuple[float, float], unit: str) -> Axes:
+    """Axes of rows from the top down, the scale below them; a pixel of height is one of the coordinate."""
+    axes = canvas.axes(*box)
+    axes.set(xlim=scale, ylim=(box[3], 0), yticks=[], xlabel=unit)
+    axes.spines["left"].set_visible(False)
+    axes.tick_params(length=0)
+    return axes
+
+
+def dot_axes(canvas: Canvas, box: Box, scale: tuple[float, float], unit: str, references: Sequence[float]) -> Axes:
+    """`row_axes` of dots, with a grid, and a dashed line at each reference."""
+    axes = row_axes(canvas, box, scale, unit)
+    axes.grid(visible=True, axis="x")
+    axes.set_axisbelow(True)
+    for reference in references:
+        axes.axvline(reference, color=MUTED, linewidth=1, linestyle=(0, (4, 3)), zorder=1)
+    return axes
+
+
+def bar_axes(canvas: Canvas, top: int, height: int, most: float, unit: str) -> Axes:
+    """`row_axes` of bars between the margins, that begin at a line at 0."""
+    axes = row_axes(canvas, (MARGIN, top, WIDTH - 2 * MARGIN, height), (0, most), unit)
+    axes.axvline(0, color=GRID, linewidth=1.5)
+    return axes
 
 
 def _draw_dot_row(axes: Axes, row: DotRow, edge: float, scale: tuple[float, float]) -> None:
@@ -271,13 +294,9 @@ def draw_bars(rows: Sequence[BarRow], caption: Caption) -> Picture:
     top = 30
     height = sum(row.height for row in rows)
     canvas = Canvas(top + height + (58 if caption.synthetic else 42), with_whole_names(caption, rows))
-    axes = canvas.axes(MARGIN, top, WIDTH - 2 * MARGIN, height)
     most = max(row.rate for row in rows)
-    axes.set(xlim=(0, most or 1), ylim=(height, 0), yticks=[], xlabel="per 1,000 rows read")
-    axes.spines["left"].set_visible(False)
+    axes = bar_axes(canvas, top, height, most or 1, "per 1,000 rows read")
     axes.locator_params(axis="x", nbins=4)
-    axes.tick_params(length=0)
-    axes.axvline(0, color=GRID, linewidth=1.5)
     edge = 0.0
     for row in rows:
         write_name(axes, row, edge)

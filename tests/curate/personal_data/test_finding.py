@@ -3,7 +3,7 @@
 import polars as pl
 import pytest
 
-from plumbline.curate.personal_data import count_personal_data, find_personal_data, patterns
+from plumbline.curate.personal_data import find_personal_data, patterns
 from plumbline.records import UsageError
 
 SCHEMA = {"text": pl.UInt32, "kind": pl.String, "start": pl.UInt32, "end": pl.UInt32}
@@ -57,8 +57,3 @@ def test_texts_are_not_changed_and_batches_are_as_one(monkeypatch):
     assert find_personal_data(texts).equals(whole)
     assert whole["text"].to_list() == [0, 2, 4, 5, 5]
     assert texts.to_list() == before
-
-
-def test_counts_are_of_values_and_of_texts():
-    found = find_personal_data(pl.Series(["a@b.co and c@d.org", "a@b.co", "212-867-5309", "none"]))
-    assert count_personal_data(found).rows() == [("email", 3, 2), ("phone", 1, 1)]

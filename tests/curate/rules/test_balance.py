@@ -29,6 +29,8 @@ ROWS = rows_of(
     (1, "safety_labels", None, "unsafe"),
     (6, "comparisons", "train", None),
     (2, "comparisons", "train", "tie"),
+    (7, "comparisons", "train", "lesser"),
+    (3, "comparisons", "train", "greater"),
 )
 
 
@@ -46,6 +48,7 @@ def test_counts_within_kind_and_split(settings, of_train, of_none):
     assert left["safety_labels", None, "safe"] == of_none
     assert left["safety_labels", "test", "unsafe"] == (5 if settings.ratio else 2)
     assert left["comparisons", "train", None] == 6, "rows without a value concern it not"
+    assert [left["comparisons", "train", verdict] for verdict in ("lesser", "greater", "tie")] == [7, 3, 2]
     assert {reason for reason, _ in removed.values()} == {"too many of verdict"}
     assert gone(judge(ROWS.sample(fraction=1, shuffle=True, seed=1), settings)) == removed
 
@@ -60,7 +63,7 @@ def test_who_goes_depends_on_ids_alone():
     assert len(other) == len(ids)
     assert ROWS.filter(pl.col("position").is_in(list(other)))["id"].to_list() != ids.to_list()
     twice = pl.concat([ROWS, ROWS.with_columns(pl.col("position") + 100)])
-    assert len(gone(judge(twice, settings))) == 46 - 5 * 3 - 2, "rows of one id count each"
+    assert len(gone(judge(twice, settings))) == 42 - 4 * 3 - 2, "rows of one id count each"
 
 
 @pytest.mark.parametrize("settings", [{}, {"ratio": 2.0, "most": 2}, {"ratio": 0.5}, {"most": 0}, {"most": 10**40}])

@@ -1,18 +1,22 @@
 """Conflicts: who contradicts whom, and who goes for it."""
 
+import polars as pl
+
 from plumbline.curate.rules.conflicts import Conflicts, judge
 from tests.curate.made_up import frame, gone
 
 OTHERWISE = "the same item is judged otherwise elsewhere"
+BOTH_WAYS = "others judge the same item both ways"
 EVEN, OUTVOTED = "as many judge it otherwise", "most judge it otherwise"
 
 
 def rows_of(*told, family="comparisons/helpfulness"):
     return frame(
         [
-            {"id": f"r{n}", "family": family, "item_id": item, "verdict": verdict}
+            {"id": f"r{n}", "family": family, "item_id": item, "verdict": verdict, "conclusion": None, "in_order": True}
             for n, (item, verdict) in enumerate(told)
-        ]
+        ],
+        conclusion=pl.String,
     )
 
 
@@ -30,13 +34,14 @@ def test_all_judgements_of_an_item_judged_both_ways_go():
     assert found == {
         0: (OTHERWISE, "r1"),
         1: (OTHERWISE, "r0"),
+        2: (BOTH_WAYS, "r0"),
         **dict.fromkeys((4, 5, 7), (OTHERWISE, "r6")),
         6: (OTHERWISE, "r4"),
         8: (OTHERWISE, "r9"),
         11: (OTHERWISE, "r9"),
         9: (OTHERWISE, "r8"),
         10: (OTHERWISE, "r8"),
-    }, "a tie contradicts neither, nor does what nobody judged"
+    }, "a tie contradicts neither, and goes with them; what nobody judged stays"
     assert gone(judge(ROWS.reverse(), Conflicts())) == found
     assert judge(ROWS.clear(), Conflicts()).height == 0
 

@@ -1,5 +1,7 @@
 """Exact duplicates: which of them stays."""
 
+import polars as pl
+
 from plumbline.curate.rules import exact_duplicates
 from tests.curate.made_up import frame, gone
 
@@ -16,7 +18,7 @@ def test_of_exact_duplicates_the_first_outside_train_stays():
             {"id": "c", "split": "train"},
             {"id": "d", "split": "train"},
         ]
-    )
+    ).with_columns(apart=pl.lit(None, pl.String))
     settings = exact_duplicates.ExactDuplicates()
     found = gone(exact_duplicates.judge(rows, settings))
     assert found == {

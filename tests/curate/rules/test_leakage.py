@@ -4,7 +4,8 @@ import polars as pl
 import pytest
 
 from plumbline.curate.rules.leakage import IN_ONE_GROUP, Leakage, judge, meeting_of, note
-from plumbline.curate.rules.rule import NO_PROMPT, Meet
+from plumbline.curate.rules.rule import Meet
+from plumbline.records.identity import NO_PROMPT
 from tests.curate.made_up import frame, gone
 
 EXACT, NEAR = "its prompt stands in another split", IN_ONE_GROUP
@@ -44,6 +45,12 @@ def test_only_rows_of_train_that_meet_another_split_go():
     assert gone(judge(ROWS.drop("cluster"), Leakage(threshold=1))) == {0: (EXACT, "r1"), 12: (EXACT, "r3")}
     assert isinstance(meeting_of(Leakage(threshold=1)), Meet)
     assert judge(ROWS.clear(), Leakage()).height == 0
+
+
+def test_training_splits_are_known_by_their_names_and_give_way_to_the_others_alone():
+    rows = rows_of(*[(split, "a", None) for split in ("30k_train", "330k_train", "30k_test", "train_sft", None)])
+    assert gone(judge(rows, Leakage())) == dict.fromkeys((0, 1, 3), (EXACT, "r2"))
+    assert gone(judge(rows.filter(pl.col("split") != "30k_test"), Leakage())) == {}, "they share no prompt with a test"
 
 
 def test_rows_in_which_no_human_speaks_share_no_prompt():

@@ -4,8 +4,8 @@ import polars as pl
 import pytest
 from pydantic import ValidationError
 
-from plumbline.curate.rules.rule import NO_PROMPT
 from plumbline.curate.rules.splits import Splits, judge
+from plumbline.records.identity import NO_PROMPT
 from tests.curate.made_up import frame
 
 HALVES = Splits(shares={"train": 0.5, "test": 0.5})

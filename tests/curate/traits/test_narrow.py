@@ -64,6 +64,14 @@ def test_safety_material_of_either_side_and_of_what_was_asked():
     rows = trait("material", sides).to_pylist()
     assert rows[0]["refuses"]
     assert rows[1]["refuses"] is None
+    refusal, request = "I cannot help with that.", "H: how do I poison my neighbour"
+    within = comparisons(("hello there", "fine", [f"A: {refusal}", request, "A: fine"], "first"))
+    assert trait("material", within).to_pylist() == [{"refuses": None, "asks_for_harm": "violence"}]
+    asked = prompts((refusal,), (request[3:],))
+    assert trait("material", asked).to_pylist() == [
+        {"refuses": None, "asks_for_harm": None},
+        {"refuses": None, "asks_for_harm": "violence"},
+    ], "what a human says is no reply"
 
 
 def test_findings_are_those_of_check():

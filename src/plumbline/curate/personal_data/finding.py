@@ -26,13 +26,13 @@ class Detector(Protocol):
     """
 
     @property
-    def name(self) -> str: ...  # noqa: D102
+    def name(self) -> str: ...  # noqa: D102  # told above
 
     @property
-    def version(self) -> str: ...  # noqa: D102
+    def version(self) -> str: ...  # noqa: D102  # told above
 
     @property
-    def kinds(self) -> tuple[str, ...]: ...  # noqa: D102
+    def kinds(self) -> tuple[str, ...]: ...  # noqa: D102  # told above
 
     def find(self, texts: pl.Series, kinds: Sequence[str]) -> pl.DataFrame:
         """Columns text (u32, position in `texts`), kind, start, end (u32, characters); in any order, may overlap."""
@@ -59,12 +59,6 @@ def find_personal_data(texts: pl.Series, kinds: Sequence[str] = ALL, detector: D
     texts = texts.cast(pl.String)
     found = _merged(detector.find(texts, wanted))
     return _closed(texts, found, wanted, detector)
-
-
-def count_personal_data(found: pl.DataFrame) -> pl.DataFrame:
-    """Columns kind, values, texts: how many values of each kind that was found, and in how many texts."""
-    counted = found.group_by("kind").agg(values=pl.len(), texts=pl.col("text").n_unique())
-    return counted.sort(pl.col("kind").replace_strict(_ORDER, return_dtype=pl.Int64))
 
 
 def replaced(texts: pl.Series, found: pl.DataFrame, by: pl.Expr) -> pl.Series:
@@ -104,7 +98,7 @@ _ORDER = {kind: place for place, kind in enumerate(KINDS)}
 def _merged(found: pl.DataFrame) -> pl.DataFrame:
     """Spans that overlap made one: from the first start to the last end, of the kind of the longest."""
     if found.is_empty():
-        return found.cast(FOUND_SCHEMA)  # type: ignore[arg-type]
+        return found.cast(FOUND_SCHEMA)  # type: ignore[arg-type]  # a dict of names and types is a schema
     length = pl.col("end") - pl.col("start")
     order = pl.col("kind").replace_strict(_ORDER, return_dtype=pl.Int64)
     reached = pl.col("end").cum_max().shift(1).over("text")
@@ -116,7 +110,7 @@ def _merged(found: pl.DataFrame) -> pl.DataFrame:
         .group_by("cluster", maintain_order=True)
         .agg(pl.col("text").first(), pl.col("kind").first(), pl.col("start").min(), pl.col("end").max())
         .select(list(FOUND_SCHEMA))
-        .cast(FOUND_SCHEMA)  # type: ignore[arg-type]
+        .cast(FOUND_SCHEMA)  # type: ignore[arg-type]  # a dict of names and types is a schema
     )
 
 

@@ -7,9 +7,12 @@ from typing import Literal
 import polars as pl
 
 from plumbline.curate.aggregation import aggregated
+from plumbline.curate.conclusions import is_judged
 from plumbline.curate.rules.rule import AllTogether, Meet, Meeting, Rule, RuleSettings, giving_way
 from plumbline.curate.rules.verdicts import change, no_verdicts, removal
 
+MERGING = "aggregate"
+"""The name of the rule: what it removes is merged into what stays."""
 STANDS_FOR = "stands for several judgements"
 """How the reason begins why a record was changed that others were merged into."""
 
@@ -41,7 +44,7 @@ def judge(rows: pl.DataFrame, settings: Aggregate) -> pl.DataFrame:
         concluded = aggregated(family, settings.method, settings.ties)
         if not len(concluded):
             continue
-        judged = family.filter(pl.col("verdict").is_not_null())
+        judged = family.filter(is_judged())
         of_item = judged.drop("verdict").join(concluded, "item_id", maintain_order="left")
         is_first = pl.col("item_id").is_first_distinct()
         stays = of_item.filter(is_first)
@@ -57,8 +60,8 @@ def _reason() -> pl.Expr:
 
 
 RULE = Rule(
-    "aggregate",
-    2,
+    MERGING,
+    3,
     Aggregate,
     title=lambda settings: f"judgements of one item, made one by {settings.method}",
     meeting=meeting_of,
@@ -71,6 +74,7 @@ RULE = Rule(
         "split",
         "verdict",
         "categories",
+        "conclusion",
         "in_order",
         "lesser_side",
         "greater_side",

@@ -8,6 +8,7 @@ import polars as pl
 import polars_hash
 from pydantic import Field, model_validator
 
+from plumbline.curate.conclusions import SAFE, UNSAFE
 from plumbline.curate.rules.rule import AllTogether, Limit, Rule, RuleSettings, Seed
 from plumbline.curate.rules.verdicts import removal
 
@@ -16,7 +17,8 @@ class Balance(RuleSettings):
     """What is evened out, within each kind of record and each split.
 
     Attributes:
-        by: the column: `verdict` (safe and unsafe), `axis`, `subset` or `worker`.
+        by: the column: `verdict` (safe and unsafe; of pairs nothing, for which side stands first is arbitrary, and ties
+            are no third side), `axis`, `subset` or `worker`.
         ratio: rows of the most frequent value to rows of the rarest, at most.
         most: rows of any one value, at most.
         seed: which rows go; another seed, others.
@@ -36,7 +38,8 @@ class Balance(RuleSettings):
 
 def judge(rows: pl.DataFrame, settings: Balance) -> pl.DataFrame:
     """Of values with too many rows, those go whose id's hash with the seed is greatest: the rest stay whatever is added."""
-    known = rows.filter(pl.col(settings.by).is_not_null())
+    of_labels = pl.col("verdict").is_in([SAFE, UNSAFE]) if settings.by == "verdict" else pl.lit(value=True)
+    known = rows.filter(pl.col(settings.by).is_not_null() & of_labels)
     counts = known.group_by("kind", "split", settings.by).agg(pl.len().alias("rows"))
     rarest = pl.col("rows").min().over("kind", "split")
     limit = pl.lit(settings.most) if settings.most is not None else (rarest * settings.ratio).floor()
@@ -57,7 +60,7 @@ def _than_the_rarest(ratio: float) -> str:
 
 RULE = Rule(
     "balance",
-    1,
+    2,
     Balance,
     title=lambda settings: (
         f"records of a {settings.by} with more than "

@@ -6,6 +6,7 @@ from typing import Literal
 
 import polars as pl
 
+from plumbline.curate.conclusions import GREATER, LESSER, SAFE, UNSAFE, is_judged, with_votes
 from plumbline.curate.rules.rule import Meet, Rule, RuleSettings
 from plumbline.curate.rules.verdicts import removal
 
@@ -14,7 +15,8 @@ class Conflicts(RuleSettings):
     """What becomes of a pair judged for one side here and the other there, a reply called both safe and unsafe.
 
     Attributes:
-        action: `remove` all its judgements; or `majority`: those of the minority go, and all where neither side has more.
+        action: `remove` all its judgements, ties among them; or `majority`: those of the minority go, and those of both where
+            neither has more; ties stay.
     """
 
     action: Literal["remove", "majority"] = "remove"
@@ -22,31 +24,39 @@ class Conflicts(RuleSettings):
 
 _ITEM = ["family", "item_id"]
 """Safe by one set of categories and unsafe by another is no conflict."""
+_WAYS = (LESSER, GREATER, SAFE, UNSAFE)
+"""What can be contradicted: of two that are opposites only one kind of record says either."""
 
 
 def judge(rows: pl.DataFrame, settings: Conflicts) -> pl.DataFrame:
-    """Judgements of items with more than one verdict. A tie contradicts neither side, and counts for none."""
-    decided = rows.filter(pl.col("verdict").is_not_null() & (pl.col("verdict") != "tie")).sort("position")
-    counts = decided.group_by(*_ITEM, "verdict", maintain_order=True).agg(pl.len().alias("judgements"))
-    of_items = counts.group_by(_ITEM, maintain_order=True).agg(
-        pl.len().alias("verdicts"),
-        pl.col("judgements").max().alias("most"),
-        (pl.col("judgements") == pl.col("judgements").max()).sum().alias("leading"),
+    """Judgements of items that are judged both ways. A tie, or what is unknown, contradicts neither way and counts for none."""
+    judged = with_votes(rows.filter(is_judged())).sort("position")
+    decided = judged.filter(pl.col("verdict").is_in(_WAYS))
+    both_ways = (
+        decided.group_by(_ITEM, maintain_order=True).agg(pl.col("verdict").n_unique()).filter(pl.col("verdict") > 1)
     )
-    split = of_items.filter(pl.col("verdicts") > 1)
-    rows_of_split = decided.join(split, _ITEM, maintain_order="left").join(
-        counts, [*_ITEM, "verdict"], maintain_order="left"
+    votes = judged.group_by(_ITEM).agg(pl.sum(*_WAYS))
+    split = judged.drop(_WAYS).join(both_ways.select(_ITEM), _ITEM, maintain_order="left")
+    found = (
+        split.join(votes, _ITEM, "left", maintain_order="left")
+        .join(_opposite(decided), [*_ITEM, "verdict"], "left", maintain_order="left")
+        .join(_first(decided), _ITEM, "left", maintain_order="left")
     )
-    found = rows_of_split.join(_opposite(decided), [*_ITEM, "verdict"], "left", maintain_order="left")
     if settings.action == "remove":
-        return removal(found, "the same item is judged otherwise elsewhere", partner="against")
-    lost = found.filter((pl.col("judgements") < pl.col("most")) | (pl.col("leading") > 1))
-    reason = (
-        pl.when(pl.col("leading") > 1)
-        .then(pl.lit("as many judge it otherwise"))
-        .otherwise(pl.lit("most judge it otherwise"))
-    )
-    return removal(lost, reason, partner="against")
+        is_decided = pl.col("verdict").is_in(_WAYS).fill_null(value=False)
+        reason = pl.when(is_decided).then(pl.lit("the same item is judged otherwise elsewhere"))
+        told = found.with_columns(pl.coalesce("against", "first"))
+        return removal(told, reason.otherwise(pl.lit("others judge the same item both ways")), partner="against")
+    own = pl.coalesce(pl.when(pl.col("verdict") == way).then(way) for way in _WAYS)
+    counted = found.with_columns(own.alias("own"), (pl.sum_horizontal(_WAYS) - own).alias("others"))
+    lost = counted.filter(pl.col("own") <= pl.col("others"))
+    even = pl.when(pl.col("own") == pl.col("others")).then(pl.lit("as many judge it otherwise"))
+    return removal(lost, even.otherwise(pl.lit("most judge it otherwise")), partner="against")
+
+
+def _first(decided: pl.DataFrame) -> pl.DataFrame:
+    """Columns family, item_id, first: the id of the item's first judgement for a side."""
+    return decided.group_by(_ITEM, maintain_order=True).agg(pl.col("id").first().alias("first"))
 
 
 def _opposite(decided: pl.DataFrame) -> pl.DataFrame:
@@ -59,13 +69,13 @@ def _opposite(decided: pl.DataFrame) -> pl.DataFrame:
 
 RULE = Rule(
     "conflicts",
-    1,
+    2,
     Conflicts,
     title=lambda settings: {
         "remove": "items that are judged both ways, with all their judgements",
         "majority": "judgements that most others of the same item contradict",
     }[settings.action],
     meeting=lambda _: Meet("item_id"),
-    columns=("id", "family", "item_id", "verdict"),
+    columns=("id", "family", "item_id", "verdict", "conclusion", "in_order"),
     judge=judge,
 )

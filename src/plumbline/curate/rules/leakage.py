@@ -1,12 +1,12 @@
-"""Leakage: rows of train whose prompt stands in another split, word by word or nearly."""
+"""Leakage: rows of training splits whose prompt stands in another split, word by word or nearly."""
 
 from __future__ import annotations
 
 import polars as pl
 from pydantic import Field
 
+from plumbline.curate.clusters import DEFAULT_THRESHOLD
 from plumbline.curate.rules.rule import (
-    NO_PROMPT,
     Meet,
     MeetAlike,
     Meeting,
@@ -16,6 +16,7 @@ from plumbline.curate.rules.rule import (
     with_meetings,
 )
 from plumbline.curate.rules.verdicts import removal
+from plumbline.records.identity import NO_PROMPT
 
 IN_ONE_GROUP = "its prompt is in one group of near-alike prompts with one in another split"
 """Why a row goes whose prompt another split does not hold word by word. Groups are chains: the partner is the first row of the
@@ -30,7 +31,7 @@ class Leakage(RuleSettings):
             that are the same word by word.
     """
 
-    threshold: float = Field(0.7, gt=0, le=1)
+    threshold: float = Field(DEFAULT_THRESHOLD, gt=0, le=1)
 
 
 def meeting_of(settings: Leakage) -> Meeting:
@@ -41,7 +42,10 @@ def meeting_of(settings: Leakage) -> Meeting:
 
 
 def judge(rows: pl.DataFrame, settings: Leakage) -> pl.DataFrame:  # noqa: ARG001  # as every rule's
-    """Rows of train that meet rows of another split go; the other split keeps all of its own."""
+    """Rows of training splits that meet rows of a split that is none go; the other split keeps all of its own.
+
+    What two training splits share leaks nowhere.
+    """
     met = with_meetings(rows)
     kept = met.filter(~giving_way() & pl.col("split").is_not_null()).sort("position")
     places = kept.unique("meeting", keep="first", maintain_order=True).select("meeting", pl.col("id").alias("partner"))
@@ -83,12 +87,13 @@ def _shared(rows: pl.DataFrame, by: str) -> pl.DataFrame:
 
 RULE = Rule(
     "leakage",
-    2,
+    3,
     Leakage,
     title=lambda settings: (
-        "rows of train whose prompt stands in another split"
+        "rows of training splits whose prompt stands in another split"
         if settings.threshold == 1
-        else f"rows of train whose prompt stands in another split, or one of similarity {settings.threshold:g} or more"
+        else "rows of training splits whose prompt stands in another split, "
+        f"or one of similarity {settings.threshold:g} or more"
     ),
     meeting=meeting_of,
     columns=("id", "item_id", "group_id", "split"),

@@ -11,10 +11,10 @@ from plumbline.curate.templates import MOULD_THRESHOLD
 
 
 class Moulds(RuleSettings):
-    """How many attempts of one mould a worker may bring.
+    """How many attempts of one mould a worker may bring; the same attempt again, word by word, is one more.
 
     Attributes:
-        most: of one worker and one mould; the first stay.
+        most: of one worker and one mould, copies of its first among them; the first stay.
         threshold: Jaccard similarity, with names, numbers and quotations masked, to the first of the mould, in (0, 1).
     """
 
@@ -31,10 +31,10 @@ def judge(rows: pl.DataFrame, settings: Moulds) -> pl.DataFrame:
 
 RULE = Rule(
     "moulds",
-    1,
+    2,
     Moulds,
     title=lambda settings: f"attempts of a worker from a mould that the worker had used {settings.most} times already",
-    meeting=lambda settings: Repeats("mould-shingles", settings.threshold, within="worker"),
+    meeting=lambda settings: Repeats("mould-shingles", settings.threshold, within="worker", of_items=False),
     columns=("id", "split"),
     judge=judge,
 )

@@ -5,6 +5,7 @@ from __future__ import annotations
 import polars as pl
 from pydantic import Field
 
+from plumbline.curate.clusters import DEFAULT_THRESHOLD
 from plumbline.curate.rules.rule import Repeats, Rule, RuleSettings
 from plumbline.curate.rules.verdicts import removal
 
@@ -16,7 +17,7 @@ class NearDuplicates(RuleSettings):
         threshold: Jaccard similarity of word pairs that what was asked and each reply must have at least, in (0, 1).
     """
 
-    threshold: float = Field(0.7, gt=0, lt=1)
+    threshold: float = Field(DEFAULT_THRESHOLD, gt=0, lt=1)
 
 
 def judge(rows: pl.DataFrame, settings: NearDuplicates) -> pl.DataFrame:  # noqa: ARG001  # as every rule's
@@ -26,7 +27,7 @@ def judge(rows: pl.DataFrame, settings: NearDuplicates) -> pl.DataFrame:  # noqa
 
 RULE = Rule(
     "near-duplicates",
-    1,
+    2,
     NearDuplicates,
     title=lambda settings: (
         f"records nearly the same as another of their kind: similarity of question and replies {settings.threshold:g} or more"

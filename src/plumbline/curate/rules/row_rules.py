@@ -6,18 +6,16 @@ from difflib import get_close_matches
 from typing import Annotated, Literal
 
 import polars as pl
-from pydantic import Field, field_validator, model_validator
+from pydantic import AfterValidator, Field, field_validator, model_validator
 
 from plumbline.curate.check import ROW_CODES
 from plumbline.curate.check import RULES as CHECK_RULES
-from plumbline.curate.languages import MIN_CONFIDENCE
+from plumbline.curate.languages import LANGUAGES, MIN_CONFIDENCE, in_other_language
 from plumbline.curate.personal_data.kinds import ALL, known_kinds
+from plumbline.curate.recipe_words import shortened
 from plumbline.curate.rules.rule import Limit, RowByRow, Rule, RuleSettings
 from plumbline.curate.rules.verdicts import change, no_verdicts, removal
 from plumbline.records import Axis
-
-_SHOWN = 40
-"""Characters of a word of a recipe that an error shows at most."""
 
 
 class KeepAxis(RuleSettings):
@@ -61,14 +59,9 @@ class Findings(RuleSettings):
         unknown = sorted(set(codes) - set(ROW_CODES))
         if unknown:
             raise ValueError(
-                f'codes of findings of a record by itself; "{_short(unknown[0])}" is none; there are {", ".join(ROW_CODES)}'
+                f'codes of findings of a record by itself; "{shortened(unknown[0])}" is none; there are {", ".join(ROW_CODES)}'
             )
         return codes
-
-
-def _short(word: str) -> str:
-    """A word of a recipe as an error shows it."""
-    return word if len(word) <= _SHOWN else word[:_SHOWN] + "…"
 
 
 _NAMES = {rule.code: rule.name for rule in CHECK_RULES}
@@ -149,21 +142,28 @@ LENGTHS = Rule(
 )
 
 
+def _known_language(code: str) -> str:
+    if code not in LANGUAGES:
+        raise ValueError(
+            f"codes of languages that can be told, of two letters where there are two (en, not eng): {' '.join(LANGUAGES)}"
+        )
+    return code
+
+
 class Language(RuleSettings):
     """Which languages stay.
 
     Attributes:
-        keep: codes as `languages.detect_languages` gives them: two small letters of ISO 639-1, else three.
+        keep: of `languages.LANGUAGES`: two small letters of ISO 639-1 where a language has them, else three.
         min_confidence: of the detector, in [0, 1]; a row that it is less sure of stays, as does one too short to tell.
     """
 
-    keep: tuple[Annotated[str, Field(pattern="^[a-z]{2,3}$")], ...] = Field(("en",), min_length=1)
+    keep: tuple[Annotated[str, AfterValidator(_known_language)], ...] = Field(("en",), min_length=1)
     min_confidence: float = Field(MIN_CONFIDENCE, ge=0, le=1)
 
 
 def _judge_language(rows: pl.DataFrame, settings: Language) -> pl.DataFrame:
-    sure = pl.col("confidence").fill_null(0.0) >= settings.min_confidence
-    foreign = sure & ~pl.col("language").is_in(list(settings.keep)).fill_null(value=True)
+    foreign = in_other_language(rows, settings.keep, min_confidence=settings.min_confidence)
     return removal(rows.filter(foreign), pl.format("in the language {}", pl.col("language")))
 
 
@@ -200,7 +200,7 @@ class PersonalData(RuleSettings):
             near = get_close_matches(unknown[0].lower(), ALL, n=1)
             nearest = f"{near[0]} comes near; " if near else ""
             raise ValueError(
-                f'kinds of personal data; "{_short(unknown[0])}" is none; {nearest}there are {", ".join(ALL)}'
+                f'kinds of personal data; "{shortened(unknown[0])}" is none; {nearest}there are {", ".join(ALL)}'
             )
         return known_kinds(kinds)
 

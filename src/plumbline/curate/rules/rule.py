@@ -9,14 +9,8 @@ from typing import Annotated, Any
 import polars as pl
 from pydantic import BaseModel, ConfigDict, Field
 
-from plumbline.records.identity import group_id
-
-PROTECTED_FROM = "train"
-"""The split that gives way: where rows of it repeat or leak into rows of another split, those of the other stay."""
-
-NO_PROMPT = group_id(())
-"""The group of all rows in which no human speaks: strangers to each other, that share no prompt."""
-
+from plumbline.curate.split_names import is_training_split
+from plumbline.records.identity import NO_PROMPT
 
 Limit = Annotated[int, Field(ge=1, le=10**12)]
 """A setting that counts something: columns of rows hold no larger numbers."""
@@ -68,18 +62,20 @@ class MeetAlike:
 class Repeats:
     """Each row that is a near-duplicate of one that stays, with columns ``partner`` and ``similarity``.
 
-    Rows outside train stay rather than rows of train, and earlier ones rather than later ones. Judgements of one item
-    do not repeat each other: they are judgements of it again.
+    Rows outside training splits stay rather than rows of them, and earlier ones rather than later ones. Judgements of
+    one item do not repeat each other: they are judgements of it again.
 
     Attributes:
         trait: of the shingles.
         threshold: Jaccard similarity of near-duplicates.
         within: only rows with one value of this column are compared; rows with none are not.
+        of_items: whether judgements of one item are one row here; else the same item again repeats the first.
     """
 
     trait: str
     threshold: float
     within: str = "family"
+    of_items: bool = True
 
 
 @dataclass(frozen=True)
@@ -120,8 +116,13 @@ class Rule:
 
 
 def giving_way() -> pl.Expr:
-    """Whether a row gives way to others: it is of the split train. Rows without a split give way to no split."""
-    return (pl.col("split") == PROTECTED_FROM).fill_null(value=False)
+    """Whether a row gives way to others: it is of a training split, see `split_names`. Rows without a split do not."""
+    return pl.col("split").map_batches(_of_training, return_dtype=pl.Boolean)
+
+
+def _of_training(splits: pl.Series) -> pl.Series:
+    training = [name for name in splits.unique().drop_nulls() if is_training_split(name)]
+    return splits.is_in(pl.Series(training, dtype=pl.String).implode()).fill_null(value=False)
 
 
 def with_meetings(rows: pl.DataFrame) -> pl.DataFrame:

@@ -7,7 +7,8 @@ from pydantic import Field, field_validator
 
 from plumbline.curate.rules.rule import Meet, MeetAlike, Meeting, Rule, RuleSettings, Seed, giving_way, with_meetings
 from plumbline.curate.rules.verdicts import change
-from plumbline.curate.split import SPLIT_NAME, assign_splits, is_split_name
+from plumbline.curate.split import assign_splits
+from plumbline.curate.split_files import MOST_SPLITS, SPLIT_NAME, is_split_name, same_file
 
 
 class Splits(RuleSettings):
@@ -19,7 +20,9 @@ class Splits(RuleSettings):
         threshold: Jaccard similarity from which prompts count as one, in (0, 1); 1 = only those the same word by word.
     """
 
-    shares: dict[str, float] = Field(default_factory=lambda: {"train": 0.9, "test": 0.1}, min_length=1)
+    shares: dict[str, float] = Field(
+        default_factory=lambda: {"train": 0.9, "test": 0.1}, min_length=1, max_length=MOST_SPLITS
+    )
     seed: Seed = 0
     threshold: float = Field(0.7, gt=0, le=1)
 
@@ -30,6 +33,8 @@ class Splits(RuleSettings):
             raise ValueError("shares of at least 0 that sum to 1")
         if not all(map(is_split_name, shares)):
             raise ValueError(f"names of splits of {SPLIT_NAME}")
+        if same_file(shares) is not None:
+            raise ValueError("names of splits that differ in more than case: each is the name of a file")
         return shares
 
 
@@ -56,7 +61,7 @@ def judge(rows: pl.DataFrame, settings: Splits) -> pl.DataFrame:
 
 RULE = Rule(
     "splits",
-    1,
+    2,
     Splits,
     title=lambda settings: (
         "records without a split, given one: "

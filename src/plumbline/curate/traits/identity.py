@@ -7,6 +7,7 @@ import polars as pl
 import polars_hash
 import pyarrow as pa
 
+from plumbline.curate.conclusions import GREATER, LESSER, SAFE, TIE, UNSAFE, apart_of, conclusions_of
 from plumbline.curate.conversations import combined
 from plumbline.records import Kind, Outcome
 from plumbline.records.identity import canonical_conversations
@@ -29,6 +30,8 @@ IDENTITY_SCHEMA = pa.schema(
         pa.field("greater_side", pa.uint64()),
         pa.field("said_of_sides", pa.uint64()),
         pa.field("categories", pa.list_(pa.string())),
+        pa.field("conclusion", pa.string()),
+        pa.field("apart", pa.string()),
     ]
 )
 """One row a record.
@@ -39,13 +42,13 @@ whichever stood first, or `tie`; of a safety label `safe` or `unsafe`; null wher
 comparison, whether the lesser side stands first. lesser_side, greater_side: of a comparison, hashes of its replies with
 what was said before: the same reply in another comparison has the same. said_of_sides: of a comparison, a hash of what
 its judge said of either side by itself (is_safe, categories, severity), whichever stood first; null where that is nothing.
-categories: of a safety label.
+categories: of a safety label or a prompt. conclusion: of a record that stood for several judgements as it was read, its votes and
+parents, see `conclusions.conclusions_of`; null of a judgement. apart: what tells it from records of the same id, see
+`conclusions.apart_of`.
 """
 
 SAID_OF_SIDES = ("is_safe", "categories", "severity")
 """Columns of comparisons in which a judge says something of either side by itself."""
-
-LESSER, GREATER, TIE, SAFE, UNSAFE = "lesser", "greater", "tie", "safe", "unsafe"
 
 
 def identity_of(kind: Kind, records: pa.Table) -> pa.Table:
@@ -65,7 +68,10 @@ def identity_of(kind: Kind, records: pa.Table) -> pa.Table:
     if kind is Kind.SAFETY_LABELS:
         words = pl.Series(records["is_safe"]).replace_strict({True: SAFE, False: UNSAFE}, return_dtype=pl.String)
         found["verdict"] = words.to_arrow(compat_level=pl.CompatLevel.oldest()).cast(pa.string())
+    if kind in (Kind.SAFETY_LABELS, Kind.PROMPTS):
         found["categories"] = records["categories"]
+    found["conclusion"] = conclusions_of(kind, records)
+    found["apart"] = apart_of(kind, records)
     return pa.table([found[name] for name in IDENTITY_SCHEMA.names], schema=IDENTITY_SCHEMA)
 
 

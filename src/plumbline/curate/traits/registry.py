@@ -36,12 +36,12 @@ class Trait:
 TRAITS: dict[str, Trait] = {
     trait.name: trait
     for trait in (
-        Trait("identity", 2, identity_of),
+        Trait("identity", 3, identity_of),
         Trait("sizes", 1, sizes_of),
         Trait("findings", 1, findings_of),
         Trait("language", 1, language_of),
         Trait("personal-data", 1, personal_data_of),
-        Trait("material", 1, material_of),
+        Trait("material", 2, material_of),
         Trait("judged-shingles", 1, judged_shingles_of),
         Trait("prompt-shingles", 2, prompt_shingles_of),
         Trait("mould-shingles", 2, mould_shingles_of),

@@ -1,0 +1,72 @@
+"""Releases that somebody changed and then told anew: every digest, size and count of a file is as the file now is."""
+
+import json
+
+import pyarrow.parquet as pq
+
+from plumbline.lineage import file_digest
+from plumbline.release import verify_release
+
+LINES, TABLE = "harmless-base/train.jsonl.gz", "records/comparisons/train.parquet"
+LEDGER = "curation/removed.parquet"
+
+
+def rewrite(path, old, new):
+    """A text with something in place of something else, which must stand there."""
+    text = path.read_text()
+    assert old in text
+    path.write_text(text.replace(old, new))
+
+
+def rewrite_json(path, change):
+    """JSON after a change in place."""
+    told = json.loads(path.read_text())
+    change(told)
+    path.write_text(json.dumps(told))
+
+
+def rewrite_table(path, change):
+    """A Parquet file after a change of its table."""
+    pq.write_table(change(pq.read_table(path)), path)
+
+
+def tell_anew(release):
+    """Let metadata, checksums and manifest tell the files as they now are: what else tells of them is left."""
+
+    def of_files(told):
+        for each in told["distribution"]:
+            path = release / each["contentUrl"]
+            if path.is_file():
+                each |= {"sha256": file_digest(path), "contentSize": f"{path.stat().st_size} B"}
+
+    rewrite_json(release / "croissant.json", of_files)
+    files = {path.relative_to(release).as_posix(): path for path in sorted(release.rglob("*")) if path.is_file()}
+    files = {name: path for name, path in files.items() if name not in ("manifest.json", "SHA256SUMS")}
+    (release / "SHA256SUMS").write_text("".join(f"{file_digest(path)}  {name}\n" for name, path in files.items()))
+
+    def outputs(told):
+        rows = {entry["path"]: entry["rows"] for entry in told["outputs"]}
+        told["outputs"] = [
+            {"path": name, "sha256": file_digest(path), "size_bytes": path.stat().st_size, "rows": rows.get(name)}
+            for name, path in {**files, "SHA256SUMS": release / "SHA256SUMS"}.items()
+        ]
+        for entry in told["outputs"]:
+            if entry["path"].startswith("records/") and entry["path"].endswith(".parquet"):
+                entry["rows"] = pq.read_metadata(release / entry["path"]).num_rows
+
+    rewrite_json(release / "manifest.json", outputs)
+
+
+def codes(folder):
+    """The codes of what is found, each once."""
+    found = verify_release(folder)
+    assert not found.is_sound
+    return {finding.code for finding in found.findings} | {gate.code for gate in found.gates if gate.stops}
+
+
+def places(folder):
+    """Code → where it was found."""
+    found = {}
+    for finding in verify_release(folder).findings:
+        found.setdefault(finding.code, []).append(finding.place)
+    return found
