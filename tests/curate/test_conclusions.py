@@ -10,10 +10,11 @@ import pytest
 from plumbline.curate.accounting import total
 from plumbline.curate.changes import changes_of
 from plumbline.curate.check import check_tables
-from plumbline.curate.conclusions import conclusions_of, with_votes
+from plumbline.curate.conclusions import with_votes
 from plumbline.curate.traits.identity import identity_of
 from plumbline.curate.writing import records_left
 from plumbline.records import Kind, NoDataError
+from plumbline.records.conclusions import conclusions_of
 from tests.curate.made_up import attempts, comparisons, curated, kind_of, labels, ledger, placed, prompts, recipe_of
 
 HATE, THEFT, DRUGS = "hate_speech,offensive_language", "financial_crime,property_crime,theft", "drug_abuse"

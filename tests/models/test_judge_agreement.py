@@ -8,6 +8,7 @@ from plumbline.measure import Bootstrap
 from plumbline.models.calibration import Calibration
 from plumbline.models.judge_agreement import judge_figures, judged_items, strength_figures
 from plumbline.models.pair_figures import pair_figures
+from plumbline.models.repeated_rows import EXACT, count_repeats
 from plumbline.models.training_rows import PreferenceRows, preference_rows
 from plumbline.records import comparison_table, conversation_column
 from tests.models.made_up import question, reply
@@ -100,6 +101,13 @@ def test_votes_count_as_judgements():
     assert items.first_share[0] in (0.25, 0.75)
     shown_good = items.differences[0] > 0
     assert items.first_share[0] == (0.75 if shown_good else 0.25)
+
+
+def test_what_stands_for_several_judgements_is_no_copy_of_one_of_the_same_id():
+    rows = rows_of([(0, True, True)] * 3, worker=[None] * 3, votes=[None, [3, 1, 0], [3, 1, 0]])
+    assert rows.places.ids.n_unique() == 1
+    assert judged_items(leads(rows), rows).judgements.tolist() == [5]
+    assert count_repeats([rows]) == {EXACT: 1}
 
 
 def test_rows_without_records_and_sets_judged_once_have_nothing_to_tell():

@@ -13,9 +13,9 @@ import numpy as np
 import polars as pl
 import pyarrow as pa
 
-from plumbline.curate.conclusions import apart_of
 from plumbline.curate.conversations import Conversations, Positions, combined, prefixes_and_endings
 from plumbline.records import ROLES, Kind, Outcome, Role
+from plumbline.records.conclusions import apart_of
 from plumbline.records.identity import NO_PROMPT, canonical_conversations
 
 FINDINGS_SCHEMA = pa.schema(

@@ -13,13 +13,13 @@ import pyarrow.parquet as pq
 
 from plumbline.curate.accounting import LEDGER_SCHEMA
 from plumbline.curate.changes import CHANGES_SCHEMA, changes_of
-from plumbline.curate.conclusions import AGGREGATED
 from plumbline.curate.parts import kind_of_part
 from plumbline.curate.split_files import WITHOUT_SPLIT, require_split_names
 from plumbline.curate.traits.identity import SAID_OF_SIDES
 from plumbline.engine import Dataset
 from plumbline.lineage import Terms, with_terms
 from plumbline.records import SCHEMAS, Kind, extra
+from plumbline.records.conclusions import AGGREGATED
 from plumbline.records.tables import with_ids
 
 NOTES_FOLDER = "curation"

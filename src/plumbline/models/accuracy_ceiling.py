@@ -19,6 +19,7 @@ from plumbline.models.measured_rows import Json
 from plumbline.models.repeated_rows import is_swapped
 from plumbline.models.training_rows import LabelRows, PreferenceRows
 from plumbline.records import Outcome
+from plumbline.records.conclusions import AGGREGATED
 from plumbline.records.extra import extra_values
 
 LEAST_ITEMS = 10
@@ -156,16 +157,16 @@ def _votes_of_labels(labels: pa.Table) -> pl.DataFrame:
     label = is_safe.replace_strict({True: 1, False: 2}, default=0, return_dtype=pl.Int64)
     frame = _single(label).with_columns(pl.lit(0, pl.Int64).alias("tied"))
     notes = pl.Series("extra", labels["extra"]).cast(pl.String)
-    if not notes.str.contains('"aggregated"', literal=True).any():
+    if not notes.str.contains(f'"{AGGREGATED}"', literal=True).any():
         return frame
     return _with_votes(frame, pl.Series("votes", [_votes_noted(note) for note in notes], pl.List(pl.Int64)))
 
 
 def _votes_noted(note: str | None) -> list[int] | None:
     """Votes for safe and unsafe in an ``extra``; None where it holds none."""
-    if note is None or '"aggregated"' not in note:
+    if note is None or f'"{AGGREGATED}"' not in note:
         return None
-    aggregated = extra_values(note).get("aggregated")
+    aggregated = extra_values(note).get(AGGREGATED)
     votes = aggregated.get("votes") if isinstance(aggregated, dict) else None
     counts = (
         isinstance(votes, list) and len(votes) == 2 and all(type(each) is int and 0 <= each < 1 << 31 for each in votes)

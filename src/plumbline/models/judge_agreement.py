@@ -2,7 +2,7 @@
 
 Covers decided judgements of one axis, grouped by item; the same two sides may stand either way round. What was judged a
 tie is no judgement here, so three people of whom one saw a tie count as two. Rows of one id (the same item, order,
-outcome, strength and judge) are copies and count once.
+outcome, strength and judge) are copies and count once, unless they carry other votes.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 from plumbline.measure import Bootstrap, mean_figure, preference_accuracy, rate_figure
 from plumbline.models.calibration import Calibration
 from plumbline.models.measured_rows import Bools, Floats, Json
-from plumbline.models.repeated_rows import is_swapped
+from plumbline.models.repeated_rows import apart, is_swapped
 from plumbline.models.training_rows import PreferenceRows
 
 _MOST_SHARES = 9
@@ -64,8 +64,8 @@ def judged_items(score_differences: Floats, rows: PreferenceRows) -> JudgedItems
         return None
     items = pl.Series("item", records.table["item_id"].take(records.positions)).cast(pl.String)
     first, second = _votes(rows)
-    frame = pl.DataFrame({"item": items, "id": rows.places.ids, "first": first, "second": second}).with_row_index("at")
-    frame = frame.unique("id", keep="first", maintain_order=True)
+    said = {"item": items, "id": rows.places.ids, "apart": apart(records), "first": first, "second": second}
+    frame = pl.DataFrame(said).with_row_index("at").unique(("id", "apart"), keep="first", maintain_order=True)
     frame = frame.filter((pl.col("first") + pl.col("second")).sum().over("item") > 1)
     if frame.is_empty():
         return None

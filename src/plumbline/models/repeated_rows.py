@@ -7,13 +7,15 @@ from collections.abc import Iterable, Mapping
 import polars as pl
 
 from plumbline.models.training_rows import LabelRows, PreferenceRows, Records
+from plumbline.records import Kind
+from plumbline.records.conclusions import apart_of
 from plumbline.records.identity import canonical_conversations
 
 EXACT, BOTH_WAYS = "exact_duplicates", "judged_both_ways"
 
 
 def count_repeats(parts: Iterable[PreferenceRows | LabelRows | None]) -> dict[str, int]:
-    """Rows beyond the first of the same id, and rows of items that are judged both ways; what does not occur is left out.
+    """Rows beyond the first of the same id and votes, and rows of items judged both ways; what does not occur is left out.
 
     Rows that were not made of a table are not looked at.
     """
@@ -21,7 +23,8 @@ def count_repeats(parts: Iterable[PreferenceRows | LabelRows | None]) -> dict[st
     for part in parts:
         if part is None or not len(part.records.positions):
             continue
-        counts[EXACT] += len(part) - part.places.ids.n_unique()
+        said = pl.DataFrame({"id": part.places.ids, "apart": apart(part.records)})
+        counts[EXACT] += len(part) - said.n_unique()
         counts[BOTH_WAYS] += _both_ways(part)
     return {name: count for name, count in counts.items() if count}
 
@@ -39,6 +42,16 @@ def _both_ways(part: PreferenceRows | LabelRows) -> int:
         verdict = pl.Series(part.first_is_better[at]) ^ is_swapped(records.take(at))
     of_item = repeated.with_columns(verdict=verdict)
     return of_item.filter(pl.col("verdict").n_unique().over("item") > 1).height
+
+
+def apart(records: Records) -> pl.Series:
+    """What tells n records of one id apart, see `records.conclusions.apart_of`; n strings or nulls."""
+    columns = set(records.table.schema.names)
+    kind = Kind.SAFETY_LABELS if "taxonomy" in columns else Kind.COMPARISONS
+    needed = {"votes", "parents"} if kind is Kind.COMPARISONS else {"extra", "categories", "parents"}
+    if not needed <= columns:
+        return pl.Series("apart", [None] * len(records.positions), pl.String)
+    return pl.Series("apart", apart_of(kind, records.table.select(sorted(needed)).take(records.positions)))
 
 
 def is_swapped(pairs: Records) -> pl.Series:

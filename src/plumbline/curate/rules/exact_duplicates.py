@@ -10,7 +10,7 @@ from plumbline.curate.rules.verdicts import removal
 
 class ExactDuplicates(RuleSettings):
     """No settings: rows with one id are the same judgement, see `records.identity`; but none repeats another of which
-    others said something else, see `conclusions.apart_of`."""
+    others said something else, see `records.conclusions.apart_of`."""
 
 
 def judge(rows: pl.DataFrame, settings: ExactDuplicates) -> pl.DataFrame:  # noqa: ARG001  # as every rule's

@@ -7,9 +7,10 @@ import polars as pl
 import polars_hash
 import pyarrow as pa
 
-from plumbline.curate.conclusions import GREATER, LESSER, SAFE, TIE, UNSAFE, apart_of, conclusions_of
+from plumbline.curate.conclusions import GREATER, LESSER, SAFE, TIE, UNSAFE
 from plumbline.curate.conversations import combined
 from plumbline.records import Kind, Outcome
+from plumbline.records.conclusions import apart_of, conclusions_of
 from plumbline.records.identity import canonical_conversations
 
 IDENTITY_SCHEMA = pa.schema(
@@ -43,8 +44,8 @@ comparison, whether the lesser side stands first. lesser_side, greater_side: of 
 what was said before: the same reply in another comparison has the same. said_of_sides: of a comparison, a hash of what
 its judge said of either side by itself (is_safe, categories, severity), whichever stood first; null where that is nothing.
 categories: of a safety label or a prompt. conclusion: of a record that stood for several judgements as it was read, its votes and
-parents, see `conclusions.conclusions_of`; null of a judgement. apart: what tells it from records of the same id, see
-`conclusions.apart_of`.
+parents, see `records.conclusions.conclusions_of`; null of a judgement. apart: what tells it from records of the same id, see
+`records.conclusions.apart_of`.
 """
 
 SAID_OF_SIDES = ("is_safe", "categories", "severity")
