@@ -11,7 +11,7 @@ import pytest
 
 import plumbline
 from plumbline.curate.recipe import read_recipe, shipped_recipes
-from plumbline.lineage import ALL_USES, Terms, read_manifest, with_terms
+from plumbline.lineage import ALL_USES, Terms, Use, file_digest, read_manifest, with_terms
 from plumbline.loop import curation_run
 from tests.curate.made_up import attempts, comparisons, kind_of, labels, prompts
 from tests.loop.curations import SMALL, pair, pairs, write
@@ -161,6 +161,41 @@ def test_what_it_tells_and_that_it_quotes_nothing(plumb, source, recipe, tmp_pat
     assert re.search(r"^written +14$", shown, re.MULTILINE)
     assert f"wrote {out}; every record removed or merged stands in {out}/curation/removed.parquet, every" in err
     assert SECRET not in (out / "manifest.json").read_text() + (out / "curation" / "summary.json").read_text()
+
+
+def test_terms_splits_and_what_was_replaced_are_told(plumb, source, tmp_path):
+    recipe = tmp_path / "own.toml"
+    recipe.write_text('name = "own"\nversion = 1\n[[rule]]\nname = "splits"\nshares = { train = 0.5, dev = 0.5 }\n')
+    out = tmp_path / "out"
+    closed = tmp_path / "closed" / "train.parquet"
+    closed.parent.mkdir()
+    pq.write_table(
+        with_terms(labels(("q", "r", True, {"split": "train"})), Terms(frozenset({Use.ANALYSIS}), "MIT")), closed
+    )
+    _, _, err = plumb("curate", source, "--recipe", recipe, "-o", out)
+    assert "nothing was split: every record stood in a split already (4 in test, 12 in train)" in err
+    assert "permitted uses: analysis, policy, preference; licence: MIT\n" in err
+    assert "replaced" not in err
+    assert "narrowed" not in err
+    first = file_digest(out / "manifest.json")
+    recipe.write_text(recipe.read_text().replace("dev", "test"))
+    _, _, err = plumb("curate", source, closed, "--recipe", recipe, "-o", out)
+    assert "nothing was split" not in err, "the splits that were asked for are there"
+    assert re.search(rf"replaced {out}: 16 records by own, of \S+, manifest {first[:12]}…", err)
+    assert "permitted uses: analysis only; licence: MIT\n" in err
+    assert "narrowed by closed/train.parquet (analysis only; 1 records, 1 written): the strictest terms" in err
+
+
+def test_a_recipe_that_takes_nothing_that_is_there_is_a_wrong_call(plumb, source, recipe, tmp_path):
+    recipe.write_text(SMALL.replace('["comparisons"]', '["prompts"]'))
+    assert "found comparisons" in refused(
+        plumb("curate", source, "--recipe", recipe, "-o", tmp_path / "out"), "PL-CUR-003"
+    )
+    assert not (tmp_path / "out").exists()
+    write(source / "train.jsonl", [{"chosen": 1, "rejected": 2}])
+    (source / "test.jsonl.gz").unlink()
+    code, _, err = plumb("curate", source, "--recipe", recipe, "-o", tmp_path / "out")
+    assert (code, err[:10]) == (1, "PL-CUR-003"), "no other recipe would help"
 
 
 def test_json_is_one_object_and_nothing_else(plumb, source, recipe, tmp_path):

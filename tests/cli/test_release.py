@@ -6,7 +6,7 @@ import shutil
 import pytest
 
 from plumbline.loop.synthetic_corpus import write_synthetic_corpus
-from tests.release.folders import curated
+from tests.release.folders import curated, loaded_lines, write_folder
 
 
 @pytest.fixture(scope="module")
@@ -43,6 +43,37 @@ def test_a_release_is_built_told_and_verified(plumb, folder, tmp_path):
     assert "PL-REL-023  LICENSE: " in err
     code, out, _ = plumb("release", "verify", tmp_path / "two", "--json")
     assert (code, json.loads(out)["sound"]) == (1, False)
+
+
+def test_a_release_says_what_it_replaced_what_lines_leave_out_and_what_nobody_said(plumb, tmp_path):
+    loaded = loaded_lines(tmp_path / "in", labels=None)
+    place = loaded.comparisons.schema.get_field_index("outcome")
+    outcomes = ["tie", *loaded.comparisons["outcome"].to_pylist()[1:]]
+    tables = {"comparisons": loaded.comparisons.set_column(place, "outcome", [outcomes])}
+    folder = write_folder(loaded, tmp_path / "made", tables=tables)
+    code, out, _ = plumb("release", "build", folder, "-o", tmp_path / "one", "--json")
+    first = json.loads(out)
+    assert (code, first["replaced"], first["not_in_lines"]) == (0, None, {"comparisons": {"PL-HH-020": 1}})
+    code, _, err = plumb("release", "build", folder, "-o", tmp_path / "one")
+    assert code == 0
+    assert f"replaced the release that stood in {tmp_path / 'one'}: version 1.0.0, " in err
+    assert f"manifest {first['manifest_sha256']}\n" in err
+    assert "lines leave out comparisons: 1 without a better side, such as ties (PL-HH-020)" in err
+    assert "nobody said: title and authors; " in err
+    answers = tmp_path / "release.toml"
+    answers.write_text('title = "Ties & More"\nauthors = ["A. B."]\n')
+    _, _, err = plumb("release", "build", folder, "-o", tmp_path / "two", "--answers", answers)
+    assert "nobody said" not in err
+    assert "replaced" not in err
+    assert "@misc{tiesmore20" in (tmp_path / "two" / "README.md").read_text()
+
+
+def test_verify_of_a_folder_that_is_not_there_is_a_wrong_call(plumb, folder, tmp_path):
+    code, _, err = plumb("release", "verify", tmp_path / "nowhere")
+    assert (code, err[:10]) == (2, "PL-REL-003")
+    (tmp_path / "empty").mkdir()
+    code, _, err = plumb("release", "verify", tmp_path / "empty")
+    assert (code, "1 finding, " in err) == (1, True)
 
 
 def test_what_curate_writes_is_released(plumb, tmp_path):

@@ -89,10 +89,21 @@ def test_repeated_rows_are_told_with_the_command_that_names_them(plumb, corpus, 
 def test_figures_at_the_threshold_have_n_and_intervals(plumb, corpus, tmp_path):
     out, _ = train(plumb, "moderation", corpus / "labels-synthetic", "-o", tmp_path / "m")
     table = out.partition("at the model's threshold")[2]
-    for name in ("(false positive rate)", "(recall)", "(precision)", "f1"):
+    for name in ("(false positive rate)", "(recall)", "(precision)"):
         (line,) = (line for line in table.splitlines() if name in line)
         assert re.search(r"0\.\d{3} \(\d\.\d{3}–\d\.\d{3}, n=\d+\)$", line), line
     assert "ece (calibration error)" in out
+    threshold = re.match(r" (0\.\d{3})", table)[1]
+    assert re.findall(r"^(accuracy|f1) at the threshold (\S+) ", out, re.MULTILINE) == [
+        ("accuracy", threshold),
+        ("f1", threshold),
+    ]
+    assert len(re.findall(r"^f1", out, re.MULTILINE)) == 1, "not twice, of other deals of the folds"
+
+
+def test_of_a_cost_model_only_the_figures_of_labels_hang_on_a_threshold(plumb, corpus, tmp_path):
+    out, _ = train(plumb, "cost", corpus / "harmless-synthetic", corpus / "labels-synthetic", "-o", tmp_path / "m")
+    assert re.findall(r"^(accuracy|f1) at the threshold", out, re.MULTILINE) == ["f1"]
 
 
 def test_an_evaluation_says_task_and_axis_and_undefined_figures_in_one_line(plumb, corpus, tmp_path):

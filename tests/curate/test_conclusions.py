@@ -218,8 +218,99 @@ def test_what_others_said_of_a_record_tells_it_from_others_of_its_id(tmp_path):
     asked = prompts(
         ("q",), ("q", {"categories": [HATE]}), ("q", {"categories": [HATE, THEFT]}), ("q", {"categories": []})
     )
-    for table, distinct in ((tried, [0, 1, 2]), (asked, [0, 1, 2])):
+    for table, distinct in ((tried, [0, 1, 2]), (asked, [0, 1, 2, 3])):
         kept = left(tmp_path / kind_of(table), table, rules=["exact-duplicates"])
         assert kept["row"].to_pylist() == distinct
         found = check_tables({kind_of(table): table})
         assert found["row"].to_pylist() == sorted(set(range(len(table))) - set(distinct))
+
+
+@pytest.mark.parametrize("rule", ["aggregate", 'conflicts\naction = "majority"'])
+def test_no_judgement_counts_in_two_records_of_an_item(rule, tmp_path):
+    """June's two for the one side, July's the same two and three for the other: five people, not seven."""
+    june = [pair("first", worker=worker) for worker in "ab"]
+    july = [*june, *(pair("second", turned=True, worker=worker) for worker in "cde")]
+    made = [
+        left(tmp_path / name, comparisons(*said), rules=["aggregate"])
+        for name, said in (("june", june), ("july", july))
+    ]
+    for number, tables in enumerate((made, [made[0], comparisons(july[0], july[-1])])):
+        with pytest.raises(NoDataError, match="PL-CUR-007") as refused:
+            left(tmp_path / f"both {number}", *tables, rules=[rule])
+        assert "1 items" in str(refused.value) or "1 item" in str(refused.value)
+    apart = left(tmp_path / "apart", made[0], comparisons(*july[2:]), rules=["aggregate"])
+    assert (apart["outcome"].to_pylist(), apart["votes"].to_pylist()) == (["second"], [[2, 3, 0]])
+
+
+@pytest.mark.parametrize("method", ["majority", "dawid-skene", "bradley-terry"])
+def test_what_a_worker_says_again_is_no_second_vote(method, tmp_path):
+    rows = [pair("first", worker="a"), pair("first", worker="a", turned=True), pair("second", worker="b")]
+    (only,) = left(tmp_path / "again", comparisons(*rows), rules=[f'aggregate\nmethod = "{method}"']).to_pylist()
+    assert (only["votes"], len(only["parents"])) == ([1, 1, 0], 3)
+    anonymous = [pair("first"), pair("first", turned=True), pair("second")]
+    (only,) = left(tmp_path / "nobody", comparisons(*anonymous), rules=["aggregate"]).to_pylist()
+    assert only["votes"] == [2, 1, 0]
+    said = [label(False, worker="a", categories=[HATE]), label(False, worker="a", categories=[THEFT], severity=2)]
+    named = labels(*said, label(True, worker="b", categories=[]), label(False, worker="c", categories=[THEFT]))
+    (only,) = left(tmp_path / "label", named, rules=["aggregate"]).to_pylist()
+    assert (noted(only)["votes"], noted(only)["category_judges"]) == ([1, 2], 2)
+    assert {each["category"]: each["votes"] for each in noted(only)["category_votes"]} == {HATE: 1, THEFT: 2}
+    kept = left(tmp_path / "settled", comparisons(*rows), rules=['conflicts\naction = "majority"'])
+    assert len(kept) == 0, "one each way"
+
+
+@pytest.mark.parametrize("order", list(permutations(range(3))))
+def test_merged_in_two_steps_or_in_one_nobody_speaks_for_all_of_the_sides(order, tmp_path):
+    """Two say one thing of the sides, one another; whoever of them is merged first, nothing is left of it."""
+    said = [
+        pair("first", worker=w, is_safe=safe)
+        for w, safe in zip("abc", ([True, False], [False, False], [True, False]), strict=True)
+    ]
+    first, second, third = (comparisons(said[place]) for place in order)
+    some = left(tmp_path / "some", first, second, rules=["aggregate"])
+    for number, both in enumerate(((some, third), (third, some))):
+        (only,) = left(tmp_path / str(number), *both, rules=["aggregate"]).to_pylist()
+        assert (only["is_safe"], noted(only)["sides_agree"]) == (None, False)
+    silent = pair("first", worker="d", turned=True)
+    for number, both in enumerate(permutations([comparisons(silent), comparisons(said[0])])):
+        (only,) = left(tmp_path / f"silent {number}", *both, rules=["aggregate"]).to_pylist()
+        is_turned = only["continuations"][0][0]["text"] == "y"
+        assert only["is_safe"] == ([False, True] if is_turned else [True, False])
+
+
+def test_nobody_who_spoke_of_categories_is_zero_not_unknown(tmp_path):
+    early = [label(True, categories=[]), label(True), label(True), label(False), label(False)]
+    late = [label(False, categories=[HATE, THEFT]), label(False, categories=[THEFT])]
+    (at_once,) = left(tmp_path / "once", labels(*early, *late), rules=["aggregate"]).to_pylist()
+    some = left(tmp_path / "some", labels(*early), rules=["aggregate"])
+    (later,) = left(tmp_path / "all", some, labels(*late), rules=["aggregate"]).to_pylist()
+    assert later["categories"] == at_once["categories"] == sorted([HATE, THEFT])
+    assert noted(later) == noted(at_once)
+
+
+def test_what_the_id_does_not_hold_is_not_lost_with_a_duplicate(tmp_path):
+    pairs = comparisons(pair("first", is_safe=[True, False]), pair("first", is_safe=[False, True]), pair("first"))
+    tried = attempts(
+        *[("q", "r", told) for told in ({"outcome": "success"}, {"outcome": "failure"}, {"tags": ["a"]}, {})]
+    )
+    for table in (pairs, tried):
+        kept = left(tmp_path / kind_of(table), table, table, rules=["exact-duplicates"])
+        assert kept["row"].to_pylist() == table["row"].to_pylist()
+
+
+def test_parents_of_all_who_were_merged_are_named(tmp_path):
+    table = comparisons(*[pair("first", worker=worker, parents=[worker * 3]) for worker in "abc"])
+    (only,) = left(tmp_path, table, rules=["aggregate"]).to_pylist()
+    assert sorted(only["parents"]) == sorted([*table["id"].to_pylist(), "aaa", "bbb", "ccc"])
+
+
+def test_what_stands_beside_a_label_is_kept_and_the_model_that_ran_is_named(tmp_path):
+    rows = [label(True, worker="a", extra="just words"), label(True, worker="b"), label(False, worker="c")]
+    (only,) = left(tmp_path, labels(*rows), rules=['aggregate\nmethod = "bradley-terry"']).to_pylist()
+    assert json.loads(only["extra"])["extra"] == "just words"
+    assert noted(only)["method"] == "dawid-skene"
+
+
+def test_more_votes_than_can_be_added_up_are_none():
+    pairs = comparisons(pair("first", [1_000_001, 0, 0]), pair("first", [1_000_000, 0, 0]))
+    assert [told is None for told in conclusions_of(Kind.COMPARISONS, pairs).to_pylist()] == [True, False]

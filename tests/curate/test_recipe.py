@@ -157,6 +157,8 @@ def test_what_cannot_be_is_refused_and_says_what_can(text, code, words):
         (f"splits\nshares = {{ {', '.join(f's{n} = 0.1' for n in range(101))} }}", "at most 100 of them", None),
         ('conflicts\naction = "keep"', "'remove' or 'majority'", '"keep"'),
         ("splits\nshares = { train = nan }", "a finite number", "nan"),
+        ("splits\nshares = { train = 0.8, test = 0.3 }", "that sum to 1", "a sum of 1.1"),
+        ("splits\nshares = { train = 1.1, test = -0.1 }", "of at least 0", "-0.1 for test"),
         ('personal-data\nkinds = ["emial"]', "email comes near", None),
         ('findings\ncodes = ["PL-CHK-999"]', "PL-CHK-001", None),
     ],
@@ -236,8 +238,18 @@ def test_recipes_that_fight():
         combined_recipes(
             [of("conflicts"), of('name = "conflicts"\naction = "majority"', head='name = "b"\nversion = 1\n')]
         )
-    with pytest.raises(UsageError, match="PL-RCP-007"):
-        combined_recipes([of("conflicts"), of("conflicts", head=HEAD + 'takes = ["prompts"]\n')])
+    other = 'name = "b"\nversion = 1\n'
+    with pytest.raises(UsageError, match="PL-RCP-007") as told:
+        combined_recipes([of("conflicts"), of("conflicts", head=other + 'takes = ["prompts"]\n')])
+    assert told.value.found.endswith("; b takes prompts")
+    with pytest.raises(UsageError, match="rules splits, leakage") as told:
+        combined_recipes(
+            [of("leakage", "splits"), of('name = "splits"\nseed = 7', 'name = "leakage"\nthreshold = 0.5', head=other)]
+        )
+    assert told.value.found == "splits, seed: 0 in own and 7 in b; leakage, threshold: 0.7 in own and 0.5 in b"
+    with pytest.raises(UsageError) as told:
+        of("leakage", 'name = "leakage"\nthreshold = 1')
+    assert told.value.found == "leakage, threshold: 0.7 in rule 1 and 1.0 in rule 2"
 
 
 BY_MAJORITY = 'conflicts"\naction = "majority'

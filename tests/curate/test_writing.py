@@ -30,6 +30,8 @@ LABEL = {
     "disagreement": 0.5,
     "method": "majority",
     "sides_agree": True,
+    "said": None,
+    "in_order": True,
 }
 
 

@@ -5,12 +5,16 @@ import re
 from pathlib import Path
 
 from pydantic_core import PydanticUndefined
+from typer.testing import CliRunner
 
+from plumbline.cli.main import app
 from plumbline.curate.personal_data.kinds import ALL
 from plumbline.curate.recipe import parse_recipe, shipped_recipes
 from plumbline.curate.rules import RULES
 from plumbline.curate.summary import summary_of
 from tests.curate.made_up import curated, labels, recipe_of
+from tests.loop.curations import curated as curation
+from tests.loop.curations import pair, pairs, write
 
 PAGE = (Path(__file__).resolve().parents[2] / "docs" / "how-to" / "curate.md").read_text(encoding="utf-8")
 
@@ -58,6 +62,19 @@ def test_every_key_of_the_summary_stands_in_its_table(tmp_path):
     assert {"agreement", "workers", "noise_ceiling", "repeated", "clusters", "leakage"} <= keys
     told = {key for row in table_of("| key | what |") for key in re.findall(r"`([a-z_.]+)`", row[0])}
     assert keys <= told
+
+
+def test_the_look_at_what_was_removed_runs_and_names_rows_that_are_there(tmp_path, monkeypatch, capsys):
+    write(tmp_path / "harmless-base" / "train.jsonl", [*pairs(4), pair("question 9")])
+    write(tmp_path / "harmless-base" / "test.jsonl", [pair("question 9", "c", "d")])
+    monkeypatch.chdir(tmp_path)
+    curation("curated-pairs", "harmless-base")
+    (code,) = re.findall(r"^```py\n(.*?)^```$", PAGE, re.MULTILINE | re.DOTALL)
+    exec(code, {})
+    (command,) = re.findall(r"^plumbline (data show .*)$", capsys.readouterr().out, re.MULTILINE)
+    shown = CliRunner().invoke(app, command.split())
+    assert shown.exit_code == 0
+    assert "question 9" in shown.output
 
 
 said = [("w1", True, "train"), ("w2", True, "test"), ("w1", True, "train"), ("w2", False, "train")]

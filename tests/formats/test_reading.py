@@ -5,6 +5,9 @@ import pyarrow.parquet as pq
 import pytest
 
 import plumbline
+from plumbline.curate.accounting import LEDGER_SCHEMA
+from plumbline.curate.changes import CHANGES_SCHEMA
+from plumbline.curate.suspected_labels import LABEL_ERROR_SCHEMA
 from plumbline.formats import reading
 from plumbline.formats.line_blocks import Limits
 from plumbline.formats.locations import Location
@@ -73,6 +76,25 @@ def test_keys_of_no_format_are_counted_and_never_shown(tmp_path):
         recognise_format(at(put(tmp_path, "y.jsonl", b"nothing\n")))
     with pytest.raises(SourceError, match=r"(?s)PL-SRC-008.*plain text, not gzip"):
         recognise_format(at(put(tmp_path, "y.jsonl.gz", b"nothing\n")))
+
+
+def test_a_key_like_the_one_that_is_missing_is_named(tmp_path):
+    path = put(tmp_path, "x.jsonl", b'{"prompt": "a", "response": "b", "safe": true, "my secret": 1}\n')
+    with pytest.raises(SourceError, match=r"(?s)is_safe is missing.*safe \(like is_safe\) and 1 other key") as told:
+        recognise_format(at(path))
+    assert "secret" not in str(told.value)
+
+
+LEDGERS = (LEDGER_SCHEMA, CHANGES_SCHEMA, LABEL_ERROR_SCHEMA)
+
+
+def test_what_a_curation_notes_is_told_apart_from_records(tmp_path):
+    for number, columns in enumerate(LEDGERS):
+        path = tmp_path / f"{number}.parquet"
+        pq.write_table(columns.empty_table(), path)
+        for look in (lambda: recognise_format(at(path)), lambda: read_all(path, "parquet")):  # noqa: B023 – called at once
+            with pytest.raises(SourceError, match=r"(?s)PL-SRC-008.*what a curation notes"):
+                look()
 
 
 @pytest.mark.parametrize("size", [1, 300, 1 << 20])

@@ -152,6 +152,13 @@ def test_a_licence_is_a_name(name):
         StatedTerms.of(name, None)
 
 
+@pytest.mark.parametrize("name", ["CC-BY-40", "CC BY 4.0", "cc_by-4.0"])
+def test_a_misspelt_licence_is_refused_and_the_nearest_named(name):
+    with pytest.raises(UsageError, match=r"PL-USE-003(.|\n)*--licence CC-BY-4.0"):
+        StatedTerms.of(name, None)
+    assert StatedTerms.of("odbl-1.0 AND licenseref-ours", None).licence == "LicenseRef-ours AND ODbL-1.0"
+
+
 def test_an_unknown_use_is_refused_and_the_nearest_named():
     with pytest.raises(UsageError, match=r"PL-ARG-001(.|\n)*--uses preference"):
         StatedTerms.of(None, ["preferences"])

@@ -274,7 +274,7 @@ BAD_RUNS = {
     "an axis that is none": ({"load_options": {"axis": "kindness"}}, UsageError, "PL-ARG-001"),
     "a kind that is not there": (
         {"recipe": SMALL.replace('["comparisons"]', '["prompts"]')},
-        NoDataError,
+        UsageError,
         "PL-CUR-003",
     ),
     "every record removed": (

@@ -96,11 +96,10 @@ def summary_of(loaded, *, removed=3, recipe="hh-clean"):
             "digest": parse_recipe(RECIPE, "small").digest,
             "title": "Clean pairs",
         },
-        "engine": "local",
         "rows": {"read": counts + 2 + 7, "quarantined": {"PL-HH-014": 2}, "not_taken": {"red_team_attempts": 7}},
         "steps": [
             {**step, "before": before, "removed": {"comparisons": {"train": removed}}, "changed": {}},
-            {**step, "rule": "lengths", "before": written, "removed": {}, "changed": {}},
+            {**step, "rule": "lengths", "before": written, "removed": {}, "changed": {}, "reasons": {}},
         ],
         "written": written,
         "leakage": {"splits": ["test", "train"], "exact": [[None, 0], [0, None]], "near": [[None, 1], [1, None]]},

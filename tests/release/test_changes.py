@@ -1,6 +1,7 @@
 """What changed since a release, in rows: added, removed, changed, moved; and the version that follows from it."""
 
 import json
+import shutil
 
 import pyarrow as pa
 import pytest
@@ -10,7 +11,8 @@ from plumbline.records import Kind, UsageError
 from plumbline.release import ReleaseOptions, build_release
 from plumbline.release.changes import Changes, Previous, RowIndex, compare, next_version
 
-from .folders import LABELS, loaded_lines, write_folder
+from .folders import LABELS, curated, loaded_lines, write_folder
+from .spoiling import TABLE, rewrite_table
 
 MIT = Terms(frozenset(Use), "MIT")
 
@@ -81,7 +83,7 @@ def test_the_next_version(how, terms, version):
     assert next_version("3.0.0", changes) == "3.0.0"
     assert next_version(version, changes) == version
     if version != "1.2.4":
-        with pytest.raises(UsageError, match=f"PL-REL-006(.|\\n)*{version} or above: since 1.2.3, 1 rows {how}"):
+        with pytest.raises(UsageError, match=f"PL-REL-006(.|\\n)*{version} or above: since 1.2.3, 1 row {how}"):
             next_version("1.2.4", changes)
     assert next_version(None, None) == "1.0.0"
 
@@ -116,3 +118,37 @@ def test_a_release_says_what_changed_since_the_one_before(tmp_path):
     assert (named.version, named.changes.total("removed"), named.rows) == ("2.0.0", 2, 23)
     with pytest.raises(UsageError, match="PL-REL-005"):
         build_release(tmp_path / "second", tmp_path / "x", ReleaseOptions(previous=tmp_path / "first"))
+
+
+@pytest.mark.parametrize("spoil", ["gone", "another", "more"])
+def test_a_release_whose_tables_are_not_those_it_was_built_with_is_not_compared_with(spoiled, tmp_path, spoil):
+    table = spoiled / TABLE
+    if spoil == "gone":
+        table.unlink()
+    elif spoil == "another":
+        rewrite_table(table, lambda rows: rows.slice(1))
+    else:
+        rewrite_table(table, lambda rows: rows)
+        table.rename(table.with_name("more.parquet"))
+        build_release(curated(tmp_path / "in", tmp_path / "curated"), tmp_path / "again")
+        shutil.copy(tmp_path / "again" / TABLE, table)
+    folder = write_folder(loaded_lines(tmp_path / "lines"), tmp_path / "tables")
+    with pytest.raises(UsageError, match=r"PL-REL-005(.|\n)*not as it was built") as refused:
+        build_release(folder, tmp_path / "next", ReleaseOptions(previous=spoiled))
+    assert "train.parquet" in str(refused.value) or "more.parquet" in str(refused.value)
+    assert not (tmp_path / "next").exists()
+
+
+@pytest.mark.parametrize(
+    ("version", "how", "asked"),
+    [
+        ("999999999.0.0", "removed", None),
+        ("1.999999999.0", "added", None),
+        ("1.0.999999999", "x", None),
+        ("999999999.0.0", "removed", "2.0.0"),
+    ],
+)
+def test_where_no_version_follows_none_is_given(version, how, asked):
+    changes = Changes(version, "f" * 64, {"a": {"train": {how: 1}}}, 0)
+    with pytest.raises(UsageError, match=r"PL-REL-006(.|\n)*no version that follows"):
+        next_version(asked, changes)

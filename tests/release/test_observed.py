@@ -62,3 +62,17 @@ def test_whatever_may_lead_to_who_judged_is_told_by_shape_record_and_column(colu
 def test_rows_that_say_that_a_program_made_them_up_are_counted():
     assert observed(source=pa.array(["a-synthetic/x", "a/Synthetic.jsonl", "b"]))[0].synthetic_rows == 2
     assert not observed()[0].is_synthetic
+
+
+def test_what_gates_say_is_the_same_however_the_rows_come():
+    said = conversation_column([(Message(Role.HUMAN, text),) for text in ("one", "two", "one", "two")])
+    columns = {"source": "s", "row": pa.array(range(4)), "split": pa.array(["b", "b", "a", "a"])}
+    table = red_team_attempt_table(said, columns)
+    found = []
+    for batches in ([table], [table.slice(2), table.slice(0, 2)], [table.slice(row, 1) for row in range(4)]):
+        observer = Observer(lambda _: pl.DataFrame({"text": [], "kind": []}))
+        for each in batches:
+            observer.look(Kind.RED_TEAM_ATTEMPTS, each)
+        found.append((observer.personal_data().texts, observer.leakage()))
+    assert found[0] == found[1] == found[2]
+    assert found[0][1].prompts == {("a", "b"): 2}

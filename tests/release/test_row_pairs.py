@@ -1,5 +1,6 @@
 """Which row of a new release is which of the one before, whatever order the files stand in, and how its labels changed."""
 
+import json
 import random
 
 import polars as pl
@@ -99,6 +100,7 @@ def test_better_sides_that_flipped_are_told_whichever_side_stands_first(pairs):
     [
         ("votes", [[3, 1, 0], None, None, None], "votes"),
         ("is_safe", [[True, False], None, None, None], "is_safe"),
+        ("is_safe", [[None, None], None, None, None], "is_safe"),
         ("categories", [[["rude"], []], None, None, None], "categories"),
         ("severity", [[1, 0], None, None, None], "other_labels"),
     ],
@@ -153,3 +155,95 @@ def test_a_masked_prompt_is_a_changed_one_where_its_former_id_is_known():
     former = list(zip(after["id"].to_pylist(), before["id"].to_pylist(), strict=True))
     changes = compared(Kind.PROMPTS, before, after, [*former, ("f" * 32, None)])
     assert (counts(changes), changes.texts) == ((0, 0, 4, 0), 4)
+
+
+def test_of_two_sides_one_of_which_nothing_is_said_is_not_an_unsafe_one(pairs):
+    before, after = (with_values(pairs.slice(0, 1), is_safe=[[True, said]]) for said in (None, False))
+    changes = compared(Kind.COMPARISONS, before, after)
+    assert counts(changes) == (0, 0, 1, 0)
+    [way] = changes.labels["is_safe"]
+    assert sorted(way.replace(" and ", " → ").split(" → ")) == ["not said", "safe", "safe", "unsafe"]
+
+
+def of_several(votes, parents=("a", "b", "c")):
+    """Labels that three people came to, whose votes stand in `extra`."""
+    noted = {"votes": votes, "soft_label": votes[1] / sum(votes)}
+    return labels(is_safe=[True] * 4, extra=json.dumps({"aggregated": noted}), parents=[list(parents)] * 4)
+
+
+def test_votes_of_labels_stand_in_extra_and_are_compared():
+    before, after = of_several([3, 0]), of_several([2, 1])
+    assert before["id"].equals(after["id"])
+    changes = compared(Kind.SAFETY_LABELS, before, after)
+    assert (counts(changes), changes.labels) == ((0, 0, 4, 0), {"votes": {"other than before": 4}})
+    assert compared(Kind.SAFETY_LABELS, before, of_several([3, 0], ["c", "b", "x"])).unchanged == 4
+
+
+@pytest.mark.parametrize(
+    ("column", "values"),
+    [("models", [["m1", "m2"], None, None, None]), ("tranche", ["base"] * 4), ("extra", ['{"a": 1}'] * 4)],
+)
+def test_columns_beside_texts_and_labels_are_compared(pairs, column, values):
+    changes = compared(
+        Kind.COMPARISONS, with_values(pairs, **{column: [None] * 4}), with_values(pairs, **{column: values})
+    )
+    rows = sum(each is not None for each in values)
+    assert (counts(changes), changes.labels, changes.other_columns) == ((0, 0, rows, 0), {}, rows)
+    assert f"In {rows} changed rows columns beside texts and labels are others." in list(change_lines("2.0.0", changes))
+
+
+def said_alike(said, count, source):
+    """Prompts that all say the same."""
+    said = conversation_column([(Message(Role.HUMAN, said),) for _ in range(count)])
+    return prompt_table(said, {"row": pa.array(range(count)), "split": "train", "source": source})
+
+
+def test_rows_that_are_the_same_are_paired_one_by_one_when_they_are_masked_or_become_parents():
+    before, after = said_alike("ada", 3, "one"), said_alike("NAME", 3, "two")
+    former = [(after["id"][0].as_py(), before["id"][0].as_py())] * 3
+    assert counts(compared(Kind.PROMPTS, before, after, former)) == (0, 0, 3, 0)
+    alike = labels(is_safe=[True] * 4).take([0, 0, 0])
+    named = with_values(labels(is_safe=[False] * 4, source="t").take([1, 1, 1]), parents=[alike["id"].to_pylist()] * 3)
+    assert counts(compared(Kind.SAFETY_LABELS, alike, named)) == (0, 0, 3, 0)
+    # Three that differed, and that masking made the same.
+    others = pa.concat_tables([said_alike(who, 1, "one") for who in ("ada", "bob", "eve")]).unify_dictionaries()
+    former = [(after["id"][0].as_py(), each) for each in others["id"].to_pylist()]
+    assert counts(compared(Kind.PROMPTS, others, after, former)) == (0, 0, 3, 0)
+
+
+def test_candidates_are_no_more_than_rows_where_many_are_the_same(monkeypatch):
+    before, after = said_alike("ada", 200, "one"), said_alike("NAME", 200, "two")
+    held = []
+    join = pl.DataFrame.join
+
+    def noted(self, *args, **how):
+        found = join(self, *args, **how)
+        held.append(len(found))
+        return found
+
+    monkeypatch.setattr(pl.DataFrame, "join", noted)
+    former = [(after["id"][0].as_py(), before["id"][0].as_py())] * 200
+    assert counts(compared(Kind.PROMPTS, before, after, former)) == (0, 0, 200, 0)
+    assert max(held) == 200
+
+
+def test_masking_that_turns_the_order_of_the_texts_flips_no_label(pairs):
+    """Sides in byte order are "a…" and "m…"; masked, the first of them becomes the second."""
+
+    def of(first, second, source, **columns):
+        said = [[[{"role": "assistant", "text": text}] for text in (first, second)]] * 4
+        roles = pa.list_(pa.list_(pa.struct([("role", pa.string()), ("text", pa.string())])))
+        return with_values(
+            pairs,
+            Kind.COMPARISONS,
+            continuations=pa.array(said, roles),
+            outcome=["first"] * 4,
+            source=[source] * 4,
+            **columns,
+        )
+
+    sides = {"is_safe": [[True, False]] * 4, "votes": [[2, 1, 0]] * 4, "models": [["m1", "m2"]] * 4}
+    before, after = of("ada", "mine", "one", **sides), of("zoe", "mine", "two", **sides)
+    former = list(zip(after["id"].to_pylist(), before["id"].to_pylist(), strict=True))
+    changes = compared(Kind.COMPARISONS, before, after, former)
+    assert (counts(changes), changes.labels, changes.other_columns) == ((0, 0, 4, 0), {}, 0)

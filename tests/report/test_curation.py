@@ -92,6 +92,24 @@ def test_merged_is_not_removed_and_every_kind_of_personal_data_counts(tmp_path):
     assert "<td>email 85 and phone 30</td>" in shown
 
 
+def test_of_what_was_merged_the_reasons_are_those_of_what_stands_for_it(tmp_path):
+    """A step of the rule aggregate counts both under its reasons: those merged, and those that stand for them."""
+    steps = curation_samples.plain_summary()["steps"]
+    kind, split = "comparisons", "train"
+    steps[1] |= {
+        "rule": "aggregate",
+        "changed": {kind: {split: 70}},
+        "reasons": {
+            "merged with other judgements of the item": 1000,
+            "stands for several judgements": 60,
+            "stands for several judgements, against their majority": 10,
+        },
+    }
+    shown = plain(card(build_plain(tmp_path, steps=steps), "what was changed"))
+    told = "stands for several judgements 60 and stands for several judgements, against their majority 10"
+    assert f"<td>{told}</td>" in shown
+
+
 def test_the_first_screen_says_how_much_is_gone_and_most_of_it_why(page):
     tile = plain(page[page.index('<div class="tile">') : page.index("How good are the models?")])
     assert "<strong>3 969</strong> records kept" in tile
@@ -137,6 +155,7 @@ def test_the_leakage_matrix_stands_with_its_counts_and_says_what_was_removed(pag
     assert [drawn.count(number) for number in ("3", "14", "1 200", "1", "0")] == [2, 2, 2, 2, 4]
     assert "shared word by word: 14 by test and train; shared nearly: 1 200 by test and train." in shown
     assert "The rule leakage removed 31 records of train." in shown
+    assert "what rules before it removed is not among them" in shown
     assert re.search(r"<th[^>]*>held and train</th>\s*<td[^>]*>3</td>\s*<td[^>]*>1</td>", shown)
 
 
@@ -230,6 +249,7 @@ def test_notes_that_a_release_took_over_are_shown_once(tmp_path):
     assert "out/curation/summary.json" in shown
     assert "release/curation/summary.json" in shown
     assert "2 curations" in shown
+    assert "The same summary stands in release" in shown
 
 
 def test_curations_of_one_name_are_told_apart(tmp_path):

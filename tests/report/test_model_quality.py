@@ -4,6 +4,7 @@ import re
 
 import pytest
 
+from plumbline.report.inputs import FIGURE_NAMES
 from report import samples
 from report.test_page import build
 
@@ -40,6 +41,20 @@ def test_what_any_model_could_reach_stands_beside_the_accuracy(found, words, tmp
     row = re.search(r"<td>the best any model could reach</td>\s*<td[^>]*>([^<]*)", shown)
     assert row is not None, "in the table of the first screen, too"
     assert row[1].startswith(("unknown", "0.710–0.820", "at least"))
+
+
+def test_a_model_without_an_evaluation_shows_what_training_measured(tmp_path):
+    evaluation = samples.pairs_evaluation()
+    seven = {key: evaluation[key] for key in FIGURE_NAMES}
+    model = samples.model() | {"training": {"cross_validated": seven}}
+    shown = build(samples.write(tmp_path / "one", model=model))
+    accuracy = seven["accuracy"]["value"]
+    assert f"No evaluation was given. Cross-validated on train: Accuracy {accuracy:.3f}" in shown
+    assert "harmless-linear: as training measured it" in shown
+    shown = build(samples.write(tmp_path / "two", model=samples.model() | {"training": {"cross_validated": 3}}))
+    assert "No evaluation was given; plumbline evaluate" in shown
+    both = samples.write(tmp_path / "three", model=model, evaluation=evaluation)
+    assert "as training measured it" not in build(both)
 
 
 def test_an_earlier_evaluation_says_nothing_of_it(tmp_path):

@@ -10,6 +10,7 @@ import typer
 
 from plumbline.cli import options
 from plumbline.cli.console import note, print_json, print_table, progress, tell_findings, tell_unread
+from plumbline.cli.curation_told import tell_replaced, tell_splits_not_given, tell_terms
 from plumbline.cli.option_groups import with_options
 from plumbline.cli.source_flags import SourceFlags, TermFlags
 
@@ -235,6 +236,9 @@ def _tell(result: CurationResult, out: Path) -> None:
         f"wrote {out}; every record removed or merged stands in {out}/curation/removed.parquet, every one changed in "
         f"{out}/curation/changed.parquet"
     )
+    tell_splits_not_given(summary)
+    tell_terms(result)
+    tell_replaced(result.replaced, out)
     note(f"next: plumbline release build {out} -o RELEASE")
 
 
@@ -262,7 +266,8 @@ def _tell_label_errors(listed: dict[str, Any] | None, out: Path) -> None:
     doubted = sum(head["doubted"] for head in listed["heads"])
     note(
         f"{listed['n']:,} labels of {listed['scored']:,} records, the most suspicious first, in {out}/{listed['file']}; of "
-        f"{doubted:,} the scores find another likelier. None was changed: docs/how-to/label-errors.md says how to go on"
+        f"{doubted:,} the scores find another likelier, with more than 0.5. None was changed: docs/how-to/label-errors.md "
+        "says how to go on"
     )
     for count, what in (
         (listed["unscored"], "labelled records without a score"),

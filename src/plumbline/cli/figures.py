@@ -13,8 +13,8 @@ _AT_THRESHOLD = {
     "false_positive_rate": "safe rows flagged (false positive rate)",
     "recall": "unsafe rows flagged (recall)",
     "precision": "flagged rows that are unsafe (precision)",
-    "f1": "f1",
 }
+"""F1 stands among the seven figures: it is at this threshold, too."""
 
 
 def print_figures(result: Mapping[str, Any], title: str) -> None:
@@ -24,14 +24,15 @@ def print_figures(result: Mapping[str, Any], title: str) -> None:
 
     print(title)
     figures = {key: Figure.from_json(result[key]) for key in FIGURE_KEYS}
-    rows = [[_CALLED.get(key, key), format_figure(each)] for key, each in figures.items() if each.value is not None]
+    called = _CALLED | _at_threshold(result)
+    rows = [[called.get(key, key), format_figure(each)] for key, each in figures.items() if each.value is not None]
     ceiling = result.get("noise_ceiling")
     if ceiling is not None and figures["accuracy"].value is not None:
         bounds = (Figure.from_json(ceiling[key]) for key in ("lower", "upper"))
         rows.insert(1, ["the best any model could reach", format_ceiling(*bounds)])
     for subset, of_subset in result["by_subset"].items():
         rows += [
-            [f"{subset}: {_CALLED.get(key, key)}", format_figure(Figure.from_json(figure))]
+            [f"{subset}: {called.get(key, key)}", format_figure(Figure.from_json(figure))]
             for key, figure in of_subset.items()
             if len(result["by_subset"]) > 1 and figure["value"] is not None
         ]
@@ -51,6 +52,16 @@ def print_figures(result: Mapping[str, Any], title: str) -> None:
         print(f"the best any model could reach: {ceiling['note']}")
     if result.get("note"):
         print(f"NOTE: {result['note']}")
+
+
+def _at_threshold(result: Mapping[str, Any]) -> dict[str, str]:
+    """The figures that hold at the model's own threshold alone, with its value; of pairs accuracy needs none."""
+    chosen = next((row["threshold"] for row in result["thresholds"] if row["chosen"]), None)
+    if chosen is None:
+        return {}
+    of_pairs = "labels_evaluated" in result["rows"]  # a cost model's accuracy is; the other figures are of labels
+    keys = ("f1",) if of_pairs else ("accuracy", "f1")
+    return {key: f"{key} at the threshold {chosen:.3f}" for key in keys}
 
 
 def _print_at_threshold(row: Mapping[str, Any]) -> None:

@@ -103,8 +103,13 @@ def build(
 
 
 def _tell_built(built: Built, release_options: ReleaseOptions, out: Path, *, has_answers: bool) -> None:
+    from plumbline.release.layout import not_said
+
     rows = [[entry.path, f"{entry.rows:,}"] for entry in built.files if entry.rows is not None]
     print_table(["file", "rows"], rows, right=[1])
+    for kind, codes in built.not_in_lines.items():
+        told = ", ".join(f"{count:,} {not_said(code)}" for code, count in codes.items())
+        note(f"lines leave out {kind.value.replace('_', ' ')}: {told}; these stand in the tables alone")
     _tell_gates(built.gates)
     if overruled := release_options.stated.overruled(built.terms):
         note(f"PL-USE-004  {overruled}")
@@ -121,6 +126,14 @@ def _tell_built(built: Built, release_options: ReleaseOptions, out: Path, *, has
             else "write them under [datasheet] into a file for --answers"
         )
         note(f"datasheet.md: {len(built.unanswered)} questions are not answered ({shown}, …); {how}")
+    missing = [name for name in ("title", "authors") if not getattr(release_options.answers, name)]
+    if missing:
+        note(
+            f"nobody said: {' and '.join(missing)}; card and citation go without: write them into the file of --answers"
+        )
+    if built.replaced is not None:
+        version = built.replaced.version or "not told"
+        note(f"replaced the release that stood in {out}: version {version}, manifest {built.replaced.manifest_sha256}")
     note(f"wrote {out}: version {built.version}, {built.rows:,} records, manifest {built.manifest_sha256}")
     note(f"next: plumbline release verify {out}")
 
@@ -135,13 +148,23 @@ def _tell_gates(gates: tuple[Gate, ...]) -> None:
 def verify(folder: _Release, as_json: options.Json = False) -> None:
     """Check a folder that anyone hands over: digests, rows, card, metadata, terms, and the gates on its data again.
 
-    Exit code 1: something is not as it says.
+    Exit code 1: something is not as it says. Exit code 2: there is no such folder.
 
     \b
     Example: plumbline release verify release
     """
+    from plumbline.records import SourceError
     from plumbline.release import verify_release
 
+    if not folder.is_dir():
+        raise SourceError(
+            "PL-REL-003",
+            str(folder),
+            "there is no such folder",
+            expected="a folder that plumbline release build wrote",
+            found="a file" if folder.exists() else "nothing",
+            advice="name the folder of a release",
+        )
     with progress(f"verifying {folder}") as shown:
         verified = verify_release(folder, advance=lambda name, done, total: shown.of(f"reading {name}", done, total))
     if as_json:
@@ -156,10 +179,12 @@ _MOST_TOLD = 50
 
 
 def _tell_verified(verified: Verified, folder: Path) -> None:
+    from plumbline.release.plurals import counted
+
     for finding in verified.findings[:_MOST_TOLD]:
         note(f"{finding.code}  {finding.place}: {finding.problem}")
     if len(verified.findings) > _MOST_TOLD:
-        note(f"and {len(verified.findings) - _MOST_TOLD:,} findings more: --json has all")
+        note(f"and {counted(len(verified.findings) - _MOST_TOLD, 'finding')} more: --json has all")
     _tell_gates(verified.gates)
     if verified.words_of is not None:
         note(f"the words of its pages were not compared: plumbline {verified.words_of} wrote them")
@@ -168,7 +193,8 @@ def _tell_verified(verified: Verified, folder: Path) -> None:
         note(f"{folder} is what it says it is: version {verified.version}, manifest {verified.manifest_sha256}")
         return
     stopped = sum(gate.stops for gate in verified.gates)
-    note(f"{folder}: {len(verified.findings):,} findings, {stopped} gates fail (docs/errors.md)")
+    findings, fail = counted(len(verified.findings), "finding"), "gate fails" if stopped == 1 else "gates fail"
+    note(f"{folder}: {findings}, {stopped} {fail} (docs/errors.md)")
 
 
 @app.command()

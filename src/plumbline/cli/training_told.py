@@ -58,6 +58,12 @@ def tell_trained(result: TrainingResult, run: TrainingRun) -> None:
         note(f"no head for {left_out}: {why}")
     if not all(fit["converged"] for fit in result.summary.get("fits", {}).values()):
         note("a fit ended short of its tolerance: see README.md in the model's folder")
+    deals = result.summary.get("deals_of_folds", 1)
+    if deals > 1:
+        note(
+            f"the folds were dealt {deals} times: figures are over all deals, what is told of the threshold by itself, and "
+            "out_of_fold.parquet, of the first"
+        )
     if flatter := result.summary.get("figures_flatter"):
         note(flatter)
     if run.settings.get("resume") and not result.summary.get("outcome", {}).get("resumed_step"):

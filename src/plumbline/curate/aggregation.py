@@ -4,7 +4,8 @@ What the judges said is kept beside what is concluded: votes, a soft label, how 
 stays as it was judged, whatever a fit says of its worker: nobody's judgement is turned round for want of a second. A pair
 that at least half of its judges call a tie is a tie, by every method: a fit knows no ties, and would make winners of them.
 Nor does a fit turn round what all who decided on a side said: it weighs people where they differ.
-What stands for several judgements already counts with its votes, or stays as it is where nobody else judged the item.
+What stands for several judgements already counts with its votes, or stays as it is where nobody else judged the item. What
+a worker says of an item again is no second vote.
 """
 
 from __future__ import annotations
@@ -14,7 +15,19 @@ from typing import Literal
 import numpy as np
 import polars as pl
 
-from plumbline.curate.conclusions import CONCLUSION, GREATER, LESSER, SAFE, TIE, UNSAFE, is_judged, with_votes
+from plumbline.curate.conclusions import (
+    CONCLUSION,
+    GREATER,
+    LESSER,
+    SAFE,
+    TIE,
+    UNSAFE,
+    are_apart,
+    is_judged,
+    one_word_each,
+    refuse_overlap,
+    with_votes,
+)
 from plumbline.measure.dawid_skene import DawidSkeneSettings, fit_dawid_skene
 from plumbline.measure.soft_labels import vote_disagreement
 from plumbline.measure.worker_bradley_terry import fit_worker_bradley_terry
@@ -22,6 +35,8 @@ from plumbline.records import Kind, NoDataError
 
 Method = Literal["majority", "dawid-skene", "bradley-terry"]
 Ties = Literal["unsafe", "unknown"]
+Fitted = tuple[pl.Series, str]
+"""The column soft, and what it is noted to be made by: the model that ran, which is not always the method asked for."""
 
 OUTVOTED, EVEN = "against their majority", "which were as many each way"
 """How a conclusion differs from that of the majority: other than what most said, or settled where nothing was said most."""
@@ -33,8 +48,8 @@ def aggregated(judgements: pl.DataFrame, method: Method, ties: Ties) -> pl.DataF
     """One row for each item with several judgements of one kind.
 
     Args:
-        judgements: columns item_id, kind (one value), id, worker, verdict, categories, conclusion, in_order,
-            said_of_sides and, for bradley-terry, lesser_side and greater_side; every judgement of an item is among them. Of an item's the first is of the
+        judgements: columns item_id, kind and family (one value each), id, parents, worker, verdict, categories, conclusion, in_order,
+            said_of_sides, lesser_side and greater_side; every judgement of an item is among them. Of an item's the first is of the
             record that will stand for all: its sides say which votes are for the first.
         method: how what is said becomes one label.
         ties: what a reply is called that as many call safe as unsafe.
@@ -45,40 +60,43 @@ def aggregated(judgements: pl.DataFrame, method: Method, ties: Ties) -> pl.DataF
     Raises:
         NoDataError: the method needs to know who judged, and some judgements do not say, or were made one already.
     """
-    judged = with_votes(judgements.filter(is_judged())).sort("item_id", maintain_order=True)
+    judged = with_votes(judgements.filter(is_judged() & are_apart())).sort("item_id", maintain_order=True)
     several = judged.filter(pl.col("item_id").is_duplicated())
     if not len(several):
         return pl.DataFrame(schema=dict.fromkeys(("item_id", "verdict", "against", "label"), pl.String))
+    refuse_overlap(several, "rule aggregate")
     kind = Kind(several["kind"][0])
-    counted = _votes(several, kind)
+    judged, once = one_word_each(judged), one_word_each(several)
+    counted = _votes(several, once, kind)
     concluded = {"majority": _by_majority, "dawid-skene": _by_dawid_skene, "bradley-terry": _by_bradley_terry}
     if method != "majority":
         _require_judgements(several, method)
         judged = judged.filter(pl.col("conclusion").is_null())
         _require_workers(judged, method)
     # A fit learns of workers from items judged once, too; what it says of those items is left.
-    with_soft = counted.with_columns(concluded[method](judged, counted, kind)).with_columns(_with_the_unanimous(kind))
-    return (
-        _pair_labels(with_soft, method)
-        if kind is Kind.COMPARISONS
-        else _safety_labels(several, with_soft, method, ties)
-    )
+    soft, model = concluded[method](judged, counted, kind)
+    with_soft = counted.with_columns(soft, pl.lit(model).alias("method")).with_columns(_with_the_unanimous(kind))
+    return _pair_labels(with_soft) if kind is Kind.COMPARISONS else _safety_labels(once, with_soft, ties)
 
 
-def _votes(several: pl.DataFrame, kind: Kind) -> pl.DataFrame:
+def _votes(several: pl.DataFrame, once: pl.DataFrame, kind: Kind) -> pl.DataFrame:
     """Columns item_id, one count a class, judgements, parents, in_order of the first judgement, sides_agree, disagreement.
 
-    In order of item_id. parents: the records that become one, and those that they were made of, but for the parents of the
-    first, which it keeps. sides_agree: whether all who said something of either side by itself said the same.
+    In order of item_id. The counts are of `once`, in which nobody says the same twice; judgements of all, repetitions too.
+    parents: the records that become one, and those that they were made of, but for the parents of the first, which it keeps.
+    sides_agree: whether all who said something of either side by itself said the same.
     """
+    disagreed = ~pl.col("conclusion").str.json_decode(CONCLUSION).struct.field("sides_agree").fill_null(value=True)
     counted = several.group_by("item_id", maintain_order=True).agg(
-        *(pl.col(word).sum() for word in _CLASSES[kind]),
+        pl.sum_horizontal(_CLASSES[kind]).sum().alias("judgements"),
         pl.col("id").alias("parents"),
         pl.col("in_order").first(),
-        (pl.col("said_of_sides").drop_nulls().n_unique() <= 1).alias("sides_agree"),
+        ((pl.col("said_of_sides").drop_nulls().n_unique() <= 1) & ~disagreed.any()).alias("sides_agree"),
+        pl.col("said_of_sides").drop_nulls().first().alias("said"),
     )
+    votes_once = once.group_by("item_id").agg(pl.col(word).sum() for word in _CLASSES[kind])
+    counted = counted.join(votes_once, "item_id", "left", maintain_order="left")
     counted = counted.join(_made_of(several), "item_id", "left", maintain_order="left").with_columns(
-        pl.sum_horizontal(_CLASSES[kind]).alias("judgements"),
         pl.when(pl.col("made_of").is_null())
         .then("parents")
         .otherwise(pl.concat_list("parents", "made_of"))
@@ -89,21 +107,20 @@ def _votes(several: pl.DataFrame, kind: Kind) -> pl.DataFrame:
 
 
 def _made_of(several: pl.DataFrame) -> pl.DataFrame:
-    """Columns item_id, made_of: the parents of conclusions that are not the first of their item; of items that have such."""
-    parents = pl.col("conclusion").str.json_decode(CONCLUSION).struct.field("parents")
-    later = several.filter(~pl.col("item_id").is_first_distinct() & pl.col("conclusion").is_not_null())
-    made = later.select("item_id", parents.alias("made_of")).explode("made_of").drop_nulls("made_of")
+    """Columns item_id, made_of: the parents of records that are not the first of their item; of items that have such."""
+    later = several.filter(~pl.col("item_id").is_first_distinct() & pl.col("parents").is_not_null())
+    made = later.select("item_id", pl.col("parents").alias("made_of")).explode("made_of").drop_nulls("made_of")
     return made.group_by("item_id", maintain_order=True).agg("made_of")
 
 
-def _by_majority(judged: pl.DataFrame, counted: pl.DataFrame, kind: Kind) -> pl.Series:  # noqa: ARG001  # as the others'
+def _by_majority(judged: pl.DataFrame, counted: pl.DataFrame, kind: Kind) -> Fitted:  # noqa: ARG001  # as the others'
     """The share of votes for the second of two classes; a tie is half a vote for each."""
     votes = counted.select(_CLASSES[kind]).to_numpy().astype(np.float64)
     half = votes[:, 2] / 2 if votes.shape[1] == 3 else np.zeros(len(votes))
-    return pl.Series("soft", (votes[:, 1] + half) / votes.sum(axis=1))
+    return pl.Series("soft", (votes[:, 1] + half) / votes.sum(axis=1)), "majority"
 
 
-def _by_dawid_skene(judged: pl.DataFrame, counted: pl.DataFrame, kind: Kind) -> pl.Series:
+def _by_dawid_skene(judged: pl.DataFrame, counted: pl.DataFrame, kind: Kind) -> Fitted:
     """The chance of the second class, given who said what; a tie is half a judgement of each."""
     doubled = pl.concat(
         [
@@ -130,16 +147,13 @@ def _by_dawid_skene(judged: pl.DataFrame, counted: pl.DataFrame, kind: Kind) -> 
         settings=DawidSkeneSettings(one_coin=pairs, even_classes=pairs),
     )
     places = counted["item_id"].replace_strict(items, return_dtype=pl.Int64).to_numpy()
-    return pl.Series("soft", fit.posteriors[places, 1])
+    return pl.Series("soft", fit.posteriors[places, 1]), "one-coin" if pairs else "dawid-skene"
 
 
-def _by_bradley_terry(judged: pl.DataFrame, counted: pl.DataFrame, kind: Kind) -> pl.Series:
+def _by_bradley_terry(judged: pl.DataFrame, counted: pl.DataFrame, kind: Kind) -> Fitted:
     """The chance that the greater side is the better one, from scores of replies and abilities of workers."""
     if kind is not Kind.COMPARISONS:
         return _by_dawid_skene(judged, counted, kind)  # a label compares nothing
-    judged = judged.filter(pl.col("lesser_side") != pl.col("greater_side"))  # a reply is as good as itself
-    if not len(judged):
-        return pl.Series("soft", [0.5] * len(counted))
     sides = _codes(pl.concat([judged["lesser_side"], judged["greater_side"]]))
     workers = _codes(judged["worker"])
     points = judged["verdict"].replace_strict({GREATER: 1.0, LESSER: 0.0, TIE: 0.5}, return_dtype=pl.Float64)
@@ -152,7 +166,8 @@ def _by_bradley_terry(judged: pl.DataFrame, counted: pl.DataFrame, kind: Kind) -
         worker_count=len(workers),
     )
     chances = judged.select("item_id", pl.Series("soft", fit.first_better)).unique("item_id", keep="first")
-    return counted.select("item_id").join(chances, "item_id", "left", maintain_order="left")["soft"].fill_null(0.5)
+    of_items = counted.select("item_id").join(chances, "item_id", "left", maintain_order="left")
+    return of_items["soft"].fill_null(0.5), fit.model
 
 
 def _with_the_unanimous(kind: Kind) -> pl.Expr:
@@ -199,7 +214,7 @@ def _side_of(soft: pl.Expr, low: str, even: str | None, high: str) -> pl.Expr:
     return pl.when(near_half).then(pl.lit(even)).when(soft > 0.5).then(pl.lit(high)).otherwise(pl.lit(low))
 
 
-def _pair_labels(counted: pl.DataFrame, method: Method) -> pl.DataFrame:
+def _pair_labels(counted: pl.DataFrame) -> pl.DataFrame:
     """Votes and soft label turned to the sides as the first judgement's record has them."""
     greater = pl.col("soft")
     most = pl.max_horizontal(LESSER, GREATER)
@@ -208,7 +223,7 @@ def _pair_labels(counted: pl.DataFrame, method: Method) -> pl.DataFrame:
     by_majority = pl.when(tied).then(pl.lit(TIE)).otherwise(of_most)
     half_tie = pl.col(TIE) * 2 >= pl.sum_horizontal(LESSER, GREATER, TIE)
     fitted = pl.when(half_tie).then(pl.lit(TIE)).otherwise(_side_of(greater, LESSER, TIE, GREATER))
-    verdict = by_majority if method == "majority" else fitted
+    verdict = pl.when(pl.col("method") == "majority").then(by_majority).otherwise(fitted)
     first = pl.when("in_order").then(pl.lit(LESSER)).otherwise(pl.lit(GREATER))
     by_order = pl.when("in_order")
     told = counted.with_columns(verdict.alias("verdict"), by_majority.alias("by_majority")).with_columns(
@@ -223,10 +238,18 @@ def _pair_labels(counted: pl.DataFrame, method: Method) -> pl.DataFrame:
             pl.col(TIE),
         ),
         soft_label=by_order.then(1 - greater).otherwise(greater),
-        method=pl.lit(method),
     )
     label = pl.struct(
-        "outcome", "votes", "soft_label", "disagreement", "method", "judgements", "parents", "sides_agree"
+        "outcome",
+        "votes",
+        "soft_label",
+        "disagreement",
+        "method",
+        "judgements",
+        "parents",
+        "sides_agree",
+        "said",
+        "in_order",
     ).struct.json_encode()
     return told.select("item_id", "verdict", _against(_CLASSES[Kind.COMPARISONS]), label.alias("label"))
 
@@ -239,14 +262,12 @@ def _against(classes: tuple[str, ...]) -> pl.Expr:
     return pl.when(pl.col("verdict").ne_missing(pl.col("by_majority"))).then(how).alias("against")
 
 
-def _safety_labels(several: pl.DataFrame, counted: pl.DataFrame, method: Method, ties: Ties) -> pl.DataFrame:
+def _safety_labels(several: pl.DataFrame, counted: pl.DataFrame, ties: Ties) -> pl.DataFrame:
     """Safe or unsafe, and of the categories those that at least half of the judges who called it unsafe named."""
     even = UNSAFE if ties == "unsafe" else None
     verdict = _side_of(pl.col("soft"), SAFE, even, UNSAFE)
     by_majority = _side_of(pl.col(UNSAFE) / (pl.col(SAFE) + pl.col(UNSAFE)), SAFE, even, UNSAFE)
-    told = counted.with_columns(
-        verdict.alias("verdict"), by_majority.alias("by_majority"), pl.lit(method).alias("method")
-    )
+    told = counted.with_columns(verdict.alias("verdict"), by_majority.alias("by_majority"))
     told = told.join(_categories(several), "item_id", "left", maintain_order="left").with_columns(
         is_safe=pl.col("verdict").replace_strict({SAFE: True, UNSAFE: False}, return_dtype=pl.Boolean),
         votes=pl.concat_list(SAFE, UNSAFE),
@@ -290,7 +311,7 @@ def _categories(several: pl.DataFrame) -> pl.DataFrame:
     items = pl.concat(told).unique().with_columns(told=pl.lit(value=True))
     joined = items.join(of_items, "item_id", "left").join(lists, "item_id", "left").join(counts, "item_id", "left")
     none = pl.when(pl.col("category_judges").is_not_null()).then(pl.lit([], pl.List(pl.String)))
-    return joined.with_columns(pl.coalesce("categories", none))
+    return joined.with_columns(pl.coalesce("categories", none), pl.col("category_judges").fill_null(0))
 
 
 def _category_votes(unsafe: pl.DataFrame, made: pl.DataFrame) -> pl.DataFrame:

@@ -10,7 +10,7 @@ from pydantic import JsonValue
 
 from plumbline.curate import stages
 from plumbline.curate.clusters import candidate_pairs, distinct_pairs
-from plumbline.curate.recipe import Step
+from plumbline.curate.recipe_steps import Step
 from plumbline.curate.rules.rule import AllTogether, Meet, MeetAlike, Repeats, RowByRow
 from plumbline.curate.traits import TRAITS, trait_table
 from plumbline.curate.verification import sent_shingles, verified_pairs

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import polars as pl
 
+from plumbline.records import NoDataError
+
 LESSER, GREATER, TIE, SAFE, UNSAFE = "lesser", "greater", "tie", "safe", "unsafe"
 """What is said of an item: of a pair which side is better, by the order of their texts; of a reply what it is."""
 
@@ -12,16 +14,23 @@ CONCLUSION = pl.Struct(
         "votes": pl.List(pl.Int64),
         "category_votes": pl.List(pl.Struct({"category": pl.String, "votes": pl.Int64})),
         "category_judges": pl.Int64,
+        "sides_agree": pl.Boolean,
         "parents": pl.List(pl.String),
     }
 )
 """What `records.conclusions.conclusions_of` writes, as JSON. votes: for the first side, the second, and ties; of a label for safe and unsafe.
-category_judges: those who called it unsafe and said anything of categories. parents: in order of the alphabet."""
+category_judges: those who called it unsafe and said anything of categories. sides_agree: of a pair, false where its judges said
+different things of a side by itself. parents: in order of the alphabet."""
 
 
 def is_judged() -> pl.Expr:
     """Whether a row says anything: of a conclusion that nothing is known, its votes still count."""
     return pl.col("verdict").is_not_null() | pl.col("conclusion").is_not_null()
+
+
+def are_apart() -> pl.Expr:
+    """Whether a row's two sides differ: masked, two replies may have become the same, and then nothing says which was the better."""
+    return (pl.col("lesser_side") != pl.col("greater_side")).fill_null(value=True)
 
 
 def with_votes(rows: pl.DataFrame) -> pl.DataFrame:
@@ -53,3 +62,58 @@ def with_votes(rows: pl.DataFrame) -> pl.DataFrame:
         for word, votes_ in of_conclusions.items()
     ]
     return counted.with_columns(said).drop("_votes", "_in_order")
+
+
+def one_word_each(rows: pl.DataFrame) -> pl.DataFrame:
+    """Judgements as votes: what a worker says of an item more than once is said once, whichever way round it was shown.
+
+    Who says both of two things has said both, once each. Where no worker is named every judgement is somebody's.
+
+    Args:
+        rows: columns family, item_id, worker, verdict, conclusion and categories.
+    Returns:
+        The rows but for repetitions; the categories of what was repeated are all that were named any of those times.
+    """
+    said, numbered = ["family", "item_id", "worker", "verdict"], rows.with_row_index("_at")
+    named = numbered.filter(pl.col("worker").is_not_null() & pl.col("conclusion").is_null())
+    repeated = named.filter(pl.struct(said).is_duplicated())
+    categories = (
+        repeated.filter(pl.col("categories").is_not_null())
+        .group_by(said)
+        .agg(pl.col("categories").explode().drop_nulls().unique().sort())
+    )
+    first = repeated.unique(said, keep="first", maintain_order=True).drop("categories")
+    once = first.join(categories, said, "left").select(numbered.columns)
+    others = numbered.filter(~pl.col("_at").is_in(repeated["_at"].implode()))
+    return pl.concat([others, once]).sort("_at").drop("_at")
+
+
+def refuse_overlap(rows: pl.DataFrame, place: str) -> None:
+    """Refuse votes that may stand for the same judgement twice: in two conclusions, or in one and by itself.
+
+    Args:
+        rows: columns item_id, id, parents and conclusion; all that is known of their items.
+        place: which rule, for the error.
+    Raises:
+        NoDataError: a judgement that a conclusion was made of is met elsewhere among the judgements of its item. Where no
+            worker is named another's judgement may have the same id; nobody can tell, so this is refused, too.
+    """
+    if not rows["conclusion"].count():
+        return
+    numbered = rows.select("item_id", "id", "parents", "conclusion").with_row_index("record")
+    is_conclusion = pl.col("conclusion").is_not_null()
+    named = numbered.explode("parents").select("record", "item_id", is_conclusion.alias("made"), judgement="parents")
+    own = numbered.filter(~is_conclusion).select("record", "item_id", pl.lit(value=False).alias("made"), judgement="id")
+    known = pl.concat([named.drop_nulls("judgement").unique(), own])
+    made, met = (known.filter(pl.col("made") == wanted).drop("made") for wanted in (True, False))
+    twice = made.filter(pl.struct("item_id", "judgement").is_duplicated())
+    twice = pl.concat([twice, made.join(met, ["item_id", "judgement"], "semi")])
+    if items := twice["item_id"].n_unique():
+        raise NoDataError(
+            "PL-CUR-007",
+            place,
+            "some judgements would count twice: in the votes of a record, and in another record or by themselves",
+            expected="each judgement in one record of its item",
+            found=f"{items:,} items whose records share judgements, or what cannot be told from that since nobody is named",
+            advice="curate the judgements that those records were made of, all together; their parents name them",
+        )

@@ -28,18 +28,20 @@ class Curated:
 
     Attributes:
         rows: the records, masked where the recipe asks for it.
+        identity: who each is, rows of `traits.identity`, part for part.
         fates: what was decided of each, part for part.
         ledger: rows of `accounting.LEDGER_SCHEMA`, part for part.
         waterfall: in numbers.
         census: by family: records, records_distinct, items, judged_both_ways.
         cluster_sizes: of rules that look for near-duplicates, by name: size → clusters.
-        leakage: prompts that two splits share, before rows of train went: first, second, exact, near; None where no
-            rule looked.
+        leakage: prompts that two splits shared when the rule looked, before it removed any: first, second, exact, near;
+            None where no rule looked.
         personal_data: kind → records in which the rule found some of it; None where no rule looked.
         repeated: sections of the summary on items that were judged more than once, see `repeated.sections_of`.
     """
 
     rows: Dataset
+    identity: Dataset
     fates: Dataset
     ledger: Dataset
     waterfall: Waterfall
@@ -97,6 +99,7 @@ def curate(
     }
     return Curated(
         rows,
+        identity,
         records.fates,
         ledger,
         waterfall(read_whole(tally), len(recipe.steps)),

@@ -23,10 +23,9 @@ from typing import Any, TypeVar
 
 from pydantic import BaseModel, ConfigDict, Field, JsonValue, ValidationError, field_validator
 
+from plumbline.curate.recipe_steps import MASKING, OWN_RECIPE, Step, refuse_fights, refuse_idle, toml_value
 from plumbline.curate.recipe_words import found, place_of, wanted
-from plumbline.curate.rules import RULES, Rule, RuleSettings
-from plumbline.curate.rules.balance import Balance
-from plumbline.curate.rules.conflicts import Conflicts
+from plumbline.curate.rules import RULES
 from plumbline.lineage import json_digest
 from plumbline.records import Kind, SourceError, UsageError
 
@@ -34,7 +33,6 @@ DEFAULT = "clean"
 _MOST_BYTES = 1 << 20
 _SHOWN = 200
 """Characters of what a file says that an error shows at most."""
-_FIRST = "personal-data"
 _NAME_LENGTH, _TITLE_LENGTH = 100, 500
 
 Model = TypeVar("Model", bound=BaseModel)
@@ -55,23 +53,6 @@ class _Head(BaseModel):
     @classmethod
     def _in_one_order(cls, takes: tuple[Kind, ...]) -> tuple[Kind, ...]:
         return tuple(kind for kind in Kind if kind in takes)
-
-
-@dataclass(frozen=True)
-class Step:
-    """One rule with its settings."""
-
-    rule: Rule
-    settings: RuleSettings
-
-    @property
-    def title(self) -> str:
-        """One line for people."""
-        return self.rule.title(self.settings)
-
-    def to_json(self) -> dict[str, JsonValue]:
-        """Everything that decides what the step does."""
-        return {"name": self.rule.name, "version": self.rule.version, **self.settings.model_dump(mode="json")}
 
 
 @dataclass(frozen=True)
@@ -105,23 +86,15 @@ class Recipe:
     def to_toml(self) -> str:
         """The recipe as a file that `read_recipe` reads, every setting written out."""
         lines = [
-            f"name = {_toml(self.name)}",
+            f"name = {toml_value(self.name)}",
             f"version = {self.version}",
-            f"title = {_toml(self.title)}",
-            f"takes = {_toml([kind.value for kind in self.takes])}",
+            f"title = {toml_value(self.title)}",
+            f"takes = {toml_value([kind.value for kind in self.takes])}",
         ]
         for step in self.steps:
             settings = {key: value for key, value in step.to_json().items() if key != "version" and value is not None}
-            lines += ["", "[[rule]]", *(f"{key} = {_toml(value)}" for key, value in settings.items())]
+            lines += ["", "[[rule]]", *(f"{key} = {toml_value(value)}" for key, value in settings.items())]
         return "\n".join(lines) + "\n"
-
-
-def _toml(value: JsonValue) -> str:
-    """A value in TOML; its strings and lists are written as JSON's are."""
-    if isinstance(value, dict):
-        return "{ " + ", ".join(f"{_toml(key)} = {_toml(inner)}" for key, inner in value.items()) + " }"
-    # TOML knows no surrogates, which JSON would write in ASCII, and no DEL as it is.
-    return json.dumps(value, ensure_ascii=False).replace("\x7f", "\\u007f")
 
 
 def shipped_recipes() -> list[str]:
@@ -195,8 +168,8 @@ def parse_recipe(text: str, place: str) -> Recipe:
             "PL-RCP-003", place, "keys stand within keys without end", advice="write settings as name = value"
         ) from error
     steps = tuple(_step(table, f"{place}, rule {number}") for number, table in enumerate(head.rule, 1))
-    _refuse_fights(steps, [place] * len(steps))
-    _refuse_idle(steps, head.takes, place)
+    refuse_fights(steps, [place] * len(steps))
+    refuse_idle(steps, head.takes, place)
     return Recipe(head.name, head.version, head.title, head.takes, steps)
 
 
@@ -208,17 +181,16 @@ def combined_recipes(recipes: Sequence[Recipe]) -> Recipe:
     """
     first, *others = recipes
     steps, places = list(first.steps), [first.name] * len(first.steps)
+    _refuse_other_kinds(recipes)
     for recipe in others:
-        if recipe.takes != first.takes:
-            raise _fight(first.name, recipe.name, "take different kinds of record")
         for step in recipe.steps:
             if step not in steps:
                 steps.append(step)
                 places.append(recipe.name)
     # Masked first, whichever recipe asks for it: ids, duplicates and leaks are those of what is written.
-    order = sorted(range(len(steps)), key=lambda number: steps[number].rule.name != _FIRST)
+    order = sorted(range(len(steps)), key=lambda number: steps[number].rule.name != MASKING)
     steps, places = [steps[number] for number in order], [places[number] for number in order]
-    _refuse_fights(steps, places)
+    refuse_fights(steps, places)
     if not others:
         return first
     title = "; ".join(recipe.title for recipe in recipes if recipe.title)[:_TITLE_LENGTH]
@@ -281,102 +253,18 @@ def _unknown_key(model: type[BaseModel], key: str, place: str) -> UsageError:
     )
 
 
-_REPEATABLE = ("balance", "lengths", "findings", "keep-axis")
-"""Rules that may stand several times, for they narrow down what is there from different sides."""
-
-
-def _refuse_fights(steps: Sequence[Step], places: Sequence[str]) -> None:
-    """Refuse rules that undo each other, personal data masked after ids were compared, votes dropped before the count.
+def _refuse_other_kinds(recipes: Sequence[Recipe]) -> None:
+    """Refuse recipes that take different kinds of record.
 
     Raises:
-        UsageError: they do.
+        UsageError: they do; it says which takes what.
     """
-    seen: dict[str, int] = {}
-    for number, step in enumerate(steps):
-        name = step.rule.name
-        if name in seen and places[seen[name]] == places[number] and steps[seen[name]] == step:
-            raise _twice(places[number], name, seen[name] + 1, number + 1)
-        if name in seen and name not in _REPEATABLE:
-            raise _fight(places[seen[name]], places[number], f"want different things of the rule {name}")
-        seen.setdefault(name, number)
-    if _FIRST in seen and seen[_FIRST] != 0:
+    if len({recipe.takes for recipe in recipes}) > 1:
         raise UsageError(
-            "PL-RCP-008",
-            places[seen[_FIRST]],
-            f"{_FIRST} must be the first rule",
-            expected="masked before anything is compared: two records may differ in what is masked alone",
-            found=f"rule {seen[_FIRST] + 1}",
-            advice="move it to the top",
+            "PL-RCP-007",
+            " and ".join(dict.fromkeys(recipe.name for recipe in recipes)),
+            "the recipes take different kinds of record",
+            expected="the same takes = […] in all that are put together",
+            found="; ".join(f"{recipe.name} takes {', '.join(recipe.takes)}" for recipe in recipes),
+            advice=OWN_RECIPE,
         )
-    _refuse_lost_votes(steps, places, seen)
-
-
-_VOTES_LOST = (
-    (
-        "exact-duplicates",
-        "aggregate",
-        "where nobody says who judged, equal judgements of two people are one record twice",
-    ),
-    (
-        "exact-duplicates",
-        "conflicts",
-        "where nobody says who judged, equal judgements of two people are one record twice",
-    ),
-    ("conflicts", "aggregate", "the votes of a minority are votes"),
-)
-"""Rules that take judgements away before others count them; `conflicts` does so, and counts, by majority alone."""
-
-
-def _refuse_lost_votes(steps: Sequence[Step], places: Sequence[str], seen: Mapping[str, int]) -> None:
-    """Refuse a rule that takes judgements away before another counts them."""
-    settings = {name: steps[number].settings for name, number in seen.items()}
-    counting = {name for name, said in settings.items() if not isinstance(said, Conflicts) or said.action == "majority"}
-    for taker, counter, why in _VOTES_LOST:
-        if {taker, counter} <= counting and seen[taker] < seen[counter]:
-            raise UsageError(
-                "PL-RCP-009",
-                places[seen[taker]],
-                f"{taker} would take judgements away before {counter} counts them",
-                expected=f"{counter} first: {why}",
-                found=f"rules {seen[taker] + 1} and {seen[counter] + 1}",
-                advice=f"move {counter} in front of {taker}, or leave {taker} out",
-            )
-
-
-def _refuse_idle(steps: Sequence[Step], takes: Sequence[Kind], place: str) -> None:
-    """Refuse a rule that none of the records taken could concern.
-
-    Raises:
-        UsageError: there is one.
-    """
-    for number, step in enumerate(steps, 1):
-        if isinstance(step.settings, Balance) and step.settings.by == "verdict" and Kind.SAFETY_LABELS not in takes:
-            raise UsageError(
-                "PL-RCP-010",
-                f"{place}, rule {number} (balance)",
-                "it concerns no record that the recipe takes",
-                expected="safety labels: which side of a pair stands first is arbitrary, so that there is nothing to even out",
-                found=", ".join(takes),
-                advice='leave it out, or balance by "axis", "subset" or "worker"',
-            )
-
-
-def _twice(place: str, name: str, first: int, second: int) -> UsageError:
-    return UsageError(
-        "PL-RCP-007",
-        place,
-        f"the rule {name} stands twice, word for word",
-        expected="each rule once",
-        found=f"rules {first} and {second}",
-        advice="leave one of them out",
-    )
-
-
-def _fight(first: str, second: str, how: str) -> UsageError:
-    return UsageError(
-        "PL-RCP-007",
-        first if first == second else f"{first} and {second}",
-        f"the recipes {how}" if first != second else f"its rules {how}",
-        expected="one wish for each rule",
-        advice="write a recipe of your own with the rules as you want them; plumbline curate --recipe NAME --show-recipe prints one to begin with",
-    )

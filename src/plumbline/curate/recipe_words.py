@@ -9,6 +9,8 @@ from typing import Any
 _SHOWN = 40
 """Characters of a value that an error shows at most: a number or a word, never a text."""
 _MOST = 1000
+FOUND = "found"
+"""Under this key an error of a validator of ours says what stands there."""
 _WORD = re.compile(r"[\w.+-]+")
 
 _LIMITS = {
@@ -66,6 +68,8 @@ def wanted(error: Mapping[str, Any]) -> str:
 def found(error: Mapping[str, Any]) -> str:
     """What stands there: a number, a short word, or of what sort it is; nothing where there is nothing to say."""
     value = error.get("input")
+    if FOUND in error.get("ctx", {}):
+        return str(error["ctx"][FOUND])
     if error["type"] == "missing" or (error["type"] == "value_error" and not isinstance(value, str)):
         return ""
     for type_, words in _SORTS:

@@ -144,15 +144,25 @@ def _conclude(kind: Kind, row: dict[str, object], label: dict[str, object]) -> N
         row |= {"outcome": label["outcome"], "votes": label["votes"], "strength": None}
         if not label["sides_agree"]:  # what one of them said of a side would pass for what all did
             row |= dict.fromkeys(SAID_OF_SIDES)
-        kept = ["soft_label", "disagreement", "method"]
+        elif isinstance(label["said"], str) and all(row[name] is None for name in SAID_OF_SIDES):
+            said = json.loads(label["said"])
+            row |= {name: _turned(said[name], in_order=bool(label["in_order"])) for name in SAID_OF_SIDES}
+        kept = ["soft_label", "disagreement", "method", "sides_agree"]
     else:
         row |= {name: label[name] for name in ("is_safe", "categories")}
         row |= {"confidence": None, "severity": None}
         kept = ["votes", "category_votes", "category_judges", "soft_label", "disagreement", "method"]
     raw = row["extra"]
     values = extra.extra_values(raw if isinstance(raw, str) else None)
+    if not values and isinstance(raw, str) and raw.strip() not in ("", "{}", "null"):
+        values = {"extra": raw}  # nothing of ours, but somebody's
     values.pop(extra.RAW, None)
     row["extra"] = extra.extra_text({**values, AGGREGATED: {name: label[name] for name in kept}})
+
+
+def _turned(values: list[object] | None, *, in_order: bool) -> list[object] | None:
+    """What was said of the lesser side and of the greater, as the record has its sides."""
+    return values if values is None or in_order else values[::-1]
 
 
 def _by_split(table: pa.Table) -> Iterator[tuple[str | None, pa.Table]]:

@@ -8,7 +8,7 @@ from __future__ import annotations
 import os
 import re
 from collections import Counter, defaultdict
-from collections.abc import Iterator, Sequence
+from collections.abc import Container, Iterator, Sequence
 from dataclasses import dataclass, field
 from hashlib import blake2b
 from pathlib import Path, PurePosixPath
@@ -127,17 +127,18 @@ class OpenedSources:
         told.content = {kind: digests[kind].hexdigest() for kind, count in told.kinds.items() if count}
         told.rows_read, told.faults, told.findings = read.rows_read, read.faults, read.findings
 
-    def loaded(self, told: Sequence[FileTold], kinds: Sequence[Kind]) -> Loaded:
+    def loaded(self, told: Sequence[FileTold], kinds: Sequence[Kind], apart: Container[int] = ()) -> Loaded:
         """What all files held, as `loading.load` tells it, without their rows.
 
         Args:
             told: of each file.
             kinds: terms are those of the files that hold records of these.
+            apart: numbers of files whose terms bind nothing all the same: nothing of them is in what was made.
         """
         holding = [
             opened.provenance
-            for opened, each in zip(self.files, told, strict=True)
-            if any(each.kinds.get(kind) for kind in kinds)
+            for number, (opened, each) in enumerate(zip(self.files, told, strict=True))
+            if number not in apart and any(each.kinds.get(kind) for kind in kinds)
         ]
         behind = combined(holding or [opened.provenance for opened in self.files])
         overruled = self.stated_terms.overruled(behind.terms)

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import os
 from collections import deque
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass, field, replace
+from difflib import get_close_matches
 
 import msgspec
 import numpy as np
@@ -97,9 +98,7 @@ def recognise_format(location: Location) -> str:
         "the columns are those of no known format" if keys else f"no row among the first is {_READABLE}",
         expected=_nearest_format(keys) if keys else "one JSON object a line",
         found=_keys_found(keys) if keys else _not_gzip(location),
-        advice='rename or add columns, see docs/data.md, "Your own labels and pairs"'
-        if keys
-        else f"plumbline data show {location.path} --line 1",
+        advice=_advice(keys) if keys else f"plumbline data show {location.path} --line 1",
     )
 
 
@@ -113,9 +112,31 @@ def _not_gzip(location: Location) -> str:
     return "plain text, not gzip as the name says" if location.path.suffix.lower() == ".gz" and not zipped else ""
 
 
+_LONGEST = 30
+"""Characters of a key that may be shown for being like one of ours."""
+_CURATIONS_OWN = (
+    "read it with pyarrow or polars: it is what a curation notes, and holds no records; docs/how-to/curate.md, "
+    '"Looking at what was removed", shows how to come from its rows to the records'
+)
+_NOTES = ({"kind", "id", "step", "rule", "reason"}, {"rank", "kind", "id", "head", "suggested"})
+"""Columns of ``curation/removed.parquet`` and ``changed.parquet``, and of ``label_errors.parquet``."""
+
+
+def _is_curations_own(keys: Iterable[str]) -> bool:
+    return any(note <= set(keys) for note in _NOTES)
+
+
+def _advice(keys: frozenset[str]) -> str:
+    own = 'rename or add columns, see docs/data.md, "Your own labels and pairs"'
+    return _CURATIONS_OWN if _is_curations_own(keys) else own
+
+
 def _keys_found(keys: frozenset[str]) -> str:
-    """The keys that some format has, and how many others: those are the user's own, and could be anything he wrote."""
-    known = sorted(keys & frozenset().union(*(wanted for each in FORMATS.values() for wanted in each.keys)))
+    """The keys that some format has, those like one that it has, and how many others, which could be anything."""
+    anywhere = frozenset().union(*(wanted for each in FORMATS.values() for wanted in each.keys))
+    _, missed = _nearest(keys) or ("", frozenset())
+    near = {key: get_close_matches(key, missed - keys, n=1) for key in sorted(keys - anywhere) if len(key) <= _LONGEST}
+    known = [*sorted(keys & anywhere), *(f"{key} (like {like[0]})" for key, like in near.items() if like)]
     others = len(keys) - len(known)
     if not others:
         return ", ".join(known) or "none"
@@ -125,6 +146,16 @@ def _keys_found(keys: frozenset[str]) -> str:
 
 def _nearest_format(keys: frozenset[str]) -> str:
     """The format most of whose keys are there and those it misses; else the names of all formats."""
+    if (nearest := _nearest(keys)) is None:
+        return f"the columns of one of {', '.join(each.name for each in FORMATS.values() if each.keys)}"
+    name, wanted = nearest
+    missing = ", ".join(sorted(wanted - keys))
+    told = f"those of {name}, the nearest: {', '.join(sorted(wanted))}"
+    return f"{told}, of which {missing} is missing" if missing else f"{told}, as texts"
+
+
+def _nearest(keys: frozenset[str]) -> tuple[str, frozenset[str]] | None:
+    """The format most of whose keys are there, by its name, and those keys; None where no format has any of them."""
     shares = [
         (len(wanted & keys) / len(wanted), len(wanted & keys), each.name, wanted)
         for each in FORMATS.values()
@@ -132,11 +163,7 @@ def _nearest_format(keys: frozenset[str]) -> str:
         for wanted in each.keys
     ]
     share, _, name, wanted = max(shares, key=lambda each: each[:2])
-    if not share:
-        return f"the columns of one of {', '.join(each.name for each in FORMATS.values() if each.keys)}"
-    missing = ", ".join(sorted(wanted - keys))
-    nearest = f"those of {name}, the nearest: {', '.join(sorted(wanted))}"
-    return f"{nearest}, of which {missing} is missing" if missing else f"{nearest}, as texts"
+    return (name, wanted) if share else None
 
 
 def _is_text(kind: pa.DataType) -> bool:
@@ -212,7 +239,9 @@ def _own_parquet(file: ReadFile) -> Iterator[dict[Kind, pa.Table]]:
             str(file.location.path),
             "the columns are not those of a table of records",
             expected="a Parquet file that plumbline wrote",
-            advice="leave --format out, so that the columns are recognised",
+            advice=_CURATIONS_OWN
+            if _is_curations_own(schema.names)
+            else "leave --format out, so that the columns are recognised",
         )
     require_columns(kind, schema, place.path)
     file.findings += unknown_columns(kind, schema.names, place.source)

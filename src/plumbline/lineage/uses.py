@@ -11,9 +11,11 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable
 from dataclasses import dataclass
+from difflib import get_close_matches
 from enum import StrEnum
 
 import pyarrow as pa
+from packaging.licenses import InvalidLicenseExpression, canonicalize_license_expression
 from pydantic import JsonValue
 
 from plumbline.records import PermittedUseError, UsageError, unknown_name
@@ -38,6 +40,12 @@ _STRICTNESS = ("CC0-1.0", "MIT", "Apache-2.0", "CC-BY-4.0")
 _STRICTEST = ("CC-BY-NC-4.0", "CC-BY-SA-4.0")
 """Each stricter than all of `_STRICTNESS`, and neither than the other: both bind where both are."""
 _KNOWN = (*_STRICTNESS, *_STRICTEST)
+_USUAL = (
+    *_KNOWN,
+    *("CC-BY-3.0", "CC-BY-ND-4.0", "CC-BY-NC-SA-4.0", "CC-BY-NC-ND-4.0", "ODC-By-1.0", "ODbL-1.0", "PDDL-1.0"),
+    *("CDLA-Permissive-2.0", "CDLA-Sharing-1.0", "BSD-3-Clause"),
+)
+"""Licences of data that a misspelt name may mean."""
 _AND = " AND "
 _MOST_LICENCE_CHARACTERS = 100
 _LICENCE_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9.+-]*")
@@ -65,7 +73,7 @@ def strictest_terms(parts: Iterable[Terms]) -> Terms:
     if not listed:
         raise ValueError("expected the terms of at least one part, found none")
     uses = frozenset.intersection(*(part.uses for part in listed))
-    return Terms(uses, _all_of(name for part in listed for name in _conjuncts(part.licence)))
+    return Terms(uses, _all_of(name for part in listed for name in licences_in(part.licence)))
 
 
 def _all_of(names: Iterable[str]) -> str:
@@ -77,7 +85,7 @@ def _all_of(names: Iterable[str]) -> str:
     return _AND.join([*known, *others, *([UNKNOWN_LICENCE] if UNKNOWN_LICENCE in distinct else [])])
 
 
-def _conjuncts(licence: str) -> list[str]:
+def licences_in(licence: str) -> list[str]:
     """The licences that all hold at once; what stands in brackets or is a choice stays together."""
     parts: list[str] = []
     for piece in licence.split(_AND):
@@ -150,7 +158,7 @@ class StatedTerms:
         """What of this statement the terms of the data did not take over, one clause; empty where they took all of it."""
         said = []
         if self.licence is not None and self.licence != terms.licence:
-            beside = set(_conjuncts(self.licence)) <= set(_conjuncts(terms.licence))
+            beside = set(licences_in(self.licence)) <= set(licences_in(terms.licence))
             how = "stands beside what the data carry" if beside else "is overruled by what the data carry"
             said.append(f"--licence {self.licence} {how}: {terms.licence}")
         if self.uses is not None and self.uses - terms.uses:
@@ -164,19 +172,34 @@ class StatedTerms:
 def _licence_name(text: str) -> str:
     """The licence as it is listed, or the user's own name for it."""
     names = [name.strip() for name in text.split(_AND)]
-    wrong = [name for name in names if not _LICENCE_NAME.fullmatch(name) or name.lower() == UNKNOWN_LICENCE]
-    if wrong or len(text) > _MOST_LICENCE_CHARACTERS:
+    listed = [spelled for name in names if (spelled := _spelled(name)) is not None]
+    if len(listed) < len(names) or len(text) > _MOST_LICENCE_CHARACTERS:
         own = re.sub(r"[^A-Za-z0-9.]+", "-", text[:40]).strip("-")
         is_unknown = text.strip().lower() == UNKNOWN_LICENCE
+        near = get_close_matches(own.upper(), {name.upper(): name for name in _USUAL}, n=1, cutoff=0.8)
+        nearest = [name for name in _USUAL if name.upper() in near]
+        ways = [f"--licence {name}" for name in nearest] + (
+            [f"--licence LicenseRef-{own}, if it is one of your own"] if own else []
+        )
         raise UsageError(
             "PL-USE-003",
             "licence (--licence)",
             "an unknown licence states nothing" if is_unknown else "this is no name of a licence",
             expected="an SPDX name like CC-BY-4.0, or LicenseRef- and a name of your own, without blanks",
             found=f"{len(text):,} characters",
-            advice="leave --licence out" if is_unknown or not own else f"--licence LicenseRef-{own}",
+            advice="leave --licence out" if is_unknown or not ways else "; or ".join(ways),
         )
-    return _all_of(map(_as_listed, names))
+    return _all_of(listed)
+
+
+def _spelled(name: str) -> str | None:
+    """A name as SPDX spells it, or one's own behind ``LicenseRef-``; None where it is neither."""
+    if not _LICENCE_NAME.fullmatch(name):
+        return None
+    try:
+        return _as_listed(canonicalize_license_expression(name))
+    except InvalidLicenseExpression:
+        return None
 
 
 def with_terms(table: pa.Table, terms: Terms) -> pa.Table:

@@ -1,14 +1,33 @@
-"""Where a curating run writes, and where its stages leave what they make until it is through."""
+"""Where a curating run writes, what stands there before, and where its stages leave what they make until it is through."""
 
 from __future__ import annotations
 
 import errno
 import os
 from collections.abc import Sequence
+from dataclasses import dataclass
 from pathlib import Path
 
-from plumbline.lineage import json_digest, refuse_output_among_inputs, write_error
-from plumbline.records import UsageError
+from plumbline.lineage import FoundManifest, Manifest, json_digest, refuse_output_among_inputs, write_error
+from plumbline.lineage.writing import MANIFEST_NAME
+from plumbline.records import SourceError, UsageError
+
+
+@dataclass(frozen=True)
+class Replaced:
+    """An earlier curation that is there no more: its manifest, and the digest of that."""
+
+    manifest: Manifest
+    sha256: str
+
+
+def standing(out: Path) -> Replaced | None:
+    """The curation whose place the output will take; None where there is none that can be read."""
+    try:
+        found = FoundManifest.at(out / MANIFEST_NAME)
+        return None if found is None else Replaced(found.manifest, found.digest)
+    except (SourceError, OSError):
+        return None
 
 
 def workspace_of(out: Path, work: Path | None) -> Path:

@@ -39,9 +39,10 @@ from plumbline.lineage import (
     refuse_foreign_folder,
     write_folder_aside,
 )
-from plumbline.loop.curation_places import refuse_places, workspace_of
+from plumbline.loop.curation_places import Replaced, refuse_places, standing, workspace_of
+from plumbline.loop.curation_terms import TermsOfFile, terms_of_files
 from plumbline.loop.sources import Step, is_synthetic
-from plumbline.records import Kind, NoDataError, UsageError, unknown_name
+from plumbline.records import Kind, NoDataError, PlumblineError, UsageError, unknown_name
 
 SUMMARY_NAME = "summary.json"
 RECIPE_NAME = "recipe.toml"
@@ -91,11 +92,15 @@ class CurationResult:
 
     Attributes:
         summary: what ``curation/summary.json`` holds.
-        loaded: the sources, without their rows.
+        loaded: the sources, without their rows; its terms are those of the output.
+        files: those that held records which the recipe takes, with their terms.
+        replaced: the curation in whose place the output stands; None where there was none.
     """
 
     summary: dict[str, Any]
     loaded: Loaded
+    files: tuple[TermsOfFile, ...] = ()
+    replaced: Replaced | None = None
 
 
 def run_curation(
@@ -142,10 +147,16 @@ def run_curation(
         curated = curate(intake, run.recipe, workspace, engine, step, partial(_check_scores, scores, run.recipe))
         curated_at = time.monotonic()
         step("writing")
+        files = terms_of_files(opened, told, curated, run.recipe)
+        apart = {number for number, file in files.items() if file.gave.apart}
+        loaded = opened.loaded(told, run.recipe.takes, apart)
         durations = {"read": round(read - began, 3), "rules": round(curated_at - read, 3)}
-        summary = _write(run, loaded, told, curated, scores, durations)
+        replaced = standing(run.out)
+        summary = _write(
+            run, loaded, told, curated, scores, durations, [files[number].path for number in sorted(apart)]
+        )
         workspace.remove()
-    return CurationResult(summary, loaded)
+    return CurationResult(summary, loaded, tuple(files.values()), replaced)
 
 
 def _check_scores(scores: LabelScores, recipe: Recipe, rows: Dataset) -> None:
@@ -191,7 +202,7 @@ def _kept_if_of_use(workspace: Workspace) -> Iterator[None]:
     try:
         yield
     except BaseException as error:
-        nothing_there = isinstance(error, NoDataError) and error.code in _NOTHING_THERE
+        nothing_there = isinstance(error, PlumblineError) and error.code in _NOTHING_THERE
         if nothing_there or not any(path.is_dir() for path in workspace.folder.glob("*")):
             workspace.remove()
         raise
@@ -279,7 +290,9 @@ def _require_records(intake: Intake, loaded: Loaded, told: list[FileTold], recip
         return
     others = sorted({kind for each in told for kind, count in each.kinds.items() if count})
     unread = [f"{count:,} × {code}" for code, count in loaded.quarantined.items()]
-    raise NoDataError(
+    # With another recipe there would be records: a wrong call, not sources without any.
+    sort = UsageError if others and not unread else NoDataError
+    raise sort(
         "PL-CUR-003",
         f"recipe {recipe.name}",
         "the sources hold no record that the recipe takes",
@@ -313,6 +326,7 @@ def _write(
     curated: Curated,
     scores: LabelScores,
     durations: dict[str, float],
+    not_binding: list[str],
 ) -> dict[str, Any]:
     _require_left(run, curated)
     not_taken = {
@@ -336,7 +350,8 @@ def _write(
         (aside / RECIPE_NAME).write_text(run.recipe.to_toml(), encoding="utf-8")
         durations["write"] = round(time.monotonic() - began, 3)
         outputs = [FileEntry(path=name, sha256="", size_bytes=0, rows=count) for name, count in counts.items()]
-        manifest = loaded.manifest("data", run.command, _configuration(run, loaded, summary, scores))
+        told_of = _configuration(run, loaded, summary, scores) | {"terms_not_binding": [*not_binding]}
+        manifest = loaded.manifest("data", run.command, told_of)
         manifest.model_copy(update={"outputs": outputs, "durations_seconds": durations}).write(aside)
     return summary
 

@@ -48,7 +48,11 @@ def apart(records: Records) -> pl.Series:
     """What tells n records of one id apart, see `records.conclusions.apart_of`; n strings or nulls."""
     columns = set(records.table.schema.names)
     kind = Kind.SAFETY_LABELS if "taxonomy" in columns else Kind.COMPARISONS
-    needed = {"votes", "parents"} if kind is Kind.COMPARISONS else {"extra", "categories", "parents"}
+    needed = (
+        {"votes", "extra", "parents", "is_safe", "categories", "severity"}
+        if kind is Kind.COMPARISONS
+        else {"extra", "categories", "parents"}
+    )
     if not needed <= columns:
         return pl.Series("apart", [None] * len(records.positions), pl.String)
     return pl.Series("apart", apart_of(kind, records.table.select(sorted(needed)).take(records.positions)))

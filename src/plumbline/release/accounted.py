@@ -12,19 +12,20 @@ import pyarrow as pa
 
 from plumbline.curate.accounting import LEDGER_SCHEMA
 from plumbline.curate.recipe import parse_recipe
+from plumbline.curate.split_files import WITHOUT_SPLIT
 from plumbline.formats.own_folders import NOTES, SUMMARY_NAME
 from plumbline.formats.parquet_batches import open_parquet, parquet_batches
 from plumbline.records import PlumblineError
-from plumbline.release.handed_over import Finding, HandedOver
+from plumbline.release.handed_over import Finding, HandedOver, shown
 from plumbline.release.notes import REMOVED_NAME, CurationNotes, read_notes
+from plumbline.release.plurals import counted
+from plumbline.release.summed import Removed, summary_faults
 
 RECIPE, SUMMARY, LEDGER = "recipe.toml", f"{NOTES}/{SUMMARY_NAME}", f"{NOTES}/{REMOVED_NAME}"
 _MOST_RECIPE_BYTES = 1 << 20
 _CODE = "PL-REL-034"
 _NAMED = "worker"
-
-Removed = Counter[tuple[int, str, str]]
-"""Step, rule and kind → records."""
+_COUNTED = ["step", "rule", "kind", "split", "reason"]
 
 
 def notes_of(handed: HandedOver, findings: list[Finding]) -> CurationNotes | None:
@@ -72,12 +73,13 @@ def checked_notes(handed: HandedOver, notes: CurationNotes, *, same_version: boo
         yield Finding("PL-REL-027", LEDGER, "it cannot be read to its end")
         return
     yield from (Finding(_CODE, LEDGER, problem) for problem in problems)
-    told = _told_removed(notes)
-    for step, rule, kind in sorted(told.keys() | removed.keys()):
-        expected, found = told[step, rule, kind], removed[step, rule, kind]
+    told, listed = _told_removed(notes), _by_split(removed)
+    for place in sorted(told.keys() | listed.keys()):
+        expected, found = told[place], listed[place]
         if expected != found:
-            place = f"{LEDGER}, step {step}" if 0 < step <= len(notes.steps) else LEDGER
-            yield Finding(_CODE, place, f"it lists {found:,} records where the summary tells {expected:,}")
+            where = f"{LEDGER}, step {place[0]}" if 0 < place[0] <= len(notes.steps) else LEDGER
+            yield Finding(_CODE, where, f"it lists {counted(found, 'record')} where the summary tells {expected:,}")
+    yield from (Finding(_CODE, SUMMARY, shown(problem)) for problem in summary_faults(notes, removed))
 
 
 def _checked_recipe(handed: HandedOver, notes: CurationNotes) -> Iterator[Finding]:
@@ -92,16 +94,24 @@ def _checked_recipe(handed: HandedOver, notes: CurationNotes) -> Iterator[Findin
             yield Finding(_CODE, RECIPE, "it is not the recipe whose digest the summary tells")
 
 
-def _told_removed(notes: CurationNotes) -> Removed:
-    told: Removed = Counter()
+def _told_removed(notes: CurationNotes) -> Counter[tuple[int, str, str, str]]:
+    """Step, rule, kind and split → records, as the summary tells them."""
+    told: Counter[tuple[int, str, str, str]] = Counter()
     for number, step in enumerate(notes.steps, 1):
         for kind, of_splits in step.removed.items():
-            told[number, step.rule, kind] += sum(of_splits.values())
+            told.update({(number, step.rule, kind, split): count for split, count in of_splits.items()})
     return told
 
 
+def _by_split(removed: Removed) -> Counter[tuple[int, str, str, str]]:
+    listed: Counter[tuple[int, str, str, str]] = Counter()
+    for (step, rule, kind, split, _), count in removed.items():
+        listed[step, rule, kind, split] += count
+    return listed
+
+
 def _read_ledger(handed: HandedOver) -> tuple[Removed, list[str]]:
-    """Records by step, rule and kind, and what is wrong with the columns.
+    """Records by step, rule, kind, split and reason, and what is wrong with the columns.
 
     Raises:
         SourceError, FaultError: it cannot be read, or unpacks to more than any list would.
@@ -121,11 +131,11 @@ def _read_ledger(handed: HandedOver) -> tuple[Removed, list[str]]:
         except pa.ArrowException:
             return removed, [*problems, "a column is of another type than in the list of a curation"]
         named += len(table) - table[_NAMED].null_count
-        counted = (
-            table.select(["step", "rule", "kind"]).group_by(["step", "rule", "kind"]).aggregate([([], "count_all")])
-        )
+        counted = table.select(_COUNTED).group_by(_COUNTED).aggregate([([], "count_all")])
         for row in counted.to_pylist():
-            removed[int(row["step"] or 0), str(row["rule"]), str(row["kind"])] += row["count_all"]
+            split = WITHOUT_SPLIT if row["split"] is None else row["split"]
+            key = (int(row["step"] or 0), str(row["rule"]), str(row["kind"]), split, str(row["reason"]))
+            removed[key] += row["count_all"]
     if named:
         problems.append(f"{named:,} of its records name who judged them")
     return removed, problems

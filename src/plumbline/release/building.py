@@ -31,6 +31,7 @@ from plumbline.lineage import (
     write_folder_aside,
 )
 from plumbline.lineage.writing import MANIFEST_NAME
+from plumbline.records import Kind
 from plumbline.release import gates as gate_rules
 from plumbline.release.answers import Answers
 from plumbline.release.changes import Changes, Previous, compare, next_version, read_previous
@@ -45,7 +46,7 @@ from plumbline.release.ledger import copy_ledger, read_ledger
 from plumbline.release.notes import CHANGED_NAME, REMOVED_NAME
 from plumbline.release.observed import Observer
 from plumbline.release.own_words import Said, look_at, released_command, words_of_answers, words_of_file, write_notes
-from plumbline.release.replacing import is_same_folder, refuse_unnamed_replacement
+from plumbline.release.replacing import Replaced, is_same_folder, refuse_unnamed_replacement, standing_release
 from plumbline.release.row_pairs import RowIndex
 from plumbline.release.rows import released_rows, released_source
 from plumbline.release.texts import release_texts
@@ -91,8 +92,10 @@ class Built:
 
     Attributes:
         files: all but the manifest.
+        not_in_lines: records that stand in the tables alone, by kind and code.
         unanswered: keys of the datasheet's questions that nobody answers.
         manifest_sha256: the digest by which derived sets and the next release name this one.
+        replaced: the release that stood there before; None where none did.
     """
 
     version: str
@@ -101,8 +104,10 @@ class Built:
     files: tuple[FileEntry, ...]
     gates: tuple[Gate, ...]
     changes: Changes | None
+    not_in_lines: Mapping[Kind, Mapping[str, int]]
     unanswered: tuple[str, ...]
     manifest_sha256: str
+    replaced: Replaced | None
 
     def to_json(self) -> dict[str, JsonValue]:
         """As ``--json`` prints it."""
@@ -115,8 +120,10 @@ class Built:
             "files": {entry.path: entry.rows for entry in self.files},
             "gates": gates,
             "changes": self.changes.to_json() if self.changes else None,
+            "not_in_lines": {kind.value: dict(codes) for kind, codes in self.not_in_lines.items()},
             "unanswered": list(self.unanswered),
             "manifest_sha256": self.manifest_sha256,
+            "replaced": None if self.replaced is None else self.replaced.to_json(),
         }
 
 
@@ -141,6 +148,7 @@ def build_release(
         out, [folder, *([options.previous] if options.previous and not replaces_previous else [])]
     )
     previous = read_previous(options.previous) if options.previous else None
+    replaced = standing_release(out)
     with write_folder_aside(out, RELEASE) as aside:
         passed = _pass_over(incoming, aside, previous, advance)
         gates = tuple(gate_rules.accepted(_gates(incoming, passed, options), options.accepted))
@@ -152,10 +160,12 @@ def build_release(
         facts = _facts(incoming, passed, gates, changes, options)
         if not replaces_previous:
             refuse_unnamed_replacement(out, facts.laid.tables.values(), facts.version)
-        return _written(aside, incoming, facts, options)
+        return _written(aside, incoming, facts, options, replaced)
 
 
-def _written(aside: Path, incoming: Incoming, facts: Facts, options: ReleaseOptions) -> Built:
+def _written(
+    aside: Path, incoming: Incoming, facts: Facts, options: ReleaseOptions, replaced: Replaced | None
+) -> Built:
     """Write what is said of the data, the manifest last."""
     _write_notes(aside, incoming, facts)
     files = _files(aside, facts.laid)
@@ -167,8 +177,10 @@ def _written(aside: Path, incoming: Incoming, facts: Facts, options: ReleaseOpti
         tuple(files),
         facts.gates,
         facts.changes,
+        facts.laid.not_in_lines,
         tuple(unanswered(facts)),
         file_digest(aside / MANIFEST_NAME),
+        replaced,
     )
 
 
@@ -291,7 +303,9 @@ def _facts(
         is_synthetic=passed.observer.is_synthetic or incoming.says_synthetic,
         stated_licence=incoming.stated_licence,
         synthetic_rows=passed.observer.synthetic_rows,
+        masked_left=incoming.masked_left,
         masked_before=incoming.masked_before,
+        source_licences=incoming.source_licences,
     )
 
 

@@ -18,7 +18,14 @@ from plumbline.release.gates import LEAKAGE, NEAR_NOT_LOOKED_FOR, NO_WORKERS, SH
 from plumbline.release.layout import LINES_OF, not_said
 from plumbline.release.names import RECORDS
 from plumbline.release.notes import Counts, total
-from plumbline.release.terms import USES_TOLD, hub_licence, licence_address
+from plumbline.release.terms import (
+    USES_TOLD,
+    hub_licence,
+    licence_address,
+    licences_beside,
+    licences_stated,
+    origin_told,
+)
 
 _TASKS = {Kind.COMPARISONS: "text-generation", Kind.SAFETY_LABELS: "text-classification"}
 _TAGS = {
@@ -260,7 +267,11 @@ def _terms(facts: Facts) -> str:
     refused = ", ".join(USES_TOLD[use] for use in sorted(set(USES_TOLD) - facts.terms.uses))
     not_for = f"\n\nNot for: {refused}." if refused else ""
     stated = f" {markdown(facts.stated_licence)} was stated for data that told none." if facts.stated_licence else ""
-    return f"Licence: {markdown(facts.terms.licence)}{link}.{stated} Permitted uses:\n\n{uses}{not_for}"
+    licence, sources = facts.terms.licence, facts.source_licences
+    if licences_beside(licence, sources) or (licences_stated(licence, sources) and not stated):
+        origin = markdown(origin_told(licence, sources))
+        stated += f" {origin[:1].upper()}{origin[1:]}. What the sources ask for holds for what comes from them."
+    return f"Licence: {markdown(licence)}{link}.{stated} Permitted uses:\n\n{uses}{not_for}"
 
 
 def changes_text(facts: Facts) -> str:
@@ -295,7 +306,10 @@ def citation(facts: Facts) -> str:
     """BibTeX: what was stated, else an entry made of title, authors, version and year."""
     if facts.answers.citation:
         return facts.answers.citation
-    key = "".join(each for each in facts.name.lower() if each.isascii() and each.isalnum()) or "dataset"
+    key = (
+        "".join(each for each in (facts.answers.title or facts.name).lower() if each.isascii() and each.isalnum())
+        or "dataset"
+    )
     fields = {
         "title": facts.title,
         "author": " and ".join(facts.answers.authors),

@@ -1,7 +1,8 @@
 """What a new release says of the one before: rows added, removed, changed, moved, by configuration and split.
 
 Rows are paired one to one, see `row_pairs`, so the numbers add up: rows before - removed + added = rows after. A pair of one record
-whose labels are the same has moved where it stands in another folder or split. Any other pair is a changed row.
+of which nothing is another but where it stands has moved. Where it was read from (source, row, parents) is not compared. Any other
+pair is a changed row.
 """
 
 from __future__ import annotations
@@ -18,16 +19,22 @@ from pydantic import JsonValue
 from plumbline.formats.own_folders import RELEASE
 from plumbline.formats.reading import ReadFile
 from plumbline.formats.source_files import locate
-from plumbline.lineage import FoundManifest, Terms
+from plumbline.lineage import FoundManifest, Manifest, Terms, file_digest
+from plumbline.lineage.uses import licences_in
 from plumbline.lineage.writing import MANIFEST_NAME
 from plumbline.records import Kind, UsageError
+from plumbline.release.escaping import markdown
+from plumbline.release.handed_over import shown
 from plumbline.release.incoming import read_incoming
-from plumbline.release.row_pairs import LABELS, RowIndex, label_changes, pair_rows
+from plumbline.release.names import is_table
+from plumbline.release.plurals import counted
+from plumbline.release.row_pairs import LABELS, OTHER_COLUMNS, RowIndex, label_changes, pair_rows
 from plumbline.release.rows import released_rows
+from plumbline.release.terms import licences_stated
 
 FIRST_VERSION = "1.0.0"
 _VERSION = re.compile(r"(0|[1-9][0-9]{0,8})\.(0|[1-9][0-9]{0,8})\.(0|[1-9][0-9]{0,8})")
-_HOW = ("added", "removed", "changed", "moved")
+HOW = ("added", "removed", "changed", "moved")
 
 Version = tuple[int, int, int]
 
@@ -40,10 +47,11 @@ class Changes:
         version, digest: of that release; the digest is that of its manifest.
         rows: configuration → split → added, removed, changed, moved, each with its count; where all are 0 it is left out.
             A row counts where it stands now, a removed one where it stood.
-        unchanged: rows.
+        unchanged: rows of which nothing is another; where they were read from (source, row, parents) is not compared.
         terms: what changed of them, a clause each.
         labels: of changed rows, column → which way → rows; ``{"is_safe": {"safe → unsafe": 2}}``.
         texts: changed rows whose texts are others, such as masked ones.
+        other_columns: changed rows of which a column that is neither text nor label is another, such as their models.
         merged: of the removed, those that a row that stands names as its parent.
     """
 
@@ -55,6 +63,7 @@ class Changes:
     labels: Mapping[str, Mapping[str, int]] = field(default_factory=dict)
     texts: int = 0
     merged: int = 0
+    other_columns: int = 0
 
     @property
     def rows_before(self) -> int:
@@ -82,24 +91,30 @@ class Changes:
             "labels": {name: dict(ways) for name, ways in self.labels.items()},
             "texts": self.texts,
             "merged": self.merged,
+            "other_columns": self.other_columns,
         }
 
 
 @dataclass(frozen=True)
 class Previous:
-    """An earlier release."""
+    """An earlier release.
+
+    Attributes:
+        stated: what of its licence was stated as it was released, and no source carried.
+    """
 
     version: str
     digest: str
     terms: Terms | None
     index: RowIndex
+    stated: tuple[str, ...] = ()
 
 
 def read_previous(folder: Path) -> Previous:
     """An earlier release, its rows indexed.
 
     Raises:
-        UsageError: PL-REL-005, there is no release in this folder.
+        UsageError: PL-REL-005, there is no release in this folder, or its rows are not those that it was built with.
     """
     found = FoundManifest.at(folder / MANIFEST_NAME) if folder.is_dir() else None
     version = found.manifest.configuration.get("version") if found else None
@@ -112,13 +127,40 @@ def read_previous(folder: Path) -> Previous:
             advice="name the folder of the release before, or leave --previous out",
         )
     index = RowIndex()
-    for kind, table in _tables(folder):
+    for kind, table in _tables(folder, found.manifest):
         index.add(kind, released_rows(kind, table))
-    return Previous(version, found.digest, found.manifest.terms, index)
+    return Previous(version, found.digest, found.manifest.terms, index, _stated(found.manifest))
 
 
-def _tables(folder: Path) -> Iterator[tuple[Kind, pa.Table]]:
+def _stated(manifest: Manifest) -> tuple[str, ...]:
+    sources = manifest.configuration.get("source_licences")
+    if not isinstance(sources, list) or manifest.terms is None:
+        return ()
+    return tuple(licences_stated(manifest.terms.licence, [each for each in sources if isinstance(each, str)]))
+
+
+def _tables(folder: Path, manifest: Manifest) -> Iterator[tuple[Kind, pa.Table]]:
+    """The rows of an earlier release, once its tables are known to be the listed ones: of others every change would be false."""
     located = locate(folder, data_dir=None, split=None, format=None, axis=None)
+    listed = {entry.path: entry.sha256 for entry in manifest.outputs}
+    found = {location.path.relative_to(folder).as_posix(): location.path for location, _ in located.chosen}
+    wrong = {name: "is not listed in its manifest" for name in found if name not in listed}
+    wrong |= {name: "is not there" for name in listed if is_table(name) and name not in found}
+    wrong |= {
+        name: "is not as its manifest lists it (SHA-256)"
+        for name, path in found.items()
+        if name in listed and file_digest(path) != listed[name]
+    }
+    if wrong:
+        name, problem = next(iter(sorted(wrong.items())))
+        raise UsageError(
+            "PL-REL-005",
+            str(folder),
+            "this release is not as it was built, so nothing can be compared with it",
+            expected="the data files that its manifest lists, as they were written",
+            found=f"{len(wrong):,} other, such as {shown(name)}, which {problem}",
+            advice=f"plumbline release verify {folder} names them all; take the release from where it was published",
+        )
     for location, name in located.chosen:
         yield from read_incoming(ReadFile(location, name))
 
@@ -128,20 +170,22 @@ def compare(previous: Previous, now: RowIndex, terms: Terms) -> Changes:
     before, after = previous.index.rows(), now.rows()
     pairing = pair_rows(before, after, now.former())
     pairs, new, gone = pairing.pairs, pairing.new, pairing.gone
-    relabelled = pl.any_horizontal(pl.col(name).ne_missing(pl.col(f"{name}_was")) for name in LABELS)
+    compared = (*LABELS, OTHER_COLUMNS)
+    differs = pl.any_horizontal(pl.col(name).ne_missing(pl.col(f"{name}_was")) for name in compared)
     same_record, same_place = pl.col("id") == pl.col("id_was"), pl.col("place") == pl.col("place_was")
-    changed = pairs.filter(~same_record | relabelled)
-    moved = pairs.filter(same_record & ~relabelled & ~same_place)
+    changed = pairs.filter(~same_record | differs)
+    moved = pairs.filter(same_record & ~differs & ~same_place)
     counts = {"added": new, "removed": gone, "changed": changed, "moved": moved}
     return Changes(
         previous.version,
         previous.digest,
         _by_place(counts),
         len(pairs) - len(changed) - len(moved),
-        _term_changes(previous.terms, terms),
+        _term_changes(previous, terms),
         label_changes(pairs),
         len(changed.filter(pl.col("item") != pl.col("item_was"))),
         pairing.merged,
+        len(changed.filter(pl.col(OTHER_COLUMNS) != pl.col(f"{OTHER_COLUMNS}_was"))),
     )
 
 
@@ -150,16 +194,19 @@ def _by_place(counts: Mapping[str, pl.DataFrame]) -> dict[str, dict[str, dict[st
     for how, frame in counts.items():
         sizes = frame.select(pl.col("folder", "split").cast(pl.String)).group_by("folder", "split").len()
         for folder, split, count in sizes.sort("folder", "split").iter_rows():
-            rows.setdefault(folder, {}).setdefault(split, dict.fromkeys(_HOW, 0))[how] = count
+            rows.setdefault(folder, {}).setdefault(split, dict.fromkeys(HOW, 0))[how] = count
     return {folder: dict(sorted(of.items())) for folder, of in sorted(rows.items())}
 
 
-def _term_changes(before: Terms | None, now: Terms) -> tuple[str, ...]:
+def _term_changes(previous: Previous, now: Terms) -> tuple[str, ...]:
+    before = previous.terms
     if before is None or before == now:
         return ()
     told = []
     if before.licence != now.licence:
-        told.append(f"the licence was {before.licence} and is {now.licence}")
+        dropped = [name for name in previous.stated if name not in licences_in(now.licence)]
+        why = f" (it was stated at that release, with --licence {' AND '.join(dropped)}, and not at this one)"
+        told.append(f"the licence was {before.licence} and is {now.licence}{why if dropped else ''}")
     for what, uses in (("no longer permitted", before.uses - now.uses), ("newly permitted", now.uses - before.uses)):
         if uses:
             told.append(f"{what}: {', '.join(sorted(uses))}")
@@ -176,10 +223,19 @@ def next_version(asked: str | None, changes: Changes | None) -> str:
     hold; MINOR where rows were only added; PATCH where no row changed. The first is 1.0.0.
 
     Raises:
-        UsageError: PL-REL-006, the version asked for is none, or below the one that the rule gives.
+        UsageError: PL-REL-006, the version asked for is none, or below the one that the rule gives; or there is none to give.
     """
     before = None if changes is None else parsed_version(changes.version)
     by_rule = FIRST_VERSION if before is None or changes is None else _bumped(before, changes)
+    if changes is not None and parsed_version(by_rule) is None:
+        raise UsageError(
+            "PL-REL-006",
+            "version (--version)",
+            "there is no version that follows",
+            expected="a release before this one whose numbers leave room: each has nine digits at most",
+            found=f"{by_rule} by rule: {_why(changes)}",
+            advice="leave --previous out, and the count begins at 1.0.0",
+        )
     if asked is None:
         return by_rule
     version = parsed_version(asked)
@@ -198,7 +254,7 @@ def next_version(asked: str | None, changes: Changes | None) -> str:
 
 def _why(changes: Changes) -> str:
     """What the rule looked at, in words."""
-    counts = [f"{changes.total(how):,} rows {how}" for how in _HOW if changes.total(how)]
+    counts = [counted(changes.total(how), f"row {how}") for how in HOW if changes.total(how)]
     return f"since {changes.version}, " + (
         ", ".join([*counts, *(["other terms"] if changes.terms else [])]) or "no row changed"
     )
@@ -223,7 +279,7 @@ def parsed_version(text: str) -> Version | None:
 def change_rows(changes: Changes) -> list[list[str]]:
     """Rows of a table: configuration, split, added, removed, changed, moved."""
     return [
-        [f"`{name}`", f"`{split}`", *(f"{counts.get(how, 0):,}" for how in _HOW)]
+        [f"`{name}`", f"`{split}`", *(f"{counts.get(how, 0):,}" for how in HOW)]
         for name, of_splits in changes.rows.items()
         for split, counts in of_splits.items()
     ]
@@ -236,21 +292,23 @@ def change_lines(version: str, changes: Changes | None) -> Iterable[str]:
         return
     yield (
         f"Since version {changes.version} (manifest `{changes.digest}`): "
-        + ", ".join(f"{changes.total(how):,} rows {how}" for how in _HOW)
-        + f", {changes.unchanged:,} as they were."
+        + ", ".join(counted(changes.total(how), f"row {how}") for how in HOW)
+        + f", {changes.unchanged:,} as they were, wherever they were read from."
     )
     yield (
-        f"{changes.rows_before:,} rows before − {changes.total('removed'):,} removed + {changes.total('added'):,} added = "
-        f"{changes.rows_after:,} rows now."
+        f"{counted(changes.rows_before, 'row')} before − {changes.total('removed'):,} removed + {changes.total('added'):,} added = "
+        f"{counted(changes.rows_after, 'row')} now."
     )
     if changes.labels:
         told = "; ".join(
             f"{name.replace('_', ' ')}: " + ", ".join(f"{count:,} {way}" for way, count in ways.items())
             for name, ways in changes.labels.items()
         )
-        yield f"Labels of changed rows: {told}."
+        yield f"Labels of changed rows: {markdown(told)}."
     if changes.texts:
         yield f"In {changes.texts:,} changed rows the texts are others."
+    if changes.other_columns:
+        yield f"In {changes.other_columns:,} changed rows columns beside texts and labels are others."
     if changes.merged:
         yield f"Of the rows removed, {changes.merged:,} were made one with rows that stand."
-    yield from (f"Terms: {told}." for told in changes.terms)
+    yield from (f"Terms: {markdown(told)}." for told in changes.terms)

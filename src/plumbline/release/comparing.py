@@ -17,6 +17,7 @@ from plumbline.release.croissant import croissant
 from plumbline.release.facts import Facts
 from plumbline.release.handed_over import Finding, HandedOver, shown, unsafe_name
 from plumbline.release.plain_yaml import MOST_CHARACTERS, read_plain_yaml, split_front_matter
+from plumbline.release.plurals import counted
 from plumbline.release.texts import CARD, CHANGES, CROISSANT, DATASHEET, LICENCE, release_texts
 
 SUMS = "SHA256SUMS"
@@ -55,7 +56,7 @@ def checked_sums(handed: HandedOver) -> Iterator[Finding]:
         if handed.digest(found[2]) != found[1]:
             yield Finding("PL-REL-030", found[2], "the content is not what SHA256SUMS says")
     if odd:
-        yield Finding("PL-REL-030", SUMS, f"{odd:,} lines that name no file here, or one again")
+        yield Finding("PL-REL-030", SUMS, f"{counted(odd, 'line')} without the name of a file here, or with one again")
     missing = sorted(handed.files.keys() - named - {SUMS, MANIFEST_NAME})
     yield from (Finding("PL-REL-030", name, "SHA256SUMS does not name it") for name in missing[:_MOST_TOLD])
 

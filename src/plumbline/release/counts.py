@@ -8,6 +8,7 @@ from itertools import pairwise
 
 from plumbline.release.gates import COUNTS, MOST_NAMED, Gate, Status
 from plumbline.release.notes import CurationNotes, StepNotes, total
+from plumbline.release.plurals import counted as counted_rows
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,9 +32,11 @@ class Counted:
 def counts_gate(counted: Counted, notes: CurationNotes | None) -> Gate:
     """Rows in = rows out + removed + quarantined + not taken, against the files themselves."""
     code = "PL-REL-015"
-    wrong = [f"{count:,} rows cannot be read ({name})" for name, count in sorted(counted.unreadable.items())]
+    wrong = [
+        f"{counted_rows(count, 'row')} cannot be read ({name})" for name, count in sorted(counted.unreadable.items())
+    ]
     wrong += [
-        f"{name} holds {counted.found[name]:,} rows and its manifest says {rows:,}"
+        f"{name} holds {counted_rows(counted.found[name], 'row')} and its manifest says {rows:,}"
         for name, rows in sorted(counted.listed.items())
         if name in counted.found and counted.found[name] != rows
     ]
@@ -49,9 +52,9 @@ def counts_gate(counted: Counted, notes: CurationNotes | None) -> Gate:
             COUNTS, code, Status.FAILED, said, "curate or convert the source again, and release what that writes"
         )
     said = (
-        f"{rows:,} rows"
+        counted_rows(rows, "row")
         if notes is None
-        else f"{total(notes.came_in):,} records came in, {rows:,} are released, every other is accounted for"
+        else f"{counted_rows(total(notes.came_in), 'record')} came in, {rows:,} are released, every other is accounted for"
     )
     return Gate(COUNTS, code, Status.PASSED, said)
 
@@ -66,7 +69,7 @@ def _against_files(notes: CurationNotes, counted: Counted) -> list[str]:
     ]
     taken = sum(total(step.removed) for step in notes.steps)
     if counted.removed is not None and counted.removed != taken:
-        wrong.append(f"the rules removed {taken:,} rows and removed.parquet lists {counted.removed:,}")
+        wrong.append(f"the rules removed {counted_rows(taken, 'row')} and removed.parquet lists {counted.removed:,}")
     return wrong
 
 

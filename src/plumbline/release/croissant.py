@@ -19,6 +19,7 @@ from plumbline.release.card import citation
 from plumbline.release.datasheet import NOT_STATED, datasheet_answers
 from plumbline.release.escaping import plain_text
 from plumbline.release.facts import CONTENT_WARNING, Facts
+from plumbline.release.plurals import counted
 from plumbline.release.terms import licence_address
 
 _CONFORMS_TO = ["http://mlcommons.org/croissant/1.1", "http://mlcommons.org/croissant/RAI/1.0"]
@@ -151,7 +152,7 @@ def _record_set(name: str, entry: FileEntry, columns: dict[str, str]) -> dict[st
         "@type": "cr:RecordSet",
         "@id": name,
         "name": name,
-        "description": f"The {entry.rows:,} rows of {entry.path}.",
+        "description": f"{counted(entry.rows or 0, 'row')}: {entry.path}.",
         "field": [
             {
                 "@type": "cr:Field",

@@ -14,9 +14,10 @@ from plumbline.release.escaping import markdown, plain_paragraphs
 from plumbline.release.facts import CONTENT_WARNING, Facts
 from plumbline.release.gates import Gate
 from plumbline.release.layout import not_said
-from plumbline.release.notes import DEALING, MASKING, changed_by, removed_by, total
+from plumbline.release.notes import DEALING, MASKING, changed_by, masked_by, removed_by, total
+from plumbline.release.plurals import counted
 from plumbline.release.questions import QUESTIONS
-from plumbline.release.terms import USES_TOLD
+from plumbline.release.terms import USES_TOLD, origin_told
 
 NOT_STATED = "Not stated."
 _SOURCE = (
@@ -121,11 +122,13 @@ def _labels(kinds: list[Kind]) -> str:
 def _texts(facts: Facts) -> str:
     """Whether texts are what they were when they were read: a rule masks, here or before, or none does."""
     told = "Texts of conversations, message by message, and what was judged of them."
-    masked = [f"the rule {MASKING} masked personal data in {_masked(facts):,} records"] if _masked(facts) else []
+    masked = [f"the rule {MASKING} masked personal data in {_masked(facts)}"] if _masked(facts) else []
     if facts.masked_before:
-        masked.append(f"a curation before masked it in {facts.masked_before:,} records")
-    if masked:
+        masked.append(f"a curation before masked it in {counted(facts.masked_before, 'record that it wrote')}")
+    if masked and (_is_masked_here(facts) or facts.masked_before):
         return f"{told} Not as they were: {'; '.join(masked)}; no rule changed other texts."
+    if masked and facts.masked_before is not None:
+        return f"{told} As they were: {masked[0]}; no rule changed other texts."
     if facts.masked_before is None:
         return (
             f"{told} No rule of this curation changed a text; what was done to them before is not told in what is here."
@@ -133,8 +136,18 @@ def _texts(facts: Facts) -> str:
     return f"{told} No rule changed a text."
 
 
-def _masked(facts: Facts) -> int:
-    return 0 if facts.notes is None else changed_by(facts.notes, MASKING)
+def _masked(facts: Facts) -> str:
+    """How many records the rule masked, and how many of these are here, for rules that run later remove some."""
+    masked = masked_by(facts.notes)
+    if not masked:
+        return ""
+    told = {None: "some may have been removed since", 0: "none is here", 1: "1 is here"}
+    return f"{counted(masked, 'record')} of what was read, of which {told.get(facts.masked_left, f'{facts.masked_left or 0:,} are here')}"
+
+
+def _is_masked_here(facts: Facts) -> bool:
+    """Whether records stand here that the rule masked; also where nothing says that all of them were removed."""
+    return bool(_masked(facts)) and facts.masked_left != 0
 
 
 def _left_out(facts: Facts) -> str:
@@ -142,23 +155,25 @@ def _left_out(facts: Facts) -> str:
     notes = facts.notes
     if notes is None:
         before = (
-            f"; what was masked before in {facts.masked_before:,} records is in none" if facts.masked_before else ""
+            f"; what was masked before in {counted(facts.masked_before, 'record')} is in none"
+            if facts.masked_before
+            else ""
         )
         return (
             "The tables have every record, with every column, of the folder that this was made of, but the lines as they were "
             f"read{before}."
         )
     told = []
-    if masked := _masked(facts):
-        told.append(f"what was masked in {masked:,} records")
+    if _is_masked_here(facts):
+        told.append(f"what was masked in {_masked(facts)}")
     if removed := removed_by(notes, merging=False):
-        told.append(f"{removed:,} records that rules removed")
+        told.append(f"{counted(removed, 'record')} that rules removed")
     if merged := removed_by(notes, merging=True):
         told.append(f"{merged:,} judgements as records of their own, which were made one with others of their item")
     if unread := sum(notes.rows.quarantined.values()):
-        told.append(f"{unread:,} lines or rows that could not be read")
+        told.append(f"{counted(unread, 'line')} or rows that could not be read")
     if not_taken := sum(notes.rows.not_taken.values()):
-        told.append(f"{not_taken:,} records of kinds that the recipe does not take")
+        told.append(f"{counted(not_taken, 'record')} of kinds that the recipe does not take")
     if not told:
         return "The tables have every record of what was read, with every column, but the lines as they were read."
     return f"The tables have not, of what was read: {'; '.join(told)}. They have every column of the records that are left, but the lines as they were read."
@@ -240,7 +255,8 @@ def _afterwards(facts: Facts) -> Iterator[tuple[str, str]]:
     refused = [USES_TOLD[use] for use in sorted(set(USES_TOLD) - facts.terms.uses)]
     if refused:
         yield "not_for", f"Not permitted: {', '.join(refused)}."
-    yield "licence", f"{markdown(facts.terms.licence)}, see `LICENSE`; strictest of everything it was made of."
+    origin = origin_told(facts.terms.licence, facts.source_licences)
+    yield "licence", f"{markdown(facts.terms.licence)}, see `LICENSE`; {markdown(origin)}."
     yield "when_distributed", f"Version {facts.version} was made on {facts.created}."
     if facts.changes is not None:
         yield "updates", f"This is version {facts.version}, after {markdown(facts.changes.version)}: see `CHANGES.md`."

@@ -38,7 +38,9 @@ class Facts:
         is_synthetic: whether rows, or a manifest behind them, say that a program made something of it up.
         stated_licence: the licence stated for data that told none; None where all was told.
         synthetic_rows: those that say so themselves.
+        masked_left: records that the curation of `notes` masked and wrote; None where its notes do not list what was changed.
         masked_before: records that curations before the one of `notes` masked; None where nobody can tell.
+        source_licences: what the data, and the folders behind them, were under before anything was stated here; each once.
     """
 
     name: str
@@ -56,7 +58,9 @@ class Facts:
     is_synthetic: bool
     stated_licence: str | None = None
     synthetic_rows: int = 0
+    masked_left: int | None = None
     masked_before: int | None = None
+    source_licences: tuple[str, ...] = ()
 
     @property
     def title(self) -> str:

@@ -17,7 +17,8 @@ from plumbline.lineage import Terms, Use, strictest_terms
 from plumbline.release.notes import CurationNotes
 from plumbline.release.observed import Leakage, PersonalData, WorkerNames
 from plumbline.release.own_words import OwnFindings
-from plumbline.release.terms import is_known, licences_apart
+from plumbline.release.plurals import counted
+from plumbline.release.terms import is_known, licences_apart, licences_of, licences_stated, origin_told
 
 NO_WORKERS = "no names of workers stand in it"
 NEAR_NOT_LOOKED_FOR = "near duplicates were not looked for"
@@ -103,10 +104,12 @@ def personal_data_gate(found: PersonalData, own: OwnFindings | None = None) -> G
     code = "PL-REL-010"
     own = own or OwnFindings()
     if not found.counts and not own.counts:
-        return Gate(PERSONAL_DATA, code, Status.PASSED, f"no personal data found by pattern in {found.texts:,} texts")
+        return Gate(
+            PERSONAL_DATA, code, Status.PASSED, f"no personal data found by pattern in {counted(found.texts, 'text')}"
+        )
     said = []
     if found.counts:
-        said.append(f"{_counted(found.counts)}, in {found.records:,} records")
+        said.append(f"{_counted(found.counts)}, in {counted(found.records, 'record')}")
     if own.counts:
         said.append(f"{_counted(own.counts)}, in what is said of the data: {', '.join(own.places[:MOST_NAMED])}")
     return Gate(
@@ -158,8 +161,8 @@ def leakage_gate(found: Leakage, notes: CurationNotes | None) -> Gate:
 def _shared(found: Leakage, *, leaking: bool) -> list[str]:
     """What pairs of splits share, a clause each: those of which one is for training and the other not, or the others."""
     return [
-        f"{count:,} {what} in {first} and {second}"
-        for what, pairs in (("prompts", found.prompts), ("records", found.records))
+        f"{counted(count, what)} in {first} and {second}"
+        for what, pairs in (("prompt", found.prompts), ("record", found.records))
         for (first, second), count in pairs.items()
         if (is_training_split(first) is not is_training_split(second)) is leaking
     ]
@@ -170,7 +173,7 @@ def workers_gate(found: WorkerNames) -> Gate:
     code = "PL-REL-012"
     if not found.refused:
         said = (
-            f"{found.pseudonyms:,} names of workers, all of the shape of a pseudonym"
+            f"{counted(found.pseudonyms, 'name')} of workers, all of the shape of a pseudonym"
             if found.pseudonyms
             else NO_WORKERS
         )
@@ -250,7 +253,9 @@ def licence_gate(terms: Terms, parents: Sequence[Terms], stated: str | None = No
     if told:
         said = f"{terms.licence}; {'; '.join(told)}"
         return Gate(LICENCE, code, Status.FAILED, said, "; ".join(ways_out), may_be_accepted=True)
-    return Gate(LICENCE, code, Status.PASSED, f"{terms.licence}; no parent's is stricter")
+    sources = licences_of(parents)
+    own = f"; {origin_told(terms.licence, sources)}" if licences_stated(terms.licence, sources) else ""
+    return Gate(LICENCE, code, Status.PASSED, f"{terms.licence}; no parent's is stricter{own}")
 
 
 def _to_take_over(licence: str) -> str:

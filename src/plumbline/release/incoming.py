@@ -16,8 +16,9 @@ from plumbline.formats.source_files import locate
 from plumbline.lineage import FileEntry, FoundManifest, Manifest, StatedTerms, Terms, file_digest
 from plumbline.lineage.writing import MANIFEST_NAME
 from plumbline.records import Kind, PlumblineError, SourceError
-from plumbline.release.notes import MASKING, CurationNotes, changed_by, read_notes
-from plumbline.release.terms import filled_in, is_known
+from plumbline.release.masked import masked_left
+from plumbline.release.notes import CurationNotes, masked_by, read_notes
+from plumbline.release.terms import filled_in, is_known, licences_of
 
 _MOST_PARENTS = 1_000
 
@@ -37,6 +38,8 @@ class Incoming:
         behind: terms, parents and ancestors.
         parents: the manifests of folders it was made of, and of those these were made of, as far as they still stand where
             they stood.
+        source_licences: what the data, and the folders behind them, are under before anything is stated here; each once.
+        masked_left: records that their own curation masked and wrote; None where no list of its changes says so.
         masked_before: records that the curations of these masked; None where some of them stand no more and nobody can tell.
     """
 
@@ -49,6 +52,8 @@ class Incoming:
     stated_licence: str | None
     behind: Provenance
     parents: tuple[Manifest, ...]
+    source_licences: tuple[str, ...] = ()
+    masked_left: int | None = None
     masked_before: int | None = None
 
     @property
@@ -110,20 +115,23 @@ def open_incoming(folder: Path, stated: StatedTerms) -> Incoming:
         None if all_told else stated.licence,
         replace(found, terms=terms),
         parents,
+        licences_of([*(each.terms for each in of_files), *_terms_told(parents)]),
+        masked_left(folder),
         _masked_before(manifest, standing),
     )
 
 
 def _masked_before(manifest: FoundManifest | None, standing: Sequence[FoundManifest]) -> int | None:
-    """Records masked on the way to a folder; None where no note says so and not every folder on the way still stands."""
+    """Records masked on the way to a folder, and written there; None where no note tells and not every folder still stands."""
     masked, is_known = 0, manifest is not None
     for each in standing:
         try:
             notes = read_notes(each.path.parent)
+            left = masked_left(each.path.parent)
         except SourceError:
             is_known = False
             continue
-        masked += 0 if notes is None else changed_by(notes, MASKING)
+        masked += masked_by(notes) if left is None else left
     asked = {parent for each in (manifest, *standing) if each is not None for parent in each.manifest.parents}
     is_known = is_known and asked <= {each.digest for each in standing}
     return masked if masked or is_known else None

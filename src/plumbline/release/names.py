@@ -98,3 +98,8 @@ def folder_of(kind: Kind, subset: str | None, axis: str | None) -> str:
     if safe is not None and axis_of(safe) is judged_on:
         return safe
     return f"{_OPENINGS[judged_on]}-{safe or 'pairs'}"
+
+
+def is_table(name: str) -> bool:
+    """Whether a file stands where the tables of a release do."""
+    return name.startswith(f"{RECORDS}/") and name.endswith(".parquet")

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Annotated, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, JsonValue, ValidationError
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, JsonValue, ValidationError
 
 from plumbline.curate.rules.aggregate import MERGING
+from plumbline.curate.worker_names import is_name_for_notes
 from plumbline.formats.own_folders import NOTES, SUMMARY_NAME
 from plumbline.records import SourceError
 
@@ -18,7 +20,15 @@ Counts = dict[str, dict[str, int]]
 
 
 class _Notes(BaseModel):
-    model_config = ConfigDict(extra="ignore", frozen=True)
+    """A part of the summary; a key that no curation writes is refused, for it would be published unread."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+
+def _name_for_notes(name: str) -> str:
+    if not is_name_for_notes(name):
+        raise ValueError("a worker by a name that is no pseudonym")
+    return name
 
 
 class RecipeNotes(_Notes):
@@ -45,9 +55,10 @@ class RowNotes(_Notes):
 
 
 class RecordNotes(_Notes):
-    """How many records came in, of the kinds that the recipe takes."""
+    """How many records came in, of the kinds that the recipe takes, and how many the rules removed."""
 
     read: Counts
+    removed: int | None = None
 
 
 class StepNotes(_Notes):
@@ -55,6 +66,7 @@ class StepNotes(_Notes):
 
     Attributes:
         before: rows that it saw. removed: rows that it took away or merged into others. changed: rows that it changed.
+        reasons: rows of both by reason. kinds: of personal data, the rows that hold each; None of other rules.
     """
 
     rule: str
@@ -64,16 +76,53 @@ class StepNotes(_Notes):
     removed: Counts = Field(default_factory=dict)
     changed: Counts = Field(default_factory=dict)
     reasons: dict[str, int] = Field(default_factory=dict)
+    kinds: dict[str, int] | None = None
 
 
 class LabelErrorNotes(_Notes):
-    """How many labels a curation ranked by how unlikely they are."""
+    """How many labels a curation ranked by how unlikely they are, of how many, by which scores."""
 
     n: int
+    file: str = ""
+    by: str = ""
+    scored: int = 0
+    unscored: int = 0
+    unlabelled: int = 0
+    unknown_ids: int = 0
+    heads: JsonValue = None
+    scores: JsonValue = None
+
+
+class WorkerNotes(_Notes):
+    """A worker's ability in a family, by a model; the worker by a pseudonym or a number of the list."""
+
+    worker: Annotated[str, AfterValidator(_name_for_notes)]
+    family: str
+    judgements: int
+    model: str
+    ability: dict[str, float | str | None]
+
+
+class CensusNotes(_Notes):
+    """What was read of one family of records: a kind, or ``KIND/`` and what it was judged on."""
+
+    family: str
+    records: int
+    records_distinct: int
+    items: int
+    judged_both_ways: int
+
+
+class LeakageNotes(_Notes):
+    """Prompts that two splits share, splits by splits; the diagonal is null, and `near` where nothing looked for such."""
+
+    splits: list[str]
+    exact: list[list[int | None]]
+    near: list[list[int | None]] | None = None
 
 
 class CurationNotes(_Notes):
-    """The summary of a curation. Sections whose rule did not run are absent."""
+    """The summary of a curation. Sections whose rule did not run are absent; those of `JsonValue` are figures that no release counts."""
 
     recipe: RecipeNotes
     rows: RowNotes
@@ -81,6 +130,15 @@ class CurationNotes(_Notes):
     steps: list[StepNotes] = Field(default_factory=list)
     written: Counts = Field(default_factory=dict)
     label_errors: LabelErrorNotes | None = None
+    census: list[CensusNotes] = Field(default_factory=list)
+    leakage: LeakageNotes | None = None
+    workers: list[WorkerNotes] = Field(default_factory=list)
+    plumbline: Literal["curation"] = "curation"
+    version: int = 1
+    clusters: JsonValue = None
+    agreement: JsonValue = None
+    noise_ceiling: JsonValue = None
+    repeated: JsonValue = None
 
     @property
     def came_in(self) -> Counts:
@@ -101,6 +159,11 @@ MASKING, DEALING = "personal-data", "splits"
 def changed_by(notes: CurationNotes, rule: str) -> int:
     """Records that a rule changed."""
     return sum(total(step.changed) for step in notes.steps if step.rule == rule)
+
+
+def masked_by(notes: CurationNotes | None) -> int:
+    """Records that the curation masked, those that a later rule removed too; 0 where there was none."""
+    return 0 if notes is None else changed_by(notes, MASKING)
 
 
 def removed_by(notes: CurationNotes, *, merging: bool) -> int:

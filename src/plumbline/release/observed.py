@@ -22,7 +22,7 @@ from plumbline.curate.worker_names import is_pseudonym
 from plumbline.records import Kind
 from plumbline.records.identity import NO_PROMPT
 from plumbline.release.layout import require_few_files
-from plumbline.release.words import HOME_PATH, is_readable, leads_home, names_in_extra, texts_of, words_of
+from plumbline.release.words import HOME_PATH, count_texts, is_readable, leads_home, names_in_extra, texts_of, words_of
 
 _MOST_IDS = 5
 """The group of all rows in which no human speaks: they share no prompt."""
@@ -36,7 +36,7 @@ class PersonalData:
     """Findings by kind, the records that hold them, and the first of their ids.
 
     Attributes:
-        texts: how many were looked at.
+        texts: of the rows, how many were looked at, however the rows came in batches; words of other columns are looked at beside.
     """
 
     counts: Mapping[str, int]
@@ -173,7 +173,7 @@ class Observer:
         of_split = {name: np.unique(keys[codes == code]) for name, code in self._splits.items()}
         counts = {
             (first, second): len(np.intersect1d(of_split[first], of_split[second], assume_unique=True))
-            for first, second in combinations(of_split, 2)
+            for first, second in combinations(sorted(of_split), 2)
         }
         return {pair: count for pair, count in counts.items() if count}
 
@@ -227,7 +227,7 @@ class Observer:
 
     def _note_personal_data(self, kind: Kind, table: pa.Table) -> None:
         texts, owners = texts_of(kind, table)
-        self._texts += len(texts)
+        self._texts += count_texts(kind, table)
         found = self.find_personal_data(texts)
         if not len(found):
             return

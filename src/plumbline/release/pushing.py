@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from plumbline.records import PlumblineError, UsageError
+from plumbline.release.plurals import counted
 from plumbline.release.verifying import Verified, verify_release
 
 _REPOSITORY = re.compile(r"[A-Za-z0-9][\w.-]*/[A-Za-z0-9][\w.-]*")
@@ -65,7 +66,7 @@ def push_release(folder: Path, repository: str, *, private: bool = False) -> Pus
             "PL-REL-018",
             str(folder),
             "the folder is not sound, so it is not pushed",
-            found=f"{len(verified.findings):,} findings; gates that fail: {', '.join(failed) or 'none'}",
+            found=f"{counted(len(verified.findings), 'finding')}; gates that fail: {', '.join(failed) or 'none'}",
             advice=f"plumbline release verify {folder}",
         )
     return Pushed(repository, _uploaded(folder, repository, private, verified.version or ""), verified)

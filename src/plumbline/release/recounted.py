@@ -29,9 +29,10 @@ from plumbline.release.agreement import LineSums
 from plumbline.release.disguises import disguise
 from plumbline.release.handed_over import Finding, HandedOver
 from plumbline.release.incoming import read_incoming
-from plumbline.release.layout import LINES_OF, Laid, data_paths, safe_names
-from plumbline.release.names import RECORDS, place_of, safe_split
+from plumbline.release.layout import LINES_OF, Laid, data_paths, place_columns, safe_names
+from plumbline.release.names import RECORDS, is_table, place_of, safe_split
 from plumbline.release.observed import Observer
+from plumbline.release.plurals import counted
 
 Advance = Callable[[str, int, int], None]
 """Told what is being read, and how many of how many bytes on disk are behind."""
@@ -51,6 +52,7 @@ class Recounted:
         unreadable: rows that are not as they were written, by code.
         stated: the terms that tables state, each once.
         findings: what is wrong with files and rows.
+        places: folder and split → rows of the tables that stand there.
         is_whole: whether there are tables, and every data file could be read to its end.
     """
 
@@ -59,6 +61,7 @@ class Recounted:
     unreadable: Counter[str] = field(default_factory=Counter)
     stated: list[Terms] = field(default_factory=list)
     findings: list[Finding] = field(default_factory=list)
+    places: Counter[tuple[str, str]] = field(default_factory=Counter)
     is_whole: bool = True
     _sums: LineSums = field(default_factory=LineSums)
     _tables: Counter[tuple[Kind, str]] = field(default_factory=Counter)
@@ -86,7 +89,7 @@ class Recounted:
             if advance is not None:
                 advance(name, done, total)
         for code, count in sorted(self.unreadable.items()):
-            problem = f"{count:,} rows that are unreadable or not as they were written"
+            problem = f"{counted(count, 'row')} unreadable or not as written"
             self.findings.append(Finding(code, "rows", problem))
         if tables:
             self.findings += [
@@ -139,13 +142,14 @@ class Recounted:
             self._renamed |= safe_names(table)
             self._columns = added(self._columns, count_columns_not_carried(LINES_OF[kind], {kind: table}))
             self.observer.look(kind, table)
+            self.places.update(place_columns(kind, table).iter_rows())
             for given, count in _splits(table):
                 self._tables[kind, given] += count
                 misplaced += count if given != split else 0
             self._note_terms(table)
         if misplaced:
             self.findings.append(
-                Finding("PL-REL-032", name, f"{misplaced:,} rows are of another split than the file's name says")
+                Finding("PL-REL-032", name, f"{counted(misplaced, 'row')} of another split than the file's name says")
             )
         self._note_faults(read)
         return read.rows_read
@@ -158,11 +162,6 @@ class Recounted:
     def _note_faults(self, read: ReadFile) -> None:
         self.unreadable.update(fault.code for fault in read.faults)
         self.unreadable.update(finding.code for finding in read.findings if finding.code == "PL-IO-014")
-
-
-def is_table(name: str) -> bool:
-    """Whether a file stands where the tables of a release do."""
-    return name.startswith(f"{RECORDS}/") and name.endswith(".parquet")
 
 
 def _is_data(name: str) -> bool:
@@ -201,5 +200,5 @@ def _wrong_columns(file: pq.ParquetFile, folder: str) -> Iterable[str]:
 
 def _differing(given: int, there: int) -> str:
     if given != there:
-        return f"the tables give {given:,} lines and there are {there:,}"
+        return f"the tables give {counted(given, 'line')} and there are {there:,}"
     return f"the {there:,} lines are not those that the tables give"

@@ -4,12 +4,45 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterable
+from dataclasses import dataclass
 from pathlib import Path
 
+from pydantic import JsonValue
+
 from plumbline.formats.own_folders import RELEASE, TABLES
-from plumbline.lineage import FileEntry, read_manifest
+from plumbline.lineage import FileEntry, FoundManifest, read_manifest
+from plumbline.lineage.writing import MANIFEST_NAME
 from plumbline.records import SourceError, UsageError
 from plumbline.release.changes import parsed_version
+
+
+@dataclass(frozen=True, slots=True)
+class Replaced:
+    """A release that another takes the place of.
+
+    Attributes:
+        version: as its manifest says it; None where it says none.
+        manifest_sha256: the digest of its manifest.
+    """
+
+    version: str | None
+    manifest_sha256: str
+
+    def to_json(self) -> dict[str, JsonValue]:
+        """As ``--json`` prints it."""
+        return {"version": self.version, "manifest_sha256": self.manifest_sha256}
+
+
+def standing_release(out: Path) -> Replaced | None:
+    """The release that stands in a folder; None where there is none, or none that can be read."""
+    try:
+        found = FoundManifest.at(out / MANIFEST_NAME) if out.is_dir() else None
+    except SourceError:  # the writer of folders looks whether this may be replaced at all
+        return None
+    if found is None or found.manifest.holds != RELEASE:
+        return None
+    version = found.manifest.configuration.get("version")
+    return Replaced(version if isinstance(version, str) else None, found.digest)
 
 
 def is_same_folder(first: Path, second: Path | None) -> bool:

@@ -1,12 +1,13 @@
 """Rows of two releases, paired one to one: which row of the one before a row of the new one is, or has come from.
 
 In this order, and each row once: the same record (its id) in the same folder and split, in the same split, anywhere; a record
-that names the old one as its parent, or was masked from it; one in its place (source, row, axis, side, worker); one judged by the
+that names the old one as its parent; one that was masked from it; one in its place (source, row, axis, side, worker); one judged by the
 same worker on the same item. Within each, rows are taken by their labels and ids, never in the order of files.
 """
 
 from __future__ import annotations
 
+import json
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass, field
@@ -16,12 +17,15 @@ import pyarrow as pa
 
 from plumbline.curate.conclusions import GREATER, LESSER, TIE
 from plumbline.curate.conversations import combined
-from plumbline.records import Kind, Outcome
+from plumbline.records import SCHEMAS, Kind, Outcome
+from plumbline.records.conclusions import conclusions_of
 from plumbline.records.identity import canonical_conversations
 from plumbline.release.layout import place_columns
 
 LABELS = ("outcome", "is_safe", "categories", "votes", "other_labels")
-"""What is compared of a record beside its texts."""
+"""What is compared of a record beside its texts and `OTHER_COLUMNS`."""
+OTHER_COLUMNS = "other_columns"
+"""All columns that are neither a label nor a text, nor tell which record it is, where it came from or where it stands."""
 _TOLD = ("outcome", "is_safe")
 """Those that are told by which way they changed."""
 _OTHERS = (
@@ -37,23 +41,48 @@ _OTHERS = (
         "reviews",
     ),
 )
+_APART_FROM_OTHERS = frozenset(
+    {
+        *(
+            "id",
+            "item_id",
+            "group_id",
+            "conversation_id",
+            "source",
+            "row",
+            "side",
+            "axis",
+            "worker",
+            "parents",
+            "subset",
+            "split",
+        ),
+        *("context", "continuations", "conversation", "transcript", "task_description"),
+        *(*LABELS, *_OTHERS),
+    }
+)
 _OF_SIDES = ("is_safe", "categories", "severity")
 _APART = ("axis", "side", "worker")
 _SAFE, _UNSAFE = "safe", "unsafe"
+_VOTES = ("votes", "category_votes", "category_judges")
+"""What `conclusions_of` tells of a safety label whose votes stand in its `extra`; its parents are not compared."""
 _TO_THE_OTHER, _A_SIDE, _NOTHING, _OTHER = "to the other side", "a side", "not said", "other than before"
+_BY_PLACE = "_by_place"
+"""Ends the names of the same columns where sides are told as they stand: other texts may have another order."""
 _PARENTS = pl.List(pl.UInt64)
 _COLUMNS: dict[str, pl.DataType | type[pl.DataType]] = {
     **dict.fromkeys(("folder", "split"), pl.Categorical),
     **dict.fromkeys(("place", "in_split", "id", "where", "item", "judge"), pl.UInt64),
     **dict.fromkeys(("outcome", "is_safe"), pl.Categorical),
-    **dict.fromkeys(("categories", "votes", "other_labels"), pl.UInt64),
+    **dict.fromkeys(("categories", "votes", "other_labels", OTHER_COLUMNS), pl.UInt64),
     "parents": _PARENTS,
 }
+_COLUMNS |= {f"{name}{_BY_PLACE}": _COLUMNS[name] for name in (*LABELS, OTHER_COLUMNS)}
 
 
 @dataclass
 class RowIndex:
-    """Which records there are, where, and how they are labelled: hashes, 88 bytes a row and 8 for each parent."""
+    """Which records there are, where, and how they are labelled: hashes, 136 bytes a row and 8 for each parent."""
 
     _frames: list[pl.DataFrame] = field(default_factory=list)
     _former: list[pl.DataFrame] = field(default_factory=list)
@@ -71,7 +100,8 @@ class RowIndex:
             item=_items(kind, table),
             judge=words["worker"].hash() if "worker" in words else pl.lit(0, pl.UInt64),
             parents=_hashed_lists(table, "parents"),
-            **_labels(kind, table),
+            **_told(kind, table, by_text=True),
+            **{f"{name}{_BY_PLACE}": told for name, told in _told(kind, table, by_text=False).items()},
         )
         self._frames.append(frame.select(pl.col(name).cast(type_) for name, type_ in _COLUMNS.items()))
 
@@ -88,7 +118,8 @@ class RowIndex:
 
     def former(self) -> pl.DataFrame:
         """id, and parent: what it was called before it was masked."""
-        return pl.concat(self._former) if self._former else pl.DataFrame(schema={"id": pl.UInt64, "parent": pl.UInt64})
+        nothing = pl.DataFrame(schema={"id": pl.UInt64, "parent": pl.UInt64})
+        return pl.concat(self._former).unique() if self._former else nothing
 
 
 def _words(table: pa.Table, name: str) -> pl.Series:
@@ -109,10 +140,23 @@ def _items(kind: Kind, table: pa.Table) -> pl.Series:
     return _words(table, "id" if kind is Kind.PROMPTS else "item_id").hash()
 
 
-def _labels(kind: Kind, table: pa.Table) -> dict[str, pl.Series]:
-    """The columns of `LABELS`; what is said of sides in the order of their texts, whichever stands first."""
+def _told(kind: Kind, table: pa.Table, *, by_text: bool) -> dict[str, pl.Series]:
+    """The columns of `LABELS` and `OTHER_COLUMNS`.
+
+    Args:
+        by_text: whether what is said of sides is told in the order of their texts, whichever stands first; else as they stand.
+    """
+    turns = by_text and kind is Kind.COMPARISONS
+    in_order = _in_order(table) if turns else pl.Series([True] * len(table), dtype=pl.Boolean)
+    return {**_labels(kind, table, in_order), OTHER_COLUMNS: _other_columns(kind, table, in_order)}
+
+
+def _labels(kind: Kind, table: pa.Table, in_order: pl.Series) -> dict[str, pl.Series]:
+    """The columns of `LABELS`; of two sides the second first where they are not in order."""
     names = set(table.schema.names)
     told = pl.DataFrame({name: pl.Series(table[name]) for name in (*LABELS, *_OTHERS) if name in names - {"outcome"}})
+    if kind is Kind.SAFETY_LABELS:
+        told = told.with_columns(votes=_votes_of_labels(table))
     if "categories" in names:
         by_side = kind is Kind.COMPARISONS
         sorted_names = pl.element().list.sort() if by_side else pl.element().sort()
@@ -121,12 +165,30 @@ def _labels(kind: Kind, table: pa.Table) -> dict[str, pl.Series]:
         )
     outcome = _words(table, "outcome") if "outcome" in names else pl.Series([None] * len(table), dtype=pl.String)
     if kind is Kind.COMPARISONS:
-        in_order = _in_order(table)
         outcome, told = _by_text(outcome, in_order), _turned(told, in_order)
     nothing = pl.Series([None] * len(table), dtype=pl.String)
     safe = _safe_words(told["is_safe"]) if "is_safe" in told.columns else nothing
     hashes = {name: _hash_of(told, [name]) for name in ("categories", "votes")}
     return {"outcome": outcome, "is_safe": safe, **hashes, "other_labels": _hash_of(told, _OTHERS)}
+
+
+def _votes_of_labels(table: pa.Table) -> pl.Series:
+    """The votes of safety labels that several judgements came to, as JSON; null where a label is one judgement."""
+    found = (
+        None if each is None else json.loads(each) for each in conclusions_of(Kind.SAFETY_LABELS, table).to_pylist()
+    )
+    words = [None if each is None else json.dumps({name: each.get(name) for name in _VOTES}) for each in found]
+    return pl.Series(words, dtype=pl.String)
+
+
+def _other_columns(kind: Kind, table: pa.Table, in_order: pl.Series) -> pl.Series:
+    """A hash of `OTHER_COLUMNS`; of two sides the model of the second first where they are not in order."""
+    names = [name for name in SCHEMAS[kind].names if name not in _APART_FROM_OTHERS]
+    told = pl.DataFrame({name: pl.Series(table[name]) for name in names})
+    if kind is Kind.COMPARISONS:
+        models = pl.when(in_order).then("models").otherwise(pl.col("models").list.reverse())
+        told = told.with_columns(models.alias("models"))
+    return _hash_of(told, names)
 
 
 def _hash_of(told: pl.DataFrame, names: Sequence[str]) -> pl.Series:
@@ -170,8 +232,9 @@ def _turned(told: pl.DataFrame, in_order: pl.Series) -> pl.DataFrame:
 
 
 def _safe_words(is_safe: pl.Series) -> pl.Series:
-    """In words; of two sides both."""
-    words = pl.when(pl.element()).then(pl.lit(_SAFE)).otherwise(pl.lit(_UNSAFE))
+    """In words; of two sides both, also where of one nothing is said."""
+    said = pl.when(pl.element()).then(pl.lit(_SAFE)).otherwise(pl.lit(_UNSAFE))
+    words = pl.when(pl.element().is_null()).then(pl.lit(_NOTHING)).otherwise(said)
     if is_safe.dtype == pl.List(pl.Boolean):
         return is_safe.to_frame("is_safe").select(pl.col("is_safe").list.eval(words).list.join(" and "))[:, 0]
     return is_safe.replace_strict({True: _SAFE, False: _UNSAFE}, return_dtype=pl.String)
@@ -203,19 +266,24 @@ def pair_rows(before: pl.DataFrame, after: pl.DataFrame, former: pl.DataFrame) -
         before, after: of `RowIndex.rows`.
         former: of `RowIndex.former` of the new release.
     """
-    named = after.select("key", "id", parent="parents").explode("parent").drop_nulls("parent")
-    masked = after.select("key", "id").join(former, on="id")
-    parents = pl.concat([named, masked.select(named.columns)])
     new, gone, found = after, before, []
-    for on in (["id", "place"], ["id", "in_split"], ["id"], None, ["where"], ["item", "judge"]):
-        keys = _descent(new, gone, parents) if on is None else _matches(new, gone, on)
+    for on in (["id", "place"], ["id", "in_split"], ["id"], _descent, _masked, ["where"], ["item", "judge"]):
+        keys = _matches(new, gone, on) if isinstance(on, list) else on(new, gone, former)
         found.append(keys)
         new = new.join(keys, on="key", how="anti")
         gone = gone.join(keys.select(key="key_was"), on="key", how="anti")
     pairs = pl.concat(found).join(after, on="key")
     old = before.rename({name: f"{name}_was" for name in before.columns})
-    merged = gone.join(parents.select(id="parent").unique(), on="id", how="semi")
-    return Pairing(pairs.join(old, on="key_was"), new, gone, len(merged))
+    merged = gone.join(_parents_of(after).select(id="parent"), on="id", how="semi")
+    return Pairing(_comparable(pairs.join(old, on="key_was")), new, gone, len(merged))
+
+
+def _comparable(pairs: pl.DataFrame) -> pl.DataFrame:
+    """The pairs, those of other texts with their sides told by place: a masked text may stand on the other side in byte order."""
+    same = pl.col("item") == pl.col("item_was")
+    names = [f"{name}{end}" for name in (*LABELS, OTHER_COLUMNS) for end in ("", "_was")]
+    by_place = {name: name.removesuffix("_was") + _BY_PLACE + name[len(name.removesuffix("_was")) :] for name in names}
+    return pairs.with_columns(pl.when(same).then(name).otherwise(each).alias(name) for name, each in by_place.items())
 
 
 _BY_LABEL = [*(pl.col(name).cast(pl.String) for name in ("outcome", "is_safe")), *LABELS[2:], "id", "place", "where"]
@@ -228,17 +296,37 @@ def _matches(new: pl.DataFrame, gone: pl.DataFrame, on: list[str]) -> pl.DataFra
     return sides[0].join(sides[1].rename({"key": "key_was"}), on=[*on, "nth"]).select("key", "key_was")
 
 
-def _descent(new: pl.DataFrame, gone: pl.DataFrame, parents: pl.DataFrame) -> pl.DataFrame:
-    """key and key_was of rows of which the new one names the old one as its parent, each once."""
-    old = gone.sort(_BY_LABEL).select(key_was="key", parent="id")
-    candidates = (
-        new.sort(_BY_LABEL)
-        .select("key")
-        .join(parents, on="key", maintain_order="left")
-        .join(old, on="parent", maintain_order="left_right")
+def _descent(new: pl.DataFrame, gone: pl.DataFrame, _former: pl.DataFrame) -> pl.DataFrame:
+    """key and key_was of rows of which the new one names the old one as its parent, each once.
+
+    Of several new rows that name one parent, and several old ones of its id, the first goes with the first: no more candidates are
+    held than parents are named.
+    """
+    nth = pl.int_range(pl.len()).over("parent")
+    old = (
+        gone.sort(_BY_LABEL).select(pl.col("key").alias("key_was"), pl.col("id").alias("parent")).with_columns(nth=nth)
     )
-    once = candidates.unique("key_was", keep="first", maintain_order=True)
-    return once.unique("key", keep="first", maintain_order=True).select("key", "key_was")
+    candidates = _parents_of(new.sort(_BY_LABEL)).with_columns(nth=nth)
+    found = candidates.join(old, on=["parent", "nth"], maintain_order="left")
+    return found.unique("key", keep="first", maintain_order=True).select("key", "key_was")
+
+
+def _parents_of(rows: pl.DataFrame) -> pl.DataFrame:
+    """key, and parent: each that a row names, once, in the order of the rows."""
+    named = rows.select("key", pl.col("parents").alias("parent")).explode("parent").drop_nulls("parent")
+    return named.unique(maintain_order=True)
+
+
+def _masked(new: pl.DataFrame, gone: pl.DataFrame, former: pl.DataFrame) -> pl.DataFrame:
+    """key and key_was of rows of which the new one is what masking made of the old one, each once.
+
+    Several old ones may have become the same: the first of them goes with the first that is so called now.
+    """
+    nth = pl.int_range(pl.len()).over("id")
+    old = gone.sort(_BY_LABEL).select(key_was="key", parent="id").join(former, on="parent", maintain_order="left")
+    sides = new.sort(_BY_LABEL).select("key", "id", nth=nth), old.select("key_was", "id", nth=nth)
+    found = sides[0].join(sides[1], on=["id", "nth"], maintain_order="left")
+    return found.unique("key_was", keep="first", maintain_order=True).select("key", "key_was")
 
 
 def label_changes(pairs: pl.DataFrame) -> dict[str, dict[str, int]]:

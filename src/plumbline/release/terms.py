@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Sequence
+
 from plumbline.lineage import StatedTerms, Terms, Use, strictest_terms
-from plumbline.lineage.uses import UNKNOWN_LICENCE
+from plumbline.lineage.uses import UNKNOWN_LICENCE, licences_in
 
 _ON_THE_HUB = {
     "CC0-1.0": "cc0-1.0",
@@ -43,6 +45,31 @@ def is_known(licence: str) -> bool:
     return UNKNOWN_LICENCE not in [part.strip() for part in licence.split(" AND ")]
 
 
+def licences_of(parts: Iterable[Terms]) -> tuple[str, ...]:
+    """The licences that are known of all parts, each once and by name."""
+    return tuple(sorted({name for part in parts for name in licences_in(part.licence)} - {UNKNOWN_LICENCE}))
+
+
+def licences_stated(licence: str, sources: Sequence[str]) -> list[str]:
+    """What of a release's licence no source carries: somebody stated it."""
+    return [name for name in licences_in(licence) if name not in sources]
+
+
+def licences_beside(licence: str, sources: Sequence[str]) -> list[str]:
+    """The sources' licences that a stricter one stands for in the name of the whole: their notices go along."""
+    return [name for name in sources if name not in licences_in(licence)]
+
+
+def origin_told(licence: str, sources: Sequence[str]) -> str:
+    """Where a release's licence comes from, a clause: what was stated at the release, and what the sources carry."""
+    stated, beside = licences_stated(licence, sources), licences_beside(licence, sources)
+    if stated:
+        carried = f"the sources carry {', '.join(sources)}" if sources else "the sources tell none"
+        return f"{', '.join(stated)} was stated at the release; {carried}"
+    known = f"; the sources carry {', '.join(sources)}" if beside else ""
+    return f"the strictest of everything it was made of{known}"
+
+
 def licences_apart(licence: str) -> tuple[str, str] | None:
     """(share-alike, non-commercial): two licences of the conjuncts under which no adaptation can stand at once, if there are any.
 
@@ -71,14 +98,28 @@ def filled_in(terms: Terms, stated: StatedTerms) -> Terms:
     )
 
 
-def licence_text(terms: Terms) -> str:
-    """The `LICENSE` file: which licence holds, where its text stands, and what the data may be used for."""
+def licence_text(terms: Terms, sources: Sequence[str] = ()) -> str:
+    """The `LICENSE` file: which licence holds, where its text stands, what the sources are under, what the data may be used for.
+
+    Args:
+        sources: the licences that the sources carry.
+    """
     lines = [f"Licence of this data set: {terms.licence}", ""]
-    for name in terms.licence.split(" AND "):
-        address = licence_address(name.strip())
-        lines.append(f"{name}: {address}" if address else f"{name}: ask whoever released the data for its text")
+    lines += map(_where_it_stands, licences_in(terms.licence))
+    if beside := licences_beside(terms.licence, sources):
+        lines += ["", f"Notice: {origin_told(terms.licence, sources)}."]
+        lines += [
+            "What these ask for, such as that their notices are kept, holds for what comes from their sources:",
+            "",
+        ]
+        lines += map(_where_it_stands, beside)
     lines += ["", "Beside the licence, the data may be used for:", ""]
     lines += [f"- {use}: {USES_TOLD[use]}" for use in sorted(terms.uses)]
     lines += ["", "and for nothing else of:", ""]
     lines += [f"- {use}: {USES_TOLD[use]}" for use in sorted(set(Use) - terms.uses)] or ["- (all uses are permitted)"]
     return "\n".join(lines) + "\n"
+
+
+def _where_it_stands(name: str) -> str:
+    address = licence_address(name)
+    return f"{name}: {address}" if address else f"{name}: ask whoever released the data for its text"

@@ -18,5 +18,5 @@ def release_texts(facts: Facts) -> dict[str, str]:
         DATASHEET: datasheet_text(facts),
         CROISSANT: croissant_text(facts),
         CHANGES: f"# Changes\n\n## {facts.version}, {facts.created}\n\n{changes_text(facts)}\n",
-        LICENCE: licence_text(facts.terms),
+        LICENCE: licence_text(facts.terms, facts.source_licences),
     }

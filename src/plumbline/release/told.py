@@ -64,8 +64,10 @@ class ReleaseTold(_Told):
     renamed: dict[str, str]
     not_in_lines: dict[str, dict[str, int]]
     changes: _Changes | None
+    masked_left: int | None = None
     masked_before: int | None
     stated_licence: str | None
+    source_licences: list[str] = []
     stated_terms: JsonValue = None
     recipe: RecipeNotes | None
     answers: Answers
@@ -93,8 +95,10 @@ def told_of(facts: Facts) -> dict[str, JsonValue]:
         "renamed": dict(facts.laid.renamed),
         "not_in_lines": {kind.value: dict(codes) for kind, codes in facts.laid.not_in_lines.items()},
         "changes": facts.changes.to_json() if facts.changes else None,
+        "masked_left": facts.masked_left,
         "masked_before": facts.masked_before,
         "stated_licence": facts.stated_licence,
+        "source_licences": list[JsonValue](facts.source_licences),
         "recipe": facts.notes.recipe.model_dump(mode="json") if facts.notes else None,
         "answers": facts.answers.model_dump(mode="json", exclude_defaults=True),
         "made_of": {
@@ -168,5 +172,7 @@ def facts_told(
         is_synthetic=told.synthetic or synthetic_rows > 0,
         stated_licence=told.stated_licence,
         synthetic_rows=synthetic_rows,
+        masked_left=told.masked_left,
         masked_before=told.masked_before,
+        source_licences=tuple(told.source_licences),
     )

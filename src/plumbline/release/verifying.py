@@ -11,23 +11,31 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
+from datetime import date
 from pathlib import Path
 
 from pydantic import JsonValue
 
+from plumbline.curate.personal_data import find_personal_data
 from plumbline.formats.own_folders import RELEASE
-from plumbline.lineage import Manifest, Terms, read_manifest
+from plumbline.lineage import Manifest, Terms, read_manifest, strictest_terms
 from plumbline.lineage.writing import MANIFEST_NAME
 from plumbline.records import PlumblineError
 from plumbline.release import gates as gate_rules
 from plumbline.release.accounted import LEDGER, RECIPE, SUMMARY, checked_notes, ledger_rows, notes_of
+from plumbline.release.changes import parsed_version
+from plumbline.release.checked_changes import changes_faults
+from plumbline.release.checked_gates import gate_faults
 from plumbline.release.comparing import SUMS, checked_card, checked_croissant, checked_sums, checked_texts
 from plumbline.release.counts import Counted, counts_gate
 from plumbline.release.facts import Facts, card_configs
-from plumbline.release.gates import Gate, Status
+from plumbline.release.gates import Gate
 from plumbline.release.handed_over import Finding, HandedOver, open_handed_over, shown, unsafe_name
+from plumbline.release.handed_words import own_words_handed, paths_of_a_machine
 from plumbline.release.layout import Laid
-from plumbline.release.notes import CurationNotes
+from plumbline.release.notes import CurationNotes, masked_by
+from plumbline.release.own_words import OwnFindings, look_at
+from plumbline.release.plurals import counted
 from plumbline.release.recounted import Advance, Recounted
 from plumbline.release.texts import CARD, CHANGES, CROISSANT, DATASHEET, LICENCE
 from plumbline.release.told import ReleaseTold, facts_told, read_told, written_here
@@ -106,10 +114,15 @@ def verify_release(folder: Path, *, advance: Advance | None = None) -> Verified:
     findings += checked_sums(handed)
     if notes is not None:
         findings += checked_notes(handed, notes, same_version=verified.words_of is None)
-    verified.gates = tuple(_gates(recounted, manifest, notes, ledger_rows(handed)))
+    own = OwnFindings()
+    if manifest is not None and told is not None:
+        own = look_at(own_words_handed(handed, manifest, told, notes), find_personal_data)
+        findings += paths_of_a_machine(handed, manifest, told, notes)
+    verified.gates = tuple(_gates(recounted, manifest, told, notes, _Beside(own, ledger_rows(handed))))
     findings += _against_data(handed, manifest, told, notes, recounted)
     if told is not None:
-        findings += _told_gates(told, verified.gates)
+        for gate, problem in gate_faults(told.gates, verified.gates, same_words=verified.words_of is None):
+            findings.append(Finding("PL-REL-033", f"{MANIFEST_NAME}, configuration.gates, {gate}", problem))
     findings += handed.findings
     return verified
 
@@ -160,12 +173,12 @@ def _against_manifest(manifest: Manifest, handed: HandedOver, recounted: Recount
         elif handed.digest(name) != entry.sha256:
             yield Finding("PL-REL-023", name, "the content is not what the manifest says (SHA-256)")
         elif entry.rows is not None and name in recounted.rows and entry.rows != recounted.rows[name]:
-            problem = f"it holds {recounted.rows[name]:,} rows, where the manifest says another number"
+            problem = f"it holds {counted(recounted.rows[name], 'row')}, where the manifest says another number"
             yield Finding("PL-REL-024", name, problem)
     for name in sorted(handed.files.keys() - listed.keys() - {MANIFEST_NAME}):
         yield Finding("PL-REL-022", name, "the manifest does not list it")
     if doubled := len(manifest.outputs) - len(listed):
-        yield Finding("PL-REL-022", MANIFEST_NAME, f"it lists {doubled:,} files twice")
+        yield Finding("PL-REL-022", MANIFEST_NAME, f"it lists {counted(doubled, 'file')} twice")
     terms = manifest.terms
     if any(stated != terms for stated in recounted.stated):
         yield Finding("PL-REL-032", MANIFEST_NAME, "the terms that tables state are not those of the manifest")
@@ -192,6 +205,7 @@ def _against_data(
     facts = facts_told(told, manifest, terms, laid, notes, recounted.observer.synthetic_rows)
     try:
         yield from _told_of_data(told, manifest, facts)
+        yield from _told_of_this(told, facts, recounted)
         yield from checked_texts(handed, facts, same_words=written_here(manifest))
     except (ValueError, TypeError):  # a number of more digits than are written, a study whose people are none
         yield Finding("PL-REL-020", MANIFEST_NAME, "it tells what no card can say")
@@ -218,19 +232,54 @@ def _told_of_data(told: ReleaseTold, manifest: Manifest, facts: Facts) -> Iterat
         "not_in_lines": (told.not_in_lines, {kind.value: codes for kind, codes in laid.not_in_lines.items()}),
         "recipe": (told.recipe, None if facts.notes is None else facts.notes.recipe),
     }
-    for name, (said, counted) in expected.items():
-        if said != counted:
+    for name, (said, found) in expected.items():
+        if said != found:
             place = f"{MANIFEST_NAME}, configuration.{name}"
             yield Finding("PL-REL-033", place, "it is not what the files of the release give")
+    together = strictest_terms(Terms(frozenset(), each) for each in (facts.terms.licence, *told.source_licences))
+    if together.licence != facts.terms.licence:
+        place = f"{MANIFEST_NAME}, configuration.source_licences"
+        yield Finding("PL-REL-033", place, "the licence of the release is looser than one of these")
+    if told.masked_left is not None and not 0 <= told.masked_left <= masked_by(facts.notes):
+        place = f"{MANIFEST_NAME}, configuration.masked_left"
+        yield Finding("PL-REL-033", place, "more than the rules of its curation masked")
     if manifest.rows_read != facts.rows:
         yield Finding("PL-REL-033", f"{MANIFEST_NAME}, rows_read", "it is not the number of records in the tables")
+
+
+def _told_of_this(told: ReleaseTold, facts: Facts, recounted: Recounted) -> Iterator[Finding]:
+    """Day, version and changes, as far as the folder tells what they can be."""
+    place = f"{MANIFEST_NAME}, configuration"
+    try:
+        date.fromisoformat(told.created)
+    except ValueError:
+        yield Finding("PL-REL-033", f"{place}.created", "there is no such day")
+    if told.masked_before is not None and told.masked_before < 0:
+        yield Finding("PL-REL-033", f"{place}.masked_before", "a number of records below zero")
+    if parsed_version(told.version) is None:
+        yield Finding("PL-REL-033", f"{place}.version", "it is no version that a release has")
+    if told.changes is not None:
+        for problem in changes_faults(told.changes, told.version, facts.terms, recounted.places):
+            yield Finding("PL-REL-033", f"{place}.changes", problem)
 
 
 # --- gates ---
 
 
+@dataclass(frozen=True, slots=True)
+class _Beside:
+    """What gates look at beside the rows: personal data in other words, and how many records the ledger lists."""
+
+    own: OwnFindings
+    removed: int | None
+
+
 def _gates(
-    recounted: Recounted, manifest: Manifest | None, notes: CurationNotes | None, removed: int | None
+    recounted: Recounted,
+    manifest: Manifest | None,
+    told: ReleaseTold | None,
+    notes: CurationNotes | None,
+    beside: _Beside,
 ) -> Iterator[Gate]:
     observer, stated = recounted.observer, recounted.stated
     of_manifest = manifest.terms if manifest is not None else None
@@ -238,13 +287,14 @@ def _gates(
     terms = of_manifest or (stated[0] if len(stated) == 1 else nothing)
     rows = {kind: dict(of_splits) for kind, of_splits in observer.rows.items()}
     listed = {entry.path: entry.rows for entry in manifest.outputs if entry.rows is not None} if manifest else {}
-    counted = Counted(rows, Counter(recounted.unreadable), listed, recounted.rows, removed)
+    counted = Counted(rows, Counter(recounted.unreadable), listed, recounted.rows, beside.removed)
+    sources = [] if told is None else [Terms(terms.uses, licence) for licence in told.source_licences]
     found = [
-        gate_rules.personal_data_gate(observer.personal_data()),
+        gate_rules.personal_data_gate(observer.personal_data(), beside.own),
         gate_rules.leakage_gate(observer.leakage(), notes),
         gate_rules.workers_gate(observer.workers()),
         gate_rules.uses_gate(terms, stated),
-        gate_rules.licence_gate(terms, stated),
+        gate_rules.licence_gate(terms, sources or stated, None if told is None else told.stated_licence),
         counts_gate(counted, notes),
     ]
     yield from gate_rules.accepted(found, _reasons(manifest))
@@ -253,15 +303,3 @@ def _gates(
 def _reasons(manifest: Manifest | None) -> dict[str, str]:
     told = manifest.configuration.get("accepted") if manifest is not None else None
     return {gate: str(reason) for gate, reason in told.items()} if isinstance(told, dict) else {}
-
-
-def _told_gates(told: ReleaseTold, gates: tuple[Gate, ...]) -> Iterator[Finding]:
-    """No gate is told as passed, in the manifest and the card after it, that these data do not pass."""
-    found = {gate.name: gate.status for gate in gates}
-    for gate in told.gates:
-        if gate.stops or (gate.status is Status.PASSED and found.get(gate.name, Status.PASSED) is not Status.PASSED):
-            place = f"{MANIFEST_NAME}, configuration.gates, {gate.name}"
-            problem = (
-                f"it tells {gate.status.value}, and on these data it is {found.get(gate.name, Status.FAILED).value}"
-            )
-            yield Finding("PL-REL-033", place, problem)

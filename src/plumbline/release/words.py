@@ -71,6 +71,11 @@ def texts_of(kind: Kind, table: pa.Table) -> tuple[pl.Series, NDArray[np.int64]]
     return joined.filter(kept), np.concatenate([rows for _, rows in parts])[kept.to_numpy()]
 
 
+def count_texts(kind: Kind, table: pa.Table) -> int:
+    """How many texts the rows hold, without the words of their other columns: the same however they come in batches."""
+    return sum(len(texts) - texts.null_count() for texts, _ in record_texts(kind, table))
+
+
 def words_of(table: pa.Table) -> Iterator[Words]:
     """The words of every column that is no text, each once with the first row that says it."""
     for name in table.schema.names:

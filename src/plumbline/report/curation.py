@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from dataclasses import replace
 
-from plumbline.curate.rules.aggregate import MERGING
+from plumbline.curate.rules.aggregate import MERGING, STANDS_FOR
 from plumbline.report.curation_notes import (
     ClusterNotes,
     LeakageNotes,
@@ -66,6 +66,8 @@ def _tile(curated: Curated) -> Tile:
     if most is not None:
         states.append(State("told", f"Most: {most.title} ({count(total(most.removed))})"))
     states.append(State("told", f"Changed: {_changes_words(curated)}" if changed else "None changed"))
+    if curated.also:
+        states.append(State("told", f"The same summary stands in {listed(curated.also, len(curated.also))}"))
     return Tile(curated.name, count(total(notes.written)), "records kept", tuple(states), curated.curation.synthetic)
 
 
@@ -191,7 +193,7 @@ def _changes_card(curated: Curated, steps: list[StepNotes]) -> Card:
             capitalised(step.title),
             count(total(step.changed)),
             percent(total(step.changed), total(step.before)),
-            listed([f"{why} {count(number)}" for why, number in (step.kinds or step.reasons).items()], _REASONS_TOLD),
+            listed([f"{why} {count(number)}" for why, number in _why_changed(step).items()], _REASONS_TOLD),
         )
         for step in steps
     ]
@@ -201,11 +203,18 @@ def _changes_card(curated: Curated, steps: list[StepNotes]) -> Card:
         tuple(rows),
     )
     note = (
-        "A record may be changed by several rules. The reasons are those of all that the rule removed or changed; a record "
-        "with several kinds of personal data counts under each."
+        "A record may be changed by several rules, and be removed by a later one. A record with several kinds of personal "
+        "data counts under each."
     )
     card = curated.card("what was changed", f"Records that were changed: {_changes_words(curated)}.")
     return replace(card, open_tables=(table,), note=note)
+
+
+def _why_changed(step: StepNotes) -> Mapping[str, int]:
+    """Why records were changed; the reasons of a step count those that it removed, too, of which merging alone does both."""
+    if step.kinds or step.rule != MERGING:
+        return step.kinds or step.reasons
+    return {why: number for why, number in step.reasons.items() if why.startswith(STANDS_FOR)}
 
 
 def _changes_words(curated: Curated) -> str:
@@ -281,8 +290,9 @@ def _leakage_card(curated: Curated, leakage: LeakageNotes) -> Card:
     matrices = [Matrix(names[key], cells) for key in names if (cells := getattr(leakage, key)) is not None]
     reading = f"{_leakage_words(leakage)}{_leakage_removed(curated)}"
     note = (
-        "Prompts that stand in both splits, before any was removed. Nearly the same: groups of prompts that are much alike, "
-        "stand in both and share none word by word."
+        "Prompts that stood in both splits when the rule looked: what rules before it removed is not among them, what it "
+        "removed itself is. Nearly the same: groups of prompts that are much alike, stand in both and share none word by "
+        "word."
     )
     pairs = [(a, b) for a in range(len(leakage.splits)) for b in range(a)]
     rows = tuple(
@@ -319,7 +329,7 @@ def _leakage_words(leakage: LeakageNotes) -> str:
         most, one, other = max(shared)
         told.append(f"shared {way}: {'none' if not most else f'{count(most)} by {one} and {other}'}")
     several = ", most of each two splits" if len(leakage.splits) > 2 else ""
-    return f"Prompts before removal{several}; {'; '.join(told)}."
+    return f"Prompts when the rule leakage looked{several}; {'; '.join(told)}."
 
 
 def _leakage_removed(curated: Curated) -> str:

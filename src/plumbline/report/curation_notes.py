@@ -102,7 +102,7 @@ class ClusterNotes(Part, frozen=True):
 
 
 class LeakageNotes(Part, frozen=True):
-    """Prompts that each two splits share before removal; the diagonal is null, and so is all where nobody looked."""
+    """Prompts that each two splits shared when the rule looked, before it removed any; the diagonal is null, and so is all where nobody looked."""
 
     splits: list[str]
     exact: list[list[Count | None]] | None

@@ -13,11 +13,15 @@ from plumbline.report.layout import Card
 
 @dataclass(frozen=True)
 class Curated:
-    """A curation under a name that no other of the page has; `key` begins the ids of its pictures."""
+    """A curation under a name that no other of the page has; `key` begins the ids of its pictures.
+
+    `also` names the other folders with the same summary: releases take it over from what they were made of.
+    """
 
     key: str
     name: str
     found: Found[Curation]
+    also: tuple[str, ...] = ()
 
     @property
     def curation(self) -> Curation:
@@ -42,5 +46,6 @@ def curated_of(inputs: ReportInputs) -> tuple[Curated, ...]:
     for position, (name, found) in enumerate(zip(names, distinct, strict=True)):
         seen[name] += 1
         told = name if totals[name] == 1 else f"{name} ({seen[name]})"
-        curated.append(Curated(f"c{position}", told, found))
+        same = (each for each in inputs.curations if each.sha256 == found.sha256 and each is not found)
+        curated.append(Curated(f"c{position}", told, found, tuple(each.content.name for each in same)))
     return tuple(curated)

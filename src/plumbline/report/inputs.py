@@ -319,7 +319,8 @@ class ModelTerms(msgspec.Struct, frozen=True):
 
 
 class ModelDescription(msgspec.Struct, frozen=True):
-    """``model.json``, read leniently: other keys are the models package's own."""
+    """``model.json``, read leniently: other keys are the models package's own. `training` holds, of most kinds of model,
+    figures of training rows that what scored them had not seen, see `trained_figures`."""
 
     task: str | None = None
     axis: str | None = None
@@ -329,6 +330,22 @@ class ModelDescription(msgspec.Struct, frozen=True):
     data: list[ModelData] = []
     terms: ModelTerms | None = None
     synthetic: bool = False
+    training: Any = None
+
+    @property
+    def trained_figures(self) -> tuple[str, SevenFigures] | None:
+        """How training measured its figures, and these; None where the description tells of none."""
+        for key, how in (
+            ("cross_validated", "cross-validated on train"),
+            ("held_out_of_train", "held-out prompts of train"),
+        ):
+            figures = self.training.get(key) if isinstance(self.training, dict) else None
+            try:
+                if figures is not None:
+                    return how, msgspec.convert(figures, SevenFigures)
+            except msgspec.ValidationError:  # another shape: the description is not ours to refuse
+                continue
+        return None
 
 
 @dataclass(frozen=True)

@@ -11,10 +11,13 @@ from plumbline.report.glance import best_baseline
 from plumbline.report.inputs import (
     FIGURE_NAMES,
     Evaluation,
+    Found,
     LengthBias,
     LengthBin,
+    ModelDescription,
     ReliabilityPoint,
     ScoreHistogram,
+    SevenFigures,
     SomeFigures,
 )
 from plumbline.report.layout import Card, Section, Subject, Table, columns, left_out_note, section_of
@@ -28,6 +31,27 @@ _APART = {
     "below": "the model does so less often, and the intervals lie apart",
     "overlapping": "the intervals overlap",
 }
+
+
+def trained_cards(models: Sequence[Found[ModelDescription]]) -> tuple[Card, ...]:
+    """What training itself measured of each model, a card each: for pages that have models and no evaluation."""
+    return tuple(
+        _trained_card(found, *measured) for found in models if (measured := found.content.trained_figures) is not None
+    )
+
+
+def _trained_card(found: Found[ModelDescription], how: str, figures: SevenFigures) -> Card:
+    model, name = found.content, found.content.name or found.place
+    key = "auprc" if model.task == "moderation" else "accuracy"
+    main = figure_cell(getattr(figures, key).figure())
+    rows = tuple((called, figure_cell(getattr(figures, each).figure())) for each, called in FIGURE_NAMES.items())
+    return Card(
+        f"{name}: as training measured it",
+        f"No evaluation was given. {capitalised(how)}: {FIGURE_NAMES[key]} {main}.",
+        model.synthetic,
+        open_tables=(Table(f"Figures of training, {name}", columns("Figure", capitalised(how)), rows),),
+        note="Rows that the model was not trained on tell more: plumbline evaluate MODEL SOURCE -o FOLDER.",
+    )
 
 
 def by_subset(subjects: tuple[Subject, ...]) -> Section | None:

@@ -18,7 +18,7 @@ from plumbline.report.glance import Tile, glance_cards, tiles_of
 from plumbline.report.glossary import GLOSSARY
 from plumbline.report.inputs import ReportInputs
 from plumbline.report.layout import Card, Section, Subject, subjects_of
-from plumbline.report.model_quality import by_subset, calibration, length_bias, score_distributions
+from plumbline.report.model_quality import by_subset, calibration, length_bias, score_distributions, trained_cards
 from plumbline.report.people import uncertainty, where_people_disagreed
 from plumbline.report.provenance import provenance
 from plumbline.report.wording import listed, plural, visible
@@ -150,7 +150,7 @@ def _page(inputs: ReportInputs, title: str, created: str) -> Page:
         synthetic=inputs.wholly_synthetic,
         synthetic_names=() if inputs.wholly_synthetic else _synthetic_names(inputs, subjects, curated),
         tiles=(*tiles_of(inputs), *curation_tiles(curated)),
-        glance=glance_cards(subjects),
+        glance=glance_cards(subjects) or trained_cards(inputs.models),
         sections=tuple(section for section in sections if section is not None),
     )
 

@@ -13,10 +13,13 @@ EVEN, OUTVOTED = "as many judge it otherwise", "most judge it otherwise"
 def rows_of(*told, family="comparisons/helpfulness"):
     return frame(
         [
-            {"id": f"r{n}", "family": family, "item_id": item, "verdict": verdict, "conclusion": None, "in_order": True}
+            {"id": f"r{n}", "family": family, "item_id": item, "verdict": verdict, "in_order": True}
+            | dict.fromkeys(("conclusion", "worker", "categories", "parents"))
+            | {"lesser_side": 1, "greater_side": 2}
             for n, (item, verdict) in enumerate(told)
         ],
-        conclusion=pl.String,
+        **dict.fromkeys(("conclusion", "worker"), pl.String),
+        **dict.fromkeys(("categories", "parents"), pl.List(pl.String)),
     )
 
 

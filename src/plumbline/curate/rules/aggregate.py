@@ -7,7 +7,7 @@ from typing import Literal
 import polars as pl
 
 from plumbline.curate.aggregation import aggregated
-from plumbline.curate.conclusions import is_judged
+from plumbline.curate.conclusions import are_apart, is_judged
 from plumbline.curate.rules.rule import AllTogether, Meet, Meeting, Rule, RuleSettings, giving_way
 from plumbline.curate.rules.verdicts import change, no_verdicts, removal
 
@@ -44,7 +44,7 @@ def judge(rows: pl.DataFrame, settings: Aggregate) -> pl.DataFrame:
         concluded = aggregated(family, settings.method, settings.ties)
         if not len(concluded):
             continue
-        judged = family.filter(is_judged())
+        judged = family.filter(is_judged() & are_apart())
         of_item = judged.drop("verdict").join(concluded, "item_id", maintain_order="left")
         is_first = pl.col("item_id").is_first_distinct()
         stays = of_item.filter(is_first)
@@ -61,12 +61,13 @@ def _reason() -> pl.Expr:
 
 RULE = Rule(
     MERGING,
-    3,
+    4,
     Aggregate,
     title=lambda settings: f"judgements of one item, made one by {settings.method}",
     meeting=meeting_of,
     columns=(
         "id",
+        "parents",
         "kind",
         "family",
         "item_id",

@@ -6,7 +6,17 @@ from typing import Literal
 
 import polars as pl
 
-from plumbline.curate.conclusions import GREATER, LESSER, SAFE, UNSAFE, is_judged, with_votes
+from plumbline.curate.conclusions import (
+    GREATER,
+    LESSER,
+    SAFE,
+    UNSAFE,
+    are_apart,
+    is_judged,
+    one_word_each,
+    refuse_overlap,
+    with_votes,
+)
 from plumbline.curate.rules.rule import Meet, Rule, RuleSettings
 from plumbline.curate.rules.verdicts import removal
 
@@ -30,12 +40,14 @@ _WAYS = (LESSER, GREATER, SAFE, UNSAFE)
 
 def judge(rows: pl.DataFrame, settings: Conflicts) -> pl.DataFrame:
     """Judgements of items that are judged both ways. A tie, or what is unknown, contradicts neither way and counts for none."""
-    judged = with_votes(rows.filter(is_judged())).sort("position")
+    judged = with_votes(rows.filter(is_judged() & are_apart())).sort("position")
     decided = judged.filter(pl.col("verdict").is_in(_WAYS))
     both_ways = (
         decided.group_by(_ITEM, maintain_order=True).agg(pl.col("verdict").n_unique()).filter(pl.col("verdict") > 1)
     )
-    votes = judged.group_by(_ITEM).agg(pl.sum(*_WAYS))
+    if settings.action == "majority":
+        refuse_overlap(judged.filter(pl.col("item_id").is_in(both_ways["item_id"].implode())), "rule conflicts")
+    votes = one_word_each(judged).group_by(_ITEM).agg(pl.sum(*_WAYS))
     split = judged.drop(_WAYS).join(both_ways.select(_ITEM), _ITEM, maintain_order="left")
     found = (
         split.join(votes, _ITEM, "left", maintain_order="left")
@@ -69,13 +81,16 @@ def _opposite(decided: pl.DataFrame) -> pl.DataFrame:
 
 RULE = Rule(
     "conflicts",
-    2,
+    3,
     Conflicts,
     title=lambda settings: {
         "remove": "items that are judged both ways, with all their judgements",
         "majority": "judgements that most others of the same item contradict",
     }[settings.action],
     meeting=lambda _: Meet("item_id"),
-    columns=("id", "family", "item_id", "verdict", "conclusion", "in_order"),
+    columns=(
+        *("id", "parents", "family", "item_id", "worker", "verdict", "categories", "conclusion", "in_order"),
+        *("lesser_side", "greater_side"),
+    ),
     judge=judge,
 )

@@ -58,7 +58,7 @@ def judge(rows: pl.DataFrame, settings: Leakage) -> pl.DataFrame:  # noqa: ARG00
 
 
 def note(rows: pl.DataFrame) -> pl.DataFrame:
-    """The leakage matrix: prompts that two splits share.
+    """The leakage matrix: prompts that two splits share, among the rows that earlier rules left.
 
     Returns:
         first, second (splits, in order of the alphabet), exact (prompts in both, word by word), near (groups of prompts

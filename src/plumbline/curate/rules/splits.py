@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import polars as pl
 from pydantic import Field, field_validator
+from pydantic_core import PydanticCustomError
 
+from plumbline.curate.recipe_words import FOUND
 from plumbline.curate.rules.rule import Meet, MeetAlike, Meeting, Rule, RuleSettings, Seed, giving_way, with_meetings
 from plumbline.curate.rules.verdicts import change
 from plumbline.curate.split import assign_splits
@@ -29,8 +31,10 @@ class Splits(RuleSettings):
     @field_validator("shares")
     @classmethod
     def _sum_to_one(cls, shares: dict[str, float]) -> dict[str, float]:
-        if min(shares.values()) < 0 or abs(sum(shares.values()) - 1) > 1e-9:
-            raise ValueError("shares of at least 0 that sum to 1")
+        total, least = sum(shares.values()), min(shares, key=shares.__getitem__)
+        if shares[least] < 0 or abs(total - 1) > 1e-9:
+            told = f"{shares[least]:g} for {least}" if shares[least] < 0 else f"a sum of {total:.10g}"
+            raise PydanticCustomError("shares", "shares of at least 0 that sum to 1", {FOUND: told[:100]})
         if not all(map(is_split_name, shares)):
             raise ValueError(f"names of splits of {SPLIT_NAME}")
         if same_file(shares) is not None:

@@ -29,10 +29,11 @@ IDENTITY_SCHEMA = pa.schema(
         pa.field("in_order", pa.bool_()),
         pa.field("lesser_side", pa.uint64()),
         pa.field("greater_side", pa.uint64()),
-        pa.field("said_of_sides", pa.uint64()),
+        pa.field("said_of_sides", pa.string()),
         pa.field("categories", pa.list_(pa.string())),
         pa.field("conclusion", pa.string()),
         pa.field("apart", pa.string()),
+        pa.field("parents", pa.list_(pa.string())),
     ]
 )
 """One row a record.
@@ -41,11 +42,11 @@ position: where it stands in the run. item_id: of kinds without items the id. fa
 measured against each other. verdict: of a comparison `lesser` or `greater`, the better side by the order of their texts,
 whichever stood first, or `tie`; of a safety label `safe` or `unsafe`; null where nothing was judged. in_order: of a
 comparison, whether the lesser side stands first. lesser_side, greater_side: of a comparison, hashes of its replies with
-what was said before: the same reply in another comparison has the same. said_of_sides: of a comparison, a hash of what
-its judge said of either side by itself (is_safe, categories, severity), whichever stood first; null where that is nothing.
+what was said before: the same reply in another comparison has the same. said_of_sides: of a comparison, the JSON of what
+its judge said of either side by itself (is_safe, categories, severity), the lesser side's first; null where that is nothing.
 categories: of a safety label or a prompt. conclusion: of a record that stood for several judgements as it was read, its votes and
 parents, see `records.conclusions.conclusions_of`; null of a judgement. apart: what tells it from records of the same id, see
-`records.conclusions.apart_of`.
+`records.conclusions.apart_of`. parents: the ids that the record was made of; null where there are none.
 """
 
 SAID_OF_SIDES = ("is_safe", "categories", "severity")
@@ -73,6 +74,10 @@ def identity_of(kind: Kind, records: pa.Table) -> pa.Table:
         found["categories"] = records["categories"]
     found["conclusion"] = conclusions_of(kind, records)
     found["apart"] = apart_of(kind, records)
+    if "parents" in names:
+        parents = pl.Series(records["parents"])
+        made = pl.select(pl.when(parents.list.len() > 0).then(parents))[:, 0]
+        found["parents"] = made.to_arrow(compat_level=pl.CompatLevel.oldest()).cast(pa.list_(pa.string()))
     return pa.table([found[name] for name in IDENTITY_SCHEMA.names], schema=IDENTITY_SCHEMA)
 
 
@@ -117,8 +122,7 @@ def _said_of_sides(records: pa.Table, in_order: np.ndarray) -> pa.Array:
         .then(pl.struct(SAID_OF_SIDES).struct.json_encode())
         .alias("said")
     )
-    hashes = said.select(polars_hash.col("said").nchash.xxh3_64())[:, 0]
-    return hashes.to_arrow(compat_level=pl.CompatLevel.oldest()).cast(pa.uint64())
+    return said["said"].to_arrow(compat_level=pl.CompatLevel.oldest()).cast(pa.string())
 
 
 def _replies(contexts: pl.Series, sides: pl.Series) -> np.ndarray:

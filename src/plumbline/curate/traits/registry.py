@@ -36,7 +36,7 @@ class Trait:
 TRAITS: dict[str, Trait] = {
     trait.name: trait
     for trait in (
-        Trait("identity", 3, identity_of),
+        Trait("identity", 4, identity_of),
         Trait("sizes", 1, sizes_of),
         Trait("findings", 1, findings_of),
         Trait("language", 1, language_of),
