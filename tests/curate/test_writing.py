@@ -74,7 +74,8 @@ def test_a_conclusion_is_nobodys_judgement_and_has_an_id_of_its_own():
     assert row["id"] != before[3]["id"]
     assert row["split"] == "train"
     told = json.loads(row["extra"])
-    assert told == {"n": 1, "aggregated": {"soft_label": 0.5, "disagreement": 0.5, "method": "majority"}}
+    noted = {"soft_label": 0.5, "disagreement": 0.5, "method": "majority", "sides_agree": True}
+    assert told == {"n": 1, "aggregated": noted}
     own = PAIRS.set_column(
         PAIRS.schema.get_field_index("parents"), "parents", pa.array([["older"]] * 6, pa.list_(pa.string()))
     ).cast(PAIRS.schema)
