@@ -66,7 +66,6 @@ EXPECTED = {
     "threshold_at_fpr",
     "vote_counts",
     "vote_disagreement",
-    "vote_entropy_nats",
     "vote_shares",
     "wilson_figure",
     "win_probability",

@@ -8,7 +8,6 @@ from plumbline.measure import (
     pair_disagreement,
     vote_counts,
     vote_disagreement,
-    vote_entropy_nats,
     vote_shares,
 )
 
@@ -31,9 +30,6 @@ def test_soft_labels_and_disagreement_by_hand() -> None:
     np.testing.assert_allclose(vote_disagreement(VOTES), [0, 0.5, 4 / 9, np.nan, 0])
     # Of the three pairs of (0, 1, 1) two differ; one vote makes no pair.
     np.testing.assert_allclose(pair_disagreement(VOTES), [0, 1, 2 / 3, np.nan, np.nan])
-    np.testing.assert_allclose(
-        vote_entropy_nats(VOTES), [0, np.log(2), np.log(3) - 2 / 3 * np.log(2), np.nan, 0], atol=1e-12
-    )
 
 
 @pytest.mark.parametrize(

@@ -8,6 +8,7 @@ import pytest
 from plumbline.records import SCHEMAS, Kind, conversation_column, red_team_attempt_table
 from plumbline.records.message import Message, Role
 from plumbline.release.rows import last_part, released_rows, released_source
+from tests.curate.made_up import comparisons
 
 
 def attempts(**columns):
@@ -48,3 +49,16 @@ def test_files_of_a_machine_are_told_by_their_name_and_kept_apart():
 )
 def test_what_leads_somewhere_on_one_machine_alone(path, told):
     assert last_part(path) == told
+
+
+def test_what_was_masked_names_no_parents():
+    """A parent's id is a digest of the text before masking: whoever knows the rest of it could try all telephone numbers."""
+    table = comparisons(
+        ("Call me", "on [PHONE] please", "no", "first", {"parents": ["a" * 32]}),
+        ("Call me", "later", "no", "first", {"parents": ["b" * 32]}),
+        ("Call [phone] me", "[PHONES]", "no", "first", {"parents": ["c" * 32], "extra": '{"note": "[EMAIL]"}'}),
+        ("Call [phone] me", "[PHONES]", "no", "first", {"parents": ["d" * 32]}),
+    )
+    rows = released_rows(Kind.COMPARISONS, table)
+    assert rows["parents"].to_pylist() == [[], ["b" * 32], [], ["d" * 32]]
+    assert rows["id"].equals(table["id"])

@@ -49,7 +49,6 @@ from plumbline.measure.soft_labels import (
     pair_disagreement,
     vote_counts,
     vote_disagreement,
-    vote_entropy_nats,
     vote_shares,
 )
 from plumbline.measure.worker_ability import worker_abilities
@@ -121,7 +120,6 @@ __all__ = [
     "threshold_at_fpr",
     "vote_counts",
     "vote_disagreement",
-    "vote_entropy_nats",
     "vote_shares",
     "wilson_figure",
     "win_probability",

@@ -95,18 +95,3 @@ def pair_disagreement(votes: ArrayLike) -> FloatArray:
     table = vote_table(votes)
     total = table.sum(axis=1)
     return 1.0 - divide_or_nan((table * (table - 1.0)).sum(axis=1), total * (total - 1.0))
-
-
-def vote_entropy_nats(votes: ArrayLike) -> FloatArray:
-    """Give each item the entropy of its soft label.
-
-    Args:
-        votes: shape (items, classes); counts >= 0.
-    Returns:
-        Shape (items,), in nats: 0 where all agree, at most ln classes; NaN where there is no vote.
-    Raises:
-        ValueError: not a table of counts.
-    """
-    shares = vote_shares(votes)
-    logs = np.log(shares, out=np.zeros_like(shares), where=shares > 0)
-    return np.asarray(np.abs(-(shares * logs).sum(axis=1)))

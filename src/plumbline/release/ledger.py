@@ -13,14 +13,15 @@ from plumbline.formats.parquet_batches import open_parquet
 from plumbline.records import SourceError
 from plumbline.release.rows import released_sources
 
-_NAMED = "worker"
+_LEFT_OUT = ("worker", "parents")
 
 
 def read_ledger(source: Path) -> Iterator[pa.Table]:
     """The list of removed records as a release has it, batch by batch.
 
-    Who judged them is left out, for the gates look at the workers of what is released alone; so are paths of a machine, and
-    columns that the list of a curation does not have.
+    Who judged them is left out, for the gates look at the workers of what is released alone; so are parents, which are digests
+    of texts before they were masked (see `rows.released_rows`), paths of a machine, and columns that the list of a curation
+    does not have.
 
     Args:
         source: ``curation/removed.parquet`` of a curation.
@@ -32,7 +33,7 @@ def read_ledger(source: Path) -> Iterator[pa.Table]:
     for batch in file.iter_batches(columns=schema.names):
         table = _as_listed(pa.Table.from_batches([batch]).select(schema.names), schema, source)
         for place, field in enumerate(schema):
-            if field.name == _NAMED:
+            if field.name in _LEFT_OUT:
                 table = table.set_column(place, field, pa.nulls(len(table), field.type))
             if field.name == "source":
                 table = table.set_column(place, field, released_sources(table["source"]))

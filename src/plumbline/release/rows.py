@@ -1,8 +1,8 @@
 """Rows as a release writes them: what a line or a machine said beside the record stays behind.
 
 Left out: the raw line in `extra` (it holds whatever stood in the source, a worker's name too), the folders of a path of
-somebody's machine in `source`, and the metadata that a file carries beside its columns. The ids are those of the content and
-stay what they were.
+somebody's machine in `source`, the parents of what was masked, and the metadata that a file carries beside its columns. The
+ids are those of the content and stay what they were.
 """
 
 from __future__ import annotations
@@ -13,6 +13,7 @@ import re
 import polars as pl
 import pyarrow as pa
 
+from plumbline.curate.personal_data.masking import PLACEHOLDERS
 from plumbline.records import SCHEMAS, Kind
 from plumbline.records.extra import without_raw
 
@@ -22,20 +23,56 @@ _DIGEST_CHARACTERS = 8
 
 
 def released_rows(kind: Kind, table: pa.Table) -> pa.Table:
-    """The rows without raw lines, paths of a machine and foreign metadata; a table of the kind's schema.
+    """The rows without raw lines, paths of a machine, parents of what was masked, and foreign metadata.
+
+    The parent of a masked record is a digest of its text as it was: with all but a few digits known, whoever tries them one
+    after the other finds those that were masked. So a row with a placeholder names no parents.
 
     Args:
         table: n records of one kind.
+    Returns:
+        A table of the kind's schema.
     """
     schema = SCHEMAS[kind]
     rows = table.select(schema.names).cast(schema)
     extra = [without_raw(each) for each in rows["extra"].to_pylist()]
     rows = rows.set_column(schema.get_field_index("extra"), schema.field("extra"), pa.array(extra, pa.string()))
+    if "parents" in schema.names:
+        parents = pl.Series(rows["parents"])
+        kept = pl.select(pl.when(~holds_placeholder(rows)).then(parents).otherwise(pl.lit([], parents.dtype)))[:, 0]
+        field = schema.field("parents")
+        column = kept.to_arrow(compat_level=pl.CompatLevel.oldest()).cast(field.type)
+        rows = rows.set_column(schema.get_field_index("parents"), field, column)
     return rows.set_column(
         schema.get_field_index("source"),
         schema.field("source"),
         released_sources(rows["source"]).cast(schema.field("source").type),
     )
+
+
+def holds_placeholder(rows: pa.Table) -> pl.Series:
+    """Which rows hold a placeholder of masked personal data in any text; n booleans."""
+    found = pl.Series([False] * len(rows), dtype=pl.Boolean)
+    for column in rows.columns:
+        found = found | _mentions(pl.Series(column))
+    return found
+
+
+def _mentions(values: pl.Series) -> pl.Series:
+    """Which values, or what they hold, name a placeholder."""
+    if isinstance(values.dtype, pl.List):
+        lists = pl.DataFrame({"value": values}).with_row_index("row").explode("value")
+        rows = lists.filter(_mentions(lists["value"]))["row"].unique()
+        return pl.select(pl.int_range(len(values)).is_in(rows.implode()))[:, 0]
+    if isinstance(values.dtype, pl.Struct):
+        found = pl.Series([False] * len(values), dtype=pl.Boolean)
+        for field in values.struct.fields:
+            found = found | _mentions(values.struct.field(field))
+        return found
+    if values.dtype in (pl.String, pl.Categorical, pl.Enum):
+        plain = pl.DataFrame({"value": values.cast(pl.String)})
+        return plain.select(pl.col("value").str.contains_any(list(PLACEHOLDERS)).fill_null(value=False))[:, 0]
+    return pl.Series([False] * len(values), dtype=pl.Boolean)
 
 
 def released_sources(sources: pa.ChunkedArray) -> pa.ChunkedArray:

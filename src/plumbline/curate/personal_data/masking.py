@@ -9,6 +9,8 @@ from plumbline.curate.personal_data.kinds import ALL
 from plumbline.records.errors import UsageError
 
 PLACEHOLDER = "[{KIND}]"
+PLACEHOLDERS = tuple(PLACEHOLDER.replace("{KIND}", kind.replace("-", "_").upper()) for kind in ALL)
+"""All that the standard placeholder becomes."""
 
 
 def mask_personal_data(texts: pl.Series, found: pl.DataFrame, placeholder: str = PLACEHOLDER) -> pl.Series:
@@ -37,7 +39,7 @@ def mask_personal_data(texts: pl.Series, found: pl.DataFrame, placeholder: str =
 
 
 def _check_placeholder(placeholder: str) -> None:
-    shown = pl.Series([placeholder.replace("{KIND}", kind.replace("-", "_").upper()) for kind in ALL])
+    shown = pl.Series([placeholder.replace("{KIND}", each[1:-1]) for each in PLACEHOLDERS])
     bracketed = placeholder.startswith("[") and placeholder.endswith("]")
     if bracketed and find_personal_data(shown).is_empty():
         return
