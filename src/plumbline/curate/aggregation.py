@@ -48,9 +48,9 @@ def aggregated(judgements: pl.DataFrame, method: Method, ties: Ties) -> pl.DataF
     """One row for each item with several judgements of one kind.
 
     Args:
-        judgements: columns item_id, kind and family (one value each), id, parents, worker, verdict, categories, conclusion, in_order,
-            said_of_sides, lesser_side and greater_side; every judgement of an item is among them. Of an item's the first is of the
-            record that will stand for all: its sides say which votes are for the first.
+        judgements: columns item_id, kind and family (one value each), id, parents, worker, verdict, categories,
+            conclusion, in_order, said_of_sides, lesser_side and greater_side; every judgement of an item is among them. The
+            first of an item is of the record that will stand for all: its sides say which votes are for the first.
         method: how what is said becomes one label.
         ties: what a reply is called that as many call safe as unsafe.
     Returns:

@@ -18,9 +18,7 @@ CONCLUSION = pl.Struct(
         "parents": pl.List(pl.String),
     }
 )
-"""What `records.conclusions.conclusions_of` writes, as JSON. votes: for the first side, the second, and ties; of a label for safe and unsafe.
-category_judges: those who called it unsafe and said anything of categories. sides_agree: of a pair, false where its judges said
-different things of a side by itself. parents: in order of the alphabet."""
+"""What `records.conclusions.conclusions_of` writes, as JSON; what each field is, stands there."""
 
 
 def is_judged() -> pl.Expr:

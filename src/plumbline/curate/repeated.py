@@ -101,9 +101,9 @@ def sections_of(judgements: pl.DataFrame) -> Json:
         Nothing where no item was judged twice, by two people where they are known. Else:
         ``agreement``: kind → axis, or ``is_safe`` and each category → figure, `ALPHA`; n = items, intervals draw prompts.
         Of pairs it is the same whichever side is called the lesser.
-        ``workers``: worker (see `names_for_notes`), family, judgements, model, ability; absent where nobody is known. By model ``dawid-skene`` (and
-        ``one-coin``) ability is the share of judgements that give the label; by ``bradley-terry`` how far the worker
-        follows scores of replies that may be close themselves. These do not compare.
+        ``workers``: worker (see `names_for_notes`), family, judgements, model, ability; absent where nobody is known. By
+        model ``dawid-skene`` (and ``one-coin``) ability is the share of judgements that give the label; by ``bradley-terry``
+        how far the worker follows scores of replies that may be close themselves. These do not compare.
         ``noise_ceiling``: family → `measure.NoiseCeiling.to_json`, against one further judgement.
         ``repeated``: ``measure``, the name of the agreement; ``percent``, shaped as ``agreement``: how many pairs of
         judgements of an item are equal; ``families``: counts of each; ``note`` or null.

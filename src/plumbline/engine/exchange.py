@@ -140,7 +140,7 @@ class Exchange:
             raise ValueError(f"expected whole numbers, texts or bytes to exchange rows by, found {kind}")
         key: pl.Expr = polars_hash.col(self.column)
         key = key.bin.encode("hex") if _holds_bytes(kind) else key.cast(pl.String)
-        hashed = key.nchash.xxhash64()  # type: ignore[attr-defined]
+        hashed = key.nchash.xxhash64()  # type: ignore[attr-defined]  # polars_hash adds it at run time
         bucket: pl.Expr = (hashed % self.buckets).cast(pl.UInt32)
         return bucket
 

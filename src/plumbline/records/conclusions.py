@@ -35,9 +35,10 @@ def conclusions_of(kind: Kind, records: pa.Table) -> pa.Array:
         kind: of the records.
         records: n records.
     Returns:
-        n strings: JSON of votes (for the first side, the second, and ties; of a label for safe and unsafe), parents in order
-        of the alphabet, of a pair sides_agree (false: its judges said different things of a side by itself) and, of a label, category_votes and category_judges (those who called it unsafe and said anything of
-        categories), the same where votes and parents are; null where a record is one judgement.
+        n strings of JSON, the same where votes and parents are; null where a record is one judgement.
+        ``votes``: for the first side, the second, and ties; of a label for safe and unsafe. ``parents``: in order of the
+        alphabet. Of a pair ``sides_agree``: false where its judges said different things of a side by itself. Of a label
+        ``category_votes``, and ``category_judges``: how many called it unsafe and said anything of categories.
     """
     found: list[str | None] = [None] * len(records)
     if kind is Kind.COMPARISONS:

@@ -21,9 +21,10 @@ class Aggregate(RuleSettings):
     """How several judgements become one.
 
     Attributes:
-        method: `majority` (a pair is a tie where no side has more votes than the other and than the ties); `dawid-skene`, which weighs workers by how they err; `bradley-terry`, which also scores the
-            replies that were compared, and treats safety labels as dawid-skene does. By every method a pair that at least
-            half of its judges call a tie is a tie.
+        method: `majority` (a pair is a tie where no side has more votes than the other and than the ties); `dawid-skene`,
+            which weighs workers by how they err; `bradley-terry`, which also scores the replies that were compared, and treats
+            safety labels as dawid-skene does. By every method a pair that at least half of its judges call a tie is a tie, and
+            what all who decided on a side said stays.
         ties: what a reply is called that as many call safe as unsafe: `unsafe`, or `unknown`. A pair is a tie then.
     """
 

@@ -38,8 +38,8 @@ IDENTITY_SCHEMA = pa.schema(
 )
 """One row a record.
 
-position: where it stands in the run. item_id: of kinds without items the id. family: kind and axis, or kind and taxonomy: only records of one family are
-measured against each other. verdict: of a comparison `lesser` or `greater`, the better side by the order of their texts,
+position: where it stands in the run. item_id: of kinds without items the id. family: kind and axis, or kind and
+taxonomy: only records of one family are measured against each other. verdict: of a comparison `lesser` or `greater`, the better side by the order of their texts,
 whichever stood first, or `tie`; of a safety label `safe` or `unsafe`; null where nothing was judged. in_order: of a
 comparison, whether the lesser side stands first. lesser_side, greater_side: of a comparison, hashes of its replies with
 what was said before: the same reply in another comparison has the same. said_of_sides: of a comparison, the JSON of what
