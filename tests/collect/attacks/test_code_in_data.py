@@ -26,8 +26,9 @@ METHODS = {
     ("os", "system"),
     ("os", "popen"),
 }
-PLAIN_YAML = {"safe_load", "safe_dump", "SafeLoader", "YAMLError", "events"}
-"""What of PyYAML makes plain values alone."""
+PLAIN_YAML = {"safe_load", "safe_dump", "SafeLoader", "YAMLError", "events", "compose", "AliasEvent"}
+PLAIN_YAML |= {"Node", "ScalarNode", "SequenceNode", "MappingNode"}
+"""What of PyYAML makes plain values alone, or nodes of which nothing was made yet."""
 FOLDER = Path(plumbline.__file__).parent
 
 

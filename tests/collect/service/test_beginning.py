@@ -50,7 +50,9 @@ def test_the_limit_counts_gold_and_attention_too(desk):
     study = desk.study(gold={"items": "x", "share": 0.5}, per_worker_limit=6)
     desk.pairs(study, range(20))
     desk.pairs(study, range(20), Purpose.GOLD)
-    worker = next(each for each in iter(desk.worker, None) if 0 < sum(gold_drawn(each, 0, 0.5, 6)) < 6)
+    worker = next(
+        each for each in iter(desk.worker, None) if 0 < sum(gold_drawn(each, study.settings.seed, 0.5, 6)) < 6
+    )
     given = purposes(desk, study, worker, 6)
     assert set(given) == {Purpose.WORK, Purpose.GOLD}
     assert desk.next(study, worker) is None
