@@ -78,7 +78,7 @@ def slices(folder: str) -> Iterator[Any]:
     import polars_hash
 
     def deal(path: Path) -> None:
-        key = polars_hash.col("key").cast(pl.String).nchash.xxhash64()  # type: ignore[attr-defined]
+        key = polars_hash.col("key").cast(pl.String).nchash.xxhash64()  # type: ignore[attr-defined]  # the plugin adds it
         rows = pl.read_parquet(path).with_columns(bucket=key % BUCKETS)
         for (bucket,), part in rows.partition_by("bucket", as_dict=True, include_key=False).items():
             target = Path(out, f"bucket={bucket}")

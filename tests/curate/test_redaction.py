@@ -147,8 +147,8 @@ def test_only_the_kinds_asked_for_and_looking_changes_nothing():
 
 def test_hostile_extras_lose_no_value_that_is_clean_and_end_no_run():
     mails = {f"{n}.{MAIL}": n for n in range(3)}
-    deep = lambda depth: '{"a":' * depth + json.dumps(MAIL) + "}" * depth  # noqa: E731
-    told = [json.dumps({**mails, "[EMAIL] 2": "own"}), deep(300), deep(600), deep(5000), f'{{"a":1e999,"b":"{MAIL}"}}']
+    deep = ['{"a":' * depth + json.dumps(MAIL) + "}" * depth for depth in (300, 600, 5000)]
+    told = [json.dumps({**mails, "[EMAIL] 2": "own"}), *deep, f'{{"a":1e999,"b":"{MAIL}"}}']
     found = masked(labels(*[(f"q{n}", "r", True, {"extra": extra}) for n, extra in enumerate(told)]))
     extras = found["extra"].to_pylist()
     assert MAIL not in str(extras)

@@ -14,26 +14,20 @@ import pyarrow.compute as pc
 
 from plumbline.curate.parts import kind_of_part
 from plumbline.curate.split_files import WITHOUT_SPLIT
+from plumbline.curate.step_columns import WHICH_RECORD, WHICH_STEP
 
 LEDGER_SCHEMA = pa.schema(
     [
         pa.field("kind", pa.string(), nullable=False),
         pa.field("id", pa.string(), nullable=False),
-        pa.field("source", pa.string(), nullable=False),
-        pa.field("row", pa.int64(), nullable=False),
-        pa.field("axis", pa.string()),
-        pa.field("side", pa.int8()),
-        pa.field("worker", pa.string()),
-        pa.field("split", pa.string()),
-        pa.field("step", pa.int16(), nullable=False),
-        pa.field("rule", pa.string(), nullable=False),
-        pa.field("reason", pa.string(), nullable=False),
+        *WHICH_RECORD,
+        *WHICH_STEP,
         pa.field("partner", pa.string()),
         pa.field("parents", pa.list_(pa.string())),
     ]
 )
 """One row a record that is not in the output. id: its id, after masking; parents: the id it was read with, where it was
-masked. step: of the recipe, from 1. partner: as it was called then; where later judgements were made one with it, the
+masked. partner: as it was called then; where later judgements were made one with it, the
 record in the output names it among its parents."""
 
 KINDS_SCHEMA = pa.schema([pa.field("kind", pa.string()), pa.field("records", pa.int64())])

@@ -7,28 +7,22 @@ import pyarrow as pa
 
 from plumbline.curate.parts import kind_of_part
 from plumbline.curate.redaction import ID_BEFORE, MASKED
+from plumbline.curate.step_columns import WHICH_RECORD, WHICH_STEP
 
 CHANGES_SCHEMA = pa.schema(
     [
         pa.field("kind", pa.string(), nullable=False),
         pa.field("id", pa.string(), nullable=False),
         pa.field("id_before", pa.string()),
-        pa.field("source", pa.string(), nullable=False),
-        pa.field("row", pa.int64(), nullable=False),
-        pa.field("axis", pa.string()),
-        pa.field("side", pa.int8()),
-        pa.field("worker", pa.string()),
-        pa.field("split", pa.string()),
-        pa.field("step", pa.int16(), nullable=False),
-        pa.field("rule", pa.string(), nullable=False),
-        pa.field("reason", pa.string(), nullable=False),
+        *WHICH_RECORD,
+        *WHICH_STEP,
         pa.field("personal_data", pa.list_(pa.string())),
         pa.field("judgements", pa.int32()),
     ]
 )
 """One row a change; a record that several rules changed has several, and one that a later rule removed stands in the ledger,
 too. id: as the output calls the record, or the ledger. id_before: what this step found it under, where it has another id since.
-split: in which the step found it. step: of the recipe, from 1. personal_data: of masked records every kind that was masked.
+personal_data: of masked records every kind that was masked.
 judgements: of records that stand for several, how many those are, each vote of a record that had been made of several counted;
 the ids of all are among its parents."""
 

@@ -112,6 +112,7 @@ class _Sets:
 
     @classmethod
     def of(cls, table: pa.Table) -> _Sets:
+        """From rows of `SHINGLE_SCHEMA`, in any order."""
         positions = table["position"].to_numpy()
         if np.any(positions[1:] < positions[:-1]):
             order = np.argsort(positions, kind="stable")

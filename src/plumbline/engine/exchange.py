@@ -121,7 +121,7 @@ class Exchange:
                 row_group_size=self._rows_of_a_group(paths),
                 engine="streaming",
             )
-        except Exception:
+        except Exception:  # of whatever kind the library makes it; raised again as it is
             self._require_whole(parts)  # what cannot be read is told as such; a full disk by whoever made the folder
             raise
         self._require_all_there(paths, target)

@@ -211,7 +211,7 @@ def _attempt(row: dict[str, Any], work: Callable[[int], Answer], marks: str) -> 
     except PlumblineError as error:
         names = ("code", "place", "problem", "expected", "found", "advice")
         told = {"error": type(error).__name__, "told": {name: getattr(error, name) for name in names}}
-    except Exception as error:
+    except Exception as error:  # a fault of the program's own: told by the process that asked, and nothing of its text
         frames = traceback.extract_tb(error.__traceback__)
         told = {"fault": type(error).__name__, "at": [f"{each.filename}:{each.lineno} {each.name}" for each in frames]}
     return {"number": number, "told": json.dumps(told)}

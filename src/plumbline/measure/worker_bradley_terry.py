@@ -351,6 +351,7 @@ class _Product:
 
     @classmethod
     def of(cls, judged: _Judged, scores: FloatArray, odds: FloatArray) -> _Product:
+        """At these scores and log-odds of the workers."""
         closeness = np.tanh((scores[judged.first] - scores[judged.second]) / 2.0)
         leaning = np.tanh(odds / 2.0)[judged.workers]
         product = np.clip(closeness * leaning, -1.0 + 1e-12, 1.0 - 1e-12)  # never a chance of 0
@@ -376,6 +377,7 @@ class _Curvature:
 
     @classmethod
     def of(cls, judged: _Judged, prior: WorkerBradleyTerrySettings, at: _Product, odds: FloatArray) -> _Curvature:
+        """Of the likelihood and the prior, at the log-odds `odds`."""
         of_lead = at.bend * (at.leaning * at.by_lead) ** 2 + at.surplus * at.product * at.by_lead
         of_odds = at.bend * (at.closeness * at.by_odds) ** 2 + at.surplus * at.product * at.by_odds
         of_both = (at.bend * at.product - at.surplus) * at.by_lead * at.by_odds

@@ -10,10 +10,12 @@ from __future__ import annotations
 import hashlib
 import re
 
+import numpy as np
 import polars as pl
 import pyarrow as pa
 
 from plumbline.curate.personal_data.masking import PLACEHOLDERS
+from plumbline.curate.redaction import record_texts
 from plumbline.records import SCHEMAS, Kind
 from plumbline.records.extra import without_raw
 
@@ -39,7 +41,7 @@ def released_rows(kind: Kind, table: pa.Table) -> pa.Table:
     rows = rows.set_column(schema.get_field_index("extra"), schema.field("extra"), pa.array(extra, pa.string()))
     if "parents" in schema.names:
         parents = pl.Series(rows["parents"])
-        kept = pl.select(pl.when(~holds_placeholder(rows)).then(parents).otherwise(pl.lit([], parents.dtype)))[:, 0]
+        kept = pl.select(pl.when(~holds_placeholder(kind, rows)).then(parents).otherwise(pl.lit([], parents.dtype)))[:, 0]
         field = schema.field("parents")
         column = kept.to_arrow(compat_level=pl.CompatLevel.oldest()).cast(field.type)
         rows = rows.set_column(schema.get_field_index("parents"), field, column)
@@ -50,29 +52,13 @@ def released_rows(kind: Kind, table: pa.Table) -> pa.Table:
     )
 
 
-def holds_placeholder(rows: pa.Table) -> pl.Series:
-    """Which rows hold a placeholder of masked personal data in any text; n booleans."""
-    found = pl.Series([False] * len(rows), dtype=pl.Boolean)
-    for column in rows.columns:
-        found = found | _mentions(pl.Series(column))
-    return found
-
-
-def _mentions(values: pl.Series) -> pl.Series:
-    """Which values, or what they hold, name a placeholder."""
-    if isinstance(values.dtype, pl.List):
-        lists = pl.DataFrame({"value": values}).with_row_index("row").explode("value")
-        rows = lists.filter(_mentions(lists["value"]))["row"].unique()
-        return pl.select(pl.int_range(len(values)).is_in(rows.implode()))[:, 0]
-    if isinstance(values.dtype, pl.Struct):
-        found = pl.Series([False] * len(values), dtype=pl.Boolean)
-        for field in values.struct.fields:
-            found = found | _mentions(values.struct.field(field))
-        return found
-    if values.dtype in (pl.String, pl.Categorical, pl.Enum):
-        plain = pl.DataFrame({"value": values.cast(pl.String)})
-        return plain.select(pl.col("value").str.contains_any(list(PLACEHOLDERS)).fill_null(value=False))[:, 0]
-    return pl.Series([False] * len(values), dtype=pl.Boolean)
+def holds_placeholder(kind: Kind, rows: pa.Table) -> pl.Series:
+    """Which rows hold a placeholder of masked personal data in any of the texts that are masked; n booleans."""
+    found = np.zeros(len(rows), dtype=bool)
+    for texts, owners in record_texts(kind, rows):
+        mentions = texts.cast(pl.String).str.contains_any(list(PLACEHOLDERS)).fill_null(value=False)
+        found[owners[mentions.to_numpy()]] = True
+    return pl.Series(found)
 
 
 def released_sources(sources: pa.ChunkedArray) -> pa.ChunkedArray:

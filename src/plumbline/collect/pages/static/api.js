@@ -23,17 +23,18 @@ export function newKey() {
   return crypto.randomUUID ? crypto.randomUUID() : [...crypto.getRandomValues(new Uint8Array(16))].map((byte) => byte.toString(16).padStart(2, "0")).join("");
 }
 
-/** What the API answers; throws Refused or Unreachable. `seconds` is how long an answer may take. */
-export async function ask(method, path, body, { key, seconds = 30, keepalive = false } = {}) {
+/** What the API answers; throws Refused or Unreachable. `seconds` is how long an answer may take; `stop` gives it up before. */
+export async function ask(method, path, body, { key, seconds = 30, keepalive = false, stop } = {}) {
   const headers = { Accept: "application/json" };
   if (token) headers["X-CSRF-Token"] = token;
   if (body !== undefined) headers["Content-Type"] = "application/json";
   if (key) headers["Idempotency-Key"] = key;
+  const late = AbortSignal.timeout(seconds * 1000);
   let answer, text;
   try {
     answer = await fetch(path, {
       method, headers, keepalive, body: body === undefined ? undefined : JSON.stringify(body),
-      credentials: "same-origin", redirect: "error", signal: AbortSignal.timeout(seconds * 1000),
+      credentials: "same-origin", redirect: "error", signal: stop ? AbortSignal.any([stop, late]) : late,
     });
     text = await answer.text();
   } catch (error) {

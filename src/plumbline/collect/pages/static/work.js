@@ -175,7 +175,14 @@ function message({ assignment, fence, guidelines }, act, step, fields) {
 /** Delivers an answer; the step that comes after it. */
 async function sent(kept) {
   const { draft } = hand;
-  const told = await deliver(kept, tellTrouble);
+  draft.hold();
+  let told;
+  try {
+    told = await deliver(kept, tellTrouble);
+  } catch (error) {
+    draft.release();
+    throw error;
+  }
   draft.end();
   byId("storage").hidden = !isHeldByPageAlone();
   tellTabs({ answered: kept.assignment });

@@ -23,8 +23,10 @@ export class Draft {
     this.dirty = false; // whether the server lacks it
     this.toldSeconds = 0; // those that the server has
     this.ended = false;
+    this.held = false; // whether an answer is under way
     this.timer = 0;
     this.busy = null;
+    this.stop = null; // ends the saving that is under way
     this.met = null;
   }
 
@@ -56,6 +58,19 @@ export class Draft {
     this.state = kept.state;
   }
 
+  /** An answer is sent: until the server has said something of it, it is not sent what became that answer. */
+  hold() {
+    this.held = true;
+    clearTimeout(this.timer);
+    this.stop?.abort();
+  }
+
+  /** The answer was not taken: the draft is all there is again. */
+  release() {
+    this.held = false;
+    if (this.dirty) this.later(QUIET_MILLISECONDS);
+  }
+
   /** The step is answered: nothing of it is kept any more. */
   end() {
     this.ended = true;
@@ -78,8 +93,10 @@ export class Draft {
     const { state, step, part } = this;
     const seconds = readSeconds(this.assignment, part);
     const wasReadOnly = leaving && state === null && seconds - this.toldSeconds >= WORTH_SECONDS;
-    if (this.ended || !(this.dirty || wasReadOnly) || (this.busy && !leaving)) return;
-    const saving = ask("PUT", this.path, { version: this.base, payload: { step, state, part, seconds } }, { seconds: 10, keepalive: leaving });
+    if (this.ended || !(this.dirty || wasReadOnly) || ((this.busy || this.held) && !leaving)) return;
+    this.stop = new AbortController();
+    const body = { version: this.base, payload: { step, state, part, seconds } };
+    const saving = ask("PUT", this.path, body, { seconds: 10, keepalive: leaving, stop: this.stop.signal });
     this.busy = saving;
     try {
       this.base = (await saving).version;
@@ -89,7 +106,7 @@ export class Draft {
     } catch (error) {
       await this.failed(error);
     } finally {
-      this.busy = null;
+      this.busy = this.stop = null;
     }
     if (this.dirty) this.later(this.wait ?? QUIET_MILLISECONDS);
   }
@@ -128,6 +145,6 @@ export class Draft {
 
   later(milliseconds) {
     clearTimeout(this.timer);
-    if (!this.ended && Number.isFinite(milliseconds)) this.timer = setTimeout(() => this.met.then(() => this.push()), milliseconds);
+    if (!this.ended && !this.held && Number.isFinite(milliseconds)) this.timer = setTimeout(() => this.met.then(() => this.push()), milliseconds);
   }
 }
