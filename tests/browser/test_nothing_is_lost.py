@@ -95,26 +95,30 @@ def test_a_draft_and_its_time_survive_its_tab_and_its_browser(judge, served, bro
     assert [row["seconds"] >= 3 for row in served.exported()] == [True]
 
 
-def test_a_draft_does_not_go_beside_its_answer_and_goes_when_that_was_refused(judge, served):
-    told = []
-    judge.page.on("request", lambda request: told.append((request.method, request.url.rsplit("/", 1)[1])))
-    slow = []  # savings that are under way, and stay so
-    judge.page.route("**/draft", lambda route: slow.append(route))
-    with judge.page.expect_request("**/draft"):
-        judge.choose(2, 2)
+@pytest.mark.parametrize("is_saving", [True, False])
+def test_a_draft_does_not_go_beside_its_answer_and_goes_when_that_was_refused(is_saving, judge, served):
+    sent, given_up, seen = [], [], []
+    judge.page.on("request", lambda request: sent.append((request.method, request.url.rsplit("/", 1)[1])))
+    judge.page.on("requestfailed", lambda request: given_up.append(request.url.rsplit("/", 1)[1]))
 
     def refuse_late(route):
         judge.page.wait_for_timeout(1500)  # longer than a draft waits before it is saved
+        seen.extend((sent[sent.index(("POST", "submit")) :], list(given_up)))
         route.fulfill(status=422, json={"code": "PL-SUB-004", "detail": "no"})
 
     judge.page.route("**/submit", refuse_late)
-    with judge.page.expect_event("requestfailed", lambda request: request.url.endswith("/draft")):
-        judge.page.keyboard.press("Enter")
+    if is_saving:
+        judge.page.route("**/draft", lambda route: sent.append(route))  # it is not answered
+        with judge.page.expect_request("**/draft"):
+            judge.choose(2, 2)
+    else:
+        judge.page.route("**/draft", lambda route: route.fulfill(status=503))
+        judge.choose(2, 2)
+    judge.page.keyboard.press("Enter")
     judge.page.locator("#problem", has_text="No").wait_for()
-    assert [each for each in told if each[0] != "GET"] == [("PUT", "draft"), ("POST", "submit")]
-    judge.page.unroute_all(behavior="ignoreErrors")
+    assert seen == [[("POST", "submit")], ["draft"] if is_saving else []]
     with draft_saved(judge.page, helpfulness=2, harmlessness=2):
-        pass
+        judge.page.unroute_all(behavior="ignoreErrors")
     judge.wait_for_next(judge.judge(4, 5))
     assert_nothing_lost(served, judge)
 
