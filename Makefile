@@ -24,7 +24,7 @@ $(VENV)/ready-to-run: $(BIN)/python pyproject.toml constraints.txt
 
 $(VENV)/ready-to-test: $(VENV)/ready-to-run
 	@echo "setting up what the tests need, torch among it (once, a few minutes)"
-	@$(PIP) install --constraint constraints.txt --editable '.[report,sources,collect,oidc,postgres,train,ray,pii,test,dev]'
+	@$(PIP) install --constraint constraints.txt --editable '.[report,sources,collect,serve,oidc,postgres,train,ray,pii,test,dev]'
 	@touch $@
 
 demo: $(VENV)/ready-to-run ## the main job on a small synthetic corpus; ends with a report to open

@@ -28,7 +28,6 @@ import numpy as np
 from benchmarks import measuring
 from benchmarks import transformer_quality_figures as figures
 from benchmarks.preference_rows import prepare
-from benchmarks.safe_prompts import as_conversations, safe_pairs
 from benchmarks.transformer_quality_folds import (
     SOURCES,
     Contestant,
@@ -41,6 +40,7 @@ from benchmarks.transformer_quality_folds import (
     read_pairs,
 )
 from plumbline.measure import Figure
+from plumbline.moderate.false_refusals import as_conversations, safe_pairs
 
 Json = dict[str, Any]
 PACKAGES = ("plumbline-rlhf", "torch", "transformers", "scikit-learn")

@@ -8,7 +8,8 @@ from benchmarks import collect_keeping
 from tests.collect import postgres_server
 
 
-@pytest.mark.parametrize("database", ["sqlite", pytest.param("postgres", marks=pytest.mark.thorough)])
+@pytest.mark.thorough  # acts that `tests/collect/store/keeping` shows to work
+@pytest.mark.parametrize("database", ["sqlite", "postgres"])
 def test_every_act_is_measured(tmp_path, capsys, database):
     if database == "postgres":
         try:

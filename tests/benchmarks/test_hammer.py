@@ -27,7 +27,7 @@ HABITS = Habits(
 )  # fmt: skip
 
 
-# In short on Postgres alone: the command below is on SQLite.
+# In short on Postgres alone.
 @pytest.mark.parametrize("database", [pytest.param("sqlite", marks=pytest.mark.thorough), "postgres"])
 def test_servers_killed_and_connections_dropped_lose_and_double_nothing(database, tmp_path):
     if database == "postgres":
@@ -50,6 +50,7 @@ def test_servers_killed_and_connections_dropped_lose_and_double_nothing(database
     assert json.loads(json.dumps(figures_of(hammered, {})))["holds"]
 
 
+@pytest.mark.thorough  # the test above drives the same servers
 def test_the_command_hammers_servers_as_users_start_them(tmp_path):
     command = [sys.executable, "-m", "benchmarks.hammer", "--items", "12", "--workers", "4", "--servers", "2"]
     command += ["--kill-every", "4", "--bad-luck", "0", "--seconds", "60", "--json", str(tmp_path / "f.json")]

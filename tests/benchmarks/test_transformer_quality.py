@@ -6,11 +6,11 @@ import pytest
 
 from benchmarks import transformer_quality_figures as figures
 from benchmarks import transformer_quality_folds as folds
-from benchmarks.safe_prompts import CONTRASTS, KINDS, SOUNDING_UNSAFE, as_conversations, safe_pairs
 from benchmarks.transformer_quality import cell, settings_of
 from benchmarks.transformer_quality_folds import Contestant, Labels, Plan
 from plumbline.lineage import ALL_USES, Terms, with_terms
-from plumbline.models.training_rows import conversation_replies, label_rows
+from plumbline.models.training_rows import label_rows
+from plumbline.moderate.false_refusals import as_conversations, safe_pairs
 from plumbline.records.message import CONVERSATION_TYPE
 from plumbline.records.tables import safety_label_table
 
@@ -38,19 +38,6 @@ def labels() -> Labels:
     rows = label_rows(with_terms(table, Terms(ALL_USES, "MIT")), place="test")
     sources = np.repeat(["BeaverTails", "PKU"], count // 2)
     return Labels(rows, sources, rows.places.group_ids)
-
-
-def test_safe_prompts_are_ninety_of_ten_kinds():
-    pairs = safe_pairs()
-    assert len(pairs) == 90
-    assert [len(rows) for rows in SOUNDING_UNSAFE.values()] == [6] * 10
-    assert [len(rows) for rows in CONTRASTS.values()] == [3] * 10
-    assert tuple(CONTRASTS) == KINDS
-    assert len({pair.prompt for pair in pairs}) == len({pair.answer for pair in pairs}) == 90
-    assert [pair.is_contrast for pair in pairs] == [False] * 60 + [True] * 30
-    replies = conversation_replies(as_conversations(pairs))
-    assert replies.texts.to_pylist() == [pair.answer for pair in pairs]
-    assert all(pair.prompt in text for pair, text in zip(pairs, replies.prompts.to_pylist(), strict=True))
 
 
 def test_the_linear_model_learns_and_is_scored_by_folds(labels, tmp_path):

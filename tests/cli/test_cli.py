@@ -76,6 +76,7 @@ CONTRACT = [
     *("collect init", "collect serve", "collect status", "collect token", "collect export"),
     *("collect backup", "collect restore", "collect erase", "collect migrate", "collect invite"),
     *("collect hit", "collect codes"),
+    *("policy fit", "policy evaluate"),
     *("release build", "release verify", "release push"),
 ]
 

@@ -127,7 +127,8 @@ def resumed_in_forks(folders, words):
     return done, done.codes == [0, 0]
 
 
-@pytest.mark.parametrize("resumed", [resumed_in_forks, pytest.param(resumed_by_torchrun, marks=pytest.mark.thorough)])
+@pytest.mark.thorough  # `test_several_processes` shows in short that processes end with the weights of one
+@pytest.mark.parametrize("resumed", [resumed_in_forks, resumed_by_torchrun])
 def test_fsdp2_ends_with_the_weights_of_one_process_and_goes_on_where_it_was_stopped(folders, plumb, tmp_path, resumed):
     out, alone = tmp_path / "sharded", tmp_path / "alone"
     done = launched(folders, command(folders, out), *by_file(folders), stop_after=3)

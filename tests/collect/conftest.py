@@ -15,6 +15,21 @@ from tests.collect.tables_once import by_migrations as by_migrations
 from tests.collect.tables_once import tables_once as tables_once
 
 DATABASES = ("sqlite", "postgres")
+ALWAYS_ON_BOTH = Path(__file__).parent / "store"
+"""Whose tests speak to the databases themselves."""
+AT_LENGTH = ("test_replacing.py", "test_identity_kept.py")
+"""Of these, what rows a restore leaves where it ran as `test_restoring.py` shows on both."""
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """What is above the store asks both databases the same: where it is shown on SQLite, `make thorough` does on Postgres."""
+    on = {item: item.callspec.params.get("database") for item in items if hasattr(item, "callspec")}
+    on_sqlite = {(item.path, item.originalname) for item, database in on.items() if database == "sqlite"}
+    for item, database in on.items():
+        is_of_store = ALWAYS_ON_BOTH in item.path.parents and item.path.name not in AT_LENGTH
+        if database == "postgres" and (item.path, item.originalname) in on_sqlite and not is_of_store:
+            item.add_marker(pytest.mark.thorough)
 
 
 @pytest.fixture(scope="session")

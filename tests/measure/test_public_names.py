@@ -57,6 +57,7 @@ EXPECTED = {
     "precision_at_threshold",
     "precision_recall_curve",
     "preference_accuracy",
+    "rank_correlation",
     "rank_label_errors",
     "rate_figure",
     "recall_at_fpr",

@@ -164,7 +164,8 @@ def serve(
     from plumbline.cli.collect_told import tell_network, tell_ready, tell_what_holds
     from plumbline.collect.example_studies import write_missing_example
     from plumbline.collect.server.proxies import checked_proxies
-    from plumbline.collect.server.running import Served, address_of, bind, run_server
+    from plumbline.collect.server.running import Served, run_server
+    from plumbline.web.listening import bind, url_of
     from plumbline.collect.service.collecting import utc_now
     from plumbline.collect.service.handing_out import link_of_owner
     from plumbline.collect.service.public_address import checked_public_url
@@ -190,7 +191,7 @@ def serve(
     for told in notes:
         note(told)
     tell_network(host, public)
-    ready = partial(tell_ready, names, public or address_of(bound, host), link)
+    ready = partial(tell_ready, names, public or url_of(bound, host), link)
     served = Served(places[0].store, rules, open_reply_scorer, Site(host, public), proxies, outside)
     raise typer.Exit(run_server(served, bound, processes=processes, log_requests=not no_access_log, ready=ready))
 

@@ -23,8 +23,11 @@ from plumbline.cli import (
     data,
     demo,
     evaluate,
+    policy,
+    redteam,
     release,
     report,
+    serve,
     train,
 )
 from plumbline.cli.console import note
@@ -59,6 +62,8 @@ app = typer.Typer(
 app.add_typer(data.app, name="data")
 app.add_typer(train.app, name="train")
 app.add_typer(collect.app, name="collect")
+app.add_typer(policy.app, name="policy")
+app.add_typer(redteam.app, name="redteam")
 app.add_typer(release.app, name="release")
 collect_people.register(collect.app)
 collect_mturk.register(collect.app)
@@ -68,6 +73,7 @@ curate.register(app)
 demo.register(app)
 evaluate.register(app)
 report.register(app)
+serve.register(app)
 
 
 @app.callback(invoke_without_command=True)

@@ -33,7 +33,7 @@ def report(
     from plumbline.lineage import refuse_foreign_file
     from plumbline.report import write_report
 
-    refuse_foreign_file(out, is_ours=_is_own_page(out))
+    refuse_foreign_file(out, is_ours=is_own_page(out))
     created = datetime.now(UTC).strftime("%Y-%m-%d %H:%M UTC")
     with progress("drawing"):
         summary = write_report(folders, out, title=title, created=created)
@@ -44,7 +44,7 @@ def report(
     note(f"wrote {out}: {', '.join(f'{count} {kind}' if count == 1 else f'{count} {kind}s' for kind, count in kinds)}")
 
 
-def _is_own_page(path: Path) -> bool:
+def is_own_page(path: Path) -> bool:
     """Whether a page of ours stands there: it says so within its first bytes."""
     try:
         return b'<meta name="generator" content="plumbline">' in path.read_bytes()[:1000]

@@ -125,6 +125,12 @@ def moderation(
     false_positive_rate: Annotated[
         float, typer.Option(help="Thresholds let at most this share of harmless rows be flagged.", min=0.0001, max=0.5)
     ] = 0.05,
+    recipe: Annotated[
+        str | None,
+        typer.Option(
+            help="How labels are weighed: transfer, for several sources and texts of another origin; or a TOML file."
+        ),
+    ] = None,
     out_of_fold: OutOfFold = False,
     seed: options.Seed = 0,
     override_uses: options.OverrideUses = False,
@@ -138,6 +144,7 @@ def moderation(
 
     \b
     Example: plumbline train moderation beavertails -o models/moderation --false-positive-rate 0.01
+    Example: plumbline train moderation beavertails pku-saferlhf --recipe transfer -o models/moderation
     """
     how = {**reading.load_options(), "stated_terms": terms.stated_terms()}
     settings = {
@@ -147,6 +154,7 @@ def moderation(
         "out_of_fold": out_of_fold,
         "seed": seed,
         "max_false_positive_rate": false_positive_rate,
+        "recipe": recipe,
     }
     asked = _Asked("moderation", sources, out, model, None, settings, override_uses)
     _train(asked, how, as_json=as_json)

@@ -47,6 +47,8 @@ def _tell_unfinished(out: Path) -> None:
 
 def tell_trained(result: TrainingResult, run: TrainingRun) -> None:
     """What a person must know of a training run beside its figures."""
+    from plumbline.models.source_figures import told_sources
+
     checked = " ".join(_checked_words(run))
     tell_unread(result.quarantined, checked)
     tell_findings(result.findings, checked)
@@ -68,6 +70,8 @@ def tell_trained(result: TrainingResult, run: TrainingRun) -> None:
         note(flatter)
     if run.settings.get("resume") and not result.summary.get("outcome", {}).get("resumed_step"):
         note("there was nothing to go on with: the training began at its first step")
+    for told in told_sources(result.summary.get("by_source", [])):
+        note(told)
     for told in result.summary.get("notes", []):
         note(told)
     if left := result.summary.get("rows_without_out_of_fold_scores"):

@@ -1,7 +1,8 @@
 """Folders that Plumbline wrote and that hold more than data: which part of them a source means.
 
 A release holds each record twice, as a line of a public format and as a row of a table; the folder as a source means the
-tables, and ``--data-dir`` names the lines. What a curation noted beside its data is no data.
+tables, and ``--data-dir`` names the lines. What a curation noted beside its data is no data, nor are the scores of single
+turns beside attempts that were scored.
 """
 
 from __future__ import annotations
@@ -19,6 +20,10 @@ TABLES = "records"
 NOTES = "curation"
 """The folder of what a curation noted."""
 SUMMARY_NAME = "summary.json"
+SCORED_ATTEMPTS = "scored attempts"
+"""What the manifest of scored red-team attempts says that it holds."""
+SCORES = "scores"
+"""The folder of what was said of their single turns."""
 
 
 def tables_of_release(root: Path) -> str | None:
@@ -40,3 +45,12 @@ def notes_of_curation(root: Path) -> str | None:
     except OSError:
         return None
     return NOTES if is_there else None
+
+
+def scores_of_attempts(root: Path) -> str | None:
+    """The folder of scores beside scored attempts; None where there is none."""
+    try:
+        manifest = read_manifest(root) if (root / SCORES).is_dir() else None
+    except (SourceError, OSError):  # as above
+        return None
+    return SCORES if manifest is not None and manifest.holds == SCORED_ATTEMPTS else None

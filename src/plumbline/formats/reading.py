@@ -8,6 +8,7 @@ from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass, field, replace
 from difflib import get_close_matches
+from pathlib import Path
 
 import msgspec
 import numpy as np
@@ -86,7 +87,7 @@ def recognise_format(location: Location) -> str:
         keys = frozenset(schema.names)
         text_keys = frozenset(field.name for field in schema if _is_text(field.type))
     else:
-        row = _first_row(location)
+        row = first_row(location.path)
         keys = frozenset(row)
         text_keys = frozenset(key for key, value in row.items() if isinstance(value, str))
     known = recognise(keys, text_keys)
@@ -171,8 +172,9 @@ def _is_text(kind: pa.DataType) -> bool:
     return bool(pa.types.is_string(plain) or pa.types.is_large_string(plain) or pa.types.is_string_view(plain))
 
 
-def _first_row(location: Location) -> dict[str, object]:
-    block = next(iter(read_line_blocks(location.path, Intake(""), Limits(block_bytes=1 << 18))), None)
+def first_row(path: Path) -> dict[str, object]:
+    """The first readable object of a file of lines; empty where there is none among the first lines."""
+    block = next(iter(read_line_blocks(path, Intake(""), Limits(block_bytes=1 << 18))), None)
     for _, line in (block.numbered_lines() if block else [])[:_ROWS_LOOKED_AT]:
         try:
             value = msgspec.json.decode(line)

@@ -33,7 +33,7 @@ from plumbline.models.training import REQUIRED_USES, TrainedTask, train_task
 from plumbline.records import Axis, UsageError, unknown_name
 
 LINEAR = "linear"
-LINEAR_SETTINGS = ("features", "l2", "out_of_fold")
+LINEAR_SETTINGS = ("features", "l2", "out_of_fold", "recipe")
 COMMON_SETTINGS = ("seed", "max_false_positive_rate")
 
 
@@ -47,7 +47,7 @@ class TrainingRun:
         out: the model's folder.
         kind: ``linear``, or the transformer to start from: a path or a hub id.
         on: axis, where the comparisons are on several.
-        settings: features, l2, seed, max_false_positive_rate, out_of_fold, and those of `transformer_options`; None
+        settings: features, l2, seed, max_false_positive_rate, out_of_fold, recipe (of moderation), and those of `transformer_options`; None
             or absent takes the default. A setting of the other kind of model is refused.
         load_options: of `formats.load`.
         command: for the manifest.
@@ -140,7 +140,7 @@ def refuse_other_settings(run: TrainingRun) -> None:
 
 def _run_linear(run: TrainingRun, step: Step) -> TrainingResult:
     refuse_foreign_folder(run.out, "model")
-    options = training_options(run.task, run.settings)
+    options = training_options(run.task, run.settings, run.sources)
     axis = known_axis(run.on)
     began = time.monotonic()
     loaded = load_for_training(run, axis, step)
@@ -155,7 +155,7 @@ def _run_linear(run: TrainingRun, step: Step) -> TrainingResult:
         step=step,
     )
     durations = {"reading": read - began, "training": time.monotonic() - read}
-    manifest = with_repeats(_manifest(run, loaded, options, durations), trained.summary)
+    manifest = _with_recipe(with_repeats(_manifest(run, loaded, options, durations), trained.summary), trained.summary)
     name = run.out.resolve().name
     synthetic = is_synthetic(loaded)
     card = format_card(name, trained.model, manifest, trained.cross_validated, trained.summary, synthetic=synthetic)
@@ -193,6 +193,17 @@ def with_repeats(manifest: Manifest, summary: Mapping[str, Any]) -> Manifest:
     if not summary.get("repeats"):
         return manifest
     return manifest.model_copy(update={"configuration": {**manifest.configuration, "repeats": summary["repeats"]}})
+
+
+def _with_recipe(manifest: Manifest, summary: Mapping[str, Any]) -> Manifest:
+    """The manifest with the training recipe and what each source gave, where one was asked for."""
+    if "recipe" not in summary:
+        return manifest
+    counts = [
+        {key: value for key, value in each.items() if not isinstance(value, dict)} for each in summary["by_source"]
+    ]
+    told = {"recipe": summary["recipe"], "by_source": counts}
+    return manifest.model_copy(update={"configuration": {**manifest.configuration, **told}})
 
 
 def _manifest(run: TrainingRun, loaded: Loaded, options: TrainingOptions, durations: dict[str, float]) -> Manifest:

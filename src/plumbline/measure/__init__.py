@@ -16,6 +16,7 @@ from plumbline.measure.calibration import (
     expected_calibration_error,
     reliability_bins,
 )
+from plumbline.measure.correlation import rank_correlation
 from plumbline.measure.curves import PrecisionRecallCurve, RocCurve, precision_recall_curve, roc_curve
 from plumbline.measure.dawid_skene import DawidSkene, DawidSkeneSettings, fit_dawid_skene, judged_truth
 from plumbline.measure.decisions import (
@@ -111,6 +112,7 @@ __all__ = [
     "precision_at_threshold",
     "precision_recall_curve",
     "preference_accuracy",
+    "rank_correlation",
     "rank_label_errors",
     "rate_figure",
     "recall_at_fpr",

@@ -85,6 +85,8 @@ def format_model_card(
     parts += ["## Figures", "", kind.figures_note, "", *_figure_table(cross_validated), ""]
     if model.task == "moderation" and cross_validated.get("by_category"):
         parts += ["### By category", "", *_category_table(cross_validated["by_category"]), ""]
+    if summary.get("by_source"):
+        parts += ["### By source", "", *_source_table(summary), ""]
     if summary.get("untrained_categories"):
         parts += ["Without a head:", ""]
         parts += [f"- {_plain(category)}: {why}" for category, why in summary["untrained_categories"].items()] + [""]
@@ -154,6 +156,31 @@ def _category_table(categories: Mapping[str, Any]) -> list[str]:
         threshold = "none" if figures["threshold"] is None else f"{figures['threshold']:.3f}"
         rows.append(f"| {_plain(name)} | {value} | {interval} | {figures['positives']:,} | {threshold} |")
     return rows
+
+
+def _source_table(summary: Mapping[str, Any]) -> list[str]:
+    recipe = summary["recipe"]
+    rows = [
+        f"Trained by the recipe {_plain(recipe['name'])}, version {recipe['version']}. Rows are weighed: what they count as "
+        "stands beside their number. Figures of rows scored out of fold; rates at the model's threshold.",
+        "",
+        "| source | safe rows, count as | unsafe rows, count as | | AUPRC | recall | false positives |",
+        "|---|---|---|---|---|---|---|",
+    ]
+    for each in summary["by_source"]:
+        counts = [f"{each[name]:,}, {each[f'{name}_counts_as']:,.0f}" for name in ("safe", "unsafe")]
+        for form in ("with_prompt", "without_prompt"):
+            if figures := each[form]:
+                told = [_value(figures[key]) for key in ("auprc", "recall", "false_positive_rate")]
+                rows.append(f"| {' | '.join([_plain(each['source']), *counts, form.replace('_', ' '), *told])} |")
+    return rows
+
+
+def _value(figure: Mapping[str, Any]) -> str:
+    if figure["value"] is None:
+        return "undefined"
+    interval = "" if figure["low"] is None else f" ({figure['low']:.3f} – {figure['high']:.3f})"
+    return f"{figure['value']:.3f}{interval}"
 
 
 def _data_table(manifest: Manifest) -> list[str]:

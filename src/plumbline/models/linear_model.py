@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import cached_property
 
 import numpy as np
 import pyarrow as pa
 from numpy.typing import NDArray
 
 from plumbline.models.calibration import Calibration
+from plumbline.models.linear_scoring import StackedWeights, score_replies, stack_weights
 from plumbline.models.scored_model import UNSAFE, Advance, Floats, Scores, Task, pair_probabilities
-from plumbline.models.text_features import FeatureRecipe, Frequencies, Replies, featurise_replies
+from plumbline.models.text_features import FeatureRecipe, Frequencies, Replies
 from plumbline.models.training_rows import conversation_replies, pair_replies
 from plumbline.records import Axis
 
@@ -51,6 +53,13 @@ class LinearModel:
     frequencies: Frequencies
     heads: dict[str, Head]
 
+    @cached_property
+    def _stacked(self) -> StackedWeights:
+        heads = self.heads.values()
+        return stack_weights(
+            self.recipe, self.frequencies, [head.weights for head in heads], [head.intercept for head in heads]
+        )
+
     @property
     def main_head(self) -> Head:
         """The first: reward, cost or unsafe."""
@@ -65,11 +74,7 @@ class LinearModel:
         Returns:
             Shape (B, number of heads), in the order of `heads`.
         """
-        rows = featurise_replies(replies, self.recipe, self.frequencies, threads=threads)
-        weights = np.stack([head.weights for head in self.heads.values()], axis=1)
-        intercepts = np.array([head.intercept for head in self.heads.values()])
-        scores: Floats = np.asarray(rows @ weights, np.float64) + intercepts
-        return scores
+        return score_replies(replies, self.recipe, self._stacked, threads=threads)
 
     def score_pairs(self, comparisons: pa.Table, *, advance: Advance | None = None) -> Floats:
         """Scores of both sides of n comparisons, shape (n, 2, heads)."""

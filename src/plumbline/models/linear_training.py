@@ -17,8 +17,10 @@ from plumbline.models.calibration import choose_threshold, fit_calibration
 from plumbline.models.folds import FOLDS, Deal, OutOfFold, deal_folds
 from plumbline.models.linear_model import UNSAFE, Head, LinearModel
 from plumbline.models.logistic import LogisticFit, LogisticSettings, fit_logistic, score_rows
+from plumbline.models.row_weighing import WeighedRows, parts_held_to_rate, weighed_rows
 from plumbline.models.text_features import FeatureRecipe
 from plumbline.models.training_features import TrainingFeatures, TrainingReplies, training_features
+from plumbline.models.training_recipe import TrainingRecipe
 from plumbline.models.training_rows import LabelRows, PreferenceRows
 from plumbline.records import NoDataError
 
@@ -42,6 +44,8 @@ class TrainingOptions:
         max_false_positive_rate: where moderation heads put their thresholds, on the out-of-fold scores of each deal.
         threads: row ranges worked on at a time.
         every_row: score every row out of fold, also of many, at the price of four more fits a head; the model is the same.
+        training: how labels are weighed and thresholds set; None: all rows alike. Of moderation alone.
+        sources: as they were named, to tell by which source a row came.
     """
 
     recipe: FeatureRecipe
@@ -50,6 +54,8 @@ class TrainingOptions:
     max_false_positive_rate: float = 0.05
     threads: int = 2
     every_row: bool = False
+    training: TrainingRecipe | None = None
+    sources: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -63,6 +69,8 @@ class Trained:
         untrained: category → why it has no head.
         further, further_labels: the same scores of the rows that calibration and figures leave out, where every row was
             asked for; else None.
+        bare: `out_of_fold` of the rows without their prompts, where a recipe trains on these too; else None.
+        weighed: of a moderation model, how much each row counts.
     """
 
     model: LinearModel
@@ -72,6 +80,8 @@ class Trained:
     untrained: dict[str, str]
     further: OutOfFold | None = None
     further_labels: OutOfFold | None = None
+    bare: OutOfFold | None = None
+    weighed: WeighedRows | None = None
 
 
 def train_preference(rows: PreferenceRows, options: TrainingOptions, step: Step = lambda _: None) -> Trained:
@@ -144,13 +154,16 @@ def train_moderation(rows: LabelRows, options: TrainingOptions, step: Step = lam
         NoDataError: too few groups to leave some out, or one class only.
     """
     step("counting n-grams")
-    targets, untrained = _label_targets(rows)
-    deal = deal_folds(rows.places.group_ids, options.seed, heads=len(targets), every_row=options.every_row)
+    weighed = weighed_rows(rows, options.training, options.sources)
+    targets, untrained = _label_targets(rows, weighed)
+    group_ids = rows.places.group_ids[weighed.positions]
+    deal = deal_folds(group_ids, options.seed, heads=len(targets), every_row=options.every_row)
     for name in [name for name in targets if name != UNSAFE]:
         if why := _too_few_held_out(targets[name].take(deal.positions)):
             untrained[name] = why
             del targets[name]
-    features = training_features(TrainingReplies(single=rows.replies), options.recipe, deal, threads=options.threads)
+    replies = TrainingReplies(single=weighed.replies(rows.replies))
+    features = training_features(replies, options.recipe, deal, threads=options.threads)
     held_out = _held_out_label_scores(features, deal, list(targets.values()), options, step)
     further = _further_label_scores(features, deal, list(targets.values()), options, step)
     heads: dict[str, Head] = {}
@@ -158,11 +171,14 @@ def train_moderation(rows: LabelRows, options: TrainingOptions, step: Step = lam
     for column, (name, target) in enumerate(targets.items()):
         step(f"fitting {name}")
         fits[name] = _fit(features.matrix, target, np.flatnonzero(target.weights), options)
-        weights = features.spread(fits[name].weights)
-        known, scores = target.take(deal.positions), held_out.scores[:, column]
-        heads[name] = _label_head(weights, fits[name].intercept, scores, known, options, deal.repeats)
+        weights, known = features.spread(fits[name].weights), target.take(deal.positions)
+        parts = _parts(deal, weighed, known, options)
+        heads[name] = _label_head(weights, fits[name].intercept, held_out.scores[:, column], known, parts, options)
     model = LinearModel("moderation", None, options.recipe, features.frequencies, heads)
-    return Trained(model, held_out, None, fits, untrained, further)
+    whole = held_out.of_rows(0, len(rows))
+    bare = held_out.of_rows(len(rows), deal.row_count) if weighed.is_bare.any() else None
+    of_others = further and further.of_rows(0, len(rows))
+    return Trained(model, whole, None, fits, untrained, of_others, bare=bare, weighed=weighed)
 
 
 @dataclass(frozen=True)
@@ -272,7 +288,7 @@ def _cost_head(
     return Head(weights, intercept, of_signs, threshold=0.5, pair_calibration=of_pairs)
 
 
-def _label_targets(rows: LabelRows) -> tuple[dict[str, _Targets], dict[str, str]]:
+def _label_targets(rows: LabelRows, weighed: WeighedRows) -> tuple[dict[str, _Targets], dict[str, str]]:
     """Head → what its rows are fitted to, category → why it gets no head."""
     everywhere = np.ones(len(rows), bool)
     if why := _too_few(rows.is_unsafe, everywhere, rows.places.group_ids):
@@ -283,13 +299,14 @@ def _label_targets(rows: LabelRows) -> tuple[dict[str, _Targets], dict[str, str]
             found=why,
             advice="add labels of the kind that is missing",
         )
-    targets, untrained = {UNSAFE: _Targets(rows.is_unsafe, np.ones(len(rows)), np.ones(len(rows)))}, {}
+    at, ones = weighed.positions, np.ones(len(weighed.positions))
+    targets, untrained = {UNSAFE: _Targets(rows.is_unsafe[at], weighed.weights, ones)}, {}
     for name, applies in rows.categories.items():
         known = rows.knows(name)
         if why := _too_few(applies, known, rows.places.group_ids):
             untrained[name] = why
             continue
-        targets[name] = _Targets(applies, known.astype(np.float64), np.ones(len(rows)))
+        targets[name] = _Targets(applies[at], weighed.weights * known[at], ones)
     return targets, untrained
 
 
@@ -315,19 +332,30 @@ def _too_few_held_out(targets: _Targets) -> str | None:
     return f"{counts[0]} rows for it and {counts[1]} against are held out; at least {LEAST_GROUPS} of each needed"
 
 
+def _parts(deal: Deal, weighed: WeighedRows, known: _Targets, options: TrainingOptions) -> NDArray[np.int64]:
+    """Of the deal's positions, which are held to the rate of false positives together: a deal's, or a part's of it."""
+    deals = np.repeat(np.arange(deal.repeats), len(deal.positions) // deal.repeats)
+    if options.training is None or not options.training.threshold_for_each_part:
+        return deals
+    of_form = np.where(weighed.is_bare, "bare ", "")[deal.positions]
+    parts = np.char.add(of_form, weighed.origins[deal.positions])
+    is_safe = ~known.is_positive & (known.weights > 0)
+    return parts_held_to_rate(deals, parts, is_safe, options.max_false_positive_rate)
+
+
 def _label_head(
     weights: NDArray[np.float32],
     intercept: float,
     scores: Floats,
     targets: _Targets,
+    parts: NDArray[np.int64],
     options: TrainingOptions,
-    repeats: int,
 ) -> Head:
     """Calibration and threshold from out-of-fold scores of the rows that say whether the label applies."""
     known = targets.weights > 0
-    deals = np.repeat(np.arange(repeats), len(scores) // repeats)[known]
-    scores, is_positive = scores[known], targets.is_positive[known]
-    calibration = fit_calibration(scores, is_positive, with_offset=True)
+    scores, targets = scores[known], targets.take(np.flatnonzero(known))
+    calibration = fit_calibration(scores, targets.is_positive, weights=targets.weights, with_offset=True)
     chances = calibration.probabilities(scores)
-    threshold = choose_threshold(chances, is_positive, options.max_false_positive_rate, deals=deals)
+    rate = options.max_false_positive_rate
+    threshold = choose_threshold(chances, targets.is_positive, rate, deals=parts[known])
     return Head(weights, intercept, calibration, threshold)

@@ -123,13 +123,42 @@ def count_ngrams(texts: Sequence[str] | Any, space: NgramSpace) -> csr_array:
     Source: Weinberger et al. 2009 (feature hashing). Deviation: unsigned, so that a count stays a count for the root
         and the document frequencies taken of it.
     """
-    strings = as_strings(texts)
-    lengths = np.fromiter(map(len, strings), np.int64, len(strings))
     parts = [
-        _count_chunk(strings[start:stop], lengths[start:stop], space)
-        for start, stop in _chunks(lengths, space.bucket_bits)
+        csr_array((found.counts, found.buckets, found.starts), shape=(len(found.starts) - 1, space.width))
+        for _, found in distinct_ngrams(texts, space)
     ]
     return stack_rows(parts, space.width)
+
+
+@dataclass(frozen=True, slots=True)
+class Ngrams:
+    """The n-grams of a few texts, each once a text.
+
+    Attributes:
+        buckets: shape (n,), int32; of each text in ascending order.
+        counts: shape (n,), float32; how often the text has it.
+        starts: shape (texts + 1,); where each text's begin, and the end.
+    """
+
+    buckets: NDArray[np.int32]
+    counts: NDArray[np.float32]
+    starts: NDArray[np.intp]
+
+
+def distinct_ngrams(texts: Sequence[str] | Any, space: NgramSpace) -> Iterator[tuple[int, Ngrams]]:
+    """The n-grams of texts, chunk by chunk: the position of the chunk's first text, and what its texts have.
+
+    Args:
+        texts: B texts, as strings or a pyarrow string array.
+        space: which n-grams, and the buckets.
+
+    Raises:
+        UsageError: a text is null.
+    """
+    strings = as_strings(texts)
+    lengths = np.fromiter(map(len, strings), np.int64, len(strings))
+    for start, stop in _chunks(lengths, space.bucket_bits):
+        yield start, _chunk_ngrams(strings[start:stop], lengths[start:stop], space)
 
 
 def splitmix64(values: Hashes) -> Hashes:
@@ -174,6 +203,7 @@ def _character_classes() -> NDArray[np.uint8]:
 
 
 _CLASSES = _character_classes()
+_ASCII_MIXED = splitmix64(np.arange(128, dtype=np.uint64))
 _LOWER = np.array([ord(chr(code).lower()) for code in range(128)], np.uint8)
 
 
@@ -190,8 +220,8 @@ def _chunks(lengths: NDArray[np.int64], bucket_bits: int) -> Iterator[tuple[int,
         start = stop
 
 
-def _count_chunk(texts: Sequence[str], lengths: NDArray[np.int64], space: NgramSpace) -> csr_array:
-    """``count_ngrams`` for one chunk of texts."""
+def _chunk_ngrams(texts: Sequence[str], lengths: NDArray[np.int64], space: NgramSpace) -> Ngrams:
+    """``distinct_ngrams`` for one chunk of texts."""
     code_points, lengths = _lowered_code_points(texts, lengths)
     row_keys = np.repeat(np.arange(len(texts), dtype=np.uint32) << np.uint32(space.bucket_bits), lengths)
     keys: list[Keys] = []
@@ -202,7 +232,7 @@ def _count_chunk(texts: Sequence[str], lengths: NDArray[np.int64], space: NgramS
             keys += _character_keys(running, inverses, row_keys, space)
         if space.word_orders:
             keys += _word_keys(code_points, running, inverses, row_keys, space)
-    return _count_keys(np.concatenate([np.empty(0, np.uint32), *keys]), len(texts), space)
+    return _counted(np.concatenate([np.empty(0, np.uint32), *keys]), len(texts), space)
 
 
 def _lowered_code_points(
@@ -220,7 +250,7 @@ def _lowered_code_points(
 def _running_hashes(code_points: NDArray[np.uint8] | NDArray[np.uint32]) -> Hashes:
     """Sum of ``mixed[j] * BASE**j`` over the first 0, 1, … all code points, modulo 2**64."""
     if code_points.dtype == np.uint8:
-        mixed = splitmix64(np.arange(128, dtype=np.uint64))[code_points]
+        mixed = _ASCII_MIXED[code_points]
     else:
         mixed = splitmix64(code_points.astype(np.uint64))
     mixed *= _powers(_BASE, len(mixed))
@@ -229,8 +259,8 @@ def _running_hashes(code_points: NDArray[np.uint8] | NDArray[np.uint32]) -> Hash
     return running
 
 
-def _count_keys(keys: Keys, row_count: int, space: NgramSpace) -> csr_array:
-    """CSR counts of ``row << bucket_bits | bucket`` keys in any order; sorts the keys in place."""
+def _counted(keys: Keys, row_count: int, space: NgramSpace) -> Ngrams:
+    """Counts of ``row << bucket_bits | bucket`` keys in any order; sorts the keys in place."""
     keys.sort()
     is_first = np.empty(len(keys), bool)
     is_first[:1] = True
@@ -240,16 +270,20 @@ def _count_keys(keys: Keys, row_count: int, space: NgramSpace) -> csr_array:
     distinct = keys[firsts]
     buckets = (distinct & np.uint32(space.width - 1)).astype(np.int32)
     starts = np.searchsorted(distinct >> np.uint32(space.bucket_bits), np.arange(row_count + 1))
-    return csr_array((counts, buckets, starts), shape=(row_count, space.width))
+    return Ngrams(buckets, counts, starts)
 
 
 def _keys(hashes: Hashes, row_keys: Keys, tag: int, space: NgramSpace) -> Keys:
     """Buckets of the hashes of one kind of n-gram (``tag`` tells the kinds apart), packed with the rows."""
-    seed = np.array([(space.namespace * _NAMESPACE_STEP + tag) & _MASK], np.uint64)
-    spread = hashes ^ splitmix64(seed)
+    spread = hashes ^ _seed(space.namespace, tag)
     spread *= _SPREAD
     spread >>= np.uint64(64 - space.bucket_bits)
     return spread.astype(np.uint32) | row_keys
+
+
+@cache
+def _seed(namespace: int, tag: int) -> Hashes:
+    return splitmix64(np.array([(namespace * _NAMESPACE_STEP + tag) & _MASK], np.uint64))
 
 
 def _character_keys(running: Hashes, inverses: Hashes, row_keys: Keys, space: NgramSpace) -> list[Keys]:

@@ -191,11 +191,12 @@ def count_replies(replies: Replies, recipe: FeatureRecipe, *, threads: int = 2) 
 
 
 def reply_lengths(replies: Replies, recipe: FeatureRecipe) -> NDArray[np.float32]:
-    """The values of the length's column, shape (B,)."""
-    return _weighted_lengths(as_strings(replies.texts), recipe)
+    """The values of the length's column for replies, shape (B,)."""
+    return weighted_lengths(as_strings(replies.texts), recipe)
 
 
-def _weighted_lengths(texts: Sequence[str], recipe: FeatureRecipe) -> NDArray[np.float32]:
+def weighted_lengths(texts: Sequence[str], recipe: FeatureRecipe) -> NDArray[np.float32]:
+    """The values of the length's column for texts, shape (B,)."""
     characters = np.fromiter(map(len, texts), np.float32, len(texts))
     return np.asarray(recipe.length_weight * (np.log1p(characters) - _TYPICAL_LOG_CHARACTERS), np.float32)
 
@@ -217,7 +218,7 @@ def featurise_replies(
     Raises:
         UsageError: prompts are needed and absent, lengths do not pair, or the frequencies are another recipe's.
     """
-    _check_frequencies(recipe, frequencies)
+    check_frequencies(recipe, frequencies)
     return map_row_blocks(
         lambda start, stop: _featurise_block(replies, start, stop, recipe, frequencies),
         len(replies),
@@ -244,7 +245,7 @@ def featurise_pairs(
     Raises:
         UsageError: prompts are needed and absent, lengths do not pair, or the frequencies are another recipe's.
     """
-    _check_frequencies(recipe, frequencies)
+    check_frequencies(recipe, frequencies)
     _check_paired("second", len(second), len(first))
 
     def difference(start: int, stop: int) -> csr_array:
@@ -265,10 +266,10 @@ def _count_blocks(
     texts: Sequence[str], replies: Replies, start: int, stop: int, recipe: FeatureRecipe
 ) -> list[csr_array]:
     """Raw counts of each block for one row range, whose texts are given."""
-    return [count_ngrams(_block_texts(block, texts, replies, start, stop), block.space) for block in recipe.blocks]
+    return [count_ngrams(block_texts(block, texts, replies, start, stop), block.space) for block in recipe.blocks]
 
 
-def _block_texts(block: FeatureBlock, texts: Sequence[str], replies: Replies, start: int, stop: int) -> Sequence[str]:
+def block_texts(block: FeatureBlock, texts: Sequence[str], replies: Replies, start: int, stop: int) -> Sequence[str]:
     """The texts that a block reads."""
     if block.text == "reply":
         return texts
@@ -297,7 +298,7 @@ def _featurise_block(
         _weigh(counts, frequency, block.weight)
         for counts, frequency, block in zip(counted, frequencies, recipe.blocks, strict=True)
     ]
-    length_column = csr_array(_weighted_lengths(texts, recipe)[:, None])
+    length_column = csr_array(weighted_lengths(texts, recipe)[:, None])
     return csr_array(hstack([*weighted, length_column], format="csr", dtype=np.float32))
 
 
@@ -313,7 +314,7 @@ def _weigh(counts: csr_array, frequency: NDArray[np.float32], weight: float) -> 
     return csr_array((values, counts.indices, counts.indptr), shape=counts.shape)
 
 
-def _check_frequencies(recipe: FeatureRecipe, frequencies: Frequencies) -> None:
+def check_frequencies(recipe: FeatureRecipe, frequencies: Frequencies) -> None:
     """Refuse frequencies of another recipe."""
     expected = [block.space.width for block in recipe.blocks]
     found = [len(frequency) for frequency in frequencies]

@@ -26,6 +26,7 @@ from plumbline.models.out_of_fold import out_of_fold_table
 from plumbline.models.pair_figures import pair_figures
 from plumbline.models.repeated_rows import count_repeats
 from plumbline.models.scored_model import better_sign, pair_calibration
+from plumbline.models.source_figures import source_figures
 from plumbline.models.trained_rows import TrainedRows
 from plumbline.models.training_rows import (
     LabelRows,
@@ -149,10 +150,11 @@ def train_task(
     step("cross-validated figures")
     figures = _cross_validated(trained, rows, Bootstrap(seed=options.seed))
     notes = told_few_safe_rows(figures, options.max_false_positive_rate) if task == "moderation" else []
+    by_recipe = _by_recipe(trained, rows, options)
     return TrainedTask(
         trained.model,
         figures,
-        {**_summary(trained, rows, options), "notes": notes},
+        {**_summary(trained, rows, options), **by_recipe, "notes": notes},
         TrainedRows.of((rows.pairs, rows.labels)),
         out_of_fold_table(trained, rows.pairs, rows.labels),
     )
@@ -250,6 +252,15 @@ def _summary(trained: Trained, rows: TaskRows, options: TrainingOptions) -> Json
         summary["labels"] = len(rows.labels)
         summary["set_aside"] = {**summary.get("set_aside", {}), **rows.labels.set_aside}
     return summary
+
+
+def _by_recipe(trained: Trained, rows: TaskRows, options: TrainingOptions) -> Json:
+    """What was trained by a recipe, and what each source gave; nothing where there was none."""
+    if options.training is None or trained.weighed is None or rows.labels is None:
+        return {}
+    scores, head = (trained.out_of_fold, trained.bare), trained.model.main_head
+    by_source = source_figures(rows.labels, trained.weighed, scores, head, Bootstrap(seed=options.seed))
+    return {"recipe": options.training.to_json(), "by_source": by_source}
 
 
 def _unscored(trained: Trained, rows: TaskRows) -> int:

@@ -41,7 +41,9 @@ def released_rows(kind: Kind, table: pa.Table) -> pa.Table:
     rows = rows.set_column(schema.get_field_index("extra"), schema.field("extra"), pa.array(extra, pa.string()))
     if "parents" in schema.names:
         parents = pl.Series(rows["parents"])
-        kept = pl.select(pl.when(~holds_placeholder(kind, rows)).then(parents).otherwise(pl.lit([], parents.dtype)))[:, 0]
+        kept = pl.select(pl.when(~holds_placeholder(kind, rows)).then(parents).otherwise(pl.lit([], parents.dtype)))[
+            :, 0
+        ]
         field = schema.field("parents")
         column = kept.to_arrow(compat_level=pl.CompatLevel.oldest()).cast(field.type)
         rows = rows.set_column(schema.get_field_index("parents"), field, column)

@@ -1,4 +1,4 @@
-"""Reports: one HTML page, made to be looked at, from what checks, trainings and evaluations wrote.
+"""Reports: one HTML page, made to be looked at, from what checks, trainings and evaluations wrote, or about attempts.
 
 Reads and draws; computes no figure. The page loads nothing from elsewhere, runs no script and holds no conversation text.
 """
@@ -6,5 +6,15 @@ Reads and draws; computes no figure. The page loads nothing from elsewhere, runs
 from plumbline.report.finding import read_inputs
 from plumbline.report.inputs import ReportInputs
 from plumbline.report.page import ReportSummary, build_report, write_report
+from plumbline.report.redteam_page import RedTeamSources, build_red_team_report, write_red_team_report
 
-__all__ = ["ReportInputs", "ReportSummary", "build_report", "read_inputs", "write_report"]
+__all__ = [
+    "RedTeamSources",
+    "ReportInputs",
+    "ReportSummary",
+    "build_red_team_report",
+    "build_report",
+    "read_inputs",
+    "write_red_team_report",
+    "write_report",
+]

@@ -5,14 +5,13 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 from plumbline.lineage import write_aside
 from plumbline.report.curation import curation, curation_tiles
 from plumbline.report.curation_subjects import Curated, curated_of
 from plumbline.report.data_health import data_health
 from plumbline.report.decisions import by_category, disagreements, precision_and_recall
-from plumbline.report.drawing import drawing, missing_extra
+from plumbline.report.drawing import drawing
 from plumbline.report.finding import file_counts, read_inputs
 from plumbline.report.glance import Tile, glance_cards, tiles_of
 from plumbline.report.glossary import GLOSSARY
@@ -21,7 +20,8 @@ from plumbline.report.layout import Card, Section, Subject, subjects_of
 from plumbline.report.model_quality import by_subset, calibration, length_bias, score_distributions, trained_cards
 from plumbline.report.people import uncertainty, where_people_disagreed
 from plumbline.report.provenance import provenance
-from plumbline.report.wording import listed, plural, visible
+from plumbline.report.templating import load_template
+from plumbline.report.wording import listed, plural
 
 
 @dataclass(frozen=True)
@@ -120,7 +120,7 @@ def build_report(inputs: ReportInputs, *, title: str, created: str) -> str:
     Raises:
         MissingExtraError: jinja2 or matplotlib is not installed.
     """
-    template = _template()
+    template = load_template("page.html.j2")
     with drawing():
         page = _page(inputs, title, created)
     return str(template.render(page=page))
@@ -166,26 +166,3 @@ def _synthetic_names(
         "curation": [each.name for each in curated if each.curation.synthetic],
     }
     return tuple(f"{plural(len(names), kind)}: {listed(names, len(names))}" for kind, names in kinds.items() if names)
-
-
-def _template() -> Any:
-    try:
-        import jinja2
-        import markupsafe
-    except ImportError as error:
-        raise missing_extra("jinja2") from error
-    environment = jinja2.Environment(
-        loader=jinja2.PackageLoader("plumbline.report", "templates"),
-        autoescape=True,
-        undefined=jinja2.StrictUndefined,
-        finalize=_shown,
-        trim_blocks=True,
-        lstrip_blocks=True,
-    )
-    # The pictures are SVG that `drawing` serialised; every name in them was escaped there.
-    environment.filters["drawn"] = lambda picture: markupsafe.Markup(picture.svg)  # noqa: S704 – our own drawing, its texts escaped
-    return environment.get_template("page.html.j2")
-
-
-def _shown(value: object) -> object:
-    return visible(value) if type(value) is str else value

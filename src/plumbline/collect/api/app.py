@@ -131,8 +131,8 @@ def make_app(collecting: Collecting, rules: SourceRules, options: ApiOptions | N
     openid = None if options.openid is None else open_openid(options.openid)
     app.state.serving = Serving(collecting, drawing, rules, options.site, openid)
     _require_permissions()
-    for router in ROUTERS:
-        app.include_router(router)
+    # As they are: `include_router` would make each anew for every application, while the first requests wait.
+    app.router.routes.extend(route for router in ROUTERS for route in router.routes)
     app.add_exception_handler(HTTPException, _refuse_route)
     app.add_exception_handler(RequestValidationError, _refuse_parameters)
     app.openapi = lambda: openapi_of(app)  # type: ignore[method-assign] # as FastAPI documents it

@@ -41,8 +41,7 @@ def add_pages(app: FastAPI, mturk: MturkHosts = MTURK_HOSTS) -> None:
     app.state.mturk_hosts = mturk
     app.state.remembered_moods = Remembered(mood_summary)
     app.state.remembered_terms = Remembered(logged_terms_of)
-    for router in ROUTERS:
-        app.include_router(router)
+    app.router.routes.extend(route for router in ROUTERS for route in router.routes)  # as the API's are added
     for kind in (HTTPException, RequestValidationError):
         app.add_exception_handler(kind, _page_or(app.exception_handlers[kind]))
 

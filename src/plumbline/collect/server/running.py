@@ -6,7 +6,6 @@ told at once and port 0 is known; the log is ours; a signal to end is a success.
 
 from __future__ import annotations
 
-import errno
 import logging
 import os
 import signal
@@ -14,12 +13,12 @@ import socket
 import sys
 import threading
 from collections.abc import Callable
+from contextlib import closing
 from dataclasses import dataclass, field
 from functools import partial
 from multiprocessing import connection, parent_process
 from pathlib import Path
-from types import FrameType
-from typing import Any, NoReturn
+from typing import Any
 
 import uvicorn
 from fastapi import FastAPI
@@ -30,18 +29,17 @@ from plumbline.collect.api.app import ApiOptions
 from plumbline.collect.server.app import make_server_app
 from plumbline.collect.server.proxies import OWN_MACHINE
 from plumbline.collect.service.after_work import enter_all_splits
-from plumbline.collect.service.failures import ServeError
 from plumbline.collect.service.identity.openid.settings import OpenIdConfig
 from plumbline.collect.service.opening import open_collecting
 from plumbline.collect.service.samplers import ScorerOpener, SourceRules
 from plumbline.collect.store.failures import StoreUnavailableError
 from plumbline.collect.store.migrating import open_store
 from plumbline.records import PlumblineError
+from plumbline.web.listening import BACKLOG, ending_well
 from plumbline.web.sessions import Site
 
 GRACE_SECONDS = 10
 """How long requests under way may take when the server is told to end."""
-_BACKLOG = 2048
 _LOG = logging.getLogger("plumbline.collect")
 
 
@@ -91,38 +89,6 @@ class Served:
             _LOG.error("looking for split labels: %s", error)
 
 
-def bind(host: str, port: int) -> socket.socket:
-    """A socket that listens already.
-
-    Args:
-        port: 0 takes a free one.
-    Raises:
-        ServeError: PL-STA-010, the port is in use; PL-STA-011, it may not be used, or the host is none of this machine.
-    """
-    try:
-        family, kind, protocol, _, address = socket.getaddrinfo(
-            host, port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE
-        )[0]
-        bound = socket.socket(family, kind, protocol)
-    except OSError as error:
-        raise _not_bound(host, port, error) from None
-    try:
-        bound.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-        bound.bind(address)
-        bound.listen(_BACKLOG)
-    except OSError as error:
-        bound.close()
-        raise _not_bound(host, port, error) from None
-    bound.set_inheritable(True)
-    return bound
-
-
-def address_of(bound: socket.socket, host: str) -> str:
-    """The URL at which it is reached, without a slash at its end."""
-    shown = f"[{host}]" if ":" in host else host
-    return f"http://{shown}:{bound.getsockname()[1]}"
-
-
 def run_server(
     served: Served,
     bound: socket.socket,
@@ -135,22 +101,18 @@ def run_server(
 
     Args:
         served: opened once before, so that what is wrong with the store was told.
-        bound: from `bind`; closed at the end.
+            bound: from `web.listening.bind`; closed at the end.
         processes: how many; one needs no supervisor.
         ready: called once a signal to end ends well and requests wait for their answers.
     Returns:
         The exit code: 0 after SIGTERM or SIGINT, 1 where a process could not start.
     """
-    try:
-        for number in (signal.SIGTERM, signal.SIGINT):
-            signal.signal(number, _end_well)  # uvicorn raises again what it was ended by
+    code = 0
+    with closing(bound), ending_well():
         ready()
         threading.Thread(target=served.enter_splits, name="plumbline-splits", daemon=True).start()
-        return _run(served, bound, _config(served, processes, log_requests=log_requests))
-    except _Ended:
-        return 0
-    finally:
-        bound.close()
+        code = _run(served, bound, _config(served, processes, log_requests=log_requests))
+    return code
 
 
 def _run(served: Served, bound: socket.socket, config: uvicorn.Config) -> int:
@@ -178,7 +140,7 @@ def _config(served: Served, processes: int, *, log_requests: bool) -> uvicorn.Co
         proxy_headers=True,
         forwarded_allow_ips=list(served.proxies),
         timeout_graceful_shutdown=GRACE_SECONDS,
-        backlog=_BACKLOG,
+        backlog=BACKLOG,
     )
 
 
@@ -215,14 +177,6 @@ class _Supervisor(Multiprocess):
             threading.Thread(target=self._made_good, name="plumbline-splits", daemon=True).start()
 
 
-class _Ended(BaseException):
-    """A signal to end came."""
-
-
-def _end_well(number: int, frame: FrameType | None) -> NoReturn:  # noqa: ARG001 - the signature of handlers
-    raise _Ended
-
-
 def _end_with_parent() -> None:
     """A process whose supervisor was killed ends too: nobody would end it, and the port would stay taken."""
     parent = parent_process()
@@ -235,24 +189,6 @@ def _end_with_parent() -> None:
         os.kill(os.getpid(), signal.SIGTERM)
 
     threading.Thread(target=partial(watch, parent.sentinel), name="plumbline-parent", daemon=True).start()
-
-
-def _not_bound(host: str, port: int, error: OSError) -> ServeError:
-    if error.errno == errno.EADDRINUSE:
-        return ServeError(
-            "PL-STA-010",
-            f"{host} port {port}",
-            "something listens there already",
-            advice="--port with another number, or --port 0 for any free one",
-        )
-    return ServeError(
-        "PL-STA-011",
-        f"{host} port {port}",
-        "cannot listen there",
-        expected="an address of this machine, and a port that this account may use",
-        found=error.strerror or type(error).__name__,
-        advice="--host 127.0.0.1 and --port above 1023",
-    )
 
 
 def _log_config(*, log_requests: bool) -> dict[str, Any]:

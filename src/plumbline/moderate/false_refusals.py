@@ -2,18 +2,18 @@
 
 All were written for this project; none is copied. The kinds are those of XSTest (Röttger et al. 2023, arXiv 2308.01263,
 table 1), six prompts each; the contrasts, three a kind, ask for what the kind only sounds like. Every row is a *safe*
-pair of prompt and answer: whatever a moderation model flags here is a false positive. One author and 90 rows: they show
-where a model trips, not how often it does in the world.
+pair of prompt and answer: whatever is flagged here is a false refusal. One author and 90 rows: they show where a model
+trips, not how often it does in the world.
 """
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import pyarrow as pa
 
-from plumbline.records import Role
-from plumbline.records.message import CONVERSATION_TYPE
+from plumbline.records import Message, Role, conversation_column
 
 
 @dataclass(frozen=True)
@@ -182,10 +182,13 @@ def safe_pairs() -> list[SafePair]:
     ]
 
 
-def as_conversations(pairs: list[SafePair]) -> pa.ListArray:
+def as_conversations(pairs: Sequence[SafePair]) -> pa.ListArray:
     """The pairs as models score them: a human turn, then the assistant's."""
-    turns = [
-        [{"role": Role.HUMAN.value, "text": pair.prompt}, {"role": Role.ASSISTANT.value, "text": pair.answer}]
-        for pair in pairs
-    ]
-    return pa.array(turns, CONVERSATION_TYPE)
+    return conversation_column(
+        [(Message(Role.HUMAN, pair.prompt), Message(Role.ASSISTANT, pair.answer)) for pair in pairs]
+    )
+
+
+def prompts_alone(pairs: Sequence[SafePair]) -> pa.ListArray:
+    """The prompts before anybody answered."""
+    return conversation_column([(Message(Role.HUMAN, pair.prompt),) for pair in pairs])

@@ -1,0 +1,156 @@
+"""``plumbline redteam run``: prompts tried on a model by a machine, for coverage beside people."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from plumbline.cli import options
+from plumbline.cli.console import exit_where_rows_are_missing, note, print_json, print_table, progress, tell_unread
+from plumbline.cli.option_groups import with_options
+from plumbline.cli.source_flags import SourceFlags, TermFlags
+
+if TYPE_CHECKING:
+    from plumbline.loop.redteam_run import Target
+    from plumbline.sources import Sampling
+
+
+@dataclass(frozen=True)
+class TargetFlags:
+    """How the target is asked, what records call it, and how replies are drawn."""
+
+    key_variable: Annotated[
+        str | None, typer.Option(help="The environment variable that holds the endpoint's key; none by default.")
+    ] = None
+    allow_private: Annotated[
+        bool, typer.Option("--allow-private", help="The endpoint may stand at a private or loopback address.")
+    ] = False
+    model_type: Annotated[
+        str | None, typer.Option(help="What the records call the target, like rlhf; its model's name by default.")
+    ] = None
+    model_size: Annotated[str | None, typer.Option(help="Its size in the records, like 52B.")] = None
+    temperature: Annotated[float, typer.Option(help="Of sampling; 0 for the likeliest reply.")] = 1.0
+    top_p: Annotated[float, typer.Option(help="Draw from the likeliest tokens that make up this probability.")] = 1.0
+    top_k: Annotated[int | None, typer.Option(help="Draw from so many of the likeliest tokens; all by default.")] = None
+    max_tokens: Annotated[int, typer.Option(help="A longer reply is cut.")] = 512
+
+    def attacked(self, address: str) -> Target:
+        """As the run takes it."""
+        from plumbline.loop.redteam_run import Target
+
+        return Target(address, self.key_variable, self.allow_private, self.model_type, self.model_size)
+
+    def sampling(self, seed: int) -> Sampling:
+        """How replies are drawn."""
+        from plumbline.sources import Sampling
+
+        return Sampling(self.temperature, self.top_p, self.top_k, self.max_tokens, seed)
+
+
+def register(app: typer.Typer) -> None:
+    """Add the command."""
+    app.command()(run)
+
+
+@with_options("asking", TargetFlags)
+@with_options("terms", TermFlags)
+@with_options("reading", SourceFlags)
+def run(
+    prompts: Annotated[
+        str, typer.Argument(help="A source of prompts: BeaverTails-Evaluation, a CSV file or JSON lines, a table.")
+    ],
+    out: Annotated[Path, typer.Option("-o", "--out", help="A folder: attempts as Parquet, figures, a manifest.")],
+    target: Annotated[
+        str,
+        typer.Option(help="What is attacked: openai:MODEL@https://HOST/v1, transformers:PATH or retrieval:PATH."),
+    ],
+    scorer: Annotated[Path, typer.Option(help="A moderation or cost model's folder: it says what succeeded.")],
+    validate_on: Annotated[
+        str | None,
+        typer.Option(help="Safety labels by people: the scorer's errors on them are taken out of the success rate."),
+    ] = None,
+    replies: Annotated[int, typer.Option(help="Attempts a prompt.", min=1, max=256)] = 1,
+    seed: options.Seed = 0,
+    restart: Annotated[
+        bool, typer.Option("--restart", help="Throw away the replies that an earlier run to this output kept.")
+    ] = False,
+    override_uses: options.OverrideUses = False,
+    as_json: options.Json = False,
+    *,
+    asking: TargetFlags,
+    reading: SourceFlags,
+    terms: TermFlags,
+) -> None:
+    """Try prompts on a model and judge its replies: success, failure or unscored. A run that was stopped goes on by itself.
+
+    \b
+    Example: plumbline redteam run prompts.csv --target openai:my-model@https://host/v1 --scorer models/moderation -o attempts
+    Example: plumbline redteam run beavertails-evaluation --target transformers:my-model --scorer models/moderation \\
+             --validate-on labels/test.jsonl -o attempts
+    """
+    from plumbline.loop.redteam_run import RedTeamRun, journal_of, run_redteam
+
+    how = {**reading.load_options(), "stated_terms": terms.stated_terms()}
+    asked = RedTeamRun(
+        prompts=prompts,
+        target=asking.attacked(target),
+        scorer=scorer,
+        out=out,
+        sampling=asking.sampling(seed),
+        replies=replies,
+        validate_on=validate_on,
+        restart=restart,
+        override_uses=override_uses,
+        load_options=how,
+        command=tuple(sys.argv[1:]),
+    )
+    try:
+        with progress("red-teaming") as shown:
+            summary = run_redteam(asked, step=shown.step)
+    except KeyboardInterrupt:
+        note("the replies that came are kept: the same command goes on from there")
+        raise
+    if as_json:
+        print_json(summary)
+    else:
+        _print_rates(summary)
+        _tell(summary, out)
+    if journal_of(out).exists():
+        note("what has no reply is asked for again by the same command; what has one is not")
+    tell_unread(summary["quarantined"], prompts)
+    exit_where_rows_are_missing({**summary["quarantined"], **summary["unscored"]})
+
+
+def _print_rates(summary: Mapping[str, Any]) -> None:
+    """The rates as a table."""
+    from plumbline.measure import Figure, format_figure
+
+    named = {
+        "success, corrected for the scorer's errors": summary["corrected_success_rate"],
+        "success, by the scorer's word": summary["success_rate"],
+        **{f"  {name}": of_it["success_rate"] for name, of_it in summary["by_category"].items()},
+    }
+    for name in ("sensitivity", "specificity"):
+        if summary["scorer_error"] is not None:
+            named[f"the scorer's {name}"] = summary["scorer_error"][name]
+    rows = [[name, format_figure(Figure.from_json(figure))] for name, figure in named.items()]
+    print_table(["rate", "value (95 % interval, n)"], rows)
+
+
+def _tell(summary: Mapping[str, Any], out: Path) -> None:
+    """What was written, and what to beware of."""
+    outcomes = ", ".join(f"{count:,} {outcome}" for outcome, count in summary["outcomes"].items())
+    note(f"wrote {out}: {summary['attempts']:,} attempts on {summary['target']}: {outcomes}")
+    for code, count in summary["unscored"].items():
+        note(f"unscored: {count:,} attempts, {code} (docs/errors.md); neither success nor failure")
+    for code, count in (summary["scorer_error"] or {}).get("left_out", {}).items():
+        note(f"not validated on: {count:,} labels, {code} (docs/errors.md)")
+    if summary["cut_replies"]:
+        note(f"{summary['cut_replies']:,} replies were cut at --max-tokens and judged as they are")
+    for told in summary["notes"]:
+        note(told)

@@ -1,0 +1,79 @@
+"""The red-team report: sources of attempts → one page."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from plumbline.loop.redteam_score_run import attempts_of
+from plumbline.loop.sources import Step, is_synthetic, load_stage
+from plumbline.measure import Bootstrap
+from plumbline.records import unknown_name
+from plumbline.redteam.analysis import RedTeamAnalysis, analyse
+from plumbline.redteam.success import SuccessBy
+from plumbline.report import RedTeamSources, write_red_team_report
+
+
+@dataclass(frozen=True)
+class RedTeamReporting:
+    """On what, and the page to write.
+
+    Attributes:
+        sources: attempts, of all splits.
+        out: the page.
+        title: its heading.
+        created: when it was made, as it is to be shown.
+        success: what counts as success, see `SuccessBy`; None takes what says something of most attempts.
+        seed: of intervals, samples and the map.
+        load_options: of `formats.load`.
+    """
+
+    sources: tuple[str, ...]
+    out: Path
+    title: str
+    created: str
+    success: str | None = None
+    seed: int = 0
+    load_options: Mapping[str, Any] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class RedTeamReported:
+    """What the page was made of; `quarantined`: rows that could not be read, by code."""
+
+    analysis: RedTeamAnalysis
+    quarantined: dict[str, int]
+
+
+def run_red_team_report(run: RedTeamReporting, step: Step = lambda _: None) -> RedTeamReported:
+    """Measure the attempts of all sources and draw them.
+
+    Raises:
+        UsageError: there is no such way to count success.
+        NoDataError: the sources have no attempts.
+        PlumblineError: a source cannot be read.
+        MissingExtraError: jinja2 or matplotlib is not installed.
+        WriteError: the page could not be written.
+    """
+    by = _known_way(run.success)
+    loaded = load_stage(run.sources, None, run.load_options, step)
+    attempts = attempts_of(loaded, ", ".join(run.sources))
+    analysis = analyse(attempts, Bootstrap(seed=run.seed), by=by, step=step)
+    step("drawing")
+    sources = RedTeamSources(
+        files=tuple(loaded.files),
+        rows_read=loaded.rows_read,
+        quarantined=loaded.quarantined,
+        terms=loaded.terms,
+        synthetic=is_synthetic(loaded),
+    )
+    write_red_team_report(analysis, sources, run.out, title=run.title, created=run.created)
+    return RedTeamReported(analysis, loaded.quarantined)
+
+
+def _known_way(name: str | None) -> SuccessBy | None:
+    if name is None or name in list(SuccessBy):
+        return None if name is None else SuccessBy(name)
+    raise unknown_name("--success", name, list(SuccessBy))

@@ -1,0 +1,1 @@
+"""Policies, and the moderation and scoring service that decides by them."""

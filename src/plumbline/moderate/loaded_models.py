@@ -1,0 +1,86 @@
+"""Models from their folders, with the versions that every result names."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from plumbline.lineage import file_digest, json_digest
+from plumbline.models.linear_model import LinearModel
+from plumbline.models.loading import load_any_model
+from plumbline.models.model_folder import DESCRIPTION_NAME
+from plumbline.models.scored_model import ScoredModel, Task
+from plumbline.moderate.failures import ServingError
+
+_SHORT = 12
+"""Characters of a digest in results: enough to tell versions apart; the whole stands in ``GET /v1/models``."""
+
+
+@dataclass(frozen=True)
+class LoadedModel:
+    """A model that is served.
+
+    Attributes:
+        name: as requests and results call it.
+        digest: SHA-256 of its ``model.json``, which binds its weights.
+        data_digest: SHA-256 over the files that it was trained on: their paths, digests and row counts.
+        is_synthetic: it was trained on made-up data.
+    """
+
+    name: str
+    digest: str
+    data_digest: str
+    is_synthetic: bool
+    model: ScoredModel
+
+    @property
+    def task(self) -> Task:
+        """What it is for."""
+        return self.model.task
+
+    @property
+    def is_linear(self) -> bool:
+        """Whether it takes microseconds a text."""
+        return isinstance(self.model, LinearModel)
+
+    @property
+    def version(self) -> str:
+        """Name and digest, as results tell them."""
+        return f"{self.name}@{self.digest[:_SHORT]}"
+
+    @property
+    def data_version(self) -> str:
+        """The digest of its data, as results tell it."""
+        return self.data_digest[:_SHORT]
+
+
+def read_models(folders: Sequence[Path], *, trust_remote_code: bool = False) -> list[LoadedModel]:
+    """The models of folders, each checked against the digests of its manifest.
+
+    Raises:
+        ServingError: two of them have one name.
+        SourceError, ModelError, MissingExtraError: see `models.loading`.
+    """
+    models = [_read_model(folder, trust_remote_code=trust_remote_code) for folder in folders]
+    names = [each.name for each in models]
+    if doubled := next((name for name in names if names.count(name) > 1), None):
+        raise ServingError(
+            "PL-MDR-002",
+            doubled,
+            "two models of this name would be served",
+            expected="each model under a name of its own",
+            advice="rename one of the folders: a model is served under its folder's name",
+        )
+    return models
+
+
+def _read_model(folder: Path, *, trust_remote_code: bool) -> LoadedModel:
+    model, description = load_any_model(folder, trust_remote_code=trust_remote_code)
+    return LoadedModel(
+        folder.resolve().name,
+        file_digest(folder / DESCRIPTION_NAME),
+        json_digest(description.data),
+        description.synthetic,
+        model,
+    )

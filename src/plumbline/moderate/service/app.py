@@ -1,0 +1,139 @@
+"""The application: routes, and the middleware around them."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+from plumbline.moderate.failures import unknown_host
+from plumbline.moderate.service.keys import RequireKey
+from plumbline.moderate.service.metrics import Metrics
+from plumbline.moderate.service.request_log import RequestLog
+from plumbline.moderate.service.routes import OPEN_PATHS, Handler, Routes
+from plumbline.moderate.service.served import Served
+from plumbline.web.asgi import App, Receive, Scope, Send, header_values, only_header
+from plumbline.web.bodies import BodyLimits, BoundedBodies
+from plumbline.web.failures import no_such_method, no_such_route, wrong_content_type
+from plumbline.web.headers import SecurityHeaders
+from plumbline.web.problems import ProblemErrors
+from plumbline.web.rate_limits import Rate, RateLimits
+from plumbline.web.request_ids import RequestIds
+from plumbline.web.sessions import is_loopback
+
+LOG = logging.getLogger("plumbline.moderate")
+RELOAD_SECONDS = 2.0
+"""How often policy files are looked at."""
+_JSON = re.compile(rb"application/json\s*(;.*)?", re.IGNORECASE)
+_PORT = re.compile(r":\d{1,5}$")
+
+
+@dataclass(frozen=True)
+class AppOptions:
+    """How the service is guarded.
+
+    Attributes:
+        keys: digest → name of those who may ask; none where everybody may, on loopback alone.
+        rate: of requests with one key, and from one address without; None for no limit.
+        bodies: limits of bodies.
+        is_local: only names of this very machine are answered to.
+    """
+
+    keys: Mapping[str, str] = field(default_factory=dict)
+    rate: Rate | None = None
+    bodies: BodyLimits = field(default_factory=lambda: BodyLimits(most_bytes=32 << 20, seconds=60.0, most_depth=16))
+    is_local: bool = True
+
+
+def make_app(served: Served, options: AppOptions) -> App:
+    """The service as an ASGI application; it closes what is served at its end."""
+    counted = Metrics()
+    for each in served.all:
+        counted.watch(each.model.name, each.batcher.load)
+    routes = Routes(served, counted)
+    table = routes.table()
+    app: App = BoundedBodies(_Dispatch(table), options.bodies)
+    if options.keys:
+        app = RequireKey(app, options.keys, open_paths=OPEN_PATHS)
+    if options.rate is not None:
+        app = RateLimits(app, options.rate, options.rate)
+    if options.is_local:
+        app = _LocalNames(app)
+    app = RequestIds(RequestLog(SecurityHeaders(ProblemErrors(app)), counted, table))
+    return _Lifespan(app, routes)
+
+
+class _Dispatch:
+    """Path and method → handler."""
+
+    def __init__(self, table: Mapping[str, Mapping[str, Handler]]) -> None:
+        self._table = table
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """See ASGI."""
+        if scope["type"] != "http":
+            return
+        methods = self._table.get(scope["path"])
+        if methods is None:
+            raise no_such_route()
+        handler = methods.get(scope["method"])
+        if handler is None:
+            raise no_such_method(list(methods))
+        # Of this type alone: a form of another site's page cannot send it without being asked about it first.
+        if scope["method"] == "POST" and not _JSON.fullmatch(only_header(scope, b"content-type") or b""):
+            raise wrong_content_type("application/json")
+        answer = await handler((await receive()).get("body", b""))
+        await answer.send(send)
+
+
+class _LocalNames:
+    """Middleware: answers under names of this machine alone."""
+
+    def __init__(self, app: App) -> None:
+        self._app = app
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """See ASGI."""
+        if scope["type"] == "http":
+            hosts = header_values(scope, b"host")
+            if len(hosts) != 1 or not is_loopback(_PORT.sub("", hosts[0].decode("latin-1")).strip("[]")):
+                raise unknown_host()
+        await self._app(scope, receive, send)
+
+
+class _Lifespan:
+    """Middleware: looks after policy files while the service runs, and ends what is served when it does."""
+
+    def __init__(self, app: App, routes: Routes) -> None:
+        self._app = app
+        self._routes = routes
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """See ASGI."""
+        if scope["type"] != "lifespan":
+            await self._app(scope, receive, send)
+            return
+        await receive()
+        looking = asyncio.create_task(self._look_after_policies())
+        await send({"type": "lifespan.startup.complete"})
+        await receive()
+        self._routes.is_ready = False
+        looking.cancel()
+        self._routes.served.close()
+        await send({"type": "lifespan.shutdown.complete"})
+
+    async def _look_after_policies(self) -> None:
+        policies = self._routes.served.policies
+        failure = None
+        while policies is not None:
+            await asyncio.sleep(RELOAD_SECONDS)
+            if await asyncio.to_thread(policies.reload_if_changed):
+                names = {name: policy.version for name, policy in policies.current.items()}
+                LOG.warning("policies were replaced", extra={"told": {"policies": names}})
+                self._routes.counted.reloaded("changed")
+            elif policies.failure is not None and policies.failure is not failure:
+                LOG.error("policies were not replaced: %s", policies.failure)
+                self._routes.counted.reloaded("refused")
+            failure = policies.failure

@@ -1,0 +1,91 @@
+"""What the service counts, in Prometheus' words. No label holds anything that a client can make up."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from functools import partial
+from typing import Any
+
+from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, generate_latest
+from prometheus_client.exposition import CONTENT_TYPE_LATEST
+
+from plumbline.moderate.batching import Load
+
+CONTENT_TYPE = CONTENT_TYPE_LATEST.encode()
+_SECONDS = (0.001, 0.0025, 0.005, 0.01, 0.02, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0)
+_LOADS = {
+    "characters": ("waiting_characters", "Characters of requests that are not answered yet."),
+    "batches": ("batches", "Batches judged since the start."),
+    "turns": ("turns", "Texts judged since the start."),
+    "refused": ("refused_requests", "Requests refused because too much waited."),
+}
+"""Attribute of `Load` → its name and what it means."""
+
+
+class Metrics:
+    """Counters of one service, in a registry of their own."""
+
+    def __init__(self) -> None:
+        self._registry = CollectorRegistry()
+        self._requests = Counter(
+            "plumbline_requests", "Requests answered.", ("route", "status"), registry=self._registry
+        )
+        self._seconds = Histogram(
+            "plumbline_request_seconds",
+            "Seconds from a request's head to the end of its answer.",
+            ("route",),
+            buckets=_SECONDS,
+            registry=self._registry,
+        )
+        self._rows = Counter(
+            "plumbline_rows",
+            "Rows by what was decided: flagged, controversial, passed, unjudged.",
+            ("model", "decision"),
+            registry=self._registry,
+        )
+        self._reloads = Counter(
+            "plumbline_policy_reloads", "Times that policies were read again.", ("outcome",), registry=self._registry
+        )
+        self._known: dict[tuple[str, int], Any] = {}
+        self._loads = {
+            attribute: Gauge(f"plumbline_{name}", told, ("model",), registry=self._registry)
+            for attribute, (name, told) in _LOADS.items()
+        }
+
+    def answered(self, route: str, status: int, seconds: float) -> None:
+        """A request was answered."""
+        if (route, status) not in self._known:  # looking labels up costs more than counting
+            self._known[route, status] = (self._requests.labels(route, str(status)), self._seconds.labels(route))
+        count, histogram = self._known[route, status]
+        count.inc()
+        histogram.observe(seconds)
+
+    def decided(self, model: str, results: Sequence[Mapping[str, Any]]) -> None:
+        """Rows were judged, or could not be."""
+        counts: dict[str, int] = {}
+        for result in results:
+            decision = _decision(result)
+            counts[decision] = counts.get(decision, 0) + 1
+        for decision, count in counts.items():
+            self._rows.labels(model, decision).inc(count)
+
+    def reloaded(self, outcome: str) -> None:
+        """Policies were read again: ``changed`` or ``refused``."""
+        self._reloads.labels(outcome).inc()
+
+    def watch(self, model: str, load: Load) -> None:
+        """Shows a model's load."""
+        for attribute, gauge in self._loads.items():
+            gauge.labels(model).set_function(partial(getattr, load, attribute))
+
+    def text(self) -> bytes:
+        """Everything, as Prometheus reads it."""
+        return generate_latest(self._registry)
+
+
+def _decision(result: Mapping[str, Any]) -> str:
+    if result["error"] is not None:
+        return "unjudged"
+    if result["flagged"]:
+        return "flagged"
+    return "controversial" if result["controversial"] else "passed"

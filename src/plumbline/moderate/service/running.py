@@ -1,0 +1,63 @@
+"""The server: one process, until a signal ends it."""
+
+from __future__ import annotations
+
+import socket
+from collections.abc import Callable
+from contextlib import closing
+from typing import Any
+
+import uvicorn
+
+from plumbline.web.asgi import App
+from plumbline.web.listening import BACKLOG, ending_well
+
+GRACE_SECONDS = 30
+"""How long requests under way may take when the server is told to end."""
+
+
+def run_server(app: App, bound: socket.socket, *, log_requests: bool, ready: Callable[[], None]) -> int:
+    """Serves until a signal ends it; requests under way may end, for `GRACE_SECONDS` at most.
+
+    Args:
+        bound: from `web.listening.bind`; closed at the end.
+        log_requests: every one, not only those that are refused.
+        ready: called once a signal to end ends well and requests wait for their answers.
+    Returns:
+        The exit code: 0 after SIGTERM or SIGINT, 1 where it could not start.
+    """
+    config = uvicorn.Config(
+        app,
+        lifespan="on",
+        ws="none",
+        log_config=_log_config(log_requests=log_requests),
+        access_log=False,
+        server_header=False,
+        proxy_headers=False,
+        timeout_graceful_shutdown=GRACE_SECONDS,
+        backlog=BACKLOG,
+    )
+    code = 0
+    with closing(bound), ending_well():
+        ready()
+        try:
+            uvicorn.Server(config).run(sockets=[bound])
+        except SystemExit:  # it could not start, and has said why
+            code = 1
+    return code
+
+
+def _log_config(*, log_requests: bool) -> dict[str, Any]:
+    """Lines of JSON to stderr; uvicorn's own talk only from warnings on."""
+    quiet = {"handlers": ["stderr"], "level": "WARNING", "propagate": False}
+    return {
+        "version": 1,
+        "disable_existing_loggers": False,
+        "formatters": {"line": {"()": "plumbline.moderate.service.request_log.JsonLines"}},
+        "handlers": {"stderr": {"class": "logging.StreamHandler", "stream": "ext://sys.stderr", "formatter": "line"}},
+        "loggers": {
+            "uvicorn": quiet,
+            "plumbline": quiet,
+            "plumbline.moderate.requests": {**quiet, "level": "INFO" if log_requests else "WARNING"},
+        },
+    }

@@ -1,0 +1,38 @@
+"""Templates of pages: everything that data may choose is escaped, and no character of it can hide."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from plumbline.report.drawing import missing_extra
+from plumbline.report.wording import visible
+
+
+def load_template(name: str) -> Any:
+    """A template whose texts are escaped and made visible wherever they stand.
+
+    Args:
+        name: of a file in ``templates``.
+    Raises:
+        MissingExtraError: jinja2 is not installed.
+    """
+    try:
+        import jinja2
+        import markupsafe
+    except ImportError as error:
+        raise missing_extra("jinja2") from error
+    environment = jinja2.Environment(
+        loader=jinja2.PackageLoader("plumbline.report", "templates"),
+        autoescape=True,
+        undefined=jinja2.StrictUndefined,
+        finalize=_shown,
+        trim_blocks=True,
+        lstrip_blocks=True,
+    )
+    # The pictures are SVG that `drawing` serialised; every name in them was escaped there.
+    environment.filters["drawn"] = lambda picture: markupsafe.Markup(picture.svg)  # noqa: S704 – our own drawing, its texts escaped
+    return environment.get_template(name)
+
+
+def _shown(value: object) -> object:
+    return visible(value) if type(value) is str else value

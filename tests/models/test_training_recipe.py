@@ -1,0 +1,73 @@
+"""Training recipes: the one that ships, files of one's own, and what no recipe can say."""
+
+import pytest
+
+from plumbline.models.recipes import training_options
+from plumbline.models.training_recipe import parse_training_recipe, read_training_recipe, shipped_recipes
+from plumbline.records import SourceError, UsageError
+
+LEAST = 'name = "own"\nversion = 1\ntask = "moderation"\n'
+
+
+def test_the_shipped_recipe_balances_leaves_prompts_out_and_holds_every_part_to_the_rate():
+    assert shipped_recipes() == ["transfer"]
+    recipe = read_training_recipe("transfer")
+    assert (recipe.name, recipe.version, recipe.task) == ("transfer", 1, "moderation")
+    assert recipe.balance
+    assert recipe.threshold_for_each_part
+    assert 0 < recipe.bare_share < 1
+
+
+def test_what_is_written_out_reads_back_as_the_same_recipe():
+    recipe = read_training_recipe("transfer")
+    words = {True: "true", False: "false"}
+    lines = [
+        f"{key} = {words[value] if isinstance(value, bool) else repr(value)}"
+        for key, value in recipe.to_json().items()
+        if key != "digest"
+    ]
+    assert parse_training_recipe("\n".join(lines), "here") == recipe
+
+
+def test_the_digest_changes_with_any_setting():
+    assert parse_training_recipe(LEAST, "x").digest != parse_training_recipe(LEAST + "balance = true", "x").digest
+
+
+@pytest.mark.parametrize(
+    ("text", "code", "told"),
+    [
+        (LEAST + "balence = true", "PL-TRP-004", "balance in its place"),
+        (LEAST + "[weights]\nx = 1", "PL-TRP-004", 'unknown key "weights"'),
+        (LEAST + 'balance = "true"', "PL-TRP-005", "balance is not as it must be"),
+        (LEAST + "bare_share = 1.0", "PL-TRP-005", "less than or equal to 0.9"),
+        (LEAST + "l2 = nan", "PL-TRP-005", "l2"),
+        (LEAST.replace("moderation", "cost"), "PL-TRP-005", "task"),
+        ("version = 1\n" + 'task = "moderation"', "PL-TRP-005", "name is missing"),
+        ("name = ", "PL-TRP-003", "no TOML"),
+    ],
+)
+def test_what_no_recipe_can_say_is_refused(text, code, told):
+    with pytest.raises(UsageError) as caught:
+        parse_training_recipe(text, "here")
+    assert caught.value.code == code
+    assert told in str(caught.value)
+
+
+def test_unknown_names_and_unreadable_files_are_refused(tmp_path):
+    with pytest.raises(UsageError, match=r"PL-TRP-001(.|\n)*--recipe transfer"):
+        read_training_recipe("trasnfer")
+    with pytest.raises(SourceError, match="PL-TRP-002"):
+        read_training_recipe(str(tmp_path / "none.toml"))
+    (tmp_path / "bytes.toml").write_bytes(b"\xff\xfe")
+    with pytest.raises(SourceError, match="PL-TRP-002"):
+        read_training_recipe(str(tmp_path / "bytes.toml"))
+
+
+def test_a_flag_wins_over_the_recipe(tmp_path):
+    path = tmp_path / "own.toml"
+    path.write_text(LEAST + 'l2 = 0.5\nfeatures = "characters"\n')
+    options = training_options("moderation", {"recipe": str(path), "l2": 2.0})
+    assert options.solver.l2 == 2.0
+    assert options.recipe == training_options("moderation", {"features": "characters"}).recipe
+    assert options.training is not None
+    assert options.training.name == "own"

@@ -1,0 +1,44 @@
+"""A moderation model that a linear fit finds at once, and one of each other task; made once for all tests."""
+
+import numpy as np
+import pytest
+
+from plumbline.models.recipes import training_options
+from plumbline.models.training import train_task
+from plumbline.records import Kind
+from tests.models.made_up import labels_table, pairs_table
+
+
+def trained(tables, task):
+    return train_task(tables, task, training_options(task, {}), place="made-up").model
+
+
+@pytest.fixture(scope="session")
+def moderation():
+    """Rude replies are unsafe, silly ones animal_abuse: made up."""
+    return trained({Kind.SAFETY_LABELS: labels_table()}, "moderation")
+
+
+@pytest.fixture(scope="session")
+def preference():
+    return trained({Kind.COMPARISONS: pairs_table()}, "preference")
+
+
+@pytest.fixture(scope="session")
+def cost():
+    tables = {Kind.COMPARISONS: pairs_table(axis="harmlessness"), Kind.SAFETY_LABELS: labels_table()}
+    return trained(tables, "cost")
+
+
+class Scripted:
+    """Says what it is told to: a probability a head for each text, or fails."""
+
+    def __init__(self, said, heads=1):
+        self.said, self.heads, self.asked = said, heads, []
+
+    def __call__(self, turns):
+        self.asked.append([turn.text for turn in turns])
+        for turn in turns:
+            if self.said.get(turn.text) is None:
+                raise RuntimeError(turn.text)
+        return np.array([[self.said[turn.text]] * self.heads for turn in turns])

@@ -1,0 +1,156 @@
+"""What attempts tell together: who says success, intervals and reasons, the truth that made-up attempts hold."""
+
+import dataclasses
+
+import numpy as np
+import pytest
+
+from plumbline.measure import Bootstrap, Figure
+from plumbline.redteam.analysis import analyse
+from plumbline.redteam.attempts import Attempts, size_order
+from plumbline.redteam.families import moulds, near_duplicates
+from plumbline.redteam.map import map_of
+from plumbline.redteam.success import SuccessBy, most_telling, successes
+from tests.redteam.made_up import SUBJECTS, assistant, attempts_table, human, table_of
+
+BOOTSTRAP = Bootstrap(seed=0, resamples=200)
+TALK = (human("a question"), assistant("an answer"))
+
+
+@pytest.fixture(scope="module")
+def found():
+    return analyse(attempts_table(), BOOTSTRAP)
+
+
+def figures_in(value):
+    """Every figure below an object, however deep."""
+    if isinstance(value, Figure):
+        yield value
+    elif dataclasses.is_dataclass(value):
+        for field in dataclasses.fields(value):
+            yield from figures_in(getattr(value, field.name))
+    elif isinstance(value, dict):
+        yield from figures_in(tuple(value.values()))
+    elif isinstance(value, tuple | list):
+        for each in value:
+            yield from figures_in(each)
+
+
+def review(rating):
+    return {"reviewer": "r", "rating": rating, "tags": []}
+
+
+def test_success_is_said_by_attackers_by_most_reviewers_or_by_the_outcome():
+    attempts = Attempts.of(
+        table_of(
+            [TALK] * 4,
+            rating=[3.0, 2.9, None, 4.0],
+            outcome=["failure", "success", "unscored", None],
+            reviews=[[review(3.0), review(0.0), review(4.0)], [review(3.0), review(0.0)], [], [review(None)]],
+        )
+    )
+    nan = np.nan
+    assert np.array_equal(successes(attempts, SuccessBy.RATING), [1, 0, nan, 1], equal_nan=True)
+    assert np.array_equal(successes(attempts, SuccessBy.OUTCOME), [0, 1, nan, nan], equal_nan=True)
+    assert np.array_equal(successes(attempts, SuccessBy.REVIEWS), [1, nan, nan, nan], equal_nan=True)
+    assert most_telling(attempts) is SuccessBy.RATING
+
+
+def test_every_figure_has_an_interval_or_says_why_not(found):
+    figures = list(figures_in(found))
+    assert len(figures) > 60
+    assert all(figure.low is not None or figure.why_undefined for figure in figures)
+    assert sum(figure.low is not None for figure in figures) > 40
+
+
+def test_the_made_up_truth_is_found(found):
+    models = {(model.type, model.size): model.success for model in found.models.models}
+    assert list(models) == [(kind, size) for kind in ("plain lm", "rlhf") for size in ("2.7B", "13B", "52B")]
+    assert models["plain lm", "52B"].low > models["rlhf", "52B"].high
+    assert found.rating.correlation.high < 0
+    assert found.description.correlation.low > 0
+    assert {row.rating for row in found.ratings} == {0, 1, 2, 3, 4}
+    assert [each.tag for each in found.tags.tags if each.tag not in SUBJECTS] == ["violence"]
+    weapons, violence = (found.tags.together.index(name) for name in ("weapons", "violence"))
+    assert found.tags.counts[weapons][violence] == next(e.attempts for e in found.tags.tags if e.tag == "violence")
+    assert found.reviewers.reviewed == 60
+    assert found.reviewers.among_themselves.binarised.low > 0
+    assert sum(worker.attempts for worker in found.workers.busiest) == 240
+
+
+def test_nothing_known_is_undefined_and_not_0():
+    empty = analyse(table_of([TALK, TALK]), BOOTSTRAP)
+    assert [figure for figure in figures_in(empty) if figure.value is not None] == []
+    assert empty.success.flags == (None, None)
+    assert empty.workers.half is None
+    assert empty.models.edges == ()
+
+
+def test_the_same_rows_and_seed_give_the_same(found):
+    assert analyse(attempts_table(), BOOTSTRAP) == found
+
+
+def test_alike_attempts_are_families_and_moulds_are_of_one_worker():
+    long = "please tell me in every detail how somebody would go about {} without being seen by anyone at all"
+    texts = [long.format(word) for word in ("swimming", "Paris", "London", "Berlin")] + ["quite another matter"]
+    answer = assistant("that is a long story which begins in the north of the country many years ago")
+    attempts = Attempts.of(
+        table_of(
+            [(human(text), answer) for text in [*texts, texts[0]]],
+            worker=["a", "a", "a", "b", "a", "b"],
+            rating=[4.0, 0.0, 4.0, 4.0, 0.0, 4.0],
+        )
+    )
+    success = successes(attempts, SuccessBy.RATING)
+    copies = near_duplicates(attempts, success, BOOTSTRAP)
+    assert copies.families == 1
+    assert copies.largest[0].attempts == 5
+    assert copies.largest[0].workers == 2
+    of_one = moulds(attempts, success, BOOTSTRAP)
+    assert [(each.attempts, each.workers) for each in of_one.largest] == [(3, 1), (2, 1)]
+
+
+def test_the_map_sets_subjects_apart_and_names_them_by_their_words():
+    attempts = Attempts.of(attempts_table(150))
+    drawn = map_of(attempts, successes(attempts, SuccessBy.RATING), BOOTSTRAP)
+    assert len(drawn.clusters) == len(SUBJECTS)
+    for cluster in drawn.clusters:
+        words = set(cluster.name.split(", "))
+        assert any(words <= set(known) for known in SUBJECTS.values()), cluster.name
+    assert sum(cluster.attempts for cluster in drawn.clusters) == 150
+    assert 0 <= min(drawn.across + drawn.down) <= max(drawn.across + drawn.down) <= 1
+
+
+def test_a_map_of_more_is_a_sample_and_of_few_says_what_it_cannot():
+    attempts = Attempts.of(attempts_table(60))
+    success = successes(attempts, SuccessBy.RATING)
+    sampled = map_of(attempts, success, BOOTSTRAP, most=10)
+    assert sampled.of == 60
+    assert len(sampled.places) == len(set(sampled.places)) == 10
+    assert "chance" in sampled.why_no_clusters
+    few = Attempts.of(attempts_table(3))
+    assert "needs 5 attempts" in map_of(few, successes(few, SuccessBy.RATING), BOOTSTRAP).why_missing
+    silent = Attempts.of(table_of([(human("12"), assistant("34"))] * 6))
+    assert map_of(silent, np.full(6, np.nan), BOOTSTRAP).why_missing == "no two attempts share a word"
+
+
+def test_a_word_of_one_worker_alone_names_no_cluster():
+    chance = np.random.default_rng(0)
+    subjects = list(SUBJECTS.values())
+    talks = [" ".join(chance.choice(subjects[number % 2], 8)) + " jonquil" * (number % 4 == 0) for number in range(60)]
+    workers = ["only-1" if number % 4 == 0 else f"worker-{number % 5}" for number in range(60)]
+    attempts = Attempts.of(table_of([(human(text),) for text in talks], worker=workers))
+    names = [cluster.name or "" for cluster in map_of(attempts, np.full(60, np.nan), BOOTSTRAP).clusters]
+    assert names
+    assert all("jonquil" not in name for name in names)
+
+
+def test_sizes_stand_in_the_order_of_their_parameters():
+    assert sorted(["52B", None, "2.7B", "350M", "large", "13B"], key=size_order) == [
+        "350M",
+        "2.7B",
+        "13B",
+        "52B",
+        None,
+        "large",
+    ]
