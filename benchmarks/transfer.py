@@ -4,7 +4,7 @@
 
 Trained by the calls of `plumbline train moderation` on the *train* files of BeaverTails, of PKU-SafeRLHF, of both; measured on the
 *test* files of both (with the question, and the reply alone), and on texts of further origins: safe prompts that sound
-unsafe (`benchmarks.safe_prompts`), replies that nobody labelled (PandaLM, Open-Assistant, helpful-base), pairs of which people
+unsafe (`plumbline.moderate.false_refusals`), replies that nobody labelled (PandaLM, Open-Assistant, helpful-base), pairs of which people
 found one reply less harmful (harmless-base), requests alone (BeaverTails-Evaluation). The recipe was chosen on train files
 (docs/design/moderation-transfer.md). `--without` also leaves out each part of the recipe in turn, to show what it does.
 Intervals draw whole prompts.

@@ -10,10 +10,10 @@ import numpy as np
 import polars as pl
 from numpy.typing import NDArray
 
-from benchmarks.safe_prompts import as_conversations, safe_pairs
 from plumbline.formats import load
 from plumbline.models.text_features import Replies
 from plumbline.models.training_rows import conversation_replies, label_rows, pair_replies, preference_rows
+from plumbline.moderate.false_refusals import as_conversations, safe_pairs
 
 Bools = NDArray[np.bool_]
 Groups = NDArray[np.str_]

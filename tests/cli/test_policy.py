@@ -197,3 +197,11 @@ def test_a_preference_model_decides_nothing(plumb, places, tmp_path):
     for words in (("fit", "-o", tmp_path / "x.toml"), ("evaluate",)):
         code, _, err = plumb("policy", words[0], tmp_path / "preference", places / "others", *words[1:])
         assert (code, err[:10]) == (2, "PL-POL-008"), err
+
+
+def test_a_source_without_labels_has_nothing_to_fit_to_or_to_measure(fit, evaluate, tmp_path):
+    pairs = tmp_path / "pairs.jsonl"
+    pairs.write_text(json.dumps({"prompt": "a?", "response_0": "b", "response_1": "c"}) + "\n")
+    for call in (fit, evaluate):
+        code, out, err = call(source=pairs)
+        assert (code, out, err[:10]) == (1, "", "PL-TRN-015"), err

@@ -144,3 +144,28 @@ def test_rows_that_no_model_scored_out_of_fold_are_told_and_the_flag_scores_them
     (some, few_told), (every, all_told) = told
     assert some < every / 4
     assert (few_told, all_told) == (True, False)
+
+
+def test_a_recipe_tells_what_each_source_gave_and_the_manifest_says_so(plumb, corpus, tmp_path):
+    sources = [corpus / "labels-synthetic", corpus / "preferences-synthetic"]
+    _, err = train(plumb, "moderation", *sources, "--recipe", "transfer", "-o", tmp_path / "m")
+    told = dict(re.findall(r"^(\S+): (\d+) safe and \d+ unsafe rows, which count as ", err, re.MULTILINE))
+    assert sorted(told) == ["labels-synthetic", "preferences-synthetic"]
+    configuration = json.loads((tmp_path / "m" / "manifest.json").read_text())["configuration"]
+    assert configuration["recipe"]["name"] == "transfer"
+    assert configuration["recipe"]["digest"]
+    assert {each["source"]: str(each["safe"]) for each in configuration["by_source"]} == told
+    assert configuration["l2"] == configuration["recipe"]["l2"]
+    assert "### By source" in (tmp_path / "m" / "README.md").read_text()
+
+
+def test_a_recipe_that_is_not_there_and_one_for_a_transformer_are_refused(plumb, corpus, tmp_path):
+    words = ["train", "moderation", corpus / "labels-synthetic", "-o", tmp_path / "m", "--recipe"]
+    code, _, err = plumb(*words, "trasnfer")
+    assert code == 2
+    assert "PL-TRP-001" in err
+    assert "--recipe transfer" in err
+    code, _, err = plumb(*words, "transfer", "--model", tmp_path)
+    assert code == 2
+    assert "PL-ARG-003" in err
+    assert not (tmp_path / "m").exists()

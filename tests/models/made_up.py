@@ -4,7 +4,9 @@ import random
 
 import pyarrow as pa
 
-from plumbline.lineage import ALL_USES, Terms, with_terms
+from plumbline.lineage import ALL_USES, FileEntry, Manifest, Terms, Use, with_terms
+from plumbline.models.card import format_card
+from plumbline.models.saving import save_model
 from plumbline.records import Message, Role, comparison_table, conversation_column, safety_label_table
 
 GOOD = ["sure here are steps", "happy to help with that", "let me explain it kindly", "of course see below"]
@@ -56,3 +58,15 @@ def labels_table(count: int = 200, *, flipped: bool = False, seed: int = 0) -> p
         "split": "train",
     }
     return with_terms(safety_label_table(conversation_column(conversations), columns), Terms(ALL_USES, "MIT"))
+
+
+def saved(folder, model, name="m"):
+    """A trained model in a folder of its own, with a manifest that says what it was made of."""
+    entry = FileEntry(path="made-up.jsonl", sha256="0" * 64, size_bytes=1, rows=3)
+    manifest = Manifest(
+        holds="data", command=["train"], configuration={}, inputs=[entry], uses=[Use.ANALYSIS], licence="MIT"
+    )
+    card = format_card(name, model.model, manifest, model.cross_validated, model.summary, synthetic=True)
+    files = {"README.md": card.encode()}
+    save_model(folder, model.model, manifest, name=name, synthetic=True, training=model.summary, files=files)
+    return folder

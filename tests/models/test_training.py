@@ -12,7 +12,7 @@ from plumbline.models.card import format_card
 from plumbline.models.evaluation import FIGURE_KEYS, evaluate_model
 from plumbline.models.label_figures import told_few_safe_rows
 from plumbline.models.recipes import RECIPES, training_options
-from plumbline.models.saving import CARD_NAME, DESCRIPTION_NAME, WEIGHTS_NAME, load_model, save_model
+from plumbline.models.saving import CARD_NAME, DESCRIPTION_NAME, WEIGHTS_NAME, load_model
 from plumbline.models.scoring import score_tables
 from plumbline.models.text_features import Replies
 from plumbline.models.training import rows_of_task, train_task
@@ -20,7 +20,7 @@ from plumbline.models.training_rows import label_rows, preference_rows
 from plumbline.records import Axis, Kind, ModelError, NoDataError, PermittedUseError, SourceError, UsageError
 from tests.restating import restate
 
-from .made_up import labels_table, pairs_table
+from .made_up import labels_table, pairs_table, saved
 
 BOOTSTRAP = Bootstrap(seed=0, resamples=200)
 
@@ -147,17 +147,6 @@ def test_what_a_task_needs_is_asked_for(tables):
 
 
 # --- saving, scoring, the card ---
-
-
-def saved(folder, model, name="m"):
-    entry = FileEntry(path="made-up.jsonl", sha256="0" * 64, size_bytes=1, rows=3)
-    manifest = Manifest(
-        holds="data", command=["train"], configuration={}, inputs=[entry], uses=[Use.ANALYSIS], licence="MIT"
-    )
-    card = format_card(name, model.model, manifest, model.cross_validated, model.summary, synthetic=True)
-    files = {"README.md": card.encode()}
-    save_model(folder, model.model, manifest, name=name, synthetic=True, training=model.summary, files=files)
-    return folder
 
 
 @pytest.mark.parametrize("task", ["preference", "cost", "moderation"])

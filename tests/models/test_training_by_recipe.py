@@ -1,5 +1,7 @@
 """A moderation model trained by a recipe: several sources, rows without their prompts, thresholds for each part."""
 
+from importlib import resources
+
 import numpy as np
 import pyarrow as pa
 import pytest
@@ -75,6 +77,27 @@ def test_a_row_and_its_form_without_the_prompt_are_never_on_both_sides():
         for position, fold in zip(out.positions, out.folds, strict=True):
             groups.setdefault(rows.places.group_ids[position], set()).add(int(fold))
     assert all(len(folds) == 1 for folds in groups.values())
+    assert (found.out_of_fold.scores != found.bare.scores).all(), "the prompt says something, and is left out"
+
+
+def test_every_source_is_held_to_the_rate_of_false_positives_by_itself(tmp_path):
+    table = pa.concat_tables([of_source(labels_table(300), "large/t"), of_source(labels_table(100, seed=1), "small/t")])
+    rows = label_rows(table, place="x")
+    # Of the small source's 50 or so safe rows eight say what is unsafe elsewhere: 16 % of them, 4 % of all safe rows.
+    in_small = np.arange(400) >= 300
+    rows.is_unsafe[np.flatnonzero(in_small & rows.is_unsafe)[:8]] = False
+
+    def false_positive_rate_in_small(recipe):
+        found = train_moderation(rows, training_options("moderation", {"recipe": str(recipe)}))
+        head, out = found.model.main_head, found.out_of_fold.first(1)
+        safe = (in_small & ~rows.is_unsafe)[out.positions]
+        return (head.calibration.probabilities(out.scores[safe, 0]) >= head.threshold).mean()
+
+    pooled = tmp_path / "pooled.toml"
+    shipped = resources.files("plumbline.models") / "training_recipes" / "transfer.toml"
+    pooled.write_text(shipped.read_text().replace("threshold_for_each_part = true", "threshold_for_each_part = false"))
+    assert false_positive_rate_in_small(pooled) > 0.1
+    assert false_positive_rate_in_small("transfer") <= 0.05
 
 
 def test_a_recipe_that_asks_for_nothing_trains_as_without_one(tmp_path):

@@ -6,28 +6,53 @@ import pytest
 from plumbline.models.recipes import training_options
 from plumbline.models.training import train_task
 from plumbline.records import Kind
-from tests.models.made_up import labels_table, pairs_table
+from tests.models.made_up import labels_table, pairs_table, saved
 
 
 def trained(tables, task):
-    return train_task(tables, task, training_options(task, {}), place="made-up").model
+    return train_task(tables, task, training_options(task, {}), place="made-up")
 
 
-@pytest.fixture(scope="session")
-def moderation():
+def trained_moderation():
     """Rude replies are unsafe, silly ones animal_abuse: made up."""
     return trained({Kind.SAFETY_LABELS: labels_table()}, "moderation")
 
 
+def trained_preference():
+    """Kind replies are better: made up."""
+    return trained({Kind.COMPARISONS: pairs_table()}, "preference")
+
+
+def trained_cost():
+    """Rude replies cost: made up."""
+    tables = {Kind.COMPARISONS: pairs_table(axis="harmlessness"), Kind.SAFETY_LABELS: labels_table()}
+    return trained(tables, "cost")
+
+
+@pytest.fixture(scope="session")
+def moderation_training():
+    return trained_moderation()
+
+
+@pytest.fixture(scope="session")
+def moderation(moderation_training):
+    return moderation_training.model
+
+
+@pytest.fixture(scope="session")
+def moderation_folder(moderation_training, tmp_path_factory):
+    """The model as it is saved; not to be written to."""
+    return saved(tmp_path_factory.mktemp("models") / "mod", moderation_training)
+
+
 @pytest.fixture(scope="session")
 def preference():
-    return trained({Kind.COMPARISONS: pairs_table()}, "preference")
+    return trained_preference().model
 
 
 @pytest.fixture(scope="session")
 def cost():
-    tables = {Kind.COMPARISONS: pairs_table(axis="harmlessness"), Kind.SAFETY_LABELS: labels_table()}
-    return trained(tables, "cost")
+    return trained_cost().model
 
 
 class Scripted:

@@ -2,6 +2,7 @@
 
 import os
 import threading
+import time
 
 import pytest
 
@@ -60,16 +61,26 @@ def test_a_file_that_was_only_touched_is_no_change(paths):
     assert files.current is before
 
 
-def test_a_change_within_the_clocks_tick_is_noticed(paths):
-    """Of the same size and time: only its content tells."""
-    paths[0].write_text(paths[0].read_text())  # now: not settled
+def test_a_change_within_the_clocks_tick_is_noticed(paths, monkeypatch):
+    """Of the same size and times: only its content tells."""
+    now = (time.time_ns(), 1, 1, 1)
+    monkeypatch.setattr("plumbline.moderate.policy_files._stamp", lambda _path: now)
     files = PolicyFiles(paths, HEADS)
-    stamp = paths[0].stat()
+    write(paths[0], "strict", 0.7)
+    assert files.reload_if_changed()
+    assert flags(files)["strict"] == 0.7
+
+
+def test_a_file_changed_under_its_old_time_is_noticed(paths):
+    """As some tools copy: size and modification time are those of before."""
+    files = PolicyFiles(paths, HEADS)
+    before = paths[0].stat()
     with paths[0].open("r+") as file:
         text = file.read().replace("0.6", "0.7")
         file.seek(0)
         file.write(text)
-    os.utime(paths[0], ns=(stamp.st_atime_ns, stamp.st_mtime_ns))
+    os.utime(paths[0], ns=(before.st_atime_ns, before.st_mtime_ns))
+    assert paths[0].stat().st_size == before.st_size
     assert files.reload_if_changed()
     assert flags(files)["strict"] == 0.7
 

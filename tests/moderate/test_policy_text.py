@@ -1,5 +1,8 @@
 """Policies as TOML: what is written is read back to the bit, and what no policy can say is refused with its place."""
 
+import re
+from pathlib import Path
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -87,6 +90,12 @@ def test_a_policy_written_by_hand():
     assert (policy.name, policy.version, policy.ignored) == ("house", 3, ("self_harm",))
     assert policy.thresholds["drug_abuse,weapons,banned_substance"] == Threshold(0.3, 1.0)
     assert policy.calibration is None
+
+
+def test_the_policy_of_the_documentation_is_one():
+    page = (Path(__file__).parents[2] / "docs" / "how-to" / "moderation-policies.md").read_text(encoding="utf-8")
+    (text,) = re.findall(r"^```toml\n(.*?)^```$", page, re.MULTILINE | re.DOTALL)
+    assert parse_policy(text, "house.toml").ignored == ("self_harm",)
 
 
 def test_what_counts_mean_stands_beside_them():

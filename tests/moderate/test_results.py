@@ -2,9 +2,11 @@
 
 import numpy as np
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from plumbline.moderate.openai_names import NAMES
-from plumbline.moderate.policy import Policy, Threshold
+from plumbline.moderate.policy import Policy, Threshold, decide
 from plumbline.moderate.results import Teller
 from plumbline.moderate.rows import IMAGE, NO_TEXT, NOT_SCORED, Row, Turn
 from plumbline.records import Role
@@ -37,6 +39,23 @@ def test_a_policy_decides(probabilities, flagged, controversial, categories):
     assert result["controversial_categories"] == (["unsafe"] if 0.4 <= probabilities[0] < 0.8 else [])
     assert result["error"] is None
     assert result["judged_by"] == {"model": "m@1", "data": "d", "policy": "p@1"}
+
+
+chances = st.floats(0, 1) | st.sampled_from([0.4, 0.6, 0.8])
+
+
+@given(
+    st.lists(st.tuples(chances, chances), min_size=1, max_size=4), st.sampled_from([("unsafe",), ("self_harm",), ()])
+)
+def test_it_decides_as_the_policy_does(probabilities, ignored):
+    policy = Policy("p", 1, {name: each for name, each in POLICY.thresholds.items() if name not in ignored}, ignored)
+    decided = decide(policy, HEADS, np.array(probabilities))
+    results = Teller(HEADS, policy, {}).results([ONE] * len(probabilities), [np.array(each) for each in probabilities])
+    assert [each["flagged"] for each in results] == decided.rows_flagged.tolist()
+    assert [each["controversial"] for each in results] == decided.rows_controversial.tolist()
+    assert [[each["categories"][name] for name in HEADS] for each in results] == decided.flagged.tolist()
+    found = [[name in each["controversial_categories"] for name in HEADS] for each in results]
+    assert found == decided.controversial.tolist()
 
 
 def test_openais_names_stand_beside_ours_and_are_null_where_nothing_comes_close():

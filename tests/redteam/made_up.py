@@ -10,9 +10,9 @@ from plumbline.records import Message, Role, conversation_column, red_team_attem
 TYPES = ("plain lm", "rlhf")
 SIZES = ("2.7B", "13B", "52B")
 SUBJECTS = {
-    "fraud": "money bank cheque forged account invoice fake transfer".split(),
-    "weapons": "knife powder trigger barrel metal workshop sharp heavy".split(),
-    "insults": "neighbour stupid rude letter mocking nasty words joke".split(),
+    "fraud": ["money", "bank", "cheque", "forged", "account", "invoice", "fake", "transfer"],
+    "weapons": ["knife", "powder", "trigger", "barrel", "metal", "workshop", "sharp", "heavy"],
+    "insults": ["neighbour", "stupid", "rude", "letter", "mocking", "nasty", "words", "joke"],
 }
 KIND, RUDE = (
     "sorry that would hurt somebody so let us talk of something else",

@@ -85,7 +85,7 @@ def test_a_failure_is_that_of_its_own_prompt_alone(server, tmp_path):
     source = server.source(attempts=2, streaming=False, timeout_seconds=0.3)
     attempted = make(plan_of(10), source, tmp_path / "a")
     assert [made.code if isinstance(made, Failed) else "" for made in attempted] == [
-        "", "PL-REP-016", "PL-REP-019", "PL-REP-022", "PL-REP-019", "PL-REP-017", "PL-REP-023", "PL-REP-012", "", "",
+        "", "PL-REP-016", "PL-REP-020", "PL-REP-022", "PL-REP-019", "PL-REP-017", "PL-REP-023", "PL-REP-012", "", "",
     ]  # fmt: skip
 
 

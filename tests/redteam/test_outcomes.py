@@ -35,7 +35,7 @@ class MadeUp:
         self.sign = sign
         self.read = []
 
-    def read_conversations(self, conversations, *, advance=None):
+    def read_conversations(self, conversations):
         replies = [messages[-1]["text"] for messages in conversations.to_pylist()]
         self.read.append(len(replies))
         for reply in replies:

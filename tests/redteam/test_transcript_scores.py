@@ -29,7 +29,8 @@ class ByWords:
     def __init__(self, task="preference", axis=Axis.HARMLESSNESS, sign=1.0):
         self.task, self.axis, self.sign, self.read = task, axis, sign, []
 
-    def read_conversations(self, conversations, *, advance=None):
+    def read_conversations(self, conversations, *, advance):
+        advance(0, len(conversations))
         self.read.append(conversations.to_pylist())
         last = [messages[-1]["text"] for messages in self.read[-1]]
         scores = [np.nan if text == "nonsense" else -1.0 if text == RUDE else 1.0 for text in last]

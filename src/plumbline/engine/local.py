@@ -30,8 +30,13 @@ class LocalEngine:
     ) -> list[Answer]:
         """Do every piece, as many at once as there are cores, at most four: so many parts are in memory.
 
-        After an interrupt, or where a piece fails, those that have begun are waited for, and no other begins.
+        After an interrupt, or where a piece fails, those that have begun are waited for, and no other begins. A piece by
+        itself is done in this thread: another would cost more than what most stages of a small set do in it.
         """
+        if count == 1:
+            answer = work(0)
+            advance()
+            return [answer]
         with ThreadPoolExecutor(min(_AT_ONCE, max(count, 1))) as pool:
             pieces = [pool.submit(work, number) for number in range(count)]
             try:

@@ -97,9 +97,8 @@ def run_transcript_scoring(run: TranscriptScoring, step: Step = lambda _: None) 
         NoDataError: the source has no attempts.
         PlumblineError: the model or the source cannot be read.
     """
+    refuse_output_among_inputs(run.out, [run.model, *([Path(run.source)] if Path(run.source).exists() else [])])
     refuse_foreign_folder(run.out, SCORED_ATTEMPTS)
-    if Path(run.source).exists():
-        refuse_output_among_inputs(run.out, [Path(run.source), run.model])
     model, description = load_any_model(
         run.model, trust_remote_code=run.trust_remote_code, tokens_per_batch=run.tokens_per_batch
     )

@@ -17,7 +17,7 @@ from plumbline.models.scored_model import ScoredModel, main_head
 from plumbline.models.trained_rows import read_trained_rows
 from plumbline.models.training import rows_of_task
 from plumbline.models.training_rows import LabelRows
-from plumbline.records import AttemptOutcome, NoDataError, SafetyLabel, records_from_table
+from plumbline.records import AttemptOutcome, NoDataError, SafetyLabel, UsageError, records_from_table
 from plumbline.redteam.outcomes import judge_replies, require_verdicts
 from plumbline.redteam.scorer_error import Labelled
 
@@ -80,7 +80,7 @@ def validate_scorer(scorer: OpenedScorer, source: str, step: Step) -> Validation
         NoDataError: there are no labels, or none that tells anything.
         PlumblineError: the source cannot be read.
     """
-    loaded = load_stage([source], "test", {}, step)
+    loaded = _labels(source, step)
     rows = rows_of_task(loaded.tables, "moderation", place=source).labels
     if rows is None:
         raise ValueError("expected labels")
@@ -101,6 +101,16 @@ def validate_scorer(scorer: OpenedScorer, source: str, step: Step) -> Validation
     groups = sorted(set(labelled.group_ids.tolist()))
     shared = 0 if trained is None else int(trained.prompts_among(groups).sum())
     return Validation(loaded, labelled, dict(sorted((+left_out).items())), shared)
+
+
+def _labels(source: str, step: Step) -> Loaded:
+    try:
+        return load_stage([source], "test", {}, step)
+    except UsageError as error:
+        if error.code == "PL-SRC-004":  # --split is that of the prompts
+            error.advice = "name the file of a split: --validate-on FOLDER/FILE; a file is read whole"
+            error.retold(lambda text: text)
+        raise
 
 
 def _labelled(model: ScoredModel, rows: LabelRows, left_out: Counter[str], step: Step) -> Labelled:

@@ -171,9 +171,9 @@ def train_moderation(rows: LabelRows, options: TrainingOptions, step: Step = lam
     for column, (name, target) in enumerate(targets.items()):
         step(f"fitting {name}")
         fits[name] = _fit(features.matrix, target, np.flatnonzero(target.weights), options)
-        weights, known = features.spread(fits[name].weights), target.take(deal.positions)
-        parts = _parts(deal, weighed, known, options)
-        heads[name] = _label_head(weights, fits[name].intercept, held_out.scores[:, column], known, parts, options)
+        weights = features.spread(fits[name].weights)
+        scored = _Scored.of(held_out.scores[:, column], target.take(deal.positions), deal, weighed, options)
+        heads[name] = _label_head(weights, fits[name].intercept, scored, options.max_false_positive_rate)
     model = LinearModel("moderation", None, options.recipe, features.frequencies, heads)
     whole = held_out.of_rows(0, len(rows))
     bare = held_out.of_rows(len(rows), deal.row_count) if weighed.is_bare.any() else None
@@ -332,30 +332,39 @@ def _too_few_held_out(targets: _Targets) -> str | None:
     return f"{counts[0]} rows for it and {counts[1]} against are held out; at least {LEAST_GROUPS} of each needed"
 
 
-def _parts(deal: Deal, weighed: WeighedRows, known: _Targets, options: TrainingOptions) -> NDArray[np.int64]:
-    """Of the deal's positions, which are held to the rate of false positives together: a deal's, or a part's of it."""
-    deals = np.repeat(np.arange(deal.repeats), len(deal.positions) // deal.repeats)
-    if options.training is None or not options.training.threshold_for_each_part:
-        return deals
-    of_form = np.where(weighed.is_bare, "bare ", "")[deal.positions]
-    parts = np.char.add(of_form, weighed.origins[deal.positions])
-    is_safe = ~known.is_positive & (known.weights > 0)
-    return parts_held_to_rate(deals, parts, is_safe, options.max_false_positive_rate)
+@dataclass(frozen=True)
+class _Scored:
+    """Out-of-fold scores of the rows that say whether a label applies.
+
+    Attributes:
+        scores, is_positive, weights: shape (k,); the weights are those of calibration.
+        parts: shape (k,); which rows are held to the rate of false positives together: a deal's, or a part's of it.
+    """
+
+    scores: Floats
+    is_positive: NDArray[np.bool_]
+    weights: Floats
+    parts: NDArray[np.int64]
+
+    @classmethod
+    def of(
+        cls, scores: Floats, targets: _Targets, deal: Deal, weighed: WeighedRows, options: TrainingOptions
+    ) -> _Scored:
+        """The scores and targets at the deal's positions, without the rows that do not say."""
+        known = targets.weights > 0
+        at, is_positive = deal.positions[known], targets.is_positive[known]
+        parts = np.repeat(np.arange(deal.repeats), len(scores) // deal.repeats)[known]
+        if options.training is not None and options.training.threshold_for_each_part:
+            names = np.char.add(np.where(weighed.is_bare, "bare ", ""), weighed.origins)[at]
+            parts = parts_held_to_rate(parts, names, ~is_positive, options.max_false_positive_rate)
+        return cls(scores[known], is_positive, weighed.calibration_weights[at], parts)
 
 
 def _label_head(
-    weights: NDArray[np.float32],
-    intercept: float,
-    scores: Floats,
-    targets: _Targets,
-    parts: NDArray[np.int64],
-    options: TrainingOptions,
+    weights: NDArray[np.float32], intercept: float, scored: _Scored, max_false_positive_rate: float
 ) -> Head:
     """Calibration and threshold from out-of-fold scores of the rows that say whether the label applies."""
-    known = targets.weights > 0
-    scores, targets = scores[known], targets.take(np.flatnonzero(known))
-    calibration = fit_calibration(scores, targets.is_positive, weights=targets.weights, with_offset=True)
-    chances = calibration.probabilities(scores)
-    rate = options.max_false_positive_rate
-    threshold = choose_threshold(chances, targets.is_positive, rate, deals=parts[known])
+    calibration = fit_calibration(scored.scores, scored.is_positive, weights=scored.weights, with_offset=True)
+    chances = calibration.probabilities(scored.scores)
+    threshold = choose_threshold(chances, scored.is_positive, max_false_positive_rate, deals=scored.parts)
     return Head(weights, intercept, calibration, threshold)

@@ -33,13 +33,15 @@ class WeighedRows:
     Attributes:
         positions: shape (k,); which label. The first n are those of the labels in their order.
         is_bare: shape (k,); whether the prompt is left out of it.
-        weights: shape (k,); 0 for the second form of a row that has no prompt.
+        weights: shape (k,), of the fits; 0 for the second form of a row that has no prompt.
+        calibration_weights: shape (k,); every source counts the same, with the share of unsafe rows that it has.
         origins: shape (k,); the source that the label came from, see `row_origins`.
     """
 
     positions: NDArray[np.int64]
     is_bare: Bools
     weights: Floats
+    calibration_weights: Floats
     origins: NDArray[np.str_]
 
     def replies(self, replies: Replies) -> Replies:
@@ -59,18 +61,20 @@ def weighed_rows(rows: LabelRows, recipe: TrainingRecipe | None, sources: Sequen
         recipe: whether to balance them, and what share of a row's weight its form without the prompt takes.
         sources: as they were named, for `row_origins`.
     """
-    everyone = np.arange(len(rows))
+    everyone, ones = np.arange(len(rows)), np.ones(len(rows))
     origins = row_origins(rows.places.sources, sources)
-    weights = np.ones(len(rows))
+    weights = calibration_weights = ones
     if recipe is not None and recipe.balance:
         weights = balanced_weights(origins, rows.is_unsafe, recipe.most_weight)
+        calibration_weights = balanced_weights(origins, np.zeros(len(rows), bool), recipe.most_weight)
     if recipe is None or not recipe.bare_share:
-        return WeighedRows(everyone, np.zeros(len(rows), bool), weights, origins)
-    bare_weights = recipe.bare_share * weights * has_prompt(rows.replies)
+        return WeighedRows(everyone, np.zeros(len(rows), bool), weights, calibration_weights, origins)
+    bare = recipe.bare_share * has_prompt(rows.replies)
     return WeighedRows(
         np.tile(everyone, 2),
         np.repeat([False, True], len(rows)),
-        np.concatenate([weights - bare_weights, bare_weights]),
+        np.concatenate([weights * (1 - bare), weights * bare]),
+        np.concatenate([calibration_weights * (1 - bare), calibration_weights * bare]),
         np.tile(origins, 2),
     )
 
@@ -90,23 +94,23 @@ def row_origins(sources: pl.Series, named: Sequence[str] = ()) -> NDArray[np.str
     return np.asarray([origins[file] for file in sources], dtype=np.str_)
 
 
-def balanced_weights(origins: NDArray[np.str_], is_unsafe: Bools, most_weight: float) -> Floats:
-    """Weights with which safe and unsafe count the same, and in each of the two every source.
+def balanced_weights(origins: NDArray[np.str_], classes: Bools, most_weight: float) -> Floats:
+    """Weights with which both classes count the same, and in each of them every source; of one class, the sources alone.
 
     A row weighs at most `most_weight`, so that a handful of rows never speaks for half of all; what a source cannot take goes
     to the others of its class. Where all of a class weigh as much as they may, the class counts less than half.
 
     Args:
-        origins, is_unsafe: shape (n,).
+        origins, classes: shape (n,).
         most_weight: at least 1, the weight of a row where all count the same.
     Returns:
         Shape (n,), > 0; they sum to n unless a class falls short.
     """
     weights = np.ones(len(origins))
-    classes = [is_unsafe == unsafe for unsafe in (False, True) if (is_unsafe == unsafe).any()]
-    for of_class in classes:
+    present = [classes == each for each in np.unique(classes)]
+    for of_class in present:
         _names, inverse, counts = np.unique(origins[of_class], return_inverse=True, return_counts=True)
-        totals = _shared(len(origins) / len(classes), most_weight * counts)
+        totals = _shared(len(origins) / len(present), most_weight * counts)
         weights[of_class] = (totals / counts)[inverse]
     return weights
 

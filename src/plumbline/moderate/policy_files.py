@@ -17,6 +17,8 @@ from plumbline.records import PlumblineError, SourceError, UsageError
 _SETTLED_NS = 2_000_000_000
 """A file changed so shortly before it was read may change again within a tick of its clock: it is read once more."""
 
+_Stamp = tuple[int, int, int, int]
+
 
 def read_policy(path: Path) -> Policy:
     """A policy from its file.
@@ -69,13 +71,14 @@ class _Tried:
     """The files as they were when last they were read.
 
     Attributes:
-        stamps: modification time, size and number of each file, None of one that is not there; taken before it was read,
-            so that what is changed meanwhile looks changed.
+        stamps: of each file its modification time, the time of its last change of any kind (of its permissions too), size
+            and number; None of one that is not there. Taken before it was read, so that what is changed meanwhile looks
+            changed.
         digest: of all their contents; None where one could not be read.
         settled: every file was older than its clock's tick when it was read.
     """
 
-    stamps: tuple[tuple[int, int, int] | None, ...]
+    stamps: tuple[_Stamp | None, ...]
     digest: str | None
     settled: bool
 
@@ -193,17 +196,17 @@ def _same_name(name: str, path: Path, *, is_own: bool) -> UsageError:
     )
 
 
-def _stamps(paths: Sequence[Path]) -> tuple[tuple[int, int, int] | None, ...]:
+def _stamps(paths: Sequence[Path]) -> tuple[_Stamp | None, ...]:
     """What tells that a file was changed, without reading it."""
     return tuple(_stamp(path) for path in paths)
 
 
-def _stamp(path: Path) -> tuple[int, int, int] | None:
+def _stamp(path: Path) -> _Stamp | None:
     try:
         found = path.stat()
     except (OSError, ValueError):  # read, it says what is the matter
         return None
-    return (found.st_mtime_ns, found.st_size, found.st_ino)
+    return (found.st_mtime_ns, found.st_ctime_ns, found.st_size, found.st_ino)
 
 
 def _digest(contents: Sequence[bytes]) -> str:

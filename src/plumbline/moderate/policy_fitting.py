@@ -186,11 +186,13 @@ def told_of_fit(calibration: PolicyCalibration) -> list[str]:
             f"the thresholds of {some_names(scarce)} rest on fewer than {_POSITIVES_NEEDED} rows with that harm: what "
             "they find of it is chance"
         )
-    idle = [name for name, head in calibration.heads.items() if head.threshold.flag == 1]
+    idle = {name: head.threshold for name, head in calibration.heads.items() if head.threshold.flag == 1}
     if idle:
+        sent = [name for name, threshold in idle.items() if threshold.review < 1]
         told.append(
-            f"NOTHING is flagged by {some_names(idle)}: no threshold finds any of it at "
-            f"{_percent(calibration.flag_false_positive_rate)} false positives"
+            f"NOTHING is flagged by {some_names(list(idle))}: no threshold finds any of it at "
+            f"{_percent(calibration.flag_false_positive_rate)} false positives; what goes to people is told by "
+            f"{some_names(sent) if sent else 'none of them'}"
         )
     return told
 

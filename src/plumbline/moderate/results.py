@@ -6,33 +6,38 @@ for harmful, never for safe.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
+from itertools import islice
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from plumbline.moderate.openai_names import closest_heads
-from plumbline.moderate.policy import Decisions, Policy, decide, judged_rows
+from plumbline.moderate.policy import Policy
 from plumbline.moderate.rows import NOT_SCORED, UNJUDGED, Row
 from plumbline.records import Role
 
 Floats = NDArray[np.float64]
-Bools = NDArray[np.bool_]
 Json = dict[str, Any]
 
 _ROLES = {Role.HUMAN: "user", Role.ASSISTANT: "assistant"}
+_NEVER = 2.0
+"""No probability reaches it."""
 
 
 @dataclass(frozen=True)
 class Teller:
     """Tells results of one model by one policy.
 
+    It decides as `policy.decide` does, but row by row and without arrays: most requests have one row, and arrays of one would
+    cost more than the model.
+
     Attributes:
         heads: k names, the columns of probabilities; the first is that of any harm.
-        policy: decides.
+        policy: fits the heads.
         judged_by: which versions of model, data and policy; in every result.
     """
 
@@ -40,55 +45,59 @@ class Teller:
     policy: Policy
     judged_by: Mapping[str, str]
 
-    def results(self, rows: Sequence[Row], probabilities: Sequence[Floats | None]) -> list[Json]:
+    def results(self, rows: Iterable[Row], probabilities: Iterable[Floats | None]) -> list[Json]:
         """A result a row.
 
         Args:
             rows: n.
             probabilities: of the turns of all rows, one after the other: shape (k,) each, None where the model failed.
         """
-        counts = np.array([len(row.turns) for row in rows])
-        starts = np.cumsum(counts) - counts
-        nothing = np.full(len(self.heads), np.nan)
-        table = np.array([nothing if each is None else each for each in probabilities]).reshape(-1, len(self.heads))
-        known = judged_rows(table)
-        decided = decide(self.policy, self.heads, np.where(known[:, None], table, 0.0))
-        of_turns = _OfTurns.of(table, decided)
         told = []
-        for row, start, count in zip(rows, starts.tolist(), counts.tolist(), strict=True):
-            turns = slice(start, start + count)
-            if row.unjudged or not known[turns].all():
+        turns = iter(probabilities)
+        for row in rows:
+            found = [None if each is None else each.tolist() for each in islice(turns, len(row.turns))]
+            judged = [each for each in found if each is not None and all(0 <= chance <= 1 for chance in each)]
+            if row.unjudged or len(judged) < len(found):
                 told.append(self._unjudged(row.unjudged or NOT_SCORED))
-                continue
-            told.append(self._judged(row, of_turns.part(turns)))
+            else:
+                told.append(self._judged(row, judged))
         return told
 
-    def _judged(self, row: Row, turns: _OfTurns) -> Json:
+    def _judged(self, row: Row, turns: Sequence[Sequence[float]]) -> Json:
         """Of all turns the highest probability of each head; flagged where any turn is."""
-        flagged, is_flagged = turns.flagged.any(axis=0), bool(turns.is_flagged.any())
-        controversial = turns.controversial.any(axis=0) & ~flagged
+        scores = [max(of_head) for of_head in zip(*turns, strict=True)] if len(turns) > 1 else turns[0]
+        flagged = [score >= limit for score, limit in zip(scores, self._flags, strict=True)]
+        is_flagged = any(flagged)
+        controversial = [
+            name
+            for name, score, limit, is_over in zip(self.heads, scores, self._reviews, flagged, strict=True)
+            if score >= limit and not is_over
+        ]
         result: Json = {
             "flagged": is_flagged,
-            "categories": self._named([bool(each) for each in flagged], any),
-            "category_scores": self._named(turns.probabilities.max(axis=0).tolist(), max),
+            "categories": self._named(flagged, any),
+            "category_scores": self._named(scores, max),
             "category_applied_input_types": self._applied,
-            "controversial": bool(turns.is_controversial.any()) and not is_flagged,
-            "controversial_categories": [self.heads[place] for place in np.flatnonzero(controversial)],
+            "controversial": bool(controversial) and not is_flagged,
+            "controversial_categories": controversial,
             "error": None,
             "judged_by": self.judged_by,
         }
         if row.is_conversation:
             result["turns"] = [
-                {
-                    "message": turn.position,
-                    "role": _ROLES[turn.role],
-                    "flagged": bool(turns.is_flagged[place]),
-                    "controversial": bool(turns.is_controversial[place]),
-                    "category_scores": dict(zip(self.heads, turns.probabilities[place].tolist(), strict=True)),
-                }
-                for place, turn in enumerate(row.turns)
+                {"message": turn.position, "role": _ROLES[turn.role], **self._of_turn(scores)}
+                for turn, scores in zip(row.turns, turns, strict=True)
             ]
         return result
+
+    def _of_turn(self, scores: Sequence[float]) -> Json:
+        is_flagged = any(score >= limit for score, limit in zip(scores, self._flags, strict=True))
+        is_reached = any(score >= limit for score, limit in zip(scores, self._reviews, strict=True))
+        return {
+            "flagged": is_flagged,
+            "controversial": is_reached and not is_flagged,
+            "category_scores": dict(zip(self.heads, scores, strict=True)),
+        }
 
     def _unjudged(self, code: str) -> Json:
         nothing = dict.fromkeys([*self.heads, *self._closest])
@@ -103,51 +112,38 @@ class Teller:
             "judged_by": self.judged_by,
         }
 
-    def _named(self, values: list[Any], joined: Any) -> Json:
+    def _named(self, values: Sequence[Any], joined: Any) -> Json:
         """Values by the heads' names, and by OpenAI's; null under a name that no head comes close to."""
-        named = dict(zip(self.heads, values, strict=True))
-        for name, places in self._closest.items():
-            named[name] = joined([values[place] for place in places]) if places else None
+        named = dict(zip(self.heads, values, strict=True)) | self._nothing
+        for name, places in self._meant:
+            named[name] = values[places[0]] if len(places) == 1 else joined([values[place] for place in places])
         return named
+
+    @cached_property
+    def _flags(self) -> list[float]:
+        """From which probability each head flags."""
+        return [self.policy.thresholds[name].flag if name in self.policy.thresholds else _NEVER for name in self.heads]
+
+    @cached_property
+    def _reviews(self) -> list[float]:
+        """From which probability each head sends a text to people."""
+        return [
+            self.policy.thresholds[name].review if name in self.policy.thresholds else _NEVER for name in self.heads
+        ]
 
     @cached_property
     def _closest(self) -> dict[str, tuple[int, ...]]:
         return closest_heads(self.heads)
 
     @cached_property
+    def _nothing(self) -> Json:
+        return dict.fromkeys(name for name, places in self._closest.items() if not places)
+
+    @cached_property
+    def _meant(self) -> list[tuple[str, tuple[int, ...]]]:
+        return [(name, places) for name, places in self._closest.items() if places]
+
+    @cached_property
     def _applied(self) -> Json:
         applied: Json = {name: ["text"] for name in self.heads}
         return applied | {name: ["text"] if places else [] for name, places in self._closest.items()}
-
-
-@dataclass(frozen=True, slots=True)
-class _OfTurns:
-    """What is said of n turns.
-
-    Attributes:
-        probabilities, flagged, controversial: shape (n, k).
-        is_flagged, is_controversial: shape (n,); by any head.
-    """
-
-    probabilities: Floats
-    flagged: Bools
-    controversial: Bools
-    is_flagged: Bools
-    is_controversial: Bools
-
-    @classmethod
-    def of(cls, probabilities: Floats, decided: Decisions) -> _OfTurns:
-        """From what a policy decided."""
-        return cls(
-            probabilities, decided.flagged, decided.controversial, decided.rows_flagged, decided.rows_controversial
-        )
-
-    def part(self, turns: slice) -> _OfTurns:
-        """Those of one row."""
-        return _OfTurns(
-            self.probabilities[turns],
-            self.flagged[turns],
-            self.controversial[turns],
-            self.is_flagged[turns],
-            self.is_controversial[turns],
-        )

@@ -9,7 +9,7 @@ import numpy as np
 import pyarrow as pa
 
 from plumbline.measure import Bootstrap, Figure
-from plumbline.redteam.attempts import Attempts
+from plumbline.redteam.attempts import Attempts, Floats
 from plumbline.redteam.by_model import ByModel, by_model, rate_or_why
 from plumbline.redteam.families import Families, moulds, near_duplicates
 from plumbline.redteam.map import AttemptMap, map_of
@@ -97,28 +97,36 @@ def analyse(
     step("measuring success by model")
     models = by_model(attempts, flags, bootstrap)
     step("measuring scores, tags and reviews")
-    description = relation(attempts, attempts.description_scores, attempts.scores, bootstrap)
-    rating = relation(attempts, attempts.ratings, attempts.scores, bootstrap)
+    measured = {
+        "description": relation(attempts, attempts.description_scores, attempts.scores, bootstrap),
+        "rating": relation(attempts, attempts.ratings, attempts.scores, bootstrap),
+    }
     ratings, tags = by_rating(attempts, bootstrap), tags_of(attempts, flags, bootstrap)
     reviewers, workers = reviewers_of(attempts, bootstrap), workers_of(attempts, flags, bootstrap)
     step("looking for attempts that are alike")
-    families = near_duplicates(attempts, flags, bootstrap), moulds(attempts, flags, bootstrap)
+    alike, from_moulds = near_duplicates(attempts, flags, bootstrap), moulds(attempts, flags, bootstrap)
     step("laying out the map")
     return RedTeamAnalysis(
-        len(attempts),
-        tuple(attempts.ids),
-        *(int((~np.isnan(each)).sum()) for each in (attempts.scores, attempts.description_scores, attempts.ratings)),
-        _success(attempts, chosen, bootstrap),
-        models,
-        description,
-        ratings,
-        rating,
-        tags,
-        reviewers,
-        workers,
-        *families,
-        map_of(attempts, flags, bootstrap),
+        attempts=len(attempts),
+        ids=tuple(attempts.ids),
+        scored=_given(attempts.scores),
+        described=_given(attempts.description_scores),
+        rated=_given(attempts.ratings),
+        success=_success(attempts, chosen, bootstrap),
+        models=models,
+        ratings=ratings,
+        tags=tags,
+        reviewers=reviewers,
+        workers=workers,
+        near_duplicates=alike,
+        moulds=from_moulds,
+        map=map_of(attempts, flags, bootstrap),
+        **measured,
     )
+
+
+def _given(values: Floats) -> int:
+    return int((~np.isnan(values)).sum())
 
 
 def _success(attempts: Attempts, chosen: SuccessBy, bootstrap: Bootstrap) -> Success:

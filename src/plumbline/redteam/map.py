@@ -201,7 +201,7 @@ def _names(features: _Features, clusters: list[Integers], workers: list[str | No
         inside = np.asarray(features.matrix[rows].sum(axis=0)).ravel()
         outside = (total - inside) / max(features.matrix.shape[0] - len(rows), 1)
         weight = np.where(single, inside / len(rows) - outside, -np.inf)
-        telling = []
+        telling: list[str] = []
         for column in np.argsort(-weight, kind="stable"):
             if weight[column] <= 0 or len(telling) == _TELLING_WORDS:
                 break

@@ -283,7 +283,10 @@ def draw_together(names: Sequence[str], counts: Sequence[Sequence[int]], caption
             shade = {"facecolor": SECOND, "alpha": 0.12 + 0.6 * number / most} if number else {"facecolor": SURFACE}
             axes.add_patch(Rectangle((across, down), 1, 1, linewidth=0, **shade))
             axes.add_patch(Rectangle((across, down), 1, 1, facecolor="none", edgecolor=GRID, linewidth=1))
-            style = {"color": INK if number else MUTED, "fontsize": LABEL_SIZE - (2 if number > 999 else 1)}
+            style: dict[str, Any] = {
+                "color": INK if number else MUTED,
+                "fontsize": LABEL_SIZE - (2 if number > 999 else 1),
+            }
             axes.text(across + 0.5, down + 0.5, f"{number}", ha="center", va="center", **style)
     return canvas.finish()
 

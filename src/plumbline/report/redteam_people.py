@@ -85,13 +85,11 @@ def _together_card(found: RedTeamAnalysis, *, synthetic: bool) -> Card:
     table = Table(
         "Tags that occur together",
         columns("Tag", "With", "Attempts#"),
-        tuple((one, other, count(number)) for number, other, one in pairs if number),
+        tuple((one, other, count(number)) for number, other, one in pairs),
     )
     left_out = left_out_note(len(names), len(found.tags.tags), "commonest")
     picture = draw_together(names, counts, named)
-    tables = (table,) if table.rows else ()
-    note = left_out and "The commonest tags are drawn."
-    return Card("Tags that occur together", reading, synthetic, picture, tables=tables, note=note)
+    return Card("Tags that occur together", reading, synthetic, picture, tables=(table,), note=left_out)
 
 
 # --- reviewers ---
@@ -178,8 +176,13 @@ def _busiest_card(defined: list[WorkerFigures], names: dict[str, str], *, synthe
     named = caption("busiest", "Success of the workers who made most attempts", reading, synthetic=synthetic)
     rows = [(names[each.worker], each.success) for each in ordered]
     picture = draw_compact_dots(rows, named, unit="share that succeeded", reference=0.5)
-    note = "Intervals draw the openings of attempts. The figures stand in the table of workers."
-    return Card("Workers who made most attempts", reading, synthetic, picture, note=note)
+    table = Table(
+        "Success of the workers who made most attempts",
+        columns("Worker", "Attempts#", "Share that succeeded"),
+        tuple((names[each.worker], count(each.attempts), figure_cell(each.success)) for each in ordered),
+    )
+    note = "Intervals draw the openings of attempts."
+    return Card("Workers who made most attempts", reading, synthetic, picture, tables=(table,), note=note)
 
 
 def _pseudonym(each: WorkerFigures, place: int) -> str:

@@ -7,6 +7,7 @@ import logging
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from functools import lru_cache, partial
 
 from plumbline.moderate.failures import unknown_host
 from plumbline.moderate.service.keys import RequireKey
@@ -14,7 +15,7 @@ from plumbline.moderate.service.metrics import Metrics
 from plumbline.moderate.service.request_log import RequestLog
 from plumbline.moderate.service.routes import OPEN_PATHS, Handler, Routes
 from plumbline.moderate.service.served import Served
-from plumbline.web.asgi import App, Receive, Scope, Send, header_values, only_header
+from plumbline.web.asgi import App, Message, Receive, Scope, Send, only_header
 from plumbline.web.bodies import BodyLimits, BoundedBodies
 from plumbline.web.failures import no_such_method, no_such_route, wrong_content_type
 from plumbline.web.headers import SecurityHeaders
@@ -47,8 +48,8 @@ class AppOptions:
     is_local: bool = True
 
 
-def make_app(served: Served, options: AppOptions) -> App:
-    """The service as an ASGI application; it closes what is served at its end."""
+def make_app(served: Served, options: AppOptions) -> ServiceApp:
+    """The service as an ASGI application."""
     counted = Metrics()
     for each in served.all:
         counted.watch(each.model.name, each.batcher.load)
@@ -62,7 +63,7 @@ def make_app(served: Served, options: AppOptions) -> App:
     if options.is_local:
         app = _LocalNames(app)
     app = RequestIds(RequestLog(SecurityHeaders(ProblemErrors(app)), counted, table))
-    return _Lifespan(app, routes)
+    return ServiceApp(app, routes)
 
 
 class _Dispatch:
@@ -88,6 +89,11 @@ class _Dispatch:
         await answer.send(send)
 
 
+@lru_cache(maxsize=64)
+def _is_local(host: bytes) -> bool:
+    return is_loopback(_PORT.sub("", host.decode("latin-1")).strip("[]"))
+
+
 class _LocalNames:
     """Middleware: answers under names of this machine alone."""
 
@@ -97,29 +103,33 @@ class _LocalNames:
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """See ASGI."""
         if scope["type"] == "http":
-            hosts = header_values(scope, b"host")
-            if len(hosts) != 1 or not is_loopback(_PORT.sub("", hosts[0].decode("latin-1")).strip("[]")):
+            host = only_header(scope, b"host")
+            if host is None or not _is_local(host):
                 raise unknown_host()
         await self._app(scope, receive, send)
 
 
-class _Lifespan:
-    """Middleware: looks after policy files while the service runs, and ends what is served when it does."""
+class ServiceApp:
+    """The whole: looks after policy files while the service runs, and ends what is served when it does."""
 
     def __init__(self, app: App, routes: Routes) -> None:
         self._app = app
         self._routes = routes
 
+    def stop(self) -> None:
+        """From here on it is not ready, and every answer asks its client to ask elsewhere."""
+        self._routes.is_ready = False
+
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """See ASGI."""
         if scope["type"] != "lifespan":
-            await self._app(scope, receive, send)
+            await self._app(scope, receive, send if self._routes.is_ready else partial(_send_last, send))
             return
         await receive()
         looking = asyncio.create_task(self._look_after_policies())
         await send({"type": "lifespan.startup.complete"})
         await receive()
-        self._routes.is_ready = False
+        self.stop()
         looking.cancel()
         self._routes.served.close()
         await send({"type": "lifespan.shutdown.complete"})
@@ -137,3 +147,10 @@ class _Lifespan:
                 LOG.error("policies were not replaced: %s", policies.failure)
                 self._routes.counted.reloaded("refused")
             failure = policies.failure
+
+
+async def _send_last(send: Send, message: Message) -> None:
+    """Sends what is the connection's last answer."""
+    if message["type"] == "http.response.start":
+        message["headers"] = [*message.get("headers", ()), (b"connection", b"close")]
+    await send(message)

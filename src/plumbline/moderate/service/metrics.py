@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter as CountedBy
 from collections.abc import Mapping, Sequence
 from functools import partial
 from typing import Any
@@ -46,7 +47,9 @@ class Metrics:
         self._reloads = Counter(
             "plumbline_policy_reloads", "Times that policies were read again.", ("outcome",), registry=self._registry
         )
-        self._known: dict[tuple[str, int], Any] = {}
+        # Looking labels up costs more than counting.
+        self._known: dict[tuple[str, int], tuple[Any, Any]] = {}
+        self._decisions: dict[tuple[str, str], Any] = {}
         self._loads = {
             attribute: Gauge(f"plumbline_{name}", told, ("model",), registry=self._registry)
             for attribute, (name, told) in _LOADS.items()
@@ -54,7 +57,7 @@ class Metrics:
 
     def answered(self, route: str, status: int, seconds: float) -> None:
         """A request was answered."""
-        if (route, status) not in self._known:  # looking labels up costs more than counting
+        if (route, status) not in self._known:
             self._known[route, status] = (self._requests.labels(route, str(status)), self._seconds.labels(route))
         count, histogram = self._known[route, status]
         count.inc()
@@ -62,12 +65,10 @@ class Metrics:
 
     def decided(self, model: str, results: Sequence[Mapping[str, Any]]) -> None:
         """Rows were judged, or could not be."""
-        counts: dict[str, int] = {}
-        for result in results:
-            decision = _decision(result)
-            counts[decision] = counts.get(decision, 0) + 1
-        for decision, count in counts.items():
-            self._rows.labels(model, decision).inc(count)
+        for decision, count in CountedBy(map(_decision, results)).items():
+            if (model, decision) not in self._decisions:
+                self._decisions[model, decision] = self._rows.labels(model, decision)
+            self._decisions[model, decision].inc(count)
 
     def reloaded(self, outcome: str) -> None:
         """Policies were read again: ``changed`` or ``refused``."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import socket
 from collections.abc import Callable
 from contextlib import closing
@@ -9,14 +10,33 @@ from typing import Any
 
 import uvicorn
 
-from plumbline.web.asgi import App
+from plumbline.moderate.service.app import ServiceApp
 from plumbline.web.listening import BACKLOG, ending_well
 
 GRACE_SECONDS = 30
 """How long requests under way may take when the server is told to end."""
+_DRAIN_SECONDS = 0.3
+"""For what was on its way when the end was told."""
 
 
-def run_server(app: App, bound: socket.socket, *, log_requests: bool, ready: Callable[[], None]) -> int:
+class _Server(uvicorn.Server):
+    """As uvicorn's, but a request that had been sent when the end was told is read and answered, not cut off unread."""
+
+    def __init__(self, config: uvicorn.Config, app: ServiceApp) -> None:
+        super().__init__(config)
+        self._app = app
+
+    async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
+        """Lets nobody in any more, answers who is there, and ends."""
+        self._app.stop()
+        await asyncio.sleep(0)  # who has connected already is let in
+        for server in self.servers:
+            server.close()
+        await asyncio.sleep(_DRAIN_SECONDS)
+        await super().shutdown(sockets)
+
+
+def run_server(app: ServiceApp, bound: socket.socket, *, log_requests: bool, ready: Callable[[], None]) -> int:
     """Serves until a signal ends it; requests under way may end, for `GRACE_SECONDS` at most.
 
     Args:
@@ -41,7 +61,7 @@ def run_server(app: App, bound: socket.socket, *, log_requests: bool, ready: Cal
     with closing(bound), ending_well():
         ready()
         try:
-            uvicorn.Server(config).run(sockets=[bound])
+            _Server(config, app).run(sockets=[bound])
         except SystemExit:  # it could not start, and has said why
             code = 1
     return code

@@ -1,0 +1,70 @@
+"""``plumbline redteam score`` and ``report`` as a person meets them: what is told, exit codes, errors with a next step."""
+
+import json
+
+import pytest
+
+from plumbline.formats import write_tables
+from plumbline.loop.synthetic_corpus import write_synthetic_corpus
+from plumbline.loop.training_run import TrainingRun, run_training
+from plumbline.records import Kind
+from tests.redteam.made_up import attempts_table, human, table_of
+
+
+@pytest.fixture(scope="module")
+def model(tmp_path_factory):
+    folder = tmp_path_factory.mktemp("redteam")
+    write_synthetic_corpus(folder, scale=0.1)
+    source, out = folder / "harmless-synthetic", folder / "model"
+    run_training(TrainingRun("preference", (str(source),), out, settings={"features": "words"}))
+    return out
+
+
+@pytest.fixture
+def attempts(tmp_path):
+    path = tmp_path / "attempts.jsonl"
+    write_tables({Kind.RED_TEAM_ATTEMPTS: attempts_table(12, reviewed=False)}, path, "red-team")
+    return path
+
+
+def test_scoring_tells_what_it_did_and_a_page_is_drawn_of_it(model, attempts, plumb, tmp_path):
+    code, out, err = plumb("redteam", "score", model, attempts, "-o", tmp_path / "scored", "--json")
+    assert code == 0
+    assert json.loads(out)["transcripts"] == 12
+    assert "12 of 12 transcripts scored by their lowest of 24 turns, 12 descriptions; lower = more harmful" in err
+    assert "may be used for: analysis" in err
+    code, out, err = plumb("redteam", "report", tmp_path / "scored", "-o", tmp_path / "page.html")
+    assert (code, out) == (0, "")
+    assert "12 attempts, 12 with a score; success by rating" in err
+    assert plumb("redteam", "report", attempts, "-o", tmp_path / "page.html")[0] == 0  # takes the place of its own page
+
+
+def test_what_has_no_score_is_told_by_its_code_and_is_exit_code_1(model, plumb, tmp_path):
+    silent = tmp_path / "silent.jsonl"
+    write_tables({Kind.RED_TEAM_ATTEMPTS: table_of([(human("a question"),)] * 2)}, silent, "red-team")
+    code, _, err = plumb("redteam", "score", model, silent, "-o", tmp_path / "scored")
+    assert code == 1
+    assert "0 of 2 transcripts" in err
+    assert "2 × PL-RTS-002" in err
+
+
+def test_rows_that_cannot_be_read_are_told_and_are_exit_code_1(model, attempts, plumb, tmp_path):
+    attempts.write_bytes(attempts.read_bytes() + b'{"transcript": 3}\n')
+    for command in (
+        ("score", model, attempts, "-o", tmp_path / "out"),
+        ("report", attempts, "-o", tmp_path / "page.html"),
+    ):
+        code, _, err = plumb("redteam", *command)
+        assert code == 1
+        assert "not read: 1 rows" in err
+
+
+def test_a_page_that_is_not_ours_and_a_way_to_count_that_is_none_are_refused(attempts, plumb, tmp_path):
+    page = tmp_path / "page.html"
+    page.write_text("mine")
+    code, _, err = plumb("redteam", "report", attempts, "-o", page)
+    assert (code, err[:9]) == (2, "PL-OUT-00")
+    assert page.read_text() == "mine"
+    code, _, err = plumb("redteam", "report", attempts, "-o", tmp_path / "other.html", "--success", "ratings")
+    assert code == 2
+    assert "Try: --success rating" in err

@@ -1,0 +1,67 @@
+"""API keys: shown once, kept as digests, asked for on every route but two."""
+
+import stat
+
+import pytest
+
+from plumbline.moderate.failures import ServingError
+from plumbline.moderate.service.keys import add_key, read_keys
+from plumbline.records import SourceError
+from tests.moderate.service.asking import app_of, ask
+
+
+def test_a_key_is_nowhere_but_with_whoever_drew_it(tmp_path):
+    path = tmp_path / "keys.toml"
+    keys = [add_key(path, "staging"), add_key(path, "live-2")]
+    assert all(key not in path.read_text() for key in keys)
+    assert stat.S_IMODE(path.stat().st_mode) == 0o600
+    assert sorted(read_keys(path).values()) == ["live-2", "staging"]
+    for name in ("staging", "", "a b", "x" * 65, '"]'):
+        with pytest.raises(ServingError, match="PL-MDR-005"):
+            add_key(path, name)
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "",
+        "no toml",
+        '["a"]\nsha256 = "short"\n',
+        '["a"]\nsha256 = 3\n',
+        "a = 1\n",
+        '["a"]\nsha256 = "%s"\nrole = "x"\n' % ("a" * 64),
+    ],
+)
+def test_a_file_that_is_none_of_keys_is_refused(tmp_path, text):
+    path = tmp_path / "keys.toml"
+    path.write_text(text)
+    path.chmod(0o600)
+    with pytest.raises(ServingError, match="PL-MDR-003"):
+        read_keys(path)
+
+
+def test_a_file_that_others_read_or_that_is_not_there_is_refused(tmp_path):
+    path = tmp_path / "keys.toml"
+    with pytest.raises(SourceError, match="PL-MDR-003"):
+        read_keys(path)
+    add_key(path, "a")
+    path.chmod(0o640)
+    with pytest.raises(ServingError, match="PL-MDR-004"):
+        read_keys(path)
+
+
+def test_every_route_but_two_asks_for_a_key(moderation, tmp_path):
+    key = add_key(tmp_path / "keys.toml", "a")
+    app = app_of(("mod", moderation), keys=read_keys(tmp_path / "keys.toml"), is_local=False)
+    for path in ("/healthz", "/readyz"):
+        assert ask(app, "GET", path).status == 200
+    good = f"Bearer {key}"
+    for path in ("/v1/models", "/v1/policies", "/metrics", "/openapi.json"):
+        assert ask(app, "GET", path, authorization=good).status == 200
+        for wrong in (None, "Bearer", f"Bearer {key[:-1]}", f"Basic {key}", f"Bearer {key}x", good + " "):
+            answer = ask(app, "GET", path, authorization=wrong)
+            assert (answer.status, answer.code) == (401, "PL-MDR-015"), (path, wrong)
+            assert answer.headers["www-authenticate"] == "Bearer"
+    assert ask(app, "POST", "/v1/moderations", {"input": "x"}).status == 401
+    assert ask(app, "POST", "/v1/moderations", {"input": "x"}, authorization=good).status == 200
+    assert ask(app, "GET", "/no/such/path").status == 401
