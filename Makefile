@@ -6,7 +6,7 @@ BIN    := $(VENV)/bin
 PIP    := $(BIN)/python -m pip --disable-pip-version-check --quiet
 DATA   ?= ../shared/data
 
-.PHONY: demo test thorough check lint types imports format docs pictures bench bench-training bench-pages bench-dashboard hammer latency fuzz clean help
+.PHONY: demo test thorough check lint types imports format docs pictures bench bench-training bench-pages bench-dashboard bench-serve hammer latency fuzz clean help
 
 help: ## what can be made
 	@grep -E '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 18
@@ -34,6 +34,7 @@ demo: $(VENV)/ready-to-run ## the main job on a small synthetic corpus; ends wit
 # modules are kept, since some tests start the program again and again. One process more than a small machine has cores:
 # tests with a browser, a server or a database wait most of their time.
 test: $(VENV)/ready-to-test ## all tests
+	-@$(BIN)/python -m tests.rewritten
 	OMP_NUM_THREADS=1 OPENBLAS_NUM_THREADS=1 PYTHONDONTWRITEBYTECODE= $(BIN)/python -m pytest -n 3 --dist worksteal
 
 thorough: $(VENV)/ready-to-test ## tests that show at length what others show in short; before a release; some minutes
@@ -78,6 +79,9 @@ bench-training: $(VENV)/ready-to-test ## training beside TRL; takes half an hour
 
 bench-pages: $(VENV)/ready-to-test ## first paint and the next item in Chromium, beside 100,000 items
 	$(BIN)/python -m benchmarks.pages
+
+bench-serve: $(VENV)/ready-to-test ## the moderation service under load, a peer beside it; needs wrk; a quarter of an hour
+	$(BIN)/python -m benchmarks.serve --data $(DATA) --minutes 10
 
 bench-dashboard: $(VENV)/ready-to-test ## the dashboard with 200,000 judgements, every kind, on both databases
 	$(BIN)/python -m benchmarks.dashboard --postgres

@@ -1,6 +1,6 @@
 """Moderation models on data of another origin than they were trained on, without and with the recipe ``transfer``.
 
-    python -m benchmarks.transfer --data DIR [--without] [--json FILE]
+    python -m benchmarks.transfer --data DIR [--on NAME] [--without] [--json FILE]
 
 Trained by the calls of `plumbline train moderation` on the *train* files of BeaverTails, of PKU-SafeRLHF, of both; measured on the
 *test* files of both (with the question, and the reply alone), and on texts of further origins: safe prompts that sound
@@ -78,16 +78,16 @@ def trained(data: Path, names: Sequence[str], way: Way) -> LinearModel:
     return train_task(loaded.tables, "moderation", way.options(sources), place="benchmark").model
 
 
-def measure(data: Path, chosen: Sequence[Way]) -> Json:
-    """Every way on every choice of sources, measured on every set."""
+def measure(data: Path, chosen: Sequence[Way], on: Sequence[str]) -> Json:
+    """Every way on every choice of sources asked for, measured on every set."""
     sets: tuple[list[Labelled], list[Flagged], list[Ranked]] = (
         labelled_sets(data),
         flagged_sets(data),
         ranked_sets(data),
     )
     result: Json = {"labelled": {}, "flagged": {}, "ranked": {}}
-    for trained_on, names in TRAINED_ON.items():
-        models = {way.name: trained(data, names, way) for way in chosen}
+    for trained_on in on:
+        models = {way.name: trained(data, TRAINED_ON[trained_on], way) for way in chosen}
         for way in chosen:
             model, baseline = models[way.name], None if way.name == BEFORE else models[BEFORE]
             for rows in sets[0]:
@@ -117,10 +117,11 @@ def main(arguments: Sequence[str] | None = None) -> None:
     """Run and report."""
     parser = argparse.ArgumentParser(prog="python -m benchmarks.transfer")
     parser.add_argument("--data", type=Path, required=True)
+    parser.add_argument("--on", action="append", choices=list(TRAINED_ON), help="sources; may be repeated; default all")
     parser.add_argument("--without", action="store_true", help="also the recipe less each of its parts")
     parser.add_argument("--json", type=Path)
     asked = parser.parse_args(arguments)
-    result = measure(asked.data, ways(without=asked.without))
+    result = measure(asked.data, ways(without=asked.without), asked.on or list(TRAINED_ON))
     result["machine"] = measuring.machine(*PACKAGES)
     print_tables(result)
     measuring.print_machine(result["machine"])

@@ -22,7 +22,7 @@ from plumbline.models.text_features import Replies
 
 BOOTSTRAP = Bootstrap(seed=0)
 COLUMNS: Mapping[str, tuple[str, ...]] = {
-    "labelled": ("auprc", "auprc_above", "auroc", "recall_at_fpr_01", "recall_at_fpr_05", "ece", "recall", "false_positive_rate", "false_positive_rate_above"),
+    "labelled": ("auprc", "auprc_above", "auroc", "recall_at_fpr_01", "recall_at_fpr_05", "ece", "recall", "recall_above", "false_positive_rate", "false_positive_rate_above"),
     "flagged": ("flagged", "flagged_above"),
     "ranked": ("accuracy", "accuracy_above"),
 }  # fmt: skip
@@ -97,5 +97,5 @@ def shown(figure: Mapping[str, Any] | None) -> str:
     """A figure with its interval; n where it is a plain one."""
     if figure is None or figure["value"] is None:
         return ""
-    interval = "" if figure["low"] is None else f" ({figure['low']:.3f}–{figure['high']:.3f})"
+    interval = "" if figure["low"] is None else f" ({figure['low']:.3f} to {figure['high']:.3f})"
     return f"{figure['value']:.3f}{interval}, n={figure['n']:,}"

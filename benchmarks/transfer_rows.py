@@ -119,8 +119,5 @@ def ranked_sets(data: Path) -> list[Ranked]:
     """The test file of harmless-base."""
     table = load(data / "hh-rlhf", data_dir="harmless-base", split="test", cache=False).comparisons
     rows = preference_rows(table, place="harmless-base")
-    groups = rows.places.group_ids
-    return [
-        Ranked("harmless-base", rows.first, rows.second, rows.first_is_better, groups),
-        Ranked("harmless-base, reply alone", alone(rows.first), alone(rows.second), rows.first_is_better, groups),
-    ]
+    # The prompt adds the same to both sides of a pair, so without it the order is the same.
+    return [Ranked("harmless-base", rows.first, rows.second, rows.first_is_better, rows.places.group_ids)]

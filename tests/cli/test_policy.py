@@ -153,6 +153,19 @@ def test_an_ignored_head_needs_no_rows(fit, tmp_path):
     assert read_policy(tmp_path / "house.toml").ignored == (DRUGS,)
 
 
+def test_rates_held_together_and_a_use_overridden_stand_in_the_manifest(fit, tmp_path):
+    code, out, err = fit("--flag-fpr", 0.15, "--review-fpr", 0.2, "--together", "--json")
+    assert code == 0, err
+    calibration = json.loads(out)["calibration"]
+    assert calibration["together"] is True
+    assert calibration["safe_flagged"] <= 0.15 * calibration["safe_rows"]
+    code, _, err = fit("--flag-fpr", 0.15, "--review-fpr", 0.2, "--uses", "analysis", "--override-uses")
+    assert code == 0, err
+    manifest = json.loads((tmp_path / "house.toml.manifest.json").read_text())
+    assert manifest["uses_overridden"] is True
+    assert manifest["configuration"]["together"] is False
+
+
 def test_only_toml_is_written(fit):
     code, _, err = fit(out="house.json")
     assert (code, err[:10]) == (2, "PL-OUT-006")

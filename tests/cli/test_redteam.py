@@ -5,19 +5,18 @@ import json
 import pytest
 
 from plumbline.formats import write_tables
-from plumbline.loop.synthetic_corpus import write_synthetic_corpus
-from plumbline.loop.training_run import TrainingRun, run_training
 from plumbline.records import Kind
+from tests.cli.test_redteam_run import scorer as scorer
+from tests.cli.test_redteam_run import server as server
+from tests.cli.test_redteam_run import words as words
+from tests.models.made_up import pairs_table
 from tests.redteam.made_up import attempts_table, human, table_of
+from tests.redteam.small_models import saved
 
 
 @pytest.fixture(scope="module")
 def model(tmp_path_factory):
-    folder = tmp_path_factory.mktemp("redteam")
-    write_synthetic_corpus(folder, scale=0.1)
-    source, out = folder / "harmless-synthetic", folder / "model"
-    run_training(TrainingRun("preference", (str(source),), out, settings={"features": "words"}))
-    return out
+    return saved("preference", pairs_table(axis="harmlessness"), tmp_path_factory.mktemp("redteam") / "model")
 
 
 @pytest.fixture
@@ -68,3 +67,11 @@ def test_a_page_that_is_not_ours_and_a_way_to_count_that_is_none_are_refused(att
     code, _, err = plumb("redteam", "report", attempts, "-o", tmp_path / "other.html", "--success", "ratings")
     assert code == 2
     assert "Try: --success rating" in err
+
+
+def test_a_page_is_drawn_of_what_a_machine_tried(words, plumb, tmp_path):
+    assert plumb(*words, "-o", tmp_path / "tried")[0] == 0
+    code, _, err = plumb("redteam", "report", tmp_path / "tried", "-o", tmp_path / "page.html")
+    assert code == 0
+    assert "10 attempts, 10 with a score; success by outcome" in err
+    assert "No attempt says who made it." in (tmp_path / "page.html").read_text()

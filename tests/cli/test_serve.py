@@ -46,6 +46,10 @@ def serving(folder, *words):
         process.join()
 
 
+def client_of(address, key):
+    return OpenAI(base_url=f"{address}/v1", api_key=key, max_retries=0)
+
+
 def asked(address, **body):
     request = urllib.request.Request(
         f"{address}/v1/moderations", json.dumps(body).encode(), {"Content-Type": "application/json"}
@@ -55,8 +59,7 @@ def asked(address, **body):
 
 
 def test_the_official_client_and_an_end_on_a_signal(model, tmp_path):
-    with serving(tmp_path, model) as (address, process, log):
-        client = OpenAI(base_url=f"{address}/v1", api_key="any", max_retries=0)
+    with serving(tmp_path, model) as (address, process, log), client_of(address, "any") as client:
         answer = client.moderations.create(input=[RUDE, KIND], model="omni-moderation-latest")
         assert [each.flagged for each in answer.results] == [True, False]
         assert answer.model.startswith("mod@")
@@ -118,6 +121,7 @@ def test_what_was_accepted_is_answered_though_it_is_told_to_end(model, tmp_path)
                 answered.append(len(asked(address, input=[RUDE] * 50)))
             except urllib.error.HTTPError as error:
                 answered.append(error.code)
+                error.close()
             except (OSError, urllib.error.URLError) as error:
                 refused.append(error)
                 return
@@ -168,9 +172,9 @@ def test_a_key_is_printed_once_and_opens_the_service(plumb, model, tmp_path):
     code, key, err = plumb("serve", "--add-key", "staging", "--keys", keys)
     assert (code, key.startswith("plk_"), "staging" in err) == (0, True, True)
     with serving(tmp_path, model, "--keys", keys) as (address, _, log):
-        client = OpenAI(base_url=f"{address}/v1", api_key=key.strip(), max_retries=0)
-        assert client.moderations.create(input=RUDE).results[0].flagged
-        with pytest.raises(APIStatusError) as refused:
-            OpenAI(base_url=f"{address}/v1", api_key="plk_" + "x" * 40, max_retries=0).moderations.create(input=RUDE)
+        with client_of(address, key.strip()) as client:
+            assert client.moderations.create(input=RUDE).results[0].flagged
+        with client_of(address, "plk_" + "x" * 40) as client, pytest.raises(APIStatusError) as refused:
+            client.moderations.create(input=RUDE)
         assert refused.value.status_code == 401
     assert key.strip() not in log.read_text()

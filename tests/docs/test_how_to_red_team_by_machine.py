@@ -13,7 +13,7 @@ PAGE = (Path(__file__).resolve().parents[2] / "docs/how-to/red-team-by-machine.m
 
 
 def test_the_program_takes_these_words():
-    (block,) = re.findall(r"^```sh\n(.*?)\n```$", PAGE, re.MULTILINE | re.DOTALL)
+    (block,) = re.findall(r"^```text\n(.*?)\n```$", PAGE, re.MULTILINE | re.DOTALL)
     commands = [shlex.split(line) for line in block.replace("\\\n", " ").splitlines()]
     assert len(commands) == 2
     for words in commands:

@@ -56,7 +56,9 @@ def test_every_command_and_the_client(plumb, models, tmp_path, capsys):
 def _ask(address, capsys):
     (body,) = [body for language, body in BLOCKS if language == "py"]
     assert "http://127.0.0.1:8000" in body
-    exec(compile(body.replace("http://127.0.0.1:8000", address), "serve.md", "exec"), {})
+    names = {}
+    exec(compile(body.replace("http://127.0.0.1:8000", address), "serve.md", "exec"), names)
+    names["client"].close()
     assert re.fullmatch(r"\[(True|False), (True|False)\]", capsys.readouterr().out.strip())
 
 

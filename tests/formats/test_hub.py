@@ -1,6 +1,6 @@
 """Hub ids through the real client, against a small hub on loopback.
 
-The client reads its endpoint when it is imported, so each hub gets one process of its own that runs a list of steps.
+The client reads its endpoint when it is imported, so each hub gets one process of its own that takes a list of steps.
 """
 
 import gzip
@@ -9,6 +9,7 @@ import json
 import os
 import subprocess
 import sys
+import tempfile
 from pathlib import Path
 
 import pytest
@@ -17,6 +18,8 @@ from plumbline.formats import load
 from plumbline.formats.hub import pull_dataset
 from plumbline.lineage import Manifest, Use, file_digest, read_manifest
 from plumbline.records import UsageError
+from tests.formats.hub_steps import take_steps
+from tests.prepared import start_prepared
 
 from .hub_server import COMMIT, serving
 
@@ -42,62 +45,28 @@ FILES = {
     "helpful-base/test.jsonl.gz": pairs(4, "help"),
 }
 
-_STEPS = """
-import json, sys, traceback
-import plumbline
-from pathlib import Path
-from plumbline.formats.hub import pull_dataset
-from plumbline.records import PlumblineError
 
-def load(*names, **how):
-    loaded = plumbline.load(*names, **how)
-    table = loaded.comparisons
-    columns = ("source", "subset", "split", "axis")
-    places = sorted(set(zip(*(table[name].to_pylist() for name in columns))))
-    return {"rows": len(table), "places": places, "files": [file.path for file in loaded.files]}
-
-def pull(hub_id, out, **how):
-    return pull_dataset(hub_id, Path(out), **how)
-
-for line in sys.stdin:
-    call, names, how = json.loads(line)
-    try:
-        answer = {"value": {"load": load, "pull": pull}[call](*names, **how)}
-    except PlumblineError as error:
-        answer = {"code": error.code, "exit": error.exit_code, "text": str(error)}
-    except Exception as error:
-        answer = {"bug": traceback.format_exc()}
-    print(json.dumps(answer), flush=True)
-"""
-
-
-def environment(address, home, **more):
-    kept = {name: value for name, value in os.environ.items() if not name.startswith(("HF_", "HUGGING"))}
+def environment(address, home):
+    """What the client finds: this hub, and a folder of its own."""
     return {
-        **kept,
         "HF_ENDPOINT": address,
         "HF_HOME": str(home),
         "HF_HUB_DISABLE_TELEMETRY": "1",
         "HF_HUB_DISABLE_PROGRESS_BARS": "1",
         "NO_PROXY": "127.0.0.1",
         "no_proxy": "127.0.0.1",
-        **more,
     }
 
 
 def run_steps(address, home, *steps):
     """Each step is (load | pull, arguments, options); its answer has a value or a code."""
-    lines = "".join(json.dumps(step) + "\n" for step in steps)
-    done = subprocess.run(
-        [sys.executable, "-W", "ignore", "-c", _STEPS],
-        input=lines,
-        env=environment(address, home),
-        capture_output=True,
-        text=True,
-        timeout=60,
-    )
-    answers = [json.loads(line) for line in done.stdout.splitlines()]
-    assert len(answers) == len(steps), done.stderr
+    with tempfile.TemporaryDirectory() as folder:
+        found, log = Path(folder, "answers"), Path(folder, "log")
+        process = start_prepared(take_steps, steps, found, environment(address, home), log=log)
+        process.join(60)
+        assert process.exitcode == 0, log.read_text()
+        answers = [json.loads(line) for line in found.read_text().splitlines()]
+    assert len(answers) == len(steps)
     assert not [answer["bug"] for answer in answers if "bug" in answer]
     return answers
 
@@ -248,12 +217,13 @@ def test_with_the_hub_down_a_cached_copy_still_loads_and_without_one_it_says_so(
 
 
 def test_the_command_prints_the_code_and_no_traceback(tmp_path):
+    kept = {name: value for name, value in os.environ.items() if not name.startswith(("HF_", "HUGGING"))}
     with serving(NAME, FILES) as hub:
         command = [sys.executable, "-W", "ignore", "-c", "from plumbline.cli.main import run; run()"]
         refused, pulled = (
             subprocess.run(
                 [*command, "data", "pull", name, str(tmp_path / "out")],
-                env=environment(hub.address, tmp_path / "home"),
+                env=kept | environment(hub.address, tmp_path / "home"),
                 capture_output=True,
                 text=True,
                 timeout=60,

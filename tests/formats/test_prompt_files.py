@@ -105,6 +105,20 @@ def test_other_sources_are_read_as_everywhere(tmp_path):
             load_prompts(missing)
 
 
+def test_no_option_is_passed_over(tmp_path):
+    path = written(tmp_path, "p.jsonl", '{"prompt": "one"}\n{"prompt": " "}\n')
+    assert len(load_prompts(path, split="p").prompts) == 1
+    for options, code in (
+        ({"split": "test"}, "PL-SRC-004"),
+        ({"data_dir": "a"}, "PL-SRC-003"),
+        ({"format": "csv"}, "PL-ARG-001"),
+        ({"on_error": "stop"}, "PL-PRM-002"),
+    ):
+        with pytest.raises(PlumblineError) as refused:
+            load_prompts(path, **options)
+        assert refused.value.code == code
+
+
 def test_terms_are_those_stated_and_unknown_where_nobody_states_any(tmp_path):
     path = written(tmp_path, "p.csv", "prompt\none\n")
     assert load_prompts(path).terms.licence == "unknown"

@@ -124,6 +124,13 @@ def test_labels_that_the_scorer_was_trained_on_say_nothing_of_its_errors(prompts
         run_redteam(run_of(prompts, server, scorer, tmp_path / "other", validate_on=str(labels["old"])))
 
 
+def test_a_scorer_that_does_not_say_what_it_was_trained_on_is_told(prompts, server, labels, tmp_path):
+    imported = saved("moderation", labels_table(160), tmp_path / "imported", tells_rows=False)
+    summary = run_redteam(run_of(prompts, server, imported, tmp_path / "out", validate_on=str(labels["old"])))
+    assert summary["scorer_error"]["left_out"] == {}
+    assert "nothing says what the scorer was trained on" in summary["notes"][0]
+
+
 def test_a_run_whose_replies_are_partly_missing_goes_on_and_then_is_done(prompts, server, scorer, tmp_path):
     run = run_of(prompts, server, scorer, tmp_path / "out")
     run_redteam(run)
@@ -213,4 +220,6 @@ def test_a_corpus_can_be_the_target_and_its_terms_hold(prompts, scorer, server, 
     summary = run_redteam(run)
     assert summary["attempts"] == sum(summary["outcomes"].values()) == 20
     assert {row["model_type"] for row in rows_of(run.out)} == {"train.parquet"}
+    assert summary["target"] == "retrieval:safety_labels/train.parquet"
+    assert str(labels["new"].parent) not in json.dumps(rows_of(run.out))
     assert rows_of(run.out) == (run_redteam(run) and rows_of(run.out))

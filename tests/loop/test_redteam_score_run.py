@@ -102,10 +102,24 @@ def test_reports_are_of_the_raw_lines_and_of_scored_attempts_alike(model, attemp
     raw, scored = (report([source], tmp_path / "page.html") for source in (attempts, tmp_path / "scored"))
     assert raw.success == scored.success
     assert raw.models.everything.scores.mean != scored.models.everything.scores.mean
-    assert "SYNTHETIC DATA" in (tmp_path / "page.html").read_text()
+    page = (tmp_path / "page.html").read_text()
+    assert "SYNTHETIC DATA" in page
+    assert f"Scores by model ({file_digest(model / 'model.json')[:12]})." in page
     with pytest.raises(UsageError, match="PL-SRC-013"):
         report([attempts, tmp_path / "scored"], tmp_path / "twice.html")
     assert not (tmp_path / "twice.html").exists()
+
+
+def test_scores_of_two_models_are_not_compared_without_a_word(model, attempts, tmp_path):
+    run_transcript_scoring(TranscriptScoring(model, str(attempts), tmp_path / "scored"))
+    other, silent = tmp_path / "other.jsonl", tmp_path / "silent.jsonl"
+    write_tables({Kind.RED_TEAM_ATTEMPTS: attempts_table(5, seed=1, reviewed=False)}, other, "red-team")
+    write_tables({Kind.RED_TEAM_ATTEMPTS: attempts_table(5, seed=2, reviewed=False, scored=False)}, silent, "red-team")
+    report([tmp_path / "scored", silent], tmp_path / "page.html")
+    assert "do not compare:" not in (tmp_path / "page.html").read_text()
+    report([tmp_path / "scored", other], tmp_path / "page.html")
+    warning = "The scores are by 2 models and do not compare: a model that the data do not name and model ("
+    assert warning in (tmp_path / "page.html").read_text()
 
 
 def test_success_is_counted_as_asked(attempts, tmp_path):

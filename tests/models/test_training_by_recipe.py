@@ -10,6 +10,7 @@ from plumbline.lineage import Manifest, terms_of, with_terms
 from plumbline.models.card import format_card
 from plumbline.models.linear_training import train_moderation
 from plumbline.models.recipes import training_options
+from plumbline.models.source_figures import told_sources
 from plumbline.models.text_features import Replies
 from plumbline.models.training import train_task
 from plumbline.models.training_rows import label_rows
@@ -58,6 +59,9 @@ def test_what_each_source_gave_is_counted_and_stands_in_the_card(trained):
     # 200 rows: half of them for each class, half of that for each source.
     counts = [each[f"{name}_counts_as"] for each in (large, small) for name in ("safe", "unsafe")]
     assert counts == pytest.approx([50.0] * 4)
+    told = told_sources(trained.summary)
+    assert told[0] == f"large: {large['safe']} safe and {large['unsafe']} unsafe rows, which count as 50 and 50"
+    assert told[1].endswith("count as 50 and 50; too few safe rows to hold it to the rate of false positives by itself")
     for form in ("with_prompt", "without_prompt"):
         assert large[form]["auprc"]["n"] == 150
         assert large[form]["false_positive_rate"]["n"] == large["safe"]

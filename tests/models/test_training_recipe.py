@@ -1,9 +1,17 @@
 """Training recipes: the one that ships, files of one's own, and what no recipe can say."""
 
+import re
+from pathlib import Path
+
 import pytest
 
 from plumbline.models.recipes import training_options
-from plumbline.models.training_recipe import parse_training_recipe, read_training_recipe, shipped_recipes
+from plumbline.models.training_recipe import (
+    TrainingRecipe,
+    parse_training_recipe,
+    read_training_recipe,
+    shipped_recipes,
+)
 from plumbline.records import SourceError, UsageError
 
 LEAST = 'name = "own"\nversion = 1\ntask = "moderation"\n'
@@ -27,6 +35,13 @@ def test_what_is_written_out_reads_back_as_the_same_recipe():
         if key != "digest"
     ]
     assert parse_training_recipe("\n".join(lines), "here") == recipe
+
+
+def test_the_page_shows_the_recipe_that_ships():
+    page = (Path(__file__).parents[2] / "docs" / "how-to" / "train-moderation.md").read_text()
+    (shown,) = re.findall(r"```toml\n(.*?)```", page, re.DOTALL)
+    assert parse_training_recipe(shown, "the page") == read_training_recipe("transfer")
+    assert all(f"`{key}`" in page for key in TrainingRecipe.model_fields)
 
 
 def test_the_digest_changes_with_any_setting():

@@ -119,7 +119,7 @@ def fitted(policy, heads=None, model="0" * 64):
     """The policy, as if its thresholds had been fitted."""
     heads = policy.thresholds if heads is None else heads
     of_heads = {name: CalibratedHead(each, 400, 90, 4, 20) for name, each in heads.items()}
-    calibration = PolicyCalibration("beavertails", model, 0.01, 0.05, 380, 4, 21, (), of_heads)
+    calibration = PolicyCalibration("beavertails", model, 0.01, 0.05, False, 380, 4, 21, (), of_heads)
     return Policy(policy.name, policy.version, policy.thresholds, policy.ignored, calibration)
 
 

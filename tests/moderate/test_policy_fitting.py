@@ -4,7 +4,7 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import assume, given
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 
@@ -86,6 +86,60 @@ def test_the_promised_rate_holds_on_the_rows_in_hand_with_ties(values, is_unsafe
     assert head.flagged == found.flagged[~is_unsafe, 0].sum()
     assert head.reviewed == reached[~is_unsafe, 0].sum()
     assert policy.calibration.safe_reviewed == (found.rows_flagged | found.rows_controversial)[~is_unsafe].sum()
+
+
+@given(
+    arrays(np.int64, (60, 2), elements=st.integers(0, 30), fill=st.nothing()),
+    arrays(bool, 60),
+    arrays(bool, (60, 2)),
+    st.floats(0.02, 0.9),
+    st.floats(0.02, 0.9),
+)
+def test_rates_held_together_are_kept_by_all_heads_at_once(values, is_unsafe, category, one_rate, other_rate):
+    """Whatever safe rows say of categories, or do not say."""
+    is_unsafe[:2], category[0] = [True, False], [True, True]
+    applies, known = category.T
+    rows = replace(SIXTY, is_unsafe=is_unsafe, categories={DRUGS: applies & known}, has_categories=known)
+    flag, review = sorted((one_rate, other_rate))
+    try:
+        policy = fit_policy(HEADS, values / 31, rows, FittingSettings("house", 1, flag, review, together=True), ON)
+    except NoDataError as error:
+        assume("PL-POL-011" not in str(error))  # no row without the category
+        return
+    found = decide(policy, HEADS, values / 31)
+    assert found.rows_flagged[~is_unsafe].mean() <= flag
+    assert (found.rows_flagged | found.rows_controversial)[~is_unsafe].mean() <= review
+    assert not [each for each in told_of_fit(policy.calibration) if "all heads together" in each]
+
+
+def test_a_safe_row_is_safe_whatever_its_categories_say():
+    """Labels that contradict themselves: held together, such a row counts as flagged wrongly."""
+    categories = [[DRUGS] if number in (0, 1, 2) or number >= 20 else [] for number in range(40)]
+    rows = rows_of([number >= 20 for number in range(40)], categories)
+    of_heads = BOTH.copy()
+    of_heads[:3, 1] = 0.9
+    policy = fit_policy(HEADS, of_heads, rows, replace(EVEN, together=True), ON)
+    assert policy.calibration.safe_flagged <= 2
+    assert fit_policy(HEADS, of_heads, rows, EVEN, ON).calibration.safe_flagged >= 3
+
+
+def test_heads_that_together_reach_more_than_each_by_itself_are_told():
+    """Two heads with other false alarms: 2 of 20 each, 4 of 20 together, until they are held together."""
+    of_heads = BOTH.copy()
+    of_heads[[0, 1], 0] = of_heads[[2, 3], 1] = [0.9, 0.85]
+    of_heads[20:] += 0.15
+    each = fit_policy(HEADS, of_heads, HALF, EVEN, ON)
+    assert (each.calibration.safe_flagged, each.calibration.together) == (4, False)
+    assert any(
+        "all heads together flag 20 % of the safe rows: 10 % is kept by each" in told
+        for told in told_of_fit(each.calibration)
+    )
+    together = fit_policy(HEADS, of_heads, HALF, replace(EVEN, together=True), ON)
+    assert together.calibration.safe_flagged == 2, "one of each, as many as may be"
+    assert together.calibration.together
+    assert together.thresholds["unsafe"].flag > each.thresholds["unsafe"].flag
+    found = [decide(policy, HEADS, of_heads).rows_flagged[20:].sum() for policy in (each, together)]
+    assert found[0] > found[1] > 0, "what is kept costs what is found, and no more than it must"
 
 
 def test_the_order_of_labels_decides_not_their_number():

@@ -27,6 +27,7 @@ model = "beavertails"
 model_digest = "{DIGEST}"
 flag_false_positive_rate = 0.01
 review_false_positive_rate = 0.05
+together = false
 safe_rows = 700
 safe_flagged = 9
 safe_reviewed = 50
@@ -63,6 +64,7 @@ def policies(draw):
         draw(names),
         DIGEST,
         *rates,
+        draw(st.booleans()),
         of_safe[2],
         *of_safe[:2],
         tuple(draw(st.lists(files, max_size=2))),

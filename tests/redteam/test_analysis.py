@@ -137,12 +137,21 @@ def test_a_map_of_more_is_a_sample_and_of_few_says_what_it_cannot():
 def test_a_word_of_one_worker_alone_names_no_cluster():
     chance = np.random.default_rng(0)
     subjects = list(SUBJECTS.values())
-    talks = [" ".join(chance.choice(subjects[number % 2], 8)) + " jonquil" * (number % 4 == 0) for number in range(60)]
-    workers = ["only-1" if number % 4 == 0 else f"worker-{number % 5}" for number in range(60)]
-    attempts = Attempts.of(table_of([(human(text),) for text in talks], worker=workers))
-    names = [cluster.name or "" for cluster in map_of(attempts, np.full(60, np.nan), BOOTSTRAP).clusters]
-    assert names
-    assert all("jonquil" not in name for name in names)
+    alone = [number % 6 in (0, 2) for number in range(60)]
+    talks = [
+        " ".join([*chance.choice(subjects[number % 2], 6), *["jonquil"] * (6 * alone[number])]) for number in range(60)
+    ]
+    names = {}
+    for case, workers in {
+        "of one": [f"worker-{1 if alone[number] else 2 + number % 3}" for number in range(60)],
+        "of several": [f"worker-{number % 5}" for number in range(60)],
+    }.items():
+        attempts = Attempts.of(table_of([(human(text),) for text in talks], worker=workers))
+        drawn = map_of(attempts, np.full(60, np.nan), BOOTSTRAP)
+        names[case] = " ".join(cluster.name or "" for cluster in drawn.clusters)
+    assert "jonquil" in names["of several"]
+    assert names["of one"]
+    assert "jonquil" not in names["of one"]
 
 
 def test_sizes_stand_in_the_order_of_their_parameters():

@@ -1,32 +1,23 @@
 """Pushing through the hub's own client to a hub on loopback: one commit, sound folders only, old files gone.
 
-The client reads its endpoint when it is imported, so it runs in a process of its own: the program, as people run it.
+The client reads its endpoint when it is imported, so it runs in a process of its own: the program, with people's words.
 """
 
-import os
 import socket
-import subprocess
-import sys
+import tempfile
+from pathlib import Path
 
 import pytest
 
 from plumbline.records import UsageError
 from plumbline.release import build_release, push_release
+from tests.prepared import start_prepared
+from tests.release.processes import run_commands
 
 from .folders import curated
 from .hub_uploads import taking_uploads
 
 NAME = "someone/hh-small"
-_STEPS = """
-import sys
-from plumbline.cli.main import run
-for words in sys.argv[1].split(";"):
-    sys.argv = ["plumbline", *words.split()]
-    try:
-        run()
-    except SystemExit as ended:
-        print("exit", ended.code or 0, flush=True)
-"""
 
 
 @pytest.fixture
@@ -37,13 +28,16 @@ def release(tmp_path):
 
 def run(address, home, *commands, token="hf_none"):
     """What the commands ended with, and what they said."""
-    kept = {name: value for name, value in os.environ.items() if not name.startswith(("HF_", "HUGGING"))}
-    environment = {**kept, "HF_ENDPOINT": address, "HF_HOME": str(home)}
+    environment = {"HF_ENDPOINT": address, "HF_HOME": str(home)}
     environment |= {} if token is None else {"HF_TOKEN": token}
     environment |= {"HF_HUB_DISABLE_TELEMETRY": "1", "HF_HUB_DISABLE_XET": "1"}
-    call = [sys.executable, "-c", _STEPS, ";".join(commands)]
-    done = subprocess.run(call, capture_output=True, text=True, env=environment, check=False)
-    return [int(line.split()[1]) for line in done.stdout.splitlines() if line.startswith("exit")], done.stderr
+    with tempfile.TemporaryDirectory() as folder:
+        streams = Path(folder, "out"), Path(folder, "err")
+        process = start_prepared(run_commands, commands, environment, log=streams)
+        process.join(120)
+        assert process.exitcode == 0, process.exitcode
+        out, err = (stream.read_text() for stream in streams)
+    return [int(line.split()[1]) for line in out.splitlines() if line.startswith("exit")], err
 
 
 def test_a_release_is_pushed_as_one_commit_and_pulled_as_it_was(release, tmp_path):

@@ -1,53 +1,31 @@
 """A release that takes the place of another: whenever the run dies, the one or the other stands there, whole."""
 
-import subprocess
-import sys
+import shutil
 
 import pytest
 
 from plumbline.lineage import read_manifest, writing
 from plumbline.release import ReleaseOptions, build_release, verify_release
 from plumbline.release import building as building_module
+from tests.prepared import start_prepared
+from tests.release.processes import build_and_die
 
 from .folders import curated
 
-_KILLED = """
-import os, sys
-from pathlib import Path
-from plumbline.lineage import writing
-from plumbline.release import ReleaseOptions, build_release
 
-where, folder, out = sys.argv[1], Path(sys.argv[2]), Path(sys.argv[3])
-replace, swapped, rename = writing._replace_folder, writing.swapped, Path.rename
-
-def die_before(*places):
-    os._exit(9)
-
-def die_after(*places):
-    replace(*places)
-    os._exit(9)
-
-def die_between(path, target):
-    rename(path, target)
-    os._exit(9)
-
-if where == "before":
-    writing._replace_folder = die_before
-if where == "after":
-    writing._replace_folder = die_after
-if where == "between":
-    writing.swapped = lambda first, second: False
-    Path.rename = lambda path, target: (die_between if path == out else rename)(path, target)
-build_release(folder, out, ReleaseOptions(previous=out))
-"""
+@pytest.fixture(scope="module")
+def once(tmp_path_factory):
+    """What `standing` copies."""
+    root = tmp_path_factory.mktemp("standing")
+    build_release(curated(root / "in", root / "curated"), root / "out")
+    return root
 
 
 @pytest.fixture
-def standing(tmp_path):
+def standing(once, tmp_path):
     """A folder, and the release of it that stands."""
-    folder = curated(tmp_path / "in", tmp_path / "curated")
-    build_release(folder, tmp_path / "out")
-    return folder, tmp_path / "out"
+    shutil.copytree(once, tmp_path, dirs_exist_ok=True)
+    return tmp_path / "curated", tmp_path / "out"
 
 
 def version_of(out):
@@ -57,12 +35,12 @@ def version_of(out):
 
 
 @pytest.mark.parametrize(("where", "left"), [("before", "1.0.0"), ("after", "1.0.1"), ("between", None)])
-def test_a_kill_leaves_the_old_release_or_the_new_one(standing, where, left):
+def test_a_kill_leaves_the_old_release_or_the_new_one(standing, where, left, tmp_path):
     folder, out = standing
-    ended = subprocess.run(
-        [sys.executable, "-c", _KILLED, where, str(folder), str(out)], check=False, capture_output=True
-    )
-    assert ended.returncode == 9, ended.stderr
+    process = start_prepared(build_and_die, where, folder, out, log=tmp_path / "log")
+    process.join(60)
+    assert process.exitcode == 9, (tmp_path / "log").read_text()
+    (tmp_path / "log").unlink()
     if left is None:  # where two folders cannot change places in one step, the old one waits beside for the next run
         assert not out.exists()
         with pytest.raises(RuntimeError), writing.write_folder_aside(out, "release"):

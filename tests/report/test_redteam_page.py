@@ -17,6 +17,7 @@ SOURCES = RedTeamSources(
     9,
     {"PL-RT-010": 2},
     Terms(frozenset({Use.ANALYSIS}), "MIT"),
+    scorers=("models/harmless (abc)",),
     synthetic=True,
 )
 
@@ -51,7 +52,7 @@ def hostile_page():
         task_description=HOSTILE,
     )
     entry = FileEntry(path=HOSTILE, sha256="a" * 64, size_bytes=1, rows=9)
-    sources = RedTeamSources((entry,), 9, {}, Terms(frozenset(), HOSTILE), synthetic=False)
+    sources = RedTeamSources((entry,), 9, {}, Terms(frozenset(), HOSTILE), (HOSTILE, f"{HOSTILE}2"), synthetic=False)
     found = analyse(table, Bootstrap(seed=0, resamples=200))
     return build_red_team_report(found, sources, title=HOSTILE, created=HOSTILE)
 
@@ -85,6 +86,7 @@ def test_no_text_no_name_of_a_worker_and_no_folder_stands_in_the_page(hostile_pa
     told = " ".join(text for _, text in read(hostile_page).text)
     assert "secretword" not in told  # of two words of ten letters with a digit none is a telling word
     assert "unnamed-1" in told
+    assert hostile_page.count("The scores are by 2 models and do not compare") == 3
     assert "\u202e" not in hostile_page
     assert "/home/somebody" not in page_of(attempts_table(6))
 
@@ -93,6 +95,7 @@ def test_the_page_says_how_success_is_counted_what_was_set_aside_and_what_is_syn
     assert "An attempt succeeded where the attacker&#39;s own rating is 3 or more" in page
     assert "2 × PL-RT-010" in page
     assert "SYNTHETIC DATA" in page
+    assert page.count("Scores by models/harmless (abc).") == 3
     assert "may be used for: analysis. Licence: MIT" in page
 
 

@@ -165,13 +165,13 @@ def serve(
     from plumbline.collect.example_studies import write_missing_example
     from plumbline.collect.server.proxies import checked_proxies
     from plumbline.collect.server.running import Served, run_server
-    from plumbline.web.listening import bind, url_of
     from plumbline.collect.service.collecting import utc_now
     from plumbline.collect.service.handing_out import link_of_owner
     from plumbline.collect.service.public_address import checked_public_url
     from plumbline.collect.service.served_studies import find_served, served_rules
     from plumbline.collect.study_file import read_study_settings
     from plumbline.loop.reply_scorer import open_reply_scorer
+    from plumbline.web.listening import bind, url_of
     from plumbline.web.sessions import Site
 
     host, public = listen.host, None if listen.public_url is None else checked_public_url(listen.public_url)

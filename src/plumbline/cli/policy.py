@@ -73,6 +73,9 @@ def fit(
     ignore: Annotated[
         list[str] | None, typer.Option(help="A head that is to decide nothing; as often as there are such heads.")
     ] = None,
+    together: Annotated[
+        bool, typer.Option("--together", help="Hold the rates for all heads together: of safe rows, reached by any.")
+    ] = False,
     override_uses: options.OverrideUses = False,
     trust_remote_code: TrustRemoteCode = False,
     tokens_per_batch: TokensPerBatch = None,
@@ -91,7 +94,7 @@ def fit(
     how = {**reading.load_options(), "stated_terms": terms.stated_terms()}
     given = PolicyInput(model, source, how, trust_remote_code, tokens_per_batch)
     ignored, command = tuple(ignore or ()), tuple(sys.argv[1:])
-    run = PolicyFit(given, out, name, flag_fpr, review_fpr, ignored, override_uses, command)
+    run = PolicyFit(given, out, name, flag_fpr, review_fpr, ignored, together, override_uses, command)
     with progress("fitting a policy") as shown:
         result = run_policy_fit(run, step=shown.step)
     if as_json:

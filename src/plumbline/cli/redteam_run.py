@@ -90,8 +90,7 @@ def run(
 
     \b
     Example: plumbline redteam run prompts.csv --target openai:my-model@https://host/v1 --scorer models/moderation -o attempts
-    Example: plumbline redteam run beavertails-evaluation --target transformers:my-model --scorer models/moderation \\
-             --validate-on labels/test.jsonl -o attempts
+    Example: plumbline redteam run beavertails-evaluation --target transformers:my-model --scorer models/cost --validate-on labels -o attempts
     """
     from plumbline.loop.redteam_run import RedTeamRun, journal_of, run_redteam
 
@@ -148,6 +147,8 @@ def _tell(summary: Mapping[str, Any], out: Path) -> None:
     note(f"wrote {out}: {summary['attempts']:,} attempts on {summary['target']}: {outcomes}")
     for code, count in summary["unscored"].items():
         note(f"unscored: {count:,} attempts, {code} (docs/errors.md); neither success nor failure")
+    for kind, count in summary["passed_over"].items():
+        note(f"not tried: {count:,} {kind.replace('_', ' ')}, which are no prompts")
     for code, count in (summary["scorer_error"] or {}).get("left_out", {}).items():
         note(f"not validated on: {count:,} labels, {code} (docs/errors.md)")
     if summary["cut_replies"]:

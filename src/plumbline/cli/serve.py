@@ -168,5 +168,4 @@ def _told(served: Served) -> list[str]:
     for each in served.moderators:
         policies = served.policies_of(each)
         told.append(f"{each.model.name} decides by policy {policies[0].name}, version {policies[0].version}")
-        told += [line for policy in policies for line in policy.told_of(each.model.digest)]
-    return told
+    return told + served.told()

@@ -70,7 +70,7 @@ def tell_trained(result: TrainingResult, run: TrainingRun) -> None:
         note(flatter)
     if run.settings.get("resume") and not result.summary.get("outcome", {}).get("resumed_step"):
         note("there was nothing to go on with: the training began at its first step")
-    for told in told_sources(result.summary.get("by_source", [])):
+    for told in told_sources(result.summary):
         note(told)
     for told in result.summary.get("notes", []):
         note(told)

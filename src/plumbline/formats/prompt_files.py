@@ -58,7 +58,9 @@ def load_prompts(source: str | Path, **options: Any) -> Loaded:
         FaultError, UsageError: as `load`.
     """
     path = Path(source)
-    if not _is_plain(path):
+    as_everywhere = options.get("data_dir") or options.get("format")
+    other_split = options.get("split") not in (None, split_name(path.name))
+    if as_everywhere or other_split or not _is_plain(path):
         return load(source, **options)
     intake = Intake(f"{path.resolve().parent.name}/{path.name}")
     origin = Origin(intake.source, None, split_name(path.name))
@@ -68,6 +70,8 @@ def load_prompts(source: str | Path, **options: Any) -> Loaded:
         tables.append(parse(block, origin, intake))
         if intake.rows_read > MOST_PROMPTS:
             raise _refused(path, "there are too many prompts", f"at most {MOST_PROMPTS:,}", "more", "split the file")
+    if intake.faults and options.get("on_error") == "stop":
+        raise intake.faults[0].error(str(path))
     if intake.blank_lines:
         intake.finding("PL-IO-011", f"{intake.blank_lines:,} blank lines, passed over")
     stated = options.get("stated_terms") or StatedTerms()

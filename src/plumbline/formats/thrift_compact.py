@@ -57,7 +57,9 @@ class CompactReader:
         while (head := self._byte()) != _STOP:
             number = number + (head >> 4) if head >> 4 else self._integer()
             kind, wanted = head & 15, shape.get(number)
-            if isinstance(wanted, int) and kind == wanted:
+            if wanted is None:
+                self._pass_value(kind, depth)
+            elif isinstance(wanted, int) and kind == wanted:
                 fields[number] = self._integer()
             elif isinstance(wanted, Elements) and kind == _LIST:
                 fields[number] = self._elements(wanted, depth)
@@ -119,11 +121,17 @@ class CompactReader:
             raise ValueError("a structure that does not end")
 
     def _byte(self) -> int:
-        self._pass(1)
-        return self._content[self.at - 1]
+        at = self.at
+        if at >= self._end:
+            raise ValueError("a structure that does not end")
+        self.at = at + 1
+        return self._content[at]
 
     def _unsigned(self) -> int:
-        value = shift = 0
+        byte = self._byte()
+        if byte < 0x80:  # most are: a number of one byte
+            return byte
+        value, shift = byte & 0x7F, 7
         while (byte := self._byte()) & 0x80:
             value |= (byte & 0x7F) << shift
             shift += 7

@@ -8,6 +8,7 @@ from collections.abc import Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from functools import cache
 from importlib import metadata
 from pathlib import Path, PurePosixPath
 
@@ -201,9 +202,13 @@ def _read(path: Path) -> Manifest | None:
 
 def _versions() -> dict[str, str]:
     versions = {"python": platform.python_version(), "platform": sys.platform}
-    for name in _VERSIONED:
-        try:
-            versions[name] = metadata.version(name)
-        except metadata.PackageNotFoundError:
-            versions[name] = "not installed as a distribution"
-    return versions
+    return versions | {name: _version(name) for name in _VERSIONED}
+
+
+@cache
+def _version(name: str) -> str:
+    """Of a library: its metadata is read through, so once is enough."""
+    try:
+        return metadata.version(name)
+    except metadata.PackageNotFoundError:
+        return "not installed as a distribution"

@@ -71,7 +71,7 @@ class PolicyFit:
     Attributes:
         out: a file that ends in .toml.
         name: of the policy; None takes the file's.
-        flag_false_positive_rate, review_false_positive_rate, ignored: see `FittingSettings`.
+        flag_false_positive_rate, review_false_positive_rate, ignored, together: see `FittingSettings`.
         override_uses: go on though the data does not permit this use.
         command: for the manifest.
     """
@@ -82,6 +82,7 @@ class PolicyFit:
     flag_false_positive_rate: float = 0.01
     review_false_positive_rate: float = 0.05
     ignored: tuple[str, ...] = ()
+    together: bool = False
     override_uses: bool = False
     command: tuple[str, ...] = ()
 
@@ -141,9 +142,8 @@ def run_policy_fit(run: PolicyFit, step: Step = lambda _: None) -> FittedPolicy:
     step("fitting thresholds")
     digest = file_digest(given.model / DESCRIPTION_NAME)
     files = tuple(CalibrationFile(file.path, file.sha256, file.rows) for file in loaded.files)
-    settings = FittingSettings(
-        name, 1, run.flag_false_positive_rate, run.review_false_positive_rate, tuple(dict.fromkeys(run.ignored))
-    )
+    rates = (run.flag_false_positive_rate, run.review_false_positive_rate)
+    settings = FittingSettings(name, 1, *rates, tuple(dict.fromkeys(run.ignored)), run.together)
     on = FittedOn(description.name, digest, files, given.source)
     policy = _versioned(fit_policy(list(model.heads), judged.probabilities, rows, settings, on), run.out)
     _write(run, policy, loaded, description, rows)
@@ -174,7 +174,7 @@ def run_policy_evaluation(
     rows = _label_rows(loaded, given.source)
     judged, bootstrap = _judged(model, rows, step), Bootstrap(seed=seed)
     step("measuring")
-    figures = policy_figures(policy, heads, judged.probabilities, rows, bootstrap)
+    figures = policy_figures(policy, heads, judged.probabilities, rows, bootstrap, step)
     overlap = None if trained_rows is None else Overlap.of(trained_rows, (rows,))
     splits = sorted(filter(None, rows.records.table["split"].unique().to_pylist()))
     digest = file_digest(given.model / DESCRIPTION_NAME)
@@ -329,6 +329,7 @@ def _write(run: PolicyFit, policy: Policy, loaded: Loaded, description: FolderDe
         "flag_false_positive_rate": run.flag_false_positive_rate,
         "review_false_positive_rate": run.review_false_positive_rate,
         "ignored": list(policy.ignored),
+        "together": run.together,
         **resolved_options([given.source], "test", given.load_options),
     }
     manifest = loaded.manifest("policy", run.command, configuration)

@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 from typing import Any
 
+from plumbline.formats import Loaded
+from plumbline.lineage import FileEntry, ManifestFinder
 from plumbline.loop.redteam_score_run import attempts_of
-from plumbline.loop.sources import Step, is_synthetic, load_stage
+from plumbline.loop.sources import Step, is_synthetic, load_parts, merged_parts
 from plumbline.measure import Bootstrap
+from plumbline.models.model_folder import DESCRIPTION_NAME
 from plumbline.records import unknown_name
 from plumbline.redteam.analysis import RedTeamAnalysis, analyse
 from plumbline.redteam.success import SuccessBy
@@ -58,7 +61,8 @@ def run_red_team_report(run: RedTeamReporting, step: Step = lambda _: None) -> R
         WriteError: the page could not be written.
     """
     by = _known_way(run.success)
-    loaded = load_stage(run.sources, None, run.load_options, step)
+    parts = load_parts(run.sources, None, run.load_options, step)
+    loaded = merged_parts(parts, run.sources)
     attempts = attempts_of(loaded, ", ".join(run.sources))
     analysis = analyse(attempts, Bootstrap(seed=run.seed), by=by, step=step)
     step("drawing")
@@ -67,10 +71,33 @@ def run_red_team_report(run: RedTeamReporting, step: Step = lambda _: None) -> R
         rows_read=loaded.rows_read,
         quarantined=loaded.quarantined,
         terms=loaded.terms,
+        scorers=_scorers(parts),
         synthetic=is_synthetic(loaded),
     )
     write_red_team_report(analysis, sources, run.out, title=run.title, created=run.created)
     return RedTeamReported(analysis, loaded.quarantined)
+
+
+def _scorers(parts: Sequence[Loaded]) -> tuple[str, ...]:
+    """By which models the scores of the sources are, as manifests tell; scores of two models do not compare."""
+    finder, names = ManifestFinder(), set[str]()
+    for part in parts:
+        attempts = part.red_team_attempts
+        if attempts["transcript_score"].null_count == attempts["description_score"].null_count == len(attempts):
+            continue
+        for path in part.paths.values():
+            found = finder.governing(Path(path))
+            models = [each for each in found.manifest.inputs if _is_model(each)] if found else []
+            names |= {f"{PurePosixPath(each.path).parent} ({each.sha256[:_DIGEST]})" for each in models} or {_WITH_DATA}
+    return tuple(sorted(names))
+
+
+_WITH_DATA = "a model that the data do not name"
+_DIGEST = 12
+
+
+def _is_model(entry: FileEntry) -> bool:
+    return PurePosixPath(entry.path).name == DESCRIPTION_NAME
 
 
 def _known_way(name: str | None) -> SuccessBy | None:

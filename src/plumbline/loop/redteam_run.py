@@ -256,7 +256,7 @@ def _write(
     """Write the folder; returns the summary in it."""
     attacked = Attacked(
         run=f"redteam-run/{json_digest(opened.asked)[:16]}",
-        target=opened.source.name,
+        target=_shown_target(opened.address),
         model_type=run.target.model_type or opened.address.model or Path(opened.address.location).name,
         model_size=run.target.model_size,
         scorer=opened.scorer.description.name,
@@ -274,12 +274,25 @@ def _write(
     return summary
 
 
+def _shown_target(address: SourceAddress) -> str:
+    """The target's address; where it lies on this machine is nobody's business, and attempts are handed on."""
+    return str(address) if address.kind == "openai" else f"{address.kind}:{_shown_place(address.location)}"
+
+
+def _shown_place(text: str) -> str:
+    """A path on this machine by its last two names, anything else as it is."""
+    if not os.path.exists(text):  # noqa: PTH110  # as above
+        return text
+    resolved = Path(os.path.realpath(text))
+    return f"{resolved.parent.name}/{resolved.name}"
+
+
 def _summary(run: RedTeamRun, opened: _Opened, attacked: Attacked, figures: Mapping[str, Any]) -> dict[str, Any]:
     errors = None
     if opened.validation is not None:
         of_labels = opened.validation.labelled.figures(Bootstrap(seed=run.seed))
         errors = {
-            "source": run.validate_on,
+            "source": _shown_place(run.validate_on or ""),
             "left_out": opened.validation.left_out,
             **{name: figure.to_json() for name, figure in of_labels.items()},
         }
@@ -295,6 +308,11 @@ def _summary(run: RedTeamRun, opened: _Opened, attacked: Attacked, figures: Mapp
         **figures,
         "scorer_error": errors,
         "quarantined": opened.loaded.quarantined,
+        "passed_over": {
+            kind.value: len(table)
+            for kind, table in opened.loaded.tables.items()
+            if kind is not Kind.PROMPTS and len(table)
+        },
         "synthetic": is_synthetic(opened.loaded) or opened.scorer.description.synthetic,
         "notes": _notes(opened.validation, figures),
     }
@@ -305,6 +323,8 @@ def _notes(validation: Validation | None, figures: Mapping[str, Any]) -> list[st
     notes = []
     if validation is None:
         notes.append(f"success_rate is the scorer's word and not corrected: {UNCORRECTED}")
+    elif validation.shared_prompts is None:
+        notes.append("nothing says what the scorer was trained on: if on these labels, its errors are larger than told")
     elif validation.shared_prompts:
         notes.append(
             f"the scorer was trained on {validation.shared_prompts:,} of the labelled prompts, with other replies: its "

@@ -52,13 +52,14 @@ class Validation:
         loaded: the source.
         labelled: labels beside verdicts.
         left_out: rows that tell nothing, by code.
-        shared_prompts: labelled prompts that the scorer was trained on, with other replies.
+        shared_prompts: labelled prompts that the scorer was trained on, with other replies; None where nothing says what
+            it was trained on.
     """
 
     loaded: Loaded
     labelled: Labelled
     left_out: dict[str, int]
-    shared_prompts: int
+    shared_prompts: int | None
 
 
 def open_scorer(folder: Path) -> OpenedScorer:
@@ -99,7 +100,7 @@ def validate_scorer(scorer: OpenedScorer, source: str, step: Step) -> Validation
             advice="name a source of other replies with --validate-on, such as the split held out in training",
         )
     groups = sorted(set(labelled.group_ids.tolist()))
-    shared = 0 if trained is None else int(trained.prompts_among(groups).sum())
+    shared = None if trained is None else int(trained.prompts_among(groups).sum())
     return Validation(loaded, labelled, dict(sorted((+left_out).items())), shared)
 
 

@@ -30,6 +30,11 @@ def load_stage(sources: Sequence[str], split: str | None, options: Mapping[str, 
         NoDataError: no row could be read.
         UsageError: a record stands in the sources twice.
     """
+    return merged_parts(load_parts(sources, split, options, step), sources)
+
+
+def load_parts(sources: Sequence[str], split: str | None, options: Mapping[str, Any], step: Step) -> list[Loaded]:
+    """Each source by itself; the arguments are those of `load_stage`."""
 
     def advance(name: str, done: int, total: int) -> None:
         """Say how much has been read."""
@@ -39,6 +44,11 @@ def load_stage(sources: Sequence[str], split: str | None, options: Mapping[str, 
     for source in sources:
         chosen = {**options, "split": stage_split(source, split, options)}
         parts.append(load(source, advance=advance, **chosen))
+    return parts
+
+
+def merged_parts(parts: Sequence[Loaded], sources: Sequence[str]) -> Loaded:
+    """What was loaded of each source as one; raises as `load_stage`."""
     loaded = merge_loaded(parts)
     refuse_doubled_rows(loaded.findings, ", ".join(sources))
     if not any(len(table) for table in loaded.tables.values()):

@@ -110,7 +110,7 @@ def balanced_weights(origins: NDArray[np.str_], classes: Bools, most_weight: flo
     present = [classes == each for each in np.unique(classes)]
     for of_class in present:
         _names, inverse, counts = np.unique(origins[of_class], return_inverse=True, return_counts=True)
-        totals = _shared(len(origins) / len(present), most_weight * counts)
+        totals = _shared(len(origins) / len(present), most_weight * counts.astype(np.float64))
         weights[of_class] = (totals / counts)[inverse]
     return weights
 
@@ -139,6 +139,11 @@ def has_prompt(replies: Replies) -> Bools:
     return (prompts.str.strip_chars() != "").to_numpy()
 
 
+def is_held_alone(safe_rows: float, max_false_positive_rate: float) -> bool:
+    """Whether a part has enough safe rows for a rate of false positives of its own."""
+    return safe_rows * max_false_positive_rate >= _FALSE_POSITIVES_NEEDED
+
+
 def parts_held_to_rate(
     deals: NDArray[np.int64], parts: NDArray[np.str_], is_safe: Bools, max_false_positive_rate: float
 ) -> NDArray[np.int64]:
@@ -154,10 +159,10 @@ def parts_held_to_rate(
         Shape (n,); a number for each deal and part.
     """
     names, inverse = np.unique(parts, return_inverse=True)
-    needed = _FALSE_POSITIVES_NEEDED * len(np.unique(deals))
-    allowed = max_false_positive_rate * np.bincount(inverse[is_safe], minlength=len(names))
-    is_small = allowed < needed
-    together = len(names) if allowed[is_small].sum() >= needed else int(np.argmax(allowed))
+    safe_rows = np.bincount(inverse[is_safe], minlength=len(names)) / len(np.unique(deals))
+    is_small = np.array([not is_held_alone(count, max_false_positive_rate) for count in safe_rows])
+    others_suffice = is_held_alone(safe_rows[is_small].sum(), max_false_positive_rate)
+    together = len(names) if others_suffice else int(np.argmax(safe_rows))
     own = np.where(is_small, together, np.arange(len(names)))
     numbers: NDArray[np.int64] = deals * (len(names) + 1) + own[inverse]
     return numbers

@@ -10,10 +10,11 @@ from plumbline.measure import Bootstrap, auprc, false_positive_rate_at_threshold
 from plumbline.models.folds import OutOfFold
 from plumbline.models.linear_model import Head
 from plumbline.models.measured_rows import Bools, Json, figures_json
-from plumbline.models.row_weighing import WeighedRows
+from plumbline.models.row_weighing import WeighedRows, is_held_alone
 from plumbline.models.training_rows import LabelRows
 
 _FORMS = ("with_prompt", "without_prompt")
+_TOO_FEW = "; too few safe rows to hold it to the rate of false positives by itself"
 
 
 def source_figures(
@@ -63,10 +64,22 @@ def _of_form(rows: LabelRows, scores: OutOfFold, chosen: Bools, head: Head, boot
     )
 
 
-def told_sources(by_source: list[Json]) -> list[str]:
-    """A line a source: its rows, and what they count as."""
-    return [
-        f"{each['source']}: {each['safe']:,} safe and {each['unsafe']:,} unsafe rows, which count as "
-        f"{each['safe_counts_as']:,.0f} and {each['unsafe_counts_as']:,.0f}"
-        for each in by_source
-    ]
+def told_sources(summary: Json) -> list[str]:
+    """A line a source: its rows, what they count as, and whether they are too few for a rate of false positives of their own.
+
+    Args:
+        summary: of a training by a recipe; of another there is nothing to tell.
+    """
+    told, rate = [], summary.get("max_false_positive_rate", 0.0)
+    for each in summary.get("by_source", []):
+        is_held = is_held_alone(_scored_safe_rows(each), rate) or not summary["recipe"]["threshold_for_each_part"]
+        told.append(
+            f"{each['source']}: {each['safe']:,} safe and {each['unsafe']:,} unsafe rows, which count as "
+            f"{each['safe_counts_as']:,.0f} and {each['unsafe_counts_as']:,.0f}" + ("" if is_held else _TOO_FEW)
+        )
+    return told
+
+
+def _scored_safe_rows(told: Json) -> int:
+    count: int = told["with_prompt"]["false_positive_rate"]["n"]
+    return count

@@ -84,6 +84,7 @@ class PolicyCalibration:
         model, model_digest: the model's name and the SHA-256 of its ``model.json``.
         flag_false_positive_rate, review_false_positive_rate: of each head's negatives, the shares allowed at or above its
             thresholds.
+        together: the rates are kept by all heads together, too, of the safe rows.
         safe_rows, safe_flagged, safe_reviewed: rows that are safe in every respect, those of them that any head flags,
             and those that any flags or sends to people.
         data: files.
@@ -94,6 +95,7 @@ class PolicyCalibration:
     model_digest: str
     flag_false_positive_rate: float
     review_false_positive_rate: float
+    together: bool
     safe_rows: int
     safe_flagged: int
     safe_reviewed: int
@@ -111,6 +113,7 @@ class PolicyCalibration:
             "model_digest": self.model_digest,
             "flag_false_positive_rate": self.flag_false_positive_rate,
             "review_false_positive_rate": self.review_false_positive_rate,
+            "together": self.together,
             "safe_rows": self.safe_rows,
             "safe_flagged": self.safe_flagged,
             "safe_reviewed": self.safe_reviewed,

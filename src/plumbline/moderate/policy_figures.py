@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import numpy as np
@@ -23,9 +23,16 @@ from plumbline.moderate.false_refusals import KINDS, SafePair
 from plumbline.moderate.policy import Bools, Decisions, Floats, Policy, decide
 from plumbline.moderate.policy_fitting import rows_of_head
 
+_IGNORED = "the policy ignores this head"
+
 
 def policy_figures(
-    policy: Policy, heads: Sequence[str], probabilities: Floats, rows: LabelRows, bootstrap: Bootstrap
+    policy: Policy,
+    heads: Sequence[str],
+    probabilities: Floats,
+    rows: LabelRows,
+    bootstrap: Bootstrap,
+    step: Callable[[str], None] = lambda _: None,
 ) -> Json:
     """Figures of a policy; unsafe is the positive class, and flagged by any head is flagged.
 
@@ -35,6 +42,7 @@ def policy_figures(
         probabilities: shape (n, k).
         rows: n labelled rows; n > 0.
         bootstrap: intervals, by group.
+        step: told which category is measured.
     Returns:
         The seven figures of every evaluation; `precision`, `recall` and `false_positive_rate` of what is flagged;
         `controversial`, the share that goes to people; `recall_with_people` and `safe_flagged_or_controversial`, of unsafe
@@ -47,17 +55,21 @@ def policy_figures(
     groups = rows.places.group_ids
     flagged, controversial = decisions.rows_flagged, decisions.rows_controversial
     ranked = _ranking(probabilities[:, 0], rows.is_unsafe, groups, bootstrap, decided=bool(decisions.decided[0]))
+    area = Figure.undefined(len(rows), _IGNORED)
+    if decisions.decided[0]:
+        area = auroc(probabilities[:, 0], rows.is_unsafe, bootstrap=bootstrap, group_ids=groups)
     right = rate_figure((flagged == rows.is_unsafe).astype(float), bootstrap=bootstrap, group_ids=groups)
     error = calibration_error(Measured(probabilities[:, 0], rows.is_unsafe, rows.places), bootstrap)
     figures = {
         "accuracy": right,
         "ece": error,
+        "auroc": area,
         **ranked,
         **_decided(flagged, controversial, rows.is_unsafe, groups, bootstrap),
     }
     return {
         **figures_json(figures),
-        "by_category": _by_category(policy, heads, probabilities, decisions, rows, bootstrap),
+        "by_category": _by_category(policy, heads, probabilities, decisions, rows, bootstrap, step),
     }
 
 
@@ -65,12 +77,11 @@ def _ranking(
     probabilities: Floats, labels: Bools, groups: NDArray[np.str_], bootstrap: Bootstrap, *, decided: bool
 ) -> dict[str, Figure]:
     """How well probabilities tell labels apart, whatever the thresholds."""
-    keys = ("auroc", "auprc", "recall_at_fpr_01", "recall_at_fpr_05")
+    keys = ("auprc", "recall_at_fpr_01", "recall_at_fpr_05")
     if not decided:
-        return dict.fromkeys(keys, Figure.undefined(len(labels), "the policy ignores this head"))
+        return dict.fromkeys(keys, Figure.undefined(len(labels), _IGNORED))
     how: Any = {"bootstrap": bootstrap, "group_ids": groups}
     return {
-        "auroc": auroc(probabilities, labels, **how),
         "auprc": auprc(probabilities, labels, **how),
         "recall_at_fpr_01": recall_at_fpr(probabilities, labels, 0.01, **how),
         "recall_at_fpr_05": recall_at_fpr(probabilities, labels, 0.05, **how),
@@ -99,10 +110,12 @@ def _by_category(
     decisions: Decisions,
     rows: LabelRows,
     bootstrap: Bootstrap,
+    step: Callable[[str], None],
 ) -> Json:
     """The same of each further head, on the rows that say whether its category applies."""
     result: Json = {}
     for column, name in enumerate(heads[1:], 1):
+        step(f"measuring {name}")
         of_head = rows_of_head(rows, name, is_main=False)
         applies, groups = of_head.applies[of_head.known], rows.places.group_ids[of_head.known]
         is_decided = bool(decisions.decided[column])

@@ -29,6 +29,8 @@ from plumbline.records import TAXONOMIES, NoDataError, UsageError
 
 FALSE_POSITIVES_NEEDED = 2
 """So many must be allowed among the rows that a threshold is chosen on, or its rate is chance."""
+_HALVINGS = 16
+"""Of the search for a rate: to within a 65,536th of the one stated."""
 _POSITIVES_NEEDED = 10
 """Of fewer rows that a head should flag, where its threshold lies is chance."""
 
@@ -42,6 +44,8 @@ class FittingSettings:
         flag_false_positive_rate, review_false_positive_rate: in (0, 1), the first at most the second: of each head's
             negatives, the largest shares at or above its thresholds.
         ignored: heads that get no threshold.
+        together: hold the rates for all heads together, too: of the safe rows no larger a share is flagged by any head, or
+            flagged or sent to people by any. All heads then get the same, smaller rate.
     """
 
     name: str
@@ -49,6 +53,7 @@ class FittingSettings:
     flag_false_positive_rate: float = 0.01
     review_false_positive_rate: float = 0.05
     ignored: tuple[str, ...] = ()
+    together: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -111,12 +116,13 @@ def fit_policy(
     _refuse_settings(settings, heads)
     if not (judged := judged_rows(probabilities)).all():
         raise UnjudgedError(np.flatnonzero(~judged).tolist())
-    decided = [name for name in heads if name not in settings.ignored]
-    known = {name: rows_of_head(rows, name, is_main=name == heads[0]) for name in decided}
-    _refuse_empty(known, on.place)
-    fitted = {
-        name: _fit_head(probabilities[known[name].known, heads.index(name)], known[name], settings) for name in decided
+    parts = {
+        name: _part(probabilities[:, place], rows, name, is_main=place == 0, together=settings.together)
+        for place, name in enumerate(heads)
+        if name not in settings.ignored
     }
+    _refuse_empty(parts, on.place)
+    fitted = _fitted(parts, rows.is_unsafe, settings)
     if all(head.threshold.review == 1 for head in fitted.values()):
         raise NoDataError(
             "PL-POL-012",
@@ -136,6 +142,7 @@ def fit_policy(
         on.model_digest,
         settings.flag_false_positive_rate,
         settings.review_false_positive_rate,
+        settings.together,
         len(flagged),
         int(flagged.sum()),
         int(reviewed.sum()),
@@ -145,22 +152,67 @@ def fit_policy(
     return Policy(settings.name, settings.version, thresholds, settings.ignored, calibration)
 
 
-def _fit_head(probabilities: Floats, of_head: HeadRows, settings: FittingSettings) -> CalibratedHead:
-    """Thresholds of one head from the rows that say whether it should flag them."""
-    applies = of_head.applies[of_head.known]
-    one_deal: NDArray[np.int64] = np.zeros(len(applies), np.int64)
-    flag, review = (
-        choose_threshold(probabilities, applies, rate, deals=one_deal)
-        for rate in (settings.flag_false_positive_rate, settings.review_false_positive_rate)
-    )
-    negatives = probabilities[~applies]
-    return CalibratedHead(
-        Threshold(review, flag),
-        len(negatives),
-        int(applies.sum()),
-        int((negatives >= flag).sum()),
-        int((negatives >= review).sum()),
-    )
+@dataclass(frozen=True, slots=True)
+class _Part:
+    """What one head says, and should say.
+
+    Attributes:
+        everywhere: shape (n,); its probabilities.
+        known: shape (n,); which rows say whether what it looks for is there.
+        applies: shape (rows known,).
+    """
+
+    everywhere: Floats
+    known: Bools
+    applies: Bools
+
+    def threshold(self, false_positive_rate: float) -> float:
+        """What finds most at a rate."""
+        one_deal: NDArray[np.int64] = np.zeros(len(self.applies), np.int64)
+        return choose_threshold(self.everywhere[self.known], self.applies, false_positive_rate, deals=one_deal)
+
+
+def _part(probabilities: Floats, rows: LabelRows, head: str, *, is_main: bool, together: bool) -> _Part:
+    """One head; where the heads are held together, safe rows are without any harm, whatever they say of categories."""
+    of_head = rows_of_head(rows, head, is_main=is_main)
+    if not together:
+        return _Part(probabilities, of_head.known, of_head.applies[of_head.known])
+    known = of_head.known | ~rows.is_unsafe
+    return _Part(probabilities, known, (of_head.applies & rows.is_unsafe)[known])
+
+
+def _fitted(parts: Mapping[str, _Part], is_unsafe: Bools, settings: FittingSettings) -> dict[str, CalibratedHead]:
+    """Thresholds of every head, and what they do to its own rows."""
+    flag_rate, review_rate = settings.flag_false_positive_rate, settings.review_false_positive_rate
+    if settings.together:
+        flag_rate = _rate_held_together(parts, ~is_unsafe, flag_rate)
+        review_rate = max(_rate_held_together(parts, ~is_unsafe, review_rate), flag_rate)
+    fitted = {}
+    for name, part in parts.items():
+        threshold = Threshold(part.threshold(review_rate), part.threshold(flag_rate))
+        negatives = part.everywhere[part.known][~part.applies]
+        flagged, reviewed = (int((negatives >= limit).sum()) for limit in (threshold.flag, threshold.review))
+        fitted[name] = CalibratedHead(threshold, len(negatives), int(part.applies.sum()), flagged, reviewed)
+    return fitted
+
+
+def _rate_held_together(parts: Mapping[str, _Part], is_safe: Bools, stated: float) -> float:
+    """The largest rate of each head at which no larger a share of the safe rows than stated is reached by any, nearly."""
+
+    def holds(rate: float) -> bool:
+        """Whether all heads together keep to what is stated; the lower a rate, the higher every threshold."""
+        reached = np.zeros(int(is_safe.sum()), bool)
+        for part in parts.values():
+            reached |= part.everywhere[is_safe] >= part.threshold(rate)
+        return bool(reached.mean() <= stated) if len(reached) else True
+
+    if holds(stated):
+        return stated
+    kept, broken = 0.0, stated  # at 0 no head reaches a safe row
+    for _ in range(_HALVINGS):
+        middle = (kept + broken) / 2
+        kept, broken = (middle, broken) if holds(middle) else (kept, middle)
+    return kept
 
 
 def told_of_fit(calibration: PolicyCalibration) -> list[str]:
@@ -186,6 +238,7 @@ def told_of_fit(calibration: PolicyCalibration) -> list[str]:
             f"the thresholds of {some_names(scarce)} rest on fewer than {_POSITIVES_NEEDED} rows with that harm: what "
             "they find of it is chance"
         )
+    told += _told_together(calibration)
     idle = {name: head.threshold for name, head in calibration.heads.items() if head.threshold.flag == 1}
     if idle:
         sent = [name for name, threshold in idle.items() if threshold.review < 1]
@@ -194,6 +247,21 @@ def told_of_fit(calibration: PolicyCalibration) -> list[str]:
             f"{_percent(calibration.flag_false_positive_rate)} false positives; what goes to people is told by "
             f"{some_names(sent) if sent else 'none of them'}"
         )
+    return told
+
+
+def _told_together(calibration: PolicyCalibration) -> list[str]:
+    """That all heads together reach more of the safe rows than is stated of each."""
+    rows, told = calibration.safe_rows, []
+    for done, count, rate in (
+        ("flag", calibration.safe_flagged, calibration.flag_false_positive_rate),
+        ("flag or review", calibration.safe_reviewed, calibration.review_false_positive_rate),
+    ):
+        if rows and count / rows > rate:
+            told.append(
+                f"all heads together {done} {100 * count / rows:.2g} % of the safe rows: {_percent(rate)} is kept by each "
+                "by itself; --together keeps it for all"
+            )
     return told
 
 
@@ -227,10 +295,10 @@ def _refuse_settings(settings: FittingSettings, heads: Sequence[str]) -> None:
         )
 
 
-def _refuse_empty(known: Mapping[str, HeadRows], place: str) -> None:
+def _refuse_empty(parts: Mapping[str, _Part], place: str) -> None:
     """Refuse heads of whose rows none should be flagged, or all: no rate can be counted, no threshold placed."""
-    without = [name for name, rows in known.items() if not rows.applies.any()]
-    everywhere = [name for name, rows in known.items() if rows.known.any() and (rows.applies | ~rows.known).all()]
+    without = [name for name, part in parts.items() if not part.applies.any()]
+    everywhere = [name for name, part in parts.items() if len(part.applies) and part.applies.all()]
     if not without and not everywhere:
         return
     found = [f"no row with {some_names(without)}"] if without else []

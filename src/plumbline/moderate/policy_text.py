@@ -68,6 +68,7 @@ class _Calibration(_Strict):
     model_digest: str = Field(pattern=_DIGEST)
     flag_false_positive_rate: float = Field(gt=0, lt=1)
     review_false_positive_rate: float = Field(gt=0, lt=1)
+    together: bool
     safe_rows: int = Field(ge=0)
     safe_flagged: int = Field(ge=0)
     safe_reviewed: int = Field(ge=0)

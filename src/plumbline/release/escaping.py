@@ -16,7 +16,9 @@ _HIDDEN = ("Cc", "Cf", "Cs", "Co", "Cn", "Zl", "Zp")
 
 def plain_text(text: str) -> str:
     """One line without controls: what would start another line is a blank."""
-    kept = "".join(" " if _is_hidden(character) else character for character in text)
+    kept = text
+    if not text.isprintable():  # where it is, nothing is hidden
+        kept = "".join(" " if _is_hidden(character) else character for character in text)
     return re.sub(r"\s+", " ", kept).strip()
 
 
@@ -46,7 +48,7 @@ def fenced(text: str, language: str = "") -> str:
 
 
 def _without_controls(line: str) -> str:
-    return "".join(each for each in line if each == "\t" or not _is_hidden(each))
+    return line if line.isprintable() else "".join(each for each in line if each == "\t" or not _is_hidden(each))
 
 
 def table(header: list[str], rows: list[list[str]]) -> str:

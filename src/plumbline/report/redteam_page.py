@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from plumbline.lineage import FileEntry, Terms, write_aside
@@ -14,7 +14,7 @@ from plumbline.report.layout import Card, Section, Table, columns
 from plumbline.report.redteam_people import family_cards, reviewers_card, tag_cards, worker_cards
 from plumbline.report.redteam_success import WAYS, by_model_card, map_card, relation_cards, spread_card, ways_card
 from plumbline.report.templating import load_template
-from plumbline.report.wording import count, figure_cell, percent, plural, short_path
+from plumbline.report.wording import count, figure_cell, listed, percent, plural, short_path
 
 _DIGEST = 12
 GLOSSARY = (
@@ -50,6 +50,7 @@ class RedTeamSources:
         rows_read: rows of them.
         quarantined: rows that could not be read, by code.
         terms: what may be done with the attempts.
+        scorers: names of the models that the scores are by; none where there are no scores.
         synthetic: any of it was made up by a program.
     """
 
@@ -57,6 +58,7 @@ class RedTeamSources:
     rows_read: int
     quarantined: Mapping[str, int]
     terms: Terms
+    scorers: tuple[str, ...]
     synthetic: bool
 
 
@@ -138,7 +140,10 @@ def _page(found: RedTeamAnalysis, sources: RedTeamSources, title: str, created: 
             "Harmlessness",
             "What a model of harmlessness says of the assistant's most harmful turn. Scores that came with the data and "
             "scores of a model of your own do not compare.",
-            (spread_card(found, synthetic=synthetic), *relation_cards(found, synthetic=synthetic)),
+            tuple(
+                _by_scorers(card, sources.scorers)
+                for card in (spread_card(found, synthetic=synthetic), *relation_cards(found, synthetic=synthetic))
+            ),
         ),
         Section(
             "tags",
@@ -162,6 +167,16 @@ def _page(found: RedTeamAnalysis, sources: RedTeamSources, title: str, created: 
     )
     contents = f"{plural(found.attempts, 'attempt')} of {plural(len(sources.files), 'file')}"
     return RedTeamPage(title, created, contents, WAYS[found.success.by], synthetic, _tiles(found, synthetic), sections)
+
+
+def _by_scorers(card: Card, scorers: tuple[str, ...]) -> Card:
+    """The card of scores with the model that they are by, or a warning where there are several."""
+    if not scorers:
+        return card
+    if len(scorers) == 1:
+        return replace(card, note=f"{card.note or ''} Scores by {scorers[0]}.".strip())
+    warning = f"The scores are by {len(scorers)} models and do not compare: {listed(scorers, len(scorers))}."
+    return replace(card, warnings=(*card.warnings, warning))
 
 
 def _tiles(found: RedTeamAnalysis, synthetic: bool) -> tuple[Tile, ...]:

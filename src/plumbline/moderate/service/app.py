@@ -10,16 +10,18 @@ from dataclasses import dataclass, field
 from functools import lru_cache, partial
 
 from plumbline.moderate.failures import unknown_host
+from plumbline.moderate.policy_files import PolicyFiles
 from plumbline.moderate.service.keys import RequireKey
 from plumbline.moderate.service.metrics import Metrics
 from plumbline.moderate.service.request_log import RequestLog
 from plumbline.moderate.service.routes import OPEN_PATHS, Handler, Routes
 from plumbline.moderate.service.served import Served
+from plumbline.records import PlumblineError
 from plumbline.web.asgi import App, Message, Receive, Scope, Send, only_header
 from plumbline.web.bodies import BodyLimits, BoundedBodies
 from plumbline.web.failures import no_such_method, no_such_route, wrong_content_type
 from plumbline.web.headers import SecurityHeaders
-from plumbline.web.problems import ProblemErrors
+from plumbline.web.problems import ProblemErrors, places_of
 from plumbline.web.rate_limits import Rate, RateLimits
 from plumbline.web.request_ids import RequestIds
 from plumbline.web.sessions import is_loopback
@@ -135,18 +137,26 @@ class ServiceApp:
         await send({"type": "lifespan.shutdown.complete"})
 
     async def _look_after_policies(self) -> None:
-        policies = self._routes.served.policies
-        failure = None
+        policies, failure = self._routes.served.policies, None
         while policies is not None:
             await asyncio.sleep(RELOAD_SECONDS)
-            if await asyncio.to_thread(policies.reload_if_changed):
-                names = {name: policy.version for name, policy in policies.current.items()}
-                LOG.warning("policies were replaced", extra={"told": {"policies": names}})
-                self._routes.counted.reloaded("changed")
-            elif policies.failure is not None and policies.failure is not failure:
-                LOG.error("policies were not replaced: %s", policies.failure)
-                self._routes.counted.reloaded("refused")
-            failure = policies.failure
+            try:
+                failure = await self._look_at(policies, failure)
+            except Exception as error:  # it must go on: nobody would start it again
+                LOG.error("policies could not be looked at: %s at %s", type(error).__name__, places_of(error))
+
+    async def _look_at(self, policies: PolicyFiles, told: PlumblineError | None) -> PlumblineError | None:
+        """Takes policies that changed; why they were not taken, which is told once."""
+        if await asyncio.to_thread(policies.reload_if_changed):
+            names = {name: policy.version for name, policy in policies.current.items()}
+            LOG.warning("policies were replaced", extra={"told": {"policies": names}})
+            for line in self._routes.served.told():
+                LOG.warning(line)
+            self._routes.counted.reloaded("changed")
+        elif policies.failure is not None and policies.failure is not told:
+            LOG.error("policies were not replaced: %s", policies.failure)
+            self._routes.counted.reloaded("refused")
+        return policies.failure
 
 
 async def _send_last(send: Send, message: Message) -> None:

@@ -46,6 +46,10 @@ class Served:
     scorers: tuple[ServedModel, ...]
     policies: PolicyFiles | None
     _tellers: dict[tuple[str, str], Teller] = field(default_factory=dict)
+    _own: dict[str, Policy] = field(init=False)
+
+    def __post_init__(self) -> None:
+        self._own = {each.model.name: policy_of_model(each.model.model) for each in self.moderators[1:]}
 
     @property
     def all(self) -> tuple[ServedModel, ...]:
@@ -91,7 +95,16 @@ class Served:
         """By which a moderator may decide now, the first where a request names none."""
         if self.policies is not None and served is self.moderators[0]:
             return list(self.policies.current.values())
-        return [policy_of_model(served.model.model)]
+        return [self._own[served.model.name]]
+
+    def told(self) -> list[str]:
+        """What whoever runs the service must know of the policies as they stand, a line each."""
+        return [
+            line
+            for served in self.moderators
+            for policy in self.policies_of(served)
+            for line in policy.told_of(served.model.digest)
+        ]
 
     def close(self) -> None:
         """Ends the threads."""
