@@ -33,14 +33,17 @@ def test_a_blank_text_is_not_judged(blank):
 
 def test_a_row_with_an_image_is_not_judged_whatever_text_stands_beside():
     assert rows(input=[TEXT, PICTURE]) == [Row((), IMAGE)]
-    assert rows(messages=[{"role": "user", "content": [PICTURE, TEXT]}]) == [Row((), IMAGE, is_conversation=True)]
+    unjudged = [Row((), IMAGE, is_conversation=True)]
+    assert rows(messages=[{"role": "assistant", "content": [PICTURE, TEXT]}]) == unjudged
+    shown = [{"role": "user", "content": [PICTURE]}, {"role": "assistant", "content": "a"}]
+    assert rows(messages=shown) == unjudged, "an answer to an image is no answer to nothing"
 
 
 def test_a_question_is_what_was_said_before_its_answer():
     assert rows(question="q", answer="a") == [Row((Turn("a", (Message(Role.HUMAN, "q"),)),))]
 
 
-def test_every_turn_of_a_conversation_is_judged_not_the_last_alone():
+def test_every_turn_of_the_assistant_is_judged_not_the_last_alone():
     messages = [
         {"role": "system", "content": "s"},
         {"role": "user", "content": "u"},
@@ -54,7 +57,7 @@ def test_every_turn_of_a_conversation_is_judged_not_the_last_alone():
         Message(Role.ASSISTANT, "a"),
         Message(Role.HUMAN, "a text"),
     )
-    (row,) = rows(messages=messages)
+    (row,) = rows(messages=messages, roles=["user", "assistant"])
     assert row.is_conversation
     assert row.turns == (
         Turn("u", (), Role.HUMAN, 1),
@@ -62,8 +65,9 @@ def test_every_turn_of_a_conversation_is_judged_not_the_last_alone():
         Turn("a text", (), Role.HUMAN, 3),
         Turn("b", said, Role.ASSISTANT, 4),
     )
-    (narrowed,) = rows(messages=messages, roles=["assistant"])
-    assert narrowed.turns == (row.turns[1], row.turns[3])
+    (by_default,) = rows(messages=messages)
+    assert by_default.turns == (row.turns[1], row.turns[3])
+    assert rows(messages=messages, roles=["assistant"]) == [by_default]
     assert row.turns[3].characters == 1 + 9
 
 
@@ -80,7 +84,7 @@ def test_every_turn_of_a_conversation_is_judged_not_the_last_alone():
         ({"input": "x", "roles": ["user"]}, "roles"),
         ({"messages": []}, "messages"),
         ({"messages": [{"role": "system", "content": "s"}]}, "messages"),
-        ({"messages": [{"role": "user", "content": "u"}], "roles": ["assistant"]}, "messages"),
+        ({"messages": [{"role": "user", "content": "u"}]}, "messages"),
         ({"messages": [{"role": "user", "content": "u"}], "roles": []}, "messages"),
     ],
 )

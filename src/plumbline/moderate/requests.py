@@ -55,8 +55,8 @@ class ModerationRequest(msgspec.Struct, forbid_unknown_fields=True):
 
     Attributes:
         input: a text; texts, each judged by itself; or parts, judged as one.
-        messages: a conversation, every turn of which is judged with what was said before it.
-        roles: whose turns of `messages` are judged; all but the system's by default.
+        messages: a conversation, every turn of whose assistant is judged, with what was said before it.
+        roles: whose turns of `messages` are judged; the assistant's by default.
         question, answer: one question and its answer, judged as the answer.
         model: which of the models served; the first where none is named, or one of OpenAI's.
         policy: which of the policies served; the first where none is named.

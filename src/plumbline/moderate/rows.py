@@ -14,7 +14,8 @@ from plumbline.moderate.requests import MOST_INPUTS, ChatMessage, ImagePart, Mod
 from plumbline.records import Message, Role
 
 _ROLES = {"system": Role.SYSTEM, "developer": Role.SYSTEM, "user": Role.HUMAN, "assistant": Role.ASSISTANT}
-_JUDGED = ("user", "assistant")
+_JUDGED = ("assistant",)
+"""Models are trained on replies, and flag few requests, however harmful: see docs/how-to/serve.md."""
 
 NO_TEXT = "PL-MDR-020"
 IMAGE = "PL-MDR-021"
@@ -111,11 +112,14 @@ def _conversation_row(messages: Sequence[ChatMessage], roles: Sequence[str] | No
             # What somebody asks is judged by itself: models are trained on replies, and know no reply of a person's.
             before = tuple(said) if role is Role.ASSISTANT else ()
             turns.append(Turn(text, before, role, position))
-            has_images |= with_image
         said.append(Message(role, text))
+        has_images |= (
+            with_image  # also of what is not judged: a reply to an image is another thing than a reply to nothing
+        )
     if not turns:
         raise invalid_input(
-            "messages", f"none of them is of {' or '.join(judged) or 'any role'}, so there is nothing to judge"
+            "messages",
+            f"none of them is of {' or '.join(judged) or 'any role'}, so there is nothing to judge; roles says whose turns are",
         )
     return _row(turns, has_images=has_images, is_conversation=True)
 

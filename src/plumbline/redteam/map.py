@@ -39,6 +39,7 @@ _STEPS = 500
 _DIMENSIONS = 50
 _MOST_FEATURES = 20_000
 _TELLING_WORDS = 3
+_NO_WORDS = "no word stands in several of the attempts and in no more than half of them"
 _WORD = r"(?u)\b[^\W\d_]{3,}\b"
 """Of names and features: letters alone, since numbers may lead to people."""
 
@@ -102,7 +103,7 @@ def map_of(attempts: Attempts, success: Floats, bootstrap: Bootstrap, *, most: i
         return AttemptMap(len(attempts), why_missing=f"a map needs {LEAST_ATTEMPTS} attempts, here are {len(shown)}")
     features = _features(texts.gather(shown))
     if features is None:
-        return AttemptMap(len(attempts), why_missing="no two attempts share a word")
+        return AttemptMap(len(attempts), why_missing=_NO_WORDS)
     dense = _reduced(features.matrix, bootstrap.seed)
     spots = _laid_out(dense, bootstrap.seed)
     drawn = AttemptMap(len(attempts), tuple(shown.tolist()), tuple(spots[:, 0].tolist()), tuple(spots[:, 1].tolist()))
@@ -132,7 +133,7 @@ class _Features:
 
 
 def _features(texts: pl.Series) -> _Features | None:
-    """None where no word stands in two of the texts."""
+    """None where no word tells some of the texts from the others."""
     from sklearn.feature_extraction.text import TfidfVectorizer
 
     vectorizer = TfidfVectorizer(

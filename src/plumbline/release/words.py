@@ -93,9 +93,9 @@ def _strings(column: str, array: Any, rows: NDArray[np.int64]) -> Iterator[Words
             if field.name not in _APART:
                 yield from _strings(f"{column}.{field.name}", array.flatten()[place], rows)
     elif pa.types.is_string(array.type) or pa.types.is_dictionary(array.type):
-        frame = pl.LazyFrame({"text": pl.Series(array.cast(pa.string())), "row": rows})
-        found = frame.drop_nulls("text").unique("text", keep="first", maintain_order=True)
-        first = found.filter(~pl.col("text").str.contains(_ID)).collect()
+        frame = pl.DataFrame({"text": pl.Series(array.cast(pa.string())), "row": rows})
+        first = frame.drop_nulls("text").unique("text", keep="first", maintain_order=True)
+        first = first.filter(~pl.col("text").str.contains(_ID))
         yield Words(column, first["text"], first["row"].to_numpy())
 
 

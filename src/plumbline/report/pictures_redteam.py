@@ -55,6 +55,9 @@ SERIES = (
 
 # --- success by size ---
 
+_COLUMNS = 46
+"""Letters that stand beside each other below a picture with two scales."""
+
 
 @dataclass(frozen=True)
 class SizeSeries:
@@ -78,7 +81,7 @@ def draw_by_size(sizes: Sequence[str], series: Sequence[SizeSeries], caption: Ca
     axes = canvas.axes(LEFT, top, PLOT_WIDTH, 226)
     quiet_axes(axes)
     axes.set(ylim=(-0.02, 1.02), yticks=SHARE_TICKS, ylabel="share that succeeded", xlim=(-0.6, len(sizes) - 0.4))
-    axes.set_xticks(range(len(sizes)), [shorten(size, 70 // len(sizes)) for size in sizes])
+    axes.set_xticks(range(len(sizes)), [shorten(size, _COLUMNS // len(sizes)) for size in sizes])
     axes.set_xlabel("size of the model attacked")
     axes.grid(visible=False, axis="x")
     for edge in range(1, len(sizes)):

@@ -116,6 +116,10 @@ _REFUSALS = {
 def openapi_document() -> Json:
     """The whole document."""
     _, requests = msgspec.json.schema_components([ModerationRequest, ScoreRequest], ref_template=_REF)
+    requests["ModerationRequest"]["oneOf"] = [
+        {"required": list(names), "properties": {name: {"not": {"type": "null"}} for name in names}}
+        for names in (("input",), ("messages",), ("question", "answer"))
+    ]
     return {
         "openapi": "3.1.0",
         "info": {
