@@ -15,8 +15,9 @@ from tests.collect.tables_once import by_migrations as by_migrations
 from tests.collect.tables_once import tables_once as tables_once
 
 DATABASES = ("sqlite", "postgres")
-ALWAYS_ON_BOTH = Path(__file__).parent / "store"
-"""Whose tests speak to the databases themselves."""
+HERE = Path(__file__).parent
+ALWAYS_ON_BOTH = (HERE / "store", HERE / "attacks")
+"""Whose tests speak to the databases themselves, or as whoever attacks them does."""
 AT_LENGTH = ("test_replacing.py", "test_identity_kept.py")
 """Of these, what rows a restore leaves where it ran as `test_restoring.py` shows on both."""
 
@@ -24,11 +25,17 @@ AT_LENGTH = ("test_replacing.py", "test_identity_kept.py")
 @pytest.hookimpl(tryfirst=True)
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """What is above the store asks both databases the same: where it is shown on SQLite, `make thorough` does on Postgres."""
-    on = {item: item.callspec.params.get("database") for item in items if hasattr(item, "callspec")}
-    on_sqlite = {(item.path, item.originalname) for item, database in on.items() if database == "sqlite"}
+    # Pytest gives every conftest all tests of the run: those elsewhere are none of ours.
+    ours = [item for item in items if HERE in item.path.parents and hasattr(item, "callspec")]
+    on = {item: item.callspec.params.get("database") for item in ours}
+    shown = {
+        (item.path, item.originalname)
+        for item, database in on.items()
+        if database == "sqlite" and not item.get_closest_marker("thorough")
+    }
     for item, database in on.items():
-        is_of_store = ALWAYS_ON_BOTH in item.path.parents and item.path.name not in AT_LENGTH
-        if database == "postgres" and (item.path, item.originalname) in on_sqlite and not is_of_store:
+        is_apart = any(place in item.path.parents for place in ALWAYS_ON_BOTH) and item.path.name not in AT_LENGTH
+        if database == "postgres" and (item.path, item.originalname) in shown and not is_apart:
             item.add_marker(pytest.mark.thorough)
 
 

@@ -51,3 +51,14 @@ def test_progress_is_told_by_the_thread_that_asked(tmp_path):
     told = []
     LocalEngine().each(4, square, tmp_path, lambda: told.append(threading.current_thread()))
     assert set(told) == {threading.main_thread()}
+
+
+def test_a_piece_by_itself_is_done_and_told_by_the_thread_that_asked(tmp_path):
+    seen = []
+
+    def work(number):
+        seen.append((number, threading.current_thread()))
+        return {"number": number}
+
+    answers = LocalEngine().each(1, work, tmp_path, lambda: seen.append("told"))
+    assert (answers, seen) == ([{"number": 0}], [(0, threading.main_thread()), "told"])

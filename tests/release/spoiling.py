@@ -64,9 +64,10 @@ def tell_anew(release):
 
 def say_anew(release):
     """As `tell_anew`, with every text made again from a manifest that somebody changed, as a release of it has them."""
+    recounted = Recounted()
+    recounted.read(open_handed_over(release), None)  # the tables stay as they are
     for _ in range(2):  # the metadata tell the digests of the other texts
-        manifest, handed, recounted = read_manifest(release), open_handed_over(release), Recounted()
-        recounted.read(handed, None)
+        manifest, handed = read_manifest(release), open_handed_over(release)
         facts = facts_told(
             read_told(manifest),
             manifest,

@@ -249,10 +249,7 @@ def _lowered_code_points(
 
 def _running_hashes(code_points: NDArray[np.uint8] | NDArray[np.uint32]) -> Hashes:
     """Sum of ``mixed[j] * BASE**j`` over the first 0, 1, … all code points, modulo 2**64."""
-    if code_points.dtype == np.uint8:
-        mixed = _ASCII_MIXED[code_points]
-    else:
-        mixed = splitmix64(code_points.astype(np.uint64))
+    mixed = _ASCII_MIXED[code_points] if code_points.dtype == np.uint8 else splitmix64(code_points.astype(np.uint64))
     mixed *= _powers(_BASE, len(mixed))
     running = np.zeros(len(mixed) + 1, np.uint64)
     np.cumsum(mixed, out=running[1:])

@@ -5,8 +5,7 @@ from __future__ import annotations
 import errno
 import signal
 import socket
-from collections.abc import Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
 from types import FrameType
 from typing import NoReturn
 
@@ -53,15 +52,14 @@ def url_of(bound: socket.socket, host: str) -> str:
     return f"http://{shown}:{bound.getsockname()[1]}"
 
 
-@contextmanager
-def ending_well() -> Iterator[None]:
-    """Within, SIGTERM and SIGINT end a server, and that is a success: uvicorn raises again what it was ended by."""
+def run_until_ended(serve: Callable[[], int]) -> int:
+    """Serves; the exit code. SIGTERM and SIGINT end it, and that is a success: uvicorn raises again what it was ended by."""
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, _end)
     try:
-        yield
+        return serve()
     except _Ended:
-        return
+        return 0
 
 
 class _Ended(BaseException):

@@ -148,6 +148,7 @@ train(scorer, EXAMPLES, HELD_OUT, chosen, LossSettings(), padding_id=0, out=Path
 """
 
 
+@pytest.mark.thorough  # `tests/cli` kills a training amid a checkpoint, and one after it, and ends both
 def test_a_process_killed_while_it_saves_leaves_whole_checkpoints(tmp_path):
     """Killed at moments of no choosing while it saves after every step; then the run is finished here."""
     environment = {**os.environ, "PYTHONPATH": str(ROOT), "HF_HUB_OFFLINE": "1"}

@@ -35,7 +35,7 @@ from plumbline.collect.service.samplers import ScorerOpener, SourceRules
 from plumbline.collect.store.failures import StoreUnavailableError
 from plumbline.collect.store.migrating import open_store
 from plumbline.records import PlumblineError
-from plumbline.web.listening import BACKLOG, ending_well
+from plumbline.web.listening import BACKLOG, run_until_ended
 from plumbline.web.sessions import Site
 
 GRACE_SECONDS = 10
@@ -107,12 +107,15 @@ def run_server(
     Returns:
         The exit code: 0 after SIGTERM or SIGINT, 1 where a process could not start.
     """
-    code = 0
-    with closing(bound), ending_well():
+
+    def serve() -> int:
+        """Until it is ended."""
         ready()
         threading.Thread(target=served.enter_splits, name="plumbline-splits", daemon=True).start()
-        code = _run(served, bound, _config(served, processes, log_requests=log_requests))
-    return code
+        return _run(served, bound, _config(served, processes, log_requests=log_requests))
+
+    with closing(bound):
+        return run_until_ended(serve)
 
 
 def _run(served: Served, bound: socket.socket, config: uvicorn.Config) -> int:

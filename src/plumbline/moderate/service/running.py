@@ -11,7 +11,7 @@ from typing import Any
 import uvicorn
 
 from plumbline.moderate.service.app import ServiceApp
-from plumbline.web.listening import BACKLOG, ending_well
+from plumbline.web.listening import BACKLOG, run_until_ended
 
 GRACE_SECONDS = 30
 """How long requests under way may take when the server is told to end."""
@@ -57,14 +57,18 @@ def run_server(app: ServiceApp, bound: socket.socket, *, log_requests: bool, rea
         timeout_graceful_shutdown=GRACE_SECONDS,
         backlog=BACKLOG,
     )
-    code = 0
-    with closing(bound), ending_well():
+
+    def serve() -> int:
+        """Until it is ended."""
         ready()
         try:
             _Server(config, app).run(sockets=[bound])
         except SystemExit:  # it could not start, and has said why
-            code = 1
-    return code
+            return 1
+        return 0
+
+    with closing(bound):
+        return run_until_ended(serve)
 
 
 def _log_config(*, log_requests: bool) -> dict[str, Any]:
