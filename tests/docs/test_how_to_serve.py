@@ -67,8 +67,8 @@ def _score(address):
     request = urllib.request.Request(f"{address}/v1/score", body.encode(), {"Content-Type": "application/json"})
     with urllib.request.urlopen(request, timeout=30) as answer:
         reward, cost = json.load(answer)["models"]
-    assert set(reward["conversations"][0]["replies"][1]) == {"reward", "best_probability", "error"}
-    assert set(cost["conversations"][0]["replies"][1]) == {"cost", "unsafe_probability", "error"}
+    assert set(reward["conversations"][0]["replies"][1]) == {"reward", "best_probability", "truncated", "error"}
+    assert set(cost["conversations"][0]["replies"][1]) == {"cost", "unsafe_probability", "truncated", "error"}
 
 
 def test_limits_are_those_of_the_code():

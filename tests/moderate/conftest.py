@@ -1,10 +1,10 @@
 """A moderation model that a linear fit finds at once, and one of each other task; made once for all tests."""
 
-import numpy as np
 import pytest
 
 from plumbline.models.recipes import training_options
 from plumbline.models.training import train_task
+from plumbline.moderate.judging import TurnScores
 from plumbline.records import Kind
 from tests.models.made_up import labels_table, pairs_table, saved
 
@@ -66,4 +66,4 @@ class Scripted:
         for turn in turns:
             if self.said.get(turn.text) is None:
                 raise RuntimeError(turn.text)
-        return np.array([[self.said[turn.text]] * self.heads for turn in turns])
+        return [TurnScores([self.said[turn.text]] * self.heads) for turn in turns]

@@ -34,7 +34,7 @@ def judged(judge, settings, *requests):
 
 
 def numbers(answers):
-    return [None if answer is None else float(answer[0]) for answer in answers]
+    return [None if answer is None else answer.values[0] for answer in answers]
 
 
 @pytest.mark.parametrize("inline", [0, 1 << 16])

@@ -5,6 +5,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from plumbline.moderate.judging import TurnScores
 from plumbline.moderate.openai_names import NAMES
 from plumbline.moderate.policy import Policy, Threshold, decide
 from plumbline.moderate.results import Teller
@@ -17,8 +18,12 @@ TELLER = Teller(HEADS, POLICY, {"model": "m@1", "data": "d", "policy": "p@1"})
 ONE = Row((Turn("text"),))
 
 
+def scores(probabilities):
+    return [None if each is None else TurnScores(each) for each in probabilities]
+
+
 def told(probabilities, row=ONE):
-    (result,) = TELLER.results([row], [None if each is None else np.array(each) for each in probabilities])
+    (result,) = TELLER.results([row], scores(probabilities))
     return result
 
 
@@ -50,7 +55,7 @@ chances = st.floats(0, 1) | st.sampled_from([0.4, 0.6, 0.8])
 def test_it_decides_as_the_policy_does(probabilities, ignored):
     policy = Policy("p", 1, {name: each for name, each in POLICY.thresholds.items() if name not in ignored}, ignored)
     decided = decide(policy, HEADS, np.array(probabilities))
-    results = Teller(HEADS, policy, {}).results([ONE] * len(probabilities), [np.array(each) for each in probabilities])
+    results = Teller(HEADS, policy, {}).results([ONE] * len(probabilities), scores(probabilities))
     assert [each["flagged"] for each in results] == decided.rows_flagged.tolist()
     assert [each["controversial"] for each in results] == decided.rows_controversial.tolist()
     assert [[each["categories"][name] for name in HEADS] for each in results] == decided.flagged.tolist()
@@ -100,8 +105,15 @@ def test_what_was_not_judged_is_an_error_and_never_safe(row, probabilities, code
 def test_rows_are_told_apart_whatever_becomes_of_their_neighbours():
     rows = [ONE, Row((), NO_TEXT), Row((Turn("a"), Turn("b"))), ONE]
     probabilities = [[0.1, 0.1], None, [0.9, 0.9], [0.5, 0.1]]
-    results = TELLER.results(rows, [None if each is None else np.array(each) for each in probabilities])
+    results = TELLER.results(rows, scores(probabilities))
     codes = [result["error"] and result["error"]["code"] for result in results]
     assert codes == [None, NO_TEXT, NOT_SCORED, None]
     assert [result["flagged"] for result in results] == [False, True, True, False]
     assert results[3]["controversial"]
+
+
+@pytest.mark.parametrize("truncated", [(False, False), (False, True), (True, True)])
+def test_what_was_read_in_part_says_so(truncated):
+    row = Row((Turn("a"), Turn("b")))
+    (result,) = TELLER.results([row], [TurnScores([0.1, 0.1], each) for each in truncated])
+    assert (result["truncated"], result["error"], result["flagged"]) == (any(truncated), None, False)

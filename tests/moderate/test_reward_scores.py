@@ -4,7 +4,8 @@ import msgspec
 import numpy as np
 import pytest
 
-from plumbline.moderate.judging import turn_scores
+from plumbline.models.scored_model import Scores
+from plumbline.moderate.judging import TurnScores, turn_scores
 from plumbline.moderate.requests import ScoredConversation
 from plumbline.moderate.reward_scores import AskedReply, asked_replies, told_scores
 from plumbline.moderate.rows import IMAGE, NO_TEXT, NOT_SCORED, Turn
@@ -24,7 +25,7 @@ def conversation(*replies, content="question?"):
 
 def scored(model, *replies):
     (of_one,) = asked(conversation(*replies))
-    return told_scores(model, of_one, turn_scores(model, [reply.turn for reply in of_one])[:, 0].tolist())
+    return told_scores(model, of_one, turn_scores(model, [reply.turn for reply in of_one]))
 
 
 def test_the_better_reply_has_the_higher_reward_and_of_two_the_models_own_probability(preference):
@@ -44,10 +45,13 @@ def test_the_more_harmful_reply_has_the_higher_cost(cost):
 
 def test_what_has_no_score_is_an_error_and_takes_no_share(preference):
     replies = [AskedReply(Turn("a")), AskedReply(None, NO_TEXT), AskedReply(Turn("b")), AskedReply(Turn("c"))]
-    told = told_scores(preference, replies, [1.0, None, float("nan"), 1.0])
+    told = told_scores(
+        preference, replies, [TurnScores([1.0]), None, TurnScores([float("nan")]), TurnScores([1.0], truncated=True)]
+    )
     assert [each["error"] and each["error"]["code"] for each in told] == [None, NO_TEXT, NOT_SCORED, None]
     assert [each["reward"] for each in told] == [1.0, None, None, 1.0]
     assert [each["best_probability"] for each in told] == [0.5, None, None, 0.5]
+    assert [each["truncated"] for each in told] == [False, False, False, True]
 
 
 def test_replies_share_what_was_said_before_and_blanks_and_images_are_not_scored():
@@ -66,14 +70,17 @@ def test_models_that_share_beginnings_are_asked_conversation_by_conversation():
     class Sharing:
         heads = ("reward",)
 
-        def score_groups(self, groups):
+        def read_groups(self, groups):
             self.groups = groups
-            return np.arange(sum(map(len, groups)), dtype=float)[:, None]
+            count = sum(map(len, groups))
+            return Scores(np.arange(count, dtype=float)[:, None], truncated=np.arange(count) == 2)
 
     model = Sharing()
     (one,), (two, three) = asked(conversation("a"), conversation("b", "c"))
     turns = [one.turn, two.turn, three.turn, Turn("d"), Turn("e")]
-    assert turn_scores(model, turns)[:, 0].tolist() == [0, 1, 2, 3, 4]
+    told = turn_scores(model, turns)
+    assert [each.values for each in told] == [[0], [1], [2], [3], [4]]
+    assert [each.truncated for each in told] == [False, False, True, False, False]
     assert [len(group) for group in model.groups] == [1, 2, 1, 1]
     assert model.groups[1][1] == [(Role.HUMAN, "question?"), (Role.ASSISTANT, "c")]
 
@@ -84,4 +91,5 @@ def test_a_linear_model_is_asked_for_what_its_tables_say(moderation):
 
     turns = [Turn(RUDE, (Message(Role.HUMAN, "q"), Message(Role.ASSISTANT, "r"))), Turn(KIND)]
     talks = conversation_column([(*turn.before, Message(turn.role, turn.text)) for turn in turns])
-    assert np.array_equal(turn_scores(moderation, turns), moderation.score_conversations(talks))
+    found = np.array([each.values for each in turn_scores(moderation, turns)])
+    assert np.array_equal(found, moderation.score_conversations(talks))

@@ -14,15 +14,12 @@ from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 
-import numpy as np
-from numpy.typing import NDArray
-
 from plumbline.moderate.failures import too_busy, too_long
+from plumbline.moderate.judging import TurnScores
 from plumbline.moderate.rows import Turn
 from plumbline.records import UsageError
 
 LOG = logging.getLogger("plumbline.moderate")
-Floats = NDArray[np.float64]
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,14 +74,14 @@ class _Waiting:
     """Turns of one request; some may be in a batch already.
 
     Attributes:
-        answers: shape (turns, heads) as far as they are known.
+        answers: of each turn, as far as they are known.
         open: turns without an answer.
         begun: turns that are in a batch, or were.
     """
 
     turns: Sequence[Turn]
-    future: asyncio.Future[list[Floats | None]]
-    answers: list[Floats | None]
+    future: asyncio.Future[list[TurnScores | None]]
+    answers: list[TurnScores | None]
     characters: int
     open: int
     begun: int = 0
@@ -118,11 +115,11 @@ class _Batch:
 class Batcher:
     """Judges turns of many requests together; belongs to one event loop."""
 
-    def __init__(self, judge: Callable[[Sequence[Turn]], Floats], settings: BatchSettings) -> None:
+    def __init__(self, judge: Callable[[Sequence[Turn]], Sequence[TurnScores]], settings: BatchSettings) -> None:
         """A batcher.
 
         Args:
-            judge: B turns → shape (B, heads); called by several threads at a time where the settings say so.
+            judge: B turns → B answers; called by several threads at a time where the settings say so.
             settings: limits.
         """
         self._judge = judge
@@ -133,8 +130,8 @@ class Batcher:
         self._is_called = False
         self.load = Load()
 
-    async def judge(self, turns: Sequence[Turn]) -> list[Floats | None]:
-        """The probabilities of each turn, shape (heads,); None where the model failed on it.
+    async def judge(self, turns: Sequence[Turn]) -> list[TurnScores | None]:
+        """The answer for each turn; None where the model failed on it.
 
         Raises:
             WebError: PL-MDR-010, too much waits already; PL-MDR-011, it is too much for one request.
@@ -147,7 +144,7 @@ class Batcher:
         if self.load.characters + characters > self._settings.most_waiting_characters:
             self.load.refused += 1
             raise too_busy(1.0)
-        future: asyncio.Future[list[Floats | None]] = asyncio.get_running_loop().create_future()
+        future: asyncio.Future[list[TurnScores | None]] = asyncio.get_running_loop().create_future()
         waiting = _Waiting(turns, future, [None] * len(turns), characters, len(turns))
         self._queue.append(waiting)
         self.load.characters += characters
@@ -189,7 +186,7 @@ class Batcher:
         future = asyncio.get_running_loop().run_in_executor(self._threads, self._answers, batch.turns)
         future.add_done_callback(lambda done: self._done(batch, done))
 
-    def _done(self, batch: _Batch, done: asyncio.Future[list[Floats | None]]) -> None:
+    def _done(self, batch: _Batch, done: asyncio.Future[list[TurnScores | None]]) -> None:
         self._under_way -= 1
         self._told(batch, done.result())
         if self._queue:
@@ -219,7 +216,7 @@ class Batcher:
             self._queue.popleft()
         return batch
 
-    def _answers(self, turns: Sequence[Turn]) -> list[Floats | None]:
+    def _answers(self, turns: Sequence[Turn]) -> list[TurnScores | None]:
         """Of each turn; where the model fails on a batch it is asked for each by itself, so that one cannot spoil the others."""
         try:
             return list(self._judge(turns))
@@ -229,7 +226,7 @@ class Batcher:
                 return [None]
         return [answer for turn in turns for answer in self._answers([turn])]
 
-    def _told(self, batch: _Batch, answers: Sequence[Floats | None]) -> None:
+    def _told(self, batch: _Batch, answers: Sequence[TurnScores | None]) -> None:
         for (waiting, number), answer in zip(batch.owners, answers, strict=True):
             waiting.answers[number] = answer
             waiting.open -= 1

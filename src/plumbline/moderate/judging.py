@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 from itertools import groupby
 from typing import Protocol, runtime_checkable
 
@@ -10,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from plumbline.models.linear_model import LinearModel
-from plumbline.models.scored_model import ScoredModel
+from plumbline.models.scored_model import ScoredModel, Scores
 from plumbline.models.text_features import Replies
 from plumbline.moderate.rows import Turn
 from plumbline.records import Message, Role
@@ -19,33 +20,58 @@ from plumbline.records.message import conversation_column
 Floats = NDArray[np.float64]
 
 
+@dataclass(frozen=True, slots=True)
+class TurnScores:
+    """What a model says of one turn.
+
+    Attributes:
+        values: a number a head; NaN or infinite where the model has none.
+        truncated: it read a part of the conversation only.
+    """
+
+    values: Sequence[float]
+    truncated: bool = False
+
+
 @runtime_checkable
 class SharesBeginnings(Protocol):
     """A model that reads what conversations share once."""
 
-    def score_groups(self, groups: Sequence[Sequence[list[tuple[Role, str]]]]) -> Floats:
-        """Shape (conversations of all groups, heads), in their order."""
+    def read_groups(self, groups: Sequence[Sequence[list[tuple[Role, str]]]]) -> Scores:
+        """Scores of the last message of each conversation, in their order."""
 
 
-def turn_probabilities(model: ScoredModel, turns: Sequence[Turn]) -> Floats:
-    """What a moderation model says of B turns, shape (B, heads); a turn's probabilities do not depend on the others."""
-    columns = zip(model.heads.values(), turn_scores(model, turns).T, strict=True)
-    return np.stack([head.calibration.probabilities(column) for head, column in columns], axis=1)
+def turn_probabilities(model: ScoredModel, turns: Sequence[Turn]) -> list[TurnScores]:
+    """What a moderation model says of B turns, a probability a head; a turn's do not depend on the others."""
+    read = _read(model, turns)
+    columns = zip(model.heads.values(), read.heads.T, strict=True)
+    return _told(np.stack([head.calibration.probabilities(column) for head, column in columns], axis=1), read)
 
 
-def turn_scores(model: ScoredModel, turns: Sequence[Turn]) -> Floats:
-    """Scores of B turns, shape (B, heads), by the quickest way that the model has.
+def turn_scores(model: ScoredModel, turns: Sequence[Turn]) -> list[TurnScores]:
+    """Scores of B turns, one a head."""
+    read = _read(model, turns)
+    return _told(read.heads, read)
+
+
+def _told(values: Floats, read: Scores) -> list[TurnScores]:
+    truncated = [False] * len(values) if read.truncated is None else read.truncated.tolist()
+    return [TurnScores(*each) for each in zip(values.tolist(), truncated, strict=True)]
+
+
+def _read(model: ScoredModel, turns: Sequence[Turn]) -> Scores:
+    """By the quickest way that the model has.
 
     A linear model reads texts as they are, without tables; of turns that follow one another and begin alike, a model that can
     reads the beginning once.
     """
     if isinstance(model, LinearModel):
-        return model.score(Replies([turn.text for turn in turns], [_prompt(turn.before) for turn in turns]))
+        return Scores(model.score(Replies([turn.text for turn in turns], [_prompt(turn.before) for turn in turns])))
     if isinstance(model, SharesBeginnings):
         groups = groupby(enumerate(turns), lambda each: id(each[1].before[0]) if each[1].before else -1 - each[0])
-        return model.score_groups([[_said(turn) for _, turn in group] for _, group in groups])
+        return model.read_groups([[_said(turn) for _, turn in group] for _, group in groups])
     talks = [(*turn.before, Message(turn.role, turn.text)) for turn in turns]
-    return model.read_conversations(conversation_column(talks)).heads
+    return model.read_conversations(conversation_column(talks))
 
 
 def _said(turn: Turn) -> list[tuple[Role, str]]:

@@ -12,15 +12,12 @@ from functools import cached_property
 from itertools import islice
 from typing import Any
 
-import numpy as np
-from numpy.typing import NDArray
-
+from plumbline.moderate.judging import TurnScores
 from plumbline.moderate.openai_names import closest_heads
 from plumbline.moderate.policy import Policy
 from plumbline.moderate.rows import NOT_SCORED, UNJUDGED, Row
 from plumbline.records import Role
 
-Floats = NDArray[np.float64]
 Json = dict[str, Any]
 
 _ROLES = {Role.HUMAN: "user", Role.ASSISTANT: "assistant"}
@@ -45,25 +42,25 @@ class Teller:
     policy: Policy
     judged_by: Mapping[str, str]
 
-    def results(self, rows: Iterable[Row], probabilities: Iterable[Floats | None]) -> list[Json]:
+    def results(self, rows: Iterable[Row], probabilities: Iterable[TurnScores | None]) -> list[Json]:
         """A result a row.
 
         Args:
             rows: n.
-            probabilities: of the turns of all rows, one after the other: shape (k,) each, None where the model failed.
+            probabilities: of the turns of all rows, one after the other, k numbers each; None where the model failed.
         """
         told = []
         turns = iter(probabilities)
         for row in rows:
-            found = [None if each is None else each.tolist() for each in islice(turns, len(row.turns))]
-            judged = [each for each in found if each is not None and all(0 <= chance <= 1 for chance in each)]
-            if row.unjudged or len(judged) < len(found):
+            found = [each for each in islice(turns, len(row.turns)) if each is not None]
+            judged = [each.values for each in found if all(0 <= chance <= 1 for chance in each.values)]
+            if row.unjudged or len(judged) < len(row.turns):
                 told.append(self._unjudged(row.unjudged or NOT_SCORED))
             else:
-                told.append(self._judged(row, judged))
+                told.append(self._judged(row, judged, truncated=any(each.truncated for each in found)))
         return told
 
-    def _judged(self, row: Row, turns: Sequence[Sequence[float]]) -> Json:
+    def _judged(self, row: Row, turns: Sequence[Sequence[float]], *, truncated: bool) -> Json:
         """Of all turns the highest probability of each head; flagged where any turn is."""
         scores = [max(of_head) for of_head in zip(*turns, strict=True)] if len(turns) > 1 else turns[0]
         flagged = [score >= limit for score, limit in zip(scores, self._flags, strict=True)]
@@ -80,6 +77,7 @@ class Teller:
             "category_applied_input_types": self._applied,
             "controversial": bool(controversial) and not is_flagged,
             "controversial_categories": controversial,
+            "truncated": truncated,
             "error": None,
             "judged_by": self.judged_by,
         }
@@ -108,6 +106,7 @@ class Teller:
             "category_applied_input_types": {name: [] for name in nothing},
             "controversial": False,
             "controversial_categories": [],
+            "truncated": False,
             "error": {"code": code, "message": UNJUDGED[code]},
             "judged_by": self.judged_by,
         }

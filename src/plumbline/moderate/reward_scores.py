@@ -12,6 +12,7 @@ from scipy.special import softmax
 
 from plumbline.models.scored_model import ScoredModel, main_head
 from plumbline.moderate.failures import invalid_input, too_many_inputs
+from plumbline.moderate.judging import TurnScores
 from plumbline.moderate.requests import MOST_INPUTS, ScoredConversation
 from plumbline.moderate.rows import IMAGE, NO_TEXT, NOT_SCORED, UNJUDGED, Turn, said_in
 
@@ -56,20 +57,20 @@ def _asked(reply: str, before: tuple[Any, ...], *, has_images: bool) -> AskedRep
     return AskedReply(Turn(reply, before)) if reply and not reply.isspace() else AskedReply(None, NO_TEXT)
 
 
-def told_scores(model: ScoredModel, replies: Sequence[AskedReply], scores: Sequence[float | None]) -> list[Json]:
+def told_scores(model: ScoredModel, replies: Sequence[AskedReply], scores: Sequence[TurnScores | None]) -> list[Json]:
     """What a model says of the replies of one conversation.
 
     Args:
         model: preference or cost.
         replies: n.
-        scores: of the main head; None where there is none.
+        scores: of each; None where there are none.
     Returns:
         n objects. Of a preference model ``reward`` and ``best_probability``: how likely the reply is the one preferred among
         those of the conversation that were scored (Plackett–Luce over the calibrated rewards; of two replies, that it is
         preferred to the other), null of a reply alone. Of a cost model ``cost`` and ``unsafe_probability``. ``error`` where
-        there is no score.
+        there is no score; ``truncated`` where the model read a part of the conversation only.
     """
-    values = np.array([np.nan if score is None else score for score in scores], np.float64)
+    values = np.array([np.nan if score is None else score.values[0] for score in scores], np.float64)
     known = np.isfinite(values)
     if model.task == "cost":
         chances = main_head(model).calibration.probabilities(values)
@@ -80,9 +81,12 @@ def told_scores(model: ScoredModel, replies: Sequence[AskedReply], scores: Seque
             chances[known] = softmax(main_head(model).calibration.scale * values[known])
         names = ("reward", "best_probability")
     return [
-        _told(names, reply, value if is_known else None, chance if np.isfinite(chance) else None)
-        for reply, value, chance, is_known in zip(
-            replies, values.tolist(), chances.tolist(), known.tolist(), strict=True
+        {
+            **_told(names, reply, value if is_known else None, chance if np.isfinite(chance) else None),
+            "truncated": score is not None and score.truncated,
+        }
+        for reply, score, value, chance, is_known in zip(
+            replies, scores, values.tolist(), chances.tolist(), known.tolist(), strict=True
         )
     ]
 

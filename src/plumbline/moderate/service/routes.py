@@ -79,8 +79,7 @@ class Routes:
             told = []
             for replies in conversations:
                 found = [None if reply.turn is None else next(scores) for reply in replies]
-                values = [None if each is None else float(each[0]) for each in found]
-                told.append({"replies": told_scores(served.model.model, replies, values)})
+                told.append({"replies": told_scores(served.model.model, replies, found)})
             models.append({**_described(served), "conversations": told})
         return json_answer({"id": _new_id("score"), "object": "list", "models": models})
 
