@@ -31,11 +31,11 @@ demo: $(VENV)/ready-to-run ## the main job on a small synthetic corpus; ends wit
 	@$(BIN)/plumbline demo -o demo-out
 
 # Several processes share the machine: libraries that start a thread a core would get in each other's way, and compiled
-# modules are kept, since some tests start the program again and again. Twice as many processes as a small machine has cores:
-# tests with a browser, a server or a database wait most of their time.
+# modules are kept, since some tests start the program again and again. One process more than a small machine has cores:
+# tests with a browser, a server or a database wait; a fourth made a whole run slower by a tenth.
 test: $(VENV)/ready-to-test ## all tests
 	-@$(BIN)/python -m tests.rewritten
-	OMP_NUM_THREADS=1 OPENBLAS_NUM_THREADS=1 PYTHONDONTWRITEBYTECODE= $(BIN)/python -m pytest -n 4 --dist worksteal
+	OMP_NUM_THREADS=1 OPENBLAS_NUM_THREADS=1 PYTHONDONTWRITEBYTECODE= $(BIN)/python -m pytest -n 3 --dist worksteal
 
 thorough: $(VENV)/ready-to-test ## tests that show at length what others show in short; before a release; some minutes
 	OMP_NUM_THREADS=1 OPENBLAS_NUM_THREADS=1 $(BIN)/python -m pytest -m thorough
