@@ -19,6 +19,7 @@ import subprocess
 import sys
 import tempfile
 import time
+import urllib.error
 import urllib.request
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
@@ -67,6 +68,8 @@ def served(command: Sequence[str], port: int) -> Iterator[subprocess.Popen[bytes
             try:
                 ask(port, ["x"])
                 break
+            except urllib.error.HTTPError:
+                raise
             except OSError:
                 if process.poll() is not None:
                     raise SystemExit(

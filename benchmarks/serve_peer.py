@@ -12,6 +12,13 @@ import argparse
 from pathlib import Path
 
 import numpy as np
+from pydantic import BaseModel
+
+
+class Asked(BaseModel):
+    """A request."""
+
+    input: str | list[str]
 
 
 def fitted(data: Path, features: str) -> object:
@@ -36,13 +43,9 @@ def fitted(data: Path, features: str) -> object:
 def make_app(data: Path, features: str) -> object:
     """The service."""
     from fastapi import FastAPI
-    from pydantic import BaseModel
 
     model = fitted(data, features)
     app = FastAPI()
-
-    class Asked(BaseModel):
-        input: str | list[str]
 
     @app.post("/v1/moderations")
     async def moderations(asked: Asked) -> dict[str, object]:
