@@ -32,7 +32,7 @@ demo: $(VENV)/ready-to-run ## the main job on a small synthetic corpus; ends wit
 
 # Several processes share the machine: libraries that start a thread a core would get in each other's way, and compiled
 # modules are kept, since some tests start the program again and again. One process more than a small machine has cores:
-# tests with a browser, a server or a database wait; a fourth made a whole run slower by a tenth.
+# tests with a browser, a server or a database wait; a fourth made a whole run no faster.
 test: $(VENV)/ready-to-test ## all tests
 	-@$(BIN)/python -m tests.rewritten
 	OMP_NUM_THREADS=1 OPENBLAS_NUM_THREADS=1 PYTHONDONTWRITEBYTECODE= $(BIN)/python -m pytest -n 3 --dist worksteal
