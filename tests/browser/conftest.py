@@ -45,7 +45,7 @@ ARGUMENTS = (
 def browser():
     """One for all tests here: whoever needs to be alone makes a context of their own."""
     sync_api = pytest.importorskip("playwright.sync_api")
-    program = shutil.which("chromium")
+    program = shutil.which("chromium-headless-shell") or shutil.which("chromium")
     if program is None:
         pytest.skip("there is no chromium on PATH; on Debian: apt-get install chromium")
     with sync_api.sync_playwright() as playwright:

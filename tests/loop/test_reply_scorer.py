@@ -18,7 +18,8 @@ class MadeUp:
     def __init__(self, task):
         self.task = task
 
-    def read_conversations(self, conversations):
+    def read_conversations(self, conversations, *, advance=None):
+        assert advance is None
         assert len(conversations) == 3
         return Scores(np.array([[1.0, 9.0], [2.0, 9.0], [3.0, 9.0]]))
 
@@ -26,10 +27,11 @@ class MadeUp:
 class SharesBeginnings(MadeUp):
     """A model that reads groups."""
 
-    def score_groups(self, groups):
+    def read_groups(self, groups, *, advance=None):
+        assert advance is None
         assert [len(group) for group in groups] == [3]
         assert groups[0][1] == [(Role.HUMAN, "Hello"), (Role.ASSISTANT, "harsh")]
-        return np.array([[1.0], [2.0], [3.0]])
+        return Scores(np.array([[1.0], [2.0], [3.0]]))
 
 
 @pytest.mark.parametrize("model", [MadeUp, SharesBeginnings])

@@ -70,7 +70,8 @@ def test_models_that_share_beginnings_are_asked_conversation_by_conversation():
     class Sharing:
         heads = ("reward",)
 
-        def read_groups(self, groups):
+        def read_groups(self, groups, *, advance=None):
+            assert advance is None
             self.groups = groups
             count = sum(map(len, groups))
             return Scores(np.arange(count, dtype=float)[:, None], truncated=np.arange(count) == 2)

@@ -8,23 +8,15 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Protocol, runtime_checkable
+from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.typing import NDArray
 
-from plumbline.records import Conversation, conversation_column
+from plumbline.records import Conversation
 
 if TYPE_CHECKING:
     from plumbline.models.scored_model import ScoredModel
-
-
-@runtime_checkable
-class _SharesBeginnings(Protocol):
-    """A model that computes what conversations share once: k replies to one prompt."""
-
-    def score_groups(self, groups: Sequence[Sequence[Any]]) -> NDArray[np.float64]:
-        """Shape (conversations, heads)."""
 
 
 @dataclass(frozen=True)
@@ -38,12 +30,11 @@ class ModelScorer:
 
     def scores(self, conversations: Sequence[Conversation]) -> NDArray[np.float64]:
         """See `sources.Scorer.scores`."""
+        from plumbline.models.scored_model import read_groups
+
         sign = 1.0 if self.model.task == "preference" else -1.0
-        if isinstance(self.model, _SharesBeginnings):
-            turns = [[(message.role, message.text) for message in conversation] for conversation in conversations]
-            return sign * np.asarray(self.model.score_groups([turns])[:, 0], np.float64)
-        read = self.model.read_conversations(conversation_column(list(conversations)))
-        return sign * np.asarray(read.heads[:, 0], np.float64)
+        turns = [[(message.role, message.text) for message in conversation] for conversation in conversations]
+        return sign * np.asarray(read_groups(self.model, [turns]).heads[:, 0], np.float64)
 
 
 def open_reply_scorer(folder: Path) -> ModelScorer:

@@ -4,14 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Literal, Protocol
+from typing import Literal, Protocol, runtime_checkable
 
 import numpy as np
 import pyarrow as pa
 from numpy.typing import NDArray
 
 from plumbline.models.calibration import Calibration
-from plumbline.records import Axis
+from plumbline.records import Axis, Message, Role, conversation_column
 
 Task = Literal["preference", "cost", "moderation"]
 TASKS: tuple[Task, ...] = ("preference", "cost", "moderation")
@@ -132,6 +132,32 @@ class ScoredModel(Protocol):
         self, conversations: pa.ListArray | pa.ChunkedArray, *, advance: Advance | None = None
     ) -> Scores:
         """Scores of the last reply of n conversations."""
+
+
+Turns = list[tuple[Role, str]]
+"""A conversation, message by message."""
+
+
+@runtime_checkable
+class SharesBeginnings(Protocol):
+    """A model that computes what the conversations of a group share once."""
+
+    def read_groups(self, groups: Sequence[Sequence[Turns]], *, advance: Advance | None = None) -> Scores:
+        """Scores of the last message of each conversation, in their order."""
+
+
+def read_groups(model: ScoredModel, groups: Sequence[Sequence[Turns]], *, advance: Advance | None = None) -> Scores:
+    """Scores of the last message of each conversation, group after group.
+
+    Args:
+        model: any; one that can reads what a group shares once.
+        groups: conversations that belong together, such as k replies to one prompt; at least one conversation in all.
+        advance: told how far it is.
+    """
+    if isinstance(model, SharesBeginnings):
+        return model.read_groups(groups, advance=advance)
+    said = [tuple(Message(role, text) for role, text in turns) for group in groups for turns in group]
+    return model.read_conversations(conversation_column(said), advance=advance)
 
 
 def main_head(model: ScoredModel) -> ReadHead:

@@ -5,17 +5,15 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import groupby
-from typing import Protocol, runtime_checkable
 
 import numpy as np
 from numpy.typing import NDArray
 
 from plumbline.models.linear_model import LinearModel
-from plumbline.models.scored_model import ScoredModel, Scores
+from plumbline.models.scored_model import ScoredModel, Scores, Turns, read_groups
 from plumbline.models.text_features import Replies
 from plumbline.moderate.rows import Turn
-from plumbline.records import Message, Role
-from plumbline.records.message import conversation_column
+from plumbline.records import Message
 
 Floats = NDArray[np.float64]
 
@@ -31,14 +29,6 @@ class TurnScores:
 
     values: Sequence[float]
     truncated: bool = False
-
-
-@runtime_checkable
-class SharesBeginnings(Protocol):
-    """A model that reads what conversations share once."""
-
-    def read_groups(self, groups: Sequence[Sequence[list[tuple[Role, str]]]]) -> Scores:
-        """Scores of the last message of each conversation, in their order."""
 
 
 def turn_probabilities(model: ScoredModel, turns: Sequence[Turn]) -> list[TurnScores]:
@@ -67,14 +57,11 @@ def _read(model: ScoredModel, turns: Sequence[Turn]) -> Scores:
     """
     if isinstance(model, LinearModel):
         return Scores(model.score(Replies([turn.text for turn in turns], [_prompt(turn.before) for turn in turns])))
-    if isinstance(model, SharesBeginnings):
-        groups = groupby(enumerate(turns), lambda each: id(each[1].before[0]) if each[1].before else -1 - each[0])
-        return model.read_groups([[_said(turn) for _, turn in group] for _, group in groups])
-    talks = [(*turn.before, Message(turn.role, turn.text)) for turn in turns]
-    return model.read_conversations(conversation_column(talks))
+    groups = groupby(enumerate(turns), lambda each: id(each[1].before[0]) if each[1].before else -1 - each[0])
+    return read_groups(model, [[_said(turn) for _, turn in group] for _, group in groups])
 
 
-def _said(turn: Turn) -> list[tuple[Role, str]]:
+def _said(turn: Turn) -> Turns:
     return [*((message.role, message.text) for message in turn.before), (turn.role, turn.text)]
 
 

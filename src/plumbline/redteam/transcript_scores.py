@@ -13,14 +13,14 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from typing import Any, Protocol, runtime_checkable
+from typing import Any
 
 import numpy as np
 import pyarrow as pa
 from numpy.typing import NDArray
 
-from plumbline.models.scored_model import Advance, Floats, ScoredModel, Scores, better_sign
-from plumbline.records import Axis, Message, Role, UsageError, conversation_column
+from plumbline.models.scored_model import Advance, Floats, ScoredModel, Turns, better_sign, read_groups
+from plumbline.records import Axis, Role, UsageError
 
 NO_REPLY = "PL-RTS-002"
 """An attempt in which the assistant says nothing: it has no score."""
@@ -58,16 +58,6 @@ ATTEMPT_SCHEMA = pa.schema(
     ]
 )
 """A row for each attempt: `lowest_turn` is the turn whose score the transcript's is; the former scores came with the data."""
-
-Turns = list[tuple[Role, str]]
-
-
-@runtime_checkable
-class _SharesBeginnings(Protocol):
-    """A model that computes what the conversations of a group share once."""
-
-    def read_groups(self, groups: Sequence[Sequence[Turns]], *, advance: Advance | None = None) -> Scores:
-        """Scores of the last message of each conversation, in their order."""
 
 
 @dataclass(frozen=True)
@@ -190,11 +180,7 @@ def _read(model: ScoredModel, groups: Sequence[Sequence[Turns]], advance: Advanc
     """Harmlessness of the last message of each conversation, group after group."""
     if not groups:
         return _Read(np.empty(0), None)
-    if isinstance(model, _SharesBeginnings):
-        scores = model.read_groups(groups, advance=advance)
-    else:
-        said = [tuple(Message(role, text) for role, text in turns) for group in groups for turns in group]
-        scores = model.read_conversations(conversation_column(said), advance=advance)
+    scores = read_groups(model, groups, advance=advance)
     harmlessness = better_sign(model) * scores.heads[:, 0]
     return _Read(np.where(np.isfinite(harmlessness), harmlessness, np.nan), scores.truncated)
 

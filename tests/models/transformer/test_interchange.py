@@ -62,7 +62,7 @@ def test_an_exported_reward_is_the_same_everywhere(kind, base, tmp_path):
     if kind == "chat":
         base = tiny.save(tmp_path / "q", tiny.llama(), tiny.tokenizer(end="<|im_end|>", chat_template=QWEN_LIKE))
     model = made(base, lora=LoraSettings(rank=2) if kind == "adapters" else None)
-    ours = model.score_groups([TALKS])
+    ours = model.read_groups([TALKS]).heads
     folder = saved(tmp_path / "m", model)
     exported = export_sequence_classifier(folder, tmp_path / "out")
     classifier, theirs = elsewhere(tmp_path / "out", TALKS)
@@ -82,7 +82,7 @@ def test_a_model_trained_on_the_tokenizers_own_chat_template(tmp_path):
     model = replace(model, tokens=tokens, encoder=ConversationEncoder(model.tokenizer, tokens, 128))
     folder = saved(tmp_path / "m", model)
     assert export_sequence_classifier(folder, tmp_path / "out").has_template
-    assert np.allclose(elsewhere(tmp_path / "out", TALKS)[1], model.score_groups([TALKS]), atol=1e-5)
+    assert np.allclose(elsewhere(tmp_path / "out", TALKS)[1], model.read_groups([TALKS]).heads, atol=1e-5)
 
 
 def test_a_moderation_model_has_its_labels(base, tmp_path):
@@ -93,9 +93,9 @@ def test_a_moderation_model_has_its_labels(base, tmp_path):
     classifier, theirs = elsewhere(tmp_path / "out", TALKS)
     assert classifier.config.id2label == {0: "unsafe", 1: "theft", 2: "violence"}
     assert classifier.config.problem_type == "multi_label_classification"
-    assert np.allclose(theirs, model.score_groups([TALKS]), atol=1e-5)
+    assert np.allclose(theirs, model.read_groups([TALKS]).heads, atol=1e-5)
     export_sequence_classifier(folder, tmp_path / "one", "theft")
-    assert np.allclose(elsewhere(tmp_path / "one", TALKS)[1][:, 0], model.score_groups([TALKS])[:, 1], atol=1e-5)
+    assert np.allclose(elsewhere(tmp_path / "one", TALKS)[1][:, 0], model.read_groups([TALKS]).heads[:, 1], atol=1e-5)
     with pytest.raises(UsageError, match="PL-XCH-001"):
         export_sequence_classifier(folder, tmp_path / "none", "nothing")
 
@@ -112,7 +112,7 @@ def test_a_rewards_bias_is_dropped_and_said(base, tmp_path):
     assert exported.dropped_bias == pytest.approx(0.75)
     assert any("lower by 0.75" in note for note in exported.notes)
     assert "lower by 0.75" in (tmp_path / "out" / "README.md").read_text()
-    assert np.allclose(elsewhere(tmp_path / "out", TALKS)[1] + 0.75, model.score_groups([TALKS]), atol=1e-5)
+    assert np.allclose(elsewhere(tmp_path / "out", TALKS)[1] + 0.75, model.read_groups([TALKS]).heads, atol=1e-5)
 
 
 def test_a_costs_bias_is_refused_where_it_cannot_be_said_and_kept_where_it_can(base, tmp_path):
@@ -122,7 +122,7 @@ def test_a_costs_bias_is_refused_where_it_cannot_be_said_and_kept_where_it_can(b
     assert not (tmp_path / "out").exists()
     model = biased(made(gpt2(tmp_path / "gpt2"), task="cost", columns=("cost",)), 0.75)
     export_sequence_classifier(saved(tmp_path / "g", model), tmp_path / "gout")
-    assert np.allclose(elsewhere(tmp_path / "gout", TALKS)[1], model.score_groups([TALKS]), atol=1e-5)
+    assert np.allclose(elsewhere(tmp_path / "gout", TALKS)[1], model.read_groups([TALKS]).heads, atol=1e-5)
 
 
 def test_an_encoder_is_refused(tmp_path):
@@ -164,7 +164,7 @@ def test_an_imported_reward_model_scores_as_it_did(tmp_path):
     import_sequence_classifier(str(path), tmp_path / "m", settings)
     model, description = load_transformer(tmp_path / "m")
     assert description.tokens.template == "chat"
-    assert np.allclose(model.score_groups([TALKS]), elsewhere(path, TALKS)[1], atol=1e-5)
+    assert np.allclose(model.read_groups([TALKS]).heads, elsewhere(path, TALKS)[1], atol=1e-5)
     assert description.permitted.licence == "unknown"
 
 
@@ -173,7 +173,7 @@ def test_an_export_comes_back_as_it_went(base, tmp_path):
     export_sequence_classifier(saved(tmp_path / "m", model), tmp_path / "out")
     import_sequence_classifier(str(tmp_path / "out"), tmp_path / "again", ImportSettings(axis=Axis.HELPFULNESS))
     again, description = load_transformer(tmp_path / "again")
-    assert np.allclose(again.score_groups([TALKS]), model.score_groups([TALKS]), atol=1e-5)
+    assert np.allclose(again.read_groups([TALKS]).heads, model.read_groups([TALKS]).heads, atol=1e-5)
     assert description.permitted.licence == "MIT"
 
 
@@ -216,9 +216,9 @@ def test_long_conversations_are_cut_the_same_after_export_and_import(template, e
         "template": template,
         "add_end_of_sequence": True,
     }
-    ours = model.score_groups([LONG, TALKS])
+    ours = model.read_groups([LONG, TALKS]).heads
     assert np.ptp(ours[:3]) > 1e-2
-    assert np.allclose(again.score_groups([LONG, TALKS]), ours, atol=1e-5)
+    assert np.allclose(again.read_groups([LONG, TALKS]).heads, ours, atol=1e-5)
     assert notes[0] in (tmp_path / "again" / "README.md").read_text()
 
 

@@ -92,8 +92,8 @@ def whole(base, tmp_path_factory):
 def test_a_saved_model_scores_as_before_and_says_what_it_is(whole):
     model, folder = whole
     again, description = load_transformer(folder)
-    assert np.array_equal(again.score_groups([TALKS]), model.score_groups([TALKS]))
-    assert np.ptp(model.score_groups([TALKS])) > 0.1
+    assert np.array_equal(again.read_groups([TALKS]).heads, model.read_groups([TALKS]).heads)
+    assert np.ptp(model.read_groups([TALKS]).heads) > 0.1
     assert again.heads == model.heads
     assert description.permitted.licence == "MIT"
     assert description.synthetic
@@ -107,22 +107,22 @@ def test_a_saved_model_scores_as_before_and_says_what_it_is(whole):
 
 def test_adapters_are_saved_alone_and_meet_their_trunk_again(base, tmp_path):
     model = made(base, lora=LoraSettings(rank=2))
-    scores = model.score_groups([TALKS])
-    assert np.abs(scores - made(base).score_groups([TALKS])).max() > 1e-3, "the adapters must do something"
+    scores = model.read_groups([TALKS]).heads
+    assert np.abs(scores - made(base).read_groups([TALKS]).heads).max() > 1e-3, "the adapters must do something"
     folder = saved(tmp_path / "m", model)
     assert not (folder / "model.safetensors").exists()
     assert not (folder / "adapter" / "README.md").exists()
-    assert np.allclose(load_transformer(folder)[0].score_groups([TALKS]), scores, atol=1e-6)
+    assert np.allclose(load_transformer(folder)[0].read_groups([TALKS]).heads, scores, atol=1e-6)
 
 
 def test_adapters_can_be_worked_into_the_trunk(base, tmp_path):
     model = made(base, lora=LoraSettings(rank=2))
-    scores = model.score_groups([TALKS])
+    scores = model.read_groups([TALKS]).heads
     folder = saved(tmp_path / "m", model, merge_adapter=True)
     assert not (folder / "adapter").exists()
     again, description = load_transformer(folder)
     assert not description.adapter
-    assert np.allclose(again.score_groups([TALKS]), scores, atol=1e-5)
+    assert np.allclose(again.read_groups([TALKS]).heads, scores, atol=1e-5)
 
 
 def test_adapters_refuse_another_trunk(tmp_path):
@@ -140,7 +140,7 @@ def test_adapters_refuse_another_trunk(tmp_path):
 def test_code_of_adapters_own_tokenizer_runs_only_where_it_is_trusted(base, tmp_path, monkeypatch):
     monkeypatch.setattr("transformers.dynamic_module_utils.HF_MODULES_CACHE", str(tmp_path / "modules"))
     model = made(base, lora=LoraSettings(rank=2))
-    scores, folder = model.score_groups([TALKS]), saved(tmp_path / "m", model)
+    scores, folder = model.read_groups([TALKS]).heads, saved(tmp_path / "m", model)
     ran = tmp_path / "ran"
     (folder / "own.py").write_text(
         f"open({str(ran)!r}, 'w').close()\n"
@@ -159,7 +159,7 @@ def test_code_of_adapters_own_tokenizer_runs_only_where_it_is_trusted(base, tmp_
     again, _ = load_transformer(folder, trust_remote_code=True)
     assert ran.exists()
     assert type(again.tokenizer).__name__ == "Own"
-    assert np.allclose(again.score_groups([TALKS]), scores, atol=1e-6)
+    assert np.allclose(again.read_groups([TALKS]).heads, scores, atol=1e-6)
 
 
 def test_an_encoder_is_saved_and_read_by_its_mean(tmp_path):
@@ -168,7 +168,7 @@ def test_an_encoder_is_saved_and_read_by_its_mean(tmp_path):
     folder = saved(tmp_path / "m", model)
     again, description = load_transformer(folder)
     assert description.pooling == "mean"
-    assert np.allclose(again.score_groups([TALKS]), model.score_groups([TALKS]), atol=1e-6)
+    assert np.allclose(again.read_groups([TALKS]).heads, model.read_groups([TALKS]).heads, atol=1e-6)
 
 
 @pytest.mark.parametrize(
@@ -217,7 +217,7 @@ def test_tables_are_scored_side_by_side(base):
     assert np.allclose(np.array(scores["probability"].to_pylist()).reshape(-1, 2).sum(axis=1), 1)
     row = table.slice(7, 1).to_pylist()[0]
     talk = [(Role(m["role"]), m["text"]) for m in [*row["context"], *row["continuations"][1]]]
-    alone = model.score_groups([[talk]])
+    alone = model.read_groups([[talk]]).heads
     assert scores["score"].to_pylist()[15] == pytest.approx(float(alone[0, 0]), abs=1e-5)
 
 

@@ -14,7 +14,7 @@ import pyarrow as pa
 import torch
 
 from plumbline.models.calibration import Calibration
-from plumbline.models.scored_model import UNSAFE, Advance, Floats, Scores, Task
+from plumbline.models.scored_model import UNSAFE, Advance, Floats, Scores, Task, Turns
 from plumbline.models.transformer.conversation_tokens import ConversationEncoder
 from plumbline.models.transformer.examples import Example
 from plumbline.models.transformer.group_parts import plain_parts, tree_parts
@@ -25,8 +25,6 @@ from plumbline.models.transformer.self_check import SelfCheck, check_trees, tell
 from plumbline.models.transformer.settings import TokenSettings
 from plumbline.models.tree_batch import Integers, Tree, pack_trees
 from plumbline.records import Axis, Role
-
-Turns = list[tuple[Role, str]]
 
 _LOG = logging.getLogger("plumbline.models")
 _BLOCK_ROWS = 2_048
@@ -167,18 +165,14 @@ class TransformerModel:
 
         return replace(self._read_blocks(pa.table({"conversation": conversations}), read, 1, advance), alike=None)
 
-    def score_groups(self, groups: Sequence[Sequence[Turns]], *, advance: Advance | None = None) -> Floats:
-        """Scores of conversations that share beginnings, as n candidates for one prompt do.
+    def read_groups(self, groups: Sequence[Sequence[Turns]], *, advance: Advance | None = None) -> Scores:
+        """Scores of conversations that share beginnings, as n candidates for one prompt do; the ensemble's as well.
 
         Args:
             groups: conversations that belong together; what a group's share is computed once.
         Returns:
-            Shape (conversations of all groups, heads), in their order.
+            Scores of the conversations of all groups, in their order.
         """
-        return self.read_groups(groups, advance=advance).heads
-
-    def read_groups(self, groups: Sequence[Sequence[Turns]], *, advance: Advance | None = None) -> Scores:
-        """The same as `score_groups`, and the ensemble's scores from the same pass."""
         return replace(self._read_groups(groups, advance), alike=None)
 
     def _read_groups(self, groups: Sequence[Sequence[Turns]], advance: Advance | None) -> Scores:
