@@ -36,6 +36,9 @@ CONNECTIONS = 32
 FEATURES = ("words", "characters")
 _SINGLE = 'wrk.method = "POST"\nwrk.headers["Content-Type"] = "application/json"\nwrk.body = [==[%s]==]\n'
 # Each of 40 connections waits 39 ms on average and is answered in about one: a thousand requests a second, at random.
+_PERCENTILE = (
+    'done = function(_, latency, _) io.write(string.format("p95 %.3f ms\\n", latency:percentile(95) / 1000)) end\n'
+)
 _PACED = "function delay() return -math.log(1 - math.random()) * %f end\n"
 _PORTS = iter(range(18100, 18400))
 
@@ -46,12 +49,13 @@ class Load:
 
     Attributes:
         per_second: requests answered.
-        p50, p99: milliseconds.
+        p50, p95, p99: milliseconds.
         failed: answers that are no 2xx or 3xx, and sockets that broke.
     """
 
     per_second: float
     p50: float
+    p95: float
     p99: float
     failed: int
 
@@ -92,6 +96,11 @@ def ask(port: int, texts: Sequence[str]) -> int:
         return len(json.load(answer)["results"])
 
 
+def next_port() -> int:
+    """A port that no server of this run had."""
+    return next(_PORTS)
+
+
 def ours(model: Path, port: int) -> list[str]:
     return [measuring.PROGRAM, "serve", str(model), "--port", str(port)]
 
@@ -116,7 +125,7 @@ def peer(data: Path, features: str, port: int) -> list[str]:
 def load(port: int, script: str, seconds: float, *, connections: int, path: str = "/v1/moderations") -> Load:
     """Load from wrk, after a second of warming up."""
     with tempfile.NamedTemporaryFile("w", suffix=".lua") as file:
-        file.write(script)
+        file.write(script + _PERCENTILE)
         file.flush()
         for duration in (1, seconds):
             command = [
@@ -141,13 +150,14 @@ def parse(told: str) -> Load:
     per_second = float(re.search(r"Requests/sec:\s+([\d.]+)", told)[1])
     quantiles = {
         int(float(name)): _milliseconds(value)
-        for name, value in re.findall(r"^\s+(50|99)%\s+(\S+)$", told, re.MULTILINE)
+        for name, value in re.findall(r"^\s+(50|99)%[ \t]+(\S+)[ \t]*$", told, re.MULTILINE)
     }
     refused = re.search(r"Non-2xx or 3xx responses: (\d+)", told)
     broken = re.search(r"Socket errors: (.+)", told)
     failed = int(refused[1]) if refused else 0
     failed += sum(map(int, re.findall(r"\d+", broken[1]))) if broken else 0
-    return Load(per_second, quantiles[50], quantiles[99], failed)
+    p95 = float(re.search(r"^p95 ([\d.]+) ms$", told, re.MULTILINE)[1])
+    return Load(per_second, quantiles[50], p95, quantiles[99], failed)
 
 
 def _milliseconds(value: str) -> float:
@@ -156,14 +166,14 @@ def _milliseconds(value: str) -> float:
 
 
 def single(text: str) -> str:
-    return _SINGLE % _json({"input": text})
+    return _SINGLE % lua_json({"input": text})
 
 
 def batch(texts: Sequence[str]) -> str:
-    return _SINGLE % _json({"input": list(texts)})
+    return _SINGLE % lua_json({"input": list(texts)})
 
 
-def _json(asked: object) -> str:
+def lua_json(asked: object) -> str:
     """JSON that does not end the script's string, which no bracket outside of a text can."""
     return json.dumps(asked).replace("]=", "\\u005d=")
 
@@ -198,7 +208,7 @@ def round_of(model: Path, data: Path, features: str, texts: Sequence[str], secon
     """Ours and the peer, one after the other."""
     found = {}
     for name, command in ((OURS, ours), (PEER, peer)):
-        port = next(_PORTS)
+        port = next_port()
         words = command(model, port) if command is ours else command(data, features, port)
         with served(words, port):
             assert ask(port, texts) == len(texts)
@@ -223,7 +233,7 @@ def memory(process: subprocess.Popen[bytes]) -> float:
 
 def watched(model: Path, texts: Sequence[str], minutes: float) -> list[float]:
     """Memory of ours, every ten seconds under load of both kinds."""
-    port, found = next(_PORTS), []
+    port, found = next_port(), []
     with served(ours(model, port), port) as process:
         until = time.monotonic() + 60 * minutes
         while time.monotonic() < until:

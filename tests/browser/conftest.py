@@ -23,7 +23,8 @@ and does nothing where it names none.
 A function given to `page.wait_for_function` is written as one (`() => …`): a bare expression would be evaluated by the page,
 which its content security policy forbids.
 
-No Chromium, no tests: they are skipped with a reason. `.ci/run` installs one.
+No Chromium, no tests: they are skipped with a reason. Debian's `chromium-headless-shell` is taken before `chromium`: the same
+engine without windows. `.ci/run` installs it.
 """
 
 import shutil
@@ -47,7 +48,7 @@ def browser():
     sync_api = pytest.importorskip("playwright.sync_api")
     program = shutil.which("chromium-headless-shell") or shutil.which("chromium")
     if program is None:
-        pytest.skip("there is no chromium on PATH; on Debian: apt-get install chromium")
+        pytest.skip("there is no Chromium on PATH; on Debian: apt-get install chromium-headless-shell")
     with sync_api.sync_playwright() as playwright:
         running = playwright.chromium.launch(executable_path=program, args=list(ARGUMENTS))
         yield running

@@ -85,6 +85,12 @@ def test_counts_equal_a_naive_counter(texts: list[str]) -> None:
         assert dict(zip(found.indices.tolist(), found.data.tolist(), strict=True)) == reference_counts(text, MIXED)
 
 
+@pytest.mark.parametrize("text", ["ΟΔΟΣ ΣΟΦΙΑΣ", "İSTANBUL", "Ǆ ẞ ÀÉ", "\U00010400 Ab", "\U00020000 Ab", "\ud800 Ab"])
+def test_lower_case_is_pythons_also_where_it_depends_on_the_next_letter(text: str) -> None:
+    found = count_ngrams(["plain", text], MIXED)[[1]]
+    assert dict(zip(found.indices.tolist(), found.data.tolist(), strict=True)) == reference_counts(text, MIXED)
+
+
 @given(TEXTS)
 @settings(deadline=None, max_examples=30)
 def test_chunks_do_not_matter(texts: list[str]) -> None:

@@ -205,6 +205,18 @@ def _character_classes() -> NDArray[np.uint8]:
 _CLASSES = _character_classes()
 _ASCII_MIXED = splitmix64(np.arange(128, dtype=np.uint64))
 _LOWER = np.array([ord(chr(code).lower()) for code in range(128)], np.uint8)
+_SIGMA = 0x3A3
+_TABLE_END = 0x20000
+_NOT_BY_TABLE = 0xFFFF_FFFF
+
+
+@cache
+def _lower_table() -> NDArray[np.uint32]:
+    """Lower case of each code point below U+20000, of which nearly every text consists; a mark where no table can tell it."""
+    lowered = [chr(code).lower() for code in range(_TABLE_END)]
+    table = np.array([ord(each) if len(each) == 1 else _NOT_BY_TABLE for each in lowered], np.uint32)
+    table[_SIGMA] = _NOT_BY_TABLE  # ς at the end of a word, σ elsewhere
+    return table
 
 
 def _chunks(lengths: NDArray[np.int64], bucket_bits: int) -> Iterator[tuple[int, int]]:
@@ -242,14 +254,25 @@ def _lowered_code_points(
     joined = "".join(texts)
     if joined.isascii():
         return _LOWER[np.frombuffer(joined.encode("ascii"), np.uint8)], lengths
+    code_points = _code_points(joined)
+    if code_points.max() < _TABLE_END:
+        by_table = _lower_table().take(code_points)
+        if by_table.max() != _NOT_BY_TABLE:
+            return by_table, lengths
     lowered = [text.lower() for text in texts]
-    encoded = "".join(lowered).encode("utf-32-le", "surrogatepass")
-    return np.frombuffer(encoded, "<u4").astype(np.uint32), np.fromiter(map(len, lowered), np.int64, len(lowered))
+    return _code_points("".join(lowered)), np.fromiter(map(len, lowered), np.int64, len(lowered))
+
+
+def _code_points(text: str) -> NDArray[np.uint32]:
+    return np.frombuffer(text.encode("utf-32-le", "surrogatepass"), "<u4").astype(np.uint32, copy=False)
 
 
 def _running_hashes(code_points: NDArray[np.uint8] | NDArray[np.uint32]) -> Hashes:
     """Sum of ``mixed[j] * BASE**j`` over the first 0, 1, … all code points, modulo 2**64."""
-    mixed = _ASCII_MIXED[code_points] if code_points.dtype == np.uint8 else splitmix64(code_points.astype(np.uint64))
+    mixed = _ASCII_MIXED.take(code_points, mode="clip")
+    if code_points.dtype != np.uint8:
+        others = np.flatnonzero(code_points >= len(_ASCII_MIXED))
+        mixed[others] = splitmix64(code_points[others].astype(np.uint64))
     mixed *= _powers(_BASE, len(mixed))
     running = np.zeros(len(mixed) + 1, np.uint64)
     np.cumsum(mixed, out=running[1:])
@@ -321,13 +344,13 @@ def _tokens(
     code_points: NDArray[np.uint8] | NDArray[np.uint32], row_keys: Keys
 ) -> tuple[NDArray[np.intp], NDArray[np.intp]]:
     """Start and end of each token, in order: runs of word characters, and single marks; blanks are no tokens."""
-    classes = _CLASSES[code_points if code_points.dtype == np.uint8 else np.minimum(code_points, _CLASSES_END)]
+    classes = _CLASSES.take(code_points, mode="clip")
     is_word = classes == _WORD
     breaks = np.ones(len(classes), bool)
     breaks[1:] = ~(is_word[1:] & is_word[:-1] & (row_keys[1:] == row_keys[:-1]))
     edges = np.flatnonzero(breaks)
-    is_token = classes[edges] != _BLANK
-    return edges[is_token], np.append(edges[1:], len(classes))[is_token]
+    tokens = np.flatnonzero(classes.take(edges) != _BLANK)
+    return edges.take(tokens), np.append(edges[1:], len(classes)).take(tokens)
 
 
 def _powers(base: np.uint64, count: int) -> Hashes:

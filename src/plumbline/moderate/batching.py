@@ -9,10 +9,12 @@ from __future__ import annotations
 
 import asyncio
 import logging
+from bisect import bisect_right
 from collections import deque
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
+from itertools import accumulate, islice
 
 from plumbline.moderate.failures import too_busy, too_long
 from plumbline.moderate.judging import TurnScores
@@ -74,17 +76,23 @@ class _Waiting:
     """Turns of one request; some may be in a batch already.
 
     Attributes:
+        ends: characters up to the end of each turn, from the first on.
         answers: of each turn, as far as they are known.
         open: turns without an answer.
         begun: turns that are in a batch, or were.
     """
 
     turns: Sequence[Turn]
+    ends: Sequence[int]
     future: asyncio.Future[list[TurnScores | None]]
     answers: list[TurnScores | None]
-    characters: int
     open: int
     begun: int = 0
+
+    @property
+    def begun_characters(self) -> int:
+        """Of the turns that are in a batch, or were."""
+        return self.ends[self.begun - 1] if self.begun else 0
 
 
 @dataclass(slots=True)
@@ -105,10 +113,10 @@ class Load:
 
 @dataclass(slots=True)
 class _Batch:
-    """Turns judged together, and whose each is: the request and the turn's number in it."""
+    """Turns judged together, and whose they are: requests, each with the first and the end of its turns."""
 
     turns: list[Turn] = field(default_factory=list)
-    owners: list[tuple[_Waiting, int]] = field(default_factory=list)
+    owners: list[tuple[_Waiting, int, int]] = field(default_factory=list)
     characters: int = 0
 
 
@@ -138,14 +146,15 @@ class Batcher:
         """
         if not turns:
             return []
-        characters = sum(turn.characters for turn in turns)
+        ends = [*accumulate([turn.characters for turn in turns])]
+        characters = ends[-1]
         if characters > self._settings.most_request_characters:
             raise too_long(characters, self._settings.most_request_characters)
         if self.load.characters + characters > self._settings.most_waiting_characters:
             self.load.refused += 1
             raise too_busy(1.0)
         future: asyncio.Future[list[TurnScores | None]] = asyncio.get_running_loop().create_future()
-        waiting = _Waiting(turns, future, [None] * len(turns), characters, len(turns))
+        waiting = _Waiting(turns, ends, future, [None] * len(turns), len(turns))
         self._queue.append(waiting)
         self.load.characters += characters
         self._call()
@@ -203,23 +212,35 @@ class Batcher:
             if waiting.future.done():  # whoever asked is gone
                 self._queue.popleft()
                 continue
-            while waiting.begun < len(waiting.turns):
-                turn = waiting.turns[waiting.begun]
-                is_full = len(batch.turns) >= self._settings.most_turns
-                if batch.turns and (is_full or batch.characters + turn.characters > self._settings.most_characters):
-                    self._queue.rotate(-1)
-                    return batch
-                batch.turns.append(turn)
-                batch.owners.append((waiting, waiting.begun))
-                batch.characters += turn.characters
-                waiting.begun += 1
+            self._take(waiting, batch)
+            if waiting.begun < len(waiting.turns):
+                self._queue.rotate(-1)
+                return batch
             self._queue.popleft()
         return batch
+
+    def _take(self, waiting: _Waiting, batch: _Batch) -> None:
+        """As many of a request's next turns as still go into the batch; into an empty one, at least one."""
+        first, before = waiting.begun, waiting.begun_characters
+        fits = bisect_right(waiting.ends, before + self._settings.most_characters - batch.characters, first)
+        stop = min(fits, first + self._settings.most_turns - len(batch.turns))
+        if not batch.turns:
+            stop = max(stop, first + 1)
+        if stop == first:
+            return
+        batch.turns += waiting.turns[first:stop]
+        batch.owners.append((waiting, first, stop))
+        batch.characters += waiting.ends[stop - 1] - before
+        waiting.begun = stop
 
     def _answers(self, turns: Sequence[Turn]) -> list[TurnScores | None]:
         """Of each turn; where the model fails on a batch it is asked for each by itself, so that one cannot spoil the others."""
         try:
-            return list(self._judge(turns))
+            answers = list(self._judge(turns))
+            if len(answers) == len(turns):
+                return answers
+            LOG.error("of %d texts %d were answered, and nothing says which", len(turns), len(answers))
+            return [None] * len(turns)
         except Exception as error:  # whatever a library raises; its message may quote the text
             if len(turns) == 1:
                 LOG.error("a text of %d characters could not be judged: %s", turns[0].characters, type(error).__name__)
@@ -227,8 +248,9 @@ class Batcher:
         return [answer for turn in turns for answer in self._answers([turn])]
 
     def _told(self, batch: _Batch, answers: Sequence[TurnScores | None]) -> None:
-        for (waiting, number), answer in zip(batch.owners, answers, strict=True):
-            waiting.answers[number] = answer
-            waiting.open -= 1
+        told = iter(answers)
+        for waiting, first, stop in batch.owners:
+            waiting.answers[first:stop] = islice(told, stop - first)
+            waiting.open -= stop - first
             if not waiting.open and not waiting.future.done():
                 waiting.future.set_result(waiting.answers)

@@ -7,9 +7,10 @@ for harmful, never for safe.
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cached_property
 from itertools import islice
+from operator import ge
 from typing import Any
 
 from plumbline.moderate.judging import TurnScores
@@ -23,6 +24,17 @@ Json = dict[str, Any]
 _ROLES = {Role.HUMAN: "user", Role.ASSISTANT: "assistant"}
 _NEVER = 2.0
 """No probability reaches it."""
+_MOST_PATTERNS = 1_000
+"""Decisions that are kept; most rows are decided alike."""
+
+
+@dataclass(frozen=True, slots=True)
+class _Decision:
+    """What thresholds say of a row: the same of every row whose heads reach the same thresholds."""
+
+    flagged: bool
+    categories: Json
+    controversial: Sequence[str]
 
 
 @dataclass(frozen=True)
@@ -41,6 +53,7 @@ class Teller:
     heads: tuple[str, ...]
     policy: Policy
     judged_by: Mapping[str, str]
+    _decided: dict[tuple[bool, ...], _Decision] = field(default_factory=dict, init=False, repr=False, compare=False)
 
     def results(self, rows: Iterable[Row], probabilities: Iterable[TurnScores | None]) -> list[Json]:
         """A result a row.
@@ -63,20 +76,14 @@ class Teller:
     def _judged(self, row: Row, turns: Sequence[Sequence[float]], *, truncated: bool) -> Json:
         """Of all turns the highest probability of each head; flagged where any turn is."""
         scores = [max(of_head) for of_head in zip(*turns, strict=True)] if len(turns) > 1 else turns[0]
-        flagged = [score >= limit for score, limit in zip(scores, self._flags, strict=True)]
-        is_flagged = any(flagged)
-        controversial = [
-            name
-            for name, score, limit, is_over in zip(self.heads, scores, self._reviews, flagged, strict=True)
-            if score >= limit and not is_over
-        ]
+        decision = self._decision(scores)
         result: Json = {
-            "flagged": is_flagged,
-            "categories": self._named(flagged, any),
+            "flagged": decision.flagged,
+            "categories": decision.categories,
             "category_scores": self._named(scores, max),
             "category_applied_input_types": self._applied,
-            "controversial": bool(controversial) and not is_flagged,
-            "controversial_categories": controversial,
+            "controversial": bool(decision.controversial) and not decision.flagged,
+            "controversial_categories": decision.controversial,
             "truncated": truncated,
             "error": None,
             "judged_by": self.judged_by,
@@ -88,12 +95,25 @@ class Teller:
             ]
         return result
 
+    def _decision(self, scores: Sequence[float]) -> _Decision:
+        reached = (*map(ge, scores, self._flags), *map(ge, scores, self._reviews))
+        if reached not in self._decided:
+            if len(self._decided) >= _MOST_PATTERNS:
+                self._decided.clear()
+            flags, reviews = reached[: len(self.heads)], reached[len(self.heads) :]
+            between = [
+                name
+                for name, is_over, is_near in zip(self.heads, flags, reviews, strict=True)
+                if is_near and not is_over
+            ]
+            self._decided[reached] = _Decision(any(flags), self._named(flags, any), between)
+        return self._decided[reached]
+
     def _of_turn(self, scores: Sequence[float]) -> Json:
-        is_flagged = any(score >= limit for score, limit in zip(scores, self._flags, strict=True))
-        is_reached = any(score >= limit for score, limit in zip(scores, self._reviews, strict=True))
+        decision = self._decision(scores)
         return {
-            "flagged": is_flagged,
-            "controversial": is_reached and not is_flagged,
+            "flagged": decision.flagged,
+            "controversial": bool(decision.controversial) and not decision.flagged,
             "category_scores": dict(zip(self.heads, scores, strict=True)),
         }
 

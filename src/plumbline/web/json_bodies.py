@@ -71,7 +71,7 @@ def _names(kind: type[Any]) -> list[str]:
 def _refuse_repeated_keys(body: bytes) -> None:
     """Decoders keep the last of two equal keys without a word; what another reader kept would be another."""
     try:
-        json.loads(body, object_pairs_hook=_object, parse_constant=_refuse_constant)
+        _WITHOUT_REPEATS.decode(body.decode())
     except WebError:
         raise
     except (ValueError, RecursionError):
@@ -87,3 +87,6 @@ def _object(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
 
 def _refuse_constant(name: str) -> NoReturn:  # noqa: ARG001 - json's signature
     raise not_json("NaN and infinity are no JSON")
+
+
+_WITHOUT_REPEATS = json.JSONDecoder(object_pairs_hook=_object, parse_constant=_refuse_constant)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import gc
 import socket
 from collections.abc import Callable
 from contextlib import closing
@@ -60,6 +61,8 @@ def run_server(app: ServiceApp, bound: socket.socket, *, log_requests: bool, rea
 
     def serve() -> int:
         """Until it is ended."""
+        gc.collect()
+        gc.freeze()  # models and libraries stay: collections, which large answers set off often, need not walk through them
         ready()
         try:
             _Server(config, app).run(sockets=[bound])
