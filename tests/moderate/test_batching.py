@@ -8,6 +8,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from plumbline.moderate.batching import Batcher, BatchSettings
+from plumbline.moderate.judging import TurnScores
 from plumbline.moderate.rows import Turn
 from plumbline.records import UsageError
 from plumbline.web.failures import WebError
@@ -81,6 +82,12 @@ def test_a_text_that_the_model_fails_on_spoils_no_other():
     judge = Scripted({"a": 0.1, "c": 0.3})
     told = judged(judge, BatchSettings(), ["a", "broken"], ["c"])
     assert [numbers(each) for each in told] == [[0.1, None], [0.3]]
+
+
+@pytest.mark.parametrize("answered", [0, 1, 3])
+def test_answers_that_are_too_few_or_too_many_are_nobodys(answered):
+    told = judged(lambda _: [TurnScores([0.1])] * answered, BatchSettings(inline_characters=1 << 16), ["a"], ["b"])
+    assert [numbers(each) for each in told] == [[None], [None]]
 
 
 def test_more_than_may_wait_is_refused_and_the_others_are_answered():
