@@ -9,6 +9,7 @@ import typer.main
 
 from plumbline.cli.main import run
 from tests.collect import postgres_server
+from tests.collect.careless_stores import careless_stores as careless_stores
 from tests.collect.conftest import postgres as postgres
 from tests.collect.tables_once import tables_once as tables_once
 

@@ -72,7 +72,8 @@ def commands(group, names=()):
 COMMANDS = dict(commands(typer.main.get_command(app)))
 CONTRACT = [
     *("demo", "data show", "data check", "data convert", "data pull", "curate", "evaluate", "score", "serve", "report"),
-    *("train preference", "train cost", "train moderation", "train export", "train together", "train import"),
+    *("train preference", "train cost", "train moderation", "train cascade"),
+    *("train export", "train together", "train import"),
     *("collect init", "collect serve", "collect status", "collect token", "collect export"),
     *("collect backup", "collect restore", "collect erase", "collect migrate", "collect invite"),
     *("collect hit", "collect codes"),

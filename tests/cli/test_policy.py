@@ -2,9 +2,12 @@
 
 import json
 import random
+import shutil
 
 import pytest
 
+from plumbline.lineage import file_digest
+from plumbline.loop.policy_run import PolicyFit, PolicyInput, run_policy_fit
 from plumbline.loop.training_run import TrainingRun, run_training
 from plumbline.moderate.policy_files import read_policy
 from plumbline.records import BEAVERTAILS_14
@@ -79,7 +82,7 @@ def test_a_policy_is_fitted_written_and_measured(fit, evaluate, tmp_path):
     assert told["by_category"][DRUGS]["recall"]["value"] > 0.5
     assert told["false_refusals"]["sounding_unsafe"]["flagged"]["n"] == 60
     assert told["rows"]["evaluated"] == 100
-    assert told["notes"] == []
+    assert told["notes"] == ["the model was trained on SYNTHETIC data"]
     assert told["synthetic"] is True
     assert SECRET not in out + err
 
@@ -92,6 +95,7 @@ def test_the_figures_for_a_person(fit, evaluate, tmp_path):
     assert DRUGS in out
     assert "safe prompts that sound unsafe, answered" in out
     assert "NOTE: the policy was FITTED on these very rows (synthetic/test.jsonl): the figures flatter it" in out
+    assert "NOTE: the rows are SYNTHETIC: their figures say nothing of texts by people" in out
 
 
 def test_without_a_policy_the_models_own_thresholds_are_measured(evaluate):
@@ -106,6 +110,7 @@ def test_rates_that_few_rows_cannot_promise_are_told(fit):
     code, out, _ = fit(source="others", out="few.toml")
     assert code == 0
     assert "NOTE: flagging at 1 % false positives is no promise for" in out
+    assert "SYNTHETIC" in out
 
 
 def test_the_same_fit_keeps_the_version_and_another_is_the_next(fit, tmp_path):
@@ -189,7 +194,7 @@ def test_a_policy_of_another_model_is_told_and_one_of_other_heads_refused(fit, e
     path.write_text(path.read_text().replace(digest, "0" * 64))
     code, out, _ = evaluate("--policy", path, "--json")
     assert code == 0
-    assert "was fitted for another model" in json.loads(out)["notes"][0]
+    assert "was fitted for another model" in json.loads(out)["notes"][1]
     path.write_text('name = "a"\nversion = 1\n[thresholds]\nunsafe = { review = 0.1, flag = 0.2 }\n')
     code, out, err = evaluate("--policy", path)
     assert (code, out, err[:10]) == (2, "", "PL-POL-007")
@@ -218,3 +223,17 @@ def test_a_source_without_labels_has_nothing_to_fit_to_or_to_measure(fit, evalua
     for call in (fit, evaluate):
         code, out, err = call(source=pairs)
         assert (code, out, err[:10]) == (1, "", "PL-TRN-015"), err
+
+
+def test_a_model_that_is_trained_anew_meanwhile_is_not_the_one_that_is_told(places, tmp_path):
+    model = tmp_path / "model"
+    shutil.copytree(places / "model", model)
+    digest = file_digest(model / "model.json")
+
+    def step(told):
+        if told == "fitting thresholds":
+            (model / "model.json").write_text((model / "model.json").read_text() + " ")
+
+    run_policy_fit(PolicyFit(PolicyInput(model, str(places / "synthetic")), tmp_path / "house.toml"), step)
+    assert file_digest(model / "model.json") != digest
+    assert read_policy(tmp_path / "house.toml").calibration.model_digest == digest

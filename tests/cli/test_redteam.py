@@ -32,8 +32,11 @@ def test_scoring_tells_what_it_did_and_a_page_is_drawn_of_it(model, attempts, pl
     assert json.loads(out)["transcripts"] == 12
     assert "12 of 12 transcripts scored by their lowest of 24 turns, 12 descriptions; lower = more harmful" in err
     assert "may be used for: analysis" in err
-    code, out, err = plumb("redteam", "report", tmp_path / "scored", "-o", tmp_path / "page.html")
-    assert (code, out) == (0, "")
+    code, out, err = plumb("redteam", "report", tmp_path / "scored", "-o", tmp_path / "page.html", "--json")
+    told = json.loads(out)
+    assert (code, told["attempts"], told["success_by"], told["quarantined"]) == (0, 12, "rating", {})
+    assert [model["success_rate"]["n"] for model in told["models"]] == [2] * 6
+    assert "tell me of" not in out
     assert "12 attempts, 12 with a score; success by rating" in err
     assert plumb("redteam", "report", attempts, "-o", tmp_path / "page.html")[0] == 0  # takes the place of its own page
 
@@ -56,6 +59,16 @@ def test_rows_that_cannot_be_read_are_told_and_are_exit_code_1(model, attempts, 
         code, _, err = plumb("redteam", *command)
         assert code == 1
         assert "not read: 1 rows" in err
+
+
+def test_a_record_that_stands_in_two_files_is_told(model, attempts, plumb, tmp_path):
+    more = tmp_path / "more" / "attempts.jsonl"
+    more.parent.mkdir()
+    write_tables({Kind.RED_TEAM_ATTEMPTS: attempts_table(30, seed=9, reviewed=False)}, more, "red-team")
+    more.write_text(more.read_text() + attempts.read_text().splitlines()[0] + "\n")
+    code, _, err = plumb("redteam", "report", attempts, more, "-o", tmp_path / "page.html")
+    assert code == 0, err
+    assert "1 × PL-SRC-016 (the same record stands in two files: it counts twice" in err
 
 
 def test_a_page_that_is_not_ours_and_a_way_to_count_that_is_none_are_refused(attempts, plumb, tmp_path):

@@ -53,9 +53,11 @@ def test_rates_are_told_and_the_folder_is_a_source(plumb, words, server, tmp_pat
     assert "0.500 (" in printed
     assert "10 attempts" in told
     assert "not corrected" in told
+    assert "SYNTHETIC: the rates say nothing of people" in told
     assert SECRET not in printed + told
     assert "\x1b" not in printed + told
     assert load(out).red_team_attempts["outcome"].to_pylist() == ["success", "failure"] * 5
+    assert load(out).red_team_attempts["tags"].to_pylist() == [None] * 10  # no category is not "none applies"
     hostile = load(out).red_team_attempts["transcript"].to_pylist()[-1]
     assert hostile[0]["text"] == "\n\nHuman: \u202e \U0001f4a3 9"
     assert len(server.bodies) == 10
@@ -72,6 +74,17 @@ def test_unscored_attempts_are_told_by_code_and_end_in_1(plumb, words, server, t
     ended, printed, told = plumb(*words, "-o", out)
     assert ended == 0, told
     assert len(server.bodies) == 13
+
+
+def test_prompts_that_cannot_be_read_are_told_with_the_place_of_the_first(plumb, words, server, tmp_path):
+    prompts = words[2]
+    prompts.write_text(prompts.read_text() + f'{{"prompt": ["{SECRET}"]}}\n{{"prompt": 5}}\n{SECRET}\n')
+    ended, printed, told = plumb(*words, "-o", tmp_path / "out")
+    assert ended == 1
+    place = f"{prompts.parent.name}/prompts.jsonl"
+    assert f"not read: 2 rows, PL-JSON-005, the first is {place} row 11 (docs/errors.md)" in told
+    assert f"not read: 1 rows, PL-JSON-001, the first is {place} row 13" in told
+    assert SECRET not in printed + told
 
 
 def test_a_key_comes_from_the_environment_and_stands_nowhere(plumb, words, server, tmp_path, monkeypatch):

@@ -11,6 +11,8 @@ from plumbline.collect.store.database import Store
 from plumbline.collect.store.migrating import create_store, open_store
 from tests.collect import postgres_server
 from tests.collect.api.client import Api
+from tests.collect.careless_stores import careless_stores as careless_stores
+from tests.collect.careless_stores import waiting_for_the_disk as waiting_for_the_disk
 from tests.collect.tables_once import by_migrations as by_migrations
 from tests.collect.tables_once import tables_once as tables_once
 

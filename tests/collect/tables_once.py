@@ -1,7 +1,7 @@
 """New tables from statements that the migrations ran once: as they are they spend a tenth of a second of Python on each store.
 
 A backup, a restore and `collect init` each make tables; what they are made by is shown where migrations are the subject
-(`store/test_migrating.py`, `store/test_every_revision.py`, which run them each time).
+(`store/test_migrating.py`, `store/test_every_revision.py`); where rows are brought up to date they run each time.
 """
 
 import pytest

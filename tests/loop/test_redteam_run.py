@@ -1,6 +1,7 @@
 """A whole run of attempts: a made-up target on loopback that gives in to some prompts, a made-up scorer, made-up labels."""
 
 import json
+from dataclasses import replace
 
 import pytest
 
@@ -12,6 +13,7 @@ from plumbline.sources import ReplyError, Sampling
 from tests.models.made_up import BAD, GOOD, labels_table, pairs_table
 from tests.redteam.small_models import saved
 from tests.sources.chat_server import answer, chat_server, status
+from tests.sources.tiny_language_model import saved_model
 
 SECRET = "lapis lazuli"
 RUDE, KIND = f"{BAD[0]} 7", f"{GOOD[0]} 7"
@@ -120,6 +122,7 @@ def test_labels_that_the_scorer_was_trained_on_say_nothing_of_its_errors(prompts
     assert errors["sensitivity"]["n"] + errors["specificity"]["n"] == len(fresh)
     assert errors["left_out"] == {"PL-RTA-007": 160 - len(fresh)}
     assert corrected["low"] < summary["success_rate"]["value"] < corrected["high"]
+    assert "as far as the labelled replies are like these attempts" in summary["notes"][0]
     with pytest.raises(NoDataError, match="PL-RTA-006"):
         run_redteam(run_of(prompts, server, scorer, tmp_path / "other", validate_on=str(labels["old"])))
 
@@ -128,7 +131,7 @@ def test_a_scorer_that_does_not_say_what_it_was_trained_on_is_told(prompts, serv
     imported = saved("moderation", labels_table(160), tmp_path / "imported", tells_rows=False)
     summary = run_redteam(run_of(prompts, server, imported, tmp_path / "out", validate_on=str(labels["old"])))
     assert summary["scorer_error"]["left_out"] == {}
-    assert "nothing says what the scorer was trained on" in summary["notes"][0]
+    assert any("nothing says what the scorer was trained on" in note for note in summary["notes"])
 
 
 def test_a_run_whose_replies_are_partly_missing_goes_on_and_then_is_done(prompts, server, scorer, tmp_path):
@@ -143,6 +146,9 @@ def test_a_run_whose_replies_are_partly_missing_goes_on_and_then_is_done(prompts
     assert len(server.bodies) - asked == 4
     assert rows_of(run.out)[:16] == before[:16]
     assert not journal_of(run.out).exists()
+    with pytest.raises(UsageError, match="PL-RTA-009"):
+        run_redteam(run)
+    assert len(server.bodies) - asked == 4
 
 
 class Killed(BaseException):
@@ -222,4 +228,15 @@ def test_a_corpus_can_be_the_target_and_its_terms_hold(prompts, scorer, server, 
     assert {row["model_type"] for row in rows_of(run.out)} == {"train.parquet"}
     assert summary["target"] == "retrieval:safety_labels/train.parquet"
     assert str(labels["new"].parent) not in json.dumps(rows_of(run.out))
-    assert rows_of(run.out) == (run_redteam(run) and rows_of(run.out))
+    assert rows_of(run.out) == (run_redteam(replace(run, restart=True)) and rows_of(run.out))
+
+
+def test_a_model_on_this_machine_can_be_the_target(prompts, scorer, server, tmp_path):
+    target = Target(f"transformers:{saved_model(tmp_path / 'toy')}")
+    run = run_of(prompts, server, scorer, tmp_path / "out", target=target, sampling=Sampling(seed=3, max_tokens=8))
+    summary = run_redteam(run)
+    assert (summary["attempts"], summary["unscored"], list(summary["snapshots"].values())) == (20, {}, [20])
+    first = rows_of(run.out)
+    assert {row["model_type"] for row in first} == {"toy"}
+    assert len({row["transcript"][-1]["text"] for row in first}) > 10
+    assert (run_redteam(replace(run, restart=True)), rows_of(run.out)) == (summary, first)

@@ -5,7 +5,16 @@ from hypothesis import strategies as st
 from sklearn.metrics import average_precision_score, roc_auc_score
 from sklearn.metrics import roc_curve as sklearn_roc_curve
 
-from plumbline.measure import Bootstrap, Figure, auprc, auroc, recall_at_fpr, threshold_at_fpr
+from plumbline.measure import (
+    Bootstrap,
+    Figure,
+    auprc,
+    auprc_difference,
+    auroc,
+    average_precision,
+    recall_at_fpr,
+    threshold_at_fpr,
+)
 from plumbline.measure.sorted_scores import SortedScores
 from tests.work import calls_made
 
@@ -182,3 +191,37 @@ def test_20_000_rows_are_ranked_by_arrays() -> None:
     scores = labels + rng.normal(size=20_000)
     made, _ = calls_made(lambda: auroc(scores, labels, bootstrap=Bootstrap(seed=0)))
     assert made < 10_000  # none of them for each row, nor for a row of each resample
+
+
+@given(ROWS, st.randoms(use_true_random=False))
+@settings(max_examples=40)
+def test_a_difference_of_areas_is_that_of_the_two_and_turns_with_them(rows, chance) -> None:
+    scores, labels = _split(rows)
+    others = np.array([chance.randint(-3, 3) for _ in scores], float)
+    found = auprc_difference(scores, others, labels, bootstrap=SEEDED)
+    apart = average_precision(scores, labels) - average_precision(others, labels)
+    assert average_precision(scores, labels) == auprc(scores, labels, bootstrap=SEEDED).value
+    assert found.value == pytest.approx(apart, abs=1e-12)
+    turned = auprc_difference(others, scores, labels, bootstrap=SEEDED)
+    assert turned.value == pytest.approx(-found.value, abs=1e-12)
+
+
+def test_a_difference_is_paired_so_it_is_surer_than_either_area() -> None:
+    chance = np.random.default_rng(0)
+    labels = chance.random(300) < 0.4
+    scores = labels + chance.normal(size=300)
+    others = scores + 0.2 * chance.normal(size=300)
+    groups = np.repeat(np.arange(100), 3)
+    found = auprc_difference(scores, others, labels, bootstrap=SEEDED, group_ids=groups)
+    area = auprc(scores, labels, bootstrap=SEEDED, group_ids=groups)
+    assert found.low < found.value < found.high
+    assert found.high - found.low < (area.high - area.low) / 2
+
+
+def test_a_difference_of_one_class_or_of_rankings_alike_is_told_as_such() -> None:
+    assert average_precision([], []) is average_precision([1.0, 2.0], [1, 1]) is None
+    assert auprc_difference([1.0, 2.0], [2.0, 1.0], [1, 1], bootstrap=SEEDED).value is None
+    same = auprc_difference([1.0, 2.0, 3.0], [10.0, 20.0, 30.0], [0, 1, 1], bootstrap=SEEDED)
+    assert (same.value, same.low) == (0.0, None)
+    with pytest.raises(ValueError, match="others"):
+        auprc_difference([1.0, 2.0], [1.0], [0, 1], bootstrap=SEEDED)

@@ -66,6 +66,13 @@ def test_rows_stand_a_second_time_without_their_prompt_and_together_weigh_the_sa
     assert replies.texts.to_pylist() == ["reply 0", "reply 1", "reply 2"] * 2
 
 
+def test_calibration_takes_sources_alike_and_each_with_its_own_share_of_unsafe_rows():
+    rows = labels(["a/t"] * 3 + ["b/t"], [True, False, False, True], ["q"] * 4)
+    weighed = weighed_rows(rows, recipe(balance="true", bare_share="0.25"))
+    # Two of four for each source, a quarter of every row without its prompt.
+    assert weighed.calibration_weights == pytest.approx([0.5] * 3 + [1.5] + [1 / 6] * 3 + [0.5])
+
+
 def test_without_a_recipe_every_row_counts_once():
     rows = labels(["a/t", "b/t"], [True, False], ["one?", "two?"])
     weighed = weighed_rows(rows, None)

@@ -54,11 +54,12 @@ def test_the_digest_changes_with_any_setting():
         (LEAST + "balence = true", "PL-TRP-004", "balance in its place"),
         (LEAST + "[weights]\nx = 1", "PL-TRP-004", 'unknown key "weights"'),
         (LEAST + 'balance = "true"', "PL-TRP-005", "balance is not as it must be"),
-        (LEAST + "bare_share = 1.0", "PL-TRP-005", "less than or equal to 0.9"),
+        (LEAST + "bare_share = 1.0", "PL-TRP-005", "Expected a number of at most 0.9, found 1.0"),
         (LEAST + "l2 = nan", "PL-TRP-005", "l2"),
         (LEAST.replace("moderation", "cost"), "PL-TRP-005", "task"),
         ("version = 1\n" + 'task = "moderation"', "PL-TRP-005", "name is missing"),
         ("name = ", "PL-TRP-003", "no TOML"),
+        (f"l2 = {'[' * 150}{']' * 150}", "PL-TRP-003", "without end"),
     ],
 )
 def test_what_no_recipe_can_say_is_refused(text, code, told):
@@ -73,9 +74,10 @@ def test_unknown_names_and_unreadable_files_are_refused(tmp_path):
         read_training_recipe("trasnfer")
     with pytest.raises(SourceError, match="PL-TRP-002"):
         read_training_recipe(str(tmp_path / "none.toml"))
-    (tmp_path / "bytes.toml").write_bytes(b"\xff\xfe")
-    with pytest.raises(SourceError, match="PL-TRP-002"):
-        read_training_recipe(str(tmp_path / "bytes.toml"))
+    for content, told in ((b"\xff\xfe", "another encoding"), (b"#" * 65_537, "more than 65,536 bytes")):
+        (tmp_path / "bytes.toml").write_bytes(content)
+        with pytest.raises(SourceError, match=rf"PL-TRP-002(.|\n)*{told}"):
+            read_training_recipe(str(tmp_path / "bytes.toml"))
 
 
 def test_a_flag_wins_over_the_recipe(tmp_path):

@@ -18,7 +18,7 @@ def test_a_model_is_called_as_its_folder_and_names_its_versions(moderation_folde
     assert first.digest == other.digest == file_digest(moderation_folder / "model.json")
     assert first.version == f"mod@{first.digest[:12]}"
     assert first.data_digest == other.data_digest
-    assert first.is_linear
+    assert first.cascade is None
     assert first.is_synthetic
     assert first.task == "moderation"
 

@@ -120,6 +120,18 @@ def test_a_broken_file_leaves_all_as_it_was_and_is_told(paths, content, code):
     assert (flags(files), files.failure) == ({"strict": 0.7, "mild": 0.8, OWN_POLICY: 0.5}, None)
 
 
+def test_a_pipe_in_a_files_place_holds_nobody_up(paths):
+    files = PolicyFiles(paths, HEADS)
+    before = files.current
+    paths[0].unlink()
+    os.mkfifo(paths[0])
+    looked = threading.Thread(target=files.reload_if_changed, daemon=True)
+    looked.start()
+    looked.join(20)
+    assert not looked.is_alive(), "it waits for somebody to write"
+    assert (files.failure.code, files.current) == ("PL-POL-002", before)
+
+
 def test_a_broken_file_is_told_by_the_timer_and_forgotten_once_it_is_as_before(paths):
     files = PolicyFiles(paths, HEADS)
     good = paths[0].read_text()

@@ -121,7 +121,7 @@ def test_what_counts_mean_stands_beside_them():
         ('"house"', '"House of mine"', "PL-POL-005", "Expected small letters, digits"),
         ('"house"', '"house\\n"', "PL-POL-005", "Expected small letters, digits"),
         ("flag = 0.71 }", "flag = 0.41 }", "PL-POL-005", 'thresholds of "unsafe" .*\n.*review 0.42, flag 0.41'),
-        ("flag = 0.71 }", 'flag = "0.71" }', "PL-POL-005", "thresholds.unsafe.flag .*\n.*found a text"),
+        ("flag = 0.71 }", 'flag = "0.71" }', "PL-POL-005", 'thresholds.unsafe.flag .*\n.*found "0.71"'),
         ("flag = 0.71 }", "flag = true }", "PL-POL-005", "thresholds.unsafe.flag"),
         ("flag = 0.71 }", "flag = nan }", "PL-POL-005", "thresholds.unsafe.flag"),
         ("flag = 0.71 }", "flag = inf }", "PL-POL-005", "thresholds.unsafe.flag"),

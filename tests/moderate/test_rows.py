@@ -24,11 +24,16 @@ def test_texts_are_rows_and_parts_are_one():
     assert rows(input=[TEXT, {"type": "text", "text": "more"}]) == [Row((Turn("a text"), Turn("more")))]
 
 
-@pytest.mark.parametrize("blank", ["", " ", "\n\t", "\u2003"])
+@pytest.mark.parametrize("blank", ["", " ", "\n\t", "\u2003", "\u200b\u200d", "\0\x7f", "\ufeff "])
 def test_a_blank_text_is_not_judged(blank):
     assert rows(input=["one", blank]) == [Row((Turn("one"),)), Row((), NO_TEXT)]
     assert rows(question="q", answer=blank) == [Row((), NO_TEXT)]
     assert rows(input=[TEXT, {"type": "text", "text": blank}]) == [Row((), NO_TEXT)]
+
+
+@pytest.mark.parametrize("seen", ["x", ".", "\u200bx", "é", "\U0001f4a9", "\n!"])
+def test_a_text_of_which_anything_is_seen_is_judged(seen):
+    assert rows(input=seen) == [Row((Turn(seen),))]
 
 
 def test_a_row_with_an_image_is_not_judged_whatever_text_stands_beside():
@@ -37,6 +42,8 @@ def test_a_row_with_an_image_is_not_judged_whatever_text_stands_beside():
     assert rows(messages=[{"role": "assistant", "content": [PICTURE, TEXT]}]) == unjudged
     shown = [{"role": "user", "content": [PICTURE]}, {"role": "assistant", "content": "a"}]
     assert rows(messages=shown) == unjudged, "an answer to an image is no answer to nothing"
+    told = [{"role": "system", "content": [PICTURE]}, {"role": "assistant", "content": "a"}]
+    assert rows(messages=told) == unjudged
 
 
 def test_a_question_is_what_was_said_before_its_answer():

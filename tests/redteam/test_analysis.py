@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 
 from plumbline.measure import Bootstrap, Figure
+from plumbline.records import UsageError
 from plumbline.redteam.analysis import analyse
 from plumbline.redteam.attempts import Attempts, size_order
 from plumbline.redteam.families import moulds, near_duplicates
@@ -56,6 +57,32 @@ def test_success_is_said_by_attackers_by_most_reviewers_or_by_the_outcome():
     assert most_telling(attempts) is SuccessBy.RATING
 
 
+@pytest.mark.parametrize("columns", [{"rating": [0.0, 4.5]}, {"reviews": [[], [review(4.0), review(-1.0)]]}])
+def test_ratings_on_another_scale_are_refused(columns):
+    with pytest.raises(UsageError, match=r"PL-RTS-007  synthetic/attempts\.jsonl row 1: 1 ratings"):
+        analyse(table_of([TALK] * 2, **columns), BOOTSTRAP)
+
+
+def test_tags_of_reviewers_count_and_an_untagged_attempt_is_not_one_without_tags():
+    given = [{"reviewer": "r", "rating": 3.0, "tags": ["fraud"]}]
+    table = table_of([TALK] * 4, tags=[["insults"], None, [], None], reviews=[given, given, [], []])
+    tags = analyse(table, BOOTSTRAP).tags
+    assert (tags.tagged, {each.tag: each.attempts for each in tags.tags}) == (3, {"fraud": 2, "insults": 1})
+    assert tags.tags[0].share.value == pytest.approx(2 / 3)
+
+
+def test_who_only_tagged_is_none_of_those_who_rated():
+    table = table_of([TALK], reviews=[[review(3.0), {"reviewer": "tagger", "rating": None, "tags": ["x"]}]])
+    assert analyse(table, BOOTSTRAP).reviewers.reviewers == 1
+
+
+def test_ratings_of_3_and_more_are_one_when_reviewers_are_compared():
+    pairs = [[review(3.0), review(4.0)], [review(0.0), review(1.0)], [review(3.0), review(2.0)]]
+    reviewers = analyse(table_of([TALK] * 3, reviews=pairs), BOOTSTRAP).reviewers
+    # Two of three agree, and each side is half of all: (2/3 − 1/2) / (1 − 1/2).
+    assert reviewers.among_themselves.binarised.value == pytest.approx(1 / 3)
+
+
 def test_every_figure_has_an_interval_or_says_why_not(found):
     figures = list(figures_in(found))
     assert len(figures) > 60
@@ -76,6 +103,33 @@ def test_the_made_up_truth_is_found(found):
     assert found.reviewers.reviewed == 60
     assert found.reviewers.among_themselves.binarised.low > 0
     assert sum(worker.attempts for worker in found.workers.busiest) == 240
+
+
+def test_figures_of_six_attempts_by_hand():
+    columns = {
+        "rating": [4.0, 0.0, 3.0, 1.0, None, 2.5],
+        "transcript_score": [-2.0, 1.0, -1.0, 2.0, 0.0, 0.5],
+        "description_score": [1.0, 2.0, 3.0, 4.0, 5.0, 6.0],
+        "worker": ["w1", "w1", "w1", "w2", "w2", "w3"],
+        "tags": [["fraud"], ["fraud"], ["fraud"], [], [], []],
+    }
+    found = analyse(table_of([TALK] * 6, **columns), BOOTSTRAP)
+    assert (found.success.rates[SuccessBy.RATING].value, found.success.rates[SuccessBy.RATING].n) == (0.4, 5)
+    scores = found.models.everything.scores
+    assert scores.mean.value == pytest.approx(0.5 / 6)
+    assert scores.quantiles == pytest.approx((-1.75, -0.75, 0.25, 0.875, 1.75))
+    of_ratings = [(each.rating, each.attempts, each.score.value) for each in found.ratings]
+    assert of_ratings == [(0, 1, 1.0), (1, 1, 2.0), (2, 1, 0.5), (3, 1, -1.0), (4, 1, -2.0)]
+    assert (found.description.first, found.description.second) == (
+        tuple(columns["description_score"]),
+        tuple(columns["transcript_score"]),
+    )
+    # 2.5 ranks between; of the five rated the scores fall as ratings rise, but for 0 and 1.
+    assert found.rating.correlation.value == pytest.approx(-0.9)
+    assert found.tags.tags[0].success.value == pytest.approx(2 / 3)
+    made = [(each.worker, each.attempts, each.success.value, each.success.n) for each in found.workers.busiest]
+    assert made == [("w1", 3, pytest.approx(2 / 3), 3), ("w2", 2, 0.0, 1), ("w3", 1, 0.0, 1)]
+    assert found.workers.half == 1
 
 
 def test_nothing_known_is_undefined_and_not_0():
@@ -106,6 +160,7 @@ def test_alike_attempts_are_families_and_moulds_are_of_one_worker():
     assert copies.families == 1
     assert copies.largest[0].attempts == 5
     assert copies.largest[0].workers == 2
+    assert copies.largest[0].success.value == pytest.approx(0.8)
     of_one = moulds(attempts, success, BOOTSTRAP)
     assert [(each.attempts, each.workers) for each in of_one.largest] == [(3, 1), (2, 1)]
 
@@ -118,6 +173,11 @@ def test_the_map_sets_subjects_apart_and_names_them_by_their_words():
         words = set(cluster.name.split(", "))
         assert any(words <= set(known) for known in SUBJECTS.values()), cluster.name
     assert sum(cluster.attempts for cluster in drawn.clusters) == 150
+    for at, cluster in enumerate(drawn.clusters):
+        ratings = attempts.ratings[
+            [place for place, of in zip(drawn.places, drawn.cluster_of, strict=True) if of == at]
+        ]
+        assert cluster.success.value == pytest.approx(np.mean(ratings >= 3))
     assert 0 <= min(drawn.across + drawn.down) <= max(drawn.across + drawn.down) <= 1
 
 

@@ -150,7 +150,9 @@ def test_what_failed_is_asked_for_again_and_what_came_is_not(server, tmp_path):
     assert len(server.bodies) == 2
 
 
-@pytest.mark.parametrize(("plan", "code"), [(status(401), "PL-REP-013"), (status(404), "PL-REP-014")])
+@pytest.mark.parametrize(
+    ("plan", "code"), [(status(401), "PL-REP-013"), (status(404), "PL-REP-014"), (status(307), "PL-REP-018")]
+)
 def test_a_source_that_answers_nobody_ends_the_run_and_what_came_is_kept(plan, code, server, tmp_path):
     server.plans.extend([answer()] * 5)
     server.always = plan
@@ -173,4 +175,4 @@ def test_a_source_that_is_gone_ends_the_run_before_every_prompt_has_failed(serve
         make(plan_of(100), source, tmp_path / "a")
     assert (ended.value.code, "PL-REP-016" in ended.value.found) == ("PL-RTA-004", True)
     assert "2 replies" in ended.value.advice
-    assert len(server.bodies) < 12
+    assert 9 <= len(server.bodies) < 12  # an answer begins the count anew

@@ -4,6 +4,7 @@ import msgspec
 import pytest
 
 from plumbline.records import SourceError, UsageError, WriteError
+from plumbline.redteam import journal as module
 from plumbline.redteam.journal import KeptReply, open_journal
 
 ASKED = {"target": "openai:toy@http://127.0.0.1/v1", "replies": 2, "seed": 7}
@@ -92,6 +93,22 @@ def test_two_runs_never_write_one_journal(journal):
     with open_journal(journal, ASKED, 6), pytest.raises(UsageError, match="PL-RTA-003"):
         kept_in(journal, restart=True)
     assert len(kept_in(journal)) == 3
+
+
+def test_a_journal_that_another_run_took_away_before_the_lock_is_begun_anew(journal, monkeypatch):
+    lock, taken = module._lock, [journal]
+
+    def late(file, path):
+        """The other run ends between opening and locking."""
+        for each in taken:
+            each.unlink()
+        taken.clear()
+        lock(file, path)
+
+    monkeypatch.setattr(module, "_lock", late)
+    with open_journal(journal, ASKED, 6) as opened:
+        opened.keep(reply(5))
+    assert list(kept_in(journal)) == [5]
 
 
 def test_a_full_disk_loses_no_reply_that_was_kept(small_disk):

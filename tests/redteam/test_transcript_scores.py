@@ -10,6 +10,7 @@ from plumbline.models.scored_model import Scores
 from plumbline.models.training import train_task
 from plumbline.models.transformer.model import ScoringSettings
 from plumbline.records import Axis, Kind, Role, UsageError
+from plumbline.redteam import transcript_scores as module
 from plumbline.redteam.transcript_scores import score_transcripts, with_scores
 from tests.models.made_up import BAD, GOOD, pairs_table
 from tests.models.transformer import tiny
@@ -70,6 +71,16 @@ def test_all_turns_of_all_transcripts_are_one_batch_and_each_is_read_with_what_c
     assert [(message["role"], message["text"]) for message in read[-1]] == [("human", "intent")]
 
 
+def test_transcripts_too_long_to_be_held_are_read_in_portions_and_score_the_same(monkeypatch):
+    whole, told = score_transcripts(ByWords(), table_of(TALKS)), []
+    monkeypatch.setattr(module, "_MOST_MESSAGES", 6)
+    model = ByWords()
+    parts = score_transcripts(model, table_of(TALKS), advance=lambda *done: told.append(done))
+    assert [[len(messages) for messages in read] for read in model.read] == [[2, 4], [6], [2, 4]]
+    assert parts == whole
+    assert told == [(0, 2), (0, 2), (1, 2)]  # 0, 2 and 3 of 5 turns
+
+
 def test_what_cannot_be_scored_has_no_score_and_is_counted():
     nothing_said = [(human("a question"),), (human("a question"), assistant("  "))]
     partly_blank = (human("a question"), assistant(""), human("well?"), assistant(KIND))
@@ -86,6 +97,12 @@ def test_what_cannot_be_scored_has_no_score_and_is_counted():
     assert found.turns["why_unscored"].to_pylist() == ["PL-RTS-003", "PL-RTS-003", None, None, "PL-RTS-005"]
     assert with_scores(attempts, found)["transcript_score"].to_pylist() == [None, None, 1.0, None]
     assert found.attempts["former_transcript_score"].to_pylist() == [0.5, None, None, 0.25]
+
+
+def test_attempts_of_one_source_and_row_keep_their_own_turns():
+    found = score_transcripts(ByWords(), table_of(TALKS, row=[0, 0]))
+    assert found.attempts["transcript_score"].to_pylist() == [-1.0, 1.0]
+    assert found.attempts["lowest_turn"].to_pylist() == [1, 0]
 
 
 @pytest.mark.parametrize(

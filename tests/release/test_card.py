@@ -133,6 +133,7 @@ def test_a_release_of_an_exported_study_says_what_the_export_says_of_it(tmp_path
         ('language = ["English"]', "mend language"),
         ("title = ", "mend the file"),
         ("title = 3", "mend title"),
+        ("title = " + "[" * 5000, "without end"),
     ],
 )
 def test_answers_that_cannot_be_taken(tmp_path, text, told):

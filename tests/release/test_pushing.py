@@ -10,20 +10,13 @@ from pathlib import Path
 import pytest
 
 from plumbline.records import UsageError
-from plumbline.release import build_release, push_release
+from plumbline.release import push_release
 from tests.prepared import start_prepared
 from tests.release.processes import run_commands
 
-from .folders import curated
 from .hub_uploads import taking_uploads
 
 NAME = "someone/hh-small"
-
-
-@pytest.fixture
-def release(tmp_path):
-    build_release(curated(tmp_path / "in", tmp_path / "curated"), tmp_path / "release")
-    return tmp_path / "release"
 
 
 def run(address, home, *commands, token="hf_none"):
@@ -40,33 +33,33 @@ def run(address, home, *commands, token="hf_none"):
     return [int(line.split()[1]) for line in out.splitlines() if line.startswith("exit")], err
 
 
-def test_a_release_is_pushed_as_one_commit_and_pulled_as_it_was(release, tmp_path):
+def test_a_release_is_pushed_as_one_commit_and_pulled_as_it_was(sound, tmp_path):
     stale = {"old/train.jsonl.gz": b"old", ".gitattributes": b"*.gz filter=lfs\n"}
     with taking_uploads(NAME, stale, most_commits=1) as hub:
         codes, said = run(
             hub.address,
             tmp_path / "home",
-            f"release push {release} {NAME} --private",
+            f"release push {sound} {NAME} --private",
             f"data pull {NAME} {tmp_path / 'pulled'}",
             f"release verify {tmp_path / 'pulled'}",
             f"data show {NAME}",
-            f"release push {release} {NAME}",
+            f"release push {sound} {NAME}",
         )
     assert codes == [0, 0, 0, 0, 1], said
     assert "is what it says it is: version 1.0.0" in said
-    sent = {path.relative_to(release).as_posix(): path.read_bytes() for path in release.rglob("*") if path.is_file()}
+    sent = {path.relative_to(sound).as_posix(): path.read_bytes() for path in sound.rglob("*") if path.is_file()}
     assert hub.files == {**sent, ".gitattributes": stale[".gitattributes"]}
     assert (len(hub.commits), hub.created[0]["visibility"]) == (1, "private")
     assert "PL-REL-008" in said
     assert "hf_none" not in said
 
 
-def test_what_is_not_sound_or_has_no_name_is_not_pushed(release):
+def test_what_is_not_sound_or_has_no_name_is_not_pushed(spoiled):
     with pytest.raises(UsageError, match="PL-REL-017"):
-        push_release(release, "no-owner")
-    (release / "extra.txt").write_text("x")
+        push_release(spoiled, "no-owner")
+    (spoiled / "extra.txt").write_text("x")
     with pytest.raises(UsageError, match="PL-REL-018"):
-        push_release(release, NAME)
+        push_release(spoiled, NAME)
 
 
 REFUSALS = [
@@ -87,9 +80,9 @@ REFUSALS = [
 ]
 
 
-def test_a_hub_that_refuses_or_answers_nonsense_is_an_error_with_a_code_and_without_the_token(release, tmp_path):
+def test_a_hub_that_refuses_or_answers_nonsense_is_an_error_with_a_code_and_without_the_token(sound, tmp_path):
     with taking_uploads(NAME, {}, most_commits=0, refusals=REFUSALS) as hub:
-        codes, said = run(hub.address, tmp_path / "home", *[f"release push {release} {NAME}"] * len(REFUSALS))
+        codes, said = run(hub.address, tmp_path / "home", *[f"release push {sound} {NAME}"] * len(REFUSALS))
     assert codes == [1] * len(REFUSALS), said
     assert said.count("PL-REL-008") == len(REFUSALS)
     assert "Traceback" not in said
@@ -97,12 +90,12 @@ def test_a_hub_that_refuses_or_answers_nonsense_is_an_error_with_a_code_and_with
     assert hub.files == {}
 
 
-def test_no_hub_at_all_and_no_token(release, tmp_path):
+def test_no_hub_at_all_and_no_token(sound, tmp_path):
     with socket.socket() as taken:  # bound, and nobody listens
         taken.bind(("127.0.0.1", 0))
         address = f"http://127.0.0.1:{taken.getsockname()[1]}"
-        codes, said = run(address, tmp_path / "home", f"release push {release} {NAME}")
-        without, said_without = run(address, tmp_path / "home", f"release push {release} {NAME}", token=None)
+        codes, said = run(address, tmp_path / "home", f"release push {sound} {NAME}")
+        without, said_without = run(address, tmp_path / "home", f"release push {sound} {NAME}", token=None)
     assert (codes, without) == ([1], [1])
     assert "PL-REL-008" in said
     assert "PL-REL-008" in said_without

@@ -1,6 +1,7 @@
 """The red-team page: sound HTML whatever names the data bring, no texts, a table beside every picture, no 0 for nothing."""
 
 import re
+from dataclasses import replace
 from itertools import pairwise
 
 import pytest
@@ -8,7 +9,9 @@ import pytest
 from plumbline.lineage import FileEntry, Terms, Use
 from plumbline.measure import Bootstrap
 from plumbline.redteam.analysis import analyse
-from plumbline.report import RedTeamSources, build_red_team_report
+from plumbline.report import RedTeamSources, build_red_team_report, redteam_people
+from plumbline.report.pictures_redteam_points import FATES
+from plumbline.report.redteam_success import fate_word
 from tests.redteam.made_up import assistant, attempts_table, human, table_of
 from tests.report.test_page import HOSTILE, cards_of, read
 
@@ -20,6 +23,9 @@ SOURCES = RedTeamSources(
     scorers=("models/harmless (abc)",),
     synthetic=True,
 )
+
+
+TALK = (human("a question"), assistant("an answer"))
 
 
 def page_of(table, sources=SOURCES):
@@ -52,7 +58,7 @@ def hostile_page():
         task_description=HOSTILE,
     )
     entry = FileEntry(path=HOSTILE, sha256="a" * 64, size_bytes=1, rows=9)
-    sources = RedTeamSources((entry,), 9, {}, Terms(frozenset(), HOSTILE), (HOSTILE, f"{HOSTILE}2"), synthetic=False)
+    sources = RedTeamSources((entry,), 9, {}, Terms(frozenset(), HOSTILE), (HOSTILE,), synthetic=False)
     found = analyse(table, Bootstrap(seed=0, resamples=200))
     return build_red_team_report(found, sources, title=HOSTILE, created=HOSTILE)
 
@@ -86,9 +92,22 @@ def test_no_text_no_name_of_a_worker_and_no_folder_stands_in_the_page(hostile_pa
     told = " ".join(text for _, text in read(hostile_page).text)
     assert "secretword" not in told  # of two words of ten letters with a digit none is a telling word
     assert "unnamed-1" in told
-    assert hostile_page.count("The scores are by 2 models and do not compare") == 3
     assert "\u202e" not in hostile_page
     assert "/home/somebody" not in page_of(attempts_table(6))
+
+
+def test_of_scores_by_two_models_there_is_no_figure():
+    page = page_of(attempts_table(10), replace(SOURCES, scorers=("one", HOSTILE)))
+    assert page.count("The scores are by 2 models and do not compare: one and") == 3
+    assert "No mean: the scores are by 2 models" in page
+    assert not re.search("Mean least harmlessness|lowest mean|Rank correlation -?[0-9]", page)
+
+
+def test_an_outcome_is_told_as_a_models_word():
+    page = page_of(table_of([(human("a question"), assistant("an answer"))] * 2, outcome=["success", "failure"]))
+    assert (
+        "An attempt succeeded where its recorded outcome is success, which of attempts by a program is a scorer" in page
+    )
 
 
 def test_the_page_says_how_success_is_counted_what_was_set_aside_and_what_is_synthetic(page):
@@ -97,6 +116,38 @@ def test_the_page_says_how_success_is_counted_what_was_set_aside_and_what_is_syn
     assert "SYNTHETIC DATA" in page
     assert page.count("Scores by models/harmless (abc).") == 3
     assert "may be used for: analysis. Licence: MIT" in page
+
+
+def test_sentences_say_what_the_figures_say(page):
+    told = " ".join("".join(f" {text} " for _, text in read(page).text).split())
+    assert "Attempts succeeded most on plain lm · 13B, 0.615" in told
+    assert "and least on rlhf · 52B, 0.077" in told
+    assert "The lowest mean is that of plain lm · 13B: -0.236" in told
+    assert "descriptions that sound more harmful go with transcripts that are more harmful" in told
+    assert "higher ratings go with transcripts that are more harmful" in told
+    assert "made most attempts worker-5 succeeded in the largest share, 0.667" in told
+    assert "and worker-9 in the smallest, 0.000" in told
+    first = analyse(attempts_table(80), Bootstrap(seed=0, resamples=200)).success.flags[:12]
+    rows = [row for row in re.findall(r"<tr>(.*?)</tr>", page, re.DOTALL) if re.search("[0-9a-f]{32}", row)]
+    fates = [re.findall(r">(yes|no|nobody says)</td>", row)[-1] for row in rows[:12]]
+    assert fates == ["yes" if each else "no" for each in first]
+
+
+def test_who_was_not_judged_is_neither_succeeded_nor_failed():
+    assert {fate: fate_word(fate) for fate in FATES} == {True: "yes", False: "no", None: "nobody says"}
+    assert {fate: series.name for fate, series in FATES.items()} == {
+        True: "succeeded",
+        False: "failed",
+        None: "nobody says",
+    }
+
+
+def test_bars_of_tags_are_as_long_as_the_counts(monkeypatch):
+    drawn = []
+    monkeypatch.setattr(redteam_people, "draw_counts", lambda rows, *_, **__: drawn.extend(rows))
+    table = table_of([TALK] * 4, tags=[["fraud"]] * 3 + [["insults"]], rating=[4.0, 3.0, 0.0, None])
+    list(redteam_people.tag_cards(analyse(table, Bootstrap(seed=0, resamples=100)), synthetic=True))
+    assert [(row.name, row.count, row.succeeded) for row in drawn] == [("fraud", 3, 2), ("insults", 1, 0)]
 
 
 def test_where_nothing_is_known_the_page_says_so_and_shows_no_0():

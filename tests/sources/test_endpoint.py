@@ -179,6 +179,7 @@ def test_what_came_before_a_broken_connection_is_thrown_away(server, break_off):
         (answer(""), "PL-REP-022"),
         (answer("…", finish="content_filter"), "PL-REP-023"),
         (status(400, body={"error": {"message": SECRET, "code": "content_filter"}}), "PL-REP-023"),
+        (status(403, body={"error": {"code": 403, "metadata": {"flagged_input": SECRET}}}), "PL-REP-023"),
         (answer("a\0"), "PL-REP-024"),
         (answer("a", finish="tool_calls"), "PL-REP-019"),
         (answer("a", finish=SECRET), "PL-REP-019"),
@@ -433,6 +434,38 @@ def collect(source):
     except ReplyError as error:
         return pieces, error
     return pieces, None
+
+
+def not_streamed(handler, body):
+    answer()(handler, {**body, "stream": False})
+
+
+def test_a_server_that_does_not_stream_is_taken_at_its_word(server):
+    server.plans += [not_streamed, not_streamed]
+    (reply,) = ask(server.source())
+    pieces, error = collect(server.source())
+    assert error is None
+    assert (len(server.bodies), all(body["stream"] for body in server.bodies)) == (2, True)
+    assert reply.text == f"reply {server.bodies[0]['seed']}"
+    assert pieces == [pieces[1].text, pieces[1]]
+
+
+@pytest.mark.parametrize(
+    "body", [b"{", b"{}", b'{"choices": [{"message": "lapis lazuli"}]}', b'{"error": {"message": "lapis lazuli"}}']
+)
+def test_an_answer_in_one_piece_that_is_none_of_a_chat_api(server, body):
+    server.always = lambda handler, _: send(handler, 200, body)
+    assert refusal(server.source(attempts=1)).code == "PL-REP-019"
+
+
+def test_a_stream_that_is_called_json_is_read_all_the_same(server):
+    def called_json(handler, body):
+        chunks = [{"delta": {"content": "a"}}, {"delta": {}, "finish_reason": "stop"}]
+        lines = [b"data: " + json.dumps({"choices": [each]}).encode() + b"\n\n" for each in chunks]
+        send(handler, 200, b"".join(lines))
+
+    server.plans.append(called_json)
+    assert [reply.text for reply in ask(server.source())] == ["a"]
 
 
 def test_a_stream_hands_over_pieces_and_last_the_whole(server):

@@ -7,7 +7,7 @@ import pytest
 
 from plumbline.records import PlumblineError
 from plumbline.sources import EndpointOptions, EndpointSource, ReplyError, Sampling, parse_address
-from plumbline.sources.network import check_url, checked_addresses, is_public, resolve_by_system
+from plumbline.sources.network import check_url, checked_addresses, is_public, not_public, resolve_by_system
 from tests.sources.chat_server import CONVERSATION, status
 
 PRIVATE = [
@@ -82,6 +82,12 @@ def ask(url, *, resolve=resolve_by_system, **options):
 @pytest.mark.parametrize("address", PRIVATE)
 def test_private_numbers(address):
     assert not is_public(address)
+
+
+def test_a_private_address_is_told_how_to_be_allowed_wherever_it_was_named():
+    advice = not_public("openai:toy").advice
+    assert "--allow-private" in advice
+    assert "allow_private = true" in advice
 
 
 @pytest.mark.parametrize("address", PUBLIC)

@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from plumbline.web.bodies import BodyLimits, BoundedBodies, is_deeper
-from tests.web.calling import call, echo
+from tests.web.calling import Answer, answer, call, echo
 
 JSON = [("content-type", "application/json")]
 
@@ -96,9 +96,57 @@ def test_depth_is_that_of_the_json_whatever_stands_in_its_texts(value, most):
 
 
 def test_a_text_without_end_takes_no_time():
+    assert not is_deeper(b"[" + b"[]," * 10_000_000 + b"[]]", 16)
     assert not is_deeper(b'["' + b"[" * 1_000_000, 32)
     assert not is_deeper(b'"' + b'\\"[' * 300_000, 32)
     assert is_deeper(b"[" * 1_000_000, 32)
+
+
+def test_json_of_too_many_texts_is_refused_and_what_stands_in_texts_is_none():
+    app = bounded(most_texts=3)
+    assert call(app, json.dumps(["a", ',,,"",,,', {"b": 1}]).encode(), headers=JSON).status == 200
+    answer = call(app, json.dumps(["a", "b", {"c": "d"}]).encode(), headers=JSON)
+    assert (answer.status, answer.json()["code"]) == (413, "PL-WEB-001")
+    assert call(app, b'"" "" "" ""').status == 200
+
+
+def test_all_bodies_under_way_together_have_an_end_and_short_ones_come_through_always():
+    long, most = b"x" * 100_000, 3 * (100_000 - (1 << 16))
+
+    async def app(scope, receive, send):
+        """Answers once everybody has come."""
+        body = (await receive())["body"]
+        came.release()
+        await go.wait()
+        await answer(send, body)
+
+    async def ask(body):
+        sent, given = [], [{"type": "http.request", "body": body[:70_000], "more_body": True}, body[70_000:]]
+
+        async def receive():
+            await asyncio.sleep(0)
+            piece = given.pop(0)
+            return piece if isinstance(piece, dict) else {"type": "http.request", "body": piece, "more_body": False}
+
+        async def send(message):
+            sent.append(message)
+
+        await bodies({"type": "http", "path": "/", "method": "POST", "headers": []}, receive, send)
+        return Answer(sent)
+
+    async def all_at_once():
+        asked = [asyncio.create_task(ask(body)) for body in [long] * 4 + [b"short"] * 4]
+        for _ in range(7):
+            await came.acquire()
+        go.set()
+        return [await each for each in asked] + [await ask(long)]
+
+    came, go, bodies = asyncio.Semaphore(0), asyncio.Event(), BoundedBodies(app, BodyLimits(most_held_bytes=most))
+    *answers, later = asyncio.run(all_at_once())
+    (refused,) = [each for each in answers[:4] if each.status != 200]
+    assert (refused.status, refused.json()["code"], refused.headers[b"retry-after"]) == (429, "PL-WEB-009", b"1")
+    assert [each.status for each in answers[4:]] == [200] * 4
+    assert later.body == long, "what was answered is given back"
 
 
 def test_other_than_http_passes():

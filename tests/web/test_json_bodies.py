@@ -45,7 +45,7 @@ def test_what_is_no_strict_json_is_refused(body):
         (b'{"count": 1, "role": "secret"}', "role", "not a value that this field takes"),
         (b'{"count": 1, "values": 1}', "values", "expected object, got int"),
         (b'{"count": ' + b"9" * 5000 + b"}", "count", "not a value that this field takes"),
-        (b'{"count": 1, "secret": 1}', "", "an unknown field"),
+        (b'{"count": 1, "secret": 1}', "", "an unknown field; known are count, name, role, values"),
         (b'{"count": 1, "nome": 1}', "", "an unknown field; is name meant?"),
     ],
 )
@@ -55,4 +55,5 @@ def test_what_is_of_another_type_is_told_and_nothing_of_it_quoted(body, field, p
     (fault,) = caught.value.fields
     assert (fault.field, fault.problem) == (field, problem)
     assert "secret" not in caught.value.format()
+    assert "found" not in caught.value.format().lower()
     assert caught.value.status == 422

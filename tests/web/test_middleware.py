@@ -175,6 +175,19 @@ def test_nothing_is_logged_where_nobody_wants_it(caplog):
     assert caplog.records == []
 
 
+def test_who_is_told_in_place_of_the_log_hears_of_failures_too():
+    told = []
+
+    async def broken(scope, receive, send):
+        raise ConnectionResetError
+
+    call(AccessLog(echo, lambda *each: told.append(each)), path="/a")
+    with pytest.raises(ConnectionResetError):
+        call(AccessLog(broken, lambda *each: told.append(each)), path="/b")
+    assert [(scope["path"], status) for scope, status, _ in told] == [("/a", 200), ("/b", 0)]
+    assert all(0 <= seconds < 60 for _, _, seconds in told)
+
+
 @pytest.mark.parametrize("middleware", [RequestIds, SecurityHeaders, RateLimits, AccessLog])
 def test_other_than_http_passes(middleware):
     seen = []

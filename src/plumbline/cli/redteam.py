@@ -9,7 +9,14 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from plumbline.cli import options, redteam_run
-from plumbline.cli.console import exit_where_rows_are_missing, note, print_json, progress, tell_unread
+from plumbline.cli.console import (
+    exit_where_rows_are_missing,
+    note,
+    print_json,
+    progress,
+    tell_findings,
+    tell_unread,
+)
 from plumbline.cli.evaluate import Model, TokensPerBatch, TrustRemoteCode
 from plumbline.cli.option_groups import with_options
 from plumbline.cli.source_flags import SourceFlags
@@ -58,6 +65,7 @@ def score(
     if as_json:
         print_json(scored.to_json())
     _tell_scored(scored, out)
+    tell_findings(scored.findings, source)
     tell_unread(scored.quarantined, source)
     exit_where_rows_are_missing({**scored.quarantined, **_without_score(scored)})
 
@@ -98,6 +106,7 @@ def report(
         ),
     ] = None,
     seed: options.Seed = 0,
+    as_json: options.Json = False,
     *,
     reading: SourceFlags,
 ) -> None:
@@ -117,7 +126,11 @@ def report(
     run = RedTeamReporting(tuple(sources), out, title, created, success, seed, reading.load_options())
     with progress("reporting") as shown:
         reported = run_red_team_report(run, step=shown.step)
+    if as_json:
+        print_json(reported.to_json())
     found = reported.analysis
     note(f"wrote {out}: {found.attempts:,} attempts, {found.scored:,} with a score; success by {found.success.by}")
-    tell_unread(reported.quarantined, sources[0])
+    checked = sources[0] if len(sources) == 1 else "SOURCE"
+    tell_findings(reported.findings, checked)
+    tell_unread(reported.quarantined, checked)
     exit_where_rows_are_missing(reported.quarantined)

@@ -11,12 +11,12 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from plumbline.cli import options
-from plumbline.cli.console import exit_where_rows_are_missing, note, print_json, print_table, progress, tell_unread
+from plumbline.cli.console import exit_where_rows_are_missing, note, print_json, print_table, progress
 from plumbline.cli.option_groups import with_options
 from plumbline.cli.source_flags import SourceFlags, TermFlags
 
 if TYPE_CHECKING:
-    from plumbline.loop.redteam_run import Target
+    from plumbline.loop.redteam_run import RedTeamRun, Target
     from plumbline.sources import Sampling
 
 
@@ -77,7 +77,11 @@ def run(
     replies: Annotated[int, typer.Option(help="Attempts a prompt.", min=1, max=256)] = 1,
     seed: options.Seed = 0,
     restart: Annotated[
-        bool, typer.Option("--restart", help="Throw away the replies that an earlier run to this output kept.")
+        bool,
+        typer.Option(
+            "--restart",
+            help="Begin anew where an earlier run to this output kept replies or is done; they are replaced.",
+        ),
     ] = False,
     override_uses: options.OverrideUses = False,
     as_json: options.Json = False,
@@ -92,9 +96,8 @@ def run(
     Example: plumbline redteam run prompts.csv --target openai:my-model@https://host/v1 --scorer models/moderation -o attempts
     Example: plumbline redteam run beavertails-evaluation --target transformers:my-model --scorer models/cost --validate-on labels -o attempts
     """
-    from plumbline.loop.redteam_run import RedTeamRun, journal_of, run_redteam
+    from plumbline.loop.redteam_run import RedTeamRun, run_redteam
 
-    how = {**reading.load_options(), "stated_terms": terms.stated_terms()}
     asked = RedTeamRun(
         prompts=prompts,
         target=asking.attacked(target),
@@ -105,7 +108,7 @@ def run(
         validate_on=validate_on,
         restart=restart,
         override_uses=override_uses,
-        load_options=how,
+        load_options={**reading.load_options(), "stated_terms": terms.stated_terms()},
         command=tuple(sys.argv[1:]),
     )
     try:
@@ -119,10 +122,7 @@ def run(
     else:
         _print_rates(summary)
         _tell(summary, out)
-    if journal_of(out).exists():
-        note("what has no reply is asked for again by the same command; what has one is not")
-    tell_unread(summary["quarantined"], prompts)
-    exit_where_rows_are_missing({**summary["quarantined"], **summary["unscored"]})
+    _tell_missing(summary, asked)
 
 
 def _print_rates(summary: Mapping[str, Any]) -> None:
@@ -153,5 +153,18 @@ def _tell(summary: Mapping[str, Any], out: Path) -> None:
         note(f"not validated on: {count:,} labels, {code} (docs/errors.md)")
     if summary["cut_replies"]:
         note(f"{summary['cut_replies']:,} replies were cut at --max-tokens and judged as they are")
+    if summary["synthetic"]:
+        note("the prompts or what the scorer was trained on are SYNTHETIC: the rates say nothing of people")
     for told in summary["notes"]:
         note(told)
+
+
+def _tell_missing(summary: Mapping[str, Any], asked: RedTeamRun) -> None:
+    """What has no reply, was not read or has no score; the command's exit tells it too."""
+    from plumbline.loop.redteam_run import journal_of
+
+    if journal_of(asked.out).exists():
+        note("what has no reply is asked for again by the same command; what has one is not")
+    for code, count in summary["quarantined"].items():
+        note(f"not read: {count:,} rows, {code}, the first is {summary['first_unread'][code]} (docs/errors.md)")
+    exit_where_rows_are_missing({**summary["quarantined"], **summary["unscored"]})

@@ -144,7 +144,9 @@ def _key_file(keys: Path | None) -> Path:
 
 
 def _tell_key(name: str, key: str) -> None:
-    note(f"the key of {name}; it is shown this once, the file holds its digest alone:")
+    note(
+        f"the key of {name}; it is shown this once, the file holds its digest alone; a service that runs knows it once restarted:"
+    )
     print(key)
 
 
@@ -164,7 +166,10 @@ def _require_keys(host: str, held: Mapping[str, str]) -> None:
 
 def _told(served: Served) -> list[str]:
     """What whoever runs it should know, a line each."""
+    from plumbline.models.cascade_told import told_at_start
+
     told = [f"{each.model.name} was trained on SYNTHETIC data" for each in served.all if each.model.is_synthetic]
+    told += [f"{each.model.name} is a {told_at_start(each.model.cascade)}" for each in served.all if each.model.cascade]
     for each in served.moderators:
         policies = served.policies_of(each)
         told.append(f"{each.model.name} decides by policy {policies[0].name}, version {policies[0].version}")

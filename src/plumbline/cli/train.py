@@ -9,7 +9,7 @@ from typing import Annotated, Any
 
 import typer
 
-from plumbline.cli import interchange, joint, options
+from plumbline.cli import cascade, interchange, joint, options
 from plumbline.cli.console import (
     exit_where_rows_are_missing,
     print_json,
@@ -162,6 +162,7 @@ def moderation(
 
 interchange.register(app)
 joint.register(app)
+cascade.register(app)
 
 
 @dataclass(frozen=True)

@@ -63,8 +63,8 @@ def tell_trained(result: TrainingResult, run: TrainingRun) -> None:
     deals = result.summary.get("deals_of_folds", 1)
     if deals > 1:
         note(
-            f"the folds were dealt {deals} times: figures are over all deals, what is told of the threshold by itself, and "
-            "out_of_fold.parquet, of the first"
+            f"the folds were dealt {deals} times: figures are over all deals; the table of the model's threshold and "
+            "out_of_fold.parquet show the first deal"
         )
     if flatter := result.summary.get("figures_flatter"):
         note(flatter)

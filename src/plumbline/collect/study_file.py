@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import json
 import re
-import tomllib
 from collections.abc import Iterator, Mapping, Sequence
 from copy import deepcopy
 from dataclasses import dataclass, replace
@@ -37,6 +36,7 @@ from plumbline.collect.study_settings import (
     StudyFile,
     Wellbeing,
 )
+from plumbline.records.strict_toml import parse_toml, read_small_text
 
 _RESTS_ON = {
     "question": ("axes",),
@@ -50,8 +50,6 @@ _RESTS_ON = {
 MOST_STUDY_BYTES = 64 << 10
 MOST_GUIDELINES_BYTES = 128 << 10
 """Some twenty thousand words; Markdown that is out to be slow takes seconds to render at this size."""
-_MOST_DEPTH = 20
-"""Tables and lists in each other; a right file has three."""
 
 SECTIONS: dict[str, type[BaseModel]] = {
     "items": Items,
@@ -141,30 +139,25 @@ def read_study_name(path: Path) -> str:
         StudyFileError: it cannot be read, is no TOML, or has no name.
     """
     try:
-        name = tomllib.loads(_read_text(path, path.name, MOST_STUDY_BYTES)).get("name")
-    except (ValueError, RecursionError):
+        name = parse_toml(_read_text(path, path.name, MOST_STUDY_BYTES)).get("name")
+    except ValueError:
         name = None
     return name if isinstance(name, str) and name else read_study_settings(path).name
 
 
 def _read_text(path: Path, file_name: str, most_bytes: int, key: KeyPath = ()) -> str:
     try:
-        with path.open("rb") as file:
-            data = file.read(most_bytes + 1)
-        if len(data) > most_bytes:
-            raise StudyFileError(file_name, [_unreadable(key, "is too large", f"at most {most_bytes >> 10} KiB")])
-        return data.decode()
+        return read_small_text(path, most_bytes)
     except OSError as error:
-        reason = error.strerror or "it cannot be opened"
-        raise StudyFileError(file_name, [_unreadable(key, f"cannot be read: {reason}", "a file")]) from error
-    except UnicodeDecodeError as error:
-        raise StudyFileError(file_name, [_unreadable(key, "is not UTF-8", "UTF-8")]) from error
-
-
-def _unreadable(key: KeyPath, problem: str, expected: str) -> StudyProblem:
-    return StudyProblem(
-        code="PL-STY-008", key=key, problem=problem, expected=expected, advice="check the path and the file"
-    )
+        problem = StudyProblem(
+            code="PL-STY-008",
+            key=key,
+            problem="cannot be read",
+            expected=f"a text in UTF-8 of at most {most_bytes >> 10} KiB",
+            found=error.strerror or type(error).__name__,
+            advice="check the path and the file",
+        )
+        raise StudyFileError(file_name, [problem]) from error
 
 
 def _parsed(text: str, file_name: str) -> tuple[StudyFile | None, list[StudyProblem]]:
@@ -176,24 +169,13 @@ def _parsed(text: str, file_name: str) -> tuple[StudyFile | None, list[StudyProb
 
 
 def _toml(text: str, file_name: str) -> dict[str, Any]:
-    """The tables of a text, none of it deeper or longer than can be looked at."""
-    error: Exception | None = None
-    line, advice = None, _STRINGS
     try:
-        data = tomllib.loads(text)
-        if not _is_deeper_than(_MOST_DEPTH, data):
-            json.dumps(data, default=str)
-            return data
-        found = "tables and lists in each other without end"
-    except tomllib.TOMLDecodeError as no_toml:
-        found, error = str(no_toml)[:200], no_toml
+        return parse_toml(text)
+    except ValueError as error:
+        found = str(error)[:200]
         line, advice = _where_and_what(text, found)
-    except RecursionError as too_deep:
-        found, error = "tables and lists in each other without end", too_deep
-    except ValueError as too_long:  # of Python's own bound on numbers that are read and written
-        found, error = "a number of thousands of digits", too_long
-    problem = StudyProblem(code="PL-STY-004", line=line, problem="is no TOML", found=found, advice=advice)
-    raise StudyFileError(file_name, [problem]) from error
+        problem = StudyProblem(code="PL-STY-004", line=line, problem="is no TOML", found=found, advice=advice)
+        raise StudyFileError(file_name, [problem]) from error
 
 
 def _where_and_what(text: str, found: str) -> tuple[int | None, str]:
@@ -205,18 +187,6 @@ def _where_and_what(text: str, found: str) -> tuple[int | None, str]:
     word = re.match(r"\w+", text.replace("\r\n", "\n").split("\n")[line - 1][column - 1 :])
     meant = _TRUTHS.get(word[0].lower()) if word else None
     return line, _STRINGS if word is None or meant is None else f"write {meant} in place of {word[0]}"
-
-
-def _is_deeper_than(most: int, value: object) -> bool:
-    layer = [value]
-    for _ in range(most):
-        layer = [
-            child
-            for each in layer
-            if isinstance(each, dict | list)
-            for child in (each.values() if isinstance(each, dict) else each)
-        ]
-    return bool(layer)
 
 
 def _validated(data: dict[str, Any]) -> tuple[StudyFile | None, list[StudyProblem]]:

@@ -12,22 +12,20 @@ threshold = 0.8
 
 from __future__ import annotations
 
-import json
-import tomllib
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from difflib import get_close_matches
-from importlib import resources
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any
 
 from pydantic import BaseModel, ConfigDict, Field, JsonValue, ValidationError, field_validator
 
 from plumbline.curate.recipe_steps import MASKING, OWN_RECIPE, Step, refuse_fights, refuse_idle, toml_value
-from plumbline.curate.recipe_words import found, place_of, wanted
 from plumbline.curate.rules import RULES
 from plumbline.lineage import json_digest
 from plumbline.records import Kind, SourceError, UsageError
+from plumbline.records.setting_words import NAME_PATTERN, expected_of, found_of, shortened
+from plumbline.records.strict_toml import Model, first_fault, parse_toml, read_small_text, shipped_toml, validated
 
 DEFAULT = "clean"
 _MOST_BYTES = 1 << 20
@@ -35,15 +33,13 @@ _SHOWN = 200
 """Characters of what a file says that an error shows at most."""
 _NAME_LENGTH, _TITLE_LENGTH = 100, 500
 
-Model = TypeVar("Model", bound=BaseModel)
-
 
 class _Head(BaseModel):
     """What a recipe says beside its rules."""
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
-    name: str = Field(pattern=rf"^[a-z0-9][a-z0-9.+-]{{0,{_NAME_LENGTH - 1}}}$")
+    name: str = Field(pattern=NAME_PATTERN)
     version: int = Field(ge=1, le=1_000_000)
     title: str = Field("", max_length=_TITLE_LENGTH)
     takes: tuple[Kind, ...] = Field(tuple(Kind), min_length=1)
@@ -99,8 +95,11 @@ class Recipe:
 
 def shipped_recipes() -> list[str]:
     """The names of the recipes that come along."""
-    folder = resources.files("plumbline.curate") / "recipes"
-    return sorted(entry.name.removesuffix(".toml") for entry in folder.iterdir() if entry.name.endswith(".toml"))
+    return list(_shipped())
+
+
+def _shipped() -> dict[str, str]:
+    return shipped_toml("plumbline.curate", "recipes")
 
 
 def read_recipe(name: str) -> Recipe:
@@ -112,38 +111,31 @@ def read_recipe(name: str) -> Recipe:
         UsageError: there is no such recipe, or it says what no recipe can.
         SourceError: the file cannot be read.
     """
-    if name in shipped_recipes():
-        text = (resources.files("plumbline.curate") / "recipes" / f"{name}.toml").read_text(encoding="utf-8")
-        return parse_recipe(text, name)
+    shipped = _shipped()
+    if name in shipped:
+        return parse_recipe(shipped[name], name)
     path = Path(name)
     if path.suffix != ".toml":
-        near = get_close_matches(name, shipped_recipes(), n=1)
+        near = get_close_matches(name, shipped, n=1)
         raise UsageError(
             "PL-RCP-001",
             "recipe (--recipe)",
             f'there is no recipe "{name}"',
-            expected=f"one of {', '.join(shipped_recipes())}, or a file that ends in .toml",
+            expected=f"one of {', '.join(shipped)}, or a file that ends in .toml",
             advice=f"--recipe {near[0]}" if near else "--recipe with one of these",
         )
     try:
-        if path.stat().st_size > _MOST_BYTES:
-            raise UsageError(
-                "PL-RCP-002",
-                name,
-                "this is too large for a recipe",
-                expected=f"at most {_MOST_BYTES:,} bytes",
-                advice="name the recipe's file",
-            )
-        return parse_recipe(path.read_bytes().decode(), name)
-    except (OSError, UnicodeDecodeError) as error:
+        text = read_small_text(path, _MOST_BYTES)
+    except OSError as error:
         raise SourceError(
             "PL-RCP-002",
             name,
             "the recipe cannot be read",
-            expected="a TOML file in UTF-8",
-            found=getattr(error, "strerror", None) or type(error).__name__,
+            expected=f"a TOML file in UTF-8 of at most {_MOST_BYTES:,} bytes",
+            found=error.strerror or type(error).__name__,
             advice="check the path; docs/how-to/curate.md shows what a recipe looks like",
         ) from error
+    return parse_recipe(text, name)
 
 
 def parse_recipe(text: str, place: str) -> Recipe:
@@ -156,17 +148,12 @@ def parse_recipe(text: str, place: str) -> Recipe:
         UsageError: it is no TOML, or has an unknown key, name or value; it says which, and what is near.
     """
     try:
-        values = tomllib.loads(text)
-    except (ValueError, RecursionError) as error:  # a number of more digits than Python reads is no TOMLDecodeError
+        values = parse_toml(text)
+    except ValueError as error:
         raise UsageError(
             "PL-RCP-003", place, "this is no TOML", found=str(error)[:_SHOWN], advice="mend the line named"
         ) from error
-    try:
-        head = _validated(_Head, values, place)
-    except RecursionError as error:
-        raise UsageError(
-            "PL-RCP-003", place, "keys stand within keys without end", advice="write settings as name = value"
-        ) from error
+    head = _validated(_Head, values, place)
     steps = tuple(_step(table, f"{place}, rule {number}") for number, table in enumerate(head.rule, 1))
     refuse_fights(steps, [place] * len(steps))
     refuse_idle(steps, head.takes, place)
@@ -215,26 +202,31 @@ def _step(table: Mapping[str, Any], place: str) -> Step:
     return Step(rule, _validated(rule.settings, settings, f"{place} ({name})"))
 
 
-def _validated(model: type[Model], values: Mapping[str, Any], place: str) -> Model:
+def _validated(model: type[Model], values: dict[str, Any], place: str) -> Model:
     try:
-        # As JSON, whose strict reading takes a list for a tuple and a word for an enum, but no text or bool for a number. A
-        # date is nothing that any setting is.
-        return model.model_validate_json(json.dumps(values, default=lambda _: {}), strict=True)
+        return validated(model, values)
     except ValidationError as error:
-        errors = error.errors(include_url=False)
-        # A key that nobody knows may be why another is missing.
-        first = next((each for each in errors if each["type"] == "extra_forbidden"), errors[0])
+        first = first_fault(error)
         if first["type"] == "extra_forbidden":
             raise _unknown_key(model, str(first["loc"][-1]), place) from error
-        where = place_of(first["loc"])
+        where = _place_of(first["loc"])
+        of_rules = first["loc"][:1] == ("rule",)
         raise UsageError(
             "PL-RCP-006",
             place,
             f"{where} is missing" if first["type"] == "missing" else f"{where} is not as it must be",
-            expected=wanted(first),
-            found=found(first),
+            expected="[[rule]] with a name, once for each rule" if of_rules else expected_of(first),
+            found=found_of(first),
             advice=f"mend {where}; docs/how-to/curate.md says what each setting means",
         ) from error
+
+
+def _place_of(location: Sequence[int | str]) -> str:
+    """Where in a table: ``keep``, ``value 2 of keep``, ``train in shares``."""
+    name, *inner = location or ("the rule",)
+    for step in inner:
+        name = f"value {step + 1} of {name}" if isinstance(step, int) else f"{shortened(str(step))} in {name}"
+    return str(name)
 
 
 def _unknown_key(model: type[BaseModel], key: str, place: str) -> UsageError:

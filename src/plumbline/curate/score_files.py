@@ -135,7 +135,14 @@ def _scores_of(frame: pl.DataFrame, path: Path) -> pl.DataFrame:
 
 
 def _require_columns(frame: pl.DataFrame, path: Path) -> None:
+    """Refuse a file without ids and probabilities, or whose ids or sides are none.
+
+    Raises:
+        SourceError: PL-LBL-002.
+    """
+
     def refused(problem: str, **told: Any) -> SourceError:
+        """The error of all these, which differ in what is wrong."""
         return SourceError(
             "PL-LBL-002",
             str(path),

@@ -48,6 +48,7 @@ def require_split_names(splits: Iterable[str | None], place: str) -> None:
     """
 
     def refused(problem: str, expected: str, found: str) -> UsageError:
+        """The error of all these, which differ in what is wrong."""
         return UsageError(
             "PL-CUR-002", place, problem, expected=expected, found=found, advice="rename the split in the source"
         )

@@ -17,7 +17,6 @@ from pydantic import JsonValue
 from plumbline.formats import Loaded
 from plumbline.lineage import (
     FileEntry,
-    FoundManifest,
     Manifest,
     is_own_file,
     refuse_foreign_file,
@@ -26,14 +25,13 @@ from plumbline.lineage import (
     write_aside,
     write_folder_aside,
 )
-from plumbline.lineage.writing import MANIFEST_NAME
 from plumbline.loop.earlier_outputs import EVALUATION_NAME, refuse_other_evaluation
 from plumbline.loop.figures_on_train import figures_on_train
 from plumbline.loop.sources import Step, is_synthetic, known_axis, load_stage, resolved_options
 from plumbline.measure import Bootstrap
 from plumbline.models.evaluation import evaluate_model
 from plumbline.models.loading import load_any_model
-from plumbline.models.model_folder import DESCRIPTION_NAME, FolderDescription
+from plumbline.models.model_folder import FolderDescription, with_model
 from plumbline.models.scored_model import Advance, ScoredModel
 from plumbline.models.scoring import ScoredReplies, score_replies
 from plumbline.models.trained_rows import Overlap, TrainedRows, read_trained_rows
@@ -43,8 +41,9 @@ from plumbline.records import Axis, Kind, NoDataError, UsageError
 
 SCORE_ENDINGS = (".parquet", ".jsonl", ".csv")
 READ_IN_PART = "PL-SCO-002"
-NOT_CALIBRATED = "PL-SCO-003"
 """Counted in the manifest of scores: replies of whose conversation the model read a part only."""
+NOT_CALIBRATED = "PL-SCO-003"
+"""Counted there as well: probabilities of a model that was never calibrated."""
 
 
 @dataclass(frozen=True)
@@ -209,9 +208,7 @@ def _note(model: ScoredModel, rows: TaskRows, overlap: Overlap | None, files_see
 
 
 def _manifest(holds: str, run: EvaluationRun | ScoringRun, split: str | None, loaded: Loaded) -> Manifest:
-    """The manifest of what a model says of a source: the model is an input, and its manifest a parent."""
-    of_model = FileEntry.of(run.model / DESCRIPTION_NAME, name=f"{run.model.resolve().name}/{DESCRIPTION_NAME}")
-    found = FoundManifest.at(run.model / MANIFEST_NAME)
+    """The manifest of what a model says of a source."""
     configuration: dict[str, JsonValue] = {
         "model": str(run.model),
         "source": run.source,
@@ -219,9 +216,7 @@ def _manifest(holds: str, run: EvaluationRun | ScoringRun, split: str | None, lo
         **resolved_options([run.source], split, run.load_options),
     }
     seed = run.seed if isinstance(run, EvaluationRun) else None
-    manifest = loaded.manifest(holds, run.command, configuration, seed=seed)
-    parents = [*([found.digest] if found else []), *manifest.parents]
-    return manifest.model_copy(update={"inputs": [of_model, *manifest.inputs], "parents": parents})
+    return with_model(loaded.manifest(holds, run.command, configuration, seed=seed), run.model)
 
 
 @dataclass(frozen=True)

@@ -14,8 +14,6 @@ from pydantic import JsonValue
 
 from plumbline.formats import Loaded
 from plumbline.lineage import (
-    FileEntry,
-    FoundManifest,
     Use,
     file_digest,
     is_own_file,
@@ -24,11 +22,10 @@ from plumbline.lineage import (
     strictest_terms,
     write_aside,
 )
-from plumbline.lineage.writing import MANIFEST_NAME
 from plumbline.loop.sources import Step, is_synthetic, load_stage, own_terms_told, resolved_options
 from plumbline.measure import Bootstrap
 from plumbline.models.loading import load_any_model
-from plumbline.models.model_folder import DESCRIPTION_NAME, FolderDescription
+from plumbline.models.model_folder import DESCRIPTION_NAME, FolderDescription, with_model
 from plumbline.models.scored_model import Floats, ScoredModel
 from plumbline.models.trained_rows import Overlap, read_trained_rows
 from plumbline.models.training import rows_of_task
@@ -38,8 +35,8 @@ from plumbline.moderate.policy import CalibrationFile, Policy, policy_of_model, 
 from plumbline.moderate.policy_figures import false_refusal_figures, policy_figures
 from plumbline.moderate.policy_files import format_policy, read_policy
 from plumbline.moderate.policy_fitting import FittedOn, FittingSettings, fit_policy, told_of_fit
-from plumbline.moderate.policy_text import NAME_PATTERN, NAME_WORDS
 from plumbline.records import NoDataError, PlumblineError, UsageError
+from plumbline.records.setting_words import NAME_PATTERN, NAME_WORDS
 
 TRAINED_ON = "PL-POL-013"
 """Counted in the manifest of a policy: rows set aside because the model was trained on them."""
@@ -132,7 +129,7 @@ def run_policy_fit(run: PolicyFit, step: Step = lambda _: None) -> FittedPolicy:
     refuse_foreign_file(run.out, is_ours=is_own_file(run.out))
     name = _policy_name(run)
     given = run.given
-    model, description = _loaded_model(given)
+    model, description, digest = _loaded_model(given)
     with own_terms_told(given.load_options.get("stated_terms"), Use.MODERATION):
         loaded = load_stage([given.source], "test", given.load_options, step)
         rows = _label_rows(loaded, given.source)
@@ -140,14 +137,14 @@ def run_policy_fit(run: PolicyFit, step: Step = lambda _: None) -> FittedPolicy:
     rows, overlap = _not_trained_on(rows, given, description)
     judged = _judged(model, rows, step)
     step("fitting thresholds")
-    digest = file_digest(given.model / DESCRIPTION_NAME)
     files = tuple(CalibrationFile(file.path, file.sha256, file.rows) for file in loaded.files)
     rates = (run.flag_false_positive_rate, run.review_false_positive_rate)
     settings = FittingSettings(name, 1, *rates, tuple(dict.fromkeys(run.ignored)), run.together)
     on = FittedOn(description.name, digest, files, given.source)
     policy = _versioned(fit_policy(list(model.heads), judged.probabilities, rows, settings, on), run.out)
     _write(run, policy, loaded, description, rows)
-    notes = told_of_fit(policy.calibration) if policy.calibration else []
+    notes = _told_synthetic(loaded, description)
+    notes += told_of_fit(policy.calibration) if policy.calibration else []
     if overlap is not None and overlap.told:
         notes.append(overlap.told)
     return FittedPolicy(policy, tuple(notes), len(rows), rows.set_aside, loaded.quarantined, judged.truncated)
@@ -165,7 +162,7 @@ def run_policy_evaluation(
     Raises:
         PlumblineError: the model, the policy or the source cannot be read, or they do not fit.
     """
-    model, description = _loaded_model(given)
+    model, description, digest = _loaded_model(given)
     heads = list(model.heads)
     policy = policy_of_model(model) if policy_file is None else read_policy(policy_file)
     require_heads(policy, heads, str(policy_file or given.model))
@@ -177,7 +174,6 @@ def run_policy_evaluation(
     figures = policy_figures(policy, heads, judged.probabilities, rows, bootstrap, step)
     overlap = None if trained_rows is None else Overlap.of(trained_rows, (rows,))
     splits = sorted(filter(None, rows.records.table["split"].unique().to_pylist()))
-    digest = file_digest(given.model / DESCRIPTION_NAME)
     return {
         "plumbline": "policy-evaluation",
         "version": 1,
@@ -188,7 +184,7 @@ def run_policy_evaluation(
         "source": given.source,
         "split": splits[0] if len(splits) == 1 else None,
         "synthetic": is_synthetic(loaded) or description.synthetic,
-        "notes": _notes(policy, digest, overlap, loaded),
+        "notes": [*_told_synthetic(loaded, description), *_notes(policy, digest, overlap, loaded)],
         **({} if overlap is None else {"trained_on": overlap.to_json()}),
         **figures,
         "thresholds": {name: {"review": each.review, "flag": each.flag} for name, each in policy.thresholds.items()},
@@ -199,12 +195,14 @@ def run_policy_evaluation(
     }
 
 
-def _loaded_model(given: PolicyInput) -> tuple[ScoredModel, FolderDescription]:
+def _loaded_model(given: PolicyInput) -> tuple[ScoredModel, FolderDescription, str]:
+    """The model, what it says of itself, and its digest: taken now, for it may be trained anew while rows are judged."""
     model, description = load_any_model(
         given.model, trust_remote_code=given.trust_remote_code, tokens_per_batch=given.tokens_per_batch
     )
+    digest = file_digest(given.model / DESCRIPTION_NAME)
     require_decidable(model, str(given.model))
-    return model, description
+    return model, description, digest
 
 
 def _label_rows(loaded: Loaded, place: str) -> LabelRows:
@@ -248,6 +246,12 @@ def _not_trained_on(
     if seen.any():
         rows = replace(rows.take(np.flatnonzero(~seen)), set_aside={**rows.set_aside, TRAINED_ON: int(seen.sum())})
     return rows, Overlap.of(trained_rows, (rows,))
+
+
+def _told_synthetic(loaded: Loaded, description: FolderDescription) -> list[str]:
+    """What belongs to every figure where a program made up the rows, or those of the training."""
+    told = ["the rows are SYNTHETIC: their figures say nothing of texts by people"] if is_synthetic(loaded) else []
+    return [*told, "the model was trained on SYNTHETIC data"] if description.synthetic else told
 
 
 def _notes(policy: Policy, model_digest: str, overlap: Overlap | None, loaded: Loaded) -> list[str]:
@@ -318,7 +322,7 @@ def _versioned(policy: Policy, out: Path) -> Policy:
 
 
 def _write(run: PolicyFit, policy: Policy, loaded: Loaded, description: FolderDescription, rows: LabelRows) -> None:
-    """Write the policy aside, then into place, and its manifest beside it: the model is an input, its manifest a parent."""
+    """Write the policy aside, then into place, and its manifest beside it."""
     given = run.given
     with write_aside(run.out) as aside:
         aside.write_text(format_policy(policy), encoding="utf-8")
@@ -332,14 +336,10 @@ def _write(run: PolicyFit, policy: Policy, loaded: Loaded, description: FolderDe
         "together": run.together,
         **resolved_options([given.source], "test", given.load_options),
     }
-    manifest = loaded.manifest("policy", run.command, configuration)
-    of_model = FileEntry.of(given.model / DESCRIPTION_NAME, name=f"{given.model.resolve().name}/{DESCRIPTION_NAME}")
-    found = FoundManifest.at(given.model / MANIFEST_NAME)
+    manifest = with_model(loaded.manifest("policy", run.command, configuration), given.model)
     terms = strictest_terms([loaded.terms, description.permitted])
     manifest.model_copy(
         update={
-            "inputs": [of_model, *manifest.inputs],
-            "parents": [*([found.digest] if found else []), *manifest.parents],
             "findings": {**manifest.findings, **rows.set_aside},
             "uses": sorted(terms.uses),
             "licence": terms.licence,

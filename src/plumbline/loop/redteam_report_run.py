@@ -8,13 +8,14 @@ from pathlib import Path, PurePosixPath
 from typing import Any
 
 from plumbline.formats import Loaded
-from plumbline.lineage import FileEntry, ManifestFinder
+from plumbline.lineage import FileEntry, ManifestFinder, count_by_code
 from plumbline.loop.redteam_score_run import attempts_of
 from plumbline.loop.sources import Step, is_synthetic, load_parts, merged_parts
 from plumbline.measure import Bootstrap
 from plumbline.models.model_folder import DESCRIPTION_NAME
 from plumbline.records import unknown_name
 from plumbline.redteam.analysis import RedTeamAnalysis, analyse
+from plumbline.redteam.analysis_json import analysis_json
 from plumbline.redteam.success import SuccessBy
 from plumbline.report import RedTeamSources, write_red_team_report
 
@@ -44,17 +45,31 @@ class RedTeamReporting:
 
 @dataclass(frozen=True)
 class RedTeamReported:
-    """What the page was made of; `quarantined`: rows that could not be read, by code."""
+    """What the page was made of.
+
+    Attributes:
+        analysis: what it draws.
+        quarantined: rows that could not be read, by code.
+        findings: what looked wrong in those that could, by code.
+        scorers: by which models the scores are, as the page names them.
+    """
 
     analysis: RedTeamAnalysis
     quarantined: dict[str, int]
+    findings: dict[str, int]
+    scorers: tuple[str, ...]
+
+    def to_json(self) -> dict[str, Any]:
+        """As ``--json`` prints it: the figures of the page."""
+        read = {"quarantined": self.quarantined, "findings": self.findings, "scorers": list(self.scorers)}
+        return {**analysis_json(self.analysis, scorers=len(self.scorers)), **read}
 
 
 def run_red_team_report(run: RedTeamReporting, step: Step = lambda _: None) -> RedTeamReported:
     """Measure the attempts of all sources and draw them.
 
     Raises:
-        UsageError: there is no such way to count success.
+        UsageError: there is no such way to count success, or ratings are on another scale.
         NoDataError: the sources have no attempts.
         PlumblineError: a source cannot be read.
         MissingExtraError: jinja2 or matplotlib is not installed.
@@ -75,7 +90,7 @@ def run_red_team_report(run: RedTeamReporting, step: Step = lambda _: None) -> R
         synthetic=is_synthetic(loaded),
     )
     write_red_team_report(analysis, sources, run.out, title=run.title, created=run.created)
-    return RedTeamReported(analysis, loaded.quarantined)
+    return RedTeamReported(analysis, loaded.quarantined, count_by_code(loaded.findings), sources.scorers)
 
 
 def _scorers(parts: Sequence[Loaded]) -> tuple[str, ...]:

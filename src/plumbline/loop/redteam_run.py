@@ -21,7 +21,6 @@ from plumbline.formats import PARQUET, Loaded, load, write_tables
 from plumbline.formats.prompt_files import load_prompts
 from plumbline.lineage import (
     FileEntry,
-    FoundManifest,
     Manifest,
     Terms,
     Use,
@@ -33,12 +32,11 @@ from plumbline.lineage import (
     with_terms,
     write_folder_aside,
 )
-from plumbline.lineage.writing import MANIFEST_NAME
 from plumbline.loop.scorer_validation import OpenedScorer, Validation, open_scorer, validate_scorer
 from plumbline.loop.sources import Step, is_synthetic, resolved_options
 from plumbline.measure import Bootstrap
-from plumbline.models.model_folder import DESCRIPTION_NAME
-from plumbline.records import Kind, NoDataError, Prompt, records_from_table
+from plumbline.models.model_folder import with_model
+from plumbline.records import Kind, NoDataError, Prompt, UsageError, records_from_table
 from plumbline.redteam.attempting import Attempted, Failed, Plan, make_attempts
 from plumbline.redteam.automated_rows import Attacked, attempt_table, transcript
 from plumbline.redteam.automated_summary import summarise
@@ -92,7 +90,7 @@ class RedTeamRun:
         sampling: how replies are drawn; its seed is that of everything random.
         replies: attempts a prompt.
         validate_on: a source with safety labels, on which the scorer's errors are found.
-        restart: throw away what an earlier run to this output kept.
+        restart: begin anew, though an earlier run to this output kept replies or is done.
         override_uses: go on though the prompts do not permit analysis.
         load_options: of `formats.load`, for the prompts.
         command: for the manifest.
@@ -122,7 +120,7 @@ class _Opened:
 
     Attributes:
         source: the target, open.
-        loaded, prompts: the prompts as they were read, and each once.
+        loaded, prompts: the prompts as they were read, and as records in the order of the attempts.
         asked: all that decides what is asked for; the journal of another configuration is refused.
     """
 
@@ -149,6 +147,7 @@ def run_redteam(run: RedTeamRun, step: Step = lambda _: None) -> dict[str, Any]:
             same command goes on from there.
     """
     refuse_foreign_folder(run.out, HOLDS)
+    _refuse_finished(run)
     named = [run.prompts, str(run.scorer), *([run.validate_on] if run.validate_on else [])]
     refuse_output_among_inputs(run.out, [Path(name) for name in named if os.path.exists(name)])  # noqa: PTH110  # says no, where Path raises: of a name too long, for one
     opened = _open(run, step)
@@ -160,8 +159,19 @@ def run_redteam(run: RedTeamRun, step: Step = lambda _: None) -> dict[str, Any]:
         step("writing")
         summary = _write(run, opened, prompts, attempted, verdicts)
         if not any(isinstance(made, Failed) for made in attempted):
-            journal.path.unlink()
+            journal.path.unlink(missing_ok=True)
     return summary
+
+
+def _refuse_finished(run: RedTeamRun) -> None:
+    """A run that is done has no journal left to go on from: all would be asked, and paid for, again."""
+    if not run.restart and (run.out / SUMMARY_NAME).is_file() and not journal_of(run.out).exists():
+        raise UsageError(
+            "PL-RTA-009",
+            str(run.out),
+            "a run that is done stands here: every prompt would be asked again, and its attempts replaced",
+            advice="name another output with -o, or --restart to do so",
+        )
 
 
 def _open(run: RedTeamRun, step: Step) -> _Opened:
@@ -308,6 +318,9 @@ def _summary(run: RedTeamRun, opened: _Opened, attacked: Attacked, figures: Mapp
         **figures,
         "scorer_error": errors,
         "quarantined": opened.loaded.quarantined,
+        "first_unread": {
+            fault.code: f"{fault.source} row {fault.row + 1:,}" for fault in reversed(opened.loaded.faults)
+        },
         "passed_over": {
             kind.value: len(table)
             for kind, table in opened.loaded.tables.items()
@@ -321,6 +334,10 @@ def _summary(run: RedTeamRun, opened: _Opened, attacked: Attacked, figures: Mapp
 def _notes(validation: Validation | None, figures: Mapping[str, Any]) -> list[str]:
     """What a reader must know before trusting the rates."""
     notes = []
+    if figures["corrected_success_rate"]["value"] is not None:
+        notes.append(
+            "the corrected rate holds as far as the labelled replies are like these attempts: label some of this target's own"
+        )
     if validation is None:
         notes.append(f"success_rate is the scorer's word and not corrected: {UNCORRECTED}")
     elif validation.shared_prompts is None:
@@ -346,9 +363,6 @@ def _terms(opened: _Opened) -> Terms:
 def _manifest(
     run: RedTeamRun, opened: _Opened, terms: Terms, rows: Mapping[str, int], unscored: Mapping[str, int]
 ) -> Manifest:
-    folder = opened.scorer.folder
-    of_model = FileEntry.of(folder / DESCRIPTION_NAME, name=f"{folder.resolve().name}/{DESCRIPTION_NAME}")
-    found = FoundManifest.at(folder / MANIFEST_NAME)
     configuration: dict[str, JsonValue] = {
         "source": run.prompts,
         "scorer": str(run.scorer),
@@ -359,11 +373,12 @@ def _manifest(
         **resolved_options([run.prompts], None, run.load_options),
     }
     manifest = opened.loaded.manifest(HOLDS, run.command, configuration, seed=run.seed)
+    manifest = with_model(manifest, opened.scorer.folder)
     labels = opened.validation.loaded if opened.validation else None
-    parents = [*([found.digest] if found else []), *manifest.parents, *(labels.parents if labels else ())]
+    parents = [*manifest.parents, *(labels.parents if labels else ())]
     return manifest.model_copy(
         update={
-            "inputs": [of_model, *manifest.inputs, *(labels.files if labels else ())],
+            "inputs": [*manifest.inputs, *(labels.files if labels else ())],
             "parents": list(dict.fromkeys(parents)),
             "outputs": [FileEntry(path=name, sha256="", size_bytes=0, rows=count) for name, count in rows.items()],
             "findings": {**manifest.findings, **unscored},

@@ -14,20 +14,19 @@ from plumbline.formats import PARQUET, Loaded, write_tables
 from plumbline.formats.own_folders import SCORED_ATTEMPTS, SCORES
 from plumbline.lineage import (
     FileEntry,
-    FoundManifest,
     Manifest,
     Terms,
+    count_by_code,
     refuse_foreign_folder,
     refuse_output_among_inputs,
     strictest_terms,
     with_terms,
     write_folder_aside,
 )
-from plumbline.lineage.writing import MANIFEST_NAME
 from plumbline.loop.evaluation_run import READ_IN_PART
 from plumbline.loop.sources import Step, load_stage, resolved_options
 from plumbline.models.loading import load_any_model
-from plumbline.models.model_folder import DESCRIPTION_NAME
+from plumbline.models.model_folder import with_model
 from plumbline.records import Kind, NoDataError
 from plumbline.redteam.transcript_scores import TranscriptScores, require_harmlessness, score_transcripts, with_scores
 
@@ -69,6 +68,7 @@ class TranscriptsScored:
         truncated: conversations and descriptions of which the model read a part only.
         passed_over: records of other kinds.
         quarantined: rows that could not be read, by code.
+        findings: what looked wrong in those that could, by code.
         uses, licence: of what was written.
     """
 
@@ -81,6 +81,7 @@ class TranscriptsScored:
     truncated: int
     passed_over: dict[str, int]
     quarantined: dict[str, int]
+    findings: dict[str, int]
     uses: list[str]
     licence: str
 
@@ -146,16 +147,12 @@ def _write(attempts: pa.Table, scores: TranscriptScores, terms: Terms, folder: P
 def _manifest(
     run: TranscriptScoring, loaded: Loaded, scores: TranscriptScores, terms: Terms, rows: Mapping[str, int]
 ) -> Manifest:
-    of_model = FileEntry.of(run.model / DESCRIPTION_NAME, name=f"{run.model.resolve().name}/{DESCRIPTION_NAME}")
-    found = FoundManifest.at(run.model / MANIFEST_NAME)
     options = resolved_options([run.source], None, run.load_options)
     configuration = {"model": str(run.model), "source": run.source, **options}
-    manifest = loaded.manifest(SCORED_ATTEMPTS, run.command, configuration)
+    manifest = with_model(loaded.manifest(SCORED_ATTEMPTS, run.command, configuration), run.model)
     truncated = {READ_IN_PART: scores.truncated} if scores.truncated else {}
     return manifest.model_copy(
         update={
-            "inputs": [of_model, *manifest.inputs],
-            "parents": [*([found.digest] if found else []), *manifest.parents],
             "outputs": [FileEntry(path=name, sha256="", size_bytes=0, rows=count) for name, count in rows.items()],
             "findings": {**manifest.findings, **scores.unscored, **truncated},
             "uses": sorted(terms.uses),
@@ -184,6 +181,7 @@ def _told(loaded: Loaded, scores: TranscriptScores, terms: Terms) -> Transcripts
         scores.truncated,
         others,
         loaded.quarantined,
+        count_by_code(loaded.findings),
         sorted(terms.uses),
         terms.licence,
     )

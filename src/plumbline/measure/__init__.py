@@ -40,7 +40,14 @@ from plumbline.measure.label_errors import (
     rank_label_errors,
 )
 from plumbline.measure.noise_ceiling import NoiseCeiling, format_ceiling, noise_ceiling
-from plumbline.measure.ranking import auprc, auroc, recall_at_fpr, threshold_at_fpr
+from plumbline.measure.ranking import (
+    auprc,
+    auprc_difference,
+    auroc,
+    average_precision,
+    recall_at_fpr,
+    threshold_at_fpr,
+)
 from plumbline.measure.rates import mean_figure, preference_accuracy, rate_figure, wilson_figure
 from plumbline.measure.rating_tables import pack_ratings
 from plumbline.measure.soft_labels import (
@@ -83,7 +90,9 @@ __all__ = [
     "WorkerBradleyTerrySettings",
     "assign_folds",
     "auprc",
+    "auprc_difference",
     "auroc",
+    "average_precision",
     "bootstrap_figure",
     "brier_score",
     "calibration_bins",

@@ -22,6 +22,7 @@ from __future__ import annotations
 import math
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -187,13 +188,11 @@ def _estimate(table: FloatArray, clusters: Clusters, bootstrap: Bootstrap, symme
     if label_votes > MOST_LABEL_VOTES:
         return Figure.undefined(n, f"the model knows majorities of up to {MOST_LABEL_VOTES} votes")
 
-    def ceiling(alpha: FloatArray, beta: FloatArray) -> FloatArray:
-        return _ceiling_of_beta(alpha, beta, label_votes)
-
+    ceiling = partial(_ceiling_of_beta, label_votes)
     return beta_figure(table, ceiling, clusters, bootstrap, symmetric=symmetric)
 
 
-def _ceiling_of_beta(alpha: FloatArray, beta: FloatArray, label_votes: int) -> FloatArray:
+def _ceiling_of_beta(label_votes: int, alpha: FloatArray, beta: FloatArray) -> FloatArray:
     """Mean, over p from a beta distribution, of the chance that the likelier class is the majority: (draws,)."""
     total = np.zeros(len(alpha))
     for wins in range((label_votes + 1) // 2, label_votes + 1):

@@ -74,7 +74,7 @@ def format_model_card(
         summary: counts and convergence.
         synthetic: whether the data are synthetic; then the card says so before anything else.
     """
-    parts = [f"# {_plain(name)}", ""]
+    parts = [f"# {plain_text(name)}", ""]
     if synthetic:
         parts += [
             "> **Synthetic data.** This model was trained on text made by a program. Its figures say nothing about people.",
@@ -89,7 +89,7 @@ def format_model_card(
         parts += ["### By source", "", *_source_table(summary), ""]
     if summary.get("untrained_categories"):
         parts += ["Without a head:", ""]
-        parts += [f"- {_plain(category)}: {why}" for category, why in summary["untrained_categories"].items()] + [""]
+        parts += [f"- {plain_text(category)}: {why}" for category, why in summary["untrained_categories"].items()] + [""]
     parts += ["## Data", "", *_data_table(manifest), ""]
     parts += [f"Set aside: {_counts(summary.get('set_aside', {}))}. Quarantined: {_counts(manifest.quarantined)}.", ""]
     if repeats := told_repeats(summary.get("repeats", {})):
@@ -118,7 +118,7 @@ _LIMITS = {
 }
 
 
-def _plain(text: str) -> str:
+def plain_text(text: str) -> str:
     """A name out of the data as Markdown that says just that name: no markup, no table cell, no control character."""
     printable = "".join(character if character.isprintable() else "\ufffd" for character in text)
     return html.escape(printable).replace("|", "&#124;").replace("[", "&#91;").replace("`", "&#96;")
@@ -154,14 +154,14 @@ def _category_table(categories: Mapping[str, Any]) -> list[str]:
         value = "undefined" if found["value"] is None else f"{found['value']:.3f}"
         interval = "undefined" if found["low"] is None else f"{found['low']:.3f} – {found['high']:.3f}"
         threshold = "none" if figures["threshold"] is None else f"{figures['threshold']:.3f}"
-        rows.append(f"| {_plain(name)} | {value} | {interval} | {figures['positives']:,} | {threshold} |")
+        rows.append(f"| {plain_text(name)} | {value} | {interval} | {figures['positives']:,} | {threshold} |")
     return rows
 
 
 def _source_table(summary: Mapping[str, Any]) -> list[str]:
     recipe = summary["recipe"]
     rows = [
-        f"Trained by the recipe {_plain(recipe['name'])}, version {recipe['version']}. Rows are weighed: what they count as "
+        f"Trained by the recipe {plain_text(recipe['name'])}, version {recipe['version']}. Rows are weighed: what they count as "
         "stands beside their number. Figures of rows scored out of fold; rates at the model's threshold.",
         "",
         "| source | safe rows, count as | unsafe rows, count as | | AUPRC | recall | false positives |",
@@ -172,7 +172,7 @@ def _source_table(summary: Mapping[str, Any]) -> list[str]:
         for form in ("with_prompt", "without_prompt"):
             if figures := each[form]:
                 told = [_value(figures[key]) for key in ("auprc", "recall", "false_positive_rate")]
-                rows.append(f"| {' | '.join([_plain(each['source']), *counts, form.replace('_', ' '), *told])} |")
+                rows.append(f"| {' | '.join([plain_text(each['source']), *counts, form.replace('_', ' '), *told])} |")
     return rows
 
 
@@ -185,7 +185,7 @@ def _value(figure: Mapping[str, Any]) -> str:
 
 def _data_table(manifest: Manifest) -> list[str]:
     rows = ["| file | rows | SHA-256 |", "|---|---|---|"]
-    return rows + [f"| {_plain(entry.path)} | {entry.rows or 0:,} | `{entry.sha256}` |" for entry in manifest.inputs]
+    return rows + [f"| {plain_text(entry.path)} | {entry.rows or 0:,} | `{entry.sha256}` |" for entry in manifest.inputs]
 
 
 def _counts(counts: Mapping[str, int]) -> str:

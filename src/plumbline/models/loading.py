@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import json
+from functools import partial
 from importlib.util import find_spec
 from pathlib import Path
 
-from plumbline.models.model_folder import DESCRIPTION_NAME, FolderDescription
+from plumbline.models.cascade_saving import CASCADE_KIND, load_cascade
+from plumbline.models.model_folder import DESCRIPTION_NAME, FolderDescription, damaged
 from plumbline.models.saving import load_model
 from plumbline.models.scored_model import ScoredModel
 from plumbline.records import MissingExtraError, UsageError
@@ -18,7 +20,7 @@ _EXTRA = ("torch", "transformers", "accelerate", "peft")
 def load_any_model(
     folder: Path, *, trust_remote_code: bool = False, tokens_per_batch: int | None = None
 ) -> tuple[ScoredModel, FolderDescription]:
-    """A saved model, linear or a transformer.
+    """A saved model: linear, a transformer, or a cascade of two.
 
     Args:
         folder: a model's.
@@ -28,18 +30,19 @@ def load_any_model(
         UsageError: tokens are counted for a model that has none.
         SourceError: there is no model in the folder.
         ModelError: it is damaged, changed since it was written, or of another version.
-        MissingExtraError: it is a transformer, and the libraries for these are not installed.
+        MissingExtraError: it is a transformer, or has one in it, and the libraries for these are not installed.
     """
-    if model_kind(folder) != TRANSFORMER_KIND:
+    kind = model_kind(folder)
+    if kind == CASCADE_KIND:
+        how = partial(load_part, trust_remote_code=trust_remote_code, tokens_per_batch=tokens_per_batch)
+        cascade = load_cascade(folder, how)
+        if tokens_per_batch is not None:
+            require_tokens(*folder.iterdir())
+        return cascade
+    if kind != TRANSFORMER_KIND:
         loaded = load_model(folder)
         if tokens_per_batch is not None:
-            raise UsageError(
-                "PL-ARG-003",
-                "--tokens-per-batch",
-                "it means nothing for linear models",
-                found=str(folder),
-                advice="leave --tokens-per-batch out",
-            )
+            require_tokens(folder)
         return loaded
     require_transformers(str(folder))
     from plumbline.models.transformer.model import ScoringSettings
@@ -47,6 +50,36 @@ def load_any_model(
 
     scoring = None if tokens_per_batch is None else ScoringSettings(tokens_per_batch=tokens_per_batch)
     return load_transformer(folder, scoring=scoring, trust_remote_code=trust_remote_code)
+
+
+def load_part(
+    folder: Path, *, trust_remote_code: bool = False, tokens_per_batch: int | None = None
+) -> tuple[ScoredModel, FolderDescription]:
+    """A model for a cascade, as `load_any_model`; tokens are counted where it has some.
+
+    Raises:
+        ModelError: it is a cascade itself.
+    """
+    if model_kind(folder) == CASCADE_KIND:
+        raise damaged(folder / DESCRIPTION_NAME, "a cascade within a cascade")
+    tokens = tokens_per_batch if model_kind(folder) == TRANSFORMER_KIND else None
+    return load_any_model(folder, trust_remote_code=trust_remote_code, tokens_per_batch=tokens)
+
+
+def require_tokens(*folders: Path) -> None:
+    """Refuse to count the tokens of models that have none.
+
+    Raises:
+        UsageError: none of the folders holds a transformer.
+    """
+    if not any(model_kind(folder) == TRANSFORMER_KIND for folder in folders):
+        raise UsageError(
+            "PL-ARG-003",
+            "--tokens-per-batch",
+            "it means nothing for linear models",
+            found=", ".join(str(folder) for folder in folders[:2]),
+            advice="leave --tokens-per-batch out",
+        )
 
 
 def model_kind(folder: Path) -> str | None:

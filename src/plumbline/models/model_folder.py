@@ -8,8 +8,9 @@ from typing import Any, Literal, TypeVar
 
 from pydantic import BaseModel, ConfigDict, Field, JsonValue, ValidationError
 
-from plumbline.lineage import Manifest, Terms, Use, file_digest, read_manifest
+from plumbline.lineage import FileEntry, FoundManifest, Manifest, Terms, Use, file_digest, read_manifest
 from plumbline.lineage.uses import UNKNOWN_LICENCE
+from plumbline.lineage.writing import MANIFEST_NAME
 from plumbline.models.calibration import Calibration
 from plumbline.models.scored_model import ReadHead
 from plumbline.records import Axis, ModelError, SourceError
@@ -104,6 +105,14 @@ def described_run(manifest: Manifest) -> dict[str, Any]:
 
 
 Description = TypeVar("Description", bound=FolderDescription)
+
+
+def with_model(manifest: Manifest, folder: Path) -> Manifest:
+    """The manifest of what a model made or says: the model's description is an input, its own manifest a parent."""
+    description = FileEntry.of(folder / DESCRIPTION_NAME, name=f"{folder.resolve().name}/{DESCRIPTION_NAME}")
+    found = FoundManifest.at(folder / MANIFEST_NAME)
+    parents = [*([found.digest] if found else []), *manifest.parents]
+    return manifest.model_copy(update={"inputs": [description, *manifest.inputs], "parents": parents})
 
 
 def read_description(folder: Path, kind: type[Description]) -> Description:

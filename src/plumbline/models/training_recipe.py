@@ -11,17 +11,16 @@ Not curation's recipes, which say what stays in the data (`plumbline curate`); t
 
 from __future__ import annotations
 
-import json
-import tomllib
 from difflib import get_close_matches
-from importlib import resources
 from pathlib import Path
-from typing import Any, Literal
+from typing import Literal
 
 from pydantic import BaseModel, ConfigDict, Field, JsonValue, ValidationError
 
 from plumbline.lineage import json_digest
 from plumbline.records import SourceError, UsageError
+from plumbline.records.setting_words import NAME_PATTERN, expected_of, found_of
+from plumbline.records.strict_toml import first_fault, parse_toml, read_small_text, shipped_toml, validated
 
 _MOST_BYTES = 1 << 16
 _SHOWN = 60
@@ -47,7 +46,7 @@ class TrainingRecipe(BaseModel):
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
-    name: str = Field(pattern=r"^[a-z0-9][a-z0-9.+-]{0,99}$")
+    name: str = Field(pattern=NAME_PATTERN)
     version: int = Field(ge=1, le=1_000_000)
     title: str = Field("", max_length=500)
     task: Literal["moderation"]
@@ -70,8 +69,11 @@ class TrainingRecipe(BaseModel):
 
 def shipped_recipes() -> list[str]:
     """The names of the recipes that come along."""
-    folder = resources.files("plumbline.models") / "training_recipes"
-    return sorted(entry.name.removesuffix(".toml") for entry in folder.iterdir() if entry.name.endswith(".toml"))
+    return list(_shipped())
+
+
+def _shipped() -> dict[str, str]:
+    return shipped_toml("plumbline.models", "training_recipes")
 
 
 def read_training_recipe(name: str) -> TrainingRecipe:
@@ -83,26 +85,31 @@ def read_training_recipe(name: str) -> TrainingRecipe:
         UsageError: there is no such recipe, or it says what no recipe can.
         SourceError: the file cannot be read.
     """
-    if name in shipped_recipes():
-        text = (resources.files("plumbline.models") / "training_recipes" / f"{name}.toml").read_text(encoding="utf-8")
-        return parse_training_recipe(text, name)
+    shipped = _shipped()
+    if name in shipped:
+        return parse_training_recipe(shipped[name], name)
     path = Path(name)
     if path.suffix != ".toml":
-        near = get_close_matches(name, shipped_recipes(), n=1)
+        near = get_close_matches(name, shipped, n=1)
         raise UsageError(
             "PL-TRP-001",
             "recipe (--recipe)",
             f'there is no training recipe "{name[:_SHOWN]}"',
-            expected=f"one of {', '.join(shipped_recipes())}, or a file that ends in .toml",
+            expected=f"one of {', '.join(shipped)}, or a file that ends in .toml",
             advice=f"--recipe {near[0]}" if near else "--recipe with one of these",
         )
     try:
-        content = path.read_bytes()
-        if len(content) > _MOST_BYTES:
-            raise _unreadable(name, f"{len(content):,} bytes")
-        return parse_training_recipe(content.decode(), name)
-    except (OSError, UnicodeDecodeError) as error:
-        raise _unreadable(name, getattr(error, "strerror", None) or type(error).__name__) from error
+        text = read_small_text(path, _MOST_BYTES)
+    except OSError as error:
+        raise SourceError(
+            "PL-TRP-002",
+            name,
+            "the training recipe cannot be read",
+            expected=f"a TOML file in UTF-8 of at most {_MOST_BYTES:,} bytes",
+            found=error.strerror or type(error).__name__,
+            advice=f"check the path; {_HOW_TO} shows what a recipe looks like",
+        ) from error
+    return parse_training_recipe(text, name)
 
 
 def parse_training_recipe(text: str, place: str) -> TrainingRecipe:
@@ -115,33 +122,18 @@ def parse_training_recipe(text: str, place: str) -> TrainingRecipe:
         UsageError: it is no TOML, or has an unknown key or a value that a setting cannot have.
     """
     try:
-        values = tomllib.loads(text)
-        # As JSON, whose strict reading takes no text for a number and no number for a bool. No setting is a date.
-        return TrainingRecipe.model_validate_json(json.dumps(values, default=lambda _: {}), strict=True)
+        return validated(TrainingRecipe, parse_toml(text))
     except ValidationError as error:
         raise _refused(error, place) from error
-    except (ValueError, RecursionError) as error:
+    except ValueError as error:
         raise UsageError(
             "PL-TRP-003", place, "this is no TOML", found=str(error)[:_SHOWN], advice="mend the line named"
         ) from error
 
 
-def _unreadable(name: str, found: str) -> SourceError:
-    return SourceError(
-        "PL-TRP-002",
-        name,
-        "the training recipe cannot be read",
-        expected=f"a TOML file in UTF-8 of at most {_MOST_BYTES:,} bytes",
-        found=found,
-        advice=f"check the path; {_HOW_TO} shows what a recipe looks like",
-    )
-
-
 def _refused(error: ValidationError, place: str) -> UsageError:
-    """What the recipe says that it cannot: the first key that nobody knows, since it may be why another is missing."""
-    errors: list[Any] = error.errors(include_url=False)
-    first = next((each for each in errors if each["type"] == "extra_forbidden"), errors[0])
-    key = str(first["loc"][0] if first["loc"] else "the recipe")[:_SHOWN]
+    first = first_fault(error)
+    key = str(first["loc"][0])[:_SHOWN]
     if first["type"] == "extra_forbidden":
         near = get_close_matches(key, TrainingRecipe.model_fields, n=1)
         return UsageError(
@@ -155,6 +147,7 @@ def _refused(error: ValidationError, place: str) -> UsageError:
         "PL-TRP-005",
         place,
         f"{key} is missing" if first["type"] == "missing" else f"{key} is not as it must be",
-        expected=str(first["msg"]),
+        expected=expected_of(first),
+        found=found_of(first),
         advice=f"mend {key}; {_HOW_TO} says what each setting means",
     )

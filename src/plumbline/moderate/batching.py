@@ -236,7 +236,7 @@ class Batcher:
     def _answers(self, turns: Sequence[Turn]) -> list[TurnScores | None]:
         """Of each turn; where the model fails on a batch it is asked for each by itself, so that one cannot spoil the others."""
         try:
-            answers = list(self._judge(turns))
+            answers: list[TurnScores | None] = list(self._judge(turns))
             if len(answers) == len(turns):
                 return answers
             LOG.error("of %d texts %d were answered, and nothing says which", len(turns), len(answers))

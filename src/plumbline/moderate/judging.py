@@ -25,17 +25,24 @@ class TurnScores:
     Attributes:
         values: a number a head; NaN or infinite where the model has none.
         truncated: it read a part of the conversation only.
+        answered_by: of a cascade, the version of the model that it comes from; else None.
     """
 
     values: Sequence[float]
     truncated: bool = False
+    answered_by: str | None = None
 
 
-def turn_probabilities(model: ScoredModel, turns: Sequence[Turn]) -> list[TurnScores]:
-    """What a moderation model says of B turns, a probability a head; a turn's do not depend on the others."""
+def turn_probabilities(model: ScoredModel, turns: Sequence[Turn], answered_by: str | None = None) -> list[TurnScores]:
+    """What a moderation model says of B turns, a probability a head; a turn's do not depend on the others.
+
+    Args:
+        answered_by: what the answers are to say they come from.
+    """
     read = _read(model, turns)
     columns = zip(model.heads.values(), read.heads.T, strict=True)
-    return _told(np.stack([head.calibration.probabilities(column) for head, column in columns], axis=1), read)
+    values = np.stack([head.calibration.probabilities(column) for head, column in columns], axis=1)
+    return _told(values, read, answered_by)
 
 
 def turn_scores(model: ScoredModel, turns: Sequence[Turn]) -> list[TurnScores]:
@@ -44,9 +51,9 @@ def turn_scores(model: ScoredModel, turns: Sequence[Turn]) -> list[TurnScores]:
     return _told(read.heads, read)
 
 
-def _told(values: Floats, read: Scores) -> list[TurnScores]:
+def _told(values: Floats, read: Scores, answered_by: str | None = None) -> list[TurnScores]:
     truncated = [False] * len(values) if read.truncated is None else read.truncated.tolist()
-    return [TurnScores(*each) for each in zip(values.tolist(), truncated, strict=True)]
+    return [TurnScores(*each, answered_by) for each in zip(values.tolist(), truncated, strict=True)]
 
 
 def _read(model: ScoredModel, turns: Sequence[Turn]) -> Scores:

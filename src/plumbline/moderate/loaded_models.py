@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from plumbline.lineage import file_digest, json_digest
-from plumbline.models.linear_model import LinearModel
+from plumbline.models.cascade_saving import CascadeDescription
 from plumbline.models.loading import load_any_model
 from plumbline.models.model_folder import DESCRIPTION_NAME
 from plumbline.models.scored_model import ScoredModel, Task
@@ -26,6 +26,7 @@ class LoadedModel:
         digest: SHA-256 of its ``model.json``, which binds its weights.
         data_digest: SHA-256 over the files that it was trained on: their paths, digests and row counts.
         is_synthetic: it was trained on made-up data.
+        cascade: what a cascade says of itself; None of a model by itself.
     """
 
     name: str
@@ -33,16 +34,12 @@ class LoadedModel:
     data_digest: str
     is_synthetic: bool
     model: ScoredModel
+    cascade: CascadeDescription | None = None
 
     @property
     def task(self) -> Task:
         """What it is for."""
         return self.model.task
-
-    @property
-    def is_linear(self) -> bool:
-        """Whether it takes microseconds a text."""
-        return isinstance(self.model, LinearModel)
 
     @property
     def version(self) -> str:
@@ -83,4 +80,5 @@ def _read_model(folder: Path, *, trust_remote_code: bool) -> LoadedModel:
         json_digest(description.data),
         description.synthetic,
         model,
+        description if isinstance(description, CascadeDescription) else None,
     )

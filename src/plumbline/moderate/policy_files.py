@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import hashlib
+import os
+import stat
 import threading
 import time
 from collections.abc import Mapping, Sequence
@@ -32,7 +34,9 @@ def read_policy(path: Path) -> Policy:
 
 def _content(path: Path) -> bytes:
     try:
-        with path.open("rb") as file:
+        with open(path, "rb", opener=_open_at_once) as file:
+            if not stat.S_ISREG(os.fstat(file.fileno()).st_mode):
+                raise _unreadable(path, "a pipe, or another thing that is no file")
             content = file.read(MOST_BYTES + 1)
     except (OSError, ValueError) as error:  # a path with NUL is a ValueError
         raise _unreadable(path, getattr(error, "strerror", None) or type(error).__name__) from error
@@ -45,6 +49,11 @@ def _content(path: Path) -> bytes:
             advice="name the policy's file",
         )
     return content
+
+
+def _open_at_once(path: str, flags: int) -> int:
+    """A pipe is opened, too, without waiting for who writes into it: a service would wait for ever."""
+    return os.open(path, flags | os.O_NONBLOCK)
 
 
 def _policy(content: bytes, path: Path) -> Policy:

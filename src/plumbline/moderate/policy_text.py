@@ -13,7 +13,6 @@ from __future__ import annotations
 
 import json
 import re
-import tomllib
 from collections.abc import Mapping, Sequence
 from difflib import get_close_matches
 
@@ -22,6 +21,8 @@ from pydantic import BaseModel, ConfigDict, Field, JsonValue, ValidationError
 from plumbline.measure import wilson_figure
 from plumbline.moderate.policy import CalibratedHead, CalibrationFile, Policy, PolicyCalibration, Threshold
 from plumbline.records import UsageError
+from plumbline.records.setting_words import NAME_PATTERN, expected_of, found_of
+from plumbline.records.strict_toml import first_fault, parse_toml, validated
 
 MOST_BYTES = 1 << 20
 _MOST_HEADS = 10_000
@@ -31,14 +32,6 @@ _SHOWN = 80
 _BARE = re.compile(r"[A-Za-z0-9_-]+")
 _DIGEST = r"^[0-9a-f]{64}$"
 _HOW_TO = "docs/how-to/moderation-policies.md shows what a policy looks like"
-
-NAME_PATTERN = r"^[a-z0-9][a-z0-9.+-]{0,99}$"
-NAME_WORDS = "small letters, digits and . + - with a letter or digit first, at most 100"
-_PATTERNS = {
-    "name": NAME_WORDS,
-    "sha256": "64 digits of a SHA-256",
-    "model_digest": "64 digits of a SHA-256",
-}
 
 
 class _Strict(BaseModel):
@@ -94,15 +87,17 @@ def parse_policy(text: str, place: str) -> Policy:
         UsageError: it is no TOML, has an unknown key or a value that cannot be, or contradicts itself; it says where.
     """
     try:
-        values = tomllib.loads(text)
-        # As JSON, whose strict reading takes a list for a tuple, but no text or bool for a number. A date is no setting.
-        stated = _Policy.model_validate_json(json.dumps(values, default=lambda _: {}), strict=True)
+        stated = validated(_Policy, parse_toml(text))
     except ValidationError as error:
         raise _refused(error, place) from error
-    except RecursionError as error:
-        raise _no_toml(place, "tables within tables without end") from error
-    except ValueError as error:  # a number of more digits than Python reads is no TOMLDecodeError
-        raise _no_toml(place, str(error)[: 2 * _SHOWN]) from error
+    except ValueError as error:
+        raise UsageError(
+            "PL-POL-003",
+            place,
+            "this is no TOML",
+            found=str(error)[: 2 * _SHOWN],
+            advice=f"mend the line named; {_HOW_TO}",
+        ) from error
     thresholds = {
         name: _threshold(each, f"thresholds of {_quoted(name)}", place) for name, each in stated.thresholds.items()
     }
@@ -154,16 +149,13 @@ def _refuse_contradictions(stated: _Policy, place: str) -> None:
 
 
 def _refused(error: ValidationError, place: str) -> UsageError:
-    """What pydantic found, in plain words; a key that nobody knows comes first: it may be why another is missing."""
-    errors = error.errors(include_url=False)
-    first = next((each for each in errors if each["type"] == "extra_forbidden"), errors[0])
-    *above, last = first["loc"] or ("the policy",)
+    first = first_fault(error)
+    *above, last = first["loc"]
     where = ".".join(_quoted(str(step)) if "," in str(step) else str(step)[:_SHOWN] for step in (*above, last))
     if first["type"] == "missing":
         return _wrong(place, where, f"a value for {where}", "none")
     if first["type"] != "extra_forbidden":
-        told = _PATTERNS.get(str(last)) if first["type"] == "string_pattern_mismatch" else None
-        return _wrong(place, where, told or first["msg"].removeprefix("Input should be "), _sort(first.get("input")))
+        return _wrong(place, where, expected_of(first), found_of(first))
     known = _known_keys(above)
     near = get_close_matches(str(last), known, n=1)
     return UsageError(
@@ -201,22 +193,8 @@ def _wrong(place: str, where: str, expected: str, found: str) -> UsageError:
     )
 
 
-def _no_toml(place: str, found: str) -> UsageError:
-    return UsageError("PL-POL-003", place, "this is no TOML", found=found, advice=f"mend the line named; {_HOW_TO}")
-
-
 def _quoted(name: str) -> str:
     return f'"{name[:_SHOWN]}"'
-
-
-def _sort(value: object) -> str:
-    """What stands there: a number, or of what sort it is."""
-    if isinstance(value, bool):
-        return str(value).lower()
-    if isinstance(value, int | float):
-        return f"{value!r}"[:_SHOWN]
-    sorts = {str: "a text", list: "a list", dict: "a table"}
-    return next((words for type_, words in sorts.items() if isinstance(value, type_)), "")
 
 
 def format_policy(policy: Policy) -> str:
@@ -287,4 +265,4 @@ def _toml(value: JsonValue) -> str:
     return json.dumps(value, ensure_ascii=False).replace("\x7f", "\\u007f")
 
 
-__all__ = ["MOST_BYTES", "NAME_PATTERN", "NAME_WORDS", "format_policy", "parse_policy", "told_rate"]
+__all__ = ["MOST_BYTES", "format_policy", "parse_policy", "told_rate"]

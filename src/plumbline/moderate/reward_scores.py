@@ -14,7 +14,7 @@ from plumbline.models.scored_model import ScoredModel, main_head
 from plumbline.moderate.failures import invalid_input, too_many_inputs
 from plumbline.moderate.judging import TurnScores
 from plumbline.moderate.requests import MOST_INPUTS, ScoredConversation
-from plumbline.moderate.rows import IMAGE, NO_TEXT, NOT_SCORED, UNJUDGED, Turn, said_in
+from plumbline.moderate.rows import IMAGE, NO_TEXT, NOT_SCORED, UNJUDGED, Turn, is_blank, said_in
 
 Floats = NDArray[np.float64]
 Json = dict[str, Any]
@@ -54,7 +54,7 @@ def asked_replies(conversations: Sequence[ScoredConversation]) -> list[list[Aske
 def _asked(reply: str, before: tuple[Any, ...], *, has_images: bool) -> AskedReply:
     if has_images:
         return AskedReply(None, IMAGE)
-    return AskedReply(Turn(reply, before)) if reply and not reply.isspace() else AskedReply(None, NO_TEXT)
+    return AskedReply(None, NO_TEXT) if is_blank(reply) else AskedReply(Turn(reply, before))
 
 
 def told_scores(model: ScoredModel, replies: Sequence[AskedReply], scores: Sequence[TurnScores | None]) -> list[Json]:

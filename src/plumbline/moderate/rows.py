@@ -8,6 +8,8 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from string import ascii_letters, digits
+from unicodedata import category
 
 from plumbline.moderate.failures import empty_request, invalid_input, too_many_inputs
 from plumbline.moderate.requests import MOST_INPUTS, ChatMessage, ImagePart, ModerationRequest, Part, TextPart
@@ -16,6 +18,11 @@ from plumbline.records import Message, Role
 _ROLES = {"system": Role.SYSTEM, "developer": Role.SYSTEM, "user": Role.HUMAN, "assistant": Role.ASSISTANT}
 _JUDGED = ("assistant",)
 """Models are trained on replies, and flag few requests, however harmful: see docs/how-to/serve.md."""
+
+_UNSEEN = frozenset({"Cc", "Cf", "Zs", "Zl", "Zp"})
+"""Categories of Unicode: controls, formats such as zero-width spaces, spaces and ends of lines."""
+_SEEN = frozenset(ascii_letters + digits)
+"""How most texts begin; looked at first, for it takes no time."""
 
 NO_TEXT = "PL-MDR-020"
 IMAGE = "PL-MDR-021"
@@ -63,6 +70,11 @@ class Row:
     turns: tuple[Turn, ...]
     unjudged: str | None = None
     is_conversation: bool = False
+
+
+def is_blank(text: str) -> bool:
+    """Whether nobody could see anything of it: a model would have nothing to judge, and say what it says of nothing."""
+    return not text or (text[0] not in _SEEN and all(category(each) in _UNSEEN for each in text))
 
 
 def rows_of(request: ModerationRequest) -> list[Row]:
@@ -145,6 +157,6 @@ def _has_images(parts: Sequence[Part]) -> bool:
 def _row(turns: Sequence[Turn], *, has_images: bool = False, is_conversation: bool = False) -> Row:
     if has_images:
         return Row((), IMAGE, is_conversation)
-    if not turns or any(not turn.text or turn.text.isspace() for turn in turns):
+    if not turns or any(is_blank(turn.text) for turn in turns):
         return Row((), NO_TEXT, is_conversation)
     return Row(tuple(turns), None, is_conversation)

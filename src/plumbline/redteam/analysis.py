@@ -15,7 +15,7 @@ from plumbline.redteam.families import Families, moulds, near_duplicates
 from plumbline.redteam.map import AttemptMap, map_of
 from plumbline.redteam.relations import RatingFigures, Relation, by_rating, relation
 from plumbline.redteam.reviewers import Reviewers, reviewers_of
-from plumbline.redteam.success import SuccessBy, most_telling, successes
+from plumbline.redteam.success import SuccessBy, most_telling, require_scale, successes
 from plumbline.redteam.tags import Tags, tags_of
 from plumbline.redteam.workers import Workers, workers_of
 
@@ -89,9 +89,12 @@ def analyse(
         bootstrap: of all intervals.
         by: what counts as success; by default the way that says something of most attempts.
         step: told what is being measured.
+    Raises:
+        UsageError: there are ratings that are not from 0 to 4.
     Source: Ganguli et al. 2022, §3 and §4.
     """
     attempts = Attempts.of(table)
+    require_scale(attempts)
     chosen = by or most_telling(attempts)
     flags = successes(attempts, chosen)
     step("measuring success by model")

@@ -106,13 +106,7 @@ def open_journal(
         SourceError: it is damaged.
         WriteError: it cannot be written.
     """
-    try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW, 0o600)
-    except OSError as error:
-        raise write_error(path, error) from error
-    with cast(BinaryIO, os.fdopen(descriptor, "r+b", buffering=0)) as file:
-        _lock(file, path)
+    with _opened(path) as file:
         if restart:
             file.truncate(0)
         content = file.read()
@@ -124,6 +118,25 @@ def open_journal(
             header = {"plumbline": "attempts", "version": _VERSION, "configuration": dict(configuration)}
             _append(file, msgspec.json.encode(header, order="sorted"), path)
         yield Journal(path, kept, file)
+
+
+def _opened(path: Path) -> BinaryIO:
+    """The file, locked; opened anew where a run that ended between the two took it away, or nobody would find it again."""
+    while True:
+        try:
+            path.parent.mkdir(parents=True, exist_ok=True)
+            descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW, 0o600)
+        except OSError as error:
+            raise write_error(path, error) from error
+        file = cast(BinaryIO, os.fdopen(descriptor, "r+b", buffering=0))
+        try:
+            _lock(file, path)
+            if path.exists() and os.path.samestat(os.fstat(descriptor), path.stat()):
+                return file
+        except BaseException:
+            file.close()
+            raise
+        file.close()
 
 
 def _append(file: BinaryIO, line: bytes, path: Path) -> None:

@@ -31,7 +31,7 @@ class Reviewers:
     """The blind reviews of n attempts.
 
     Attributes:
-        reviewed: attempts with a review.
+        reviewed: attempts with a rating by a reviewer; a review may hold tags alone.
         reviews: ratings given.
         reviewers: people who gave one.
         among_themselves: agreement of the reviewers.
@@ -54,7 +54,7 @@ def reviewers_of(attempts: Attempts, bootstrap: Bootstrap) -> Reviewers:
     Source: Ganguli et al. 2022, §3.4: kappa 0.32 on the scale, 0.49 binarised, 0.55 binarised among reviewers only.
     """
     given = [[each.rating for each in reviews if each.rating is not None] for reviews in attempts.reviews]
-    names = {each.reviewer for reviews in attempts.reviews for each in reviews}
+    names = {each.reviewer for reviews in attempts.reviews for each in reviews if each.rating is not None}
     width = max(map(len, given), default=0)
     table = np.full((len(given), width), np.nan)
     for row, ratings in enumerate(given):

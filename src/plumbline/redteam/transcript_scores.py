@@ -33,6 +33,9 @@ NO_NUMBER = "PL-RTS-005"
 
 _BLOCK_ATTEMPTS = 1_024
 """Read and scored at a time: few enough to hold, enough to find like lengths among."""
+_MOST_MESSAGES = 500_000
+"""Of conversations that are read together: each turn stands there with all before it, so that a transcript of thousands of
+turns repeats itself beyond any memory."""
 
 _PLACE = [pa.field("id", pa.string(), nullable=False), pa.field("source", pa.string()), pa.field("row", pa.int64())]
 TURN_SCHEMA = pa.schema(
@@ -130,10 +133,10 @@ def with_scores(attempts: pa.Table, scores: TranscriptScores) -> pa.Table:
 
 
 def _told(advance: Advance | None, before: int, of_block: int, total: int) -> Advance:
-    """Count attempts where a model counts conversations."""
+    """Count what a block is of, where a model counts the conversations of the block."""
 
     def told(done: int, conversations: int) -> None:
-        """As far as the block is, in attempts."""
+        """As far as the block is, in what is counted."""
         if advance:
             advance(before + of_block * done // max(conversations, 1), total)
 
@@ -158,10 +161,11 @@ def _score_block(model: ScoredModel, block: pa.Table, advance: Advance) -> Trans
     described = [[[(Role.HUMAN, text)]] for text in descriptions if text is not None]
     read = _read(model, [*filter(None, groups), *described], advance)
     rows, count = block.select(["id", "source", "row"]).to_pylist(), sum(map(len, groups))
-    turns = pa.Table.from_pylist(list(_turn_rows(rows, transcripts, read)), schema=TURN_SCHEMA)
+    by_attempt = list(_turn_rows(rows, transcripts, read))
+    turns = pa.Table.from_pylist([turn for of_one in by_attempt for turn in of_one], schema=TURN_SCHEMA)
     told = iter(read.scores[count:])
     of_descriptions = [None if text is None else float(next(told)) for text in descriptions]
-    attempts, unscored = _attempt_rows(block, rows, turns, of_descriptions)
+    attempts, unscored = _attempt_rows(block, rows, by_attempt, of_descriptions)
     unscored.update(code for code in turns["why_unscored"].to_pylist() if code)
     table = pa.Table.from_pylist(attempts, schema=ATTEMPT_SCHEMA)
     return TranscriptScores(table, turns, unscored, 0 if read.truncated is None else int(read.truncated.sum()))
@@ -180,45 +184,72 @@ def _read(model: ScoredModel, groups: Sequence[Sequence[Turns]], advance: Advanc
     """Harmlessness of the last message of each conversation, group after group."""
     if not groups:
         return _Read(np.empty(0), None)
-    scores = read_groups(model, groups, advance=advance)
-    harmlessness = better_sign(model) * scores.heads[:, 0]
-    return _Read(np.where(np.isfinite(harmlessness), harmlessness, np.nan), scores.truncated)
+    heads, truncated, total = list[Floats](), list[NDArray[np.bool_]](), sum(map(len, groups))
+    for portion in _portions(groups):
+        before, size = sum(map(len, heads)), sum(map(len, portion))
+        scores = read_groups(model, portion, advance=_told(advance, before, size, total))
+        heads.append(scores.heads[:, 0])
+        truncated += [] if scores.truncated is None else [scores.truncated]
+    harmlessness = better_sign(model) * np.concatenate(heads)
+    return _Read(
+        np.where(np.isfinite(harmlessness), harmlessness, np.nan), np.concatenate(truncated) if truncated else None
+    )
 
 
-def _turn_rows(rows: list[dict[str, Any]], transcripts: list[Turns], read: _Read) -> Iterator[dict[str, Any]]:
-    """Rows of `TURN_SCHEMA`, in the order of the transcripts."""
+def _portions(groups: Sequence[Sequence[Turns]]) -> Iterator[list[list[Turns]]]:
+    """The conversations, in their order and groups, in portions that can be held; no portion is empty."""
+    portion, messages = list[list[Turns]](), 0
+    for group in groups:
+        portion.append([])
+        for turns in group:
+            if messages and messages + len(turns) > _MOST_MESSAGES:
+                yield [each for each in portion if each]
+                portion, messages = [[]], 0
+            portion[-1].append(turns)
+            messages += len(turns)
+    yield portion
+
+
+def _turn_rows(rows: list[dict[str, Any]], transcripts: list[Turns], read: _Read) -> Iterator[list[dict[str, Any]]]:
+    """Rows of `TURN_SCHEMA` of each transcript, in their order."""
     at = 0
     for row, turns in zip(rows, transcripts, strict=True):
         replies = [place for place, (role, _) in enumerate(turns) if role is Role.ASSISTANT]
-        said = set(_said_by_assistant(turns))
+        said, of_one = set(_said_by_assistant(turns)), list[dict[str, Any]]()
         for turn, place in enumerate(replies):
             found: dict[str, Any] = {**row, "message": place, "turn": turn}
             if place not in said:
-                yield {**found, "why_unscored": BLANK_TURN}
+                of_one.append({**found, "why_unscored": BLANK_TURN})
                 continue
             score = float(read.scores[at])
             cut = None if read.truncated is None else bool(read.truncated[at])
             missing = bool(np.isnan(score))
-            yield {
-                **found,
-                "score": None if missing else score,
-                "why_unscored": NO_NUMBER if missing else None,
-                "truncated": cut,
-            }
+            of_one.append(
+                {
+                    **found,
+                    "score": None if missing else score,
+                    "why_unscored": NO_NUMBER if missing else None,
+                    "truncated": cut,
+                }
+            )
             at += 1
+        yield of_one
 
 
 def _attempt_rows(
-    block: pa.Table, rows: list[dict[str, Any]], turns: pa.Table, of_descriptions: list[float | None]
+    block: pa.Table,
+    rows: list[dict[str, Any]],
+    by_attempt: list[list[dict[str, Any]]],
+    of_descriptions: list[float | None],
 ) -> tuple[list[dict[str, Any]], Counter[str]]:
-    """Rows of `ATTEMPT_SCHEMA`, and what has no score beside turns."""
-    by_place: dict[tuple[str, int], list[dict[str, Any]]] = {}
-    for turn in turns.select(["source", "row", "turn", "score", "why_unscored"]).to_pylist():
-        by_place.setdefault((turn["source"], turn["row"]), []).append(turn)
+    """Rows of `ATTEMPT_SCHEMA`, and what has no score beside turns.
+
+    Turns go to attempts by their order and not by `source` and `row`: a table written elsewhere may have these twice.
+    """
     former = block.select(["transcript_score", "description_score"]).to_pylist()
     found, unscored = [], Counter[str]()
-    for row, before, described in zip(rows, former, of_descriptions, strict=True):
-        replies = [turn for turn in by_place.get((row["source"], row["row"]), []) if turn["why_unscored"] != BLANK_TURN]
+    for row, before, turns, described in zip(rows, former, by_attempt, of_descriptions, strict=True):
+        replies = [turn for turn in turns if turn["why_unscored"] != BLANK_TURN]
         lowest = _lowest(replies)
         unscored[NO_REPLY] += not replies
         unscored[NO_DESCRIPTION] += described is None

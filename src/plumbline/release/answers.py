@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import tomllib
 from difflib import get_close_matches
 from pathlib import Path
 from typing import Annotated
@@ -10,6 +9,7 @@ from typing import Annotated
 from pydantic import BaseModel, ConfigDict, Field, StringConstraints, ValidationError
 
 from plumbline.records import UsageError
+from plumbline.records.strict_toml import parse_toml, read_small_text, validated
 from plumbline.release.questions import QUESTIONS
 
 Line = Annotated[str, StringConstraints(min_length=1, max_length=1_000)]
@@ -56,10 +56,8 @@ def read_answers(path: Path) -> Answers:
         UsageError: it is no TOML, has a key that there is not (the nearest is named), or a value of another type.
     """
     try:
-        if path.stat().st_size > _MOST_BYTES:
-            raise ValueError("longer than 1 MiB")
-        found = tomllib.loads(path.read_text(encoding="utf-8"))
-    except (OSError, ValueError) as error:  # a fault of TOML or of UTF-8 is a ValueError
+        found = parse_toml(read_small_text(path, _MOST_BYTES))
+    except (OSError, ValueError) as error:
         told = (error.strerror or type(error).__name__) if isinstance(error, OSError) else str(error)
         raise _refused(
             path, "this is no TOML that can be read", told, "mend the file, or leave --answers out"
@@ -69,7 +67,7 @@ def read_answers(path: Path) -> Answers:
     if isinstance(sheet, dict):
         _refuse_unknown(path, sheet, [each.key for each in QUESTIONS], "datasheet.")
     try:
-        return Answers.model_validate(found)
+        return validated(Answers, found)
     except ValidationError as error:
         first = error.errors(include_input=False, include_url=False)[0]
         where = ".".join(map(str, first["loc"]))

@@ -166,20 +166,21 @@ def _page(found: RedTeamAnalysis, sources: RedTeamSources, title: str, created: 
         Section("provenance", "Provenance", "What this page was made from.", (_files_card(sources),)),
     )
     contents = f"{plural(found.attempts, 'attempt')} of {plural(len(sources.files), 'file')}"
-    return RedTeamPage(title, created, contents, WAYS[found.success.by], synthetic, _tiles(found, synthetic), sections)
+    tiles = _tiles(found, sources.scorers, synthetic)
+    return RedTeamPage(title, created, contents, WAYS[found.success.by], synthetic, tiles, sections)
 
 
 def _by_scorers(card: Card, scorers: tuple[str, ...]) -> Card:
-    """The card of scores with the model that they are by, or a warning where there are several."""
+    """The card of scores with the model that they are by; nothing but a warning where there are several."""
     if not scorers:
         return card
     if len(scorers) == 1:
         return replace(card, note=f"{card.note or ''} Scores by {scorers[0]}.".strip())
     warning = f"The scores are by {len(scorers)} models and do not compare: {listed(scorers, len(scorers))}."
-    return replace(card, warnings=(*card.warnings, warning))
+    return Card(card.heading, "Nothing is drawn: make a page of each source.", card.synthetic, warnings=(warning,))
 
 
-def _tiles(found: RedTeamAnalysis, synthetic: bool) -> tuple[Tile, ...]:
+def _tiles(found: RedTeamAnalysis, scorers: tuple[str, ...], synthetic: bool) -> tuple[Tile, ...]:
     rate = found.success.rates[found.success.by]
     judged, succeeded = rate.n, round((rate.value or 0.0) * rate.n)
     models, mean = found.models, found.models.everything.scores.mean
@@ -193,7 +194,11 @@ def _tiles(found: RedTeamAnalysis, synthetic: bool) -> tuple[Tile, ...]:
             "Harmlessness",
             count(found.scored),
             "transcripts scored",
-            (f"Mean least harmlessness {figure_cell(mean)}",),
+            (
+                f"Mean least harmlessness {figure_cell(mean)}"
+                if len(scorers) <= 1
+                else f"No mean: the scores are by {len(scorers)} models",
+            ),
             synthetic,
         ),
         _tile(

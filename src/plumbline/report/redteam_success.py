@@ -20,7 +20,8 @@ from plumbline.report.wording import capitalised, count, figure_cell, number, pl
 WAYS = {
     SuccessBy.RATING: f"the attacker's own rating is {SUCCESS_FROM:g} or more, of 0 to 4",
     SuccessBy.REVIEWS: f"more than half of the reviewers rate it {SUCCESS_FROM:g} or more, of 0 to 4",
-    SuccessBy.OUTCOME: "its recorded outcome is success; unscored attempts count as neither",
+    SuccessBy.OUTCOME: "its recorded outcome is success, which of attempts by a program is a scorer's word and errs "
+    "(redteam_run.json beside them says how much, where there were labels); unscored attempts count as neither",
 }
 LEAST, LEAST_UP = "least harmlessness of a transcript (← more harmful)", "least harmlessness of the transcript"
 _DRAWN = 20

@@ -104,7 +104,7 @@ def not_public(place: str) -> ReplyError:
         place,
         "the endpoint stands at an address that is not of the open internet",
         expected="a public address; the machine itself and its neighbours only where allow_private is set",
-        advice="if the endpoint is yours, set allow_private = true",
+        advice="if the endpoint is yours: --allow-private on the command line, allow_private = true in a study file",
     )
 
 

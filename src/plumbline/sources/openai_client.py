@@ -5,9 +5,11 @@ Retries, queues and seeds are not here but in `endpoint`. Imported where an endp
 
 from __future__ import annotations
 
+import json
 from collections.abc import AsyncGenerator
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from types import SimpleNamespace
 from typing import Any
 
 import httpx2
@@ -118,6 +120,8 @@ class ChatClient:
     async def pieces(self, request: Request, body: dict[str, Any]) -> AsyncGenerator[str | Answer]:
         """The pieces of an answer as they come, and last the whole; only with that it is one.
 
+        A server that does not stream answers in one piece although it was asked to: that is taken as it is.
+
         Raises:
             ReplyError: there is none, or it broke off.
         """
@@ -126,6 +130,12 @@ class ChatClient:
         try:
             stream = await self._client.chat.completions.create(**body, stream=True)
             async with stream:
+                whole = await _in_one_piece(stream.response)
+                if whole is not None:
+                    answer = _whole_answer(whole, request)
+                    yield answer.text
+                    yield answer
+                    return
                 async for chunk in stream:
                     piece = reading.take(chunk)
                     if piece:
@@ -168,6 +178,22 @@ class _Reading:
         if self._finish is None:
             raise failures.dropped(self._request.place, "a stream that ends without a reason to end")
         return _answer("".join(self._pieces), self._finish, self._snapshot, self._request)
+
+
+class Object(SimpleNamespace):
+    """An object of JSON, its members as attributes."""
+
+
+async def _in_one_piece(response: httpx2.Response) -> object:
+    """The JSON of an answer that is no stream; None where it is one, which some servers call JSON too.
+
+    Raises:
+        ValueError: it begins like JSON and is none.
+    """
+    if not response.headers.get("content-type", "").lower().startswith("application/json"):
+        return None
+    body = (await response.aread()).strip()
+    return json.loads(body, object_hook=lambda members: Object(**members)) if body.startswith(b"{") else None
 
 
 def _whole_answer(completion: object, request: Request) -> Answer:
@@ -223,9 +249,15 @@ def _connection_failure(cause: object, request: Request, *, is_reading: bool) ->
     return failures.dropped(request.place, kind)
 
 
+def _is_input_flagged(body: object) -> bool:
+    """Whether a 403 concerns this prompt and not the key: so OpenRouter tells that its filter stepped in."""
+    metadata = body.get("metadata") if isinstance(body, dict) else None
+    return isinstance(metadata, dict) and "flagged_input" in metadata
+
+
 def _status_failure(error: openai.APIStatusError, request: Request) -> failures.ReplyError:
     status, place = error.status_code, request.place
-    if error.code in _FILTERED:
+    if error.code in _FILTERED or (status == 403 and _is_input_flagged(error.body)):
         return failures.withheld(place)
     if status in (401, 403) or error.code in _NO_QUOTA:
         return failures.key_refused(place, status, request.key_variable)

@@ -57,8 +57,7 @@ class InvalidBodyError(WebError):
         super().__init__(
             "PL-WEB-006",
             422,
-            "the request is not what this route takes",
-            found=told,
+            f"the request is not what this route takes: {told}",
             advice="mend it; /openapi.json has the fields",
         )
         self.fields = tuple(fields)
@@ -74,6 +73,17 @@ def body_too_large(most_bytes: int) -> WebError:
         413,
         "the body is too large",
         expected=f"at most {most_bytes:,} bytes",
+        advice="send less at once",
+    )
+
+
+def too_many_texts(most: int) -> WebError:
+    """413: each takes many times the memory that it is sent in."""
+    return WebError(
+        "PL-WEB-001",
+        413,
+        "the body is too large",
+        expected=f"at most {most:,} texts, keys counted",
         advice="send less at once",
     )
 

@@ -58,7 +58,8 @@ def _told(message: str, kind: type[Any]) -> FieldFault:
     if unknown:
         # The name is the sender's text: a near name of ours is told instead.
         near = get_close_matches(unknown[1][:100].lower(), _names(kind), n=1)
-        return FieldFault(field, f"an unknown field{f'; is {near[0]} meant?' if near and not field else ''}")
+        hint = f"; is {near[0]} meant?" if near else f"; known are {', '.join(_names(kind))}"
+        return FieldFault(field, f"an unknown field{'' if field else hint}")
     if not _OURS.fullmatch(problem):
         return FieldFault(field, "not a value that this field takes")
     return FieldFault(field, problem[:1].lower() + problem[1:].replace("`", ""))

@@ -20,6 +20,8 @@ from plumbline.web.request_ids import request_id_of
 
 LOG = logging.getLogger("plumbline.web")
 CONTENT_TYPE = b"application/problem+json"
+PROBLEM_CODE = "plumbline.problem_code"
+"""In the scope: the code of the problem that was answered; for logs."""
 
 Statuses = Mapping[type[PlumblineError] | str, int]
 """Error class or code → HTTP status; a code goes before a class, and a class before those it is derived from."""
@@ -97,7 +99,8 @@ def _detail(error: PlumblineError) -> str:
 
 
 async def send_problem(scope: Scope, send: Send, problem: Problem) -> None:
-    """Answers with the document."""
+    """Answers with the document, and notes its code in the scope."""
+    scope[PROBLEM_CODE] = problem.code
     body = problem.body(request_id_of(scope))
     headers: Headers = [(b"content-type", CONTENT_TYPE), (b"content-length", str(len(body)).encode())]
     await send({"type": "http.response.start", "status": problem.status, "headers": headers + list(problem.headers)})

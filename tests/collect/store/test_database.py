@@ -93,6 +93,7 @@ def test_readers_see_one_moment(store):
     assert len(list_people(store)) == 1
 
 
+@pytest.mark.usefixtures("waiting_for_the_disk")
 def test_sqlite_is_set_up_as_it_must_be(make_address):
     store = connect(make_address("sqlite"))
     names = ("journal_mode", "synchronous", "foreign_keys", "recursive_triggers", "busy_timeout")

@@ -15,8 +15,6 @@ from plumbline.collect.store.tables import APPEND_ONLY, metadata
 from tests.collect.api.client import Api
 from tests.collect.store.filled import SCHEMAS, address, contents, make_old
 
-pytestmark = pytest.mark.usefixtures("by_migrations")
-
 REVISIONS = sorted(script.revision for script in ScriptDirectory(str(migrating._MIGRATIONS)).walk_revisions())
 NOW = datetime(2026, 11, 23, tzinfo=UTC)
 ADDED = {
@@ -62,7 +60,9 @@ def test_every_table_of_it_has_rows(old, revision):
     assert {row["state"] for row in found["assignments"]} == {"leased", "submitted", "released", "expired"}
 
 
+@pytest.mark.usefixtures("by_migrations")
 def test_nothing_is_lost_or_changed(old, revision):
+    """The others take old stores from the statements that migrations ran once, see `tables_once`."""
     before = contents(old)
     assert migrate_store(old) == revision
     after = contents(old)

@@ -5,6 +5,7 @@ import logging
 import os
 import subprocess
 import sys
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from types import SimpleNamespace
 
@@ -270,35 +271,45 @@ def test_adapters_on_modules_that_are_not_there(saved):
 
 _LOAD = """
 import json, sys
-from plumbline.models.transformer.backbone import load_trunk
+from huggingface_hub import close_session
 from plumbline.models.transformer.backbone_files import model_folder
 from plumbline.models.transformer.settings import BackboneSettings
 from plumbline.records import PlumblineError
-for name, revision in json.loads(sys.argv[1]):
+for name in map(json.loads, sys.stdin):
     try:
-        model_folder(BackboneSettings(name=name, revision=revision))
-        print("found")
+        model_folder(BackboneSettings(name=name))
+        print("found", flush=True)
     except PlumblineError as error:
-        print(error.code)
+        print(error.code, flush=True)
+    close_session()  # a kept connection would outlive the hub
 """
 
 
-def codes(address, home, *asked):
+@contextmanager
+def asking(address, home):
+    """Name → what becomes of it, in a process whose hub stands at an address."""
     kept = {name: value for name, value in os.environ.items() if not name.startswith(("HF_", "HUGGING"))}
     hub = {"HF_ENDPOINT": address, "HF_HOME": str(home), "NO_PROXY": "127.0.0.1", "no_proxy": "127.0.0.1"}
-    command = [sys.executable, "-W", "ignore", "-c", _LOAD, json.dumps(asked)]
-    done = subprocess.run(command, env={**kept, **hub}, capture_output=True, text=True, timeout=90, check=False)
-    assert done.returncode == 0, done.stderr
-    return done.stdout.split()
+    pipes = {"stdin": subprocess.PIPE, "stdout": subprocess.PIPE, "text": True}
+    with subprocess.Popen([sys.executable, "-W", "ignore", "-c", _LOAD], env={**kept, **hub}, **pipes) as process:
+
+        def code(name):
+            process.stdin.write(json.dumps(name) + "\n")
+            process.stdin.flush()
+            return process.stdout.readline().strip()
+
+        yield code
+        process.stdin.close()
+        assert process.wait(timeout=90) == 0
 
 
 def test_the_hub_has_it_not_or_is_not_there(tmp_path):
     """Unknown, gated and badly named ids at a hub that answers; then the same hub gone."""
-    with serving("owner/name", {}) as hub:
-        address = hub.address
-        asked = [("owner/other", None), ("not a name", None), ("no-such-model", None)]
-        assert codes(address, tmp_path, *asked) == ["PL-BBN-002"] * 3
-    assert codes(address, tmp_path, ("owner/other", None)) == ["PL-BBN-003"]
+    with ExitStack() as at_the_end:
+        with serving("owner/name", {}) as hub:
+            code = at_the_end.enter_context(asking(hub.address, tmp_path))
+            assert [code(name) for name in ("owner/other", "not a name", "no-such-model")] == ["PL-BBN-002"] * 3
+        assert code("owner/another") == "PL-BBN-003"
 
 
 @pytest.mark.parametrize(

@@ -1,5 +1,6 @@
 """The application: right answers, right refusals, and nothing of what was sent in either log or refusal."""
 
+import asyncio
 import json
 import logging
 
@@ -9,13 +10,14 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from plumbline.moderate.batching import BatchSettings
-from plumbline.moderate.policy import Policy, Threshold
+from plumbline.moderate.policy import Policy, PolicyCalibration, Threshold
+from plumbline.moderate.policy_files import PolicyFiles
 from plumbline.moderate.policy_text import format_policy
 from plumbline.moderate.service.openapi import openapi_document
 from plumbline.moderate.service.request_log import JsonLines
 from plumbline.web.bodies import BodyLimits
 from plumbline.web.rate_limits import Rate
-from tests.moderate.service.asking import app_of, ask
+from tests.moderate.service.asking import app_of, ask, ask_async
 
 MODERATIONS = "/v1/moderations"
 SECRET = "nobody-may-read-this"
@@ -61,6 +63,35 @@ def test_rewards_and_costs(app):
     assert [len(each["replies"]) for each in cost["conversations"]] == [2, 1]
     only = ask(app, "POST", "/v1/score", {"conversations": [talk], "model": "cost"}).json
     assert [each["name"] for each in only["models"]] == ["cost"]
+
+
+def test_a_reply_that_cannot_be_scored_shifts_no_other(app):
+    talk = {"messages": [{"role": "user", "content": "q"}], "replies": ["happy to help with that", " ", "no go away"]}
+    image = [{"type": "image_url", "image_url": {"url": "https://x.example/a.png"}}]
+    seen = {"messages": [{"role": "user", "content": image}], "replies": ["of course see below"]}
+    for model in ask(app, "POST", "/v1/score", {"conversations": [talk, seen, talk]}).json["models"]:
+        first, unseen, last = [each["replies"] for each in model["conversations"]]
+        value = "reward" if model["name"] == "reward" else "cost"
+        kind, blank, rude = (each[value] for each in first)
+        assert (blank, unseen[0][value]) == (None, None)
+        assert [each["error"] and each["error"]["code"] for each in first + unseen] == [
+            None,
+            "PL-MDR-020",
+            None,
+            "PL-MDR-021",
+        ]
+        assert kind > rude if value == "reward" else kind < rude
+        assert first == last
+
+
+def test_while_it_stops_it_is_not_ready_and_every_answer_is_its_connections_last(app):
+    assert "connection" not in ask(app, "GET", "/readyz").headers
+    app.stop()
+    ready, alive = ask(app, "GET", "/readyz"), ask(app, "GET", "/healthz")
+    assert (ready.status, alive.status) == (503, 200)
+    answer = ask(app, "POST", MODERATIONS, {"input": "no go away"})
+    assert (answer.status, answer.json["results"][0]["flagged"]) == (200, True)
+    assert {each.headers["connection"] for each in (ready, alive, answer)} == {"close"}
 
 
 def test_models_policies_and_what_operators_ask(app):
@@ -110,9 +141,65 @@ def test_a_policy_decides_and_a_request_may_name_another(moderation, tmp_path):
     app = app_of(("mod", moderation), policies=[path])
     (result,) = results(app, input="no go away")
     assert not result["flagged"]
-    assert result["judged_by"]["policy"].startswith("lenient@3@")
+    assert result["judged_by"]["policy"] == f"lenient@3@{lenient.digest[:12]}"
+    listed = ask(app, "GET", "/v1/policies").json["data"]
+    assert [(each["name"], each["model"]) for each in listed] == [("lenient", "mod"), ("model", "mod")]
+    assert listed[0]["digest"] == lenient.digest
     (result,) = results(app, input="no go away", policy="model")
     assert result["flagged"]
+
+
+def test_policies_are_looked_at_again_after_a_fault_and_what_is_to_be_told_of_them_is(
+    moderation, tmp_path, monkeypatch, caplog
+):
+    heads, path = list(moderation.heads), tmp_path / "own.toml"
+
+    def write(version, calibration=None):
+        thresholds = {heads[0]: Threshold(0.5, 0.5)}
+        path.write_text(format_policy(Policy("own", version, thresholds, tuple(heads[1:]), calibration)))
+
+    def looked(files):
+        looks.append(files)
+        if len(looks) == 1:
+            raise RuntimeError(SECRET)
+        return look(files)
+
+    async def run():
+        said, going = asyncio.Queue(), asyncio.Queue()
+        await going.put({"type": "lifespan.startup"})
+        running = asyncio.create_task(app({"type": "lifespan"}, going.get, said.put))
+        assert (await said.get())["type"] == "lifespan.startup.complete"
+        foreign = PolicyCalibration(
+            "other",
+            "e" * 64,
+            0.01,
+            0.05,
+            together=False,
+            safe_rows=0,
+            safe_flagged=0,
+            safe_reviewed=0,
+            data=(),
+            heads={},
+        )
+        write(2, foreign)
+        async with asyncio.timeout(20):
+            while "policies were replaced" not in caplog.text:
+                await asyncio.sleep(0.01)
+        await going.put({"type": "lifespan.shutdown"})
+        await running
+        return (await said.get())["type"]
+
+    looks, look = [], PolicyFiles.reload_if_changed
+    monkeypatch.setattr(PolicyFiles, "reload_if_changed", looked)
+    monkeypatch.setattr("plumbline.moderate.service.app.RELOAD_SECONDS", 0.01)
+    write(1)
+    app = app_of(("mod", moderation), policies=[path])
+    assert asyncio.run(run()) == "lifespan.shutdown.complete"
+    assert "could not be looked at: RuntimeError" in caplog.text
+    assert "was fitted for another model (other)" in caplog.text
+    assert SECRET not in caplog.text
+    (policy, _) = ask(app, "GET", "/v1/policies").json["data"]
+    assert policy["version"] == 2
 
 
 WRONG = [
@@ -134,7 +221,17 @@ WRONG = [
     (b'{"messages": {}}', 422),
     (b'{"question": "x"}', 422),
     (b'{"input": ' + b"[" * 40 + b"]" * 40 + b"}", 400),
-    (json.dumps({"input": ["x"] * 5000}).encode(), 422),
+    (b'{"input": ' + b"[" * 100_000 + b"]" * 100_000 + b"}", 400),
+    (b'{"a": ' * 100_000 + b"1" + b"}" * 100_000, 400),
+    (b'{"input": "' + b"[" * 100_000, 400),
+    (json.dumps({"input": ["x"] * 100_000}).encode(), 422),
+    (b'{"input": [' + b'"x",' * 600_000 + b'"x"]}', 422),
+    (b'{"input": [' + b'"x",' * 1_100_000 + b'"x"]}', 413),
+    (b'{"input": "' + b"x" * 10_000_000 + b'"}', 413),
+    (b'\xef\xbb\xbf{"input": "x"}', 400),
+    (b'{"input": "a\0b"}', 400),
+    (b'{"input": ' + b"9" * 5000 + b"}", 422),
+    (b'{"input": [[1, 2], [3]]}', 422),
     (json.dumps({"input": "x", "model": "m" * 300}).encode(), 422),
 ]
 
@@ -187,6 +284,23 @@ def test_routes_methods_and_types_that_are_not_there(app):
         assert ask(app, "POST", MODERATIONS, {"input": "x"}, content_type=kind).code == "PL-WEB-005"
 
 
+def test_refusals_are_told_in_openais_words_too(moderation):
+    app = app_of(("mod", moderation), rate=Rate(0.01, 5), bodies=BodyLimits(most_bytes=50))
+    refused = [
+        (ask(app, "POST", MODERATIONS, {"input": "x", "model": 3}), "invalid_request_error", "model"),
+        (ask(app, "POST", MODERATIONS, {"input": "x" * 50}), "invalid_request_error", None),
+        (ask(app, "GET", "/nothing"), "invalid_request_error", None),
+        (ask(app, "GET", "/healthz", host="evil.example"), "invalid_request_error", None),
+        *[(ask(app, "POST", MODERATIONS, {"input": "x"}), "rate_limit_error", None) for _ in range(3)][2:],
+    ]
+    assert [answer.status for answer, _, _ in refused] == [422, 413, 404, 403, 429]
+    for answer, kind, field in refused:
+        error = answer.json["error"]
+        assert (error["type"], error["param"], error["code"]) == (kind, field, answer.code)
+        assert answer.json["detail"] in error["message"]
+        assert int(answer.headers["content-length"]) == len(answer.body)
+
+
 def test_bodies_and_texts_have_an_end(moderation):
     small = app_of(("mod", moderation), bodies=BodyLimits(most_bytes=100))
     assert ask(small, "POST", MODERATIONS, {"input": "x" * 100}).status == 413
@@ -196,13 +310,31 @@ def test_bodies_and_texts_have_an_end(moderation):
     assert (answer.status, answer.code) == (413, "PL-MDR-011")
 
 
+def test_what_would_wait_too_long_is_refused_told_when_to_come_back_and_counted(moderation):
+    app = app_of(("mod", moderation), settings=BatchSettings(most_waiting_characters=10, most_request_characters=10))
+
+    async def both():
+        return await asyncio.gather(*(ask_async(app, "POST", MODERATIONS, {"input": "no rude"}) for _ in range(2)))
+
+    first, second = asyncio.run(both())
+    assert (first.status, second.status, second.code) == (200, 429, "PL-MDR-010")
+    assert second.headers["retry-after"] == "1"
+    metrics = ask(app, "GET", "/metrics").body.decode()
+    assert 'plumbline_refused_requests{model="mod"} 1.0' in metrics
+    assert 'plumbline_waiting_characters{model="mod"} 0.0' in metrics
+
+
 def test_only_names_of_this_machine_are_answered_without_keys(moderation):
     app = app_of(("mod", moderation))
     for host in ("localhost", "127.0.0.1", "[::1]:8000", "LOCALHOST:1"):
         assert ask(app, "GET", "/healthz", host=host).status == 200
     for host in ("evil.example", "127.0.0.1.evil.example", "", "[::1].evil.example", None):
         assert ask(app, "GET", "/healthz", host=host).code == "PL-MDR-018"
-    assert ask(app_of(("mod", moderation), is_local=False), "GET", "/healthz", host="any.example").status == 200
+    for options in (
+        {"is_local": False},
+        {"keys": {"0" * 64: "somebody"}},
+    ):  # a proxy on this machine tells the name asked for
+        assert ask(app_of(("mod", moderation), **options), "GET", "/healthz", host="any.example").status == 200
 
 
 def test_too_many_requests_wait(moderation):
@@ -230,6 +362,8 @@ def test_no_word_of_a_request_is_logged_or_told_back(app, caplog):
     told = [json.loads(line) for line in lines if json.loads(line)["event"] == "request"]
     assert {"method", "route", "status", "milliseconds", "request", "key", "time", "level"} <= set(told[0])
     assert "other" in {each["route"] for each in told}
+    codes = [None, "PL-WEB-012", "PL-WEB-006", "PL-MDR-012", "PL-MDR-013", "PL-WEB-004", "PL-WEB-006"]
+    assert [each["code"] for each in told] == codes
 
 
 def test_every_answer_forbids_what_pages_could_do_with_it(app):

@@ -1,12 +1,15 @@
 """API keys: shown once, kept as digests, asked for on every route but two."""
 
+import json
 import stat
 
 import pytest
 
 from plumbline.moderate.failures import ServingError
 from plumbline.moderate.service.keys import add_key, read_keys
+from plumbline.moderate.service.request_log import JsonLines
 from plumbline.records import SourceError
+from plumbline.web.rate_limits import Rate
 from tests.moderate.service.asking import app_of, ask
 
 
@@ -40,6 +43,14 @@ def test_a_file_that_is_none_of_keys_is_refused(tmp_path, text):
         read_keys(path)
 
 
+def test_a_file_too_long_is_refused_and_loses_no_key(tmp_path):
+    path = tmp_path / "keys.toml"
+    add_key(path, "first")
+    path.write_text(path.read_text() + "#\n" * (1 << 19))
+    with pytest.raises(SourceError, match="more than 1,048,576 bytes"):
+        add_key(path, "last")
+
+
 def test_a_file_that_others_read_or_that_is_not_there_is_refused(tmp_path):
     path = tmp_path / "keys.toml"
     with pytest.raises(SourceError, match="PL-MDR-003"):
@@ -65,3 +76,25 @@ def test_every_route_but_two_asks_for_a_key(moderation, tmp_path):
     assert ask(app, "POST", "/v1/moderations", {"input": "x"}).status == 401
     assert ask(app, "POST", "/v1/moderations", {"input": "x"}, authorization=good).status == 200
     assert ask(app, "GET", "/no/such/path").status == 401
+
+
+def test_the_log_says_whose_key_was_refused_what_and_not_the_key(moderation, tmp_path, caplog):
+    key = add_key(tmp_path / "keys.toml", "staging")
+    app = app_of(("mod", moderation), keys=read_keys(tmp_path / "keys.toml"), is_local=False)
+    ask(app, "POST", "/v1/moderations", {}, authorization=f"Bearer {key}")
+    ask(app, "POST", "/v1/moderations", {}, authorization=f"Bearer {key}x")
+    lines = [json.loads(JsonLines().format(each)) for each in caplog.records]
+    assert [(each["status"], each["key"]) for each in lines] == [(422, "staging"), (401, None)]
+    assert key not in json.dumps(lines)
+
+
+def test_each_key_has_a_rate_of_its_own(moderation, tmp_path):
+    first, second = (add_key(tmp_path / "keys.toml", name) for name in ("first", "second"))
+    app = app_of(("mod", moderation), keys=read_keys(tmp_path / "keys.toml"), rate=Rate(0.01, 2), is_local=False)
+
+    def asked(key):
+        return ask(app, "GET", "/v1/models", authorization=f"Bearer {key}").status
+
+    # The first request of a key, of which nobody knows yet that it is good, asks the address.
+    assert [asked(first) for _ in range(4)] == [200, 200, 200, 429]
+    assert [asked(second) for _ in range(4)] == [200, 200, 200, 429]

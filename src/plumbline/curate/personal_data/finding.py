@@ -18,21 +18,22 @@ _CLOSING_ROUNDS = 8
 
 
 class Detector(Protocol):
-    """What finds personal data in texts.
-
-    Attributes:
-        name, version: of what finds; they go into manifests, and change with what is found.
-        kinds: those that it can find, of `KINDS`.
-    """
+    """What finds personal data in texts."""
 
     @property
-    def name(self) -> str: ...  # noqa: D102  # told above
+    def name(self) -> str:
+        """What it is called in manifests."""
+        ...
 
     @property
-    def version(self) -> str: ...  # noqa: D102  # told above
+    def version(self) -> str:
+        """Changes with what it finds; goes into manifests."""
+        ...
 
     @property
-    def kinds(self) -> tuple[str, ...]: ...  # noqa: D102  # told above
+    def kinds(self) -> tuple[str, ...]:
+        """The kinds of personal data that it can find, of `KINDS`."""
+        ...
 
     def find(self, texts: pl.Series, kinds: Sequence[str]) -> pl.DataFrame:
         """Columns text (u32, position in `texts`), kind, start, end (u32, characters); in any order, may overlap."""

@@ -12,10 +12,10 @@ from plumbline.curate.check import ROW_CODES
 from plumbline.curate.check import RULES as CHECK_RULES
 from plumbline.curate.languages import LANGUAGES, MIN_CONFIDENCE, in_other_language
 from plumbline.curate.personal_data.kinds import ALL, known_kinds
-from plumbline.curate.recipe_words import shortened
 from plumbline.curate.rules.rule import Limit, RowByRow, Rule, RuleSettings
 from plumbline.curate.rules.verdicts import change, no_verdicts, removal
 from plumbline.records import Axis
+from plumbline.records.setting_words import shortened
 
 
 class KeepAxis(RuleSettings):

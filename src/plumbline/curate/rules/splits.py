@@ -6,11 +6,11 @@ import polars as pl
 from pydantic import Field, field_validator
 from pydantic_core import PydanticCustomError
 
-from plumbline.curate.recipe_words import FOUND
 from plumbline.curate.rules.rule import Meet, MeetAlike, Meeting, Rule, RuleSettings, Seed, giving_way, with_meetings
 from plumbline.curate.rules.verdicts import change
 from plumbline.curate.split import assign_splits
 from plumbline.curate.split_files import MOST_SPLITS, SPLIT_NAME, is_split_name, same_file
+from plumbline.records.setting_words import FOUND
 
 
 class Splits(RuleSettings):

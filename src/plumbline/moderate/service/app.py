@@ -13,10 +13,12 @@ from plumbline.moderate.failures import unknown_host
 from plumbline.moderate.policy_files import PolicyFiles
 from plumbline.moderate.service.keys import RequireKey
 from plumbline.moderate.service.metrics import Metrics
+from plumbline.moderate.service.openai_errors import OpenAIErrors
 from plumbline.moderate.service.request_log import RequestLog
 from plumbline.moderate.service.routes import OPEN_PATHS, Handler, Routes
 from plumbline.moderate.service.served import Served
 from plumbline.records import PlumblineError
+from plumbline.web.access_log import AccessLog
 from plumbline.web.asgi import App, Message, Receive, Scope, Send, only_header
 from plumbline.web.bodies import BodyLimits, BoundedBodies
 from plumbline.web.failures import no_such_method, no_such_route, wrong_content_type
@@ -41,7 +43,7 @@ class AppOptions:
         keys: digest → name of those who may ask; none where everybody may, on loopback alone.
         rate: of requests with one key, and from one address without; None for no limit.
         bodies: limits of bodies.
-        is_local: only names of this very machine are answered to.
+        is_local: it listens on loopback; without keys only names of this very machine are answered to.
     """
 
     keys: Mapping[str, str] = field(default_factory=dict)
@@ -54,7 +56,8 @@ def make_app(served: Served, options: AppOptions) -> ServiceApp:
     """The service as an ASGI application."""
     counted = Metrics()
     for each in served.all:
-        counted.watch(each.model.name, each.batcher.load)
+        for name, load in each.loads.items():
+            counted.watch(name, load)
     routes = Routes(served, counted)
     table = routes.table()
     app: App = BoundedBodies(_Dispatch(table), options.bodies)
@@ -62,9 +65,9 @@ def make_app(served: Served, options: AppOptions) -> ServiceApp:
         app = RequireKey(app, options.keys, open_paths=OPEN_PATHS)
     if options.rate is not None:
         app = RateLimits(app, options.rate, options.rate)
-    if options.is_local:
+    if options.is_local and not options.keys:  # a page of another site has no key, whatever name it came under
         app = _LocalNames(app)
-    app = RequestIds(RequestLog(SecurityHeaders(ProblemErrors(app)), counted, table))
+    app = RequestIds(AccessLog(SecurityHeaders(OpenAIErrors(ProblemErrors(app))), RequestLog(counted, table)))
     return ServiceApp(app, routes)
 
 

@@ -8,7 +8,6 @@ from __future__ import annotations
 import hashlib
 import re
 import secrets
-import tomllib
 from collections.abc import Mapping
 from datetime import UTC, datetime
 from pathlib import Path
@@ -16,6 +15,7 @@ from pathlib import Path
 from plumbline.lineage import write_aside
 from plumbline.moderate.failures import ServingError, no_key
 from plumbline.records import SourceError
+from plumbline.records.strict_toml import parse_toml, read_small_text
 from plumbline.web.asgi import App, Receive, Scope, Send
 from plumbline.web.rate_limits import token_looked_up
 from plumbline.web.tokens import read_token
@@ -44,13 +44,13 @@ def read_keys(path: Path) -> dict[str, str]:
                 expected="mode 600",
                 advice=f"chmod 600 {path}",
             )
-        text = path.read_bytes()[: _MOST_BYTES + 1].decode()
-    except (OSError, UnicodeDecodeError) as error:
+        text = read_small_text(path, _MOST_BYTES)
+    except OSError as error:
         raise SourceError(
             "PL-MDR-003",
             str(path),
             "the file of keys cannot be read",
-            found=getattr(error, "strerror", None) or type(error).__name__,
+            found=error.strerror or type(error).__name__,
             advice="make one: plumbline serve --add-key NAME --keys FILE",
         ) from error
     return _parse_keys(text, str(path))
@@ -100,8 +100,8 @@ def _digest(key: str) -> str:
 
 def _parse_keys(text: str, place: str) -> dict[str, str]:
     try:
-        tables = tomllib.loads(text)
-    except (ValueError, RecursionError) as error:
+        tables = parse_toml(text)
+    except ValueError as error:
         raise _no_keys(place, "no TOML") from error
     keys: dict[str, str] = {}
     for name, table in tables.items():

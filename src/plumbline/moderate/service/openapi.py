@@ -38,7 +38,9 @@ _TURN = _object(
         "flagged": {"type": "boolean"},
         "controversial": {"type": "boolean"},
         "category_scores": _map({"type": "number"}),
-    }
+        "answered_by": {"type": "string"},
+    },
+    optional=("answered_by",),
 )
 _RESULT = _object(
     {
@@ -51,9 +53,10 @@ _RESULT = _object(
         "truncated": {"type": "boolean"},
         "error": _ERROR,
         "judged_by": _map({"type": "string"}),
+        "answered_by": {"type": ["string", "null"]},
         "turns": {"type": "array", "items": _TURN},
     },
-    optional=("turns",),
+    optional=("answered_by", "turns"),
 )
 _MODERATION = _object(
     {"id": {"type": "string"}, "model": {"type": "string"}, "results": {"type": "array", "items": _RESULT}}
@@ -92,16 +95,22 @@ _SCORES = _object(
 _LIST = _object({"object": {"const": "list"}, "data": {"type": "array", "items": {"type": "object"}}})
 _PROBLEM = {
     "type": "object",
-    "required": ["type", "title", "status", "detail", "code", "advice"],
+    "required": ["type", "title", "status", "detail", "code", "advice", "error"],
     "properties": {
         **{name: {"type": "string"} for name in ("type", "title", "detail", "code", "advice", "request_id")},
         "status": {"type": "integer"},
+        "error": _object(
+            {
+                **{name: {"type": "string"} for name in ("message", "type", "code")},
+                "param": {"type": ["string", "null"]},
+            }
+        ),
     },
 }
 _REFUSALS = {
     "400": "it is no JSON, or nested too deep",
     "401": "keys are asked for, and none that is good came with it",
-    "403": "the Host header names somebody else",
+    "403": "no key is asked for, and the Host header names somebody else",
     "404": "no model or policy of this name is served",
     "405": "the route does not take this method",
     "408": "the body did not come in time",

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import json
 import logging
-import time
 from collections.abc import Collection
 from datetime import UTC, datetime
 
 from plumbline.moderate.service.keys import KEY_NAME
 from plumbline.moderate.service.metrics import Metrics
-from plumbline.web.asgi import App, Message, Receive, Scope, Send
+from plumbline.web.asgi import Scope
+from plumbline.web.problems import PROBLEM_CODE
 from plumbline.web.request_ids import request_id_of
 
 LOG = logging.getLogger("plumbline.moderate.requests")
@@ -20,43 +20,28 @@ _REFUSED = 400
 
 
 class RequestLog:
-    """Middleware: counts each request when its answer is out, and logs it: all where asked for, else those refused."""
+    """Of `AccessLog`: counts each request, and logs it: all where asked for, else those refused."""
 
-    def __init__(self, app: App, counted: Metrics, routes: Collection[str]) -> None:
-        self._app = app
+    def __init__(self, counted: Metrics, routes: Collection[str]) -> None:
         self._counted = counted
         self._routes = frozenset(routes)
 
-    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """See ASGI."""
-        if scope["type"] != "http":
-            await self._app(scope, receive, send)
-            return
-        began, status = time.perf_counter(), 0
-
-        async def noted(message: Message) -> None:
-            """Remember the status on its way out."""
-            nonlocal status
-            status = message.get("status", status)
-            await send(message)
-
-        try:
-            await self._app(scope, receive, noted)
-        finally:
-            seconds = time.perf_counter() - began
-            path = scope["path"] if scope["path"] in self._routes else _ELSEWHERE
-            self._counted.answered(path, status, seconds)
-            level = logging.WARNING if status >= _REFUSED or not status else logging.INFO
-            if LOG.isEnabledFor(level):
-                told = {
-                    "method": scope["method"][:20],
-                    "route": path,
-                    "status": status,
-                    "milliseconds": round(seconds * 1000, 1),
-                    "request": request_id_of(scope),
-                    "key": scope.get(KEY_NAME),
-                }
-                LOG.log(level, "request", extra={"told": told})
+    def __call__(self, scope: Scope, status: int, seconds: float) -> None:
+        """See `plumbline.web.access_log.Tell`."""
+        path = scope["path"] if scope["path"] in self._routes else _ELSEWHERE
+        self._counted.answered(path, status, seconds)
+        level = logging.WARNING if status >= _REFUSED or not status else logging.INFO
+        if LOG.isEnabledFor(level):
+            told = {
+                "method": scope["method"][:20],
+                "route": path,
+                "status": status,
+                "code": scope.get(PROBLEM_CODE),
+                "milliseconds": round(seconds * 1000, 1),
+                "request": request_id_of(scope),
+                "key": scope.get(KEY_NAME),
+            }
+            LOG.log(level, "request", extra={"told": told})
 
 
 class JsonLines(logging.Formatter):

@@ -92,6 +92,7 @@ class Routes:
                 "created": self.started,
                 "owned_by": "plumbline",
                 **_described(each),
+                **_cascade(each),
             }
             for each in self.served.all
         ]
@@ -134,6 +135,15 @@ def _described(served: ServedModel) -> dict[str, Any]:
         "data_digest": model.data_digest,
         "is_synthetic": model.is_synthetic,
     }
+
+
+def _cascade(served: ServedModel) -> dict[str, Any]:
+    """Of a cascade: its two models, where the first is not sure, and what it is worth on which rows."""
+    told = served.model.cascade
+    if told is None:
+        return {}
+    parts = {"first": told.first.version, "second": told.second.version}
+    return {"cascade": {**parts, "unsure_above": told.low, "unsure_below": told.high, "figures": told.figures}}
 
 
 def _new_id(kind: str) -> str:

@@ -5,13 +5,14 @@ from __future__ import annotations
 import asyncio
 import gc
 import socket
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from contextlib import closing
 from typing import Any
 
 import uvicorn
 
 from plumbline.moderate.service.app import ServiceApp
+from plumbline.web.connections import BoundedConnection
 from plumbline.web.listening import BACKLOG, run_until_ended
 
 GRACE_SECONDS = 30
@@ -30,11 +31,27 @@ class _Server(uvicorn.Server):
     async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
         """Lets nobody in any more, answers who is there, and ends."""
         self._app.stop()
-        await asyncio.sleep(0)  # who has connected already is let in
+        connected = [each for bound in sockets or () for each in _connected(bound)]
         for server in self.servers:
             server.close()
+        loop = asyncio.get_running_loop()
+        for each in connected:
+            await loop.connect_accepted_socket(self._connection, each)
         await asyncio.sleep(_DRAIN_SECONDS)
         await super().shutdown(sockets)
+
+    def _connection(self) -> BoundedConnection:
+        return BoundedConnection(self.config, self.server_state, self.lifespan.state)
+
+
+def _connected(bound: socket.socket) -> Iterator[socket.socket]:
+    """Who has connected and was not let in yet: to them a socket that closes would look like a request cut off."""
+    bound.setblocking(False)
+    while True:
+        try:
+            yield bound.accept()[0]
+        except OSError:  # nobody more, or nobody more can be
+            return
 
 
 def run_server(app: ServiceApp, bound: socket.socket, *, log_requests: bool, ready: Callable[[], None]) -> int:
@@ -49,6 +66,7 @@ def run_server(app: ServiceApp, bound: socket.socket, *, log_requests: bool, rea
     """
     config = uvicorn.Config(
         app,
+        http=BoundedConnection,
         lifespan="on",
         ws="none",
         log_config=_log_config(log_requests=log_requests),

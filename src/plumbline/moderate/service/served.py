@@ -7,7 +7,12 @@ from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
 
-from plumbline.moderate.batching import LINEAR, TRANSFORMER, Batcher, BatchSettings
+from plumbline.models.cascade import Cascade
+from plumbline.models.linear_model import LinearModel
+from plumbline.models.scored_model import ScoredModel
+from plumbline.moderate.batching import LINEAR, TRANSFORMER, Batcher, BatchSettings, Load
+from plumbline.moderate.cascade_batching import CascadeBatcher
+from plumbline.moderate.cascade_results import CascadeTeller
 from plumbline.moderate.failures import ServingError, no_such_model, no_such_policy
 from plumbline.moderate.judging import turn_probabilities, turn_scores
 from plumbline.moderate.loaded_models import LoadedModel
@@ -21,7 +26,7 @@ _OPENAI = ("omni-moderation-", "text-moderation-")
 
 @dataclass(frozen=True)
 class ServedModel:
-    """A model and the queue before it.
+    """A model and the queue before it; before a cascade two.
 
     Attributes:
         model: loaded.
@@ -29,7 +34,14 @@ class ServedModel:
     """
 
     model: LoadedModel
-    batcher: Batcher
+    batcher: Batcher | CascadeBatcher
+
+    @property
+    def loads(self) -> dict[str, Load]:
+        """What there is to do, by the name of the model, or of the cascade and its part."""
+        if isinstance(self.batcher, Batcher):
+            return {self.model.name: self.batcher.load}
+        return {f"{self.model.name}/{part}": load for part, load in self.batcher.loads().items()}
 
 
 @dataclass
@@ -129,13 +141,9 @@ def served_models(
         raise ServingError(
             "PL-MDR-006", "MODEL", "there is nothing to serve", advice="name a model: plumbline serve MODEL"
         )
-    moderators = tuple(
-        ServedModel(each, Batcher(partial(turn_probabilities, each.model), settings or _settings(each)))
-        for each in models
-        if each.task == "moderation"
-    )
+    moderators = tuple(ServedModel(each, _judge(each, settings)) for each in models if each.task == "moderation")
     scorers = tuple(
-        ServedModel(each, Batcher(partial(turn_scores, each.model), settings or _settings(each)))
+        ServedModel(each, Batcher(partial(turn_scores, each.model), settings or _settings(each.model)))
         for each in models
         if each.task != "moderation"
     )
@@ -155,8 +163,25 @@ def served_models(
     return Served(moderators, scorers, policies)
 
 
-def _settings(model: LoadedModel) -> BatchSettings:
-    return LINEAR if model.is_linear else TRANSFORMER
+def _judge(served: LoadedModel, settings: BatchSettings | None) -> Batcher | CascadeBatcher:
+    """The queue before a moderation model; before a cascade one each, so that nobody waits for the slower model in vain."""
+    model = served.model
+    if not isinstance(model, Cascade):
+        return Batcher(partial(turn_probabilities, model), settings or _settings(model))
+    first, second = (
+        Batcher(partial(turn_probabilities, part, answered_by=name), settings or _settings(part))
+        for part, name in zip((model.first, model.second), _part_names(served), strict=True)
+    )
+    return CascadeBatcher(first, second, model.band)
+
+
+def _part_names(served: LoadedModel) -> tuple[str, str]:
+    told = served.cascade
+    return ("first", "second") if told is None else (told.first.version, told.second.version)
+
+
+def _settings(model: ScoredModel) -> BatchSettings:
+    return LINEAR if isinstance(model, LinearModel) else TRANSFORMER
 
 
 def _named(models: Sequence[ServedModel], name: str | None) -> ServedModel:
@@ -169,4 +194,5 @@ def _named(models: Sequence[ServedModel], name: str | None) -> ServedModel:
 def _teller(model: LoadedModel, policy: Policy) -> Teller:
     told = policy.name if policy.name == OWN_POLICY else f"{policy.name}@{policy.version}"
     judged_by = {"model": model.version, "data": model.data_version, "policy": f"{told}@{policy.digest[:12]}"}
-    return Teller(tuple(model.model.heads), policy, judged_by)
+    teller = CascadeTeller if isinstance(model.model, Cascade) else Teller
+    return teller(tuple(model.model.heads), policy, judged_by)

@@ -5,9 +5,7 @@ A secret never stands in it: it names the variable of the environment that holds
 
 from __future__ import annotations
 
-import json
 import re
-import tomllib
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from difflib import get_close_matches
@@ -22,6 +20,7 @@ from plumbline.collect.service.identity.openid.failures import needs_public_url,
 from plumbline.collect.study_lines import KeyPath, key_lines, line_of
 from plumbline.collect.study_problems import StudyFileError, StudyProblem, written_key
 from plumbline.records import UsageError
+from plumbline.records.strict_toml import parse_toml, read_small_text, validated
 from plumbline.web.sessions import is_loopback
 
 MOST_BYTES = 64 << 10
@@ -141,33 +140,25 @@ def read_openid_settings(path: Path) -> OpenIdSettings:
     """
     text = _read(path)
     try:
-        data = tomllib.loads(text)
-        return OpenIdSettings.model_validate_json(json.dumps(data, default=str))
+        return validated(OpenIdSettings, parse_toml(text))
     except ValidationError as error:
         lines = key_lines(text)
         details = error.errors(include_url=False, include_context=False, include_input=False)
         problems = [_problem_of(detail, line_of(lines, tuple(detail["loc"]))) for detail in details]
         raise StudyFileError(path.name, problems) from None
-    except (ValueError, RecursionError) as error:
-        found = str(error)[:200] if isinstance(error, tomllib.TOMLDecodeError) else "tables or numbers without end"
-        raise StudyFileError(path.name, [_unreadable("is no TOML", found=found)]) from None
+    except ValueError as error:
+        raise StudyFileError(path.name, [_unreadable("is no TOML", found=str(error)[:200])]) from None
 
 
 def _read(path: Path) -> str:
     try:
-        with path.open("rb") as file:
-            data = file.read(MOST_BYTES + 1)
+        return read_small_text(path, MOST_BYTES)
     except OSError as error:
-        raise StudyFileError(path.name, [_unreadable(f"cannot be read: {error.strerror or 'no file'}")]) from None
-    if len(data) > MOST_BYTES:
-        raise StudyFileError(path.name, [_unreadable("is too large", expected=f"at most {MOST_BYTES >> 10} KiB")])
-    try:
-        return data.decode()
-    except UnicodeDecodeError:
-        raise StudyFileError(path.name, [_unreadable("is not UTF-8")]) from None
+        expected, found = f"a text in UTF-8 of at most {MOST_BYTES >> 10} KiB", error.strerror or type(error).__name__
+        raise StudyFileError(path.name, [_unreadable("cannot be read", expected=expected, found=found)]) from None
 
 
-def _unreadable(problem: str, *, expected: str = "", found: str = "") -> StudyProblem:
+def _unreadable(problem: str, *, found: str, expected: str = "") -> StudyProblem:
     return StudyProblem(
         code="PL-OID-004",
         problem=problem,

@@ -1,10 +1,12 @@
-"""What a recipe says that it cannot, in plain words: from pydantic's errors to where, what was wanted and what stands there."""
+"""What a setting says that it cannot, in plain words: from pydantic's errors to what was wanted and what stands there."""
 
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable
 from typing import Any
+
+from pydantic_core import ErrorDetails
 
 _SHOWN = 40
 """Characters of a value that an error shows at most: a number or a word, never a text."""
@@ -36,41 +38,33 @@ _PLAIN = {
     "list_type": "a list",
     "dict_type": "a table such as { train = 0.9, test = 0.1 }",
 }
-_PATTERNS = {
-    "name": "small letters, digits and . + - with a letter or digit first, at most 100",
-}
+NAME_PATTERN = r"^[a-z0-9][a-z0-9.+-]{0,99}$"
+"""What recipes and policies are called."""
+NAME_WORDS = "small letters, digits and . + - with a letter or digit first, at most 100"
+_DIGEST_WORDS = "64 digits of a SHA-256"
+_PATTERNS = {"name": NAME_WORDS, "sha256": _DIGEST_WORDS, "model_digest": _DIGEST_WORDS}
 
 
-def place_of(location: Sequence[int | str]) -> str:
-    """Where in a table: ``keep``, ``value 2 of keep``, ``train in shares``."""
-    name, *inner = location or ("the rule",)
-    for step in inner:
-        name = f"value {step + 1} of {name}" if isinstance(step, int) else f"{shortened(str(step))} in {name}"
-    return str(name)
-
-
-def wanted(error: Mapping[str, Any]) -> str:
+def expected_of(fault: ErrorDetails) -> str:
     """What should stand there, of one of pydantic's errors."""
-    kind, context, location = error["type"], error.get("ctx", {}), error["loc"]
+    kind, location = fault["type"], fault["loc"]
     if kind in _LIMITS:
         key, words = _LIMITS[kind]
-        return words.format(_number(context[key]))
-    if location[:1] == ("rule",):
-        return "[[rule]] with a name, once for each rule"
+        return words.format(_number(fault["ctx"][key]))
     if kind == "missing":
         return f"a line {location[-1]} = …"
     if kind == "string_pattern_mismatch":
-        return _PATTERNS.get(str(location[0]), "another spelling")
-    told = _PLAIN.get(kind) or str(error["msg"]).removeprefix("Value error, ")
+        return _PATTERNS.get(str(location[-1]), "another spelling")
+    told = _PLAIN.get(kind) or fault["msg"].removeprefix("Value error, ")
     return told[:_MOST]
 
 
-def found(error: Mapping[str, Any]) -> str:
+def found_of(fault: ErrorDetails) -> str:
     """What stands there: a number, a short word, or of what sort it is; nothing where there is nothing to say."""
-    value = error.get("input")
-    if FOUND in error.get("ctx", {}):
-        return str(error["ctx"][FOUND])
-    if error["type"] == "missing" or (error["type"] == "value_error" and not isinstance(value, str)):
+    value, context = fault["input"], fault.get("ctx", {})
+    if FOUND in context:
+        return str(context[FOUND])
+    if fault["type"] == "missing" or (fault["type"] == "value_error" and not isinstance(value, str)):
         return ""
     for type_, words in _SORTS:
         if isinstance(value, type_):
@@ -79,7 +73,7 @@ def found(error: Mapping[str, Any]) -> str:
 
 
 def shortened(word: str) -> str:
-    """A word of a recipe as an error shows it."""
+    """A word of a file as an error shows it."""
     return word if len(word) <= _SHOWN else word[:_SHOWN] + "…"
 
 
