@@ -136,8 +136,9 @@ def test_all_bodies_under_way_together_have_an_end_and_short_ones_come_through_a
 
     async def all_at_once():
         asked = [asyncio.create_task(ask(body)) for body in [long] * 4 + [b"short"] * 4]
-        for _ in range(7):
-            await came.acquire()
+        async with asyncio.timeout(20):
+            for _ in range(7):
+                await came.acquire()
         go.set()
         return [await each for each in asked] + [await ask(long)]
 
