@@ -168,6 +168,13 @@ def test_what_cannot_be_served_is_said_before_anything_listens(plumb, model, tmp
     assert not out
 
 
+@pytest.mark.parametrize("rate", ["inf", "1e308", "nan", "0"])
+def test_a_rate_that_is_none_is_refused(plumb, model, rate):
+    exit_code, _, err = plumb("serve", model, "--rate-limit", rate)
+    assert exit_code == 2
+    assert "--rate-limit" in err
+
+
 def test_a_key_is_printed_once_and_opens_the_service(plumb, model, tmp_path):
     keys = tmp_path / "keys.toml"
     code, key, err = plumb("serve", "--add-key", "staging", "--keys", keys)

@@ -90,6 +90,34 @@ def test_answers_that_are_too_few_or_too_many_are_nobodys(answered):
     assert [numbers(each) for each in told] == [[None], [None]]
 
 
+class Panic(BaseException):
+    """What native code raises where it cannot go on: no `Exception`."""
+
+
+@pytest.mark.parametrize("inline", [0, 1 << 16])
+def test_a_model_that_panics_leaves_nobody_without_an_answer(inline):
+    def judge(batch):
+        if batch[0].text == "broken":
+            raise Panic
+        return Scripted({turn.text: 0.5 for turn in batch})(batch)
+
+    async def ask():
+        batcher = Batcher(judge, BatchSettings(most_turns=1, inline_characters=inline))
+        asyncio.get_running_loop().set_exception_handler(lambda *_: None)
+        told = [await asyncio.wait_for(batcher.judge(turns(text)), 5) for text in ("broken", "fine")]
+        batcher.close()
+        return [numbers(each) for each in told], batcher.load.characters, batcher.load.waiting
+
+    assert asyncio.run(ask()) == ([[None], [0.5]], 0, 0)
+
+
+def test_more_turns_than_may_wait_are_refused():
+    judge = Scripted({"x": 0.5, "y": 0.2})
+    first, second = judged(judge, BatchSettings(most_waiting_turns=3), ["x"] * 3, ["y"])
+    assert numbers(first) == [0.5] * 3
+    assert (second.code, second.status) == ("PL-MDR-010", 429)
+
+
 def test_more_than_may_wait_is_refused_and_the_others_are_answered():
     judge = Scripted({"x" * 6: 0.5, "y" * 5: 0.2})
     bounds = BatchSettings(most_waiting_characters=10, most_request_characters=8)

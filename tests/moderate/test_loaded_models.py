@@ -6,6 +6,7 @@ import shutil
 import pytest
 
 from plumbline.lineage import file_digest
+from plumbline.moderate import loaded_models
 from plumbline.moderate.failures import ServingError
 from plumbline.moderate.loaded_models import read_models
 from plumbline.records import ModelError, SourceError
@@ -27,6 +28,20 @@ def test_two_of_one_name_are_refused(moderation_folder, tmp_path):
     shutil.copytree(moderation_folder, tmp_path / "mod")
     with pytest.raises(ServingError, match="PL-MDR-002"):
         read_models([moderation_folder, tmp_path / "mod"])
+
+
+def test_a_folder_that_is_replaced_while_it_is_read_is_refused(moderation_folder, tmp_path, monkeypatch):
+    folder = shutil.copytree(moderation_folder, tmp_path / "m")
+    load = loaded_models.load_any_model
+
+    def replaced_meanwhile(path, **options):
+        loaded = load(path, **options)
+        (path / "model.json").write_text((path / "model.json").read_text() + " ")
+        return loaded
+
+    monkeypatch.setattr(loaded_models, "load_any_model", replaced_meanwhile)
+    with pytest.raises(ModelError, match=r"PL-MOD-002.*replaced"):
+        read_models([folder])
 
 
 def test_a_folder_that_is_damaged_swapped_or_none_of_a_model_is_refused(moderation_folder, tmp_path):

@@ -9,7 +9,7 @@ from plumbline.moderate.judging import TurnScores
 from plumbline.moderate.openai_names import NAMES
 from plumbline.moderate.policy import Policy, Threshold, decide
 from plumbline.moderate.results import Teller
-from plumbline.moderate.rows import IMAGE, NO_TEXT, NOT_SCORED, Row, Turn
+from plumbline.moderate.rows import IMAGE, NO_TEXT, NOT_SCORED, UNJUDGED, Row, Turn
 from plumbline.records import Role
 
 HEADS = ("unsafe", "self_harm")
@@ -100,6 +100,21 @@ def test_what_was_not_judged_is_an_error_and_never_safe(row, probabilities, code
     assert result["error"]["code"] == code
     assert result["flagged"] is True
     assert set(result["categories"].values()) == set(result["category_scores"].values()) == {None}
+
+
+def test_a_conversation_that_was_not_judged_says_which_messages_and_tells_the_other_turns():
+    first, third, fifth = (Turn(text, (), Role.ASSISTANT, place) for text, place in (("a", 1), ("b", 3), ("c", 5)))
+    row = Row((first, third, fifth), None, is_conversation=True)
+    result = told([[0.9, 0.1], None, [0.1, float("nan")]], row)
+    assert result["error"] == {"code": NOT_SCORED, "message": UNJUDGED[NOT_SCORED], "messages": [3, 5]}
+    assert [(turn["message"], turn["flagged"]) for turn in result["turns"]] == [(1, True)]
+    assert result["flagged"] is True
+    assert set(result["category_scores"].values()) == {None}
+    blank = Row((first,), NO_TEXT, is_conversation=True, unjudged_at=(2,))
+    result = told([[0.1, 0.1]], blank)
+    assert (result["error"]["messages"], result["flagged"]) == ([2], True)
+    assert [turn["message"] for turn in result["turns"]] == [1]
+    assert "messages" not in told([], Row((), NO_TEXT))["error"]
 
 
 def test_rows_are_told_apart_whatever_becomes_of_their_neighbours():

@@ -38,12 +38,19 @@ def test_a_text_of_which_anything_is_seen_is_judged(seen):
 
 def test_a_row_with_an_image_is_not_judged_whatever_text_stands_beside():
     assert rows(input=[TEXT, PICTURE]) == [Row((), IMAGE)]
-    unjudged = [Row((), IMAGE, is_conversation=True)]
+    unjudged = [Row((), IMAGE, is_conversation=True, unjudged_at=(0,))]
     assert rows(messages=[{"role": "assistant", "content": [PICTURE, TEXT]}]) == unjudged
     shown = [{"role": "user", "content": [PICTURE]}, {"role": "assistant", "content": "a"}]
     assert rows(messages=shown) == unjudged, "an answer to an image is no answer to nothing"
     told = [{"role": "system", "content": [PICTURE]}, {"role": "assistant", "content": "a"}]
     assert rows(messages=told) == unjudged
+
+
+def test_a_conversation_with_a_turn_without_text_is_not_judged_but_its_other_turns_are():
+    messages = [{"role": "assistant", "content": text} for text in ("a", " ", "c", "")]
+    (row,) = rows(messages=messages)
+    assert (row.unjudged, row.unjudged_at) == (NO_TEXT, (1, 3))
+    assert [(turn.text, turn.position, len(turn.before)) for turn in row.turns] == [("a", 0, 0), ("c", 2, 2)]
 
 
 def test_a_question_is_what_was_said_before_its_answer():

@@ -35,7 +35,8 @@ Policies = Annotated[
 Keys = Annotated[
     Path | None,
     typer.Option(
-        "--keys", help="The file of API keys. Needed on any address but loopback, where nobody is asked for one."
+        "--keys",
+        help="The file of API keys; with it every client is asked for one. Needed on any address but loopback.",
     ),
 ]
 AddKey = Annotated[
@@ -49,6 +50,7 @@ RateLimit = Annotated[
     typer.Option(
         "--rate-limit",
         min=0.01,
+        max=1_000_000,
         help="Requests a second that one key, or one address without a key, may make; ten seconds' worth at once.",
     ),
 ]

@@ -30,7 +30,8 @@ class BatchSettings:
 
     Attributes:
         most_turns, most_characters: of a batch; one turn of more characters is a batch by itself.
-        most_waiting_characters: of all requests that are not answered yet; more are refused.
+        most_waiting_characters, most_waiting_turns: of all requests that are not answered yet; more are refused. Of short
+            texts the turns count: each takes some 300 bytes by itself.
         most_request_characters: of one request; no more than may wait.
         inline_characters: a batch of at most so many is judged on the event loop itself, which is quicker than to hand it to
             a thread; for models that take well under a millisecond. 0: never.
@@ -40,6 +41,7 @@ class BatchSettings:
     most_turns: int = 64
     most_characters: int = 1 << 16
     most_waiting_characters: int = 1 << 23
+    most_waiting_turns: int = 1 << 15
     most_request_characters: int = 1 << 22
     inline_characters: int = 0
     threads: int = 1
@@ -67,7 +69,9 @@ class BatchSettings:
 
 LINEAR = BatchSettings(most_turns=1024, inline_characters=1 << 14, threads=2)
 """For linear models: microseconds a text."""
-TRANSFORMER = BatchSettings(most_turns=32, most_waiting_characters=1 << 21, most_request_characters=1 << 20)
+TRANSFORMER = BatchSettings(
+    most_turns=32, most_waiting_characters=1 << 21, most_waiting_turns=1 << 13, most_request_characters=1 << 20
+)
 """For transformers: milliseconds a text and more."""
 
 
@@ -100,12 +104,13 @@ class Load:
     """What there is to do and what was done; for metrics.
 
     Attributes:
-        characters: of requests that are not answered yet.
+        characters, waiting: of requests that are not answered yet, and their turns.
         batches, turns: judged so far.
         refused: requests.
     """
 
     characters: int = 0
+    waiting: int = 0
     batches: int = 0
     turns: int = 0
     refused: int = 0
@@ -150,18 +155,24 @@ class Batcher:
         characters = ends[-1]
         if characters > self._settings.most_request_characters:
             raise too_long(characters, self._settings.most_request_characters)
-        if self.load.characters + characters > self._settings.most_waiting_characters:
+        load, most = self.load, self._settings
+        if (
+            load.characters + characters > most.most_waiting_characters
+            or load.waiting + len(turns) > most.most_waiting_turns
+        ):
             self.load.refused += 1
             raise too_busy(1.0)
         future: asyncio.Future[list[TurnScores | None]] = asyncio.get_running_loop().create_future()
         waiting = _Waiting(turns, ends, future, [None] * len(turns), len(turns))
         self._queue.append(waiting)
         self.load.characters += characters
+        self.load.waiting += len(turns)
         self._call()
         try:
             return await future
         finally:
             self.load.characters -= characters
+            self.load.waiting -= len(turns)
 
     def close(self) -> None:
         """Ends the threads, once what they do is done."""
@@ -182,7 +193,11 @@ class Batcher:
         self.load.batches += 1
         self.load.turns += len(batch.turns)
         if batch.characters <= self._settings.inline_characters:
-            self._told(batch, self._answers(batch.turns))
+            answers: list[TurnScores | None] = [None] * len(batch.turns)
+            try:
+                answers = self._answers(batch.turns)
+            finally:
+                self._told(batch, answers)
         else:
             self._hand_out(batch)
         if self._queue:
@@ -197,7 +212,11 @@ class Batcher:
 
     def _done(self, batch: _Batch, done: asyncio.Future[list[TurnScores | None]]) -> None:
         self._under_way -= 1
-        self._told(batch, done.result())
+        # Nothing that a model does may leave its requests without an answer: not an exit, not a panic in native code.
+        failed = done.exception()
+        if failed is not None:
+            LOG.error("%d texts could not be judged: %s", len(batch.turns), type(failed).__name__)
+        self._told(batch, [None] * len(batch.turns) if failed else done.result())
         if self._queue:
             self._call()
 

@@ -9,7 +9,7 @@ from pathlib import Path
 from plumbline.lineage import file_digest, json_digest
 from plumbline.models.cascade_saving import CascadeDescription
 from plumbline.models.loading import load_any_model
-from plumbline.models.model_folder import DESCRIPTION_NAME
+from plumbline.models.model_folder import DESCRIPTION_NAME, damaged
 from plumbline.models.scored_model import ScoredModel, Task
 from plumbline.moderate.failures import ServingError
 
@@ -73,10 +73,14 @@ def read_models(folders: Sequence[Path], *, trust_remote_code: bool = False) -> 
 
 
 def _read_model(folder: Path, *, trust_remote_code: bool) -> LoadedModel:
+    described = folder / DESCRIPTION_NAME
+    digest = file_digest(described) if described.is_file() else ""  # loading says what is wrong where there is none
     model, description = load_any_model(folder, trust_remote_code=trust_remote_code)
+    if file_digest(described) != digest:
+        raise damaged(described, "another digest than when loading began: the folder was replaced meanwhile")
     return LoadedModel(
         folder.resolve().name,
-        file_digest(folder / DESCRIPTION_NAME),
+        digest,
         json_digest(description.data),
         description.synthetic,
         model,

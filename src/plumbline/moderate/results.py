@@ -16,10 +16,12 @@ from typing import Any
 from plumbline.moderate.judging import TurnScores
 from plumbline.moderate.openai_names import closest_heads
 from plumbline.moderate.policy import Policy
-from plumbline.moderate.rows import NOT_SCORED, UNJUDGED, Row
+from plumbline.moderate.rows import NOT_SCORED, UNJUDGED, Row, Turn
 from plumbline.records import Role
 
 Json = dict[str, Any]
+JudgedTurn = tuple[Turn, TurnScores]
+"""A turn and what a model says of it: a probability for each head."""
 
 _ROLES = {Role.HUMAN: "user", Role.ASSISTANT: "assistant"}
 _NEVER = 2.0
@@ -63,18 +65,20 @@ class Teller:
             probabilities: of the turns of all rows, one after the other, k numbers each; None where the model failed.
         """
         told = []
-        turns = iter(probabilities)
+        answers = iter(probabilities)
         for row in rows:
-            found = [each for each in islice(turns, len(row.turns)) if each is not None]
-            judged = [each.values for each in found if all(0 <= chance <= 1 for chance in each.values)]
-            if row.unjudged or len(judged) < len(row.turns):
-                told.append(self._unjudged(row.unjudged or NOT_SCORED))
-            else:
-                told.append(self._judged(row, judged, truncated=any(each.truncated for each in found)))
+            judged = [
+                (turn, answer)
+                for turn, answer in zip(row.turns, islice(answers, len(row.turns)), strict=True)
+                if answer is not None and all(0 <= chance <= 1 for chance in answer.values)
+            ]
+            is_whole = row.unjudged is None and len(judged) == len(row.turns)
+            told.append(self._judged(row, judged) if is_whole else self._unjudged(row, judged))
         return told
 
-    def _judged(self, row: Row, turns: Sequence[Sequence[float]], *, truncated: bool) -> Json:
+    def _judged(self, row: Row, judged: Sequence[JudgedTurn]) -> Json:
         """Of all turns the highest probability of each head; flagged where any turn is."""
+        turns = [answer.values for _, answer in judged]
         scores = [max(of_head) for of_head in zip(*turns, strict=True)] if len(turns) > 1 else turns[0]
         decision = self._decision(scores)
         result: Json = {
@@ -84,15 +88,12 @@ class Teller:
             "category_applied_input_types": self._applied,
             "controversial": bool(decision.controversial) and not decision.flagged,
             "controversial_categories": decision.controversial,
-            "truncated": truncated,
+            "truncated": any(answer.truncated for _, answer in judged),
             "error": None,
             "judged_by": self.judged_by,
         }
         if row.is_conversation:
-            result["turns"] = [
-                {"message": turn.position, "role": _ROLES[turn.role], **self._of_turn(scores)}
-                for turn, scores in zip(row.turns, turns, strict=True)
-            ]
+            result["turns"] = [self._of_turn(*each) for each in judged]
         return result
 
     def _decision(self, scores: Sequence[float]) -> _Decision:
@@ -109,15 +110,26 @@ class Teller:
             self._decided[reached] = _Decision(any(flags), self._named(flags, any), between)
         return self._decided[reached]
 
-    def _of_turn(self, scores: Sequence[float]) -> Json:
-        decision = self._decision(scores)
+    def _of_turn(self, turn: Turn, answer: TurnScores) -> Json:
+        decision = self._decision(answer.values)
         return {
+            "message": turn.position,
+            "role": _ROLES[turn.role],
             "flagged": decision.flagged,
             "controversial": bool(decision.controversial) and not decision.flagged,
-            "category_scores": dict(zip(self.heads, scores, strict=True)),
+            "category_scores": dict(zip(self.heads, answer.values, strict=True)),
         }
 
-    def _unjudged(self, code: str) -> Json:
+    def _unjudged(self, row: Row, judged: Sequence[JudgedTurn]) -> Json:
+        """Without any score; of a conversation it says which messages could not be judged, and tells the other turns."""
+        code = row.unjudged or NOT_SCORED
+        error: Json = {"code": code, "message": UNJUDGED[code]}
+        turns: Json = {}
+        if row.is_conversation:
+            seen = {turn.position for turn, _ in judged}
+            failed = (turn.position for turn in row.turns if turn.position not in seen)
+            error["messages"] = sorted([*row.unjudged_at, *failed])
+            turns = {"turns": [self._of_turn(*each) for each in judged]}
         nothing = dict.fromkeys([*self.heads, *self._closest])
         return {
             "flagged": True,
@@ -127,8 +139,9 @@ class Teller:
             "controversial": False,
             "controversial_categories": [],
             "truncated": False,
-            "error": {"code": code, "message": UNJUDGED[code]},
+            "error": error,
             "judged_by": self.judged_by,
+            **turns,
         }
 
     def _named(self, values: Sequence[Any], joined: Any) -> Json:

@@ -62,14 +62,16 @@ class Row:
     """What one result is about.
 
     Attributes:
-        turns: to judge; none where `unjudged` says why.
+        turns: to judge; where `unjudged` says why the row is not, those that can be judged all the same.
         unjudged: the code of why it cannot be judged.
         is_conversation: its turns are told one by one.
+        unjudged_at: positions of the messages that cannot be judged; of a conversation alone.
     """
 
     turns: tuple[Turn, ...]
     unjudged: str | None = None
     is_conversation: bool = False
+    unjudged_at: tuple[int, ...] = ()
 
 
 def is_blank(text: str) -> bool:
@@ -116,7 +118,7 @@ def _conversation_row(messages: Sequence[ChatMessage], roles: Sequence[str] | No
     judged = _JUDGED if roles is None else roles
     said: list[Message] = []
     turns: list[Turn] = []
-    has_images = False
+    images: list[int] = []
     for position, message in enumerate(messages):
         text, with_image = _content(message)
         role = _ROLES[message.role]
@@ -125,15 +127,18 @@ def _conversation_row(messages: Sequence[ChatMessage], roles: Sequence[str] | No
             before = tuple(said) if role is Role.ASSISTANT else ()
             turns.append(Turn(text, before, role, position))
         said.append(Message(role, text))
-        has_images |= (
-            with_image  # also of what is not judged: a reply to an image is another thing than a reply to nothing
-        )
+        if with_image:  # also of what is not judged: a reply to an image is another thing than a reply to nothing
+            images.append(position)
     if not turns:
         raise invalid_input(
             "messages",
             f"none of them is of {' or '.join(judged) or 'any role'}, so there is nothing to judge; roles says whose turns are",
         )
-    return _row(turns, has_images=has_images, is_conversation=True)
+    if images:
+        return Row((), IMAGE, True, tuple(images))
+    blank = tuple(turn.position for turn in turns if is_blank(turn.text))
+    seen = tuple(turn for turn in turns if turn.position not in blank)
+    return Row(seen, NO_TEXT if blank else None, True, blank)
 
 
 def said_in(messages: Sequence[ChatMessage]) -> tuple[tuple[Message, ...], bool]:
@@ -154,9 +159,9 @@ def _has_images(parts: Sequence[Part]) -> bool:
     return any(isinstance(part, ImagePart) for part in parts)
 
 
-def _row(turns: Sequence[Turn], *, has_images: bool = False, is_conversation: bool = False) -> Row:
+def _row(turns: Sequence[Turn], *, has_images: bool = False) -> Row:
     if has_images:
-        return Row((), IMAGE, is_conversation)
+        return Row((), IMAGE)
     if not turns or any(is_blank(turn.text) for turn in turns):
-        return Row((), NO_TEXT, is_conversation)
-    return Row(tuple(turns), None, is_conversation)
+        return Row((), NO_TEXT)
+    return Row(tuple(turns))

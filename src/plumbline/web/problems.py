@@ -83,7 +83,7 @@ def problem_of(error: PlumblineError, statuses: Statuses | None = None, **member
         headers.append((b"allow", ", ".join(error.methods).encode()))
     if status == HTTPStatus.UNAUTHORIZED:
         headers.append((b"www-authenticate", b"Bearer"))
-    return Problem(status, error.code, _detail(error), error.advice, members, tuple(headers))
+    return Problem(status, error.code, detail_of(error), error.advice, members, tuple(headers))
 
 
 def _status(error: PlumblineError, statuses: Statuses) -> int:
@@ -91,7 +91,8 @@ def _status(error: PlumblineError, statuses: Statuses) -> int:
     return next((statuses[name] for name in names if name in statuses), int(HTTPStatus.INTERNAL_SERVER_ERROR))
 
 
-def _detail(error: PlumblineError) -> str:
+def detail_of(error: PlumblineError) -> str:
+    """What is wrong, where, what was expected and found, in one line."""
     parts = [f"{error.place}: {error.problem}"]
     parts += [f"expected {error.expected}"] if error.expected else []
     parts += [f"found {error.found}"] if error.found else []

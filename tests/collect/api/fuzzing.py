@@ -15,6 +15,8 @@ PROGRAM = Path(sys.executable).with_name("schemathesis")
 # Submissions hold more rules than a schema can say (what is asked now, of how many steps), study files are a language
 # of their own: such a body is understood and refused, by 422.
 UNDERSTOOD = ["2xx", "401", "403", "404", "409", "422"]
+# What breaks the schema is refused by any of these: also because it is too much (413).
+REFUSED = ["400", "401", "403", "404", "405", "406", "409", "413", "415", "422", "428", "429"]
 
 
 class Counted:
@@ -66,7 +68,11 @@ def run_schemathesis(address, token, folder, *, phases, examples, known=None, se
 
 def settings(known):
     """``schemathesis.toml``: every check, and what the API is known to hold."""
-    lines = ["[checks]", f"positive_data_acceptance.expected-statuses = {json.dumps(UNDERSTOOD)}"]
+    lines = [
+        "[checks]",
+        f"positive_data_acceptance.expected-statuses = {json.dumps(UNDERSTOOD)}",
+        f"negative_data_rejection.expected-statuses = {json.dumps(REFUSED)}",
+    ]
     for number, values in enumerate(known.values()):
         lines += [f"[dictionaries.known{number}]", f"values = {json.dumps(values)}"]
     lines += ["[parameters]"]

@@ -11,9 +11,10 @@ from functools import lru_cache, partial
 
 from plumbline.moderate.failures import unknown_host
 from plumbline.moderate.policy_files import PolicyFiles
-from plumbline.moderate.service.keys import RequireKey
+from plumbline.moderate.service.keys import KeyFile, NameKey, RequireKey
 from plumbline.moderate.service.metrics import Metrics
 from plumbline.moderate.service.openai_errors import OpenAIErrors
+from plumbline.moderate.service.rates import LimitRates
 from plumbline.moderate.service.request_log import RequestLog
 from plumbline.moderate.service.routes import OPEN_PATHS, Handler, Routes
 from plumbline.moderate.service.served import Served
@@ -23,14 +24,14 @@ from plumbline.web.asgi import App, Message, Receive, Scope, Send, only_header
 from plumbline.web.bodies import BodyLimits, BoundedBodies
 from plumbline.web.failures import no_such_method, no_such_route, wrong_content_type
 from plumbline.web.headers import SecurityHeaders
-from plumbline.web.problems import ProblemErrors, places_of
-from plumbline.web.rate_limits import Rate, RateLimits
+from plumbline.web.problems import ProblemErrors, detail_of, places_of
+from plumbline.web.rate_limits import Rate
 from plumbline.web.request_ids import RequestIds
 from plumbline.web.sessions import is_loopback
 
 LOG = logging.getLogger("plumbline.moderate")
 RELOAD_SECONDS = 2.0
-"""How often policy files are looked at."""
+"""How often files of policies and keys are looked at."""
 _JSON = re.compile(rb"application/json\s*(;.*)?", re.IGNORECASE)
 _PORT = re.compile(r":\d{1,5}$")
 
@@ -40,13 +41,13 @@ class AppOptions:
     """How the service is guarded.
 
     Attributes:
-        keys: digest → name of those who may ask; none where everybody may, on loopback alone.
+        keys: of those who may ask; None where everybody may, on loopback alone.
         rate: of requests with one key, and from one address without; None for no limit.
         bodies: limits of bodies.
         is_local: it listens on loopback; without keys only names of this very machine are answered to.
     """
 
-    keys: Mapping[str, str] = field(default_factory=dict)
+    keys: KeyFile | None = None
     rate: Rate | None = None
     bodies: BodyLimits = field(default_factory=lambda: BodyLimits(most_bytes=32 << 20, seconds=60.0, most_depth=16))
     is_local: bool = True
@@ -61,14 +62,16 @@ def make_app(served: Served, options: AppOptions) -> ServiceApp:
     routes = Routes(served, counted)
     table = routes.table()
     app: App = BoundedBodies(_Dispatch(table), options.bodies)
-    if options.keys:
-        app = RequireKey(app, options.keys, open_paths=OPEN_PATHS)
+    if options.keys is not None:
+        app = RequireKey(app, open_paths=OPEN_PATHS)
     if options.rate is not None:
-        app = RateLimits(app, options.rate, options.rate)
-    if options.is_local and not options.keys:  # a page of another site has no key, whatever name it came under
+        app = LimitRates(app, options.rate)
+    if options.keys is not None:
+        app = NameKey(app, options.keys)
+    elif options.is_local:  # a page of another site has no key, whatever name it came under
         app = _LocalNames(app)
     app = RequestIds(AccessLog(SecurityHeaders(OpenAIErrors(ProblemErrors(app))), RequestLog(counted, table)))
-    return ServiceApp(app, routes)
+    return ServiceApp(app, routes, options.keys)
 
 
 class _Dispatch:
@@ -115,11 +118,13 @@ class _LocalNames:
 
 
 class ServiceApp:
-    """The whole: looks after policy files while the service runs, and ends what is served when it does."""
+    """The whole: looks after its files while the service runs, and ends what is served when it does."""
 
-    def __init__(self, app: App, routes: Routes) -> None:
+    def __init__(self, app: App, routes: Routes, keys: KeyFile | None) -> None:
         self._app = app
         self._routes = routes
+        files = {"policies": routes.served.policies, "keys": keys}
+        self._files = {name: each for name, each in files.items() if each is not None}
 
     def stop(self) -> None:
         """From here on it is not ready, and every answer asks its client to ask elsewhere."""
@@ -131,35 +136,38 @@ class ServiceApp:
             await self._app(scope, receive, send if self._routes.is_ready else partial(_send_last, send))
             return
         await receive()
-        looking = asyncio.create_task(self._look_after_policies())
+        looking = [asyncio.create_task(self._look_after(name, files)) for name, files in self._files.items()]
         await send({"type": "lifespan.startup.complete"})
         await receive()
         self.stop()
-        looking.cancel()
+        for each in looking:
+            each.cancel()
         self._routes.served.close()
         await send({"type": "lifespan.shutdown.complete"})
 
-    async def _look_after_policies(self) -> None:
-        policies, failure = self._routes.served.policies, None
-        while policies is not None:
+    async def _look_after(self, name: str, files: PolicyFiles | KeyFile) -> None:
+        failure = None
+        while True:
             await asyncio.sleep(RELOAD_SECONDS)
             try:
-                failure = await self._look_at(policies, failure)
+                failure = await self._look_at(name, files, failure)
             except Exception as error:  # it must go on: nobody would start it again
-                LOG.error("policies could not be looked at: %s at %s", type(error).__name__, places_of(error))
+                LOG.error("%s could not be looked at: %s at %s", name, type(error).__name__, places_of(error))
 
-    async def _look_at(self, policies: PolicyFiles, told: PlumblineError | None) -> PlumblineError | None:
-        """Takes policies that changed; why they were not taken, which is told once."""
-        if await asyncio.to_thread(policies.reload_if_changed):
-            names = {name: policy.version for name, policy in policies.current.items()}
-            LOG.warning("policies were replaced", extra={"told": {"policies": names}})
-            for line in self._routes.served.told():
+    async def _look_at(
+        self, name: str, files: PolicyFiles | KeyFile, told: PlumblineError | None
+    ) -> PlumblineError | None:
+        """Takes files that changed; why they were not taken, which is told once."""
+        if await asyncio.to_thread(files.reload_if_changed):
+            LOG.warning("%s were replaced", name, extra={"told": {name: files.told()}})
+            for line in self._routes.served.told() if files is self._routes.served.policies else ():
                 LOG.warning(line)
-            self._routes.counted.reloaded("changed")
-        elif policies.failure is not None and policies.failure is not told:
-            LOG.error("policies were not replaced: %s", policies.failure)
-            self._routes.counted.reloaded("refused")
-        return policies.failure
+            self._routes.counted.reloaded(name, "changed")
+        elif files.failure is not None and files.failure is not told:
+            why = {"code": files.failure.code, "detail": detail_of(files.failure), "advice": files.failure.advice}
+            LOG.error("%s were not replaced", name, extra={"told": why})
+            self._routes.counted.reloaded(name, "refused")
+        return files.failure
 
 
 async def _send_last(send: Send, message: Message) -> None:

@@ -8,16 +8,15 @@ from __future__ import annotations
 import hashlib
 import re
 import secrets
-from collections.abc import Mapping
 from datetime import UTC, datetime
 from pathlib import Path
 
 from plumbline.lineage import write_aside
 from plumbline.moderate.failures import ServingError, no_key
-from plumbline.records import SourceError
-from plumbline.records.strict_toml import parse_toml, read_small_text
+from plumbline.moderate.reloaded_files import ReloadedFiles, read_file
+from plumbline.records import JsonValue, SourceError
+from plumbline.records.strict_toml import parse_toml
 from plumbline.web.asgi import App, Receive, Scope, Send
-from plumbline.web.rate_limits import token_looked_up
 from plumbline.web.tokens import read_token
 
 _PREFIX = "plk_"
@@ -35,16 +34,29 @@ def read_keys(path: Path) -> dict[str, str]:
         SourceError: the file cannot be read.
         ServingError: it is not as it must be, or others than its owner can read it.
     """
+    return _parse_keys(_content(path), str(path))
+
+
+class KeyFile(ReloadedFiles[str]):
+    """The keys of a running service: digest → name of each."""
+
+    def __init__(self, path: Path) -> None:
+        """Read them.
+
+        Raises:
+            PlumblineError: as `read_keys`.
+        """
+        super().__init__([path], _content, lambda contents: _parse_keys(contents[0], str(path)))
+
+    def told(self) -> JsonValue:
+        """For the log: whose they are."""
+        return sorted(self.current.values())
+
+
+def _content(path: Path) -> bytes:
     try:
-        if path.stat().st_mode & 0o077:
-            raise ServingError(
-                "PL-MDR-004",
-                str(path),
-                "others than its owner may read or change the file of keys",
-                expected="mode 600",
-                advice=f"chmod 600 {path}",
-            )
-        text = read_small_text(path, _MOST_BYTES)
+        content = read_file(path, _MOST_BYTES)
+        mode = path.stat().st_mode
     except OSError as error:
         raise SourceError(
             "PL-MDR-003",
@@ -53,7 +65,15 @@ def read_keys(path: Path) -> dict[str, str]:
             found=error.strerror or type(error).__name__,
             advice="make one: plumbline serve --add-key NAME --keys FILE",
         ) from error
-    return _parse_keys(text, str(path))
+    if mode & 0o077:
+        raise ServingError(
+            "PL-MDR-004",
+            str(path),
+            "others than its owner may read or change the file of keys",
+            expected="mode 600",
+            advice=f"chmod 600 {path}",
+        )
+    return content
 
 
 def add_key(path: Path, name: str) -> str:
@@ -98,16 +118,17 @@ def _digest(key: str) -> str:
     return hashlib.sha256(key.encode()).hexdigest()
 
 
-def _parse_keys(text: str, place: str) -> dict[str, str]:
+def _parse_keys(content: bytes, place: str) -> dict[str, str]:
     try:
-        tables = parse_toml(text)
-    except ValueError as error:
+        tables = parse_toml(content.decode())
+    except ValueError as error:  # another encoding is one
         raise _no_keys(place, "no TOML") from error
     keys: dict[str, str] = {}
-    for name, table in tables.items():
+    for number, (name, table) in enumerate(tables.items(), 1):
         digest = table.get("sha256") if isinstance(table, dict) else None
         if not isinstance(digest, str) or not _DIGEST.fullmatch(digest) or set(table) - {"sha256", "created"}:
-            raise _no_keys(place, f"the table {name[:64]!r} is none of a key")
+            # Not by its name, which a key may have been written in the place of.
+            raise _no_keys(place, f"number {number:,} of its tables is none of a key")
         keys[digest] = name
     if not keys:
         raise _no_keys(place, "no key")
@@ -125,30 +146,30 @@ def _no_keys(place: str, found: str) -> ServingError:
     )
 
 
-class RequireKey:
-    """Middleware: lets through who has a key, and everybody to the open paths."""
+class NameKey:
+    """Middleware: notes whose key comes with a request, for limits, the log, and `RequireKey`."""
 
-    def __init__(self, app: App, keys: Mapping[str, str], *, open_paths: frozenset[str]) -> None:
-        """Middleware.
-
-        Args:
-            keys: digest → name.
-            open_paths: for everybody.
-        """
+    def __init__(self, app: App, keys: KeyFile) -> None:
         self._app = app
         self._keys = keys
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """See ASGI."""
+        if scope["type"] == "http":
+            token = read_token(scope)
+            scope[KEY_NAME] = None if token is None else self._keys.current.get(_digest(token))
+        await self._app(scope, receive, send)
+
+
+class RequireKey:
+    """Middleware within `NameKey`: lets through who has a key, and everybody to the open paths."""
+
+    def __init__(self, app: App, *, open_paths: frozenset[str]) -> None:
+        self._app = app
         self._open_paths = open_paths
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """See ASGI."""
-        if scope["type"] != "http" or scope["path"] in self._open_paths:
-            await self._app(scope, receive, send)
-            return
-        token = read_token(scope)
-        name = None if token is None else self._keys.get(_digest(token))
-        if token is not None:
-            token_looked_up(scope, token, is_good=name is not None)
-        scope[KEY_NAME] = name
-        if name is None:
+        if scope["type"] == "http" and scope.get(KEY_NAME) is None and scope["path"] not in self._open_paths:
             raise no_key()
         await self._app(scope, receive, send)

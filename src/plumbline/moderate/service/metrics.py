@@ -3,24 +3,41 @@
 from __future__ import annotations
 
 from collections import Counter as CountedBy
-from collections.abc import Mapping, Sequence
-from functools import partial
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
-from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, generate_latest
+from prometheus_client import CollectorRegistry, Counter, Histogram, generate_latest
+from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily
 from prometheus_client.exposition import CONTENT_TYPE_LATEST
+from prometheus_client.metrics_core import Metric
+from prometheus_client.registry import Collector
 
 from plumbline.moderate.batching import Load
 
 CONTENT_TYPE = CONTENT_TYPE_LATEST.encode()
 _SECONDS = (0.001, 0.0025, 0.005, 0.01, 0.02, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0)
 _LOADS = {
-    "characters": ("waiting_characters", "Characters of requests that are not answered yet."),
-    "batches": ("batches", "Batches judged since the start."),
-    "turns": ("turns", "Texts judged since the start."),
-    "refused": ("refused_requests", "Requests refused because too much waited."),
+    "characters": (GaugeMetricFamily, "waiting_characters", "Characters of requests that are not answered yet."),
+    "batches": (CounterMetricFamily, "batches", "Batches judged since the start."),
+    "turns": (CounterMetricFamily, "turns", "Texts judged since the start."),
+    "refused": (CounterMetricFamily, "refused_requests", "Requests refused because too much waited."),
 }
-"""Attribute of `Load` → its name and what it means."""
+"""Attribute of `Load` → whether it only grows, its name and what it means."""
+
+
+class _Loads(Collector):
+    """What queues count themselves, read when Prometheus asks."""
+
+    def __init__(self) -> None:
+        self.watched: dict[str, Load] = {}
+
+    def collect(self) -> Iterable[Metric]:
+        """See `Collector`."""
+        for attribute, (family, name, told) in _LOADS.items():
+            metric = family(f"plumbline_{name}", told, labels=("model",))
+            for model, load in self.watched.items():
+                metric.add_metric((model,), getattr(load, attribute))
+            yield metric
 
 
 class Metrics:
@@ -45,15 +62,16 @@ class Metrics:
             registry=self._registry,
         )
         self._reloads = Counter(
-            "plumbline_policy_reloads", "Times that policies were read again.", ("outcome",), registry=self._registry
+            "plumbline_file_reloads",
+            "Times that files (policies, keys) were read again.",
+            ("files", "outcome"),
+            registry=self._registry,
         )
         # Looking labels up costs more than counting.
         self._known: dict[tuple[str, int], tuple[Any, Any]] = {}
         self._decisions: dict[tuple[str, str], Any] = {}
-        self._loads = {
-            attribute: Gauge(f"plumbline_{name}", told, ("model",), registry=self._registry)
-            for attribute, (name, told) in _LOADS.items()
-        }
+        self._loads = _Loads()
+        self._registry.register(self._loads)
 
     def answered(self, route: str, status: int, seconds: float) -> None:
         """A request was answered."""
@@ -70,14 +88,13 @@ class Metrics:
                 self._decisions[model, decision] = self._rows.labels(model, decision)
             self._decisions[model, decision].inc(count)
 
-    def reloaded(self, outcome: str) -> None:
-        """Policies were read again: ``changed`` or ``refused``."""
-        self._reloads.labels(outcome).inc()
+    def reloaded(self, files: str, outcome: str) -> None:
+        """Files (``policies``, ``keys``) were read again: ``changed`` or ``refused``."""
+        self._reloads.labels(files, outcome).inc()
 
     def watch(self, model: str, load: Load) -> None:
         """Shows a model's load."""
-        for attribute, gauge in self._loads.items():
-            gauge.labels(model).set_function(partial(getattr, load, attribute))
+        self._loads.watched[model] = load
 
     def text(self) -> bytes:
         """Everything, as Prometheus reads it."""

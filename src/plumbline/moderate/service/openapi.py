@@ -17,7 +17,11 @@ _NUMBER_OR_NULL: Json = {"type": ["number", "null"]}
 _ERROR: Json = {
     "type": ["object", "null"],
     "required": ["code", "message"],
-    "properties": {"code": {"type": "string"}, "message": {"type": "string"}},
+    "properties": {
+        "code": {"type": "string"},
+        "message": {"type": "string"},
+        "messages": {"type": "array", "items": {"type": "integer"}},
+    },
     "additionalProperties": False,
 }
 
