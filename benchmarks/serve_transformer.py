@@ -40,7 +40,7 @@ def serve(model: Path, most_turns: int, port: int) -> None:
 
     models = served_models(read_models([model]), settings=replace(TRANSFORMER, most_turns=most_turns))
     run_server(
-        make_app(models, AppOptions({}, None, is_local=True)),
+        make_app(models, AppOptions()),
         bind("127.0.0.1", port),
         log_requests=False,
         ready=lambda: None,

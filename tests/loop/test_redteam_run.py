@@ -216,6 +216,7 @@ def test_what_is_wrong_is_told_before_anything_is_asked(prompts, server, scorer,
         with pytest.raises(error) as refused:
             run_redteam(run_of(given.pop("prompts"), server, given.pop("scorer"), given.pop("out"), **given))
         assert refused.value.code == code
+        assert refused.value.place != "source", "an option that nobody has"
         assert SECRET not in str(refused.value)
     assert not server.bodies
     assert not out.exists()

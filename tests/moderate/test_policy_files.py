@@ -49,7 +49,9 @@ def test_a_changed_file_is_noticed_and_an_unchanged_one_is_not_read_again(paths,
     assert files.reload_if_changed()
     assert flags(files) == {"strict": 0.7, "mild": 0.6}
     assert before["strict"].thresholds["unsafe"].flag == 0.6, "whoever began with the old policies ends with them"
-    monkeypatch.setattr("plumbline.moderate.policy_files._content", lambda path: pytest.fail(f"{path} was read again"))
+    monkeypatch.setattr(
+        "plumbline.moderate.policy_files.read_file", lambda path, _most: pytest.fail(f"{path} was read again")
+    )
     assert not files.reload_if_changed()
 
 
@@ -64,7 +66,7 @@ def test_a_file_that_was_only_touched_is_no_change(paths):
 def test_a_change_within_the_clocks_tick_is_noticed(paths, monkeypatch):
     """Of the same size and times: only its content tells."""
     now = (time.time_ns(), 1, 1, 1)
-    monkeypatch.setattr("plumbline.moderate.policy_files._stamp", lambda _path: now)
+    monkeypatch.setattr("plumbline.moderate.reloaded_files._stamp", lambda _path: now)
     files = PolicyFiles(paths, HEADS)
     write(paths[0], "strict", 0.7)
     assert files.reload_if_changed()
@@ -141,6 +143,15 @@ def test_a_broken_file_is_told_by_the_timer_and_forgotten_once_it_is_as_before(p
     paths[0].write_text(good)
     assert not files.reload_if_changed()
     assert files.failure is None
+
+
+def test_a_file_read_once_more_for_it_has_just_changed_fails_once(paths):
+    files = PolicyFiles(paths, HEADS)
+    paths[0].write_bytes(b"#" * ((1 << 20) + 1))
+    assert not files.reload_if_changed()
+    failure = files.failure
+    assert not files.reload_if_changed()
+    assert files.failure is failure
 
 
 def test_a_service_does_not_start_with_a_broken_policy_or_without_any(paths, tmp_path):

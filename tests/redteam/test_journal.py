@@ -59,6 +59,16 @@ def test_the_journal_of_another_run_is_refused_and_says_what_differs(journal, ch
     assert kept_in(journal, ASKED | change, restart=True) == {}
 
 
+def test_a_journal_without_replies_is_begun_anew_by_whichever_run(tmp_path):
+    path = tmp_path / "out.replies"
+    assert kept_in(path) == {}
+    with open_journal(path, ASKED | {"seed": 8}, 6) as opened:
+        opened.keep(reply(1))
+    assert list(kept_in(path, ASKED | {"seed": 8})) == [1]
+    with pytest.raises(UsageError, match="PL-RTA-001"):
+        kept_in(path)
+
+
 def line_of(attempt, **changes):
     return msgspec.json.encode({**msgspec.to_builtins(reply(attempt)), **changes})
 

@@ -3,6 +3,8 @@
 import asyncio
 import json
 
+from uvicorn.server import ServerState
+
 
 async def echo(scope, receive, send):
     """Answers with the body."""
@@ -13,6 +15,26 @@ async def echo(scope, receive, send):
 async def answer(send, body=b"", status=200, headers=()):
     await send({"type": "http.response.start", "status": status, "headers": list(headers)})
     await send({"type": "http.response.body", "body": body})
+
+
+def talk(config, conversation):
+    """What a conversation with a server says that uvicorn sets up so; takes its reader and writer."""
+
+    async def held():
+        state = ServerState()
+        config.load()
+        server = await asyncio.get_running_loop().create_server(
+            lambda: config.http_protocol_class(config, state, {}), "127.0.0.1", 0
+        )
+        reader, writer = await asyncio.open_connection(*server.sockets[0].getsockname())
+        try:
+            async with asyncio.timeout(20):
+                return await conversation(reader, writer)
+        finally:
+            writer.close()
+            server.close()
+
+    return asyncio.run(held())
 
 
 class Answer:

@@ -3,10 +3,10 @@
 import asyncio
 
 import uvicorn
-from uvicorn.server import ServerState
 
 from plumbline.web import connections
 from plumbline.web.connections import MOST_HEAD_BYTES, BoundedConnection
+from tests.web import calling
 from tests.web.calling import answer
 
 REQUEST = b"GET /%d HTTP/1.1\r\nhost: x\r\n\r\n"
@@ -19,23 +19,7 @@ async def app(scope, receive, send):
 
 
 def talk(conversation):
-    """What a conversation with a server says; takes its reader and writer."""
-
-    async def held():
-        state, config = ServerState(), uvicorn.Config(app, http=BoundedConnection, log_config=None)
-        config.load()
-        server = await asyncio.get_running_loop().create_server(
-            lambda: BoundedConnection(config, state, {}), "127.0.0.1", 0
-        )
-        reader, writer = await asyncio.open_connection(*server.sockets[0].getsockname())
-        try:
-            async with asyncio.timeout(20):
-                return await conversation(reader, writer)
-        finally:
-            writer.close()
-            server.close()
-
-    return asyncio.run(held())
+    return calling.talk(uvicorn.Config(app, http=BoundedConnection, log_config=None), conversation)
 
 
 def said(*pieces, seconds=0.0):

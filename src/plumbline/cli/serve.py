@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from importlib.util import find_spec
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -86,8 +85,8 @@ def serve(
     Example: plumbline serve moderation-model reward-model --policy policy.toml --host 0.0.0.0 --keys keys.toml
     """
     _require_extra()
+    from plumbline.moderate.service.keys import KeyFile
     from plumbline.moderate.service.keys import add_key as draw_key
-    from plumbline.moderate.service.keys import read_keys
 
     if add_key is not None:
         _tell_key(add_key, draw_key(_key_file(keys), add_key))
@@ -100,8 +99,8 @@ def serve(
     from plumbline.web.rate_limits import Rate
     from plumbline.web.sessions import is_loopback
 
-    held = {} if keys is None else read_keys(keys)
-    _require_keys(host, held)
+    held = None if keys is None else KeyFile(keys)
+    _require_keys(host, is_held=held is not None)
     loaded = read_models(models or [], trust_remote_code=trust_remote_code)
     served = served_models(loaded, policy or [])
     rate = None if rate_limit is None else Rate(rate_limit, max(1, round(10 * rate_limit)))
@@ -147,17 +146,17 @@ def _key_file(keys: Path | None) -> Path:
 
 def _tell_key(name: str, key: str) -> None:
     note(
-        f"the key of {name}; it is shown this once, the file holds its digest alone; a service that runs knows it once restarted:"
+        f"the key of {name}; it is shown this once, the file holds its digest alone; a service that runs knows it in two seconds:"
     )
     print(key)
 
 
-def _require_keys(host: str, held: Mapping[str, str]) -> None:
+def _require_keys(host: str, *, is_held: bool) -> None:
     """Refuse to listen where others can reach it without asking them for a key."""
     from plumbline.moderate.failures import ServingError
     from plumbline.web.sessions import is_loopback
 
-    if not held and not is_loopback(host):
+    if not is_held and not is_loopback(host):
         raise ServingError(
             "PL-MDR-009",
             f"--host {host}",

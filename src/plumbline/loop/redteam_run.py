@@ -176,7 +176,7 @@ def _refuse_finished(run: RedTeamRun) -> None:
 
 def _open(run: RedTeamRun, step: Step) -> _Opened:
     """All that a run needs; what is wrong with any of it is told before anything is asked."""
-    address = parse_address(run.target.address)
+    address = parse_address(run.target.address, "--target")
     source = _open_target(address, run.target)
     scorer = open_scorer(run.scorer)
     step("reading the prompts")

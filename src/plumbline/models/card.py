@@ -89,7 +89,9 @@ def format_model_card(
         parts += ["### By source", "", *_source_table(summary), ""]
     if summary.get("untrained_categories"):
         parts += ["Without a head:", ""]
-        parts += [f"- {plain_text(category)}: {why}" for category, why in summary["untrained_categories"].items()] + [""]
+        parts += [f"- {plain_text(category)}: {why}" for category, why in summary["untrained_categories"].items()] + [
+            ""
+        ]
     parts += ["## Data", "", *_data_table(manifest), ""]
     parts += [f"Set aside: {_counts(summary.get('set_aside', {}))}. Quarantined: {_counts(manifest.quarantined)}.", ""]
     if repeats := told_repeats(summary.get("repeats", {})):
@@ -185,7 +187,9 @@ def _value(figure: Mapping[str, Any]) -> str:
 
 def _data_table(manifest: Manifest) -> list[str]:
     rows = ["| file | rows | SHA-256 |", "|---|---|---|"]
-    return rows + [f"| {plain_text(entry.path)} | {entry.rows or 0:,} | `{entry.sha256}` |" for entry in manifest.inputs]
+    return rows + [
+        f"| {plain_text(entry.path)} | {entry.rows or 0:,} | `{entry.sha256}` |" for entry in manifest.inputs
+    ]
 
 
 def _counts(counts: Mapping[str, int]) -> str:

@@ -126,7 +126,8 @@ def _add_block(
         if not len(filled):
             continue
         rows = ngrams.starts[filled]
-        lengths = ngrams.counts * frequency[ngrams.buckets]
+        buckets = ngrams.buckets.astype(np.intp)
+        lengths = ngrams.counts * frequency.take(buckets)
         squares = np.add.reduceat(lengths * lengths, rows)
-        sums = np.add.reduceat(weights[ngrams.buckets] * ngrams.counts[:, None], rows, axis=0)
+        sums = np.add.reduceat(weights.take(buckets, axis=0) * ngrams.counts[:, None], rows, axis=0)
         scores[first + filled] += sums / np.sqrt(squares)[:, None]

@@ -34,7 +34,7 @@ class BatchSettings:
             texts the turns count: each takes some 300 bytes by itself.
         most_request_characters: of one request; no more than may wait.
         inline_characters: a batch of at most so many is judged on the event loop itself, which is quicker than to hand it to
-            a thread; for models that take well under a millisecond. 0: never.
+            a thread; for models that take a few milliseconds for as many. 0: never.
         threads: batches judged at a time.
     """
 
@@ -67,8 +67,8 @@ class BatchSettings:
             )
 
 
-LINEAR = BatchSettings(most_turns=1024, inline_characters=1 << 14, threads=2)
-"""For linear models: microseconds a text."""
+LINEAR = BatchSettings(most_turns=1024, inline_characters=1 << 16, threads=2)
+"""For linear models: microseconds a text. Only a text that is longer than a batch may be goes to a thread."""
 TRANSFORMER = BatchSettings(
     most_turns=32, most_waiting_characters=1 << 21, most_waiting_turns=1 << 13, most_request_characters=1 << 20
 )

@@ -10,7 +10,7 @@ from pathlib import Path
 from plumbline.moderate.policy import Policy, require_heads
 from plumbline.moderate.policy_text import MOST_BYTES, format_policy, parse_policy
 from plumbline.moderate.reloaded_files import ReloadedFiles, read_file
-from plumbline.records import JsonValue, SourceError, UsageError
+from plumbline.records import SourceError, UsageError
 
 
 def read_policy(path: Path) -> Policy:
@@ -73,7 +73,7 @@ class PolicyFiles(ReloadedFiles[Policy]):
         """
         super().__init__(paths, _content, partial(_checked, tuple(paths), tuple(heads), own))
 
-    def told(self) -> JsonValue:
+    def told(self) -> dict[str, int]:
         """For the log: their versions."""
         return {name: policy.version for name, policy in self.current.items()}
 

@@ -32,11 +32,16 @@ _MOST_PATTERNS = 1_000
 
 @dataclass(frozen=True, slots=True)
 class _Decision:
-    """What thresholds say of a row: the same of every row whose heads reach the same thresholds."""
+    """What thresholds say of a row: the same of every row whose heads reach the same thresholds.
+
+    Attributes:
+        flagged, controversial: of the row.
+        result: what is told of such a row, but for its scores.
+    """
 
     flagged: bool
-    categories: Json
-    controversial: Sequence[str]
+    controversial: bool
+    result: Json
 
 
 @dataclass(frozen=True)
@@ -81,17 +86,9 @@ class Teller:
         turns = [answer.values for _, answer in judged]
         scores = [max(of_head) for of_head in zip(*turns, strict=True)] if len(turns) > 1 else turns[0]
         decision = self._decision(scores)
-        result: Json = {
-            "flagged": decision.flagged,
-            "categories": decision.categories,
-            "category_scores": self._named(scores, max),
-            "category_applied_input_types": self._applied,
-            "controversial": bool(decision.controversial) and not decision.flagged,
-            "controversial_categories": decision.controversial,
-            "truncated": any(answer.truncated for _, answer in judged),
-            "error": None,
-            "judged_by": self.judged_by,
-        }
+        result = decision.result.copy()
+        result["category_scores"] = self._named(scores, max)
+        result["truncated"] = any(answer.truncated for _, answer in judged)
         if row.is_conversation:
             result["turns"] = [self._of_turn(*each) for each in judged]
         return result
@@ -101,14 +98,27 @@ class Teller:
         if reached not in self._decided:
             if len(self._decided) >= _MOST_PATTERNS:
                 self._decided.clear()
-            flags, reviews = reached[: len(self.heads)], reached[len(self.heads) :]
-            between = [
-                name
-                for name, is_over, is_near in zip(self.heads, flags, reviews, strict=True)
-                if is_near and not is_over
-            ]
-            self._decided[reached] = _Decision(any(flags), self._named(flags, any), between)
+            self._decided[reached] = self._decide(reached[: len(self.heads)], reached[len(self.heads) :])
         return self._decided[reached]
+
+    def _decide(self, flags: Sequence[bool], reviews: Sequence[bool]) -> _Decision:
+        """By which heads flag, and which are enough for people to look."""
+        between = [
+            name for name, is_over, is_near in zip(self.heads, flags, reviews, strict=True) if is_near and not is_over
+        ]
+        is_flagged = any(flags)
+        result: Json = {
+            "flagged": is_flagged,
+            "categories": self._named(flags, any),
+            "category_scores": None,
+            "category_applied_input_types": self._applied,
+            "controversial": bool(between) and not is_flagged,
+            "controversial_categories": between,
+            "truncated": False,
+            "error": None,
+            "judged_by": self.judged_by,
+        }
+        return _Decision(is_flagged, result["controversial"], result)
 
     def _of_turn(self, turn: Turn, answer: TurnScores) -> Json:
         decision = self._decision(answer.values)
@@ -116,7 +126,7 @@ class Teller:
             "message": turn.position,
             "role": _ROLES[turn.role],
             "flagged": decision.flagged,
-            "controversial": bool(decision.controversial) and not decision.flagged,
+            "controversial": decision.controversial,
             "category_scores": dict(zip(self.heads, answer.values, strict=True)),
         }
 
@@ -130,12 +140,11 @@ class Teller:
             failed = (turn.position for turn in row.turns if turn.position not in seen)
             error["messages"] = sorted([*row.unjudged_at, *failed])
             turns = {"turns": [self._of_turn(*each) for each in judged]}
-        nothing = dict.fromkeys([*self.heads, *self._closest])
         return {
             "flagged": True,
-            "categories": nothing,
-            "category_scores": nothing,
-            "category_applied_input_types": {name: [] for name in nothing},
+            "categories": self._nothing,
+            "category_scores": self._nothing,
+            "category_applied_input_types": {name: [] for name in self._nothing},
             "controversial": False,
             "controversial_categories": [],
             "truncated": False,
@@ -146,7 +155,8 @@ class Teller:
 
     def _named(self, values: Sequence[Any], joined: Any) -> Json:
         """Values by the heads' names, and by OpenAI's; null under a name that no head comes close to."""
-        named = dict(zip(self.heads, values, strict=True)) | self._nothing
+        named = self._nothing.copy()
+        named.update(zip(self.heads, values, strict=True))
         for name, places in self._meant:
             named[name] = values[places[0]] if len(places) == 1 else joined([values[place] for place in places])
         return named
@@ -169,7 +179,8 @@ class Teller:
 
     @cached_property
     def _nothing(self) -> Json:
-        return dict.fromkeys(name for name, places in self._closest.items() if not places)
+        """Every name, without a value."""
+        return dict.fromkeys([*self.heads, *self._closest])
 
     @cached_property
     def _meant(self) -> list[tuple[str, tuple[int, ...]]]:

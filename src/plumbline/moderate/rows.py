@@ -54,7 +54,7 @@ class Turn:
     @property
     def characters(self) -> int:
         """How much there is to read."""
-        return len(self.text) + sum(len(message.text) for message in self.before)
+        return len(self.text) + (sum(len(message.text) for message in self.before) if self.before else 0)
 
 
 @dataclass(frozen=True, slots=True)
@@ -100,14 +100,14 @@ def rows_of(request: ModerationRequest) -> list[Row]:
 
 def _input_rows(given: str | list[str | TextPart | ImagePart]) -> list[Row]:
     if isinstance(given, str):
-        return [_row([Turn(given)])]
+        return [_text_row(given)]
     if not given:
         raise invalid_input("input", "the list is empty")
     if len(given) > MOST_INPUTS:
         raise too_many_inputs("input", len(given), MOST_INPUTS)
     texts = [each for each in given if isinstance(each, str)]
     if len(texts) == len(given):
-        return [_row([Turn(text)]) for text in texts]
+        return [_text_row(text) for text in texts]
     parts = [each for each in given if not isinstance(each, str)]
     if texts:
         raise invalid_input("input", "texts and parts in one list: send either")
@@ -157,6 +157,10 @@ def _content(message: ChatMessage) -> tuple[str, bool]:
 
 def _has_images(parts: Sequence[Part]) -> bool:
     return any(isinstance(part, ImagePart) for part in parts)
+
+
+def _text_row(text: str) -> Row:
+    return Row((), NO_TEXT) if is_blank(text) else Row((Turn(text),))
 
 
 def _row(turns: Sequence[Turn], *, has_images: bool = False) -> Row:

@@ -102,7 +102,7 @@ def open_journal(
         attempt_count: of the whole run.
         restart: throw an earlier run's replies away.
     Raises:
-        UsageError: the journal is that of another configuration, or another run is writing it.
+        UsageError: the journal holds replies of another configuration, or another run is writing it.
         SourceError: it is damaged.
         WriteError: it cannot be written.
     """
@@ -112,6 +112,8 @@ def open_journal(
         content = file.read()
         whole = content[: content.rfind(b"\n") + 1]
         kept = _kept(whole, configuration, attempt_count, path) if whole else {}
+        if not kept:  # whichever run began it, there is nothing to lose
+            whole = b""
         file.truncate(len(whole))
         file.seek(len(whole))
         if not whole:
@@ -200,7 +202,7 @@ def _require_same(header: _Header, configuration: Mapping[str, JsonValue], repli
     was = {name: msgspec.json.decode(value) for name, value in header.configuration.items()}
     now = msgspec.json.decode(msgspec.json.encode(dict(configuration)))
     others = sorted(name for name in was.keys() | now.keys() if was.get(name) != now.get(name))
-    if others:
+    if others and replies:
         raise UsageError(
             "PL-RTA-001",
             str(path),

@@ -44,16 +44,18 @@ class SourceAddress:
         return f"openai:{self.model}@{self.location}" if self.kind == "openai" else f"{self.kind}:{self.location}"
 
 
-def parse_address(text: str) -> SourceAddress:
+def parse_address(text: str, place: str = "source") -> SourceAddress:
     """An address from its text.
 
+    Args:
+        place: what whoever wrote it calls it: an option.
     Raises:
         UsageError: there is no such kind of source, something is missing, the URL is none of an API, or holds a key.
     """
     kind, colon, rest = text.strip().partition(":")
     parse = _KINDS.get(kind)
     if parse is None:
-        raise _unknown_kind(kind if colon else "")
+        raise _unknown_kind(kind if colon else "", place)
     if not rest.strip():
         raise broken_address(kind, "nothing stands behind the colon")
     if any(ord(character) < 0x20 or ord(character) == 0x7F for character in rest):
@@ -112,13 +114,13 @@ _KINDS: dict[str, Callable[[str], SourceAddress]] = {
 }
 
 
-def _unknown_kind(kind: str) -> UsageError:
+def _unknown_kind(kind: str, place: str) -> UsageError:
     # What stands before the colon is quoted only where it looks like a kind: it might be a key, or a whole URL.
     shown = kind if re.fullmatch(r"[A-Za-z_-]{1,24}", kind) else ""
     near = get_close_matches(shown.lower(), _KINDS, n=1, cutoff=0.5)
     return UsageError(
         "PL-REP-001",
-        "source",
+        place,
         f'there is no kind of source "{shown}"' if shown else "the address does not begin with a kind of source",
         expected=_EXPECTED,
         advice=f"{near[0]}:…" if near else "begin it with one of these",

@@ -57,6 +57,26 @@ def ask(app, method, path, body=None, **headers):
     )
 
 
+def while_it_runs(app, *steps):
+    """Each step done in turn while the service runs: an act, and what is true once the service has taken notice."""
+
+    async def run():
+        said, going = asyncio.Queue(), asyncio.Queue()
+        await going.put({"type": "lifespan.startup"})
+        running = asyncio.create_task(app({"type": "lifespan"}, going.get, said.put))
+        assert (await said.get())["type"] == "lifespan.startup.complete"
+        async with asyncio.timeout(20):
+            for act, is_noticed in steps:
+                act()
+                while not is_noticed():
+                    await asyncio.sleep(0.01)
+        await going.put({"type": "lifespan.shutdown"})
+        await running
+        assert (await said.get())["type"] == "lifespan.shutdown.complete"
+
+    asyncio.run(run())
+
+
 def loaded(model, name):
     return LoadedModel(name, f"{name:0<64}", "d" * 64, is_synthetic=True, model=model)
 

@@ -13,11 +13,12 @@ from plumbline.moderate.batching import BatchSettings
 from plumbline.moderate.policy import Policy, PolicyCalibration, Threshold
 from plumbline.moderate.policy_files import PolicyFiles
 from plumbline.moderate.policy_text import format_policy
+from plumbline.moderate.service.keys import KeyFile, add_key
 from plumbline.moderate.service.openapi import openapi_document
 from plumbline.moderate.service.request_log import JsonLines
 from plumbline.web.bodies import BodyLimits
 from plumbline.web.rate_limits import Rate
-from tests.moderate.service.asking import app_of, ask, ask_async
+from tests.moderate.service.asking import app_of, ask, ask_async, while_it_runs
 
 MODERATIONS = "/v1/moderations"
 SECRET = "nobody-may-read-this"
@@ -149,6 +150,19 @@ def test_a_policy_decides_and_a_request_may_name_another(moderation, tmp_path):
     assert result["flagged"]
 
 
+def test_a_refused_policy_is_one_line_with_its_code_in_a_field(moderation, tmp_path, monkeypatch, caplog):
+    monkeypatch.setattr("plumbline.moderate.service.app.RELOAD_SECONDS", 0.01)
+    heads, path = list(moderation.heads), tmp_path / "own.toml"
+    path.write_text(format_policy(Policy("own", 1, {heads[0]: Threshold(0.5, 0.5)}, tuple(heads[1:]))))
+    app = app_of(("mod", moderation), policies=[path])
+    while_it_runs(app, (lambda: path.write_text("name = "), lambda: "not replaced" in caplog.text))
+    (line,) = [json.loads(JsonLines().format(record)) for record in caplog.records]
+    assert (line["event"], line["code"]) == ("policies were not replaced", "PL-POL-003")
+    assert str(path) in line["detail"]
+    assert line["advice"]
+    assert not any("\n" in str(each) for each in line.values())
+
+
 def test_policies_are_looked_at_again_after_a_fault_and_what_is_to_be_told_of_them_is(
     moderation, tmp_path, monkeypatch, caplog
 ):
@@ -164,37 +178,15 @@ def test_policies_are_looked_at_again_after_a_fault_and_what_is_to_be_told_of_th
             raise RuntimeError(SECRET)
         return look(files)
 
-    async def run():
-        said, going = asyncio.Queue(), asyncio.Queue()
-        await going.put({"type": "lifespan.startup"})
-        running = asyncio.create_task(app({"type": "lifespan"}, going.get, said.put))
-        assert (await said.get())["type"] == "lifespan.startup.complete"
-        foreign = PolicyCalibration(
-            "other",
-            "e" * 64,
-            0.01,
-            0.05,
-            together=False,
-            safe_rows=0,
-            safe_flagged=0,
-            safe_reviewed=0,
-            data=(),
-            heads={},
-        )
-        write(2, foreign)
-        async with asyncio.timeout(20):
-            while "policies were replaced" not in caplog.text:
-                await asyncio.sleep(0.01)
-        await going.put({"type": "lifespan.shutdown"})
-        await running
-        return (await said.get())["type"]
-
+    foreign = PolicyCalibration(
+        "other", "e" * 64, 0.01, 0.05, together=False, safe_rows=0, safe_flagged=0, safe_reviewed=0, data=(), heads={}
+    )
     looks, look = [], PolicyFiles.reload_if_changed
     monkeypatch.setattr(PolicyFiles, "reload_if_changed", looked)
     monkeypatch.setattr("plumbline.moderate.service.app.RELOAD_SECONDS", 0.01)
     write(1)
     app = app_of(("mod", moderation), policies=[path])
-    assert asyncio.run(run()) == "lifespan.shutdown.complete"
+    while_it_runs(app, (lambda: write(2, foreign), lambda: "policies were replaced" in caplog.text))
     assert "could not be looked at: RuntimeError" in caplog.text
     assert "was fitted for another model (other)" in caplog.text
     assert SECRET not in caplog.text
@@ -320,20 +312,20 @@ def test_what_would_wait_too_long_is_refused_told_when_to_come_back_and_counted(
     assert (first.status, second.status, second.code) == (200, 429, "PL-MDR-010")
     assert second.headers["retry-after"] == "1"
     metrics = ask(app, "GET", "/metrics").body.decode()
-    assert 'plumbline_refused_requests{model="mod"} 1.0' in metrics
+    assert 'plumbline_refused_requests_total{model="mod"} 1.0' in metrics
+    kinds = {line.split()[2]: line.split()[3] for line in metrics.splitlines() if line.startswith("# TYPE")}
+    assert {kinds[f"plumbline_{name}_total"] for name in ("batches", "turns", "refused_requests")} == {"counter"}
     assert 'plumbline_waiting_characters{model="mod"} 0.0' in metrics
 
 
-def test_only_names_of_this_machine_are_answered_without_keys(moderation):
+def test_only_names_of_this_machine_are_answered_without_keys(moderation, tmp_path):
     app = app_of(("mod", moderation))
     for host in ("localhost", "127.0.0.1", "[::1]:8000", "LOCALHOST:1"):
         assert ask(app, "GET", "/healthz", host=host).status == 200
     for host in ("evil.example", "127.0.0.1.evil.example", "", "[::1].evil.example", None):
         assert ask(app, "GET", "/healthz", host=host).code == "PL-MDR-018"
-    for options in (
-        {"is_local": False},
-        {"keys": {"0" * 64: "somebody"}},
-    ):  # a proxy on this machine tells the name asked for
+    add_key(tmp_path / "keys.toml", "somebody")  # a proxy on this machine tells the name asked for
+    for options in ({"is_local": False}, {"keys": KeyFile(tmp_path / "keys.toml")}):
         assert ask(app_of(("mod", moderation), **options), "GET", "/healthz", host="any.example").status == 200
 
 

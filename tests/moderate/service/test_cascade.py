@@ -62,8 +62,8 @@ def test_each_result_says_who_answered(cascade):
     assert doubt["judged_by"]["model"].startswith("cas@")
     assert cascade.second.asked == [DOUBT]
     metrics = ask(app, "GET", "/metrics").body.decode()
-    assert 'plumbline_turns{model="cas/first"} 3.0' in metrics
-    assert 'plumbline_turns{model="cas/second"} 1.0' in metrics
+    assert 'plumbline_turns_total{model="cas/first"} 3.0' in metrics
+    assert 'plumbline_turns_total{model="cas/second"} 1.0' in metrics
 
 
 def test_each_turn_of_a_conversation_says_who_answered_and_the_row_who_judged_the_worst(cascade):

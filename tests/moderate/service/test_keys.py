@@ -6,11 +6,11 @@ import stat
 import pytest
 
 from plumbline.moderate.failures import ServingError
-from plumbline.moderate.service.keys import add_key, read_keys
+from plumbline.moderate.service.keys import KeyFile, add_key, read_keys
 from plumbline.moderate.service.request_log import JsonLines
 from plumbline.records import SourceError
 from plumbline.web.rate_limits import Rate
-from tests.moderate.service.asking import app_of, ask
+from tests.moderate.service.asking import app_of, ask, while_it_runs
 
 
 def test_a_key_is_nowhere_but_with_whoever_drew_it(tmp_path):
@@ -63,7 +63,7 @@ def test_a_file_that_others_read_or_that_is_not_there_is_refused(tmp_path):
 
 def test_every_route_but_two_asks_for_a_key(moderation, tmp_path):
     key = add_key(tmp_path / "keys.toml", "a")
-    app = app_of(("mod", moderation), keys=read_keys(tmp_path / "keys.toml"), is_local=False)
+    app = app_of(("mod", moderation), keys=KeyFile(tmp_path / "keys.toml"), is_local=False)
     for path in ("/healthz", "/readyz"):
         assert ask(app, "GET", path).status == 200
     good = f"Bearer {key}"
@@ -80,7 +80,7 @@ def test_every_route_but_two_asks_for_a_key(moderation, tmp_path):
 
 def test_the_log_says_whose_key_was_refused_what_and_not_the_key(moderation, tmp_path, caplog):
     key = add_key(tmp_path / "keys.toml", "staging")
-    app = app_of(("mod", moderation), keys=read_keys(tmp_path / "keys.toml"), is_local=False)
+    app = app_of(("mod", moderation), keys=KeyFile(tmp_path / "keys.toml"), is_local=False)
     ask(app, "POST", "/v1/moderations", {}, authorization=f"Bearer {key}")
     ask(app, "POST", "/v1/moderations", {}, authorization=f"Bearer {key}x")
     lines = [json.loads(JsonLines().format(each)) for each in caplog.records]
@@ -88,13 +88,57 @@ def test_the_log_says_whose_key_was_refused_what_and_not_the_key(moderation, tmp
     assert key not in json.dumps(lines)
 
 
-def test_each_key_has_a_rate_of_its_own(moderation, tmp_path):
+def asked_with(app, key):
+    return ask(app, "GET", "/v1/models", authorization=f"Bearer {key}").status
+
+
+def test_each_key_has_a_rate_of_its_own_that_nobody_without_it_can_use_up(moderation, tmp_path, caplog):
     first, second = (add_key(tmp_path / "keys.toml", name) for name in ("first", "second"))
-    app = app_of(("mod", moderation), keys=read_keys(tmp_path / "keys.toml"), rate=Rate(0.01, 2), is_local=False)
+    app = app_of(("mod", moderation), keys=KeyFile(tmp_path / "keys.toml"), rate=Rate(0.01, 2), is_local=False)
+    # All from one address, as behind a proxy.
+    assert [asked_with(app, f"plk_made-up-{number:020}") for number in range(4)] == [401, 401, 429, 429]
+    assert [asked_with(app, first) for _ in range(3)] == [200, 200, 429]
+    assert [asked_with(app, second) for _ in range(3)] == [200, 200, 429]
+    told = [json.loads(JsonLines().format(each)) for each in caplog.records]
+    assert [each["key"] for each in told if each["status"] == 429] == [None, None, "first", "second"]
 
-    def asked(key):
-        return ask(app, "GET", "/v1/models", authorization=f"Bearer {key}").status
 
-    # The first request of a key, of which nobody knows yet that it is good, asks the address.
-    assert [asked(first) for _ in range(4)] == [200, 200, 200, 429]
-    assert [asked(second) for _ in range(4)] == [200, 200, 200, 429]
+def test_a_key_counts_once_it_stands_in_the_file_and_no_longer_than_that(moderation, tmp_path, monkeypatch, caplog):
+    monkeypatch.setattr("plumbline.moderate.service.app.RELOAD_SECONDS", 0.01)
+    path, statuses = tmp_path / "keys.toml", []
+    old = add_key(path, "old")
+    app = app_of(("mod", moderation), keys=KeyFile(path), is_local=False)
+
+    def write(text, mode=0o600):
+        aside = tmp_path / "aside"
+        aside.write_text(text)
+        aside.chmod(mode)
+        aside.rename(path)
+
+    while_it_runs(app, (lambda: statuses.append(add_key(path, "new")), lambda: "were replaced" in caplog.text))
+    new = statuses.pop()
+    assert (asked_with(app, old), asked_with(app, new)) == (200, 200)
+    only_new = path.read_text().split("\n\n")[1]
+    while_it_runs(app, (lambda: write(only_new), lambda: caplog.text.count("were replaced") == 2))
+    assert (asked_with(app, old), asked_with(app, new)) == (401, 200)
+    refused = [("", 0o600), (f'{new} = "new"\n', 0o600), (only_new, 0o644)]
+    while_it_runs(
+        app,
+        *(
+            (lambda given=given: write(*given), lambda number=number: caplog.text.count("not replaced") == number)
+            for number, given in enumerate(refused, 1)
+        ),
+    )
+    assert (asked_with(app, old), asked_with(app, new)) == (401, 200)
+    lines = [json.loads(JsonLines().format(each)) for each in caplog.records]
+    assert [each["code"] for each in lines if "not replaced" in each["event"]] == [
+        "PL-MDR-003",
+        "PL-MDR-003",
+        "PL-MDR-004",
+    ]
+    assert [each["keys"] for each in lines if each["event"] == "keys were replaced"] == [["new", "old"], ["new"]]
+    digest = only_new.split('sha256 = "')[1][:64]
+    assert not any(secret in str(lines) for secret in (old, new, digest))
+    metrics = ask(app, "GET", "/metrics", authorization=f"Bearer {new}").body.decode()
+    assert 'plumbline_file_reloads_total{files="keys",outcome="changed"} 2.0' in metrics
+    assert 'plumbline_file_reloads_total{files="keys",outcome="refused"} 3.0' in metrics

@@ -35,6 +35,7 @@ from plumbline.collect.service.samplers import ScorerOpener, SourceRules
 from plumbline.collect.store.failures import StoreUnavailableError
 from plumbline.collect.store.migrating import open_store
 from plumbline.records import PlumblineError
+from plumbline.web.connections import BoundedConnection
 from plumbline.web.listening import BACKLOG, run_until_ended
 from plumbline.web.sessions import Site
 
@@ -101,7 +102,7 @@ def run_server(
 
     Args:
         served: opened once before, so that what is wrong with the store was told.
-            bound: from `web.listening.bind`; closed at the end.
+        bound: from `web.listening.bind`; closed at the end.
         processes: how many; one needs no supervisor.
         ready: called once a signal to end ends well and requests wait for their answers.
     Returns:
@@ -134,6 +135,7 @@ def _config(served: Served, processes: int, *, log_requests: bool) -> uvicorn.Co
     return uvicorn.Config(
         served,
         factory=True,
+        http=BoundedConnection,
         workers=processes,
         lifespan="on",
         ws="none",

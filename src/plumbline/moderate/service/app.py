@@ -123,7 +123,7 @@ class ServiceApp:
     def __init__(self, app: App, routes: Routes, keys: KeyFile | None) -> None:
         self._app = app
         self._routes = routes
-        files = {"policies": routes.served.policies, "keys": keys}
+        files: Mapping[str, PolicyFiles | KeyFile | None] = {"policies": routes.served.policies, "keys": keys}
         self._files = {name: each for name, each in files.items() if each is not None}
 
     def stop(self) -> None:

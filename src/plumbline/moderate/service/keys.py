@@ -14,7 +14,7 @@ from pathlib import Path
 from plumbline.lineage import write_aside
 from plumbline.moderate.failures import ServingError, no_key
 from plumbline.moderate.reloaded_files import ReloadedFiles, read_file
-from plumbline.records import JsonValue, SourceError
+from plumbline.records import SourceError
 from plumbline.records.strict_toml import parse_toml
 from plumbline.web.asgi import App, Receive, Scope, Send
 from plumbline.web.tokens import read_token
@@ -48,7 +48,7 @@ class KeyFile(ReloadedFiles[str]):
         """
         super().__init__([path], _content, lambda contents: _parse_keys(contents[0], str(path)))
 
-    def told(self) -> JsonValue:
+    def told(self) -> list[str]:
         """For the log: whose they are."""
         return sorted(self.current.values())
 
