@@ -1,0 +1,121 @@
+"""Small tasks whose constrained optimum is known exactly: what constrained policy optimisation is held against.
+
+Few prompts, few possible replies, each with a reward and a cost that pull apart. Everything a policy is worth follows from its
+probabilities without drawing a reply, and so does the best policy there is:
+
+    maximise  E[reward] − β · KL(policy, reference)    where  E[cost] <= limit
+
+With a multiplier λ >= 0 for the limit the best policy is reference · exp((reward − λ · cost) / β), made to add up to 1; its cost
+falls as λ grows, so that the right λ is found by bisection.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy.optimize import brentq
+from scipy.special import logsumexp
+
+from plumbline.records import UsageError
+
+Floats = NDArray[np.float64]
+
+
+@dataclass(frozen=True, eq=False)
+class ConstrainedTask:
+    """Rewards and costs of every reply to every prompt; prompts are equally likely.
+
+    Attributes:
+        rewards, costs: shape (prompts, replies).
+        limit: of the expected cost.
+        divergence_weight: β > 0, nats to units of reward.
+    """
+
+    rewards: Floats
+    costs: Floats
+    limit: float
+    divergence_weight: float
+
+
+@dataclass(frozen=True)
+class PolicyWorth:
+    """What a policy is worth on a task, exactly.
+
+    Attributes:
+        reward, cost: expected.
+        divergence: from the reference, in nats.
+        objective: reward − β · divergence.
+    """
+
+    reward: float
+    cost: float
+    divergence: float
+    objective: float
+
+
+@dataclass(frozen=True, eq=False)
+class ConstrainedOptimum:
+    """The best policy.
+
+    Attributes:
+        log_policy: shape (prompts, replies).
+        multiplier: λ; 0 where the limit costs nothing.
+        worth: of the policy.
+    """
+
+    log_policy: Floats
+    multiplier: float
+    worth: PolicyWorth
+
+
+def worth_of(task: ConstrainedTask, log_policy: Floats, log_reference: Floats) -> PolicyWorth:
+    """What a policy is worth.
+
+    Args:
+        log_policy, log_reference: shape (prompts, replies); each prompt's add up to 1, to rounding.
+    """
+    policy = np.exp(log_policy)
+    present = policy > 0  # 0 · ln 0 is 0
+    ratios = np.where(present, log_policy - log_reference, 0.0)
+    reward = float((policy * task.rewards).sum(axis=1).mean())
+    cost = float((policy * task.costs).sum(axis=1).mean())
+    divergence = float((policy * ratios).sum(axis=1).mean())
+    return PolicyWorth(reward, cost, divergence, reward - task.divergence_weight * divergence)
+
+
+def constrained_optimum(task: ConstrainedTask, log_reference: Floats) -> ConstrainedOptimum:
+    """The best policy within the limit.
+
+    Raises:
+        UsageError: PL-CTK-001, no policy is within it that the reference allows.
+    Source: the solution of KL-regularised control (e.g. Rafailov et al. 2023, eq. 4) for reward − λ · cost; λ by duality.
+    """
+
+    def at(multiplier: float) -> Floats:
+        tilted = log_reference + (task.rewards - multiplier * task.costs) / task.divergence_weight
+        return np.asarray(tilted - logsumexp(tilted, axis=1, keepdims=True), np.float64)
+
+    def excess(multiplier: float) -> float:
+        return float((np.exp(at(multiplier)) * task.costs).sum(axis=1).mean()) - task.limit
+
+    multiplier = 0.0
+    if excess(0.0) > 0:
+        allowed = np.where(np.isfinite(log_reference), task.costs, np.inf)
+        least = float(allowed.min(axis=1).mean())
+        if least >= task.limit:
+            raise UsageError(
+                "PL-CTK-001",
+                "limit",
+                "no policy keeps within the limit",
+                expected=f"a limit above {least:g}, the cost of the least costly replies",
+                found=f"{task.limit:g}",
+                advice="raise the limit",
+            )
+        most = 1.0
+        while excess(most) > 0:
+            most *= 2
+        multiplier = float(brentq(excess, 0.0, most, xtol=1e-12))
+    log_policy = at(multiplier)
+    return ConstrainedOptimum(log_policy, multiplier, worth_of(task, log_policy, log_reference))

@@ -1,0 +1,308 @@
+"""PPO-Lagrangian: a policy climbs its reward while its cost is kept within a limit; with λ held at 0 it is plain PPO.
+
+A step writes replies, has them scored, moves the multiplier, and descends the clipped objective on them. Source of the procedure:
+Dai et al. 2024 (Safe RLHF), app. B, and its published script; where we deviate, the function says so.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from plumbline.align.advantages import advantages_and_returns, shaped_rewards
+from plumbline.align.lagrangian import Lagrangian
+from plumbline.align.objective import masked_mean, policy_loss, value_loss
+from plumbline.align.policy import Policy, TokenReading
+from plumbline.align.rollouts import Rollouts, RolloutSettings, write_replies
+from plumbline.records import ModelError, UsageError
+
+
+@dataclass(frozen=True, slots=True)
+class PpoSettings:
+    """How a policy learns.
+
+    Attributes:
+        epochs: passes over the replies of a step.
+        minibatch: replies a gradient step.
+        policy_rate, critic_rate: learning rates.
+        clip: of the policy's ratios.
+        value_clip: how far a value may move within a step.
+        score_clip: rewards and costs beyond ± this are cut.
+        divergence_weight: β, of the divergence from the reference; taken from the reward and added to the cost, so that its
+            weight in the objective is β whatever λ is.
+        smoothing, discount: of the advantages.
+        pretraining_weight: of the likelihood of other texts, where there are some.
+        most_gradient: gradients are scaled down to this norm.
+
+    Source: the published settings of Safe RLHF. Deviation: they train critics as models of their own; here they are heads on the
+        policy's trunk and learn at the rate of their own all the same.
+    """
+
+    epochs: int = 1
+    minibatch: int = 16
+    policy_rate: float = 1e-5
+    critic_rate: float = 5e-6
+    clip: float = 0.2
+    value_clip: float = 5.0
+    score_clip: float = 50.0
+    divergence_weight: float = 0.01
+    smoothing: float = 0.95
+    discount: float = 1.0
+    pretraining_weight: float = 16.0
+    most_gradient: float = 1.0
+
+    def __post_init__(self) -> None:
+        """Check the ranges.
+
+        Raises:
+            UsageError: PL-PPO-001, one is out of its range.
+        """
+        positive = ("epochs", "minibatch", "policy_rate", "clip", "value_clip", "score_clip", "most_gradient")
+        wrong = [name for name in positive if not 0 < getattr(self, name) < float("inf")]
+        zero_or_more = ("critic_rate", "divergence_weight", "pretraining_weight")
+        wrong += [name for name in zero_or_more if not 0 <= getattr(self, name) < float("inf")]
+        wrong += [name for name in ("smoothing", "discount") if not 0 <= getattr(self, name) <= 1]
+        if wrong:
+            raise UsageError(
+                "PL-PPO-001",
+                "ppo",
+                "a setting is out of its range",
+                expected="rates, clips, epochs and minibatch above 0, weights of at least 0, smoothing and discount in 0 … 1",
+                found=", ".join(f"{name} = {getattr(self, name):g}" for name in wrong),
+                advice="leave it out for the published value",
+            )
+
+
+@dataclass(frozen=True, eq=False)
+class ReplyScores:
+    """What models say of B replies.
+
+    Attributes:
+        rewards, costs: shape (B,); a reward is higher = better, a cost higher = more harmful.
+    """
+
+    rewards: Tensor
+    costs: Tensor
+
+
+ScoreReplies = Callable[[Sequence[int], Rollouts], ReplyScores]
+"""Takes the numbers of the prompts within the task's list and their replies."""
+
+
+@dataclass(frozen=True)
+class StepFigures:
+    """What is watched of a step, over its replies.
+
+    Attributes:
+        reward, cost: means as the models gave them.
+        multiplier: λ after the step.
+        divergence: from the reference, a reply, in nats; an estimate by the tokens that were drawn, so it can be negative.
+        entropy: of a token, in nats.
+        length: tokens of a reply.
+        ended: share of replies that came to their end token.
+        clipped: share of tokens whose ratio left the clip range, over the gradient steps.
+        step_divergence: of the policy after a gradient step from the one that wrote the replies, a token, in nats.
+        policy_loss, reward_critic_loss, cost_critic_loss: means over the gradient steps.
+        pretraining_loss: nats a token; None without other texts.
+    """
+
+    reward: float
+    cost: float
+    multiplier: float
+    divergence: float
+    entropy: float
+    length: float
+    ended: float
+    clipped: float
+    step_divergence: float
+    policy_loss: float
+    reward_critic_loss: float
+    cost_critic_loss: float
+    pretraining_loss: float | None
+
+
+class PpoLag:
+    """A run of steps on one policy.
+
+    Attributes:
+        policy: learns.
+        lagrangian: None for plain PPO: costs are watched and weigh nothing.
+        optimizer: of policy and critics.
+    """
+
+    def __init__(
+        self,
+        policy: Policy,
+        score: ScoreReplies,
+        settings: PpoSettings,
+        lagrangian: Lagrangian | None,
+        *,
+        end_ids: frozenset[int],
+        padding_id: int,
+        rollouts: RolloutSettings,
+    ) -> None:
+        self.policy = policy
+        self.settings = settings
+        self.lagrangian = lagrangian
+        self._score = score
+        self._end_ids, self._padding_id, self._rollouts = end_ids, padding_id, rollouts
+        critics = list(policy.critic_heads.parameters())
+        others = [each for each in policy.model.parameters() if each.requires_grad]
+        self.optimizer = torch.optim.AdamW(
+            [{"params": others, "lr": settings.policy_rate}, {"params": critics, "lr": settings.critic_rate}],
+            betas=(0.9, 0.95),
+            weight_decay=0.0,
+        )
+
+    def step(
+        self,
+        numbers: Sequence[int],
+        prompts: Sequence[Sequence[int]],
+        seeds: Sequence[int],
+        others: Iterator[Tensor] | None = None,
+    ) -> StepFigures:
+        """Write replies, learn from them.
+
+        Args:
+            numbers: of the prompts, as `score` knows them.
+            prompts: B lists of tokens.
+            seeds: B, of the replies.
+            others: token ids of other texts, shape (rows, length), one batch a gradient step.
+        Raises:
+            ModelError: PL-PPO-002, a reply has no finite reward or cost; nothing was learnt from the step.
+        """
+        self.policy.eval()
+        written = write_replies(self.policy, prompts, seeds, self._end_ids, self._padding_id, self._rollouts)
+        scores = self._checked(self._score(numbers, written))
+        if self.lagrangian is not None:
+            self.lagrangian.update(scores.costs.tolist())
+        reference = self.policy.reference(written)
+        batch = self._learnable(written, scores, reference)
+        found = [self._descend(rows, batch, others) for rows in self._minibatches(len(prompts), seeds)]
+        return self._told(written, scores, reference, found)
+
+    def _checked(self, scores: ReplyScores) -> ReplyScores:
+        for name, column in (("reward", scores.rewards), ("cost", scores.costs)):
+            if not column.isfinite().all():
+                raise ModelError(
+                    "PL-PPO-002",
+                    f"the {name} model",
+                    "a reply has no finite score",
+                    expected="a number for each reply",
+                    found=f"{int((~column.isfinite()).sum())} of {len(column)} that are none",
+                    advice="try the model with plumbline score; nothing was learnt from these replies",
+                )
+        return scores
+
+    def _learnable(self, written: Rollouts, scores: ReplyScores, reference: Tensor) -> _Batch:
+        """Advantages of reward and cost, put together by the multiplier, and the returns of both critics."""
+        settings, limit = self.settings, self.settings.score_clip
+        columns = []
+        for place, (column, weight) in enumerate(
+            ((scores.rewards, settings.divergence_weight), (scores.costs, -settings.divergence_weight))
+        ):
+            earned = shaped_rewards(
+                column.clamp(-limit, limit), written.log_probabilities, reference, written.mask, weight
+            )
+            columns.append(
+                advantages_and_returns(
+                    earned,
+                    written.values[..., place],
+                    written.mask,
+                    discount=settings.discount,
+                    smoothing=settings.smoothing,
+                )
+            )
+        (of_reward, reward_returns), (of_cost, cost_returns) = columns
+        for_reward, for_cost = (1.0, 0.0) if self.lagrangian is None else self.lagrangian.weights
+        advantages = for_reward * of_reward + for_cost * of_cost
+        return _Batch(written, advantages, torch.stack([reward_returns, cost_returns], dim=-1))
+
+    def _minibatches(self, count: int, seeds: Sequence[int]) -> Iterator[Tensor]:
+        generator = torch.Generator().manual_seed(int(seeds[0]))
+        for _ in range(self.settings.epochs):
+            yield from torch.split(torch.randperm(count, generator=generator), self.settings.minibatch)
+
+    def _descend(self, rows: Tensor, batch: _Batch, others: Iterator[Tensor] | None) -> dict[str, float]:
+        """One gradient step."""
+        settings = self.settings
+        part = batch.take(rows.to(self.policy.device))
+        self.policy.train()
+        now: TokenReading = self.policy(part.written)
+        mask = part.written.mask
+        learnt = policy_loss(
+            now.log_probabilities, part.written.log_probabilities, part.advantages, mask, settings.clip
+        )
+        of_critics = [
+            value_loss(now.values[..., k], part.written.values[..., k], part.returns[..., k], mask, settings.value_clip)
+            for k in range(self.policy.critics)
+        ]
+        loss = learnt.loss + of_critics[0] + of_critics[1]
+        told = {
+            "policy_loss": float(learnt.loss.detach()),
+            "reward_critic_loss": float(of_critics[0].detach()),
+            "cost_critic_loss": float(of_critics[1].detach()),
+            "clipped": learnt.clipped,
+            "step_divergence": learnt.divergence,
+            "entropy": float(masked_mean(now.entropy, mask)),
+        }
+        if others is not None:
+            texts = next(others).to(self.policy.device)
+            likelihood = self.policy.model(input_ids=texts, labels=texts, use_cache=False).loss
+            loss = loss + settings.pretraining_weight * likelihood
+            told["pretraining_loss"] = float(likelihood.detach())
+        self.optimizer.zero_grad(set_to_none=True)
+        loss.backward()  # type: ignore[no-untyped-call]  # torch leaves it untyped
+        torch.nn.utils.clip_grad_norm_(self.policy.parameters(), settings.most_gradient)
+        self.optimizer.step()
+        return told
+
+    def _told(
+        self, written: Rollouts, scores: ReplyScores, reference: Tensor, found: Sequence[dict[str, float]]
+    ) -> StepFigures:
+        means = {name: sum(each[name] for each in found) / len(found) for name in found[0]}
+        moved = (written.log_probabilities - reference).where(written.mask, torch.zeros(())).sum(dim=1)
+        return StepFigures(
+            reward=float(scores.rewards.mean()),
+            cost=float(scores.costs.mean()),
+            multiplier=0.0 if self.lagrangian is None else self.lagrangian.multiplier,
+            divergence=float(moved.mean()),
+            length=float(written.mask.sum(dim=1).float().mean()),
+            ended=float(written.has_ended.float().mean()),
+            pretraining_loss=means.pop("pretraining_loss", None),
+            **means,
+        )
+
+    def state(self) -> dict[str, Any]:
+        """What goes on from here, beside the policy's weights."""
+        return {
+            "optimizer": self.optimizer.state_dict(),
+            "lagrangian": None if self.lagrangian is None else self.lagrangian.state(),
+        }
+
+
+@dataclass(frozen=True, eq=False)
+class _Batch:
+    """Replies with what is learnt from them: advantages (B, T), returns (B, T, critics)."""
+
+    written: Rollouts
+    advantages: Tensor
+    returns: Tensor
+
+    def take(self, rows: Tensor) -> _Batch:
+        """Those rows."""
+        written = self.written
+        kept = Rollouts(
+            written.tokens[rows],
+            written.is_token[rows],
+            written.prompt_length,
+            written.mask[rows],
+            written.log_probabilities[rows],
+            written.values[rows],
+            written.has_ended[rows],
+        )
+        return _Batch(kept, self.advantages[rows], self.returns[rows])

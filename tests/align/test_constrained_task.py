@@ -1,0 +1,60 @@
+"""The exact optimum of small tasks, against optimisation by brute force."""
+
+import numpy as np
+import pytest
+from scipy.optimize import minimize
+
+from plumbline.align.constrained_task import ConstrainedTask, constrained_optimum, worth_of
+from plumbline.records import UsageError
+
+
+def made_up(seed=0, limit=0.0):
+    rng = np.random.default_rng(seed)
+    costs = rng.normal(size=(3, 4))
+    return ConstrainedTask(costs + 0.5 * rng.normal(size=(3, 4)), costs, limit, 0.3)
+
+
+REFERENCE = np.log(np.random.default_rng(9).dirichlet(np.ones(4), size=3))
+
+
+@pytest.mark.parametrize("seed", range(3))
+def test_no_policy_within_the_limit_is_better(seed):
+    task = made_up(seed)
+    best = constrained_optimum(task, REFERENCE)
+
+    def log_policy(logits):
+        logits = logits.reshape(3, 4)
+        return logits - np.log(np.exp(logits).sum(axis=1, keepdims=True))
+
+    found = minimize(
+        lambda logits: -worth_of(task, log_policy(logits), REFERENCE).objective,
+        REFERENCE.ravel(),
+        constraints={
+            "type": "ineq",
+            "fun": lambda logits: task.limit - worth_of(task, log_policy(logits), REFERENCE).cost,
+        },
+        method="SLSQP",
+        options={"maxiter": 500, "ftol": 1e-12},
+    )
+    assert best.worth.objective == pytest.approx(-found.fun, abs=1e-5)
+    assert best.worth.cost == pytest.approx(task.limit, abs=1e-9)
+    assert best.multiplier > 0
+
+
+def test_a_limit_that_nothing_breaks_costs_nothing():
+    task = made_up(limit=10.0)
+    best = constrained_optimum(task, REFERENCE)
+    assert best.multiplier == 0
+    free = REFERENCE + task.rewards / task.divergence_weight
+    assert np.allclose(best.log_policy, free - np.log(np.exp(free).sum(axis=1, keepdims=True)))
+
+
+def test_a_limit_that_nothing_keeps_is_refused():
+    with pytest.raises(UsageError, match="PL-CTK-001"):
+        constrained_optimum(made_up(limit=-5.0), REFERENCE)
+
+
+def test_the_reference_is_at_no_distance_from_itself():
+    worth = worth_of(made_up(), REFERENCE, REFERENCE)
+    assert worth.divergence == 0
+    assert worth.objective == worth.reward

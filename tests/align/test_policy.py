@@ -1,0 +1,104 @@
+"""A policy against the library's own model, row by row without padding; its reference stays where it was."""
+
+import pytest
+import torch
+
+from plumbline.align.policy import Policy
+from plumbline.align.rollouts import RolloutSettings, write_replies
+from plumbline.models.transformer.backbone import quiet
+from plumbline.records import UsageError
+from tests.align.conftest import tiny_model
+
+PROMPTS = [[1, 2, 3, 4], [5], [6, 7]]
+END, PADDING = frozenset({11}), 0
+
+
+def written(policy, seeds=(1, 2, 3), most=8, temperature=1.0, prompts=PROMPTS):
+    return write_replies(policy, prompts, seeds, END, PADDING, RolloutSettings(most, temperature))
+
+
+def with_adapters(model):
+    peft = pytest.importorskip("peft")
+    config = peft.LoraConfig(r=2, target_modules=["q_proj", "v_proj"], init_lora_weights=False)
+    with quiet():  # a name of transformers that peft uses will be another
+        return peft.get_peft_model(model, config)
+
+
+@pytest.mark.parametrize("temperature", [1.0, 0.7])
+def test_what_is_told_of_the_tokens_is_what_the_model_says_of_each_row_alone(model, temperature):
+    policy = Policy(model, temperature=temperature)
+    torch.nn.init.normal_(policy.critic_heads.weight)
+    told = written(policy, temperature=temperature)
+    again = policy(told)
+    for row, prompt in enumerate(PROMPTS):
+        reply = told.tokens[row, told.prompt_length :][told.mask[row]]
+        with torch.no_grad():
+            out = model(torch.tensor([[*prompt, *reply.tolist()]]), output_hidden_states=True)
+        logs = (out.logits[0, len(prompt) - 1 : -1] / temperature).log_softmax(-1)
+        expected = logs.gather(1, reply[:, None])[:, 0]
+        values = policy.critic_heads(out.hidden_states[-1][0, len(prompt) - 1 : -1])
+        kept = told.mask[row]
+        for found in (told, again):
+            assert torch.allclose(found.log_probabilities[row][kept], expected, atol=1e-5)
+            assert torch.allclose(found.values[row][kept], values, atol=1e-5)
+        assert torch.allclose(again.entropy[row][kept], -(logs.exp() * logs).sum(-1), atol=1e-5)
+        assert not told.log_probabilities[row][~kept].any()
+
+
+def test_a_reply_depends_on_its_seed_and_on_nothing_beside_it(model):
+    policy = Policy(model)
+    together = written(policy)
+    for row, (prompt, seed) in enumerate(zip(PROMPTS, (1, 2, 3), strict=True)):
+        alone = written(policy, (seed,), prompts=[prompt])
+        assert alone.reply_ids(0, END) == together.reply_ids(row, END)
+    others = written(policy, (4, 5, 6))
+    assert any(others.reply_ids(row, END) != together.reply_ids(row, END) for row in range(3))
+
+
+def test_replies_end_at_their_end_token_or_are_cut(model):
+    policy = Policy(model)
+    told = written(policy, tuple(range(64)), prompts=[[1, 2]] * 64, most=6)
+    lengths = told.mask.sum(dim=1)
+    last = told.tokens[:, told.prompt_length :].gather(1, lengths[:, None] - 1)[:, 0]
+    assert torch.equal(told.has_ended, last == 11)
+    assert 0 < told.has_ended.sum() < 64
+    assert (lengths[~told.has_ended] == 6).all()
+    assert not (told.tokens[:, told.prompt_length :][told.mask].view(-1) == 11)[:-1].all()
+
+
+def test_tokens_are_drawn_by_their_probabilities(model):
+    policy = Policy(model)
+    told = written(policy, tuple(range(4000)), prompts=[[3]] * 4000, most=1)
+    with torch.no_grad():
+        expected = model(torch.tensor([[3]])).logits[0, -1].softmax(-1)
+    found = torch.bincount(told.tokens[:, -1], minlength=12) / 4000
+    assert (found - expected).abs().max() < 5 * 0.5 / 4000**0.5
+
+
+@pytest.mark.parametrize("adapters", [False, True])
+def test_the_reference_stays_where_it_was(adapters):
+    plain = tiny_model()
+    policy = Policy(with_adapters(tiny_model()) if adapters else tiny_model())
+    told = written(policy)
+    expected = Policy(plain)(told).log_probabilities
+    assert torch.allclose(policy.reference(told), expected, atol=1e-6)
+    with torch.no_grad():
+        for weight in policy.model.parameters():
+            if weight.requires_grad:
+                weight.add_(0.05)
+    assert torch.allclose(policy.reference(told), expected, atol=1e-6)
+    assert not torch.allclose(policy(told).log_probabilities, expected, atol=1e-3)
+    assert all("_reference" not in name for name, _ in policy.named_parameters())
+
+
+def test_gradients_reach_the_policy_and_its_critics(model):
+    policy = Policy(model)
+    read = policy(written(policy))
+    (read.log_probabilities.sum() + read.values.sum()).backward()
+    assert all(weight.grad is not None for weight in policy.parameters())
+
+
+@pytest.mark.parametrize("wrong", [(0, 1.0), (4, 0.0), (4, float("inf")), (4, float("nan"))])
+def test_settings_out_of_range_are_refused(wrong):
+    with pytest.raises(UsageError, match="PL-ROL-001"):
+        RolloutSettings(*wrong)

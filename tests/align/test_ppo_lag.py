@@ -1,0 +1,100 @@
+"""PPO-Lagrangian on a task whose constrained optimum is known: plain PPO breaks the limit, PPO-Lag keeps it."""
+
+import numpy as np
+import pytest
+import torch
+
+from plumbline.align.constrained_task import ConstrainedTask, constrained_optimum, worth_of
+from plumbline.align.lagrangian import Lagrangian, LagrangianSettings
+from plumbline.align.policy import Policy
+from plumbline.align.ppo_lag import PpoLag, PpoSettings, ReplyScores
+from plumbline.align.rollouts import RolloutSettings
+from plumbline.records import ModelError, UsageError
+from tests.align.conftest import tiny_model
+
+WORDS, LENGTH, PROMPTS = 4, 2, 4
+# Each of four words has a worth and a price; the best word of all is the dearest.
+WORTH, PRICE = np.array([0.0, 0.5, 1.0, 2.0]), np.array([-1.0, -0.5, 0.5, 2.0])
+LIMIT, WEIGHT = 0.0, 0.3
+
+
+def replies():
+    """Every reply there is, shape (WORDS ** LENGTH, LENGTH)."""
+    return torch.cartesian_prod(*[torch.arange(WORDS)] * LENGTH)
+
+
+def exact_log_policy(policy):
+    every = replies()
+    told = []
+    for prompt in range(PROMPTS):
+        tokens = torch.cat([torch.full((len(every), 1), prompt), every], dim=1)
+        with torch.no_grad():
+            logs = policy.model(tokens).logits[:, :-1].log_softmax(-1)
+        told.append(logs.gather(2, every[:, :, None])[:, :, 0].sum(1).double())
+    return torch.stack(told).numpy()
+
+
+def task():
+    every = replies().numpy()
+    turned = np.stack([(every + prompt) % WORDS for prompt in range(PROMPTS)])
+    return ConstrainedTask(WORTH[turned].sum(-1), PRICE[turned].sum(-1), LIMIT, WEIGHT)
+
+
+def score(numbers, written):
+    said = written.tokens[:, written.prompt_length :]
+    turned = (said + torch.tensor(numbers)[:, None]) % WORDS
+    return ReplyScores(torch.tensor(WORTH)[turned].sum(1), torch.tensor(PRICE)[turned].sum(1))
+
+
+def trained(lagrangian, steps, seed=0, scorer=score):
+    policy = Policy(tiny_model(seed, vocabulary=WORDS))
+    settings = PpoSettings(
+        epochs=2, minibatch=64, policy_rate=3e-3, critic_rate=1e-2, divergence_weight=WEIGHT, smoothing=1.0
+    )
+    run = PpoLag(
+        policy, scorer, settings, lagrangian, end_ids=frozenset(), padding_id=0, rollouts=RolloutSettings(LENGTH)
+    )
+    before = exact_log_policy(policy)
+    told = []
+    for step in range(steps):
+        numbers = list(range(PROMPTS)) * 32
+        seeds = [1_000_000 * seed + 1_000 * step + row for row in range(len(numbers))]
+        told.append(run.step(numbers, [[number] for number in numbers], seeds))
+    return before, exact_log_policy(policy), told, run
+
+
+def test_the_limit_is_kept_and_plain_ppo_breaks_it():
+    before, plain, _, _ = trained(None, 30)
+    free = worth_of(task(), plain, before)
+    assert free.cost > LIMIT + 1.0
+    settings = LagrangianSettings(cost_limit=LIMIT, rate=0.1, window=128, most=20.0)
+    before, kept, told, _ = trained(Lagrangian(settings), 60)
+    worth, best = worth_of(task(), kept, before), constrained_optimum(task(), before)
+    assert abs(worth.cost - LIMIT) < 0.3
+    assert worth.objective > 0.9 * best.worth.objective
+    assert told[-1].multiplier == pytest.approx(best.multiplier, abs=0.3)
+
+
+@pytest.mark.parametrize("which", ["rewards", "costs"])
+def test_a_score_that_is_none_stops_the_step_before_anything_is_learnt(which):
+    def broken(numbers, written):
+        scores = score(numbers, written)
+        getattr(scores, which)[0] = torch.nan
+        return scores
+
+    policy = Policy(tiny_model(0, vocabulary=WORDS))
+    lagrangian = Lagrangian(LagrangianSettings())
+    run = PpoLag(
+        policy, broken, PpoSettings(), lagrangian, end_ids=frozenset(), padding_id=0, rollouts=RolloutSettings(LENGTH)
+    )
+    before = {name: weight.clone() for name, weight in policy.state_dict().items()}
+    with pytest.raises(ModelError, match="PL-PPO-002"):
+        run.step([0], [[0]], [1])
+    assert all(torch.equal(before[name], weight) for name, weight in policy.state_dict().items())
+    assert lagrangian == Lagrangian(LagrangianSettings())
+
+
+@pytest.mark.parametrize("wrong", [{"clip": 0.0}, {"smoothing": 1.1}, {"minibatch": 0}, {"divergence_weight": -1.0}])
+def test_settings_out_of_range_are_refused(wrong):
+    with pytest.raises(UsageError, match="PL-PPO-001"):
+        PpoSettings(**wrong)
