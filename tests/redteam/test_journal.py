@@ -54,7 +54,7 @@ def test_the_journal_of_another_run_is_refused_and_says_what_differs(journal, ch
         kept_in(journal, ASKED | change)
     assert refused.value.code == "PL-RTA-001"
     assert all(name in refused.value.expected for name in change)
-    assert "3 replies" in refused.value.problem
+    assert "replies kept here (3)" in refused.value.problem
     assert journal.read_bytes() == before
     assert kept_in(journal, ASKED | change, restart=True) == {}
 

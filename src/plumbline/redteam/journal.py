@@ -206,7 +206,7 @@ def _require_same(header: _Header, configuration: Mapping[str, JsonValue], repli
         raise UsageError(
             "PL-RTA-001",
             str(path),
-            f"the {replies:,} replies kept here are those of another run",
+            f"the replies kept here ({replies:,}) are those of another run",
             expected=", ".join(f"{name} {_shown(now.get(name))}" for name in others),
             found=", ".join(f"{name} {_shown(was.get(name))}" for name in others),
             advice="the same options as that run to go on with it, another output with -o, or --restart to throw its "
