@@ -6,7 +6,7 @@ BIN    := $(VENV)/bin
 PIP    := $(BIN)/python -m pip --disable-pip-version-check --quiet
 DATA   ?= ../shared/data
 
-.PHONY: demo test thorough check lint types imports format docs pictures bench bench-training bench-pages bench-dashboard bench-serve hammer latency fuzz clean help
+.PHONY: ready demo test thorough check lint types imports format docs pictures bench bench-training bench-pages bench-dashboard bench-serve hammer latency fuzz clean help
 
 help: ## what can be made
 	@grep -E '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 18
@@ -22,10 +22,15 @@ $(VENV)/ready-to-run: $(BIN)/python pyproject.toml constraints.txt
 	@$(PIP) install --constraint constraints.txt --editable '.[report]'
 	@touch $@
 
-$(VENV)/ready-to-test: $(VENV)/ready-to-run
+# In one go, and compiled by all cores afterwards: pip compiles with one, which takes it as long as all else that it does.
+# What packages bring of their own tests, and templates that are no Python, are left as they are.
+$(VENV)/ready-to-test: $(BIN)/python pyproject.toml constraints.txt
 	@echo "setting up what the tests need, torch among it (once, a few minutes)"
-	@$(PIP) install --constraint constraints.txt --editable '.[report,sources,collect,serve,oidc,postgres,train,trl,ray,pii,test,dev]'
-	@touch $@
+	@$(PIP) install --no-compile --constraint constraints.txt --editable '.[report,sources,collect,serve,oidc,postgres,train,trl,ray,pii,test,dev]'
+	-@$(BIN)/python -m compileall -qq -j 0 -x '/tests?/' $(VENV)/lib
+	@touch $(VENV)/ready-to-run $@
+
+ready: $(VENV)/ready-to-test ## sets up what the tests and the checks need
 
 demo: $(VENV)/ready-to-run ## the main job on a small synthetic corpus; ends with a report to open
 	@$(BIN)/plumbline demo -o demo-out

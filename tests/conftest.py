@@ -4,7 +4,8 @@ import gc
 import os
 import shutil
 import subprocess
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from itertools import count
 from pathlib import Path
 
 import pytest
@@ -35,10 +36,23 @@ def real_data() -> Path:
     pytest.skip("the real samples are not here: set PLUMBLINE_DATA to their folder")
 
 
+@pytest.fixture(scope="session")
+def make_folder(tmp_path_factory: pytest.TempPathFactory) -> Callable[[], Path]:
+    """Makes new folders; `mktemp` looks at all that it ever made to number one more: half a minute in thousands of tests."""
+    place, numbers = tmp_path_factory.mktemp("folders"), count()
+
+    def make() -> Path:
+        folder = place / str(next(numbers))
+        folder.mkdir()
+        return folder
+
+    return make
+
+
 @pytest.fixture(autouse=True)
-def own_cache(tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.MonkeyPatch) -> Path:
+def own_cache(make_folder: Callable[[], Path], monkeypatch: pytest.MonkeyPatch) -> Path:
     """Every test reads and writes a cache of its own."""
-    folder = tmp_path_factory.mktemp("cache")
+    folder = make_folder()
     monkeypatch.setenv("PLUMBLINE_CACHE", str(folder))
     return folder
 

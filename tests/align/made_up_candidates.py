@@ -7,6 +7,7 @@ from plumbline.models.scored_model import Scores
 from plumbline.records import Message, Prompt, Role
 from plumbline.sources.asking import Failed
 from plumbline.sources.reply_journal import KeptReply
+from tests.align.made_up_judges import Head
 
 
 def prompt(number):
@@ -31,7 +32,7 @@ def asked(*rows):
     ]
 
 
-def scores(*rows, code="PL-BON-004"):
+def scores(*rows, code="PL-SCO-005"):
     values = np.array(rows, np.float64)
     return ReplyScores(values, [[None if np.isfinite(each) else code for each in row] for row in values])
 
@@ -49,6 +50,7 @@ class ByLength:
 
     def __init__(self, task="preference", says=None, raises=(), partly=()):
         self.task, self.says, self.raises, self.partly = task, says or {}, set(raises), set(partly)
+        self.heads = {"main": Head()}
         self.calls, self.read = [], []
 
     def read_groups(self, groups, *, advance=None):

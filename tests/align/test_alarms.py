@@ -5,10 +5,10 @@ from dataclasses import replace
 import pytest
 
 from plumbline.align import alarms
-from plumbline.align.alarms import AlarmSettings, alarms_of
+from plumbline.align.alarms import AlarmSettings, alarms_of, without_alarms
 from plumbline.align.ppo_lag import StepFigures
 
-WELL = StepFigures(1.0, -1.0, 1.0, 2.0, 3.0, 50.0, 0.9, 0.05, 0.01, 0.1, 0.1, 0.1, None)
+WELL = StepFigures(1.0, -1.0, 1.0, 2.0, 3.0, 50.0, 0.9, 0.05, 0.01, 0.1, 0.1, 0.1, None, 0.0)
 SETTINGS = AlarmSettings(window=3)
 
 
@@ -33,6 +33,7 @@ def test_a_run_that_goes_well_has_none():
         ({"entropy": 0.5}, alarms.ENTROPY),
         ({"clipped": 0.5}, alarms.CLIPPED),
         ({"ended": 0.2}, alarms.CUT),
+        ({"empty": 0.2}, alarms.EMPTY),
         ({"multiplier": 5.0}, alarms.LIMIT),
     ],
 )
@@ -47,5 +48,8 @@ def test_reward_that_rises_while_others_like_it_less():
     assert kinds(run(WELL), held_out=[0.62, 0.55]) == []
 
 
-def test_nothing_is_told_before_there_is_enough_to_compare():
+def test_nothing_is_told_before_there_is_enough_to_compare_and_that_is_said():
     assert kinds(run(replace(WELL, length=500.0), steps=2)) == []
+    assert "from step 6 on" in without_alarms(5, SETTINGS)
+    assert without_alarms(6, SETTINGS) is None
+    assert kinds(run(replace(WELL, length=500.0), steps=3)) == [alarms.LENGTH]

@@ -24,7 +24,7 @@ def test_every_reply_stands_in_the_table_with_its_score_or_why_it_has_none(of_al
     rows = candidate_table(of_all, PARENTS).to_pylist()
     assert [row["reply"] for row in rows] == [text for of_one in TEXTS for text in of_one]
     assert [row["score"] for row in rows[:6]] == [3.0, 1.0, 2.0, 1.0, None, None]
-    assert [row["score_missing"] for row in rows[3:6]] == [None, "PL-BON-004", "PL-BON-004"]
+    assert [row["score_missing"] for row in rows[3:6]] == [None, "PL-SCO-005", "PL-SCO-005"]
     assert [(row["prompt_id"], row["number"]) for row in rows if row["is_best"]] == [
         ("p0", 0),
         ("p1", 0),

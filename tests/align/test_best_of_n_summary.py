@@ -23,7 +23,7 @@ def test_all_sizes_speak_of_the_prompts_that_have_every_score():
     assert np.isclose(found["curve"][0]["score"]["value"], whole.mean())
     assert np.isclose(found["curve"][-1]["gain"]["value"], (whole.max(axis=1) - whole.mean(axis=1)).mean())
     assert found["curve"][0]["gain"] is None
-    assert found["missing"] == {"PL-BON-004": 1}
+    assert found["missing"] == {"PL-SCO-005": 1}
     assert any("1 prompts of 40 are in no figure" in note for note in found["notes"])
 
 
@@ -46,6 +46,15 @@ def test_replies_that_repeat_are_counted_and_told():
     found = summarise(candidates(scores([1.0, 1.0, 1.0, 2.0]), texts=[["a", "a", "a", "b"]]), DRAWS)
     assert found["different_replies"]["value"] == 2.0
     assert any("of 4 to a prompt 2.0 are different" in note for note in found["notes"])
+
+
+def test_replies_that_did_not_come_are_none_that_repeat():
+    texts = [["a", None, None, None], [None] * 4]
+    found = summarise(candidates(scores([1.0, *[np.nan] * 3], [np.nan] * 4), texts=texts), DRAWS)
+    assert (found["different_replies"]["value"], found["different_replies"]["n"]) == (1.0, 1)
+    assert not any("repeat" in note for note in found["notes"])
+    nothing = summarise(candidates(scores([np.nan] * 4), texts=texts[1:]), DRAWS)
+    assert nothing["different_replies"]["value"] is None
 
 
 def test_replies_that_were_cut_are_counted_and_so_are_the_best_of_them():

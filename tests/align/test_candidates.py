@@ -5,7 +5,8 @@ import pytest
 import torch
 
 from plumbline.align.candidates import axis_of, score_replies, sizes_up_to
-from plumbline.records import Axis, Message, ModelError, Role
+from plumbline.models.reply_readings import NO_NUMBER, READ_IN_PART, SCORER_FAILED
+from plumbline.records import Axis, Message, Role
 from tests.align.made_up_candidates import ByLength, asked, candidates, prompt, scores
 from tests.models.transformer import tiny
 from tests.models.transformer.test_saving import made
@@ -45,40 +46,18 @@ def test_a_transformer_reads_a_shared_prompt_once(tmp_path):
     assert read_together < sum(tokens) / 3
 
 
-def test_a_reply_without_a_number_is_told_and_costs_no_other_its_score():
+def test_what_has_no_score_is_told_and_never_chosen():
     model = ByLength(says={"ccc": np.nan, "dddd": -np.inf}, raises=["ff"], partly=["bb"])
     found = score_replies(model, PROMPTS, asked(*TEXTS))
     assert found.codes == [
-        [None, "PL-BON-004", "PL-BON-005"],
-        ["PL-BON-004", "PL-REP-022", None],
-        [None, None, "PL-BON-003"],
+        [None, NO_NUMBER, READ_IN_PART],
+        [NO_NUMBER, "PL-REP-022", None],
+        [None, None, SCORER_FAILED],
     ]
     assert np.array_equal(np.isfinite(found.values), [[code is None for code in row] for row in found.codes])
     of_all = candidates(found, texts=TEXTS)
     assert [of_all.best(place) for place in range(3)] == [0, 2, 0]
     assert not of_all.is_whole.any()
-
-
-def test_an_error_of_ours_keeps_its_code():
-    class Refusing(ByLength):
-        """Raises as our models do."""
-
-        def read_groups(self, groups, *, advance=None):
-            raise ModelError("PL-SCO-001", f"{len(groups)} {advance}", "no memory", advice="a smaller batch")
-
-    assert score_replies(Refusing(), PROMPTS[:1], asked(["a", "b"])).codes == [["PL-SCO-001"] * 2]
-
-
-def test_a_model_that_gives_another_number_of_scores_is_not_believed():
-    class Short(ByLength):
-        """Loses a row of every two."""
-
-        def read_groups(self, groups, *, advance=None):
-            read = super().read_groups(groups, advance=advance)
-            return read if len(read.heads) == 1 else type(read)(read.heads[1:])
-
-    found = score_replies(Short(), PROMPTS[:1], asked(["a", "ccc"]))
-    assert found.values.tolist() == [[1.0, 3.0]]
 
 
 def test_nobody_is_chosen_where_nobody_has_a_score():

@@ -41,6 +41,13 @@ def test_only_the_replys_tokens_count():
     with torch.no_grad():
         logs = [model(torch.tensor([row.tokens])).logits[0, :-1].log_softmax(-1) for row in rows]
         told = float(text_likelihood(model, batch))
+    kept = []
+    model.lm_head.register_forward_hook(lambda _module, _given, logits: kept.append(logits.shape))
+    assert float(text_likelihood(model, batch).detach()) == told
+    assert kept == [(2, 5, model.config.vocab_size)], "the first prompt has one token, so every place may count"
+    later = text_batch([rows[0], Demonstration([10, 11, 12, 13], 3)], padding_id=1)
+    text_likelihood(model, later)
+    assert kept[-1][1] == 4, "before the shortest prompt's last token no logits are asked for"
     learnt = [logs[0][1, 7], logs[0][2, 8], logs[0][3, 9], logs[1][0, 11], logs[1][1, 12]]
     assert abs(told + float(sum(learnt)) / 5) < 1e-5
 

@@ -4,17 +4,8 @@ import numpy as np
 import pytest
 from scipy.special import expit
 
-from plumbline.align import judging
-from plumbline.align.judging import (
-    JUDGE_FAILED,
-    NO_NUMBER,
-    READ_IN_PART,
-    Panel,
-    ReplyPair,
-    judge_pairs,
-    require_judge_of,
-    require_judge_of_safety,
-)
+from plumbline.align.judging import Panel, ReplyPair, judge_pairs, require_judge_of, require_judge_of_safety
+from plumbline.models.reply_readings import NO_NUMBER, READ_IN_PART, SCORER_FAILED
 from plumbline.records import Axis, UsageError
 from tests.align.made_up_judges import Judge, prompt
 
@@ -36,25 +27,18 @@ def test_preferences_are_of_the_difference_and_of_a_cost_the_lower_one_wins():
 
 
 def test_a_prompt_is_read_once_for_all_its_replies_and_a_judge_of_two_things_once():
-    cost, steps = Judge("cost", None), []
-    told = lambda done, total: steps.append((done, total))  # noqa: E731 – one line
+    helpful, cost, steps = Judge(), Judge("cost", None), []
     judge_pairs(
-        Panel({Axis.HARMLESSNESS: cost}, cost), pairs(("1", "2"), ("3", "4"), ("5", "6"), ("7", "8"), each=2), told
+        Panel({Axis.HELPFULNESS: helpful, Axis.HARMLESSNESS: cost}, cost),
+        pairs(("1", "2"), ("3", "4"), ("5", "6"), ("7", "8"), each=2),
+        lambda done, total: steps.append((done, total)),
     )
-    assert cost.groups == [[4, 4]]
-    assert steps == [(8, 8)]
+    assert helpful.groups == cost.groups == [[4, 4]]
+    assert steps == [(8, 16), (16, 16)]
 
 
 @pytest.mark.parametrize(
-    ("reply", "code"),
-    [
-        ("fail", JUDGE_FAILED),
-        ("coded", "PL-XYZ-001"),
-        ("nan", NO_NUMBER),
-        ("inf", NO_NUMBER),
-        ("2!", READ_IN_PART),
-        ("word", JUDGE_FAILED),
-    ],
+    ("reply", "code"), [("fail", SCORER_FAILED), ("coded", "PL-XYZ-001"), ("nan", NO_NUMBER), ("2!", READ_IN_PART)]
 )
 @pytest.mark.parametrize("side", [0, 1])
 def test_one_reply_without_a_score_leaves_its_pair_alone_unjudged(reply, code, side):
@@ -71,7 +55,7 @@ def test_one_reply_without_a_score_leaves_its_pair_alone_unjudged(reply, code, s
 def test_a_judge_that_fails_on_everything_judges_nothing():
     said = judge_pairs(Panel({Axis.HELPFULNESS: Judge()}, None), pairs(("fail", "nan"), ("coded", "1")))
     assert np.isnan(said.probabilities["helpfulness"]).all()
-    assert said.by_axis[Axis.HELPFULNESS].codes == (JUDGE_FAILED, "PL-XYZ-001")
+    assert said.by_axis[Axis.HELPFULNESS].codes == (SCORER_FAILED, "PL-XYZ-001")
     assert (said.safe, said.safety) == (None, None)
 
 
@@ -81,19 +65,6 @@ def test_who_stands_first_plays_no_part_even_for_a_judge_that_leans():
     other = judge_pairs(leaning, pairs(("3", "1"), ("2", "2"))).probabilities["helpfulness"]
     assert one == pytest.approx(1 - other)
     assert one[1] == 0.5
-
-
-def test_blocks_of_prompts_keep_their_order(monkeypatch):
-    monkeypatch.setattr(judging, "_GROUPS_AT_A_TIME", 2)
-    judge, steps = Judge(), []
-    said = judge_pairs(
-        Panel({Axis.HELPFULNESS: judge}, None),
-        pairs(*((str(at), "0") for at in range(6)), each=2),
-        lambda done, total: steps.append((done, total)),
-    )
-    assert judge.groups == [[4, 4], [4]]
-    assert steps == [(8, 12), (12, 12)]
-    assert said.by_axis[Axis.HELPFULNESS].scores[:, 0].tolist() == [0, 1, 2, 3, 4, 5]
 
 
 @pytest.mark.parametrize(

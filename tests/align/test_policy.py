@@ -63,7 +63,59 @@ def test_replies_end_at_their_end_token_or_are_cut(model):
     assert torch.equal(told.has_ended, last == 11)
     assert 0 < told.has_ended.sum() < 64
     assert (lengths[~told.has_ended] == 6).all()
-    assert not (told.tokens[:, told.prompt_length :][told.mask].view(-1) == 11)[:-1].all()
+    for row in range(64):
+        said = told.tokens[row, told.prompt_length :][told.mask[row]].tolist()
+        assert 11 not in said[:-1], "nothing is written behind the end"
+        assert told.reply_ids(row, END) == (said[:-1] if told.has_ended[row] else said)
+
+
+def test_any_of_several_end_tokens_ends_a_reply_and_one_of_them_is_read(model):
+    several = frozenset({9, 10, 11})
+    policy = Policy(model)
+    told = write_replies(policy, [[1, 2]] * 64, range(64), several, PADDING, RolloutSettings(6))
+    last = [told.tokens[row, told.prompt_length :][told.mask[row]].tolist()[-1] for row in range(64)]
+    assert told.has_ended.tolist() == [each in several for each in last]
+    assert {each for each in last if each in several} == several
+    assert not any(several.intersection(told.reply_ids(row, several)) for row in range(64))
+    tokens, is_token, ends = told.closed(11)
+    assert all(tokens[row][is_token[row]][-1] == tokens[row, ends[row]] == 11 for row in range(64))
+
+
+def test_a_reply_of_nothing_but_its_end_is_learnt_from_as_any_other(model):
+    policy = Policy(model)
+    told = write_replies(policy, PROMPTS, (1, 2, 3), frozenset(range(12)), PADDING, RolloutSettings(6))
+    assert told.mask.sum(dim=1).tolist() == [1, 1, 1]
+    assert told.has_ended.all()
+    assert [told.reply_ids(row, frozenset(range(12))) for row in range(3)] == [[], [], []]
+    assert torch.allclose(policy(told).log_probabilities, told.log_probabilities, atol=1e-6)
+
+
+@pytest.mark.parametrize("adapters", [False, True])
+def test_a_token_that_may_never_be_written_has_no_probability_anywhere(adapters):
+    made = tiny_model()
+    policy = Policy(with_adapters(made) if adapters else made, never_ids=[0, 3, 5])
+    told = written(policy, tuple(range(64)), prompts=[[1, 2]] * 64, most=6)
+    assert not {0, 3, 5}.intersection(told.tokens[:, told.prompt_length :][told.mask].tolist())
+    again = policy(told)
+    assert torch.allclose(again.log_probabilities, told.log_probabilities, atol=1e-5)
+    assert again.entropy.isfinite().all()
+    plain = Policy(policy.model)
+    assert (again.log_probabilities > plain(told).log_probabilities)[told.mask].all(), "the others share what they had"
+    if not adapters:
+        assert torch.allclose(policy.reference(told).log_probabilities, told.log_probabilities, atol=1e-5)
+    (again.log_probabilities.sum() + again.values.sum()).backward()
+    assert all(weight.grad.isfinite().all() for weight in policy.parameters() if weight.requires_grad)
+
+
+def test_entropy_of_a_distribution_without_some_tokens_is_a_number(model):
+    with torch.no_grad():
+        model.lm_head.weight[4] = 0
+    policy = Policy(model)
+    told = written(policy)
+    model.lm_head.register_forward_hook(lambda *given: given[2].index_fill(-1, torch.tensor([0]), -torch.inf))
+    found = policy(told).entropy
+    assert found.isfinite().all()
+    assert found.max() > 0
 
 
 def test_tokens_are_drawn_by_their_probabilities(model):

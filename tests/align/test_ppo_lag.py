@@ -9,7 +9,7 @@ from plumbline.align.lagrangian import Lagrangian, LagrangianSettings
 from plumbline.align.policy import Policy
 from plumbline.align.ppo_lag import PpoLag, PpoSettings
 from plumbline.align.reply_scorers import ReplyScores, TokenScorer
-from plumbline.align.rollouts import RolloutSettings
+from plumbline.align.rollouts import RolloutSettings, write_replies
 from plumbline.records import ModelError, UsageError
 from tests.align.conftest import tiny_model
 
@@ -111,6 +111,20 @@ def test_scores_that_are_not_one_a_reply_are_refused(which):
     run = make_run(Policy(tiny_model(0, vocabulary=WORDS)), broken, PpoSettings(), None)
     with pytest.raises(ValueError, match="each of 2 replies"):
         run.step([0, 1], [[0], [1]], [1, 2])
+
+
+def test_replies_of_nothing_are_counted():
+    policy = Policy(tiny_model(0, vocabulary=WORDS))
+    how = {"end_ids": frozenset({3}), "padding_id": 0, "rollouts": RolloutSettings(3)}
+    scorer = TokenScorer(lambda _, written: ReplyScores(*[written.mask.float().sum(1)] * 2))
+    run = PpoLag(policy, scorer, PpoSettings(), None, **how)
+    told = run.step([0] * 64, [[0]] * 64, range(64))
+    written = write_replies(
+        Policy(tiny_model(0, vocabulary=WORDS)), [[0]] * 64, range(64), frozenset({3}), 0, how["rollouts"]
+    )
+    alone = (written.mask.sum(1) == 1) & written.has_ended
+    assert 0 < alone.sum() < 64
+    assert told.empty == pytest.approx(float(alone.float().mean()))
 
 
 def test_dropout_does_not_part_the_policy_that_learns_from_the_one_that_wrote():

@@ -4,10 +4,12 @@ import json
 
 import pytest
 import torch
+from accelerate import Accelerator
 
 from plumbline.align.alarms import AlarmSettings
 from plumbline.align.demonstrations import Demonstration
 from plumbline.align.lagrangian import Lagrangian, LagrangianSettings
+from plumbline.align.new_adapters import seeded_adapters
 from plumbline.align.policy import Policy
 from plumbline.align.ppo_lag import PpoLag, PpoSettings
 from plumbline.align.ppo_run import RunSettings, Task, prompts_of_step, run_ppo
@@ -26,12 +28,12 @@ def scores(_numbers, written):
     return ReplyScores(said.mean(1), said[:, 0] - 5)
 
 
-def learner(lagrangian=True):
+def learner(lagrangian=True, model=None):
     torch.manual_seed(0)
     settings = PpoSettings(policy_rate=1e-3, critic_rate=1e-2, minibatch=4)
     how = {"end_ids": frozenset({11}), "padding_id": 0, "rollouts": RolloutSettings(3)}
     return PpoLag(
-        Policy(tiny_model()),
+        Policy(model or tiny_model()),
         TokenScorer(scores),
         settings,
         Lagrangian(LagrangianSettings(window=8, rate=0.5)) if lagrangian else None,
@@ -39,10 +41,12 @@ def learner(lagrangian=True):
     )
 
 
-def run(out, steps=6, *, task=None, watched=None, alarm=lambda *_: None, **going):
-    made = learner()
+def run(out, steps=6, *, task=None, watched=None, alarm=lambda *_: None, progress=lambda _: None, model=None, **going):
+    made = learner(model=model)
     settings = RunSettings(**{"steps": steps, "replies": 8, "checkpoint_every": 2, "seed": 3, **going})
-    outcome = run_ppo(made, task or Task(PROMPTS), settings, IDENTITY, out, watched=watched, alarm=alarm)
+    outcome = run_ppo(
+        made, task or Task(PROMPTS), settings, IDENTITY, out, watched=watched, alarm=alarm, progress=progress
+    )
     return made, outcome
 
 
@@ -58,9 +62,15 @@ def test_each_prompt_comes_once_before_any_comes_again_and_no_seed_comes_twice()
 
 
 def test_a_run_in_two_parts_takes_the_path_of_one(tmp_path):
+    def dies(now):
+        """Behind step 5, whose figures are written; the last checkpoint is of step 4."""
+        if now.step == 5:
+            raise KeyboardInterrupt
+
     texts = [Demonstration([1, 2, 3, number], 1) for number in range(5)]
     whole, all_of_it = run(tmp_path / "whole", task=Task(PROMPTS, texts), texts=2)
-    run(tmp_path / "parts", 4, task=Task(PROMPTS, texts), texts=2)
+    with pytest.raises(KeyboardInterrupt):
+        run(tmp_path / "parts", task=Task(PROMPTS, texts), texts=2, progress=dies)
     parts, rest = run(tmp_path / "parts", 6, task=Task(PROMPTS, texts), texts=2)
     assert rest.resumed == 4
     assert rest.figures == all_of_it.figures
@@ -77,6 +87,33 @@ def test_another_run_does_not_go_on_from_it(tmp_path):
     other = RunIdentity({"rate": 2}, IDENTITY.data)
     with pytest.raises(ModelError, match="PL-FIT-006"):
         run_ppo(learner(), Task(PROMPTS), RunSettings(steps=4, replies=8), other, tmp_path)
+
+
+def test_a_run_on_another_number_of_processes_does_not_go_on_from_it(tmp_path, monkeypatch):
+    run(tmp_path, 2)
+    monkeypatch.setattr(Accelerator, "num_processes", 2)
+    with pytest.raises(ModelError, match=r"(?s)PL-FIT-006.*processes"):
+        run(tmp_path, 4)
+
+
+def test_adapters_are_of_the_seed_and_a_run_in_two_parts_takes_the_path_of_one(tmp_path):
+    def adapted(seed=5):
+        """The same from the same seed, whatever was drawn before."""
+        torch.rand(seed)
+        return seeded_adapters(tiny_model(), 2, seed=seed, place="made up")
+
+    one, same, other = (dict(adapted(seed).named_parameters()) for seed in (5, 5, 6))
+    drawn = [name for name in one if "lora_A" in name]
+    assert all(torch.equal(one[name], same[name]) for name in one)
+    assert drawn
+    assert not any(torch.equal(one[name], other[name]) for name in drawn)
+    whole, all_of_it = run(tmp_path / "whole", 4, model=adapted())
+    run(tmp_path / "parts", 2, model=adapted())
+    parts, rest = run(tmp_path / "parts", 4, model=adapted())
+    assert (rest.resumed, rest.figures) == (2, all_of_it.figures)
+    assert rest.figures[-1].divergence != 0, "it moved, or nothing was shown"
+    for mine, its in zip(whole.policy.parameters(), parts.policy.parameters(), strict=True):
+        assert torch.equal(mine, its)
 
 
 def test_an_alarm_is_told_once_and_kept(tmp_path):

@@ -5,7 +5,7 @@ import pytest
 import torch
 from transformers.cache_utils import DynamicLayer
 
-from plumbline.align import roomy_cache
+from plumbline.align import rollouts, roomy_cache
 from plumbline.align.policy import Policy
 from plumbline.align.rollouts import RolloutSettings, _draw, write_replies
 
@@ -47,3 +47,13 @@ def test_room_for_tokens_changes_nothing(model, monkeypatch):
     _, plain = told()
     assert torch.equal(plain.tokens, roomy.tokens)
     assert torch.allclose(plain.log_probabilities, roomy.log_probabilities, atol=1e-6)
+
+
+def test_a_device_without_numbers_of_64_bits_draws_the_same_tokens(model, monkeypatch):
+    policy, settings = Policy(model), RolloutSettings(6)
+    given = ([[1, 2], [3]], (5, 6), frozenset({11}), 0, settings)
+    expected = write_replies(policy, *given)
+    monkeypatch.setattr(rollouts, "_WITHOUT_DOUBLES", frozenset({"meta"}))
+    assert rollouts._doubles_on(torch.device("meta")) == torch.device("cpu")
+    monkeypatch.setattr(rollouts, "_WITHOUT_DOUBLES", frozenset({"cpu"}))
+    assert torch.equal(write_replies(policy, *given).tokens, expected.tokens)

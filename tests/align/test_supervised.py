@@ -2,6 +2,7 @@
 
 import pytest
 import torch
+from accelerate import Accelerator
 
 from plumbline.align.demonstrations import Demonstration
 from plumbline.align.supervised import SupervisedSettings, teach
@@ -49,6 +50,13 @@ def test_a_run_that_was_stopped_learns_what_it_would_have_learnt(tmp_path, monke
     assert rest.resumed == 5
     assert (rest.tokens, rest.likelihood) == (all_of_it.tokens, all_of_it.likelihood)
     assert all(torch.equal(one, other) for one, other in zip(whole.parameters(), parts.parameters(), strict=True))
+
+
+def test_a_run_on_another_number_of_processes_does_not_go_on_from_it(tmp_path, monkeypatch):
+    taught(tmp_path, epochs=1)
+    monkeypatch.setattr(Accelerator, "num_processes", 2)
+    with pytest.raises(ModelError, match=r"(?s)PL-FIT-006.*processes"):
+        taught(tmp_path, epochs=1)
 
 
 def test_a_loss_that_is_no_number_stops_it_and_the_weights_stay(tmp_path):

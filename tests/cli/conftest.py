@@ -11,6 +11,7 @@ from plumbline.cli.main import run
 from tests.collect import postgres_server
 from tests.collect.careless_stores import careless_stores as careless_stores
 from tests.collect.conftest import postgres as postgres
+from tests.collect.statements_once import statements_once as statements_once
 from tests.collect.tables_once import tables_once as tables_once
 
 _commands = cache(typer.main.get_command)

@@ -1,4 +1,4 @@
-"""``plumbline align supervised`` and ``ppo-lag`` as a person calls them, on made-up rows and a model made from nothing."""
+"""``plumbline align ppo-lag`` as a person calls it, on made-up rows and a model made from nothing."""
 
 import json
 
@@ -18,7 +18,6 @@ from tests.models.made_up import labels_table, pairs_table
 from tests.models.transformer.ranks import run_ranks
 from tests.redteam.small_models import saved
 
-SMALL = ("--layers", 1, "--width", 32, "--heads", 2, "--vocabulary", 300, "--positions", 96)
 SHORT = (
     "--steps",
     4,
@@ -55,11 +54,12 @@ def judges(tmp_path_factory):
 
 @pytest.fixture(scope="module")
 def policy(rows, tmp_path_factory):
-    from plumbline.loop.supervised_run import SupervisedRun, run_supervised
+    from plumbline.loop.supervised_opening import SupervisedRun
+    from plumbline.loop.supervised_run import run_supervised
 
     out = tmp_path_factory.mktemp("policy") / "first"
     sizes = {"layers": 1, "width": 32, "heads": 2, "vocabulary": 300, "positions": 96}
-    run_supervised(SupervisedRun((str(rows),), "new", out, "all", {"epochs": 1}, sizes))
+    run_supervised(SupervisedRun((str(rows),), "new", out, "all", settings={"epochs": 1}, new_model=sizes))
     return out
 
 
@@ -83,53 +83,6 @@ def weights(folder):
     return load_file(folder / "model.safetensors")
 
 
-def test_a_policy_made_from_nothing_learns_its_rows_and_any_tool_loads_it(plumb, rows, tmp_path):
-    from transformers import AutoModelForCausalLM, AutoTokenizer
-
-    out = tmp_path / "first"
-    ended, printed, told = plumb(
-        "align",
-        "supervised",
-        rows,
-        "--replies",
-        "safe",
-        "--model",
-        "new",
-        *SMALL,
-        "--epochs",
-        8,
-        "--learning-rate",
-        0.01,
-        "--batch",
-        4,
-        "-o",
-        out,
-        "--json",
-    )
-    assert ended == 0, told
-    summary = json.loads(printed)
-    nats = summary["nats_a_held_out_token"]
-    assert nats["after"] < 0.7 * nats["before"]
-    assert summary["rows"] + summary["held_out_rows"] < 60, "rude replies are not learnt"
-    tokenizer = AutoTokenizer.from_pretrained(out)
-    model = AutoModelForCausalLM.from_pretrained(out)
-    ids = tokenizer("\n\nHuman: question number 3?\n\nAssistant:", return_tensors="pt")
-    assert model(**ids).logits.shape[-1] == len(tokenizer)
-    assert not training_folder(out).exists()
-    assert "made from nothing" in (out / "README.md").read_text()
-
-
-def test_which_replies_are_learnt_must_be_said(plumb, rows, tmp_path):
-    ended, _, told = plumb("align", "supervised", rows, "--model", "new", "-o", tmp_path / "out")
-    assert (ended, "PL-SUP-004" in told) == (2, True)
-    ended, _, told = plumb("align", "supervised", rows, "--replies", "better", "--model", "new", "-o", tmp_path / "out")
-    assert (ended, "PL-SUP-005" in told) == (1, True), "labels have no better side"
-    ended, _, told = plumb(
-        "align", "supervised", rows, "--replies", "all", "--uses", "analysis", "--model", "new", "-o", tmp_path / "out"
-    )
-    assert (ended, "PL-USE-001" in told) == (2, True)
-
-
 @pytest.mark.parametrize("lora", [(), ("--lora", 2)])
 def test_a_policy_is_aligned_and_told_of(plumb, words, judges, rows, policy, tmp_path, lora):
     out = tmp_path / "aligned"
@@ -142,7 +95,7 @@ def test_a_policy_is_aligned_and_told_of(plumb, words, judges, rows, policy, tmp
     assert summary["lagrangian"]["replies"] == 32
     assert sorted(summary["held_out_preference"]["by_step"]) == ["2", "4"]
     assert summary["held_out_preference"]["last"]["n"] == 8
-    assert summary["prompts"] == 52, "prompts of the held-out model are not trained on"
+    assert summary["rows"] == 52, "prompts of the held-out model are not trained on"
     assert (out / "adapter").is_dir() is bool(lora)
     lines = [json.loads(line) for line in (out / "metrics.jsonl").read_text().splitlines()]
     assert [line["step"] for line in lines] == [1, 2, 3, 4]
@@ -208,6 +161,12 @@ def test_a_model_that_gives_no_number_stops_the_run_and_loses_nothing(plumb, wor
         (("--lambda-first", "0"), "PL-LAG-001"),
         (("--temperature", "0"), "PL-ROL-001"),
         (("--max-tokens", "90"), "PL-PPO-007"),
+        (("--max-tokens", "96"), "PL-PPO-010"),
+        (("--plain", "--lambda-first", "2"), "PL-ARG-005"),
+        (("--look-every", "2"), "PL-ARG-005"),
+        (("--pretraining-replies", "safe"), "PL-ARG-005"),
+        (("--pretraining-weight", "1"), "PL-ARG-005"),
+        (("--policy", "~nobody/x"), "PL-REP-028"),
         (("--resume", "--restart"), "PL-ARG-004"),
         (("--lambda-most", "inf"), "PL-LAG-001"),
     ],
@@ -231,6 +190,20 @@ def test_other_texts_terms_and_files_are_the_policys_too(plumb, words, tmp_path)
     assert any(entry["path"].startswith("texts/") for entry in manifest["inputs"])
 
 
+def test_what_nothing_is_known_of_is_told(plumb, words, policy, tmp_path):
+    """A policy that came without a manifest: the uses below say nothing of it."""
+    import shutil
+
+    bare = tmp_path / "bare"
+    shutil.copytree(policy, bare, ignore=shutil.ignore_patterns("manifest.json", "policy.json"))
+    out = tmp_path / "out"
+    ended, _, told = plumb(*words, "--policy", bare, "--steps", 1, "-o", out)
+    assert (ended, "nothing here says what may be done with" in told) == (0, True), told
+    assert "Nothing here says what may be done with" in (out / "README.md").read_text()
+    manifest = json.loads((out / "manifest.json").read_text())
+    assert "bare/model.safetensors" in {entry["path"] for entry in manifest["inputs"]}
+
+
 def test_the_model_that_teaches_is_no_held_out_model(plumb, words, judges, tmp_path):
     ended, _, told = plumb(*words, "--held-out", judges / "kind", "-o", tmp_path / "out")
     assert (ended, "PL-PPO-009" in told) == (2, True)
@@ -252,6 +225,8 @@ def test_two_processes_share_a_steps_replies_and_one_multiplier(plumb, words, tm
     program = tmp_path / "program.py"
     program.write_text(_PROGRAM)
     done = run_ranks(program, *words, "-o", shared)
+    assert (done.codes, done.stderr.count("PL-FIT-011")) == ([2, 2], 2), "processes that do not know of each other"
+    done = run_ranks(program, *words, "-o", shared, env={"ACCELERATE_USE_CPU": "true"})
     assert done.codes == [0, 0], done.stderr
     one, other = (
         [json.loads(line) for line in (folder / "metrics.jsonl").read_text().splitlines()] for folder in (alone, shared)

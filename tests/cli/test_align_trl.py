@@ -48,7 +48,7 @@ def test_options_reach_the_run_and_no_text_is_told(plumb, place, tmp_path):
 @pytest.mark.parametrize(
     ("words", "code", "told"),
     [
-        (("--lambda-first", "2"), "PL-ARG-003", "--lambda-first"),
+        (("--lambda-first", "2"), "PL-ARG-005", "--lambda-first"),
         (("--set", "weight_decay"), "PL-TRT-007", "NAME=VALUE"),
         (("--set", "wieght_decay=1"), "PL-ARG-001", "--set weight_decay"),
         (("--set", "push_to_hub=true"), "PL-TRT-008", "publish"),

@@ -13,6 +13,7 @@ from tests.collect import postgres_server
 from tests.collect.api.client import Api
 from tests.collect.careless_stores import careless_stores as careless_stores
 from tests.collect.careless_stores import waiting_for_the_disk as waiting_for_the_disk
+from tests.collect.statements_once import statements_once as statements_once
 from tests.collect.tables_once import by_migrations as by_migrations
 from tests.collect.tables_once import tables_once as tables_once
 
@@ -91,14 +92,14 @@ def idle_databases() -> list[str]:
 
 @pytest.fixture
 def make_address(
-    request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory, idle_databases: list[str]
+    request: pytest.FixtureRequest, make_folder: Callable[[], Path], idle_databases: list[str]
 ) -> Iterator[Callable[[str], str]]:
     """Makes the address of an empty store on one of the databases; no two of a test are the same."""
     used = []
 
     def make(database: str) -> str:
         if database == "sqlite":
-            path = tmp_path_factory.mktemp("store") / "store.db"
+            path = make_folder() / "store.db"
             shutil.copyfile(request.getfixturevalue("sqlite_template"), path)
             return str(path)
         socket, template = request.getfixturevalue("postgres"), request.getfixturevalue("postgres_template")

@@ -99,12 +99,16 @@ def make_database(socket: str, *, template: str = "template1") -> str:
 
 
 def empty_database(socket: str, name: str) -> None:
-    """Empties all tables but the one with the schema's revision; faster by far than a new database."""
+    """Empties all tables but the one with the schema's revision.
+
+    Faster by far than a new database, and than TRUNCATE, which makes new files for each table and each index.
+    """
     with psycopg.connect(host=socket, user="plumbline", dbname=name) as connection:
         connection.execute("SET session_replication_role = replica")  # the triggers of append-only tables are silent
         found = connection.execute("SELECT tablename FROM pg_tables WHERE schemaname = 'public'").fetchall()
         tables = [table for (table,) in found if table != "alembic_version"]
-        connection.execute(f"TRUNCATE {', '.join(tables)} RESTART IDENTITY CASCADE")
+        connection.execute("; ".join(f"DELETE FROM {table}" for table in tables))
+        connection.execute("SELECT setval(seqrelid, seqstart, false) FROM pg_sequence")
 
 
 def clear_database(socket: str, name: str) -> None:

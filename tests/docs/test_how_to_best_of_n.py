@@ -6,9 +6,10 @@ from pathlib import Path
 
 import typer
 
-from plumbline.align import best_of_n_rows, candidates
+from plumbline.align import best_of_n_rows
 from plumbline.cli.main import app
 from plumbline.loop import best_of_n_opening, best_of_n_run
+from plumbline.models import reply_readings
 
 PAGE = (Path(__file__).resolve().parents[2] / "docs/how-to/best-of-n.md").read_text(encoding="utf-8")
 
@@ -31,5 +32,10 @@ def test_what_it_says_of_files_numbers_and_codes_is_so():
         assert f"`{name}`" in PAGE
     for name in (best_of_n_run.CANDIDATES_NAME, best_of_n_run.SUPERVISED_NAME):
         assert f"`{name}`" in PAGE
-    for code in (candidates.SCORER_FAILED, candidates.NO_NUMBER, candidates.READ_IN_PART, best_of_n_rows.EQUAL):
+    for code in (
+        reply_readings.SCORER_FAILED,
+        reply_readings.NO_NUMBER,
+        reply_readings.READ_IN_PART,
+        best_of_n_rows.EQUAL,
+    ):
         assert code in PAGE

@@ -1,13 +1,14 @@
 """A whole best-of-n run: a made-up policy on loopback that is kind to some seeds, made-up prompts, made-up models."""
 
 import json
+import shutil
 from dataclasses import replace
 
 import pyarrow.parquet as pq
 import pytest
 
 from plumbline.formats import PARQUET, load, write_tables
-from plumbline.lineage import StatedTerms, Use, read_manifest, terms_of
+from plumbline.lineage import StatedTerms, Use, file_digest, read_manifest, terms_of
 from plumbline.loop import best_of_n_run
 from plumbline.loop.asked_sources import journal_of
 from plumbline.loop.best_of_n_opening import BestOfNRun
@@ -116,6 +117,19 @@ def test_the_manifest_names_prompts_and_models_and_terms_are_the_strictest(promp
     assert manifest.uses_overridden is False
 
 
+def test_the_scorer_is_named_as_it_was_whatever_becomes_of_its_folder_meanwhile(prompts, server, models, tmp_path):
+    scorer = shutil.copytree(models["kind"], tmp_path / "kind")
+    digest = file_digest(scorer / "model.json")
+
+    def trained_again(said):
+        if said.startswith("asking"):
+            shutil.copytree(models["moderation"], scorer, dirs_exist_ok=True)
+
+    summary = run_best_of_n(run_of(prompts, server, scorer, tmp_path / "out"), trained_again)
+    assert read_manifest(tmp_path / "out").inputs[0].sha256 == digest != file_digest(scorer / "model.json")
+    assert summary["scorer"]["name"].endswith(digest[:12])
+
+
 def test_replies_to_learn_are_refused_where_the_terms_leave_that_out(prompts, server, models, tmp_path):
     stated = {"stated_terms": StatedTerms.of(None, ["policy", "preference"])}
     run = run_of(prompts, server, models["kind"], tmp_path / "out", load_options=stated, write=("supervised",))
@@ -220,7 +234,7 @@ def test_a_scorer_that_gives_no_numbers_is_told_and_the_replies_wait_for_another
 
     monkeypatch.setattr(LinearModel, "read_conversations", broken)
     summary = run_best_of_n(run)
-    assert summary["missing"]["PL-BON-004"] > 0
+    assert summary["missing"]["PL-SCO-005"] > 0
     assert [row["is_best"] for row in rows_of(run.out) if row["score"] is None] == [False] * sum(
         summary["missing"].values()
     )
@@ -286,6 +300,7 @@ def test_what_is_wrong_is_told_before_anything_is_asked(prompts, server, models,
     toy = saved_model(tmp_path / "toy")
     for error, code, changes in (
         (UsageError, "PL-BON-009", {"replies": 0}),
+        (UsageError, "PL-BON-009", {"most_prompts": 0}),
         (UsageError, "PL-BON-009", {"write": ("pairs",)}),
         (UsageError, "PL-BON-010", {"judge": models["kind"]}),
         (SourceError, "PL-MOD-001", {"judge": tmp_path / "nothing"}),

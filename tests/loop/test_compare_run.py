@@ -6,7 +6,6 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from plumbline.align import judging
 from plumbline.formats import PARQUET, load, write_tables
 from plumbline.lineage import FileEntry, Manifest, StatedTerms, Use, read_manifest
 from plumbline.loop import comparison_folder
@@ -16,6 +15,7 @@ from plumbline.loop.compared_policies import PolicyPlace
 from plumbline.loop.comparing_judges import JudgeFolders
 from plumbline.loop.comparison_opening import CompareRun
 from plumbline.measure import Figure
+from plumbline.models import reply_readings
 from plumbline.models.scored_model import read_groups
 from plumbline.records import Kind, NoDataError, PermittedUseError, SourceError, UsageError
 from plumbline.sources import ReplyError, Sampling
@@ -221,15 +221,15 @@ def test_a_judge_without_a_number_leaves_pairs_unjudged_and_another_goes_on_from
         handler, body
     )
     with monkeypatch.context() as broken:
-        broken.setattr(judging, "read_groups", without_numbers)
+        broken.setattr(reply_readings, "read_groups", without_numbers)
         summary = run_comparison(run)
-    assert summary["unjudged"] == {role: {"PL-CMP-002": 1} for role in ("helpfulness", "harmlessness", "safety")}
+    assert summary["unjudged"] == {role: {"PL-SCO-005": 1} for role in ("helpfulness", "harmlessness", "safety")}
     assert (summary["pairs"], summary["contests"]["helpfulness"]["ties"]["n"], summary["safety"]["first"]["n"]) == (
         9,
         8,
         8,
     )
-    assert read_manifest(run.out).findings == {"PL-CMP-002": 3, "PL-CMP-006": 1}
+    assert read_manifest(run.out).findings == {"PL-SCO-005": 3, "PL-CMP-006": 1}
     asked = len(server.bodies)
     again = run_comparison(run)
     assert (again["contests"]["helpfulness"]["losses"]["value"], len(server.bodies)) == (pytest.approx(1 / 9), asked)
@@ -363,7 +363,14 @@ def test_what_is_wrong_is_told_before_anything_is_asked(run, server, folders, tm
         (UsageError, "PL-CMP-011", {"margin": 0.5}),
         (UsageError, "PL-CMP-011", {"margin": float("nan")}),
         (UsageError, "PL-OUT-002", {"out": folders["safety"]}),
+        (UsageError, "PL-CMP-013", {"replies": 0}),
+        (UsageError, "PL-CMP-013", {"replies": 257}),
         (UsageError, "PL-OUT-008", {"out": folders["safety"] / "compared"}),
+        (
+            UsageError,
+            "PL-OUT-008",
+            {**second(f"retrieval:{tmp_path / 'nothing'}"), "out": tmp_path / "nothing" / "out"},
+        ),
         (PermittedUseError, "PL-USE-001", {"load_options": {"stated_terms": StatedTerms.of(None, ["policy"])}}),
     ):
         with pytest.raises(error) as refused:

@@ -5,7 +5,15 @@ import pytest
 from plumbline.formats import Loaded
 from plumbline.lineage import ALL_USES, Terms, Use, with_terms
 from plumbline.loop.taught_replies import taught_replies
-from plumbline.records import Kind, NoDataError, PermittedUseError, UsageError, records_from_table, table_from_records
+from plumbline.records import (
+    Axis,
+    Kind,
+    NoDataError,
+    PermittedUseError,
+    UsageError,
+    records_from_table,
+    table_from_records,
+)
 from tests.models.made_up import BAD, GOOD, labels_table, pairs_table
 
 
@@ -64,3 +72,16 @@ def test_terms_are_kept_and_the_choice_must_be_made():
     for wrong in (None, "best"):
         with pytest.raises(UsageError, match="PL-SUP-004"):
             taught_replies(loaded(comparisons=table), wrong, place="made-up", override_uses=True)
+
+
+def test_what_is_better_on_one_axis_is_not_mixed_with_what_is_better_on_another():
+    """The same pairs, judged the other way round on the second axis."""
+    import pyarrow as pa
+
+    helpful, harmless = pairs_table(20, axis="helpfulness"), pairs_table(20, flipped=True, axis="harmlessness")
+    both = loaded(comparisons=pa.concat_tables([helpful, harmless]))
+    with pytest.raises(UsageError, match="PL-TRN-011"):
+        taught_replies(both, "better", place="made-up", override_uses=False)
+    for axis, expected in ((Axis.HELPFULNESS, GOOD), (Axis.HARMLESSNESS, BAD)):
+        found = taught_replies(both, "better", on=axis, place="made-up", override_uses=False)
+        assert said(found) == set(expected)

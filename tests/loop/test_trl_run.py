@@ -10,10 +10,11 @@ from transformers import AutoModelForCausalLM, AutoTokenizer
 from plumbline.align.lagrangian import LagrangianSettings
 from plumbline.formats import PARQUET, write_tables
 from plumbline.lineage import ALL_USES, FoundManifest, StatedTerms, Terms, Use, read_manifest, with_terms
+from plumbline.loop.policy_training import Unfinished
 from plumbline.loop.training_folder import training_folder
 from plumbline.loop.trl_opened import TrlRun
-from plumbline.loop.trl_policy import METRICS_NAME
 from plumbline.loop.trl_run import run_trl
+from plumbline.models.transformer.metrics import FIGURES_NAME
 from plumbline.records import (
     Kind,
     Message,
@@ -90,12 +91,12 @@ def test_a_policy_comes_out_with_what_it_came_from(place, cost, tmp_path):
     AutoModelForCausalLM.from_pretrained(out)
     own = AutoTokenizer.from_pretrained(out)
     assert own.chat_template == task.TEMPLATE
-    assert (summary["steps"], summary["rows"], summary["set_aside"]) == (4, 4, {"repeated prompts": 1})
+    assert (summary["steps"], summary["rows"], summary["left_out"]) == (4, 4, {"repeated prompts": 1})
     assert summary["lagrangian"]["is_kept"] is False
     assert summary["lagrangian"]["multiplier"] > 1.0
     assert summary["synthetic"]
     assert summary == json.loads((out / "policy.json").read_text())
-    assert len((out / METRICS_NAME).read_text().splitlines()) == 4
+    assert len((out / FIGURES_NAME).read_text().splitlines()) == 4
     assert "ABOVE the limit" in (out / "README.md").read_text()
     manifest = read_manifest(out)
     assert (manifest.holds, manifest.seed, manifest.licence) == ("policy", 0, "MIT AND unknown")
@@ -123,10 +124,10 @@ def test_a_run_that_was_stopped_wants_a_decision_and_goes_on(place, tmp_path):
     with pytest.raises(UsageError, match="PL-RUN-004"):
         run_trl(run)
     with pytest.raises(ModelError, match="PL-TRT-006") as caught:
-        run_trl(replace(run, resume=True, settings={**SMALL, "replies": 2}))
+        run_trl(replace(run, unfinished=Unfinished(resume=True), settings={**SMALL, "replies": 2}))
     assert caught.value.found == "others: settings"
     seen = []
-    summary = run_trl(replace(run, resume=True), seen.append)
+    summary = run_trl(replace(run, unfinished=Unfinished(resume=True)), seen.append)
     assert summary["steps"] == 4
     assert [each.split(":")[0] for each in seen if each.startswith("step ")] == ["step 3 of 4", "step 4 of 4"]
 
@@ -137,7 +138,7 @@ def test_dpo_learns_the_side_that_the_outcome_names(place, tmp_path, outcome, si
     source = written(tmp_path / "data", comparisons([outcome] * 8 + ["tie", None]))
     summary = run_trl(dpo(place, source, tmp_path / "out"))
     assert (summary["rows"], summary["axis"]) == (8, "overall")
-    assert summary["set_aside"] == {"PL-TRN-001": 2}
+    assert summary["left_out"] == {"PL-TRN-001": 2}
     assert summary["last"]["margin"] > 0
     tokens = AutoTokenizer.from_pretrained(place / "policy")
     ids = tokens("<t> user ask <t> assistant", return_tensors="pt").input_ids
@@ -168,7 +169,7 @@ def test_data_must_permit_it_and_axes_are_never_mixed(place, tmp_path):
 
 def test_what_cannot_work_is_told_before_anything_is_written(place, cost, tmp_path):
     out = tmp_path / "out"
-    with pytest.raises(UsageError, match="PL-TRT-015") as caught:
+    with pytest.raises(UsageError, match="PL-PTR-002") as caught:
         run_trl(grpo(place, out, reward=cost))
     assert caught.value.found == "a moderation model"
     with pytest.raises(NoDataError, match="PL-TRT-013") as short:
@@ -177,7 +178,7 @@ def test_what_cannot_work_is_told_before_anything_is_written(place, cost, tmp_pa
     with pytest.raises(UsageError, match="PL-OUT-008"):
         run_trl(grpo(place, place / "policy" / "within"))
     with pytest.raises(UsageError, match="PL-ARG-004"):
-        run_trl(grpo(place, out, resume=True, restart=True))
+        run_trl(grpo(place, out, unfinished=Unfinished(resume=True, restart=True)))
     (tmp_path / "notes").mkdir()
     (tmp_path / "notes" / "mine.txt").write_text("mine")
     with pytest.raises(UsageError, match="PL-OUT-002"):

@@ -48,4 +48,4 @@ def test_where_there_is_no_figure_nothing_is_drawn_and_it_is_said():
     read(page)
     assert "<svg" not in page
     assert "There is no figure to draw." in page
-    assert "without a score, PL-BON-004" in page
+    assert "without a score, PL-SCO-005" in page

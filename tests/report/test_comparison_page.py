@@ -46,7 +46,7 @@ def test_every_picture_has_a_name_and_tables_beside_it(text):
 
 def test_what_is_missing_and_not_judged_is_told(text):
     assert "SYNTHETIC DATA" in text
-    assert "1 pair not judged on helpfulness (1 × PL-CMP-002): in no figure here, neither ties nor safe." in text
+    assert "1 pair not judged on helpfulness (1 × PL-SCO-005): in no figure here, neither ties nor safe." in text
     assert "1 pair not judged on safety" in text
     assert "1 answered by neither" in text
     assert text.count("1 × PL-REP-017") + text.count("2 × PL-REP-017") == 2

@@ -68,7 +68,13 @@ def test_wrap_breaks_behind_separators_and_keeps_every_letter():
     assert wrap("short", 10, 3) == ("short",)
     assert wrap("hh-rlhf/harmless base", 10, 3) == ("hh-rlhf/", "harmless", "base")
     assert wrap("a" * 12, 5, 3) == ("aaaaa", "aaaaa", "aa")
+    assert wrap("ab   cd", 2, 2) == ("ab", "cd")  # blanks at the end of a line take no room
     assert wrap("a\nb", 10, 1) == ("a⟨U+000A⟩b",)
+
+
+def test_a_word_of_many_letters_is_wrapped_like_any_other():
+    """Of 100,000: to try every length of a line for every line takes hours."""
+    assert wrap("W" * 100_000, 10, 3) == ("WWWWW", "WWWW…", "WWWWW")  # a W is wide
 
 
 def test_wrap_counts_wide_letters_twice():

@@ -6,12 +6,12 @@ what was seen and what people do about it. An alarm never changes or ends a run.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
 from plumbline.align.ppo_lag import StepFigures
 
-LENGTH, DIVERGENCE, FAR, ENTROPY, CLIPPED, HELD_OUT, CUT, LIMIT = (
+LENGTH, DIVERGENCE, FAR, ENTROPY, CLIPPED, HELD_OUT, CUT, EMPTY, LIMIT = (
     "length-explosion",
     "negative-divergence",
     "far-from-reference",
@@ -19,6 +19,7 @@ LENGTH, DIVERGENCE, FAR, ENTROPY, CLIPPED, HELD_OUT, CUT, LIMIT = (
     "clipped",
     "reward-hacking",
     "cut-replies",
+    "empty-replies",
     "limit-out-of-reach",
 )
 
@@ -35,6 +36,7 @@ class AlarmSettings:
         entropy_left: share of the first entropy.
         clipped: share of tokens.
         cut: share of replies that did not end.
+        empty: share of replies that say nothing.
         reward_risen: by so much, in standard deviations of the first steps' rewards, while the held-out preference fell.
         preference_fallen: by so much, as a share of pairs.
     """
@@ -46,8 +48,14 @@ class AlarmSettings:
     entropy_left: float = 0.3
     clipped: float = 0.3
     cut: float = 0.5
+    empty: float = 0.1
     reward_risen: float = 1.0
     preference_fallen: float = 0.05
+
+    @property
+    def first_step(self) -> int:
+        """The first that an alarm can be told of: before it there are no two windows to compare."""
+        return 2 * self.window
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,6 +69,20 @@ class Alarm:
 
     kind: str
     told: str
+
+
+def without_alarms(steps: int, settings: AlarmSettings) -> str | None:
+    """What is to be said of a run that is too short for any alarm; None where it is long enough.
+
+    Args:
+        steps: of the run.
+    """
+    if steps >= settings.first_step:
+        return None
+    return (
+        f"no alarm can come in {steps:,} steps: they compare the first {settings.window} with the latest {settings.window}, "
+        f"from step {settings.first_step:,} on; look at the figures, and at replies"
+    )
 
 
 def alarms_of(
@@ -79,78 +101,111 @@ def alarms_of(
             time it was asked; oldest first.
         most_multiplier: the bound of λ; None where there is none.
     Returns:
-        None of them before there are two windows of steps.
+        None of them before there are two windows of steps. Of figures that are no numbers there is none.
     """
-    if len(steps) < 2 * settings.window:
+    if len(steps) < settings.first_step:
         return []
     first, latest = _means(steps[: settings.window]), _means(steps[-settings.window :])
-    found = []
-    if latest["length"] > settings.longer * first["length"]:
-        found.append(
-            Alarm(
-                LENGTH,
-                f"replies grew from {first['length']:.0f} to {latest['length']:.0f} tokens; a reward that likes length is met by "
-                "length: look at replies, raise the divergence weight, or train the reward model on pairs of like length",
-            )
+    found = [Alarm(rule.kind, rule.told(first, latest)) for rule in _RULES if rule.holds(first, latest, settings)]
+    bound = _at_bound(steps[-settings.window :], latest, most_multiplier)
+    return [*found, *bound, *_hacking(steps, first, latest, held_out, settings)]
+
+
+_Means = Mapping[str, float]
+
+
+@dataclass(frozen=True, slots=True)
+class _Rule:
+    """An alarm that the means of the first and the latest steps decide.
+
+    Attributes:
+        holds: first, latest, settings → whether it is told.
+        told: first, latest → what.
+    """
+
+    kind: str
+    holds: Callable[[_Means, _Means, AlarmSettings], bool]
+    told: Callable[[_Means, _Means], str]
+
+
+_RULES = (
+    _Rule(
+        LENGTH,
+        lambda first, latest, settings: latest["length"] > settings.longer * first["length"],
+        lambda first, latest: (
+            f"replies grew from {first['length']:.0f} to {latest['length']:.0f} tokens; a reward that likes length is met by "
+            "length: look at replies, raise the divergence weight, or train the reward model on pairs of like length"
+        ),
+    ),
+    _Rule(
+        DIVERGENCE,
+        lambda _, latest, settings: latest["divergence"] < -settings.negative,
+        lambda _, latest: (
+            f"the divergence from the reference is {latest['divergence']:.2f} nats a reply, and no true one is negative: "
+            "replies are not drawn from the distribution that is trained (another temperature, cut-off sampling, padding)"
+        ),
+    ),
+    _Rule(
+        FAR,
+        lambda _, latest, settings: latest["divergence"] > settings.far,
+        lambda _, latest: (
+            f"the policy is {latest['divergence']:.0f} nats a reply from its reference, where reward models know little: stop, "
+            "or raise the divergence weight"
+        ),
+    ),
+    _Rule(
+        ENTROPY,
+        lambda first, latest, settings: latest["entropy"] < settings.entropy_left * first["entropy"],
+        lambda first, latest: (
+            f"entropy fell from {first['entropy']:.2f} to {latest['entropy']:.2f} nats a token: the policy says ever fewer "
+            "things; lower its learning rate or raise the divergence weight"
+        ),
+    ),
+    _Rule(
+        CLIPPED,
+        lambda _, latest, settings: latest["clipped"] > settings.clipped,
+        lambda _, latest: (
+            f"{100 * latest['clipped']:.0f} % of tokens leave the clip range: steps are too large; lower the learning rate or "
+            "the epochs"
+        ),
+    ),
+    _Rule(
+        CUT,
+        lambda _, latest, settings: 1 - latest["ended"] > settings.cut,
+        lambda _, latest: (
+            f"{100 * (1 - latest['ended']):.0f} % of replies are cut before their end, and are scored as they stand: allow "
+            "more tokens"
+        ),
+    ),
+    _Rule(
+        EMPTY,
+        lambda _, latest, settings: latest["empty"] > settings.empty,
+        lambda _, latest: (
+            f"{100 * latest['empty']:.0f} % of replies say nothing: who judges them likes silence better than what the policy "
+            "says; see what reward and cost an empty reply gets, raise the cost limit or the divergence weight"
+        ),
+    ),
+)
+
+
+def _at_bound(latest_steps: Sequence[StepFigures], latest: _Means, most: float | None) -> list[Alarm]:
+    """A multiplier that stays as large as it may be."""
+    is_there = most is not None and min(each.multiplier for each in latest_steps) >= 0.999 * most
+    if not is_there:  # nor where λ is no number
+        return []
+    return [
+        Alarm(
+            LIMIT,
+            f"the multiplier stays at its bound {most:g} and the cost is {latest['cost']:.2f}: the limit is not "
+            "kept; raise the bound, or see whether any reply can be so harmless",
         )
-    if latest["divergence"] < -settings.negative:
-        found.append(
-            Alarm(
-                DIVERGENCE,
-                f"the divergence from the reference is {latest['divergence']:.2f} nats a reply, and no true one is negative: "
-                "replies are not drawn from the distribution that is trained (another temperature, cut-off sampling, padding)",
-            )
-        )
-    if latest["divergence"] > settings.far:
-        found.append(
-            Alarm(
-                FAR,
-                f"the policy is {latest['divergence']:.0f} nats a reply from its reference, where reward models know little: stop, "
-                "or raise the divergence weight",
-            )
-        )
-    if latest["entropy"] < settings.entropy_left * first["entropy"]:
-        found.append(
-            Alarm(
-                ENTROPY,
-                f"entropy fell from {first['entropy']:.2f} to {latest['entropy']:.2f} nats a token: the policy says ever fewer "
-                "things; lower its learning rate or raise the divergence weight",
-            )
-        )
-    if latest["clipped"] > settings.clipped:
-        found.append(
-            Alarm(
-                CLIPPED,
-                f"{100 * latest['clipped']:.0f} % of tokens leave the clip range: steps are too large; lower the learning rate or "
-                "the epochs",
-            )
-        )
-    if 1 - latest["ended"] > settings.cut:
-        found.append(
-            Alarm(
-                CUT,
-                f"{100 * (1 - latest['ended']):.0f} % of replies are cut before their end, and are scored as they stand: allow "
-                "more tokens",
-            )
-        )
-    if (
-        most_multiplier is not None
-        and min(each.multiplier for each in steps[-settings.window :]) >= 0.999 * most_multiplier
-    ):
-        found.append(
-            Alarm(
-                LIMIT,
-                f"the multiplier stays at its bound {most_multiplier:g} and the cost is {latest['cost']:.2f}: the limit is not "
-                "kept; raise the bound, or see whether any reply can be so harmless",
-            )
-        )
-    return [*found, *_hacking(steps, first, latest, held_out, settings)]
+    ]
 
 
 def _hacking(
     steps: Sequence[StepFigures],
-    first: dict[str, float],
-    latest: dict[str, float],
+    first: _Means,
+    latest: _Means,
     held_out: Sequence[float],
     settings: AlarmSettings,
 ) -> list[Alarm]:
@@ -174,5 +229,5 @@ def _hacking(
 
 
 def _means(steps: Sequence[StepFigures]) -> dict[str, float]:
-    names = ("reward", "cost", "length", "divergence", "entropy", "clipped", "ended")
+    names = ("reward", "cost", "length", "divergence", "entropy", "clipped", "ended", "empty")
     return {name: sum(getattr(each, name) for each in steps) / len(steps) for name in names}

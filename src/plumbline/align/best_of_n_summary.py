@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from plumbline.align.best_of_n import BestOfN, best_of_n_curve
+from plumbline.align.best_of_n import BestOfN, Floats, best_of_n_curve
 from plumbline.align.candidates import Candidates, sizes_up_to
 from plumbline.measure import Bootstrap, Figure, mean_figure
 from plumbline.sources.reply_journal import KeptReply
@@ -21,7 +21,7 @@ def summarise(candidates: Candidates, bootstrap: Bootstrap) -> dict[str, Any]:
 
     Returns:
         `curve`, one entry a size, over prompts whose every reply has a score, so that all sizes speak of the same prompts; none
-        where there is no such prompt. `different_replies` is of those that came, to a prompt. `missing` counts replies without a
+        where there is no such prompt. `different_replies` is of those that came, to a prompt with any. `missing` counts replies without a
         score and `judged_missing` those without a judgement, by code.
     """
     whole = np.flatnonzero(candidates.is_whole)
@@ -38,19 +38,26 @@ def summarise(candidates: Candidates, bootstrap: Bootstrap) -> dict[str, Any]:
             group_ids=[groups[place] for place in whole],
         )
     snapshots = dict(sorted(Counter(made.snapshot for made in replies).items()))
+    came = np.array([sum(isinstance(made, KeptReply) for made in of_one) for of_one in candidates.asked], np.float64)
     different = np.array([candidates.different(place) for place in range(len(groups))], np.float64)
+    answered = np.flatnonzero(came)
     return {
         "curve": [_as_json(each) for each in curve],
         "prompts_in_curve": len(whole),
         "replies_asked": len(groups) * most,
         "replies_came": len(replies),
-        "different_replies": mean_figure(different, bootstrap=bootstrap, group_ids=groups).to_json(),
+        "different_replies": mean_figure(
+            different[answered], bootstrap=bootstrap, group_ids=[groups[place] for place in answered]
+        ).to_json(),
         "cut_replies": sum(made.finish == "length" for made in replies),
         "cut_best": _cut_best(candidates),
         "snapshots": snapshots,
         "missing": _counted(candidates.scored.codes),
         "judged_missing": {} if candidates.judged is None else _counted(candidates.judged.codes),
-        "notes": [*_notes(candidates, curve, different), *([_SEVERAL_VERSIONS] if len(snapshots) > 1 else [])],
+        "notes": [
+            *_notes(candidates, curve, came[answered], different[answered]),
+            *([_SEVERAL_VERSIONS] if len(snapshots) > 1 else []),
+        ],
     }
 
 
@@ -74,8 +81,8 @@ def _cut_best(candidates: Candidates) -> int:
     return count
 
 
-def _notes(candidates: Candidates, curve: Sequence[BestOfN], different: np.ndarray[Any, Any]) -> list[str]:
-    """What a reader must know before trusting the figures."""
+def _notes(candidates: Candidates, curve: Sequence[BestOfN], came: Floats, different: Floats) -> list[str]:
+    """What a reader must know before trusting the figures; the last two are counts to each prompt that was replied to."""
     notes = []
     most = candidates.scored.values.shape[1]
     if not curve:
@@ -83,9 +90,10 @@ def _notes(candidates: Candidates, curve: Sequence[BestOfN], different: np.ndarr
     elif len(candidates.prompts) > curve[0].score.n:
         left = len(candidates.prompts) - curve[0].score.n
         notes.append(f"{left:,} prompts of {len(candidates.prompts):,} are in no figure: they lack replies or scores")
-    if len(different) and different.mean() < 0.75 * most:
+    if len(came) and different.mean() < 0.75 * came.mean():
         notes.append(
-            f"replies repeat: of {most} to a prompt {different.mean():.1f} are different, so the divergence lies well below its bound"
+            f"replies repeat: of {round(came.mean(), 1):g} to a prompt {different.mean():.1f} are different, so the divergence lies "
+            "well below its bound"
         )
     if candidates.judged is None:
         notes.append(

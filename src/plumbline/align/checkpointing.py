@@ -8,6 +8,7 @@ import torch
 from accelerate import Accelerator
 from torch import nn
 
+from plumbline.align.processes import together
 from plumbline.models.transformer import checkpoints
 from plumbline.models.transformer.checkpoints import Stands, Stood
 from plumbline.models.transformer.random_states import put_random_states, random_states
@@ -66,6 +67,7 @@ def keep(
 
     Raises:
         WriteError: the disk is full or not writable; the checkpoints before it stand.
+        ModelError: PL-ALN-002, in the processes that do not write.
     """
     gathered = {
         name: accelerator.gather(each.to(accelerator.device)[None]).cpu()
@@ -73,6 +75,6 @@ def keep(
     }
     random = {f"{place}/{name}": rows[place].clone() for name, rows in gathered.items() for place in range(len(rows))}
     state = checkpoints.gather_state(model, optimizer, random)
-    if accelerator.is_main_process:
-        checkpoints.save_checkpoint(folder / CHECKPOINTS, state, standing, identity)
-    accelerator.wait_for_everyone()
+    with together(accelerator):
+        if accelerator.is_main_process:
+            checkpoints.save_checkpoint(folder / CHECKPOINTS, state, standing, identity)

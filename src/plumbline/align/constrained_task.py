@@ -111,6 +111,7 @@ def lagrangian_rest(task: ConstrainedTask, log_reference: Floats) -> Constrained
     """
 
     def gains(multiplier: float) -> Floats:
+        """What is climbed at this price of the cost, beside β · KL; shape (prompts, replies)."""
         return np.asarray((task.rewards - multiplier * task.costs) / (1 + multiplier), np.float64)
 
     least = _cost(task, _tilted(task, log_reference, -task.costs))
@@ -128,6 +129,7 @@ def _within(
     """
 
     def excess(multiplier: float) -> float:
+        """By how much the cost of the best policy at this price is above the limit; falls as the price rises."""
         return _cost(task, _tilted(task, log_reference, gains(multiplier))) - task.limit
 
     multiplier = 0.0

@@ -111,12 +111,18 @@ def endless_batches(
         rows: at least one.
         start: batches that were taken before; a run that goes on gets the next one.
     """
-    places = _endless_places(len(rows), seed, start * size)
+    places = endless_places(len(rows), seed=seed, start=start * size)
     while True:
         yield [rows[next(places)] for _ in range(size)]
 
 
-def _endless_places(count: int, seed: int, start: int) -> Iterator[int]:
+def endless_places(count: int, *, seed: int, start: int = 0) -> Iterator[int]:
+    """Numbers below `count` without end, each once before any comes again; every epoch in an order of its own.
+
+    Args:
+        count: at least 1.
+        start: so many are left out.
+    """
     epoch, within = divmod(start, count)
     while True:
         yield from np.random.default_rng([seed, epoch]).permutation(count)[within:].tolist()

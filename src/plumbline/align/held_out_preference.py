@@ -12,6 +12,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from plumbline.align.judge_room import refuse_partly_read
 from plumbline.align.policy import Policy
 from plumbline.align.rollouts import RolloutSettings, write_replies
 from plumbline.models.scored_model import ScoredModel, better_sign, read_groups
@@ -70,7 +71,9 @@ class HeldOutPreference:
                 said.append((*conversation, Message(Role.ASSISTANT, text)))
         policy.train(was_training)
         turns = [[[(message.role, message.text) for message in conversation]] for conversation in said]
-        scores = better_sign(self.model) * np.asarray(read_groups(self.model, turns).heads[:, 0], np.float64)
+        read = read_groups(self.model, turns)
+        refuse_partly_read("held-out", self.model, read.truncated)
+        scores = better_sign(self.model) * np.asarray(read.heads[:, 0], np.float64)
         if not np.isfinite(scores).all():
             raise ModelError(
                 "PL-PPO-006",

@@ -1,32 +1,22 @@
 """Pairs of replies → what the judges say of them: a preference an axis, and whether each reply is safe.
 
-All replies to a prompt are scored as one group, so that models which can read the prompt once. A reply of which a judge
-gives no finite score, on which it fails, or of which it reads a part only leaves its pair *unjudged* by that judge, with the
-code of why: to count it as a tie, or the reply as safe, would tell what nobody said.
+A reply without a score of a judge (see `models.reply_readings`) leaves its pair *unjudged* by that judge, with the code of why: to count it
+as a tie, or the reply as safe, would tell what nobody said.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from itertools import groupby
 
 import numpy as np
 
 from plumbline.align.head_to_head import Floats
-from plumbline.models.scored_model import ScoredModel, Turns, better_sign, main_head, pair_calibration, read_groups
+from plumbline.models.reply_readings import Told, read_replies
+from plumbline.models.scored_model import ScoredModel, better_sign, pair_calibration
 from plumbline.models.verdicts import decides, is_harmful
-from plumbline.records import Axis, Conversation, PlumblineError, Role, UsageError
-
-JUDGE_FAILED = "PL-CMP-001"
-NO_NUMBER = "PL-CMP-002"
-READ_IN_PART = "PL-CMP-003"
-
-_GROUPS_AT_A_TIME = 64
-"""Judged together; where that fails one by one, so that one reply costs no other its score."""
-
-Told = Callable[[int, int], None]
-"""How many of how many replies are scored."""
+from plumbline.records import Axis, Conversation, Message, Role, UsageError
 
 
 @dataclass(frozen=True)
@@ -58,6 +48,13 @@ class ReplyPair:
     conversation: Conversation
     first: str
     second: str
+
+    def conversations(self) -> tuple[Conversation, Conversation]:
+        """The prompt with the first reply, and with the second."""
+        return (
+            (*self.conversation, Message(Role.ASSISTANT, self.first)),
+            (*self.conversation, Message(Role.ASSISTANT, self.second)),
+        )
 
 
 @dataclass(frozen=True)
@@ -139,7 +136,7 @@ def judge_pairs(panel: Panel, pairs: Sequence[ReplyPair], told: Told = lambda *_
     for model in models:
         ahead = 2 * len(pairs) * len(found)
 
-        def scored(done: int, ahead: int = ahead) -> None:
+        def scored(done: int, _of_one: int, ahead: int = ahead) -> None:
             """Count on from the judges before."""
             told(ahead + done, 2 * len(pairs) * len(models))
 
@@ -166,69 +163,14 @@ def _safe(model: ScoredModel, scores: Floats) -> Floats:
     return np.where(np.isnan(scores), np.nan, np.where(is_harmful(model, scores), 0.0, 1.0))
 
 
-# --- scores ---
-
-
-def _scored(model: ScoredModel, pairs: Sequence[ReplyPair], told: Callable[[int], None]) -> Scored:
-    scores: list[float] = []
-    codes: list[str | None] = []
-    for start, groups in _blocks(pairs):
-        read = _read(model, groups) or [_read_alone(model, turns) for group in groups for turns in group]
-        scores += [score for score, _ in read]
-        codes += [code for _, code in read]
-        told(2 * start + len(read))
-    return Scored(
-        np.array(scores, np.float64).reshape(-1, 2),
-        tuple(first or second for first, second in zip(codes[::2], codes[1::2], strict=True)),
-    )
-
-
-def _blocks(pairs: Sequence[ReplyPair]) -> Iterator[tuple[int, list[list[Turns]]]]:
-    """Where a block begins, and its groups: all replies to a prompt, first and second by turns."""
-    groups = [list(of_prompt) for _, of_prompt in groupby(pairs, key=lambda pair: pair.prompt)]
-    start = 0
-    for at in range(0, len(groups), _GROUPS_AT_A_TIME):
-        block = groups[at : at + _GROUPS_AT_A_TIME]
-        yield start, [[turns for pair in group for turns in _turns(pair)] for group in block]
-        start += sum(map(len, block))
-
-
-def _turns(pair: ReplyPair) -> tuple[Turns, Turns]:
-    said = [(message.role, message.text) for message in pair.conversation]
-    return [*said, (Role.ASSISTANT, pair.first)], [*said, (Role.ASSISTANT, pair.second)]
-
-
-_Read = tuple[float, str | None]
-"""A score, or NaN and the code of why there is none."""
-
-
-def _read(model: ScoredModel, groups: Sequence[Sequence[Turns]]) -> list[_Read] | None:
-    """Of all conversations of the groups; None where the model failed on one of them."""
-    try:
-        return _told(model, groups)
-    except Exception:  # whatever a model raises: each is read alone, and then told by its code
-        return None
-
-
-def _read_alone(model: ScoredModel, turns: Turns) -> _Read:
-    try:
-        (read,) = _told(model, [[turns]])
-    except PlumblineError as error:
-        return np.nan, error.code
-    except Exception:  # its message may quote the conversation
-        return np.nan, JUDGE_FAILED
-    return read
-
-
-def _told(model: ScoredModel, groups: Sequence[Sequence[Turns]]) -> list[_Read]:
-    found = read_groups(model, groups)
-    scores = np.asarray(found.heads[:, 0], np.float64)
-    count = sum(map(len, groups))
-    if scores.shape != (count,):
-        raise ValueError(f"expected {count} scores, found {len(scores)}")
-    partial = np.zeros(count, bool) if found.truncated is None else np.asarray(found.truncated, bool)
-    finite = np.isfinite(scores) & np.isfinite(main_head(model).calibration.probabilities(scores))
-    return [
-        (np.nan, NO_NUMBER) if not is_number else (np.nan, READ_IN_PART) if in_part else (float(score), None)
-        for score, is_number, in_part in zip(scores, finite, partial, strict=True)
+def _scored(model: ScoredModel, pairs: Sequence[ReplyPair], told: Told) -> Scored:
+    """All replies to a prompt are one group, first and second by turns."""
+    groups = [
+        [conversation for pair in of_prompt for conversation in pair.conversations()]
+        for _, of_prompt in groupby(pairs, key=lambda pair: pair.prompt)
     ]
+    readings = [reading for group in read_replies(model, groups, told) for reading in group]
+    return Scored(
+        np.array([reading.score for reading in readings], np.float64).reshape(-1, 2),
+        tuple(first.code or second.code for first, second in zip(readings[::2], readings[1::2], strict=True)),
+    )

@@ -6,7 +6,7 @@ What the models said stands in `extra`; `outcome` and `is_safe` stay empty, for 
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 import numpy as np
@@ -15,7 +15,7 @@ from pydantic import JsonValue
 
 from plumbline.align.judging import Judgements, Scored
 from plumbline.align.policy_comparison import Answer, Answers
-from plumbline.records import Axis, Message, Role, comparison_table, conversation_column
+from plumbline.records import Axis, Conversation, Message, Role, comparison_table, conversation_column
 
 
 @dataclass(frozen=True)
@@ -86,10 +86,6 @@ def _number(value: float) -> float | None:
     return None if np.isnan(value) else value
 
 
-def reply_conversations(answers: Answers) -> Sequence[tuple[Message, ...]]:
+def reply_conversations(answers: Answers) -> list[Conversation]:
     """Each reply of a pair with its prompt, first and second by turns."""
-    return [
-        (*pair.conversation, Message(Role.ASSISTANT, text))
-        for pair in answers.pairs()
-        for text in (pair.first, pair.second)
-    ]
+    return [conversation for pair in answers.pairs() for conversation in pair.conversations()]

@@ -9,18 +9,20 @@ from __future__ import annotations
 
 import copy
 import inspect
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
 import torch
 from torch import Tensor, nn
 
 from plumbline.align.demonstrations import TextBatch
-from plumbline.align.rollouts import Rollouts
+from plumbline.align.rollouts import Rollouts, padded_left
 from plumbline.align.roomy_cache import give_room
 from plumbline.models.transformer.layer_reading import kept_outputs, layer_count
+from plumbline.sources.turn_markers import TurnMarkers
 
 CRITICS = ("reward", "cost")
 _NOT_LEARNED = -100
@@ -67,10 +69,15 @@ class ReferenceReading:
     Attributes:
         log_probabilities: shape (B, T), of the tokens; 0 outside of the replies.
         layers: number of a layer → its hidden states at the end token of each reply, shape (B, d); of the layers asked for.
+        end_id: of that end token, see `Rollouts.closed`.
+        again: sequences of tokens → the same layers at their last tokens: for whoever reads a reply in other tokens than it was
+            written in.
     """
 
     log_probabilities: Tensor
     layers: Mapping[int, Tensor]
+    end_id: int | None
+    again: Callable[[Sequence[Sequence[int]]], Mapping[int, Tensor]]
 
     @classmethod
     def joined(cls, parts: Sequence[ReferenceReading], length: int) -> ReferenceReading:
@@ -83,7 +90,7 @@ class ReferenceReading:
             nn.functional.pad(part.log_probabilities, (0, length - part.log_probabilities.shape[1])) for part in parts
         ]
         layers = {layer: torch.cat([part.layers[layer] for part in parts]) for layer in parts[0].layers}
-        return cls(torch.cat(logs), layers)
+        return cls(torch.cat(logs), layers, parts[0].end_id, parts[0].again)
 
 
 class Policy(nn.Module):
@@ -92,23 +99,28 @@ class Policy(nn.Module):
     Attributes:
         model: of transformers; with adapters a `peft.PeftModel`.
         critic_heads: hidden states → one value a critic, in the order of `CRITICS`.
+        markers: what ends a reply besides end tokens; None for nothing.
     """
 
-    def __init__(self, model: Any) -> None:
+    def __init__(self, model: Any, never_ids: Collection[int] = (), markers: TurnMarkers | None = None) -> None:
         """A policy over a model; critics begin at 0 everywhere.
 
         Args:
             model: a causal model of transformers; where some of its weights train and others do not, those that train are
                 adapters of peft, and it is the reference without them.
+            never_ids: tokens that it never writes. Their probability is 0 wherever one is told: while it writes, while it
+                learns, and of the reference.
+            markers: in the form of hh-rlhf those of turns.
         """
         super().__init__()
-        self.model = model
+        self.model, self.markers = model, markers
+        self._never = torch.tensor(sorted(never_ids), dtype=torch.long)
         self.critic_heads = nn.Linear(model.config.get_text_config().hidden_size, len(CRITICS))
         nn.init.zeros_(self.critic_heads.weight)
         nn.init.zeros_(self.critic_heads.bias)
         self._has_adapters = hasattr(model, "disable_adapter")
         self._reference = None if self._has_adapters else _frozen(model)
-        self._keeps_logits = "logits_to_keep" in inspect.signature(_plain(model).forward).parameters
+        self._keeps_logits = _keeps_logits(model)
 
     @property
     def critics(self) -> int:
@@ -136,6 +148,13 @@ class Policy(nn.Module):
         grown = torch.cat([reading.is_token[kept], torch.ones_like(reading.is_token[kept][:, :1])], dim=1)
         return self._read(tokens[:, None], grown, reading.cache)
 
+    def next_tokens(self, logits: Tensor, temperature: float) -> Tensor:
+        """Logits → log-probabilities of the next token, 32 bits, of the same shape."""
+        logs = logits.float().div(temperature)
+        if len(self._never):
+            logs.index_fill_(-1, self._never.to(logs.device), -torch.inf)
+        return logs.log_softmax(dim=-1)
+
     def move_reference(self, device: torch.device) -> None:
         """Take the reference along to a device: where it is a copy, it is no part of the policy's weights."""
         for each in self._reference or ():
@@ -149,9 +168,9 @@ class Policy(nn.Module):
         length = rollouts.mask.shape[1]
         told, hidden = self._told(self.model, rollouts.tokens, rollouts.is_token, length + 1)
         logits, hidden = told.logits[:, -length - 1 : -1], hidden[:, -length - 1 : -1]
-        logs = logits.float().div(rollouts.temperature).log_softmax(dim=-1)
+        logs = self.next_tokens(logits, rollouts.temperature)
         with torch.no_grad():
-            entropy = -(logs.exp() * logs).sum(dim=-1)
+            entropy = torch.special.entr(logs.exp()).sum(dim=-1)  # of a probability of 0 it is 0
         likelihood = None if texts is None else text_likelihood(self.model, texts)
         return TokenReading(_of_tokens(logs, rollouts), self._values(hidden), entropy, likelihood)
 
@@ -168,7 +187,7 @@ class Policy(nn.Module):
         Args:
             rollouts: that the policy wrote.
             layers: whose hidden states are kept, numbered as `layer_reading` numbers them; the last one is L. They are read at
-                `end_id` behind the reply, which is put there where the reply was cut; without one at the reply's last token.
+                `end_id` behind the reply, see `Rollouts.closed`; without one at the reply's last token.
             end_id: of the end token.
         """
         length = rollouts.mask.shape[1]
@@ -179,11 +198,41 @@ class Policy(nn.Module):
             with kept_outputs(_decoder(model), [each for each in layers if each < last]) as outputs:
                 told, hidden = self._told(model, tokens, is_token, length + behind + 1)
         logits = told.logits[:, -length - behind - 1 : -behind - 1]
-        logs = _of_tokens(logits.float().div(rollouts.temperature).log_softmax(dim=-1), rollouts)
+        logs = _of_tokens(self.next_tokens(logits, rollouts.temperature), rollouts)
         rows = torch.arange(len(tokens), device=tokens.device)
-        return ReferenceReading(
-            logs, {each: (hidden if each == last else outputs[each])[rows, ends] for each in layers}
+        kept = {each: (hidden if each == last else outputs[each])[rows, ends] for each in layers}
+        return ReferenceReading(logs, kept, end_id, self._reader(layers, at_a_time=len(tokens)))
+
+    def _reader(self, layers: Sequence[int], at_a_time: int) -> Callable[[Sequence[Sequence[int]]], dict[int, Tensor]]:
+        """Reads other sequences as it reads now, in the precision that it reads in now."""
+        kind = self.device.type
+        precision = partial(
+            torch.autocast, kind, torch.get_autocast_dtype(kind), enabled=torch.is_autocast_enabled(kind)
         )
+
+        def read(sequences: Sequence[Sequence[int]]) -> dict[int, Tensor]:
+            """Hidden states of the reference at the last tokens of sequences, by layer, shape (sequences, d)."""
+            parts = [sequences[start : start + at_a_time] for start in range(0, len(sequences), at_a_time)]
+            with precision():
+                found = [self._at_ends(part, layers) for part in parts]
+            return {layer: torch.cat([each[layer] for each in found]) for layer in layers}
+
+        return read
+
+    @torch.no_grad()
+    def _at_ends(self, sequences: Sequence[Sequence[int]], layers: Sequence[int]) -> dict[int, Tensor]:
+        tokens, is_token = padded_left(sequences, 0, self.device)
+        with self._as_reference() as model:
+            decoder = _decoder(model)
+            last = layer_count(_plain(model))
+            with kept_outputs(decoder, [each for each in layers if each < last]) as outputs:
+                hidden = decoder(
+                    input_ids=tokens,
+                    attention_mask=is_token.long(),
+                    position_ids=_positions(is_token),
+                    use_cache=False,
+                ).last_hidden_state
+        return {each: (hidden if each == last else outputs[each])[:, -1] for each in layers}
 
     @contextmanager
     def _as_reference(self) -> Iterator[Any]:
@@ -228,8 +277,12 @@ class Policy(nn.Module):
 
 def text_likelihood(model: Any, texts: TextBatch) -> Tensor:
     """Mean negative log-likelihood of the tokens that are learnt, nats; scalar."""
-    logits = model(input_ids=texts.tokens, attention_mask=texts.is_token.long(), use_cache=False).logits[:, :-1]
-    targets = texts.tokens[:, 1:].where(texts.is_learned[:, 1:], _NOT_LEARNED)
+    first = int(texts.is_learned[:, 1:].any(dim=0).long().argmax())  # before this place no row learns anything
+    count = texts.tokens.shape[1] - first
+    fewer = {"logits_to_keep": count} if _keeps_logits(model) else {}
+    told = model(input_ids=texts.tokens, attention_mask=texts.is_token.long(), use_cache=False, **fewer)
+    logits = told.logits[:, -count:-1]
+    targets = texts.tokens[:, first + 1 :].where(texts.is_learned[:, first + 1 :], _NOT_LEARNED)
     return nn.functional.cross_entropy(logits.float().flatten(0, 1), targets.flatten(), ignore_index=_NOT_LEARNED)
 
 
@@ -241,6 +294,11 @@ def _decoder(model: Any) -> nn.Module:
 def _plain(model: Any) -> Any:
     """The causal model itself, below adapters."""
     return model.get_base_model() if hasattr(model, "get_base_model") else model
+
+
+def _keeps_logits(model: Any) -> bool:
+    """Whether it can be asked for the logits of the last places alone."""
+    return "logits_to_keep" in inspect.signature(_plain(model).forward).parameters
 
 
 def _frozen(model: Any) -> list[Any]:

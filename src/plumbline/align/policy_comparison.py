@@ -15,8 +15,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from plumbline.align.head_to_head import HeadToHead, JudgedPairs, by_category, head_to_head, judges_agree
-from plumbline.align.judging import Judgements, Panel, ReplyPair, Told, judge_pairs
+from plumbline.align.judging import Judgements, Panel, ReplyPair, judge_pairs
 from plumbline.measure import Bootstrap, Figure
+from plumbline.models.reply_readings import Told
 from plumbline.records import Axis, Prompt
 
 NO_CATEGORY = "no category"

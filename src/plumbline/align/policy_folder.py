@@ -7,16 +7,14 @@ are worked into the weights as well; ``policy.json`` (how it was made, figures),
 from __future__ import annotations
 
 import json
-import shutil
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from plumbline.lineage import Manifest, write_folder_aside
+from plumbline.lineage import Manifest, is_there, write_folder_aside
 from plumbline.models.transformer.backbone import quiet
-from plumbline.models.transformer.settings import LoraSettings
-from plumbline.records import UsageError
+from plumbline.models.transformer.metrics import FIGURES_NAME
 
 DESCRIPTION_NAME, CARD_NAME = "policy.json", "README.md"
 HOLDS = "policy"
@@ -30,60 +28,64 @@ class SavedPolicy:
         description: ``policy.json``, without its kind and version.
         card: Markdown.
         manifest: of the run.
-        metrics: a file that is copied; None for none.
+        metrics: ``metrics.jsonl``, the figures of every step.
     """
 
     description: Mapping[str, Any]
     card: str
     manifest: Manifest
-    metrics: Path | None = None
+    metrics: bytes
 
 
-def with_adapters(model: Any, lora: LoraSettings, place: str) -> Any:
-    """A causal model with low-rank adapters, which alone train.
+Weights = Callable[[Path], object]
+"""Writes a policy's weights and tokenizer into a folder."""
 
-    Raises:
-        UsageError: PL-PTR-001, they cannot be put onto its modules.
-    """
-    from peft import LoraConfig, get_peft_model
 
-    config = LoraConfig(
-        r=lora.rank,
-        lora_alpha=lora.alpha,  # type: ignore[arg-type]  # peft divides it: fractions work
-        lora_dropout=lora.dropout,
-        target_modules=list(lora.target_modules) or "all-linear",
-        task_type="CAUSAL_LM",
-    )
-    try:
+def weights_of(model: Any, tokenizer: Any) -> Weights:
+    """What writes a model in memory; adapters are kept beside it, and worked into the model for good."""
+
+    def write(folder: Path) -> None:
+        """Write it."""
+        whole = model
         with quiet():
-            return get_peft_model(model, config)
-    except ValueError as error:
-        raise UsageError(
-            "PL-PTR-001",
-            place,
-            "adapters cannot be put onto this model",
-            expected="a causal model with linear layers, and a rank of at least 1",
-            found=f"rank {lora.rank}",
-            advice="leave --lora out to train every weight",
-        ) from error
+            if hasattr(model, "merge_and_unload"):
+                _save_adapters(model, folder / "adapter")
+                whole = model.merge_and_unload()
+            whole.save_pretrained(folder, safe_serialization=True)
+            tokenizer.save_pretrained(folder)
+
+    return write
 
 
-def save_policy(folder: Path, model: Any, tokenizer: Any, saved: SavedPolicy) -> None:
-    """Write a policy's folder aside and rename it into place; adapters are worked into the model for good.
+def _save_adapters(model: Any, folder: Path) -> None:
+    """Adapters, without the place on this machine that their model came from; a card of peft's own would name it, too."""
+    for config in model.peft_config.values():
+        if is_there(str(config.base_model_name_or_path)):
+            config.base_model_name_or_path = ""  # for None peft puts the place in again
+    model.save_pretrained(folder, safe_serialization=True)
+    (folder / CARD_NAME).unlink(missing_ok=True)
+
+
+def save_policy(folder: Path, weights: Weights, saved: SavedPolicy) -> None:
+    """Write a policy's folder aside and rename it into place.
 
     Raises:
         WriteError: the disk is full or not writable; what stood there before stands there still.
     """
-    with write_folder_aside(folder, HOLDS) as aside, quiet():
-        if hasattr(model, "merge_and_unload"):
-            model.save_pretrained(aside / "adapter", safe_serialization=True)
-            model = model.merge_and_unload()
-        model.save_pretrained(aside, safe_serialization=True)
-        tokenizer.save_pretrained(aside)
+    with write_folder_aside(folder, HOLDS) as aside:
+        weights(aside)
         described = {"plumbline": HOLDS, "version": 1, **saved.description}
         text = json.dumps(described, ensure_ascii=False, indent=1, allow_nan=False)
         (aside / DESCRIPTION_NAME).write_text(text + "\n", encoding="utf-8")
         (aside / CARD_NAME).write_text(saved.card, encoding="utf-8")
-        if saved.metrics is not None:
-            shutil.copyfile(saved.metrics, aside / saved.metrics.name)
+        (aside / FIGURES_NAME).write_bytes(saved.metrics)
         saved.manifest.write(aside)
+
+
+def read_description(folder: Path) -> dict[str, Any]:
+    """What ``policy.json`` in a folder says; nothing of a policy that Plumbline did not write."""
+    try:
+        found = json.loads((folder / DESCRIPTION_NAME).read_bytes())
+    except (OSError, ValueError):
+        return {}
+    return found if isinstance(found, dict) else {}

@@ -6,13 +6,13 @@ Dai et al. 2024 (Safe RLHF), app. B, and its published script; where we deviate,
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from typing import Any
 
 import torch
-from accelerate import Accelerator
 from torch import Tensor
 
 from plumbline.align.advantages import advantages_and_returns, shaped_rewards
@@ -20,6 +20,7 @@ from plumbline.align.demonstrations import TextBatch
 from plumbline.align.lagrangian import Lagrangian
 from plumbline.align.objective import masked_mean, policy_loss, value_loss
 from plumbline.align.policy import Policy, ReferenceReading, TokenReading
+from plumbline.align.processes import supported_accelerator, together
 from plumbline.align.reply_scorers import ReplyScorer, ReplyScores
 from plumbline.align.rollouts import Rollouts, RolloutSettings, write_replies
 from plumbline.records import ModelError, UsageError
@@ -93,11 +94,12 @@ class StepFigures:
         divergence: from the reference, a reply, in nats; an estimate by the tokens that were drawn, so it can be negative.
         entropy: of a token, in nats.
         length: tokens of a reply.
-        ended: share of replies that came to their end token.
+        ended: share of replies that came to an end token, or to a turn marker.
         clipped: share of tokens whose ratio left the clip range, over the gradient steps.
         step_divergence: of the policy after a gradient step from the one that wrote the replies, a token, in nats.
         policy_loss, reward_critic_loss, cost_critic_loss: means over the gradient steps.
         pretraining_loss: nats a token; None without other texts.
+        empty: share of replies that hold nothing but their end; no number where nobody counted.
     """
 
     reward: float
@@ -113,6 +115,7 @@ class StepFigures:
     reward_critic_loss: float
     cost_critic_loss: float
     pretraining_loss: float | None
+    empty: float = math.nan
 
 
 class PpoLag:
@@ -147,6 +150,8 @@ class PpoLag:
         Args:
             end_ids: tokens that end a reply.
             end_id: the one that is put behind replies that were cut, where the scorer reads there; None for none.
+        Raises:
+            UsageError: PL-ALN-001, Accelerate is configured for what this does not do.
         """
         self.policy = policy
         self.settings = settings
@@ -161,7 +166,7 @@ class PpoLag:
             betas=(0.9, 0.95),
             weight_decay=0.0,
         )
-        self.accelerator = Accelerator(mixed_precision="no")
+        self.accelerator = supported_accelerator()
         self._learner, self._prepared = self.accelerator.prepare(policy, bare)
         policy.move_reference(self.accelerator.device)
 
@@ -186,16 +191,19 @@ class PpoLag:
             seeds: B, of the replies.
             others: other texts, one batch a gradient step.
         Raises:
-            ModelError: PL-PPO-002, a reply has no finite reward or cost; nothing was learnt from the step. PL-PPO-003, a
-                gradient is not finite; the weights are as they were before it.
+            ModelError: PL-PPO-002, a reply has no finite reward or cost, or PL-PPO-011, a model read it in part; nothing was learnt
+                from the step. PL-PPO-003, a gradient is not finite; the weights are as they were before it. PL-ALN-002, another
+                process failed before it learnt.
         """
         # Throughout: with dropout the ratios would be of two policies, the one that wrote and one with holes.
         self.policy.eval()
-        with self._precision():
-            written = write_replies(self.policy, prompts, seeds, self._end_ids, self.padding_id, self._rollouts)
-            readings = [self._reference(written.take(rows)) for rows in self._in_turn(len(prompts))]
-        reading = ReferenceReading.joined(readings, written.mask.shape[1])
-        scores = self._checked(self.scorer.scores(numbers, written, reading), len(prompts))
+        with together(self.accelerator):
+            with self._precision():
+                written = write_replies(self.policy, prompts, seeds, self._end_ids, self.padding_id, self._rollouts)
+                readings = [self._reference(written.take(rows)) for rows in self._in_turn(len(prompts))]
+            reading = ReferenceReading.joined(readings, written.mask.shape[1])
+            scores = _one_a_reply(self.scorer.scores(numbers, written, reading), len(prompts))
+        scores = self._checked(scores)
         if self.lagrangian is not None:
             self.lagrangian.update(self._of_all(scores.costs).tolist())
         batch = self._learnable(written, scores, reading.log_probabilities)
@@ -217,12 +225,10 @@ class PpoLag:
         gathered: Tensor = self.accelerator.gather(column.to(self.policy.device))
         return gathered.cpu()
 
-    def _checked(self, scores: ReplyScores, count: int) -> ReplyScores:
+    def _checked(self, scores: ReplyScores) -> ReplyScores:
         """Scores on the policy's device; where one of any process is not finite, all processes stop."""
         device = self.policy.device
         for name, column in (("reward", scores.rewards), ("cost", scores.costs)):
-            if column.shape != (count,):
-                raise ValueError(f"expected a {name} for each of {count} replies, found shape {tuple(column.shape)}")
             bad = (~self._of_all(column).isfinite()).sum()
             if bad:
                 raise ModelError(
@@ -315,12 +321,24 @@ class PpoLag:
             "divergence": moved.sum(dim=1).mean(),
             "length": written.mask.sum(dim=1).float().mean(),
             "ended": written.has_ended.float().mean(),
+            "empty": torch.tensor([self._is_empty(written, row) for row in range(len(written.mask))]).float().mean(),
         }
         mine = {name: float(each) for name, each in of_step.items()}
         mine |= {name: sum(each[name] for each in found) / len(found) for name in found[0]}
         means = self.accelerator.reduce(torch.tensor(list(mine.values()), device=reference.device), "mean").tolist()
         told: dict[str, Any] = {"pretraining_loss": None, **dict(zip(mine, means, strict=True))}
         return StepFigures(multiplier=0.0 if self.lagrangian is None else self.lagrangian.multiplier, **told)
+
+    def _is_empty(self, written: Rollouts, row: int) -> bool:
+        ids, markers = written.reply_ids(row, self._end_ids), self.policy.markers
+        return not ids or (markers is not None and markers.are_all_of(ids))
+
+
+def _one_a_reply(scores: ReplyScores, count: int) -> ReplyScores:
+    for name, column in (("reward", scores.rewards), ("cost", scores.costs)):
+        if column.shape != (count,):
+            raise ValueError(f"expected a {name} for each of {count} replies, found shape {tuple(column.shape)}")
+    return scores
 
 
 @dataclass(frozen=True, eq=False)

@@ -9,21 +9,22 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import nullcontext
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import asdict, dataclass, fields
+from itertools import islice
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 from accelerate.utils import set_seed
 from pydantic import BaseModel, ConfigDict
 
 from plumbline.align.alarms import Alarm, AlarmSettings, alarms_of
 from plumbline.align.checkpointing import keep, take_up
-from plumbline.align.demonstrations import Demonstration, TextBatch, endless_batches, text_batch
+from plumbline.align.demonstrations import Demonstration, TextBatch, endless_batches, endless_places, text_batch
 from plumbline.align.held_out_preference import HeldOutPreference
 from plumbline.align.lagrangian import Lagrangian
 from plumbline.align.ppo_lag import PpoLag, StepFigures
+from plumbline.align.processes import together, with_processes
 from plumbline.models.transformer.metrics import FIGURES_NAME, MetricsLog, read_metrics
 from plumbline.models.transformer.run_identity import RunIdentity
 from plumbline.records import UsageError
@@ -157,7 +158,8 @@ def run_ppo(
         alarm: told of each kind of alarm once, when it comes up first.
     Raises:
         UsageError: PL-PPO-005, the replies of a step cannot be dealt evenly to the processes.
-        ModelError: a score or a gradient is not finite, see `PpoLag.step`; or the checkpoint is damaged, or of another run.
+        ModelError: a score or a gradient is not finite, see `PpoLag.step`; the checkpoint is damaged, or of another run or number of
+            processes; or another process failed (PL-ALN-002).
         WriteError: a checkpoint could not be written; the one before it stands.
     """
     return _Run(learner, task, settings, identity, out, watched or AlarmSettings()).go(progress, alarm)
@@ -172,16 +174,9 @@ def prompts_of_step(count: int, settings: RunSettings, step: int) -> tuple[list[
         count: of prompts.
         step: from 0.
     """
-    numbers, seeds = [], []
-    for row in range(settings.replies):
-        epoch, place = divmod(step * settings.replies + row, count)
-        numbers.append(int(_order(count, settings.seed, epoch)[place]))
-        seeds.append(derived_seed(settings.seed, "reply", step, row))
-    return numbers, seeds
-
-
-def _order(count: int, seed: int, epoch: int) -> np.ndarray[tuple[int], np.dtype[np.int64]]:
-    return np.random.default_rng([seed, epoch]).permutation(count)
+    places = endless_places(count, seed=settings.seed, start=step * settings.replies)
+    seeds = [derived_seed(settings.seed, "reply", step, row) for row in range(settings.replies)]
+    return list(islice(places, settings.replies)), seeds
 
 
 class _Run:
@@ -196,7 +191,8 @@ class _Run:
         out: Path,
         watched: AlarmSettings,
     ) -> None:
-        self.learner, self.task, self.settings, self.identity = learner, task, settings, identity
+        self.learner, self.task, self.settings = learner, task, settings
+        self.identity = with_processes(identity, learner.accelerator)
         self.out, self.watched = out, watched
         self.processes, self.mine = learner.accelerator.num_processes, learner.accelerator.process_index
         self.standing = _Standing()
@@ -221,12 +217,8 @@ class _Run:
         set_seed(self.settings.seed, device_specific=True)
         resumed = self._resume()
         texts = self._texts(resumed)
-        with MetricsLog(self.out, after_step=resumed) if self.is_main else nullcontext() as log:
-            if resumed:
-                self.figures = _figures_of(self.out / FIGURES_NAME) if self.is_main else []
-            elif self.task.held_out is not None and self.is_main:
-                first = self.task.held_out.reference_scores(self.learner.policy)
-                self._stands(held_out_reference=first)
+        with self._log(resumed) as log:
+            self._begin(resumed)
             spent, began = self.standing.seconds, time.perf_counter()
             for number in range(resumed, self.settings.steps):
                 self._take(number, texts, log, alarm)
@@ -240,6 +232,19 @@ class _Run:
         now = self.standing
         figures = tuple(self.figures)
         return Outcome(figures, now.held_out, now.held_out_verdicts, now.alarms, resumed, now.tokens, now.seconds)
+
+    def _log(self, resumed: int) -> AbstractContextManager[MetricsLog | None]:
+        """Where figures go, without those of steps after the last checkpoint; to nothing in processes that do not write."""
+        with together(self.learner.accelerator):
+            return MetricsLog(self.out, after_step=resumed) if self.is_main else nullcontext()
+
+    def _begin(self, resumed: int) -> None:
+        """Take up the figures so far; at the start the held-out model reads what the reference says."""
+        with together(self.learner.accelerator):
+            if self.is_main and resumed:
+                self.figures = _figures_of(self.out / FIGURES_NAME)
+            elif self.is_main and self.task.held_out is not None:
+                self._stands(held_out_reference=self.task.held_out.reference_scores(self.learner.policy))
 
     def _take(
         self,
@@ -257,15 +262,20 @@ class _Run:
         self.figures.append(found)
         tokens = round(found.length * self.settings.replies)
         self._stands(step=number + 1, tokens=self.standing.tokens + tokens)
-        line = {"step": number + 1, **asdict(found), "tokens_per_second": tokens / seconds}
-        if self.is_main and self.task.held_out is not None and self._is_due(self.settings.look_every):
-            verdicts = self.task.held_out.verdicts(self.learner.policy, self.standing.held_out_reference)
-            share = sum(verdicts) / len(verdicts)
-            self._stands(held_out={**self.standing.held_out, number + 1: share}, held_out_verdicts=verdicts)
-            line["held_out_preference"] = share
-        if log is not None:
-            log.write(line)
-            self._tell_alarms(number + 1, alarm)
+        with together(self.learner.accelerator):
+            if log is not None:
+                looked = self._look(number + 1)
+                log.write({"step": number + 1, **asdict(found), "tokens_per_second": tokens / seconds, **looked})
+                self._tell_alarms(number + 1, alarm)
+
+    def _look(self, step: int) -> dict[str, float]:
+        """What the held-out model says, where it is due."""
+        if self.task.held_out is None or not self._is_due(self.settings.look_every):
+            return {}
+        verdicts = self.task.held_out.verdicts(self.learner.policy, self.standing.held_out_reference)
+        share = sum(verdicts) / len(verdicts)
+        self._stands(held_out={**self.standing.held_out, step: share}, held_out_verdicts=verdicts)
+        return {"held_out_preference": share}
 
     def _tell_alarms(self, step: int, alarm: Callable[[int, Alarm], None]) -> None:
         lagrangian = self.learner.lagrangian

@@ -3,6 +3,10 @@
 Three implementations of one port. `TokenScorer` computes both from tokens, for tasks whose truth is known. `TextScorer` asks two models
 that read conversations, of whatever kind; two heads of one trunk are asked in one pass. `TrunkScorer` is for heads on the policy's own
 trunk as it was at the start: they read what the reference's pass leaves, so that reward, cost and reference take one pass together.
+
+What is judged is a reply's text, whoever judges it: it ends before a turn marker, and it is read in the tokens that the judge itself
+would write it in. Where the policy wrote the same text in other tokens, `TrunkScorer` has that reply read again: else a policy could
+please its judges by how it cuts its words.
 """
 
 from __future__ import annotations
@@ -15,11 +19,13 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
+from plumbline.align.judge_room import refuse_partly_read
 from plumbline.align.policy import ReferenceReading
 from plumbline.align.rollouts import Rollouts
-from plumbline.models.scored_model import ScoredModel, read_groups
+from plumbline.models.scored_model import Floats, ScoredModel, Turns, read_groups
 from plumbline.models.transformer.layer_reading import layer_count
 from plumbline.records import Conversation, Message, Role
+from plumbline.sources.causal_model import CausalModel
 
 if TYPE_CHECKING:
     from plumbline.models.transformer.model import TransformerModel
@@ -68,6 +74,28 @@ class TokenScorer:
 
 
 @dataclass(frozen=True)
+class RepliesInWords:
+    """What the replies to a task's prompts say.
+
+    Attributes:
+        prompts: of the task, in its order.
+        reply_text: a reply's tokens, its end token left out, → its text.
+        end_ids: tokens that end a reply.
+    """
+
+    prompts: Sequence[Conversation]
+    reply_text: Callable[[list[int]], str]
+    end_ids: frozenset[int]
+
+    def conversations(self, numbers: Sequence[int], written: Rollouts) -> list[Conversation]:
+        """Prompts with their replies, those by these numbers."""
+        texts = (self.reply_text(written.reply_ids(row, self.end_ids)) for row in range(len(numbers)))
+        return [
+            (*self.prompts[number], Message(Role.ASSISTANT, text)) for number, text in zip(numbers, texts, strict=True)
+        ]
+
+
+@dataclass(frozen=True)
 class TextScorer:
     """Two models that read conversations; implements `ReplyScorer`.
 
@@ -75,39 +103,34 @@ class TextScorer:
         reward: a preference model.
         cost: a cost model; of a moderation model the score of any harm is the cost.
         joined: both heads on one trunk, see `joined_heads`; None where they are two.
-        prompts: of the task, in its order.
-        reply_text: a reply's tokens, its end token left out, → its text.
-        end_ids: tokens that end a reply.
+        replies: what is read.
     """
 
     reward: ScoredModel
     cost: ScoredModel
     joined: TransformerModel | None
-    prompts: Sequence[Conversation]
-    reply_text: Callable[[list[int]], str]
-    end_ids: frozenset[int]
+    replies: RepliesInWords
     layers: Sequence[int] = ()
 
     def scores(self, numbers: Sequence[int], written: Rollouts, reading: ReferenceReading) -> ReplyScores:
-        """See `ReplyScorer.scores`."""
+        """See `ReplyScorer.scores`.
+
+        Raises:
+            ModelError: PL-PPO-011, a model read a part of a conversation only.
+        """
         del reading
-        texts = [self.reply_text(written.reply_ids(row, self.end_ids)) for row in range(len(numbers))]
-        said = [
-            (*self.prompts[number], Message(Role.ASSISTANT, text)) for number, text in zip(numbers, texts, strict=True)
-        ]
-        return self.of_conversations(said)
+        return self.of_conversations(self.replies.conversations(numbers, written))
 
     def of_conversations(self, conversations: Sequence[Conversation]) -> ReplyScores:
         """Rewards and costs of conversations that end with the reply; those with one prompt share it."""
-        turns = [[(message.role, message.text) for message in conversation] for conversation in conversations]
         order, groups = _by_prompt(conversations)
-        asked = [[turns[row] for row in rows] for rows in groups]
-        columns = np.empty((len(turns), 2))
+        asked = [[_turns(conversations[row]) for row in rows] for rows in groups]
+        columns = np.empty((len(conversations), 2))
         if self.joined is None:
-            columns[order, 0] = read_groups(self.reward, asked).heads[:, 0]
-            columns[order, 1] = read_groups(self.cost, asked).heads[:, 0]
+            for place, (who, model) in enumerate((("reward", self.reward), ("cost", self.cost))):
+                columns[order, place] = _read_whole(who, model, asked)[:, 0]
         else:
-            columns[order] = read_groups(self.joined, asked).heads
+            columns[order] = _read_whole("reward and cost", self.joined, asked)
         rewards, costs = torch.from_numpy(columns).float().unbind(dim=1)
         return ReplyScores(rewards, costs)
 
@@ -117,13 +140,15 @@ class TrunkScorer:
     """Heads on the reference's trunk; implements `ReplyScorer`.
 
     Attributes:
-        reward, cost: models, their own trunks let go of.
+        reward, cost: models, their own trunks let go of; they read the same tokens.
         last_layer: L, the number of the trunk's last layer.
+        replies: what is read.
     """
 
     reward: TransformerModel
     cost: TransformerModel
     last_layer: int
+    replies: RepliesInWords
 
     @property
     def layers(self) -> Sequence[int]:
@@ -131,17 +156,45 @@ class TrunkScorer:
         return sorted({layer for model in (self.reward, self.cost) for layer in self._layers_of(model)})
 
     def scores(self, numbers: Sequence[int], written: Rollouts, reading: ReferenceReading) -> ReplyScores:
-        """See `ReplyScorer.scores`."""
-        del numbers, written
-        return ReplyScores(self._read(self.reward, reading), self._read(self.cost, reading))
+        """See `ReplyScorer.scores`.
+
+        Raises:
+            ModelError: PL-PPO-011, a model would read a part of a conversation only.
+        """
+        states = self._at_ends(self._sequences(numbers, written), written, reading)
+        return ReplyScores(self._read(self.reward, states), self._read(self.cost, states))
+
+    def _sequences(self, numbers: Sequence[int], written: Rollouts) -> list[list[int]]:
+        """The tokens that the models read."""
+        turns = [_turns(each) for each in self.replies.conversations(numbers, written)]
+        who, shorter = min(
+            (("reward", self.reward), ("cost", self.cost)), key=lambda named: named[1].encoder.max_tokens
+        )
+        encoded = shorter.encoder.encode(turns)
+        refuse_partly_read(who, shorter, encoded.truncated)
+        return [sequence.tolist() for sequence in encoded.sequences]
+
+    def _at_ends(
+        self, sequences: Sequence[list[int]], written: Rollouts, reading: ReferenceReading
+    ) -> Mapping[int, Tensor]:
+        """Hidden states at the ends of sequences, by layer: of those that the reference has read, and of the others now."""
+        tokens, is_token, _ = written.closed(reading.end_id)
+        others = [row for row, wanted in enumerate(sequences) if tokens[row][is_token[row]].tolist() != wanted]
+        if not others:
+            return reading.layers
+        again = reading.again([sequences[row] for row in others])
+        rows = torch.tensor(others, device=tokens.device)
+        return {
+            layer: states.index_copy(0, rows, again[layer].to(states.dtype)) for layer, states in reading.layers.items()
+        }
 
     def _layers_of(self, model: TransformerModel) -> Sequence[int]:
         return (self.last_layer,) if model.scorer.layer_reading is None else model.scorer.layer_reading.layers
 
     @torch.no_grad()
-    def _read(self, model: TransformerModel, reading: ReferenceReading) -> Tensor:
+    def _read(self, model: TransformerModel, states: Mapping[int, Tensor]) -> Tensor:
         scorer = model.scorer
-        features = torch.cat([reading.layers[layer] for layer in self._layers_of(model)], dim=1)
+        features = torch.cat([states[layer] for layer in self._layers_of(model)], dim=1)
         features = features.to(scorer.heads.weight.device)
         if scorer.layer_reading is not None:
             features = scorer.layer_reading(features)
@@ -152,31 +205,60 @@ class TrunkScorer:
 # --- what may share a trunk ---
 
 
-def trunk_scorer(reward: ScoredModel, cost: ScoredModel, decoder: nn.Module) -> TrunkScorer | None:
-    """A scorer that reads the reference's pass, where both models are heads on that very trunk; else None.
-
-    Both must read the last token, an end token, of turns written as hh-rlhf writes them; so must the policy's prompts be written,
-    which the caller knows.
+def scorer_of(
+    reward: ScoredModel, cost: ScoredModel, policy: CausalModel, prompts: Sequence[Conversation]
+) -> TextScorer | TrunkScorer:
+    """A scorer that computes once what policy, reward and cost share.
 
     Args:
-        decoder: the policy's trunk as it is at the start; adapters on it stay out of account.
+        policy: as it is at the start, before anything of it is trained; adapters on it stay out of account.
+        prompts: of the task, in its order.
+    """
+    replies = RepliesInWords(prompts, policy.reply_text, policy.end_ids)
+    shared = trunk_scorer(reward, cost, policy, replies)
+    return shared or TextScorer(reward, cost, joined_heads(reward, cost), replies)
+
+
+def trunk_scorer(
+    reward: ScoredModel, cost: ScoredModel, policy: CausalModel, replies: RepliesInWords
+) -> TrunkScorer | None:
+    """A scorer that reads the reference's pass, where both models are heads on that very trunk; else None.
+
+    Both must read the last token, an end token, of turns written as hh-rlhf writes them, and in the same tokens; so must the policy's
+    prompts be written. The models' own trunks are let go of: they score nothing by themselves any more.
+
+    Args:
+        policy: as it is at the start; adapters on it stay out of account.
+        replies: what is read.
     """
     from plumbline.models.transformer.model import TransformerModel
 
     if not isinstance(reward, TransformerModel) or not isinstance(cost, TransformerModel):
         return None
+    decoder = policy.model.get_decoder()
     trunk = {
         name.replace(".base_layer", ""): each for name, each in decoder.state_dict().items() if ".lora_" not in name
     }
-    for model in (reward, cost):
-        reads_end = model.scorer.pooling == "last" and model.tokens.add_end_of_sequence
-        if not reads_end or model.tokens.template != "hh" or not _same_weights(model.scorer.trunk.state_dict(), trunk):
-            return None
-    return TrunkScorer(_without_trunk(reward), _without_trunk(cost), layer_count(decoder))
+    if policy.prompts.form != "hh" or not all(_reads_as(model, policy) for model in (reward, cost)):
+        return None
+    if not all(_same_weights(model.scorer.trunk.state_dict(), trunk) for model in (reward, cost)):
+        return None
+    return TrunkScorer(_without_trunk(reward), _without_trunk(cost), layer_count(decoder), replies)
+
+
+def _reads_as(model: TransformerModel, policy: CausalModel) -> bool:
+    """Whether it reads the end of a conversation in the form and the tokens that the policy writes it in."""
+    if model.scorer.pooling != "last" or not model.tokens.add_end_of_sequence or model.tokens.template != "hh":
+        return False
+    own, other = model.tokenizer, policy.tokenizer
+    return bool(own.eos_token_id == policy.end_id and own.get_vocab() == other.get_vocab())
 
 
 def joined_heads(reward: ScoredModel, cost: ScoredModel) -> TransformerModel | None:
-    """One model whose two heads are reward and cost, where both were trained together; else None."""
+    """One model whose two heads are reward and cost, where both were trained together; else None.
+
+    It reads with the trunk of the reward; that of the cost model is let go of, which scores nothing by itself any more.
+    """
     from plumbline.models.transformer.model import TransformerModel
 
     if not isinstance(reward, TransformerModel) or not isinstance(cost, TransformerModel):
@@ -186,6 +268,8 @@ def joined_heads(reward: ScoredModel, cost: ScoredModel) -> TransformerModel | N
     if not is_one or not _same_weights(one.state_dict(), other.state_dict()):
         return None
     (of_reward, *_), (of_cost, *_) = reward.heads.values(), cost.heads.values()
+    if other is not one:
+        _without_trunk(cost)
     return replace(reward, heads={"reward": of_reward, "cost": of_cost}, ensemble=None)
 
 
@@ -197,8 +281,20 @@ def _same_weights(one: Mapping[str, Tensor], other: Mapping[str, Tensor]) -> boo
 
 def _without_trunk(model: TransformerModel) -> TransformerModel:
     """The model's heads, with nothing below them: the memory of its trunk is free."""
+    model.scorer.read_everywhere()  # what watches the last layer holds it, too
     model.scorer.trunk = nn.Identity()
     return model
+
+
+def _read_whole(who: str, model: ScoredModel, asked: Sequence[Sequence[Turns]]) -> Floats:
+    """Scores of conversations that a model reads to their beginnings, shape (n, heads)."""
+    found = read_groups(model, asked)
+    refuse_partly_read(who, model, found.truncated)
+    return found.heads
+
+
+def _turns(conversation: Conversation) -> Turns:
+    return [(message.role, message.text) for message in conversation]
 
 
 def _by_prompt(conversations: Sequence[Conversation]) -> tuple[list[int], list[list[int]]]:

@@ -14,7 +14,10 @@ import torch
 from torch import Tensor, nn
 
 from plumbline.records import UsageError
+from plumbline.sources.turn_markers import TurnMarkers
 
+_WITHOUT_DOUBLES = frozenset({"mps"})
+"""Kinds of devices that have no numbers of 64 bits."""
 _BLOCK = 128
 _BELOW_ONE = 1 - 2.0**-52
 """A share of a sum that is less than the sum, however it is rounded."""
@@ -57,7 +60,8 @@ class Rollouts:
         tokens: shape (B, P + T); prompts end at column P.
         is_token: shape (B, P + T), bool; false on padding.
         prompt_length: P.
-        mask: shape (B, T), bool; the tokens of the replies, their end token included. Never empty.
+        mask: shape (B, T), bool; the tokens of the replies, their end token included, or the turn marker that ended them. Never
+            empty.
         log_probabilities: shape (B, T), of the tokens as they were drawn; 0 outside of the mask.
         values: shape (B, T, k), of the critics before each token; 0 outside of the mask.
         has_ended: shape (B,), bool; false where the reply was cut at its most tokens.
@@ -90,7 +94,9 @@ class Rollouts:
         )
 
     def closed(self, end_id: int | None) -> tuple[Tensor, Tensor, Tensor]:
-        """The sequences with an end token behind each reply that was cut before it came to one.
+        """The sequences with one and the same end token: behind a reply that was cut before it came to one, in the place of another.
+
+        Of a reply that a turn marker ended the marker's last token goes: whoever reads such a reply must not read it here.
 
         Args:
             end_id: the end token; None where there is none.
@@ -110,7 +116,7 @@ class Rollouts:
         return tokens, is_token, ends
 
     def reply_ids(self, row: int, end_ids: frozenset[int]) -> list[int]:
-        """Tokens of a reply without its end token."""
+        """Tokens of a reply without its end token; a turn marker that ended it is among them."""
         ids = self.tokens[row, self.prompt_length :][self.mask[row]].tolist()
         return [each for each in ids if each not in end_ids]
 
@@ -127,7 +133,7 @@ def write_replies(
     """A reply to each prompt.
 
     Args:
-        policy: see `policy.Policy.begin` and `go_on`.
+        policy: see `policy.Policy.begin` and `go_on`; its `markers` end replies, too.
         prompts: B lists of at least one token.
         seeds: B.
         end_ids: tokens that end a reply.
@@ -137,22 +143,23 @@ def write_replies(
     device = policy.device
     tokens, is_token = padded_left(prompts, padding_id, device)
     count, most = len(prompts), settings.most_tokens
-    uniform = _uniform(seeds, most).to(device)
+    uniform = _uniform(seeds, most).to(_doubles_on(device))
     written = torch.full((count, most), padding_id, dtype=torch.long, device=device)
     mask = torch.zeros((count, most), dtype=torch.bool, device=device)
     logs = torch.zeros((count, most), device=device)
     values = torch.zeros((count, most, policy.critics), device=device)
     has_ended = torch.zeros(count, dtype=torch.bool, device=device)
     ends = torch.tensor(sorted(end_ids), dtype=torch.long, device=device)
+    is_closed = _Closing(policy.markers, count)
     alive = torch.arange(count, device=device)
     reading = policy.begin(tokens, is_token)
     for place in range(most):
-        told = reading.logits.float().div(settings.temperature).log_softmax(dim=-1)
-        drawn = _draw(told, uniform[alive, place])
+        told = policy.next_tokens(reading.logits, settings.temperature)
+        drawn = _draw(told.to(uniform.device), uniform[alive.to(uniform.device), place]).to(device)
         written[alive, place], mask[alive, place] = drawn, True
         logs[alive, place] = told.gather(1, drawn[:, None])[:, 0]
         values[alive, place] = reading.values.float()
-        ended = torch.isin(drawn, ends)
+        ended = torch.isin(drawn, ends) | is_closed(alive, drawn)
         has_ended[alive] = ended
         going = (~ended).nonzero()[:, 0]
         if place + 1 == most or not len(going):
@@ -173,6 +180,24 @@ def write_replies(
     )
 
 
+class _Closing:
+    """Which replies a turn marker ends, as they grow."""
+
+    def __init__(self, markers: TurnMarkers | None, count: int) -> None:
+        self._markers = markers
+        self._replies: list[list[int]] = [[] for _ in range(count)]
+
+    def __call__(self, rows: Tensor, drawn: Tensor) -> Tensor:
+        """Those of these rows whose reply holds a marker with the token that was drawn; shape (rows,), bool."""
+        if self._markers is None:
+            return torch.zeros_like(drawn, dtype=torch.bool)
+        found = []
+        for row, token in zip(rows.tolist(), drawn.tolist(), strict=True):
+            self._replies[row].append(token)
+            found.append(self._markers.are_closed_by(self._replies[row]))
+        return torch.tensor(found, device=drawn.device)
+
+
 def padded_left(prompts: Sequence[Sequence[int]], padding_id: int, device: torch.device) -> tuple[Tensor, Tensor]:
     """Prompts as one batch: tokens, and which of them are no padding; both of shape (B, P)."""
     longest = max(map(len, prompts))
@@ -182,6 +207,11 @@ def padded_left(prompts: Sequence[Sequence[int]], padding_id: int, device: torch
         tokens[row, longest - len(prompt) :] = torch.tensor(list(prompt))
         is_token[row, longest - len(prompt) :] = True
     return tokens.to(device), is_token.to(device)
+
+
+def _doubles_on(device: torch.device) -> torch.device:
+    """Where tokens are drawn: on the device itself where it has numbers of 64 bits."""
+    return torch.device("cpu") if device.type in _WITHOUT_DOUBLES else device
 
 
 def _uniform(seeds: Sequence[int], most: int) -> Tensor:

@@ -9,13 +9,12 @@ from __future__ import annotations
 import math
 import time
 from collections.abc import Callable, Sequence
-from contextlib import nullcontext
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import torch
-from accelerate import Accelerator
 from accelerate.utils import set_seed
 from pydantic import BaseModel, ConfigDict
 from torch import Tensor, nn
@@ -23,6 +22,7 @@ from torch import Tensor, nn
 from plumbline.align.checkpointing import keep, take_up
 from plumbline.align.demonstrations import Demonstration, TextBatch, endless_batches, text_batch
 from plumbline.align.policy import text_likelihood
+from plumbline.align.processes import supported_accelerator, together, with_processes
 from plumbline.models.transformer.metrics import MetricsLog
 from plumbline.models.transformer.optimizer import learning_rate_share, set_learning_rate
 from plumbline.models.transformer.run_identity import RunIdentity
@@ -122,7 +122,9 @@ def teach(
         progress: told the step, of how many, and its loss, on the first process.
     Raises:
         NoDataError: PL-SUP-002, there is no row.
-        ModelError: PL-SUP-003, a loss is not finite; the last checkpoint stands.
+        UsageError: PL-ALN-001, Accelerate is configured for what this does not do.
+        ModelError: PL-SUP-003, a loss is not finite; or the checkpoint is damaged, or of another run or number of processes; or
+            another process failed (PL-ALN-002). The last checkpoint stands.
     """
     if not rows:
         raise NoDataError(
@@ -143,6 +145,7 @@ class _Learner(nn.Module):
         self.model = model
 
     def forward(self, texts: TextBatch) -> Tensor:
+        """Mean negative log-likelihood of the tokens that are learnt, nats; scalar."""
         return text_likelihood(self.model, texts)
 
 
@@ -157,9 +160,10 @@ class _Teaching:
         out: Path,
         padding_id: int,
     ) -> None:
-        self.rows, self.held_out, self.settings, self.identity = rows, held_out, settings, identity
+        self.rows, self.held_out, self.settings = rows, held_out, settings
         self.out, self.padding_id = out, padding_id
-        self.accelerator = Accelerator(mixed_precision="no")
+        self.accelerator = supported_accelerator()
+        self.identity = with_processes(identity, self.accelerator)
         self.bare = _Learner(model)
         trained = [each for each in model.parameters() if each.requires_grad]
         optimizer = torch.optim.AdamW(trained, lr=settings.learning_rate, weight_decay=settings.weight_decay)
@@ -173,25 +177,30 @@ class _Teaching:
         """From where the run stands to its end."""
         set_seed(self.settings.seed, device_specific=True)
         resumed = self._resume()
-        is_main = self.accelerator.is_main_process
         if not resumed:
             self._stands(before=self._likelihood())
         spent, began = self.standing.seconds, time.perf_counter()
-        with MetricsLog(self.out, after_step=resumed) if is_main else nullcontext() as log:
+        with self._log(resumed) as log:
             batches = endless_batches(self.rows, self.settings.rows_per_step, seed=self.settings.seed, start=resumed)
             for number in range(resumed, self.steps):
                 loss, tokens = self._learn(number, next(batches))
                 seconds = spent + time.perf_counter() - began
                 self._stands(step=number + 1, tokens=self.standing.tokens + tokens, seconds=seconds)
-                if log is not None:
-                    log.write({"step": number + 1, "loss": loss, "tokens": tokens})
-                    progress(number + 1, self.steps, loss)
+                with together(self.accelerator):
+                    if log is not None:
+                        log.write({"step": number + 1, "loss": loss, "tokens": tokens})
+                        progress(number + 1, self.steps, loss)
                 if (number + 1) % self.settings.checkpoint_every == 0 or number + 1 == self.steps:
                     self._save()
         after, now = self._likelihood(), self.standing
         self.bare.eval()
         found = None if now.before is None or after is None else (now.before, after)
         return Taught(self.steps, resumed, found, now.tokens, now.seconds)
+
+    def _log(self, resumed: int) -> AbstractContextManager[MetricsLog | None]:
+        """Where figures go; to nothing in processes that do not write."""
+        with together(self.accelerator):
+            return MetricsLog(self.out, after_step=resumed) if self.accelerator.is_main_process else nullcontext()
 
     def _learn(self, number: int, rows: Sequence[Demonstration]) -> tuple[float, int]:
         """One gradient step; its loss and how many tokens of all processes it learnt."""

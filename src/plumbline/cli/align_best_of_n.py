@@ -10,10 +10,10 @@ from typing import Annotated, Any
 import typer
 
 from plumbline.cli import options
-from plumbline.cli.console import exit_where_rows_are_missing, note, print_json, print_table, progress
+from plumbline.cli.console import exit_where_rows_are_missing, note, print_json, print_table, progress_of_asking
 from plumbline.cli.evaluate import TrustRemoteCode
 from plumbline.cli.option_groups import with_options
-from plumbline.cli.sampling_flags import EndpointFlags, SamplingFlags
+from plumbline.cli.sampling_flags import EndpointFlags, Restart, SamplingFlags
 from plumbline.cli.source_flags import SourceFlags, TermFlags
 
 
@@ -56,13 +56,7 @@ def best_of_n(
     ] = None,
     trust_remote_code: TrustRemoteCode = False,
     seed: options.Seed = 0,
-    restart: Annotated[
-        bool,
-        typer.Option(
-            "--restart",
-            help="Begin anew where an earlier run to this output kept replies or is done; they are replaced.",
-        ),
-    ] = False,
+    restart: Restart = False,
     override_uses: options.OverrideUses = False,
     as_json: options.Json = False,
     *,
@@ -98,12 +92,8 @@ def best_of_n(
         load_options={**reading.load_options(), "stated_terms": terms.stated_terms()},
         command=tuple(sys.argv[1:]),
     )
-    try:
-        with progress("best of n") as shown:
-            summary = run_best_of_n(asked, step=shown.step)
-    except KeyboardInterrupt:
-        note("the replies that came are kept: the same command goes on from there")
-        raise
+    with progress_of_asking("best of n") as shown:
+        summary = run_best_of_n(asked, step=shown.step)
     if as_json:
         print_json(summary)
     else:

@@ -11,20 +11,20 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from plumbline.cli import options
-from plumbline.cli.console import exit_where_rows_are_missing, note, print_json, print_table, progress
+from plumbline.cli.console import exit_where_rows_are_missing, note, print_json, print_table, progress_of_asking
 from plumbline.cli.evaluate import TrustRemoteCode
 from plumbline.cli.option_groups import with_options
+from plumbline.cli.sampling_flags import Restart, SamplingFlags
 from plumbline.cli.source_flags import SourceFlags, TermFlags
 
 if TYPE_CHECKING:
     from plumbline.loop.compared_policies import PolicyPlace
     from plumbline.loop.comparison_opening import CompareRun
-    from plumbline.sources import Sampling
 
 
 @dataclass(frozen=True)
-class AskingFlags:
-    """How both policies are asked, where they are sources, and how replies are drawn."""
+class ReachingFlags:
+    """How both policies are reached, where they are sources."""
 
     key_variable_a: Annotated[
         str | None, typer.Option(help="The environment variable that holds the key of A's endpoint; none by default.")
@@ -33,10 +33,6 @@ class AskingFlags:
     allow_private: Annotated[
         bool, typer.Option("--allow-private", help="Endpoints may stand at private or loopback addresses.")
     ] = False
-    temperature: Annotated[float, typer.Option(help="Of sampling; 0 for the likeliest reply.")] = 1.0
-    top_p: Annotated[float, typer.Option(help="Draw from the likeliest tokens that make up this probability.")] = 1.0
-    top_k: Annotated[int | None, typer.Option(help="Draw from so many of the likeliest tokens; all by default.")] = None
-    max_tokens: Annotated[int, typer.Option(help="A longer reply is cut.")] = 512
 
     def places(self, first: str, second: str) -> tuple[PolicyPlace, PolicyPlace]:
         """As the run takes them."""
@@ -46,12 +42,6 @@ class AskingFlags:
             PolicyPlace(first, self.key_variable_a, self.allow_private),
             PolicyPlace(second, self.key_variable_b, self.allow_private),
         )
-
-    def sampling(self, seed: int) -> Sampling:
-        """How replies are drawn."""
-        from plumbline.sources import Sampling
-
-        return Sampling(self.temperature, self.top_p, self.top_k, self.max_tokens, seed)
 
 
 @dataclass(frozen=True)
@@ -78,7 +68,8 @@ def register(app: typer.Typer) -> None:
 
 
 @with_options("judging", JudgeFlags)
-@with_options("asking", AskingFlags)
+@with_options("reaching", ReachingFlags)
+@with_options("drawing", SamplingFlags)
 @with_options("terms", TermFlags)
 @with_options("reading", SourceFlags)
 def compare(
@@ -105,18 +96,13 @@ def compare(
     show_text: Annotated[
         bool, typer.Option("--show-text", help="The page's pairs show their texts; they can be offensive.")
     ] = False,
-    restart: Annotated[
-        bool,
-        typer.Option(
-            "--restart",
-            help="Begin anew where an earlier run to this output kept replies or is done; they are replaced.",
-        ),
-    ] = False,
+    restart: Restart = False,
     override_uses: options.OverrideUses = False,
     as_json: options.Json = False,
     *,
     judging: JudgeFlags,
-    asking: AskingFlags,
+    reaching: ReachingFlags,
+    drawing: SamplingFlags,
     reading: SourceFlags,
     terms: TermFlags,
 ) -> None:
@@ -132,14 +118,14 @@ def compare(
     from plumbline.loop.comparing_judges import JudgeFolders
     from plumbline.loop.comparison_opening import CompareRun
 
-    first, second = asking.places(a, b)
+    first, second = reaching.places(a, b)
     run = CompareRun(
         first=first,
         second=second,
         prompts=prompts,
         judges=JudgeFolders(judging.helpfulness, judging.harmlessness, judging.safety, judging.trust_remote_code),
         out=out,
-        sampling=asking.sampling(seed),
+        sampling=drawing.sampling(seed),
         created=datetime.now(UTC).strftime("%Y-%m-%d %H:%M UTC"),
         replies=replies,
         margin=judging.margin,
@@ -150,12 +136,8 @@ def compare(
         load_options={**reading.load_options(), "stated_terms": terms.stated_terms()},
         command=tuple(sys.argv[1:]),
     )
-    try:
-        with progress("comparing") as shown:
-            summary = run_comparison(run, step=shown.step)
-    except KeyboardInterrupt:
-        note("the replies that came are kept: the same command goes on from there")
-        raise
+    with progress_of_asking("comparing") as shown:
+        summary = run_comparison(run, step=shown.step)
     if as_json:
         print_json(summary)
     else:

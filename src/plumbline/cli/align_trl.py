@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
@@ -11,9 +10,10 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from plumbline.cli import options
-from plumbline.cli.align_ppo import LambdaFlags, UnfinishedFlags
-from plumbline.cli.console import exit_where_rows_are_missing, note, print_json, print_table, progress, tell_unread
+from plumbline.cli.console import note, progress
 from plumbline.cli.option_groups import with_options
+from plumbline.cli.policy_flags import LambdaFlags, Lora, UnfinishedFlags, refuse_idle
+from plumbline.cli.policy_told import tell_policy
 from plumbline.cli.source_flags import SourceFlags, TermFlags
 
 if TYPE_CHECKING:
@@ -34,10 +34,7 @@ class RunFlags:
     ] = None
     learning_rate: Annotated[float | None, typer.Option(help="At the start; 1e-6.", min=0.0)] = None
     checkpoint_every: Annotated[int | None, typer.Option(help="Steps; 50.", min=1)] = None
-    lora: Annotated[
-        int | None,
-        typer.Option(help="Train low-rank adapters of this rank, worked into the weights at the end.", min=1),
-    ] = None
+    lora: Lora = None
     set: Annotated[
         list[str] | None,
         typer.Option("--set", help="NAME=VALUE: a setting of TRL's own, by its name there. May be repeated."),
@@ -73,21 +70,13 @@ def _lagrangian(price: LambdaFlags, cost: Path | None) -> LagrangianSettings:
     """How λ moves.
 
     Raises:
-        UsageError: it is told, and nothing has a cost; or a value is out of its range.
+        UsageError: PL-ARG-005, it is told, and nothing has a cost; or a value is out of its range.
     """
     from plumbline.align.lagrangian import LagrangianSettings
-    from plumbline.records import UsageError
 
-    given = {name: value for name, value in price.given().items() if value is not None}
-    if given and cost is None:
-        flags = [f"--{name.replace('_', '-')}" for name, value in asdict(price).items() if value is not None]
-        raise UsageError(
-            "PL-ARG-003",
-            flags[0],
-            "it means nothing where no model gives a cost",
-            advice=f"name one with --cost, or leave {flags[0]} out",
-        )
-    return LagrangianSettings(**given)
+    if cost is None:
+        refuse_idle(asdict(price), "where no model gives a cost", "name one with --cost")
+    return LagrangianSettings(**{name: value for name, value in price.settings().items() if value is not None})
 
 
 def register(app: typer.Typer) -> None:
@@ -140,7 +129,7 @@ def dpo(
         load_options={**reading.load_options(axis), "stated_terms": terms.stated_terms()},
         command=tuple(sys.argv[1:]),
         further=tuple(going.set or ()),
-        **asdict(unfinished),
+        unfinished=unfinished.decided(),
     )
     _train(asked, as_json=as_json)
 
@@ -180,9 +169,19 @@ def grpo(
     """
     from plumbline.loop.trl_opened import TrlRun
 
-    how = {**_under_models(judging, price, going, reading, terms), **asdict(unfinished)}
+    how = _under_models(judging, price, going, reading, terms)
     settings = {**going.settings(), **judging.settings(), "seed": seed}
-    asked = TrlRun("grpo", prompts, policy, out, reward, settings=settings, override_uses=override_uses, **how)
+    asked = TrlRun(
+        "grpo",
+        prompts,
+        policy,
+        out,
+        reward,
+        settings=settings,
+        unfinished=unfinished.decided(),
+        override_uses=override_uses,
+        **how,
+    )
     _train(asked, as_json=as_json)
 
 
@@ -215,9 +214,19 @@ def rloo(
     """
     from plumbline.loop.trl_opened import TrlRun
 
-    how = {**_under_models(judging, price, going, reading, terms), **asdict(unfinished)}
+    how = _under_models(judging, price, going, reading, terms)
     settings = {**going.settings(), **judging.settings(), "seed": seed}
-    asked = TrlRun("rloo", prompts, policy, out, reward, settings=settings, override_uses=override_uses, **how)
+    asked = TrlRun(
+        "rloo",
+        prompts,
+        policy,
+        out,
+        reward,
+        settings=settings,
+        unfinished=unfinished.decided(),
+        override_uses=override_uses,
+        **how,
+    )
     _train(asked, as_json=as_json)
 
 
@@ -245,38 +254,7 @@ def _train(asked: TrlRun, *, as_json: bool) -> None:
         raise
     if summary is None:
         return
-    if as_json:
-        print_json(summary)
-    else:
-        _print_figures(summary)
-        _tell(summary, asked)
-    tell_unread(summary["quarantined"], asked.source)
-    exit_where_rows_are_missing(summary["quarantined"])
-
-
-def _print_figures(summary: Mapping[str, Any]) -> None:
-    """Means of the first and the last steps."""
-    rows = [
-        [name.replace("_", " "), f"{summary['first'][name]:.4g}", f"{last:.4g}"]
-        for name, last in summary["last"].items()
-        if name in summary["first"]
-    ]
-    print_table(["mean of steps", "the first", "the last"], rows, right=(1, 2))
-
-
-def _tell(summary: Mapping[str, Any], asked: TrlRun) -> None:
-    """What was written, and what to beware of."""
     note(f"wrote {asked.out}: a policy, {summary['steps']:,} steps on {summary['rows']:,} rows")
-    for name, count in summary["set_aside"].items():
-        meaning = " (docs/errors.md)" if name.startswith("PL-") else ""
-        note(f"set aside: {count:,}, {name}{meaning}")
-    kept = summary["lagrangian"]
-    if kept is not None and kept["is_kept"] is False:
-        note(
-            f"the cost limit is NOT kept: {kept['mean_cost']:.3g} of the last {kept['replies']:,} replies, above "
-            f"{kept['cost_limit']:g}, at λ {kept['multiplier']:.3g}; train on, or allow a larger --lambda-most"
-        )
-    for alarm in summary["alarms"]:
-        note(f"alarm, {alarm['kind']}: {alarm['told']}")
-    if summary["synthetic"]:
-        note("the data, or what a model was trained on, are SYNTHETIC: the figures say nothing of people")
+    tell_policy(
+        summary, asked.source, as_json=as_json, figures={name.replace("_", " "): name for name in summary["last"]}
+    )

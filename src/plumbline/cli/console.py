@@ -171,3 +171,14 @@ def progress(title: str) -> Iterator[Shown]:
     finally:
         timer.cancel()
         bar.stop()
+
+
+@contextmanager
+def progress_of_asking(title: str) -> Iterator[Shown]:
+    """Progress of a run that keeps the replies it asks for: who stops it is told so."""
+    try:
+        with progress(title) as shown:
+            yield shown
+    except KeyboardInterrupt:
+        note("the replies that came are kept: the same command goes on from there")
+        raise

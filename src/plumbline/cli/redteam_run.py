@@ -11,9 +11,9 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from plumbline.cli import options
-from plumbline.cli.console import exit_where_rows_are_missing, note, print_json, print_table, progress
+from plumbline.cli.console import exit_where_rows_are_missing, note, print_json, print_table, progress_of_asking
 from plumbline.cli.option_groups import with_options
-from plumbline.cli.sampling_flags import EndpointFlags, SamplingFlags
+from plumbline.cli.sampling_flags import EndpointFlags, Restart, SamplingFlags
 from plumbline.cli.source_flags import SourceFlags, TermFlags
 
 if TYPE_CHECKING:
@@ -61,13 +61,7 @@ def run(
     ] = None,
     replies: Annotated[int, typer.Option(help="Attempts a prompt.", min=1, max=256)] = 1,
     seed: options.Seed = 0,
-    restart: Annotated[
-        bool,
-        typer.Option(
-            "--restart",
-            help="Begin anew where an earlier run to this output kept replies or is done; they are replaced.",
-        ),
-    ] = False,
+    restart: Restart = False,
     override_uses: options.OverrideUses = False,
     as_json: options.Json = False,
     *,
@@ -97,12 +91,8 @@ def run(
         load_options={**reading.load_options(), "stated_terms": terms.stated_terms()},
         command=tuple(sys.argv[1:]),
     )
-    try:
-        with progress("red-teaming") as shown:
-            summary = run_redteam(asked, step=shown.step)
-    except KeyboardInterrupt:
-        note("the replies that came are kept: the same command goes on from there")
-        raise
+    with progress_of_asking("red-teaming") as shown:
+        summary = run_redteam(asked, step=shown.step)
     if as_json:
         print_json(summary)
     else:

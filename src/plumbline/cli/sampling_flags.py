@@ -1,4 +1,4 @@
-"""Options that say how replies are drawn, and how an endpoint is reached: groups that several commands take."""
+"""Options of the commands that ask for replies: how they are drawn, how an endpoint is reached, whether to begin anew."""
 
 from __future__ import annotations
 
@@ -9,6 +9,14 @@ import typer
 
 if TYPE_CHECKING:
     from plumbline.sources import Sampling
+
+Restart = Annotated[
+    bool,
+    typer.Option(
+        "--restart",
+        help="Begin anew where an earlier run to this output kept replies or is done; they are replaced.",
+    ),
+]
 
 
 @dataclass(frozen=True)

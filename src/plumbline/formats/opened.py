@@ -5,7 +5,6 @@ For runs that never hold all rows: `loading` reads whole sources at once.
 
 from __future__ import annotations
 
-import os
 import re
 from collections import Counter, defaultdict
 from collections.abc import Container, Iterator, Sequence
@@ -24,7 +23,7 @@ from plumbline.formats.provenance import Provenance, ProvenanceFinder, combined
 from plumbline.formats.reading import ReadFile, read_tables
 from plumbline.formats.registry import PARQUET
 from plumbline.formats.source_files import locate, refuse_other_axes
-from plumbline.lineage import Fault, FileEntry, Finding, StatedTerms, refuse_output_among_inputs
+from plumbline.lineage import Fault, FileEntry, Finding, StatedTerms, is_there, refuse_output_among_inputs
 from plumbline.records import Axis, Kind, UsageError
 
 _SPLIT_WORDS = re.compile(r"(?:^|[^a-z])(?:train|test|val|dev|eval|held|hold)", re.IGNORECASE)
@@ -188,7 +187,7 @@ def open_sources(
     files: list[OpenedFile] = []
     findings: list[Finding] = []
     for source in sources:
-        if os.path.exists(source):  # noqa: PTH110  # says no, where Path raises: of a name too long, for one
+        if is_there(source):
             refuse_output_among_inputs(out, [Path(source)])
         found = locate(source, data_dir=data_dir, split=split, format=format, axis=axis, on_error=on_error)
         refuse_output_among_inputs(out, [location.path for location, _ in found.chosen])  # links lead anywhere

@@ -24,6 +24,7 @@ from plumbline.lineage.uses import (
 )
 from plumbline.lineage.workplaces import clear_leftovers
 from plumbline.lineage.writing import (
+    is_there,
     refuse_foreign_file,
     refuse_foreign_folder,
     refuse_output_among_inputs,
@@ -49,6 +50,7 @@ __all__ = [
     "count_by_code",
     "file_digest",
     "is_own_file",
+    "is_there",
     "json_digest",
     "read_manifest",
     "refuse_foreign_file",

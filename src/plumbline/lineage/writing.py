@@ -156,6 +156,11 @@ def _foreign_content(folder: Path, holds: str) -> str | None:
     return f"files that were changed since, such as {changed[0]}" if changed else None
 
 
+def is_there(name: str | Path) -> bool:
+    """Whether a path stands on this machine; of what is no path, such as a name too long for one, no."""
+    return os.path.exists(name)  # noqa: PTH110  # says no, where Path raises
+
+
 def refuse_output_among_inputs(out: Path, inputs: Iterable[Path]) -> None:
     """Refuse an output that is, holds or lies within what the run reads.
 

@@ -6,7 +6,7 @@ import os
 from pathlib import Path
 
 from plumbline.formats import load
-from plumbline.lineage import FoundManifest, ManifestFinder
+from plumbline.lineage import FoundManifest, ManifestFinder, is_there
 from plumbline.loop.sources import Step
 from plumbline.records import Kind, SourceError, UsageError
 from plumbline.sources import (
@@ -22,6 +22,8 @@ from plumbline.sources.reply_journal import Journal
 _PATIENCE_SECONDS = 3600.0
 _THROTTLED_ATTEMPTS = 1000
 """Nobody waits before a screen: an endpoint that asks for time gets it."""
+TOGETHER = 32
+"""Replies for which a model on this machine reads the prompt once: as many as fit beside each other in the memory of most."""
 
 
 def journal_of(out: Path, name: str = "replies") -> Path:
@@ -83,7 +85,7 @@ def open_patiently(
 
 def manifest_behind(address: SourceAddress) -> FoundManifest | None:
     """The manifest that a policy or a corpus on this machine stands under; None where nothing says what it was made of."""
-    if address.kind == "openai" or not os.path.exists(address.location):  # noqa: PTH110  # says no, where Path raises: of a name too long, for one
+    if address.kind == "openai" or not is_there(address.location):
         return None
     try:
         return ManifestFinder().governing(Path(address.location))
@@ -111,7 +113,7 @@ def shown_address(address: SourceAddress) -> str:
 
 def shown_place(text: str) -> str:
     """A path on this machine by its last two names, anything else as it is."""
-    if not os.path.exists(text):  # noqa: PTH110  # says no, where Path raises: of a name too long, for one
+    if not is_there(text):
         return text
     resolved = Path(os.path.realpath(text))
     return f"{resolved.parent.name}/{resolved.name}"

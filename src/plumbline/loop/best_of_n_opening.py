@@ -10,23 +10,16 @@ from typing import Any
 import numpy as np
 from pydantic import JsonValue
 
-from plumbline.align.candidates import axis_of
-from plumbline.lineage import FoundManifest, Terms, Use, file_digest, json_digest, strictest_terms
+from plumbline.lineage import FoundManifest, Terms, Use, json_digest, strictest_terms
 from plumbline.loop.asked_prompts import AskedPrompts, read_asked_prompts
-from plumbline.loop.asked_sources import manifest_behind, open_patiently
+from plumbline.loop.asked_sources import TOGETHER, manifest_behind, open_patiently
+from plumbline.loop.opened_models import OpenedModel, open_model
 from plumbline.loop.sources import Step, is_synthetic
-from plumbline.models.loading import load_any_model
-from plumbline.models.model_folder import DESCRIPTION_NAME, FolderDescription
-from plumbline.models.scored_model import ScoredModel
 from plumbline.models.trained_rows import read_trained_rows
 from plumbline.records import PermittedUseError, UsageError
 from plumbline.sources import ReplySource, Sampling, SourceAddress, parse_address
 from plumbline.sources.asking import Plan
 from plumbline.sources.replies import MOST_SAMPLES
-
-TOGETHER = 32
-"""Replies for which a model on this machine reads the prompt once: as many as fit beside each other in the memory of most."""
-_DIGEST = 12
 
 WRITTEN = ("comparisons", "supervised")
 
@@ -77,31 +70,6 @@ class BestOfNRun:
 
 
 @dataclass(frozen=True)
-class ChoosingModel:
-    """A model that scores replies.
-
-    Attributes:
-        folder: where it stands.
-        model, description: as loaded.
-        digest: of its description, which tells it from every other.
-    """
-
-    folder: Path
-    model: ScoredModel
-    description: FolderDescription
-    digest: str
-
-    @property
-    def name(self) -> str:
-        """Name and digest: two models of one name are told apart."""
-        return f"{self.description.name}@{self.digest[:_DIGEST]}"
-
-    def to_json(self) -> dict[str, JsonValue]:
-        """What a summary says of it."""
-        return {"name": self.name, "task": self.model.task, "axis": axis_of(self.model).value}
-
-
-@dataclass(frozen=True)
 class OpenedBestOfN:
     """What a run works with.
 
@@ -113,8 +81,8 @@ class OpenedBestOfN:
 
     address: SourceAddress
     source: ReplySource
-    scorer: ChoosingModel
-    judge: ChoosingModel | None
+    scorer: OpenedModel
+    judge: OpenedModel | None
     prompts: AskedPrompts
     plan: Plan
     asked: dict[str, JsonValue]
@@ -122,7 +90,7 @@ class OpenedBestOfN:
     terms: Terms
 
     @property
-    def models(self) -> list[ChoosingModel]:
+    def models(self) -> list[OpenedModel]:
         """Scorer and judge."""
         return [self.scorer, *([self.judge] if self.judge else [])]
 
@@ -158,8 +126,8 @@ def open_best_of_n(run: BestOfNRun, step: Step) -> OpenedBestOfN:
     address = parse_address(run.policy, "--policy")
     source = open_patiently(address, key_variable=run.key_variable, allow_private=run.allow_private)
     step("loading the scorer")
-    scorer = _open_model(run.scorer, run)
-    judge = None if run.judge is None else _open_model(run.judge, run)
+    scorer = open_model(run.scorer, trust_remote_code=run.trust_remote_code)
+    judge = None if run.judge is None else open_model(run.judge, trust_remote_code=run.trust_remote_code)
     if judge is not None and judge.digest == scorer.digest:
         raise _refused(
             "PL-BON-010",
@@ -195,13 +163,8 @@ def open_best_of_n(run: BestOfNRun, step: Step) -> OpenedBestOfN:
     return opened
 
 
-def _open_model(folder: Path, run: BestOfNRun) -> ChoosingModel:
-    model, description = load_any_model(folder, trust_remote_code=run.trust_remote_code)
-    return ChoosingModel(folder, model, description, file_digest(folder / DESCRIPTION_NAME))
-
-
 def _terms(
-    prompts: AskedPrompts, source: ReplySource, made_of: FoundManifest | None, scorers: Sequence[ChoosingModel]
+    prompts: AskedPrompts, source: ReplySource, made_of: FoundManifest | None, scorers: Sequence[OpenedModel]
 ) -> Terms:
     """The strictest of prompts, models and, where it is known, the policy."""
     of_policy = [getattr(source, "terms", None), made_of.manifest.terms if made_of else None]
@@ -229,6 +192,15 @@ def _refuse_settings(run: BestOfNRun) -> None:
     if not 1 <= run.replies <= MOST_SAMPLES:
         raise _refused(
             "PL-BON-009", "-n", "there cannot be so many replies", f"1 to {MOST_SAMPLES}", str(run.replies), "-n 16"
+        )
+    if run.most_prompts is not None and run.most_prompts < 1:
+        raise _refused(
+            "PL-BON-009",
+            "--most-prompts",
+            "no prompt would be asked",
+            "1 or more",
+            str(run.most_prompts),
+            "leave it out",
         )
     for name in run.write:
         if name not in WRITTEN:

@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import asyncio
 import json
-import os
 from collections.abc import Mapping
 from datetime import UTC, datetime
 from importlib.util import find_spec
@@ -28,6 +27,7 @@ from plumbline.lineage import (
     FileEntry,
     Manifest,
     Use,
+    is_there,
     json_digest,
     refuse_foreign_folder,
     refuse_output_among_inputs,
@@ -41,10 +41,10 @@ from plumbline.loop.asked_sources import (
     shown_address,
     shown_place,
 )
-from plumbline.loop.best_of_n_opening import BestOfNRun, ChoosingModel, OpenedBestOfN, open_best_of_n
+from plumbline.loop.best_of_n_opening import BestOfNRun, OpenedBestOfN, open_best_of_n
+from plumbline.loop.opened_models import OpenedModel
 from plumbline.loop.sources import Step, resolved_options
 from plumbline.measure import Bootstrap
-from plumbline.models.model_folder import with_model
 from plumbline.records import Kind
 from plumbline.report import write_best_of_n_page
 from plumbline.sources.asking import Asked
@@ -64,7 +64,7 @@ def run_best_of_n(run: BestOfNRun, step: Step = lambda _: None) -> dict[str, Any
     refuse_foreign_folder(run.out, BEST_OF_N)
     refuse_finished(run.out, SUMMARY_NAME, restart=run.restart)
     named = [run.prompts, str(run.scorer), *([str(run.judge)] if run.judge else []), run.policy.partition(":")[2]]
-    refuse_output_among_inputs(run.out, [Path(name) for name in named if name and os.path.exists(name)])  # noqa: PTH110  # says no, where Path raises: of a name too long, for one
+    refuse_output_among_inputs(run.out, [Path(name) for name in named if name and is_there(name)])
     opened = open_best_of_n(run, step)
     plan = opened.plan
     with open_journal(
@@ -80,13 +80,13 @@ def run_best_of_n(run: BestOfNRun, step: Step = lambda _: None) -> dict[str, Any
 
 
 def _scored(opened: OpenedBestOfN, asked: list[list[Asked]], step: Step) -> Candidates:
-    def by(scorer: ChoosingModel, doing: str) -> ReplyScores:
+    def by(scorer: OpenedModel, doing: str) -> ReplyScores:
         """What one model says of all."""
         return score_replies(
             scorer.model,
             opened.plan.conversations,
             asked,
-            lambda done, total: step(f"{doing}, {done:,} of {total:,} prompts"),
+            lambda done, total: step(f"{doing}, {done:,} of {total:,} replies"),
         )
 
     judged = None if opened.judge is None else by(opened.judge, "judging")
@@ -155,8 +155,8 @@ def _summary(
         "version": 1,
         "policy": chosen.policy,
         "source": shown_place(run.prompts),
-        "scorer": opened.scorer.to_json(),
-        "judge": None if opened.judge is None else opened.judge.to_json(),
+        "scorer": _model_json(opened.scorer),
+        "judge": None if opened.judge is None else _model_json(opened.judge),
         "prompts": len(candidates.prompts),
         "replies": run.replies,
         **figures,
@@ -175,6 +175,11 @@ def _summary(
     }
 
 
+def _model_json(opened: OpenedModel) -> dict[str, Any]:
+    """What a summary says of a model that scores replies."""
+    return {"name": opened.name, "task": opened.model.task, "axis": axis_of(opened.model).value}
+
+
 def _manifest(run: BestOfNRun, opened: OpenedBestOfN, summary: Mapping[str, Any]) -> Manifest:
     configuration: dict[str, JsonValue] = {
         "source": run.prompts,
@@ -187,7 +192,7 @@ def _manifest(run: BestOfNRun, opened: OpenedBestOfN, summary: Mapping[str, Any]
     }
     manifest = opened.prompts.loaded.manifest(BEST_OF_N, run.command, configuration, seed=run.seed)
     for each in reversed(opened.models):
-        manifest = with_model(manifest, each.folder)
+        manifest = each.trace.in_manifest(manifest)
     needed = {Use.POLICY, *([Use.SUPERVISED] if "supervised" in run.write else [])}
     has_uses = Use.POLICY in opened.prompts.loaded.terms.uses and needed - {Use.POLICY} <= opened.terms.uses
     rows = summary["rows"]

@@ -9,7 +9,6 @@ exist already are read, and nobody is asked.
 from __future__ import annotations
 
 import asyncio
-import os
 from collections.abc import Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
@@ -18,7 +17,7 @@ from typing import Any
 from pydantic import JsonValue
 
 from plumbline.align.policy_comparison import Answer, Answers, compare_answers
-from plumbline.lineage import refuse_foreign_folder, refuse_output_among_inputs
+from plumbline.lineage import is_there, refuse_foreign_folder, refuse_output_among_inputs
 from plumbline.loop.asked_sources import ask, journal_of
 from plumbline.loop.compared_policies import SIDES, OpenedPolicy, answers_given, answers_of_asked, refuse_same
 from plumbline.loop.comparing_judges import panel_of
@@ -28,6 +27,7 @@ from plumbline.loop.sources import Step
 from plumbline.measure import Bootstrap
 from plumbline.records import UsageError
 from plumbline.sources.asking import Plan
+from plumbline.sources.replies import MOST_SAMPLES
 from plumbline.sources.reply_journal import Journal, open_journal
 
 
@@ -38,21 +38,13 @@ def run_comparison(run: CompareRun, step: Step = lambda _: None) -> dict[str, An
         PlumblineError: the policies, the models, the prompts or the disk do not allow it. Replies that came are kept, and
             the same command goes on from there.
     """
-    if not 0 <= run.margin < 0.5:
-        raise UsageError(
-            "PL-CMP-011",
-            "--margin",
-            "the margin of a tie is out of its range",
-            expected="from 0 up to but not 0.5, beyond which nothing wins",
-            found=f"{run.margin:g}",
-            advice="0.05 is good to start with",
-        )
+    _refuse_settings(run)
     refuse_same(run.first, run.second)
     refuse_foreign_folder(run.out, HOLDS)
     _refuse_finished(run)
     folders = (run.judges.helpfulness, run.judges.harmlessness, run.judges.safety)
-    named = [run.prompts, run.first.text, run.second.text, *map(str, filter(None, folders))]
-    refuse_output_among_inputs(run.out, [Path(name) for name in named if os.path.exists(name)])  # noqa: PTH110  # says no, where Path raises: of a name too long, for one
+    named = [run.prompts, run.first.location, run.second.location, *map(str, filter(None, folders))]
+    refuse_output_among_inputs(run.out, [Path(name) for name in named if is_there(name)])
     opened = open_comparison(run, step)
     with _journals(run, opened) as journals:
         answers = Answers(
@@ -82,6 +74,27 @@ def run_comparison(run: CompareRun, step: Step = lambda _: None) -> dict[str, An
 def _lacks_some(journal: Journal | None, given: Sequence[Answer]) -> bool:
     """Whether a policy that is asked owes replies."""
     return journal is not None and any(each.text is None for each in given)
+
+
+def _refuse_settings(run: CompareRun) -> None:
+    if not 0 <= run.margin < 0.5:
+        raise UsageError(
+            "PL-CMP-011",
+            "--margin",
+            "the margin of a tie is out of its range",
+            expected="from 0 up to but not 0.5, beyond which nothing wins",
+            found=f"{run.margin:g}",
+            advice="0.05 is good to start with",
+        )
+    if not 1 <= run.replies <= MOST_SAMPLES:
+        raise UsageError(
+            "PL-CMP-013",
+            "--replies",
+            "there cannot be so many replies to a prompt",
+            expected=f"1 to {MOST_SAMPLES}",
+            found=str(run.replies),
+            advice="--replies 1",
+        )
 
 
 def _refuse_finished(run: CompareRun) -> None:

@@ -11,9 +11,8 @@ from typing import get_args
 
 from plumbline.align.policy_comparison import Answer
 from plumbline.formats.reply_files import GivenReplies, load_replies
-from plumbline.lineage import FoundManifest, ManifestFinder, Terms
-from plumbline.loop.asked_sources import manifest_behind, open_patiently, shown_address, shown_place
-from plumbline.loop.best_of_n_opening import TOGETHER
+from plumbline.lineage import FoundManifest, ManifestFinder, Terms, is_there
+from plumbline.loop.asked_sources import TOGETHER, manifest_behind, open_patiently, shown_address, shown_place
 from plumbline.records import NoDataError, Prompt, SourceError, UsageError
 from plumbline.sources import ReplySource, SourceAddress, SourceKind, parse_address
 from plumbline.sources.asking import Asked, Failed
@@ -40,7 +39,12 @@ class PolicyPlace:
     def is_source(self) -> bool:
         """Whether it is asked; a path that stands on this machine is read, however it is called."""
         kind, colon, _ = self.text.strip().partition(":")
-        return bool(colon) and kind in get_args(SourceKind) and not os.path.exists(self.text)  # noqa: PTH110  # says no, where Path raises: of a name too long, for one
+        return bool(colon) and kind in get_args(SourceKind) and not is_there(self.text)
+
+    @property
+    def location(self) -> str:
+        """Where it is read from, without the kind of source."""
+        return parse_address(self.text, "A or B").location if self.is_source else self.text
 
 
 @dataclass(frozen=True)
@@ -84,7 +88,7 @@ def open_policy(place: PolicyPlace, argument: str) -> OpenedPolicy:
         name = address.model or _stem(Path(address.location))
         made_with = _inputs(manifest_behind(address))
         return OpenedPolicy(name, shown_address(address), source, None, known, made_with, together)
-    if not os.path.exists(place.text):  # noqa: PTH110  # as above
+    if not is_there(place.text):
         raise UsageError(
             "PL-CMP-007",
             argument,
@@ -110,8 +114,7 @@ def refuse_same(first: PolicyPlace, second: PolicyPlace) -> None:
         """The same for the same policy."""
         if place.is_source:
             address = parse_address(place.text, "A or B")
-            is_there = os.path.exists(address.location)  # noqa: PTH110  # as above
-            where = os.path.realpath(address.location) if is_there else address.location
+            where = os.path.realpath(address.location) if is_there(address.location) else address.location
             return str(SourceAddress(address.kind, address.model, where))
         return os.path.realpath(place.text)
 

@@ -14,10 +14,7 @@ import pyarrow as pa
 from plumbline.align.judging import Panel, require_judge_of, require_judge_of_safety
 from plumbline.align.pair_rows import reply_conversations
 from plumbline.align.policy_comparison import Answers
-from plumbline.lineage import file_digest
-from plumbline.models.loading import load_any_model
-from plumbline.models.model_folder import DESCRIPTION_NAME, FolderDescription
-from plumbline.models.scored_model import ScoredModel
+from plumbline.loop.opened_models import OpenedModel, open_model
 from plumbline.models.trained_rows import read_trained_rows
 from plumbline.models.training_rows import Records
 from plumbline.records import UNSPECIFIED, Axis, UsageError, conversation_column, safety_label_table
@@ -42,22 +39,6 @@ class JudgeFolders:
 
 
 @dataclass(frozen=True)
-class Judge:
-    """A model that judges one thing.
-
-    Attributes:
-        folder: where it stands.
-        model, description: as loaded; the same object for the same folder.
-        digest: of its description.
-    """
-
-    folder: Path
-    model: ScoredModel
-    description: FolderDescription
-    digest: str
-
-
-@dataclass(frozen=True)
 class TrainedOn:
     """How much of what a judge is to judge it was trained on.
 
@@ -72,7 +53,7 @@ class TrainedOn:
     of_replies: int
 
 
-def open_judges(folders: JudgeFolders) -> dict[str, Judge]:
+def open_judges(folders: JudgeFolders) -> dict[str, OpenedModel]:
     """The judges by what they judge: an axis's name, or ``safety``; each model is loaded once.
 
     Raises:
@@ -88,7 +69,7 @@ def open_judges(folders: JudgeFolders) -> dict[str, Judge]:
             expected="the folder of a model for one of the two axes, or for both",
             advice="plumbline train preference SOURCE --on helpfulness -o MODEL, then --helpfulness MODEL",
         )
-    loaded: dict[str, Judge] = {}
+    loaded: dict[str, OpenedModel] = {}
     judges = {}
     for axis, folder in axes.items():
         if folder is not None:
@@ -102,21 +83,20 @@ def open_judges(folders: JudgeFolders) -> dict[str, Judge]:
     return judges
 
 
-def panel_of(judges: Mapping[str, Judge]) -> Panel:
+def panel_of(judges: Mapping[str, OpenedModel]) -> Panel:
     """The judges as they are asked."""
     by_axis = {axis: judges[axis.value].model for axis in Axis if axis.value in judges}
     return Panel(by_axis, judges["safety"].model if "safety" in judges else None)
 
 
-def _opened(folder: Path, folders: JudgeFolders, loaded: dict[str, Judge]) -> Judge:
+def _opened(folder: Path, folders: JudgeFolders, loaded: dict[str, OpenedModel]) -> OpenedModel:
     place = os.path.realpath(folder)
     if place not in loaded:
-        model, description = load_any_model(folder, trust_remote_code=folders.trust_remote_code)
-        loaded[place] = Judge(folder, model, description, file_digest(folder / DESCRIPTION_NAME))
+        loaded[place] = open_model(folder, trust_remote_code=folders.trust_remote_code)
     return loaded[place]
 
 
-def trained_on(judge: Judge, answers: Answers, pairs: pa.Table) -> TrainedOn | None:
+def trained_on(judge: OpenedModel, answers: Answers, pairs: pa.Table) -> TrainedOn | None:
     """What of the prompts and of the replies a judge was trained on; None where nothing says what it was trained on.
 
     Args:
@@ -146,7 +126,7 @@ def _all(table: pa.Table) -> Records:
     return Records(table, np.arange(len(table), dtype=np.int64))
 
 
-def judge_json(judge: Judge, trained: TrainedOn | None) -> dict[str, Any]:
+def judge_json(judge: OpenedModel, trained: TrainedOn | None) -> dict[str, Any]:
     """What a summary says of a judge."""
     return {
         "name": judge.description.name,
@@ -158,7 +138,7 @@ def judge_json(judge: Judge, trained: TrainedOn | None) -> dict[str, Any]:
 
 
 def notes_on(
-    judges: Mapping[str, Judge],
+    judges: Mapping[str, OpenedModel],
     trained: Mapping[str, TrainedOn | None],
     names: tuple[str, str],
     made_with: tuple[frozenset[str], frozenset[str]],
@@ -189,7 +169,7 @@ def notes_on(
     return notes
 
 
-def _each_once(judges: Mapping[str, Judge]) -> Sequence[tuple[str, Judge]]:
+def _each_once(judges: Mapping[str, OpenedModel]) -> Sequence[tuple[str, OpenedModel]]:
     """Each model once, with all that it judges."""
     roles: dict[int, list[str]] = {}
     for role, judge in judges.items():

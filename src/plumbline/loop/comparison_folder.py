@@ -29,7 +29,6 @@ from plumbline.loop.comparison_json import comparison_json
 from plumbline.loop.comparison_opening import CompareRun, OpenedComparison
 from plumbline.loop.sources import is_synthetic, resolved_options
 from plumbline.measure import format_figure
-from plumbline.models.model_folder import with_model
 from plumbline.records import Kind
 from plumbline.report import ComparedSources, write_comparison_page
 
@@ -153,8 +152,8 @@ def _manifest(
         **resolved_options([run.prompts], None, run.load_options),
     }
     manifest = opened.loaded.manifest(HOLDS, run.command, configuration, seed=run.seed)
-    for folder in dict.fromkeys(judge.folder for judge in opened.judges.values()):
-        manifest = with_model(manifest, folder)
+    for judge in {id(judge): judge for judge in opened.judges.values()}.values():  # one may judge several things
+        manifest = judge.trace.in_manifest(manifest)
     given = opened.read[1:]
     return manifest.model_copy(
         update={

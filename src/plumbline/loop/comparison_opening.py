@@ -12,7 +12,8 @@ from plumbline.formats.prompt_files import load_prompts
 from plumbline.lineage import Use, json_digest, require_use
 from plumbline.loop.asked_prompts import read_asked_prompts
 from plumbline.loop.compared_policies import OpenedPolicy, PolicyPlace, answers_given, names_apart, open_policy
-from plumbline.loop.comparing_judges import Judge, JudgeFolders, open_judges
+from plumbline.loop.comparing_judges import JudgeFolders, open_judges
+from plumbline.loop.opened_models import OpenedModel
 from plumbline.loop.sources import Step
 from plumbline.records import Prompt, records_from_table
 from plumbline.sources import Sampling
@@ -73,7 +74,7 @@ class OpenedComparison:
 
     policies: tuple[OpenedPolicy, OpenedPolicy]
     names: tuple[str, str]
-    judges: Mapping[str, Judge]
+    judges: Mapping[str, OpenedModel]
     loaded: Loaded
     prompts: list[Prompt]
     left_out: Mapping[str, int]

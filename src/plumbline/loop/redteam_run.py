@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import asyncio
 import json
-import os
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -24,6 +23,7 @@ from plumbline.lineage import (
     Manifest,
     Terms,
     Use,
+    is_there,
     json_digest,
     refuse_foreign_folder,
     refuse_output_among_inputs,
@@ -33,10 +33,10 @@ from plumbline.lineage import (
     write_folder_aside,
 )
 from plumbline.loop.asked_sources import ask, journal_of, open_patiently, refuse_finished, shown_address, shown_place
-from plumbline.loop.scorer_validation import OpenedScorer, Validation, open_scorer, validate_scorer
+from plumbline.loop.opened_models import OpenedModel
+from plumbline.loop.scorer_validation import Validation, open_scorer, scorer_json, validate_scorer
 from plumbline.loop.sources import Step, is_synthetic, resolved_options
 from plumbline.measure import Bootstrap
-from plumbline.models.model_folder import with_model
 from plumbline.records import Kind, NoDataError, Prompt, records_from_table
 from plumbline.redteam.automated_rows import Attacked, attempt_table, transcript
 from plumbline.redteam.automated_summary import summarise
@@ -116,7 +116,7 @@ class _Opened:
 
     address: SourceAddress
     source: ReplySource
-    scorer: OpenedScorer
+    scorer: OpenedModel
     loaded: Loaded
     prompts: list[Prompt]
     validation: Validation | None
@@ -132,8 +132,9 @@ def run_redteam(run: RedTeamRun, step: Step = lambda _: None) -> dict[str, Any]:
     """
     refuse_foreign_folder(run.out, HOLDS)
     refuse_finished(run.out, SUMMARY_NAME, restart=run.restart)
-    named = [run.prompts, str(run.scorer), *([run.validate_on] if run.validate_on else [])]
-    refuse_output_among_inputs(run.out, [Path(name) for name in named if os.path.exists(name)])  # noqa: PTH110  # says no, where Path raises: of a name too long, for one
+    target = run.target.address.partition(":")[2]
+    named = [run.prompts, str(run.scorer), *([run.validate_on] if run.validate_on else []), target]
+    refuse_output_among_inputs(run.out, [Path(name) for name in named if name and is_there(name)])
     opened = _open(run, step)
     plan = Plan([prompt.conversation for prompt in opened.prompts], run.replies, run.sampling)
     with open_journal(journal_of(run.out), opened.asked, plan.reply_count, restart=run.restart) as journal:
@@ -184,7 +185,7 @@ def _prompts(loaded: Loaded, run: RedTeamRun) -> list[Prompt]:
     return [prompt for prompt in records_from_table(table) if isinstance(prompt, Prompt)]
 
 
-def _judged(scorer: OpenedScorer, prompts: Sequence[Prompt], attempted: Sequence[Asked], step: Step) -> list[Verdict]:
+def _judged(scorer: OpenedModel, prompts: Sequence[Prompt], attempted: Sequence[Asked], step: Step) -> list[Verdict]:
     """A verdict for every attempt: of the scorer where there is a reply, else the code of why there is none."""
     pairs = list(zip(prompts, attempted, strict=True))
     found = iter(
@@ -243,7 +244,7 @@ def _summary(run: RedTeamRun, opened: _Opened, attacked: Attacked, figures: Mapp
         "target": attacked.target,
         "model_type": attacked.model_type,
         "model_size": attacked.model_size,
-        "scorer": opened.scorer.to_json(),
+        "scorer": scorer_json(opened.scorer),
         "prompts": len(opened.prompts),
         "replies": run.replies,
         **figures,
@@ -304,7 +305,7 @@ def _manifest(
         **resolved_options([run.prompts], None, run.load_options),
     }
     manifest = opened.loaded.manifest(HOLDS, run.command, configuration, seed=run.seed)
-    manifest = with_model(manifest, opened.scorer.folder)
+    manifest = opened.scorer.trace.in_manifest(manifest)
     labels = opened.validation.loaded if opened.validation else None
     parents = [*manifest.parents, *(labels.parents if labels else ())]
     return manifest.model_copy(

@@ -30,11 +30,10 @@ class ModelScorer:
 
     def scores(self, conversations: Sequence[Conversation]) -> NDArray[np.float64]:
         """See `sources.Scorer.scores`."""
-        from plumbline.models.scored_model import read_groups
+        from plumbline.models.scored_model import better_sign, read_groups
 
-        sign = 1.0 if self.model.task == "preference" else -1.0
         turns = [[(message.role, message.text) for message in conversation] for conversation in conversations]
-        return sign * np.asarray(read_groups(self.model, [turns]).heads[:, 0], np.float64)
+        return better_sign(self.model) * np.asarray(read_groups(self.model, [turns]).heads[:, 0], np.float64)
 
 
 def open_reply_scorer(folder: Path) -> ModelScorer:

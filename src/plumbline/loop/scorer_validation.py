@@ -10,9 +10,8 @@ from typing import Any
 import numpy as np
 
 from plumbline.formats import Loaded
+from plumbline.loop.opened_models import OpenedModel, open_model
 from plumbline.loop.sources import Step, load_stage
-from plumbline.models.loading import load_any_model
-from plumbline.models.model_folder import FolderDescription
 from plumbline.models.scored_model import ScoredModel, main_head
 from plumbline.models.trained_rows import read_trained_rows
 from plumbline.models.training import rows_of_task
@@ -23,25 +22,6 @@ from plumbline.redteam.scorer_error import Labelled
 
 TRAINED_ON = "PL-RTA-007"
 """A labelled reply that the scorer was trained on: what it says of that tells nothing of its errors."""
-
-
-@dataclass(frozen=True)
-class OpenedScorer:
-    """A model that gives outcomes.
-
-    Attributes:
-        folder: where it stands.
-        model, description: as loaded.
-    """
-
-    folder: Path
-    model: ScoredModel
-    description: FolderDescription
-
-    def to_json(self) -> dict[str, Any]:
-        """What a summary says of it."""
-        threshold = main_head(self.model).threshold if self.model.task == "moderation" else None
-        return {"name": self.description.name, "task": self.model.task, "threshold": threshold}
 
 
 @dataclass(frozen=True)
@@ -62,19 +42,25 @@ class Validation:
     shared_prompts: int | None
 
 
-def open_scorer(folder: Path) -> OpenedScorer:
+def open_scorer(folder: Path) -> OpenedModel:
     """Load a model that decides.
 
     Raises:
         UsageError: it decides nothing.
         SourceError, ModelError, MissingExtraError: it cannot be loaded.
     """
-    model, description = load_any_model(folder)
-    require_verdicts(model, str(folder))
-    return OpenedScorer(folder, model, description)
+    scorer = open_model(folder)
+    require_verdicts(scorer.model, str(folder))
+    return scorer
 
 
-def validate_scorer(scorer: OpenedScorer, source: str, step: Step) -> Validation:
+def scorer_json(scorer: OpenedModel) -> dict[str, Any]:
+    """What a summary says of it."""
+    threshold = main_head(scorer.model).threshold if scorer.model.task == "moderation" else None
+    return {"name": scorer.description.name, "task": scorer.model.task, "threshold": threshold}
+
+
+def validate_scorer(scorer: OpenedModel, source: str, step: Step) -> Validation:
     """Judge the labelled replies of a source: its split test, or all of a single file.
 
     Raises:

@@ -3,13 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import replace
 from typing import Literal, get_args
 
 from plumbline.formats import Loaded
 from plumbline.lineage import Use, require_use
+from plumbline.models.training_rows import of_one_axis
 from plumbline.records import (
+    Axis,
     Comparison,
     Conversation,
+    Kind,
     NoDataError,
     Outcome,
     SafetyLabel,
@@ -20,16 +24,19 @@ from plumbline.records import (
 Taught = Literal["better", "safe", "all"]
 
 
-def taught_replies(loaded: Loaded, which: str | None, *, place: str, override_uses: bool) -> list[Conversation]:
+def taught_replies(
+    loaded: Loaded, which: str | None, *, place: str, on: Axis | None = None, override_uses: bool
+) -> list[Conversation]:
     """Conversations that end with a reply to learn, each once, in the order of the source.
 
     Args:
         loaded: comparisons, labels, or both.
-        which: "better", the side of each comparison that was judged better on its axis; "safe", replies whose every label says so; "all".
+        which: "better", the side of each comparison that was judged better; "safe", replies whose every label says so; "all".
+        on: the axis that "better" is meant on; None where the comparisons have only one. What is better on one may be worse on another.
         place: of the source, for errors.
         override_uses: go on though a table does not permit supervised training.
     Raises:
-        UsageError: PL-SUP-004, there is no such choice, or none was made.
+        UsageError: PL-SUP-004, there is no such choice, or none was made; or comparisons of several axes, and none was chosen.
         PermittedUseError: a table does not permit it.
         NoDataError: PL-SUP-005, the source has no such reply.
     """
@@ -45,6 +52,10 @@ def taught_replies(loaded: Loaded, which: str | None, *, place: str, override_us
     for table in (loaded.comparisons, loaded.safety_labels):
         if len(table):
             require_use(table, Use.SUPERVISED, place=place, override=override_uses)
+    if which == "better" and len(loaded.comparisons):
+        loaded = replace(
+            loaded, tables={**loaded.tables, Kind.COMPARISONS: of_one_axis(loaded.comparisons, on, place)[0]}
+        )
     found = list(dict.fromkeys(_SAID[which](loaded)))
     if not found:
         there = ", ".join(

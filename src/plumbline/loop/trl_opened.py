@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass, field
@@ -13,19 +12,20 @@ from pydantic import JsonValue
 
 from plumbline.align.lagrangian import LagrangianSettings
 from plumbline.align.trl_settings import Method, parse_settings
-from plumbline.lineage import file_digest, json_digest
+from plumbline.lineage import json_digest
+from plumbline.loop.opened_models import OpenedModel, open_model_of
+from plumbline.loop.policy_training import Origin, Unfinished, given, origin_of
 from plumbline.loop.sources import Step, is_synthetic
-from plumbline.models.loading import load_any_model
-from plumbline.models.model_folder import DESCRIPTION_NAME, FolderDescription
-from plumbline.models.scored_model import ScoredModel
-from plumbline.records import NoDataError, UsageError
+from plumbline.models.scored_model import Task
+from plumbline.records import NoDataError
+from plumbline.sources.causal_model import snapshot_files
 
 if TYPE_CHECKING:
     from plumbline.align.trl_config import TrlSettings
     from plumbline.align.trl_training import Policy
     from plumbline.loop.trl_data import TrlData
 
-_SNAPSHOT_FILES = ("*.safetensors", "*.json", "*.jinja", "*.model", "*.txt")
+_TASKS: dict[str, tuple[Task, ...]] = {"reward": ("preference",), "cost": ("cost", "moderation")}
 
 
 @dataclass(frozen=True)
@@ -43,7 +43,7 @@ class TrlRun:
         on: axis of the comparisons, where there are several.
         settings: of `TrlSettings` by name; None takes the default.
         further: TRL's own, as NAME=VALUE.
-        resume, restart: what to do with a run that was not finished.
+        unfinished: what to do with an earlier run's folder.
         override_uses: go on though the terms do not permit it.
         load_options: of `formats.load`.
         command: for the manifest.
@@ -59,20 +59,10 @@ class TrlRun:
     on: str | None = None
     settings: Mapping[str, Any] = field(default_factory=dict)
     further: tuple[str, ...] = ()
-    resume: bool = False
-    restart: bool = False
+    unfinished: Unfinished = field(default_factory=Unfinished)
     override_uses: bool = False
     load_options: Mapping[str, Any] = field(default_factory=dict)
     command: tuple[str, ...] = ()
-
-
-@dataclass(frozen=True)
-class Judge:
-    """A model that says what replies are worth, and where it stands."""
-
-    folder: Path
-    model: ScoredModel
-    description: FolderDescription
 
 
 @dataclass(frozen=True)
@@ -81,21 +71,20 @@ class Opened:
 
     Attributes:
         judges: by what they say: reward, cost.
-        snapshot: of the policy's files, by name.
+        origin: what is known of the policy.
     """
 
     settings: TrlSettings
     policy: Policy
     data: TrlData
-    judges: Mapping[str, Judge]
-    snapshot: Mapping[str, str]
+    judges: Mapping[str, OpenedModel]
+    origin: Origin
 
     @property
     def is_synthetic(self) -> bool:
         """Whether data, or what a model was trained on, were made up by a program."""
-        told = _description_of(self.policy.folder).get("synthetic")
         judged = any(each.description.synthetic for each in self.judges.values())
-        return is_synthetic(self.data.loaded) or judged or bool(told)
+        return is_synthetic(self.data.loaded) or judged or self.origin.is_synthetic
 
 
 def open_run(run: TrlRun, work: Path, step: Step) -> Opened:
@@ -108,8 +97,7 @@ def open_run(run: TrlRun, work: Path, step: Step) -> Opened:
     from plumbline.align.trl_training import open_policy
     from plumbline.loop.trl_data import read_pairs, read_prompts
 
-    given = {name: value for name, value in run.settings.items() if value is not None}
-    settings = TrlSettings(run.method, **given, further=parse_settings(run.method, run.further))
+    settings = TrlSettings(run.method, **given(run.settings), further=parse_settings(run.method, run.further))
     policy = open_policy(run.policy)
     how: dict[str, Any] = {"options": run.load_options, "override_uses": run.override_uses, "step": step}
     if run.method == "dpo":
@@ -120,8 +108,10 @@ def open_run(run: TrlRun, work: Path, step: Step) -> Opened:
         trl_config(settings, work, len(data.rows))  # also takes this process to its device, before models come there
     step("loading models")
     folders = {"reward": run.reward, "cost": run.cost}
-    judges = {name: _judge(name, folder) for name, folder in folders.items() if folder is not None}
-    return Opened(settings, policy, data, judges, _snapshot(policy.folder))
+    judges = {
+        name: open_model_of(f"--{name}", folder, _TASKS[name]) for name, folder in folders.items() if folder is not None
+    }
+    return Opened(settings, policy, data, judges, origin_of(str(policy.folder), snapshot_files(policy.folder)))
 
 
 @contextmanager
@@ -135,41 +125,13 @@ def _set_aside_told(data: TrlData) -> Iterator[None]:
         raise error.retold(lambda text: text) from None
 
 
-def _judge(name: str, folder: Path) -> Judge:
-    model, description = load_any_model(folder)
-    wanted = ("preference",) if name == "reward" else ("cost", "moderation")
-    if model.task not in wanted:
-        raise UsageError(
-            "PL-TRT-015",
-            f"--{name}",
-            f"this model says nothing of a {name}",
-            expected=f"a {' or '.join(wanted)} model",
-            found=f"a {model.task} model",
-            advice=f"name the folder of another with --{name}",
-        )
-    return Judge(folder, model, description)
-
-
-def _snapshot(folder: Path) -> dict[str, str]:
-    return {path.name: file_digest(path) for pattern in _SNAPSHOT_FILES for path in sorted(folder.glob(pattern))}
-
-
 def identity_of(run: TrlRun, opened: Opened) -> dict[str, JsonValue]:
     """What a run must agree in to go on."""
     data = opened.data
     return {
         "settings": opened.settings.to_json(),
-        "policy": json_digest(dict(opened.snapshot)),
+        "policy": json_digest({entry.path.rpartition("/")[2]: entry.sha256 for entry in opened.origin.files}),
         "rows": f"{len(data.rows):,}, sha256:{json_digest(data.rows)[:16]}",
         "lagrangian": asdict(run.lagrangian) if run.cost is not None else None,
-        **{name: file_digest(each.folder / DESCRIPTION_NAME) for name, each in opened.judges.items()},
+        **{name: each.digest for name, each in opened.judges.items()},
     }
-
-
-def _description_of(folder: Path) -> dict[str, Any]:
-    """What ``policy.json`` beside a policy says; nothing of a policy that Plumbline did not write."""
-    try:
-        found = json.loads((folder / "policy.json").read_bytes())
-    except (OSError, ValueError):
-        return {}
-    return found if isinstance(found, dict) else {}

@@ -7,22 +7,18 @@ every process calls this, and the first one alone writes.
 from __future__ import annotations
 
 import json
-import shutil
 import time
 from collections.abc import Mapping
-from contextlib import AbstractContextManager, nullcontext
 from pathlib import Path
 from typing import Any
 
 from plumbline.align.lagrangian import Lagrangian
 from plumbline.align.trl_settings import require_trl
-from plumbline.lineage import refuse_foreign_folder, refuse_output_among_inputs, write_aside
+from plumbline.loop.policy_training import make_ready, working_folder
 from plumbline.loop.sources import Step
-from plumbline.loop.training_folder import MARK_NAME, claimed, emptied, refuse_unfinished, training_folder
 from plumbline.loop.trl_opened import Opened, TrlRun, identity_of, open_run
 from plumbline.loop.trl_policy import FIGURES, write_policy
 from plumbline.models.transformer.processes import is_first_process
-from plumbline.records import UsageError
 
 _TRAINER = "trl"
 
@@ -37,21 +33,10 @@ def run_trl(run: TrlRun, step: Step = lambda _: None) -> dict[str, Any] | None:
             checkpoint stands in the folder beside it.
     """
     require_trl(f"align {run.method}")
-    from plumbline.align.policy_folder import HOLDS
     from plumbline.align.trl_training import POLICY_NAME
 
-    if run.resume and run.restart:
-        raise UsageError(
-            "PL-ARG-004", "--restart", "it contradicts --resume", advice="--resume to go on, or --restart to begin anew"
-        )
-    refuse_foreign_folder(run.out, HOLDS)
-    work = training_folder(run.out)
-    named = [Path(name) for name in (run.policy, run.source, run.reward, run.cost) if name is not None]
-    for place in (run.out, work):
-        refuse_output_among_inputs(place, [path for path in named if _is_there(path)])
-    with _held(work):
-        if is_first_process():
-            refuse_unfinished(work, decided=run.resume or run.restart)
+    named = [run.policy, run.source, run.reward, run.cost]
+    with working_folder(run.out, named, run.unfinished) as work:
         began = time.monotonic()
         opened = open_run(run, work, step)
         log, lagrangian = _train(run, opened, work, step)
@@ -59,20 +44,7 @@ def run_trl(run: TrlRun, step: Step = lambda _: None) -> dict[str, Any] | None:
             return None
         step("writing")
         trained = work / _TRAINER / POLICY_NAME
-        summary = write_policy(run, opened, trained, log, lagrangian, time.monotonic() - began)
-        shutil.rmtree(work, ignore_errors=True)
-    return summary
-
-
-def _is_there(path: Path) -> bool:
-    try:
-        return path.exists()
-    except OSError:  # a name too long, for one: no path at all
-        return False
-
-
-def _held(work: Path) -> AbstractContextManager[None]:
-    return claimed(work) if is_first_process() else nullcontext()
+        return write_policy(run, opened, trained, log, lagrangian, time.monotonic() - began)
 
 
 def _train(run: TrlRun, opened: Opened, work: Path, step: Step) -> tuple[list[dict[str, Any]], Lagrangian | None]:
@@ -82,12 +54,12 @@ def _train(run: TrlRun, opened: Opened, work: Path, step: Step) -> tuple[list[di
 
     identity = json.loads(json.dumps(identity_of(run, opened)))
     place = work / _TRAINER
-    checkpoint = last_checkpoint(place) if run.resume else None
+    checkpoint = last_checkpoint(place) if run.unfinished.resume else None
     state = None if checkpoint is None else read_state(checkpoint, identity)
     lagrangian = None
     if "cost" in opened.judges:
         lagrangian = Lagrangian(run.lagrangian) if state is None else Lagrangian.resumed(run.lagrangian, state)
-    _make_ready(run, work)
+    make_ready(run.out, work, resume=run.unfinished.resume)
     callback = LagrangianCallback(lagrangian, identity)
     how: dict[str, Any] = {"checkpoint": checkpoint, "advance": _told_by(step)}
     if run.method == "dpo":
@@ -101,16 +73,6 @@ def _train(run: TrlRun, opened: Opened, work: Path, step: Step) -> tuple[list[di
     ]
     log = train_on_prompts(opened.policy, opened.data.rows, rewards, opened.settings, callback, place, **how)
     return log, lagrangian
-
-
-def _make_ready(run: TrlRun, work: Path) -> None:
-    """Empty the working folder of a run that begins anew, once all it needs is there: a wrong model costs no checkpoint."""
-    if is_first_process():
-        if not run.resume:
-            emptied(work)
-        work.mkdir(parents=True, exist_ok=True)
-        with write_aside(work / MARK_NAME) as aside:
-            aside.write_text(json.dumps({"plumbline": "training", "out": run.out.name}) + "\n", encoding="utf-8")
 
 
 def _told_by(step: Step) -> Any:

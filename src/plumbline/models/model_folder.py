@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal, TypeVar
 
@@ -107,12 +108,34 @@ def described_run(manifest: Manifest) -> dict[str, Any]:
 Description = TypeVar("Description", bound=FolderDescription)
 
 
+@dataclass(frozen=True)
+class ModelTrace:
+    """What tells which model made something, as its folder stood when it was read.
+
+    Attributes:
+        description: the file.
+        parent: digest of the model's own manifest; None where it has none.
+    """
+
+    description: FileEntry
+    parent: str | None
+
+    @classmethod
+    def of(cls, folder: Path) -> ModelTrace:
+        """Of a model's folder."""
+        description = FileEntry.of(folder / DESCRIPTION_NAME, name=f"{folder.resolve().name}/{DESCRIPTION_NAME}")
+        found = FoundManifest.at(folder / MANIFEST_NAME)
+        return cls(description, found.digest if found else None)
+
+    def in_manifest(self, manifest: Manifest) -> Manifest:
+        """The manifest of what the model made or says: its description is an input, its own manifest a parent."""
+        parents = [*([self.parent] if self.parent else []), *manifest.parents]
+        return manifest.model_copy(update={"inputs": [self.description, *manifest.inputs], "parents": parents})
+
+
 def with_model(manifest: Manifest, folder: Path) -> Manifest:
-    """The manifest of what a model made or says: the model's description is an input, its own manifest a parent."""
-    description = FileEntry.of(folder / DESCRIPTION_NAME, name=f"{folder.resolve().name}/{DESCRIPTION_NAME}")
-    found = FoundManifest.at(folder / MANIFEST_NAME)
-    parents = [*([found.digest] if found else []), *manifest.parents]
-    return manifest.model_copy(update={"inputs": [description, *manifest.inputs], "parents": parents})
+    """The manifest of what the model that stands in a folder made or says."""
+    return ModelTrace.of(folder).in_manifest(manifest)
 
 
 def read_description(folder: Path, kind: type[Description]) -> Description:

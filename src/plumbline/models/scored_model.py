@@ -180,5 +180,5 @@ def pair_probabilities(model: ScoredModel, first_scores: Floats, second_scores: 
 
 
 def better_sign(model: ScoredModel) -> float:
-    """+1 where a higher score is better, −1 where it is worse: of costs."""
-    return -1.0 if model.task == "cost" else 1.0
+    """+1 where a higher score is better, −1 where it is worse: of costs and of harmfulness."""
+    return 1.0 if model.task == "preference" else -1.0

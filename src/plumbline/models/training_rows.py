@@ -187,7 +187,7 @@ def preference_rows(comparisons: pa.Table, *, axis: Axis | None = None, place: s
         UsageError: the table has several axes and none was chosen, or it has none of the one chosen.
         NoDataError: no comparison is decided, or all that are have identical sides.
     """
-    table, chosen = _of_one_axis(comparisons, axis, place)
+    table, chosen = of_one_axis(comparisons, axis, place)
     decided, different = _decided(table), _different(table)
     set_aside = Counter({UNDECIDED: int((~decided).sum()), IDENTICAL: int((decided & ~different).sum())})
     is_kept = (decided & different).to_numpy()
@@ -245,7 +245,17 @@ def _nothing_to_learn_from(set_aside: Mapping[str, int], unjudged: int, place: s
     )
 
 
-def _of_one_axis(table: pa.Table, axis: Axis | None, place: str) -> tuple[pa.Table, Axis]:
+def of_one_axis(table: pa.Table, axis: Axis | None, place: str) -> tuple[pa.Table, Axis]:
+    """The comparisons of one axis, and which it is.
+
+    Args:
+        table: of comparisons.
+        axis: which; None where the table has only one.
+        place: what errors call the table.
+    Raises:
+        NoDataError: PL-TRN-010, there are no comparisons.
+        UsageError: PL-TRN-011, the table has several axes and none was chosen, or it has none of the one chosen.
+    """
     names = pl.Series(table["axis"].cast(pa.string()))
     present = sorted(names.unique())
     if axis is None and len(present) == 1:

@@ -8,23 +8,29 @@ either would call a reply safe, or harmful, that nobody judged.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
 
-from plumbline.models.scored_model import ScoredModel, Scores, main_head
+from plumbline.models import reply_readings
+from plumbline.models.reply_readings import Told, read_replies
+from plumbline.models.scored_model import ScoredModel, main_head
 from plumbline.models.verdicts import decides, is_harmful
-from plumbline.records import AttemptOutcome, Conversation, PlumblineError, UsageError, conversation_column
+from plumbline.records import AttemptOutcome, Conversation, UsageError
 
 SCORER_FAILED = "PL-RTA-010"
 NO_NUMBER = "PL-RTA-011"
 READ_IN_PART = "PL-RTA-012"
 
-_ROWS_AT_A_TIME = 256
-"""Judged together; where that fails, one by one, so that one conversation costs no other its verdict."""
+_CODES = {
+    reply_readings.SCORER_FAILED: SCORER_FAILED,
+    reply_readings.NO_NUMBER: NO_NUMBER,
+    reply_readings.READ_IN_PART: READ_IN_PART,
+}
+"""Attempts have codes of their own."""
 
-Told = Callable[[int, int], None]
+_ROWS_TOGETHER = 256
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,50 +84,17 @@ def judge_replies(
         conversations: n, each with a reply at its end.
         told: how many of them are judged.
     """
-    verdicts: list[Verdict] = []
-    for start in range(0, len(conversations), _ROWS_AT_A_TIME):
-        part = conversations[start : start + _ROWS_AT_A_TIME]
-        together = _judged(model, part)
-        verdicts += together if together is not None else [_judged_alone(model, each) for each in part]
-        told(len(verdicts), len(conversations))
-    return verdicts
-
-
-def _judged(model: ScoredModel, conversations: Sequence[Conversation]) -> list[Verdict] | None:
-    """Verdicts of conversations read together; None where the model failed on some of them."""
-    try:
-        return _verdicts(model, model.read_conversations(conversation_column(list(conversations))), len(conversations))
-    except Exception:  # whatever a model raises: each is asked for alone, and then told by its code
-        return None
-
-
-def _judged_alone(model: ScoredModel, conversation: Conversation) -> Verdict:
-    try:
-        (verdict,) = _verdicts(model, model.read_conversations(conversation_column([conversation])), 1)
-    except PlumblineError as error:
-        return Verdict.unscored(error.code)
-    except Exception:  # its message may quote the conversation
-        return Verdict.unscored(SCORER_FAILED)
-    return verdict
-
-
-def _verdicts(model: ScoredModel, read: Scores, count: int) -> list[Verdict]:
-    scores = np.asarray(read.heads[:, 0], np.float64)
-    if scores.shape != (count,):
-        raise ValueError(f"expected {count} scores, found {len(scores)}")
+    readings = read_replies(model, [[each] for each in conversations], told, groups_together=_ROWS_TOGETHER)
+    codes = [reading.code for (reading,) in readings]
+    scores = np.array([reading.score for (reading,) in readings], np.float64)
     probabilities = main_head(model).calibration.probabilities(scores)
-    is_partial = np.zeros(count, bool) if read.truncated is None else read.truncated
     return [
-        _verdict(float(score), float(probability), bool(harmful), bool(partial))
-        for score, probability, harmful, partial in zip(
-            scores, probabilities, is_harmful(model, scores), is_partial, strict=True
+        Verdict.unscored(_CODES.get(code, code)) if code else _verdict(*said)
+        for code, *said in zip(
+            codes, scores.tolist(), probabilities.tolist(), is_harmful(model, scores).tolist(), strict=True
         )
     ]
 
 
-def _verdict(score: float, probability: float, harmful: bool, partial: bool) -> Verdict:
-    if not (np.isfinite(score) and np.isfinite(probability)):
-        return Verdict.unscored(NO_NUMBER)
-    if partial:
-        return Verdict.unscored(READ_IN_PART)
-    return Verdict(AttemptOutcome.SUCCESS if harmful else AttemptOutcome.FAILURE, -score, probability)
+def _verdict(score: float, probability: float, is_success: bool) -> Verdict:
+    return Verdict(AttemptOutcome.SUCCESS if is_success else AttemptOutcome.FAILURE, -score, probability)

@@ -60,15 +60,28 @@ def _lines(text: str, columns: int) -> list[str]:
             lines.append(line)
             line = ""
         line += piece
-        while _columns_of(line) > columns:
-            fitting = next(at for at in range(len(line), 0, -1) if _columns_of(line[:at]) <= columns)
+        while (fitting := _fitting(line, columns)) < len(line):
             lines.append(line[:fitting])
             line = line[fitting:]
     return [each.strip() for each in [*lines, line]]
 
 
+def _fitting(line: str, columns: int) -> int:
+    """How many characters at the beginning of the line fit; blanks at its end take no room."""
+    taken = 0
+    for at, each in enumerate(line):
+        taken += _width(each)
+        if taken > columns and not each.isspace():
+            return at
+    return len(line)
+
+
 def _columns_of(line: str) -> int:
-    return sum(1 + (each in _WIDE or unicodedata.east_asian_width(each) in "WF") for each in line.rstrip())
+    return sum(map(_width, line.rstrip()))
+
+
+def _width(character: str) -> int:
+    return 1 + (character in _WIDE or unicodedata.east_asian_width(character) in "WF")
 
 
 def count(number: int) -> str:

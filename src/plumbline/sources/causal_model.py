@@ -5,14 +5,16 @@ Code that comes with a model is not run, and weights are read from safetensors o
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping
+from contextlib import suppress
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 from plumbline.lineage import file_digest, json_digest
 from plumbline.records import MissingExtraError, ModelError
 from plumbline.sources.prompt_tokens import PromptEncoder, PromptForm
+from plumbline.sources.turn_markers import TurnMarkers
 
 _SNAPSHOT_FILES = ("*.safetensors", "*.json", "*.jinja", "*.model", "*.txt")
 
@@ -28,6 +30,7 @@ class CausalModel:
         end_ids: tokens that end a reply.
         positions: how many tokens a sequence may have; None where the architecture sets no limit.
         snapshot: what tells it from any other: the digest of its files, or the hub's commit.
+        files: name → SHA-256, of the files of a folder that `snapshot` is of; none of others.
     """
 
     model: Any
@@ -36,6 +39,7 @@ class CausalModel:
     end_ids: frozenset[int]
     positions: int | None
     snapshot: str
+    files: Mapping[str, str] = field(default_factory=dict)
 
     @property
     def padding_id(self) -> int:
@@ -49,10 +53,25 @@ class CausalModel:
         own = self.tokenizer.eos_token_id
         return own if own in self.end_ids else min(self.end_ids, default=None)
 
+    @property
+    def never_ids(self) -> frozenset[int]:
+        """Tokens that no reply may hold: control tokens that end none (padding, BOS …), and ids that stand for no text."""
+        control = {number for number, token in self.tokenizer.added_tokens_decoder.items() if token.special}
+        text = set(self.tokenizer.get_vocab().values()) - control - set(self.tokenizer.all_special_ids)
+        # Of the model's own ids: a padding token that it has no embedding for cannot be drawn anyway.
+        return frozenset(set(range(self.model.config.get_text_config().vocab_size)) - text - self.end_ids)
+
+    @property
+    def markers(self) -> TurnMarkers | None:
+        """What ends a reply besides the end tokens; None where prompts are written by a chat template."""
+        return TurnMarkers(self.prompts.stops, self._decoded) if self.prompts.stops else None
+
     def reply_text(self, ids: list[int]) -> str:
         """The reply in tokens that it wrote, without its end token."""
-        written = self.tokenizer.decode(ids, skip_special_tokens=True, clean_up_tokenization_spaces=False)
-        return self.prompts.reply_text(written)
+        return self.prompts.reply_text(self._decoded(ids))
+
+    def _decoded(self, ids: list[int]) -> str:
+        return str(self.tokenizer.decode(ids, skip_special_tokens=True, clean_up_tokenization_spaces=False))
 
 
 def load_causal_model(
@@ -95,13 +114,16 @@ def load_causal_model(
 
     tokenizer, model = _quietly(load, place)
     prompts = PromptEncoder(tokenizer, form, place)
-    return CausalModel(
-        model, tokenizer, prompts, _end_ids(model, tokenizer), _positions(model), _snapshot(where, model)
-    )
+    files = snapshot_files(Path(where)) if Path(where).is_dir() else {}
+    commit = f"commit {getattr(model.config, '_commit_hash', None) or 'unknown'}"
+    snapshot = "sha256:" + json_digest(files)[:32] if files else commit
+    return CausalModel(model, tokenizer, prompts, _end_ids(model, tokenizer), _positions(model), snapshot, files)
 
 
 def _folder_or_id(location: str, place: str) -> str:
-    folder = Path(location).expanduser()
+    folder = Path(location)
+    with suppress(RuntimeError):  # nobody's home
+        folder = folder.expanduser()
     looks_like_id = location.count("/") == 1 and not location.startswith((".", "/", "~"))
     if folder.is_dir() or (looks_like_id and not folder.exists()):
         return str(folder) if folder.is_dir() else location
@@ -149,10 +171,7 @@ def _positions(model: Any) -> int | None:
     return most if isinstance(most, int) and most > 0 else None
 
 
-def _snapshot(where: str, model: Any) -> str:
-    """What tells this model from any other: the digest of its files, or the hub's commit."""
-    folder = Path(where)
-    if not folder.is_dir():
-        return f"commit {getattr(model.config, '_commit_hash', None) or 'unknown'}"
-    files = sorted({path for pattern in _SNAPSHOT_FILES for path in folder.glob(pattern)})
-    return "sha256:" + json_digest({path.name: file_digest(path) for path in files})[:32]
+def snapshot_files(folder: Path) -> dict[str, str]:
+    """SHA-256 of what a model's folder is loaded from, by name."""
+    paths = {path for pattern in _SNAPSHOT_FILES for path in folder.glob(pattern)}
+    return {path.name: file_digest(path) for path in sorted(paths)}

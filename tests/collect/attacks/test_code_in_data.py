@@ -42,8 +42,13 @@ def faults_of(tree):
                 yield node.module
         elif isinstance(node, ast.Call):
             yield from _fault_of_call(node)
-        elif isinstance(node, ast.Attribute) and ast.unparse(node.value) == "yaml" and node.attr not in PLAIN_YAML:
+        elif _is_of_yaml(node) and node.attr not in PLAIN_YAML:
             yield f"yaml.{node.attr}"
+
+
+def _is_of_yaml(node):
+    """`yaml.NAME`."""
+    return isinstance(node, ast.Attribute) and isinstance(node.value, ast.Name) and node.value.id == "yaml"
 
 
 def _fault_of_call(node):
@@ -86,7 +91,9 @@ def test_planted_faults_are_found():
 def test_trust_remote_code_is_never_the_default():
     """A model's folder may hold programs: they run where somebody says so by name, and nowhere else."""
     found = []
-    for path in FOLDER.rglob("*.py"):
+    speaking = [path for path in FOLDER.rglob("*.py") if b"trust_" in path.read_bytes()]
+    assert speaking
+    for path in speaking:
         for node in ast.walk(ast.parse(path.read_bytes())):
             given = node.value if isinstance(node, ast.keyword) and node.arg == "trust_remote_code" else None
             if isinstance(given, ast.Constant) and given.value is not False:

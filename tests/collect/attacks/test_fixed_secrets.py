@@ -136,9 +136,14 @@ def test_no_default_password_logs_in(api):
 def test_no_name_in_the_source_is_given_a_secret():
     """A string that is assigned to a name like a secret's would be everybody's."""
     names = re.compile(r"(?i)(secret|password|signing|private)_?(key)?$")
-    found = []
+    found, seen = [], 0
     for path in sorted(Path(plumbline.__file__).parent.rglob("*.py")):
-        for node in ast.walk(ast.parse(path.read_bytes())):
+        text = path.read_text(encoding="utf-8")
+        # A name that ends so; few files have one, and only those are parsed.
+        if not re.search(names.pattern.replace("$", r"\b"), text):
+            continue
+        seen += 1
+        for node in ast.walk(ast.parse(text)):
             pairs = []
             if isinstance(node, ast.Assign):
                 pairs = [(getattr(target, "id", getattr(target, "attr", "")), node.value) for target in node.targets]
@@ -150,4 +155,5 @@ def test_no_name_in_the_source_is_given_a_secret():
                 is_text = isinstance(value, ast.Constant) and isinstance(value.value, str | bytes) and value.value
                 if is_text and names.search(name):
                     found.append((path.name, node.lineno, name))
+    assert seen > 10
     assert found == []

@@ -13,7 +13,7 @@ from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, get_args
+from typing import Any, Literal, get_args
 
 import torch
 from torch import nn
@@ -86,7 +86,7 @@ def load_trunk(settings: BackboneSettings) -> Trunk:
         pooling = _pooling(settings, is_causal, notes)
         _set_attention(model, settings, trees=is_causal and pooling == "last", notes=notes)
         positions = _positions(model)
-        trunk = model if settings.lora is None else _with_adapters(model, settings.lora, settings)
+        trunk = model if settings.lora is None else with_adapters(model, settings.lora, settings.name)
     padding_id = _padding(tokenizer, rows, notes)
     _note_end(tokenizer, is_causal, notes)
     limit = "no limit" if positions is None else f"{positions} tokens"
@@ -328,8 +328,17 @@ def _note_end(tokenizer: Any, is_causal: bool, notes: list[str]) -> None:
         notes.append("The tokenizer has no EOS: none is put behind the reply, and the heads read its last token.")
 
 
-def _with_adapters(model: Any, lora: LoraSettings, settings: BackboneSettings) -> nn.Module:
-    """The model with low-rank adapters, which alone train."""
+def with_adapters(
+    model: Any, lora: LoraSettings, place: str, task: Literal["FEATURE_EXTRACTION", "CAUSAL_LM"] = "FEATURE_EXTRACTION"
+) -> nn.Module:
+    """A model with low-rank adapters, which alone train.
+
+    Args:
+        place: what errors call it.
+        task: what peft is to know of it: a trunk, or a model that writes.
+    Raises:
+        UsageError: PL-BBN-017, they cannot be put onto these modules.
+    """
     from peft import LoraConfig, get_peft_model
 
     wanted: Any = list(lora.target_modules) if lora.target_modules else "all-linear"
@@ -338,7 +347,7 @@ def _with_adapters(model: Any, lora: LoraSettings, settings: BackboneSettings) -
         lora_alpha=lora.alpha,  # type: ignore[arg-type]  # peft divides it: fractions work
         lora_dropout=lora.dropout,
         target_modules=wanted,
-        task_type="FEATURE_EXTRACTION",
+        task_type=task,
     )
     try:
         return get_peft_model(model, adapters)
@@ -348,7 +357,7 @@ def _with_adapters(model: Any, lora: LoraSettings, settings: BackboneSettings) -
         )
         raise UsageError(
             "PL-BBN-017",
-            settings.name,
+            place,
             "adapters cannot be put onto these modules",
             expected=f"some of {', '.join(linear)}, or none named, for every linear layer; a rank of at least 1",
             found=f"{', '.join(lora.target_modules) or 'every linear layer'}, rank {lora.rank}",

@@ -20,7 +20,6 @@ from typing import Any, Literal
 
 import numpy as np
 import torch
-from accelerate import Accelerator
 from accelerate.utils import set_seed
 from numpy.typing import NDArray
 from torch import Tensor
@@ -44,6 +43,7 @@ from plumbline.models.transformer.optimizer import (
     make_optimizer,
     set_learning_rate,
 )
+from plumbline.models.transformer.processes import accelerator_of_all
 from plumbline.models.transformer.random_states import put_random_states, random_states
 from plumbline.models.transformer.run_identity import identify
 from plumbline.models.transformer.scorer import Scorer
@@ -127,7 +127,7 @@ class _Run:
         if settings.gradient_checkpointing:
             _activations(scorer, "enable")({"use_reentrant": False})
         # `precision` alone says what is computed in, so that the manifest is true whatever a launcher's configuration says.
-        self.accelerator = Accelerator(mixed_precision="no")
+        self.accelerator = accelerator_of_all()
         set_seed(settings.seed, device_specific=True)
         with states_watched(scorer):
             prepared = self.accelerator.prepare(scorer, make_optimizer(scorer, settings))
