@@ -3,11 +3,12 @@
     python -m benchmarks.aligned_on_real_rows --data DIR --work DIR [--steps 200] [--best-of 16] [--json FILE]
 
 Everything goes by the commands that users type. Three judges: *teacher*, preferences of hh-rlhf's helpful-base; *cost*, safety
-labels of PKU-SafeRLHF; *held out*, PKU-SafeRLHF's own preferences on helpfulness, which teach nobody. A policy made from nothing learns the
-replies of PKU-SafeRLHF (train) and is aligned on its prompts under teacher and cost, once with λ and once without. Each is then
-held against the policy that it came from on prompts that nobody trained on (BeaverTails-Evaluation), teacher and held-out
-model judging: where the teacher is pleased and the held-out model is not, the policy has learnt the teacher's errors. The policy has a
-million weights and says nothing that makes sense: this shows how rewards, costs and their measures behave, and no more.
+labels of PKU-SafeRLHF; *held out*, what other people preferred (PandaLM, Open-Assistant), which teaches nobody. A policy made from nothing
+learns the replies of PKU-SafeRLHF (train) and is aligned on its prompts under teacher and cost, once with λ and once without, while the
+held-out model says how often it prefers its replies to those of the start, on prompts that are not trained on: where the teacher is
+pleased and the held-out model is not, the policy has learnt the teacher's errors. Each is then held against the policy that it
+came from on prompts of another origin (BeaverTails-Evaluation), teacher and cost judging. The policy has less than a million
+weights and says nothing that makes sense: this shows how rewards, costs and their measures behave, and no more.
 
 What stands in the work folder already is not made again.
 """
@@ -36,6 +37,7 @@ CLIMBING = "--replies 64 --max-tokens 32 --minibatch 16 --learning-rate 3e-4 --d
 PRICE = "--cost-limit 0 --cost-window 256"
 LOOKS = "--held-out-prompts 200 --look-every 20 --checkpoint-every 50"
 DRAWS = "--max-tokens 32 --temperature 1"
+SIDES = ("first", "second", "difference")
 POLICIES = {"PPO, λ = 0": "plain", "PPO-Lagrangian": "aligned"}
 
 
@@ -53,7 +55,7 @@ class Place:
             command = [sys.executable, "-m", "plumbline", *shlex.split(words), "-o", str(out)]
             began = time.perf_counter()
             done = subprocess.run(command, stdout=subprocess.DEVNULL, check=False, env={**os.environ, "COLUMNS": "200"})
-            if done.returncode:
+            if not out.exists():  # rows that cannot be read end a command with 1, too
                 raise SystemExit(f"{shlex.join(command)} ended with {done.returncode}")
             print(f"{name}: {time.perf_counter() - began:.0f} s", file=sys.stderr)
         return out
@@ -62,10 +64,11 @@ class Place:
 def trained(place: Place, steps: int) -> dict[str, Path]:
     """Judges and policies, by name."""
     pku = place.data / "pku-saferlhf"
+    others = f"{place.data / 'pandalm' / 'testset-v1.json'} {place.data / 'oasst' / 'en_100_tree.jsonl'}"
     judges = {
         "teacher": place.made("teacher", f"train preference {place.data / 'hh-rlhf'} --data-dir helpful-base"),
         "cost": place.made("cost", f"train cost {pku / 'train.jsonl.gz'}"),
-        "held-out": place.made("held-out", f"train preference {pku / 'train.jsonl.gz'} --on helpfulness"),
+        "held-out": place.made("held-out", f"train preference {others}"),
     }
     source = pku / "train.jsonl.gz"
     first = place.made("first", f"align supervised {source} --replies all --model new {NEW_MODEL} {TEACHING}")
@@ -76,16 +79,14 @@ def trained(place: Place, steps: int) -> dict[str, Path]:
 
 
 def qualities(place: Place, made: dict[str, Path]) -> Json:
-    """How often the preference models agree with people on held-out rows, and how well the cost model tells harm."""
+    """How often the teacher agrees with people on rows of their own, and the cost model on which reply is the more harmful."""
     tests = {
         "teacher": f"{place.data / 'hh-rlhf'} --data-dir helpful-base",
         "cost": str(place.data / "pku-saferlhf" / "test.jsonl.gz"),
-        "held-out": str(place.data / "pku-saferlhf" / "test.jsonl.gz"),
     }
     found = {}
     for name, source in tests.items():
-        axis = " --on helpfulness" if name == "held-out" else ""
-        out = place.made(f"quality-{name}", f"evaluate {made[name]} {source}{axis}")
+        out = place.made(f"quality-{name}", f"evaluate {made[name]} {source}")
         found[name] = json.loads((out / "evaluation.json").read_text())
     return found
 
@@ -101,12 +102,12 @@ def best_of_n(place: Place, made: dict[str, Path], most: int) -> Json:
     return found
 
 
-def against_the_first(place: Place, made: dict[str, Path], name: str, judge: str) -> Json:
-    """A policy against the one that it came from, a judge judging."""
+def against_the_first(place: Place, made: dict[str, Path], name: str) -> Json:
+    """A policy against the one that it came from, teacher and cost model judging."""
     prompts = place.data / "beavertails-evaluation"
     asked = f"transformers:{made[name]} transformers:{made['first']} --prompts {prompts} {DRAWS}"
-    judges = f"--helpfulness {made[judge]} --safety {made['cost']}"
-    out = place.made(f"{name}-by-{judge}", f"align compare {asked} {judges}")
+    judges = f"--helpfulness {made['teacher']} --safety {made['cost']}"
+    out = place.made(f"{name}-compared", f"align compare {asked} {judges}")
     found: Json = json.loads((out / "align_compare.json").read_text())
     return found
 
@@ -135,10 +136,7 @@ def main() -> None:
         "judges": qualities(place, made),
         "best of n": best_of_n(place, made, given.best_of),
         "training": {name: json.loads((made[folder] / "policy.json").read_text()) for name, folder in POLICIES.items()},
-        "compared": {
-            name: {judge: against_the_first(place, made, folder, judge) for judge in ("teacher", "held-out")}
-            for name, folder in POLICIES.items()
-        },
+        "compared": {name: against_the_first(place, made, folder) for name, folder in POLICIES.items()},
     }
     if given.json:
         given.json.write_text(json.dumps(found, indent=1, ensure_ascii=False) + "\n")
@@ -172,15 +170,13 @@ def print_training(told: dict[str, Json]) -> None:
     measuring.print_table(["", "reward", "cost", "nats from the first", "tokens", "held-out preference"], rows)
 
 
-def print_compared(told: dict[str, dict[str, Json]]) -> None:
+def print_compared(told: dict[str, Json]) -> None:
     """Each policy against the first one."""
-    rows = []
-    for name, by in told.items():
-        wins = [_told(by[judge]["contests"]["helpfulness"]["win_rate"]) for judge in ("teacher", "held-out")]
-        safety = by["teacher"]["safety"]
-        rows.append([name, *wins, *(_told(safety[which]) for which in ("first", "second"))])
-    titles = ["", "wins by the teacher", "by the held-out model", "safe rate", "of the first policy"]
-    measuring.print_table(titles, rows)
+    rows = [
+        [name, _told(found["contests"]["helpfulness"]["win_rate"]), *(_told(found["safety"][side]) for side in SIDES)]
+        for name, found in told.items()
+    ]
+    measuring.print_table(["", "wins by the teacher", "safe rate", "of the first policy", "difference"], rows)
 
 
 if __name__ == "__main__":

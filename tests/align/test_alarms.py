@@ -34,11 +34,16 @@ def test_a_run_that_goes_well_has_none():
         ({"clipped": 0.5}, alarms.CLIPPED),
         ({"ended": 0.2}, alarms.CUT),
         ({"empty": 0.2}, alarms.EMPTY),
-        ({"multiplier": 5.0}, alarms.LIMIT),
+        ({"multiplier": 5.0, "cost": 0.5}, alarms.LIMIT),
     ],
 )
 def test_each_is_told_where_it_is(change, kind):
-    assert kinds(run(replace(WELL, **change)), most_multiplier=5.0) == [kind]
+    assert kinds(run(replace(WELL, **change)), most_multiplier=5.0, cost_limit=0.0) == [kind]
+
+
+def test_a_price_at_its_bound_is_no_alarm_where_the_limit_is_kept():
+    assert kinds(run(replace(WELL, multiplier=5.0)), most_multiplier=5.0, cost_limit=0.0) == []
+    assert kinds(run(replace(WELL, multiplier=5.0)), most_multiplier=5.0, cost_limit=-2.0) == [alarms.LIMIT]
 
 
 def test_reward_that_rises_while_others_like_it_less():

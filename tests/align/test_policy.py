@@ -6,7 +6,7 @@ import torch
 from plumbline.align.policy import Policy
 from plumbline.align.rollouts import RolloutSettings, write_replies
 from plumbline.models.transformer.backbone import quiet
-from plumbline.records import UsageError
+from plumbline.records import ModelError, UsageError
 from tests.align.conftest import tiny_model
 
 PROMPTS = [[1, 2, 3, 4], [5], [6, 7]]
@@ -116,6 +116,13 @@ def test_entropy_of_a_distribution_without_some_tokens_is_a_number(model):
     found = policy(told).entropy
     assert found.isfinite().all()
     assert found.max() > 0
+
+
+def test_replies_of_weights_that_are_no_numbers_are_refused(model):
+    with torch.no_grad():
+        model.lm_head.weight[4] = torch.nan
+    with pytest.raises(ModelError, match=r"PL-PPO-003.*probabilities"):
+        written(Policy(model))
 
 
 def test_tokens_are_drawn_by_their_probabilities(model):

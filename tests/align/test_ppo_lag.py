@@ -5,6 +5,7 @@ import pytest
 import torch
 
 from plumbline.align.constrained_task import ConstrainedTask, constrained_optimum, lagrangian_rest, worth_of
+from plumbline.align.demonstrations import Demonstration, text_batch
 from plumbline.align.lagrangian import Lagrangian, LagrangianSettings
 from plumbline.align.policy import Policy
 from plumbline.align.ppo_lag import PpoLag, PpoSettings
@@ -94,6 +95,58 @@ def test_a_score_that_is_none_stops_the_step_before_anything_is_learnt(which):
         run.step([0], [[0]], [1])
     assert all(torch.equal(before[name], weight) for name, weight in policy.state_dict().items())
     assert lagrangian == Lagrangian(LagrangianSettings())
+
+
+@pytest.mark.parametrize(("rate", "steps", "what"), [(1e38, 1, "weights"), (1e30, 2, "")])
+def test_a_learning_rate_that_loses_the_policy_is_told(rate, steps, what):
+    """The first one leaves the numbers in the step itself, the second one in what is computed of it."""
+    run = make_run(Policy(tiny_model(0, vocabulary=WORDS)), score, PpoSettings(policy_rate=rate), None)
+    for seed in range(steps - 1):
+        run.step([0, 1], [[0], [1]], [seed, seed + 10])
+    with pytest.raises(ModelError, match=rf"PL-PPO-003.*{what}"):
+        run.step([0, 1], [[0], [1]], [7, 8])
+
+
+def test_a_gradient_that_is_no_number_is_told_and_the_weights_stay():
+    policy = Policy(tiny_model(0, vocabulary=WORDS))
+    run = make_run(policy, score, PpoSettings(), None)
+    next(policy.model.parameters()).register_hook(lambda gradient: gradient * torch.nan)
+    before = [weight.clone() for weight in policy.parameters()]
+    with pytest.raises(ModelError, match=r"PL-PPO-003.*gradient"):
+        run.step([0, 1], [[0], [1]], [1, 2])
+    assert all(torch.equal(one, other) for one, other in zip(before, policy.parameters(), strict=True))
+
+
+def learnt(scorer, others=None, **settings):
+    """Weights of the policy after a step."""
+    policy = Policy(tiny_model(0, vocabulary=WORDS))
+    run = make_run(policy, scorer, PpoSettings(**{"policy_rate": 1e-3, **settings}), Lagrangian(LagrangianSettings()))
+    run.step([0, 1, 2, 3], [[0], [1], [2], [3]], [1, 2, 3, 4], others)
+    return torch.cat([weight.detach().flatten() for weight in policy.parameters()])
+
+
+def test_scores_beyond_the_clip_teach_no_more_than_the_clip():
+    def of(size):
+        """Each second reply is worth as much, and costs as little."""
+        signs = torch.tensor([1.0, -1.0, 1.0, -1.0])
+        return lambda *_: ReplyScores(size * signs, -size * signs.clone())
+
+    assert torch.equal(learnt(of(3.0), score_clip=2.0), learnt(of(900.0), score_clip=2.0))
+    assert not torch.equal(learnt(of(3.0)), learnt(of(900.0))), "or nothing was shown"
+
+
+def test_other_texts_weigh_what_was_asked():
+    def texts():
+        """The same one each time."""
+        while True:
+            yield text_batch([Demonstration([0, 1, 2, 3], 1)], 0)
+
+    start = torch.cat([each.detach().flatten() for each in Policy(tiny_model(0, vocabulary=WORDS)).parameters()])
+    none, some = (learnt(score, texts(), pretraining_weight=weight) for weight in (0.0, 50.0))
+    alone = learnt(lambda *_: ReplyScores(torch.zeros(4), torch.zeros(4)), texts(), pretraining_weight=50.0)
+    assert torch.equal(none, learnt(score)), "a weight of 0 is none"
+    assert torch.cosine_similarity(some - start, alone - start, dim=0) > 0.7, "so heavy they lead the way"
+    assert torch.cosine_similarity(none - start, alone - start, dim=0) < 0.5
 
 
 @pytest.mark.parametrize("wrong", [{"clip": 0.0}, {"smoothing": 1.1}, {"minibatch": 0}, {"divergence_weight": -1.0}])

@@ -28,7 +28,7 @@ def scores(_numbers, written):
     return ReplyScores(said.mean(1), said[:, 0] - 5)
 
 
-def learner(lagrangian=True, model=None):
+def learner(lagrangian=True, model=None, **price):
     torch.manual_seed(0)
     settings = PpoSettings(policy_rate=1e-3, critic_rate=1e-2, minibatch=4)
     how = {"end_ids": frozenset({11}), "padding_id": 0, "rollouts": RolloutSettings(3)}
@@ -36,7 +36,7 @@ def learner(lagrangian=True, model=None):
         Policy(model or tiny_model()),
         TokenScorer(scores),
         settings,
-        Lagrangian(LagrangianSettings(window=8, rate=0.5)) if lagrangian else None,
+        Lagrangian(LagrangianSettings(**{"window": 8, "rate": 0.5, **price})) if lagrangian else None,
         **how,
     )
 
@@ -80,6 +80,83 @@ def test_a_run_in_two_parts_takes_the_path_of_one(tmp_path):
         assert torch.equal(one, other)
     lines = [json.loads(line) for line in (tmp_path / "parts" / "metrics.jsonl").read_text().splitlines()]
     assert [line["step"] for line in lines] == [1, 2, 3, 4, 5, 6]
+
+
+def _without(path, name):
+    lines = [json.loads(line) for line in path.read_text().splitlines()]
+    del lines[0][name]
+    path.write_text("".join(json.dumps(line) + "\n" for line in lines))
+
+
+@pytest.mark.parametrize(
+    "damage",
+    [
+        lambda path: path.unlink(),
+        lambda path: path.write_text('{"step": 1, "re\n'),
+        lambda path: path.write_text("[1]\n"),
+        lambda path: path.write_text("".join(path.read_text().splitlines(keepends=True)[1:])),
+        lambda path: _without(path, "divergence"),
+        lambda path: _without(path, "step"),
+    ],
+)
+def test_figures_that_are_lost_or_damaged_are_told_before_a_run_goes_on(tmp_path, damage):
+    run(tmp_path, 2)
+    damage(tmp_path / "metrics.jsonl")
+    with pytest.raises(ModelError, match="PL-FIT-004"):
+        run(tmp_path, 4)
+
+
+@pytest.mark.parametrize("held", [None, {"log_multiplier": 0.0}])
+def test_a_checkpoint_without_its_price_is_told(tmp_path, held):
+    run(tmp_path, 2)
+    path = tmp_path / "checkpoints" / "step-00000002" / "manifest.json"
+    told = json.loads(path.read_text())
+    told["standing"]["lagrangian"] = held
+    path.write_text(json.dumps(told))
+    with pytest.raises(ModelError, match="PL-FIT-004"):
+        run(tmp_path, 4)
+
+
+def test_a_checkpoint_with_a_price_is_not_of_a_run_without_one(tmp_path):
+    run(tmp_path, 2)
+    with pytest.raises(ModelError, match="PL-FIT-004"):
+        run_ppo(learner(lagrangian=False), Task(PROMPTS), RunSettings(steps=4, replies=8, seed=3), IDENTITY, tmp_path)
+
+
+def test_a_run_that_goes_on_holds_its_replies_against_those_of_the_start(tmp_path):
+    class HeldOut:
+        """Says what it was given."""
+
+        def __init__(self):
+            self.given = []
+
+        def reference_scores(self, _policy):
+            return [0.25, 0.5]
+
+        def verdicts(self, _policy, reference):
+            self.given.append(list(reference))
+            return [0.0, 1.0]
+
+    first, second = HeldOut(), HeldOut()
+    run(tmp_path, 2, task=Task(PROMPTS, held_out=first), look_every=1)
+    run(tmp_path, 3, task=Task(PROMPTS, held_out=second), look_every=1)
+    assert (first.given, second.given) == ([[0.25, 0.5]] * 2, [[0.25, 0.5]])
+
+
+def test_a_run_whose_other_process_is_gone_says_so(tmp_path, monkeypatch):
+    def gone(*_):
+        raise RuntimeError("[gloo/transport/tcp/pair.cc:547] Connection closed by peer")
+
+    monkeypatch.setattr(PpoLag, "step", gone)
+    monkeypatch.setattr(Accelerator, "num_processes", 2)
+    with pytest.raises(ModelError, match="PL-ALN-002"):
+        run(tmp_path)
+
+
+def test_replies_that_cannot_be_dealt_evenly_are_refused(tmp_path, monkeypatch):
+    monkeypatch.setattr(Accelerator, "num_processes", 3)
+    with pytest.raises(UsageError, match="PL-PPO-005"):
+        run(tmp_path)
 
 
 def test_another_run_does_not_go_on_from_it(tmp_path):
@@ -129,6 +206,14 @@ def test_an_alarm_is_told_once_and_kept(tmp_path):
     assert outcome.alarms["clipped"][0] == 4
     _, again = run(tmp_path, 9, watched=AlarmSettings(window=2, clipped=-1.0), alarm=lambda *given: told.append(given))
     assert again.alarms["clipped"][0] == 4
+
+
+@pytest.mark.parametrize(("limit", "is_told"), [(100.0, False), (-100.0, True)])
+def test_a_price_at_its_bound_is_an_alarm_only_where_the_limit_is_broken(tmp_path, limit, is_told):
+    made = learner(cost_limit=limit, first=1.0, most=1.0, rate=0.0)
+    going = RunSettings(steps=2, replies=8)
+    outcome = run_ppo(made, Task(PROMPTS), going, IDENTITY, tmp_path, watched=AlarmSettings(window=1))
+    assert ("limit-out-of-reach" in outcome.alarms) is is_told
 
 
 @pytest.mark.parametrize("wrong", [{"steps": 0}, {"replies": 0}, {"texts": -1}, {"look_every": 0}])

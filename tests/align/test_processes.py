@@ -6,7 +6,7 @@ import pytest
 import torch
 from accelerate.state import AcceleratorState, GradientState, PartialState
 
-from plumbline.align.processes import supported_accelerator, take_own_device, together
+from plumbline.align.processes import loss_of_others_told, supported_accelerator, take_own_device, together
 from plumbline.records import ModelError, UsageError
 from tests.models.transformer.ranks import run_ranks
 
@@ -63,7 +63,20 @@ def test_where_another_process_failed_this_one_stops_and_its_own_error_comes_fir
         pass
 
 
+def test_a_process_whose_others_are_gone_says_so():
+    gone = RuntimeError("[/pytorch/third_party/gloo/gloo/transport/tcp/pair.cc:547] Connection closed by peer")
+    several, alone = (SimpleNamespace(num_processes=count, process_index=0) for count in (2, 1))
+    for error in (gone, torch.distributed.DistNetworkError("made up")):
+        with pytest.raises(ModelError, match=r"PL-ALN-002  process 0"), loss_of_others_told(several):
+            raise error
+    with pytest.raises(RuntimeError, match="gloo"), loss_of_others_told(alone):
+        raise gone
+    with pytest.raises(RuntimeError, match="a shape"), loss_of_others_told(several):
+        raise RuntimeError("a shape does not fit")
+
+
 _LAUNCHED = """
+import os
 import sys
 from pathlib import Path
 
@@ -110,6 +123,16 @@ def full(*_):
 told("scorer", bad)
 checkpointing.checkpoints.save_checkpoint = full
 told("disk", good)
+
+
+def dies(*_):
+    if PartialState().process_index == 1:
+        os._exit(0)
+    return learn(*_)
+
+
+learn, PpoLag._descend = PpoLag._descend, dies
+told("killed", good)
 """
 
 
@@ -122,6 +145,7 @@ def test_two_processes_stop_together_where_one_fails(tmp_path):
     assert sorted(done.stdout.split("\n")[:-1]) == [
         "disk 0 PL-MADE-2",
         "disk 1 PL-ALN-002",
+        "killed 0 PL-ALN-002",
         "scorer 0 PL-ALN-002",
         "scorer 1 PL-MADE-1",
     ]

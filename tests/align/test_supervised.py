@@ -4,6 +4,7 @@ import pytest
 import torch
 from accelerate import Accelerator
 
+from plumbline.align import supervised
 from plumbline.align.demonstrations import Demonstration
 from plumbline.align.supervised import SupervisedSettings, teach
 from plumbline.models.transformer.run_identity import RunIdentity
@@ -32,8 +33,6 @@ def test_the_loss_falls_and_is_told_before_and_after(tmp_path):
 
 def test_a_run_that_was_stopped_learns_what_it_would_have_learnt(tmp_path, monkeypatch):
     whole, all_of_it = taught(tmp_path / "whole")
-    from plumbline.align import supervised
-
     learn, steps = supervised._Teaching._learn, []
 
     def killed(self, number, rows):
@@ -67,6 +66,31 @@ def test_a_loss_that_is_no_number_stops_it_and_the_weights_stay(tmp_path):
     with pytest.raises(ModelError, match="PL-SUP-003"):
         taught(tmp_path, model=model, held_out=[])
     assert all(torch.equal(one, other) for one, other in zip(before[:-1], list(model.parameters())[:-1], strict=True))
+
+
+@pytest.mark.parametrize(("rate", "place"), [(1e38, "weights"), (1e30, "held-out")])
+def test_a_learning_rate_that_loses_the_policy_is_told(tmp_path, rate, place):
+    with pytest.raises(ModelError, match=rf"PL-SUP-003.*{place}"):
+        taught(tmp_path, epochs=1, rows_per_step=10, learning_rate=rate)
+
+
+def test_a_run_whose_other_process_is_gone_says_so(tmp_path, monkeypatch):
+    def gone(*_):
+        raise RuntimeError("[gloo/transport/tcp/pair.cc:547] Connection closed by peer")
+
+    monkeypatch.setattr(supervised._Teaching, "_learn", gone)
+    monkeypatch.setattr(Accelerator, "num_processes", 2)
+    with pytest.raises(ModelError, match="PL-ALN-002"):
+        taught(tmp_path)
+
+
+@pytest.mark.parametrize("left", [None, "{", '{"step": 1, "loss": 1.0, "tokens": 12}\n'])
+def test_figures_that_are_lost_are_told_before_a_run_goes_on(tmp_path, left):
+    taught(tmp_path, epochs=1)
+    figures = tmp_path / "metrics.jsonl"
+    figures.unlink() if left is None else figures.write_text(left)
+    with pytest.raises(ModelError, match="PL-FIT-004"):
+        taught(tmp_path, epochs=1)
 
 
 def test_nothing_to_learn_and_wrong_settings_are_refused(tmp_path):

@@ -2,6 +2,7 @@
 
 import json
 import logging
+import shutil
 from types import SimpleNamespace
 
 import numpy as np
@@ -142,7 +143,7 @@ def test_each_pass_over_the_prompts_has_all_of_them_in_an_order_of_its_own():
 
 
 def test_a_stopped_run_of_dpo_ends_with_the_weights_it_would_have_had(policy, tmp_path):
-    made = settings("dpo", batch=2, epochs=3, checkpoint_every=1)
+    made = settings("dpo", divergence_weight=0.1, batch=2, epochs=3, checkpoint_every=1)
     rows = pairs(policy, "sharp")
     train_on_pairs(policy, rows, made, LagrangianCallback(None, {}), tmp_path / "whole")
     with pytest.raises(KeyboardInterrupt):
@@ -224,18 +225,81 @@ def test_dpo_raises_the_margin_of_the_preferred_reply_whichever_it_is(policy, tm
     assert (found["after"] > found["before"]) == (better == "sharp")
 
 
-def test_adapters_come_out_as_a_whole_policy(policy, tmp_path):
+def test_adapters_come_out_as_a_whole_policy_and_beside_it(policy, tmp_path):
     made = settings("grpo", steps=3, lora=4)
     run = Run(policy, Lagrangian(LIMIT))
     run.go(tmp_path, made)
-    names = {path.name for path in (tmp_path / POLICY_NAME).iterdir()}
-    assert not [name for name in names if "adapter" in name]
     before, after = (load_file(folder / "model.safetensors") for folder in (policy.folder, tmp_path / POLICY_NAME))
     assert before.keys() == after.keys()
     changed = {name for name, each in before.items() if not torch.equal(each, after[name])}
     assert changed
     assert all("proj" in name for name in changed)  # embeddings and head stay
     assert run.callback.trainer.ref_model is None
+    kept = tmp_path / POLICY_NAME / "adapter"
+    assert (kept / "adapter_model.safetensors").is_file()
+    assert str(policy.folder) not in (kept / "adapter_config.json").read_text()
+
+
+def test_adapters_are_worked_into_weights_as_they_were_trained_beside_them(policy, tmp_path):
+    """Not into the precision that they were saved in, where a small step would be none."""
+    coarse = AutoModelForCausalLM.from_pretrained(policy.folder, dtype=torch.bfloat16)
+    coarse.save_pretrained(tmp_path / "coarse")
+    task.tokenizer().save_pretrained(tmp_path / "coarse")
+    run = Run(open_policy(str(tmp_path / "coarse")), None)
+    run.go(tmp_path, settings("grpo", steps=2, lora=2, learning_rate=1e-4))
+    with torch.no_grad():
+        trained = run.callback.trainer.model.merge_and_unload().state_dict()
+    written = load_file(tmp_path / POLICY_NAME / "model.safetensors")
+    assert all(torch.equal(each, trained[name]) for name, each in written.items())
+
+
+@pytest.mark.parametrize("steps", [1, 4])
+def test_weights_that_are_lost_are_neither_kept_nor_written(policy, tmp_path, steps):
+    made = settings("grpo", steps=steps, learning_rate=1e38, checkpoint_every=1)
+    with pytest.raises(ModelError, match="PL-TRT-014") as caught:
+        Run(policy, None).go(tmp_path, made)
+    assert "not finite" in caught.value.found
+    assert last_checkpoint(tmp_path) is None
+    assert not (tmp_path / POLICY_NAME).exists()
+
+
+def test_a_training_that_goes_astray_between_checkpoints_says_so(policy, tmp_path):
+    with pytest.raises(ModelError, match="PL-TRT-014"):
+        Run(policy, None).go(tmp_path, settings("grpo", steps=4, learning_rate=1e38))
+
+
+def test_a_learning_rate_that_would_unlearn_is_refused(policy, tmp_path):
+    further = {"lr_scheduler_type": "polynomial", "lr_scheduler_kwargs": {"lr_end": -0.1}}
+    made = settings("dpo", divergence_weight=0.1, batch=2, epochs=3, further=further)
+    with pytest.raises(ModelError, match="PL-TRT-014") as caught:
+        train_on_pairs(policy, pairs(policy, "sharp"), made, LagrangianCallback(None, {}), tmp_path)
+    assert "learning_rate = -" in caught.value.found
+
+
+@pytest.mark.parametrize("further", [{"loss_type": "magic"}, {"cache_implementation": "magic"}])
+def test_what_trl_finds_wrong_late_names_the_setting_and_no_text(policy, tmp_path, further):
+    with pytest.raises(UsageError, match="PL-TRT-009") as caught:
+        Run(policy, None).go(tmp_path, settings("grpo", steps=1, further=further))
+    (name,) = further
+    assert name in caught.value.advice
+    assert "magic" not in str(caught.value)
+
+
+def test_a_librarys_own_error_is_told_by_its_place_alone(policy, tmp_path):
+    def fail(*_):
+        raise RuntimeError("sharp words")
+
+    with pytest.raises(ModelError, match="PL-TRT-017") as caught:
+        Run(policy, None).go(tmp_path, settings("grpo", steps=1), advance=fail)
+    assert "align.test_trl_training line" in caught.value.found
+    assert "sharp" not in str(caught.value)
+
+
+def test_a_policy_whose_tokenizer_is_damaged_is_refused(policy, tmp_path):
+    shutil.copytree(policy.folder, tmp_path / "policy")
+    (tmp_path / "policy" / "tokenizer.json").write_text("{")
+    with pytest.raises(ModelError, match="PL-TRT-011"):
+        open_policy(str(tmp_path / "policy"))
 
 
 _LAUNCHED = """
@@ -295,8 +359,21 @@ def test_what_cannot_be_run_is_told_before_a_model_is_loaded(policy, tmp_path, m
     with pytest.raises(UsageError, match="PL-TRT-012") as caught:
         Run(policy, None).go(tmp_path, settings("grpo", checkpoint_every=5, further={"num_iterations": 2}))
     assert "--checkpoint-every 4" in caught.value.advice
+
+
+@pytest.mark.parametrize(
+    "wrong", [{"replies": 1}, {"checkpoint_every": 0}, {"seed": -1}, {"seed": 1 << 32}, {"learning_rate": 0.0}]
+)
+def test_a_setting_out_of_its_range_is_told_by_its_own_name(wrong):
+    with pytest.raises(UsageError, match="PL-TRT-010") as caught:
+        settings("grpo", **wrong)
+    ((name, value),) = wrong.items()
+    assert caught.value.found == f"{name} = {value:.10g}"
+
+
+def test_dpo_without_a_price_of_distance_would_learn_nothing():
     with pytest.raises(UsageError, match="PL-TRT-010"):
-        settings("grpo", replies=1)
+        settings("dpo", divergence_weight=0.0)
 
 
 def test_what_is_written_is_a_policy_without_a_pickle(policy, tmp_path):

@@ -14,6 +14,7 @@ from plumbline.loop.training_folder import training_folder
 from plumbline.models.linear_model import LinearModel
 from plumbline.models.scored_model import Scores
 from plumbline.records import Kind
+from plumbline.sources.causal_model import load_causal_model
 from tests.models.made_up import labels_table, pairs_table
 from tests.models.transformer.ranks import run_ranks
 from tests.redteam.small_models import saved
@@ -114,15 +115,19 @@ def test_a_run_that_is_killed_goes_on_as_if_it_had_not_been(plumb, words, policy
     step, taken = PpoLag.step, []
 
     def killed(self, *given):
-        taken.append(1)
+        taken.append(self.policy)
         if len(taken) == 4:
             raise KeyboardInterrupt
         return step(self, *given)
 
     monkeypatch.setattr(PpoLag, "step", killed)
-    plumb(*words, "-o", out)
+    _, _, told = plumb(*words, "-o", out)
     monkeypatch.setattr(PpoLag, "step", step)
     assert not out.exists()
+    assert f"{training_folder(out)}: the same command with --resume" in told
+    assert taken[0].markers is not None, "in the form of hh-rlhf a turn marker ends a reply"
+    never = taken[0].next_tokens(torch.zeros(1, 300), 1.0)[0].isinf().nonzero()[:, 0].tolist()
+    assert load_causal_model(str(policy), place="made up").never_ids == set(never) != set()
     ended, _, told = plumb(*words, "-o", out)
     assert (ended, "PL-RUN-004" in told) == (2, True), "nobody said what to do with it"
     ended, _, told = plumb(*words, "-o", out, "--resume", "--lambda-rate", 0.5)
@@ -190,6 +195,18 @@ def test_other_texts_terms_and_files_are_the_policys_too(plumb, words, tmp_path)
     assert any(entry["path"].startswith("texts/") for entry in manifest["inputs"])
 
 
+def test_other_texts_must_permit_to_be_learnt_and_who_goes_on_is_recorded(plumb, words, tmp_path):
+    texts = tmp_path / "texts"
+    texts.mkdir()
+    table = with_terms(labels_table(20, seed=9), Terms(frozenset({Use.POLICY, Use.ANALYSIS}), "MIT"))
+    write_tables({Kind.SAFETY_LABELS: table}, texts, PARQUET)
+    words = (*words, "--steps", 1, "--pretraining", texts, "--pretraining-replies", "all", "-o", tmp_path / "out")
+    ended, _, told = plumb(*words)
+    assert (ended, "PL-USE-001" in told) == (2, True), told
+    assert plumb(*words, "--override-uses")[0] == 0
+    assert json.loads((tmp_path / "out" / "manifest.json").read_text())["uses_overridden"] is True
+
+
 def test_what_nothing_is_known_of_is_told(plumb, words, policy, tmp_path):
     """A policy that came without a manifest: the uses below say nothing of it."""
     import shutil
@@ -198,8 +215,11 @@ def test_what_nothing_is_known_of_is_told(plumb, words, policy, tmp_path):
     shutil.copytree(policy, bare, ignore=shutil.ignore_patterns("manifest.json", "policy.json"))
     out = tmp_path / "out"
     ended, _, told = plumb(*words, "--policy", bare, "--steps", 1, "-o", out)
-    assert (ended, "nothing here says what may be done with" in told) == (0, True), told
-    assert "Nothing here says what may be done with" in (out / "README.md").read_text()
+    assert (ended, "nothing tells what may be done with" in told) == (0, True), told
+    assert "Nothing tells what may be done with" in (out / "README.md").read_text()
+    ended, _, told = plumb(*words, "--policy", out, "--steps", 1, "-o", tmp_path / "next")
+    assert (ended, "nothing tells what may be done with" in told) == (0, True), "one generation makes nothing known"
+    assert json.loads((tmp_path / "next" / "manifest.json").read_text())["licence"].endswith("AND unknown")
     manifest = json.loads((out / "manifest.json").read_text())
     assert "bare/model.safetensors" in {entry["path"] for entry in manifest["inputs"]}
 

@@ -4,6 +4,7 @@ import json
 
 import pytest
 
+from plumbline.align import supervised
 from plumbline.formats import PARQUET, write_tables
 from plumbline.loop.training_folder import training_folder
 from plumbline.records import Kind
@@ -55,6 +56,16 @@ def test_a_policy_made_from_nothing_learns_its_rows_and_any_tool_loads_it(plumb,
     assert model(**ids).logits.shape[-1] == len(tokenizer)
     assert not training_folder(out).exists()
     assert "made from nothing" in (out / "README.md").read_text()
+
+
+def test_who_interrupts_is_told_how_it_goes_on(plumb, rows, tmp_path, monkeypatch):
+    def interrupted(*_):
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(supervised._Teaching, "_learn", interrupted)
+    words = ("align", "supervised", rows, "--replies", "safe", "--model", "new", *SMALL, "-o", tmp_path / "out")
+    _, _, told = plumb(*words)
+    assert f"{training_folder(tmp_path / 'out')}: the same command with --resume" in told
 
 
 def test_which_replies_are_learnt_must_be_said(plumb, rows, tmp_path):

@@ -80,6 +80,7 @@ CONTRACT = [
     *("policy fit", "policy evaluate"),
     *("release build", "release verify", "release push"),
     *("redteam run", "redteam score", "redteam report"),
+    "loop",
     *("align best-of-n", "align compare"),
     *("align supervised", "align ppo-lag", "align dpo", "align grpo", "align rloo"),
 ]

@@ -1,5 +1,6 @@
 """The prompts that are asked: each once, whatever records they stand in, on the terms of their source."""
 
+import pyarrow as pa
 import pytest
 
 from plumbline.formats import PARQUET, write_tables
@@ -75,3 +76,20 @@ def stated(use):
     from plumbline.lineage import StatedTerms
 
     return StatedTerms.of(None, [use])
+
+
+def test_what_is_measured_on_is_not_learnt_from_where_the_source_says_so(tmp_path):
+    table = labels_table(8)
+    position = table.schema.get_field_index("split")
+    names = pa.array(["train"] * 6 + ["test"] * 2).dictionary_encode().cast(table.schema.field("split").type)
+    folder = tmp_path / "labels"
+    write_tables({Kind.SAFETY_LABELS: table.set_column(position, table.schema.field("split"), names)}, folder, PARQUET)
+    asked = read_asked_prompts(str(folder), {}, Use.POLICY, split="train")
+    assert (texts(asked), asked.split) == ([f"question number {number}?" for number in range(6)], "train")
+    asked = read_asked_prompts(str(folder), {"split": "test"}, Use.POLICY, split="train")
+    assert (len(asked.prompts), asked.split) == (2, "test")
+    assert len(read_asked_prompts(str(folder), {}, Use.POLICY).prompts) == 8
+    path = tmp_path / "prompts.jsonl"
+    path.write_text('{"prompt": "a"}\n')
+    asked = read_asked_prompts(str(path), {}, Use.POLICY, split="train")
+    assert (texts(asked), asked.split) == (["a"], None)

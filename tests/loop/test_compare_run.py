@@ -313,6 +313,15 @@ def test_a_judge_that_had_a_part_in_making_a_policy_is_told(run, tmp_path, folde
     ]
 
 
+def test_a_policy_that_may_know_the_prompts_is_told(run, prompts, tmp_path):
+    corpus = tmp_path / "corpus"
+    write_tables({Kind.SAFETY_LABELS: labels_table(8)}, corpus, PARQUET)
+    inputs = [FileEntry.of(prompts)]
+    Manifest(holds="corpus", command=[], configuration={}, inputs=inputs, uses=list(Use), licence="MIT").write(corpus)
+    notes = run_comparison(replace(run, first=PolicyPlace(f"retrieval:{corpus}")))["notes"]
+    assert sum("was made with files that these prompts come from" in note for note in notes) == 1
+
+
 def test_a_judge_that_does_not_say_what_it_was_trained_on_is_told(run, folders, tmp_path):
     imported = saved("preference", pairs_table(60), tmp_path / "imported", tells_rows=False)
     summary = run_comparison(replace(run, judges=JudgeFolders(helpfulness=imported)))

@@ -23,8 +23,8 @@ def loaded(**tables):
     return Loaded(kinds, [], [], 1, [], {}, terms)
 
 
-def said(conversations):
-    return {conversation[-1].text.rsplit(" ", 1)[0] for conversation in conversations}
+def said(taught):
+    return {conversation[-1].text.rsplit(" ", 1)[0] for conversation in taught.said}
 
 
 @pytest.mark.parametrize(("flipped", "expected"), [(False, GOOD), (True, BAD)])
@@ -33,7 +33,7 @@ def test_the_better_side_is_learnt_whichever_stands_first(flipped, expected):
         loaded(comparisons=pairs_table(60, flipped=flipped)), "better", place="made-up", override_uses=False
     )
     assert said(found) == set(expected)
-    assert len(found) == 60
+    assert (len(found.said), found.repeated, found.not_meant) == (60, 0, 0)
 
 
 def test_a_tie_and_what_nobody_judged_have_no_better_side():
@@ -59,9 +59,10 @@ def test_a_reply_is_safe_only_where_every_label_says_so():
     unknown = dataclasses.replace(safe[1], is_safe=None, worker="another")
     both = with_terms(table_from_records([*records, doubted, unknown]), Terms(ALL_USES, "MIT"))
     found = taught_replies(loaded(safety_labels=both), "safe", place="made-up", override_uses=False)
-    assert set(found) == {each.conversation for each in safe[2:]}
+    assert set(found.said) == {each.conversation for each in safe[2:]}
+    assert found.not_meant == 62 - len(found.said)
     every = taught_replies(loaded(safety_labels=both), "all", place="made-up", override_uses=False)
-    assert len(every) == len(set(every)) == 60
+    assert (len(set(every.said)), every.repeated, every.not_meant) == (60, 2, 0)
 
 
 def test_terms_are_kept_and_the_choice_must_be_made():

@@ -129,3 +129,14 @@ def test_the_last_checkpoint_is_found_by_its_step(tmp_path):
     for step in (8, 12, 4):
         (tmp_path / "checkpoints" / f"step-{step:08d}").mkdir(parents=True)
     assert checkpointed_step(tmp_path) == 12
+
+
+def test_empty_folders_in_it_are_nothing(tmp_path):
+    """A trainer that could not begin leaves its own."""
+    work = tmp_path / "m.training"
+    (work / "trainer").mkdir(parents=True)
+    (work / MARK_NAME).write_text("{}")
+    refuse_unfinished(work, decided=False)
+    with claimed(work):
+        pass
+    assert not work.exists()

@@ -1,12 +1,15 @@
 """Runs of TRL from sources to a policy's folder; policy, models and data are made up."""
 
 import json
+import shutil
 from dataclasses import replace
 
+import numpy as np
 import pyarrow as pa
 import pytest
 from transformers import AutoModelForCausalLM, AutoTokenizer
 
+from plumbline.align import judge_room
 from plumbline.align.lagrangian import LagrangianSettings
 from plumbline.formats import PARQUET, write_tables
 from plumbline.lineage import ALL_USES, FoundManifest, StatedTerms, Terms, Use, read_manifest, with_terms
@@ -74,6 +77,14 @@ def cost(tmp_path_factory):
     return saved("moderation", labels_table(160), tmp_path_factory.mktemp("cost") / "harm")
 
 
+@pytest.fixture(scope="module")
+def other_reward(tmp_path_factory):
+    table = with_terms(
+        comparisons(["second"] * 12, asked=[f"ask {each}" for each in range(12)]), Terms(ALL_USES, "MIT")
+    )
+    return saved("preference", table, tmp_path_factory.mktemp("other") / "reward")
+
+
 def grpo(place, out, **changes):
     given = {"reward": place / "reward", "settings": SMALL, "command": ("align", "grpo"), **changes}
     return TrlRun("grpo", str(place / "prompts.jsonl"), str(place / "policy"), out, **given)
@@ -106,11 +117,13 @@ def test_a_policy_comes_out_with_what_it_came_from(place, cost, tmp_path):
         entry.path for entry in manifest.inputs
     }
     assert not training_folder(out).exists()
+    assert summary["without_alarms"].startswith("no alarm can come in 4 steps")
+    assert all("reward/empty" in json.loads(each) for each in (out / FIGURES_NAME).read_text().splitlines())
     assert [each for each in told if each.startswith("step 4 of 4")]
     assert not [each for each in told if "ask" in each]
 
 
-def test_a_run_that_was_stopped_wants_a_decision_and_goes_on(place, tmp_path):
+def test_a_run_that_was_stopped_wants_a_decision_and_goes_on(place, other_reward, tmp_path):
     out = tmp_path / "policy"
 
     def stop(told):
@@ -126,10 +139,45 @@ def test_a_run_that_was_stopped_wants_a_decision_and_goes_on(place, tmp_path):
     with pytest.raises(ModelError, match="PL-TRT-006") as caught:
         run_trl(replace(run, unfinished=Unfinished(resume=True), settings={**SMALL, "replies": 2}))
     assert caught.value.found == "others: settings"
+    with pytest.raises(ModelError, match="PL-TRT-006") as caught:
+        run_trl(replace(run, unfinished=Unfinished(resume=True), reward=other_reward))
+    assert caught.value.found == "others: reward"
     seen = []
     summary = run_trl(replace(run, unfinished=Unfinished(resume=True)), seen.append)
     assert summary["steps"] == 4
     assert [each.split(":")[0] for each in seen if each.startswith("step ")] == ["step 3 of 4", "step 4 of 4"]
+
+
+def test_prompts_that_leave_a_judge_no_room_are_left_out_and_counted(place, tmp_path, monkeypatch):
+    without = 1
+    monkeypatch.setattr(judge_room, "leave_room", lambda _, prompts, __: np.arange(len(prompts)) >= without)
+    assert run_trl(grpo(place, tmp_path / "policy"))["left_out"] == {"repeated prompts": 1, "PL-TRT-024": 1}
+    without = 3
+    with pytest.raises(NoDataError, match="PL-TRT-013") as caught:
+        run_trl(grpo(place, tmp_path / "other"))
+    assert "3 × PL-TRT-024" in caught.value.found
+    assert not (tmp_path / "other").exists()
+
+
+def test_judges_read_a_reply_up_to_a_turn_marker(place, tmp_path, monkeypatch):
+    """Of a policy that is asked in the form of hh-rlhf: what it writes for the human is no part of its reply."""
+    shutil.copytree(place / "policy", tmp_path / "bare")
+    (tmp_path / "bare" / "chat_template.jinja").unlink()
+    asked = []
+
+    class Asked(Exception):
+        """The run came to its training."""
+
+    def train(policy, rows, rewards, *_, **_how):
+        prompt = rows[0]["prompt"]
+        for text in ("sharp", "sharp\n\nHuman: dull dull", "dull"):
+            asked.append(rewards[0]([prompt], [[{"role": "assistant", "content": text}]]))
+        raise Asked
+
+    monkeypatch.setattr("plumbline.align.trl_training.train_on_prompts", train)
+    with pytest.raises(Asked):
+        run_trl(replace(grpo(place, tmp_path / "out"), policy=str(tmp_path / "bare")))
+    assert asked[0] == asked[1] != asked[2]
 
 
 @pytest.mark.parametrize(("outcome", "sign"), [("first", 1), ("second", -1)])

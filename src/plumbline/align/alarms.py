@@ -6,6 +6,7 @@ what was seen and what people do about it. An alarm never changes or ends a run.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
@@ -91,6 +92,7 @@ def alarms_of(
     *,
     held_out: Sequence[float] = (),
     most_multiplier: float | None = None,
+    cost_limit: float = -math.inf,
 ) -> list[Alarm]:
     """What a run's figures warn of, as of its latest step.
 
@@ -100,6 +102,7 @@ def alarms_of(
         held_out: how often a preference model that had no part in the training prefers the policy's reply to the reference's, each
             time it was asked; oldest first.
         most_multiplier: the bound of λ; None where there is none.
+        cost_limit: of the mean cost; where the latest steps keep it, λ at its bound is no alarm.
     Returns:
         None of them before there are two windows of steps. Of figures that are no numbers there is none.
     """
@@ -107,7 +110,7 @@ def alarms_of(
         return []
     first, latest = _means(steps[: settings.window]), _means(steps[-settings.window :])
     found = [Alarm(rule.kind, rule.told(first, latest)) for rule in _RULES if rule.holds(first, latest, settings)]
-    bound = _at_bound(steps[-settings.window :], latest, most_multiplier)
+    bound = _at_bound(steps[-settings.window :], latest, most_multiplier, cost_limit)
     return [*found, *bound, *_hacking(steps, first, latest, held_out, settings)]
 
 
@@ -188,15 +191,15 @@ _RULES = (
 )
 
 
-def _at_bound(latest_steps: Sequence[StepFigures], latest: _Means, most: float | None) -> list[Alarm]:
-    """A multiplier that stays as large as it may be."""
+def _at_bound(latest_steps: Sequence[StepFigures], latest: _Means, most: float | None, limit: float) -> list[Alarm]:
+    """A multiplier that stays as large as it may be, and a limit that is not kept for all that."""
     is_there = most is not None and min(each.multiplier for each in latest_steps) >= 0.999 * most
-    if not is_there:  # nor where λ is no number
+    if not is_there or latest["cost"] <= limit:  # nor where λ is no number
         return []
     return [
         Alarm(
             LIMIT,
-            f"the multiplier stays at its bound {most:g} and the cost is {latest['cost']:.2f}: the limit is not "
+            f"the multiplier stays at its bound {most:g} and the mean cost is {latest['cost']:.2f}: the limit is not "
             "kept; raise the bound, or see whether any reply can be so harmless",
         )
     ]

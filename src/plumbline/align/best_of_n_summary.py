@@ -102,8 +102,8 @@ def _notes(candidates: Candidates, curve: Sequence[BestOfN], came: Floats, diffe
     fallen = _fallen(curve)
     if fallen is not None:
         notes.append(
-            f"by the judge the best of {fallen} is better than the best of {most}: the choice may have begun to exploit its "
-            "scorer, as far as the intervals tell the two apart"
+            f"by the judge the best of {fallen} is better than the best of {most}: from there on the choice wins by its scorer's "
+            "word alone, as far as the intervals tell the two apart"
         )
     return notes
 

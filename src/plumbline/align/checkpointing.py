@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from pathlib import Path
+from typing import Any
 
 import torch
 from accelerate import Accelerator
@@ -11,9 +13,11 @@ from torch import nn
 from plumbline.align.processes import together
 from plumbline.models.transformer import checkpoints
 from plumbline.models.transformer.checkpoints import Stands, Stood
+from plumbline.models.transformer.metrics import FIGURES_NAME, read_metrics
 from plumbline.models.transformer.random_states import put_random_states, random_states
 from plumbline.models.transformer.run_identity import RunIdentity
 from plumbline.models.transformer.training_errors import processes_apart
+from plumbline.records import ModelError
 
 CHECKPOINTS = "checkpoints"
 
@@ -53,6 +57,42 @@ def take_up(
     if states:
         put_random_states(states, accelerator.device)
     return stood
+
+
+def figures_so_far(folder: Path, step: int, names: Collection[str]) -> list[dict[str, Any]]:
+    """What a run told of each step up to its checkpoint, one line a step; lines of later steps are left out.
+
+    Args:
+        folder: of the run.
+        step: of the checkpoint.
+        names: that every line must hold, beside the step.
+    Raises:
+        ModelError: PL-FIT-004, the file is not there, is damaged, or lacks a step.
+    """
+    path = folder / FIGURES_NAME
+    try:
+        lines = read_metrics(path)
+    except (OSError, ValueError) as error:
+        raise _without_figures(path, step, type(error).__name__) from error
+    are_lines = all(isinstance(line, dict) and isinstance(line.get("step"), int) for line in lines)
+    kept = [line for line in lines if line["step"] <= step] if are_lines else []
+    if [line["step"] for line in kept] != list(range(1, step + 1)):
+        raise _without_figures(path, step, f"lines of {len(kept):,} steps")
+    missing = [name for name in names if any(name not in line for line in kept)]
+    if missing:
+        raise _without_figures(path, step, f"lines without {missing[0]}")
+    return kept
+
+
+def _without_figures(path: Path, step: int, found: str) -> ModelError:
+    return ModelError(
+        "PL-FIT-004",
+        str(path),
+        "the figures of the steps before the checkpoint are damaged",
+        expected=f"a line for each step from 1 to {step:,}",
+        found=found,
+        advice="put the file back as it was, or start anew with --restart",
+    )
 
 
 def keep(

@@ -119,8 +119,9 @@ class Lagrangian:
         Raises:
             UsageError: PL-LAG-002, a cost is not finite; nothing has changed then.
 
-        Source: Dai et al. 2024, eq. 31, as its script does it: plain gradient ascent by ln λ on λ · (mean cost − limit). Deviation:
-            none.
+        Source: Dai et al. 2024, eq. 31, as its script does it: plain gradient ascent by ln λ on λ · (mean cost − limit), bounded
+            above. Deviation: the script moves λ with every minibatch of replies; here it moves once a step, by the replies of all
+            minibatches and processes.
         """
         taken = [float(cost) for cost in costs]
         if not all(map(math.isfinite, taken)):

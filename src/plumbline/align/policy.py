@@ -128,6 +128,11 @@ class Policy(nn.Module):
         return len(CRITICS)
 
     @property
+    def plain(self) -> Any:
+        """The causal model itself, below adapters."""
+        return _plain(self.model)
+
+    @property
     def device(self) -> torch.device:
         """Where its weights are."""
         return self.critic_heads.weight.device

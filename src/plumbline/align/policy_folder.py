@@ -12,9 +12,11 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from plumbline.align.finite_steps import are_finite
 from plumbline.lineage import Manifest, is_there, write_folder_aside
 from plumbline.models.transformer.backbone import quiet
 from plumbline.models.transformer.metrics import FIGURES_NAME
+from plumbline.records import ModelError
 
 DESCRIPTION_NAME, CARD_NAME = "policy.json", "README.md"
 HOLDS = "policy"
@@ -42,10 +44,15 @@ Weights = Callable[[Path], object]
 
 
 def weights_of(model: Any, tokenizer: Any) -> Weights:
-    """What writes a model in memory; adapters are kept beside it, and worked into the model for good."""
+    """What writes a model in memory; adapters are kept beside it, and worked into the model for good.
+
+    Raises:
+        ModelError: PL-PTR-003, when it writes, see `require_finite`.
+    """
 
     def write(folder: Path) -> None:
         """Write it."""
+        require_finite(model, "the policy")
         whole = model
         with quiet():
             if hasattr(model, "merge_and_unload"):
@@ -55,6 +62,26 @@ def weights_of(model: Any, tokenizer: Any) -> Weights:
             tokenizer.save_pretrained(folder)
 
     return write
+
+
+def require_finite(model: Any, place: str) -> None:
+    """Refuse a policy that training lost.
+
+    Args:
+        place: what the error calls it.
+    Raises:
+        ModelError: PL-PTR-003, a weight is not a finite number.
+    """
+    lost = [name for name, weight in model.state_dict().items() if not are_finite([weight])]
+    if lost:
+        raise ModelError(
+            "PL-PTR-003",
+            place,
+            "some of its weights are not finite numbers, so it is not written",
+            expected="finite numbers",
+            found=f"{len(lost):,} tensors that hold others, the first of them {lost[0]}",
+            advice="a lower --learning-rate, with --restart",
+        )
 
 
 def _save_adapters(model: Any, folder: Path) -> None:

@@ -17,6 +17,8 @@ from torch import Tensor
 
 from plumbline.align.advantages import advantages_and_returns, shaped_rewards
 from plumbline.align.demonstrations import TextBatch
+from plumbline.align.drivable import require_drivable
+from plumbline.align.finite_steps import policy_lost, step_is_finite
 from plumbline.align.lagrangian import Lagrangian
 from plumbline.align.objective import masked_mean, policy_loss, value_loss
 from plumbline.align.policy import Policy, ReferenceReading, TokenReading
@@ -152,6 +154,7 @@ class PpoLag:
             end_id: the one that is put behind replies that were cut, where the scorer reads there; None for none.
         Raises:
             UsageError: PL-ALN-001, Accelerate is configured for what this does not do.
+            ModelError: PL-PTR-004, the policy's architecture cannot be driven here.
         """
         self.policy = policy
         self.settings = settings
@@ -169,6 +172,7 @@ class PpoLag:
         self.accelerator = supported_accelerator()
         self._learner, self._prepared = self.accelerator.prepare(policy, bare)
         policy.move_reference(self.accelerator.device)
+        require_drivable(policy)
 
     @property
     def optimizer(self) -> torch.optim.Optimizer:
@@ -192,8 +196,8 @@ class PpoLag:
             others: other texts, one batch a gradient step.
         Raises:
             ModelError: PL-PPO-002, a reply has no finite reward or cost, or PL-PPO-011, a model read it in part; nothing was learnt
-                from the step. PL-PPO-003, a gradient is not finite; the weights are as they were before it. PL-ALN-002, another
-                process failed before it learnt.
+                from the step. PL-PPO-003, a gradient, the weights after it, or what the policy says is not finite. PL-ALN-002,
+                another process failed before it learnt.
         """
         # Throughout: with dropout the ratios would be of two policies, the one that wrote and one with holes.
         self.policy.eval()
@@ -301,8 +305,9 @@ class PpoLag:
         self.accelerator.backward(loss)
         norm = self.accelerator.clip_grad_norm_(self.policy.parameters(), settings.most_gradient)
         if not bool(norm.isfinite()):
-            raise _gradient_lost()
-        self._prepared.step()
+            raise policy_lost("its gradients")
+        if not step_is_finite(self._prepared):
+            raise policy_lost("its weights, after a step,")
         return told
 
     def _share(self, mask: Tensor) -> Tensor:
@@ -354,13 +359,3 @@ class _Batch:
         kept = self.written.take(rows)
         length = kept.mask.shape[1]
         return _Batch(kept, self.advantages[rows, :length], self.returns[rows, :length])
-
-
-def _gradient_lost() -> ModelError:
-    return ModelError(
-        "PL-PPO-003",
-        "the policy",
-        "a gradient is not a finite number",
-        expected="finite numbers",
-        advice="lower the learning rates or the pretraining weight, and go on from the last checkpoint",
-    )

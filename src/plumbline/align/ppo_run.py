@@ -7,6 +7,7 @@ often the held-out preference was asked; a run that goes on from it takes the pa
 
 from __future__ import annotations
 
+import math
 import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import AbstractContextManager, nullcontext
@@ -16,18 +17,18 @@ from pathlib import Path
 from typing import Any
 
 from accelerate.utils import set_seed
-from pydantic import BaseModel, ConfigDict
+from pydantic import BaseModel, ConfigDict, FiniteFloat
 
 from plumbline.align.alarms import Alarm, AlarmSettings, alarms_of
-from plumbline.align.checkpointing import keep, take_up
+from plumbline.align.checkpointing import CHECKPOINTS, figures_so_far, keep, take_up
 from plumbline.align.demonstrations import Demonstration, TextBatch, endless_batches, endless_places, text_batch
 from plumbline.align.held_out_preference import HeldOutPreference
 from plumbline.align.lagrangian import Lagrangian
 from plumbline.align.ppo_lag import PpoLag, StepFigures
-from plumbline.align.processes import together, with_processes
-from plumbline.models.transformer.metrics import FIGURES_NAME, MetricsLog, read_metrics
+from plumbline.align.processes import loss_of_others_told, together, with_processes
+from plumbline.models.transformer.metrics import MetricsLog
 from plumbline.models.transformer.run_identity import RunIdentity
-from plumbline.records import UsageError
+from plumbline.records import ModelError, UsageError
 from plumbline.sources import derived_seed
 
 
@@ -123,12 +124,21 @@ class Outcome:
     seconds: float
 
 
+class _Price(BaseModel):
+    """Where a multiplier stands, see `Lagrangian.state`."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+    log_multiplier: FiniteFloat
+    costs: list[FiniteFloat]
+    steps: int
+
+
 class _Standing(BaseModel):
     """Where a run stands."""
 
     model_config = ConfigDict(extra="forbid", frozen=True)
     step: int = 0
-    lagrangian: dict[str, Any] | None = None
+    lagrangian: _Price | None = None
     held_out: dict[int, float] = {}
     held_out_reference: list[float] = []
     held_out_verdicts: list[float] | None = None
@@ -162,7 +172,8 @@ def run_ppo(
             processes; or another process failed (PL-ALN-002).
         WriteError: a checkpoint could not be written; the one before it stands.
     """
-    return _Run(learner, task, settings, identity, out, watched or AlarmSettings()).go(progress, alarm)
+    with loss_of_others_told(learner.accelerator):
+        return _Run(learner, task, settings, identity, out, watched or AlarmSettings()).go(progress, alarm)
 
 
 def prompts_of_step(count: int, settings: RunSettings, step: int) -> tuple[list[int], list[int]]:
@@ -234,16 +245,18 @@ class _Run:
         return Outcome(figures, now.held_out, now.held_out_verdicts, now.alarms, resumed, now.tokens, now.seconds)
 
     def _log(self, resumed: int) -> AbstractContextManager[MetricsLog | None]:
-        """Where figures go, without those of steps after the last checkpoint; to nothing in processes that do not write."""
+        """Where figures go, behind those up to the last checkpoint; to nothing in processes that do not write."""
         with together(self.learner.accelerator):
+            if self.is_main and resumed:
+                names = [each.name for each in fields(StepFigures)]
+                told = figures_so_far(self.out, resumed, names)
+                self.figures = [StepFigures(**{name: line[name] for name in names}) for line in told]
             return MetricsLog(self.out, after_step=resumed) if self.is_main else nullcontext()
 
     def _begin(self, resumed: int) -> None:
-        """Take up the figures so far; at the start the held-out model reads what the reference says."""
+        """At the start the held-out model reads what the reference says."""
         with together(self.learner.accelerator):
-            if self.is_main and resumed:
-                self.figures = _figures_of(self.out / FIGURES_NAME)
-            elif self.is_main and self.task.held_out is not None:
+            if self.is_main and not resumed and self.task.held_out is not None:
                 self._stands(held_out_reference=self.task.held_out.reference_scores(self.learner.policy))
 
     def _take(
@@ -278,10 +291,15 @@ class _Run:
         return {"held_out_preference": share}
 
     def _tell_alarms(self, step: int, alarm: Callable[[int, Alarm], None]) -> None:
-        lagrangian = self.learner.lagrangian
-        most = None if lagrangian is None else lagrangian.settings.most
-        held_out = list(self.standing.held_out.values())
-        for each in alarms_of(self.figures, self.watched, held_out=held_out, most_multiplier=most):
+        price = None if self.learner.lagrangian is None else self.learner.lagrangian.settings
+        found = alarms_of(
+            self.figures,
+            self.watched,
+            held_out=list(self.standing.held_out.values()),
+            most_multiplier=None if price is None else price.most,
+            cost_limit=math.inf if price is None else price.cost_limit,
+        )
+        for each in found:
             if each.kind not in self.standing.alarms:
                 self._stands(alarms={**self.standing.alarms, each.kind: (step, each.told)})
                 alarm(step, each)
@@ -310,18 +328,25 @@ class _Run:
         stood = take_up(learner.accelerator, learner.policy, learner.optimizer, self.out, self.identity, _Standing)
         if stood is None:
             return 0
-        self.standing = stood
-        if learner.lagrangian is not None and stood.lagrangian is not None:
-            learner.lagrangian = Lagrangian.resumed(learner.lagrangian.settings, stood.lagrangian)
+        self.standing, price = stood, learner.lagrangian
+        if (price is None) is not (stood.lagrangian is None):
+            raise _without_price(self.out / CHECKPOINTS, is_kept=stood.lagrangian is not None)
+        if price is not None and stood.lagrangian is not None:
+            learner.lagrangian = Lagrangian.resumed(price.settings, stood.lagrangian.model_dump())
         return stood.step
 
     def _save(self) -> None:
         learner, lagrangian = self.learner, self.learner.lagrangian
-        self._stands(lagrangian=None if lagrangian is None else lagrangian.state())
+        self._stands(lagrangian=None if lagrangian is None else _Price(**lagrangian.state()))
         keep(learner.accelerator, learner.policy, learner.optimizer, self.out, self.identity, self.standing)
 
 
-def _figures_of(path: Path) -> list[StepFigures]:
-    """Of the steps that a metrics file tells of."""
-    names = [each.name for each in fields(StepFigures)]
-    return [StepFigures(**{name: line[name] for name in names}) for line in read_metrics(path)]
+def _without_price(place: Path, *, is_kept: bool) -> ModelError:
+    return ModelError(
+        "PL-FIT-004",
+        str(place),
+        "the last checkpoint does not fit the run: one of them has a λ, the other none",
+        expected="λ where the run has one, and none with --plain",
+        found="λ" if is_kept else "none",
+        advice="remove the folder of the last step to go on from the one before it, or start anew with --restart",
+    )

@@ -10,6 +10,7 @@ import os
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import replace
+from typing import Any
 
 import torch
 from accelerate import Accelerator
@@ -23,6 +24,8 @@ _DEALT_OUT = {
     "ACCELERATE_USE_DEEPSPEED": "DeepSpeed",
     "ACCELERATE_USE_MEGATRON_LM": "Megatron",
 }
+_CONNECTED_BY = ("gloo", "Gloo", "NCCL")
+"""What connects processes, as torch's errors name it."""
 
 
 def take_own_device() -> None:
@@ -62,6 +65,33 @@ def _unsupported(found: str) -> UsageError:
 def with_processes(identity: RunIdentity, accelerator: Accelerator) -> RunIdentity:
     """The identity of a run on so many processes: their number decides which rows a process learns from together."""
     return replace(identity, settings={**identity.settings, "processes": accelerator.num_processes})
+
+
+@contextmanager
+def loss_of_others_told(accelerator: Accelerator) -> Iterator[None]:
+    """Let a process that waits for another which is gone say so: what torch says of it is no fault of this one.
+
+    Raises:
+        ModelError: PL-ALN-002, another process was killed, or failed where none learnt of it.
+    """
+    try:
+        yield
+    except RuntimeError as error:
+        if accelerator.num_processes == 1 or not _is_of_others(error):
+            raise
+        raise ModelError(
+            "PL-ALN-002",
+            f"process {accelerator.process_index}",
+            "another process of this run is gone, so this one stops, too",
+            found=f"{type(error).__name__} while it was waited for",
+            advice="see what it told last, or what killed it, and --resume: the last checkpoint is untouched",
+        ) from error
+
+
+def _is_of_others(error: RuntimeError) -> bool:
+    """Whether torch tells of a connection to other processes; gloo has no error of its own."""
+    own: Any = getattr(torch.distributed, "DistError", ())
+    return isinstance(error, own) or any(name in str(error) for name in _CONNECTED_BY)
 
 
 @contextmanager

@@ -13,6 +13,7 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
+from plumbline.align.finite_steps import are_finite, policy_lost
 from plumbline.records import UsageError
 from plumbline.sources.turn_markers import TurnMarkers
 
@@ -139,6 +140,8 @@ def write_replies(
         end_ids: tokens that end a reply.
         padding_id: fills rows up.
         settings: limits.
+    Raises:
+        ModelError: PL-PPO-003, what the policy says of a token is no number.
     """
     device = policy.device
     tokens, is_token = padded_left(prompts, padding_id, device)
@@ -166,6 +169,8 @@ def write_replies(
             break
         alive = alive[going]
         reading = policy.go_on(reading, drawn[going], going)
+    if not are_finite([logs]):  # nothing that can be drawn has a probability of 0
+        raise policy_lost("its probabilities")
     longest = int(mask.sum(dim=1).max())
     mask = mask[:, :longest]
     return Rollouts(
@@ -234,7 +239,7 @@ def _draw(log_probabilities: Tensor, uniform: Tensor) -> Tensor:
     blocks = nn.functional.pad(log_probabilities.exp(), (0, -vocabulary % _BLOCK)).view(rows, -1, _BLOCK)
     block, within = _look_up(blocks.sum(dim=-1), uniform)
     place, _ = _look_up(blocks[torch.arange(rows, device=block.device), block], within)
-    return block * _BLOCK + place
+    return (block * _BLOCK + place).clamp(max=vocabulary - 1)  # beyond it only where there are no numbers
 
 
 def _look_up(weights: Tensor, share: Tensor) -> tuple[Tensor, Tensor]:

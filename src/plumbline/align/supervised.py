@@ -19,10 +19,11 @@ from accelerate.utils import set_seed
 from pydantic import BaseModel, ConfigDict
 from torch import Tensor, nn
 
-from plumbline.align.checkpointing import keep, take_up
+from plumbline.align.checkpointing import figures_so_far, keep, take_up
 from plumbline.align.demonstrations import Demonstration, TextBatch, endless_batches, text_batch
+from plumbline.align.finite_steps import step_is_finite
 from plumbline.align.policy import text_likelihood
-from plumbline.align.processes import supported_accelerator, together, with_processes
+from plumbline.align.processes import loss_of_others_told, supported_accelerator, together, with_processes
 from plumbline.models.transformer.metrics import MetricsLog
 from plumbline.models.transformer.optimizer import learning_rate_share, set_learning_rate
 from plumbline.models.transformer.run_identity import RunIdentity
@@ -134,7 +135,9 @@ def teach(
             expected="conversations that end with a reply and fit into the model's positions",
             advice="see the counts of what was left out",
         )
-    return _Teaching(model, rows, held_out, settings, identity, out, padding_id).go(progress)
+    teaching = _Teaching(model, rows, held_out, settings, identity, out, padding_id)
+    with loss_of_others_told(teaching.accelerator):
+        return teaching.go(progress)
 
 
 class _Learner(nn.Module):
@@ -200,6 +203,8 @@ class _Teaching:
     def _log(self, resumed: int) -> AbstractContextManager[MetricsLog | None]:
         """Where figures go; to nothing in processes that do not write."""
         with together(self.accelerator):
+            if self.accelerator.is_main_process and resumed:
+                figures_so_far(self.out, resumed, ["loss", "tokens"])
             return MetricsLog(self.out, after_step=resumed) if self.accelerator.is_main_process else nullcontext()
 
     def _learn(self, number: int, rows: Sequence[Demonstration]) -> tuple[float, int]:
@@ -216,14 +221,9 @@ class _Teaching:
         norm = self.accelerator.clip_grad_norm_(self.learner.parameters(), self.settings.clip_norm)
         told = float(self.accelerator.reduce(loss.detach() * learned / mean, "mean"))
         if not (math.isfinite(told) and bool(norm.isfinite())):
-            raise ModelError(
-                "PL-SUP-003",
-                f"step {number + 1}",
-                "the loss or its gradient is not a finite number",
-                expected="finite numbers",
-                advice="lower --learning-rate with --restart; the last checkpoint is untouched",
-            )
-        self.optimizer.step()
+            raise _lost(f"step {number + 1}", "the loss or its gradient is not a finite number")
+        if not step_is_finite(self.optimizer):
+            raise _lost(f"step {number + 1}", "the weights after it are not finite numbers")
         self.optimizer.zero_grad(set_to_none=True)
         return told, int(mean * processes)
 
@@ -244,6 +244,8 @@ class _Teaching:
             with self._precision():
                 total += float(self.bare(texts)) * tokens
             count += tokens
+        if not math.isfinite(total):
+            raise _lost("the held-out rows", "their loss is not a finite number")
         return total / count
 
     def _stands(self, **changes: Any) -> None:
@@ -256,3 +258,13 @@ class _Teaching:
 
     def _save(self) -> None:
         keep(self.accelerator, self.bare, self.optimizer.optimizer, self.out, self.identity, self.standing)
+
+
+def _lost(place: str, problem: str) -> ModelError:
+    return ModelError(
+        "PL-SUP-003",
+        place,
+        problem,
+        expected="finite numbers",
+        advice="lower --learning-rate with --restart; the last checkpoint is untouched",
+    )

@@ -14,7 +14,7 @@ from pydantic import JsonValue
 from plumbline.align.trl_settings import Method, make_config
 from plumbline.records import NoDataError, UsageError
 
-_KEPT_CHECKPOINTS = 2
+_KEPT_CHECKPOINTS, _SEEDS = 2, 1 << 32
 _CHANGES_NOTHING_LEARNT = ("device_rows", "checkpoint_every")
 _OF_PAIRS, _OF_PROMPTS = ("epochs", "most_tokens"), ("replies", "reply_tokens", "steps")
 
@@ -62,17 +62,29 @@ class TrlSettings:
         Raises:
             UsageError: PL-TRT-010, one is out of its range.
         """
-        least = {"batch": 1, "replies": 2, "reply_tokens": 1, "steps": 1, "most_tokens": 8, "device_rows": 1, "lora": 0}
+        least = {
+            "seed": 0,
+            "checkpoint_every": 1,
+            "batch": 1,
+            "replies": 2,
+            "reply_tokens": 1,
+            "steps": 1,
+            "most_tokens": 8,
+            "device_rows": 1,
+            "lora": 0,
+        }
         wrong = [name for name, most in least.items() if getattr(self, name) < most]
         wrong += [name for name in ("learning_rate", "epochs") if not 0 < getattr(self, name) < math.inf]
-        wrong += [] if 0 <= self.divergence_weight < math.inf and self.checkpoint_every >= 1 else ["divergence_weight"]
+        wrong += [] if self.seed < _SEEDS else ["seed"]
+        nearness = self.divergence_weight
+        wrong += [] if 0 <= nearness < math.inf and (nearness or self.method != "dpo") else ["divergence_weight"]
         if wrong:
             raise UsageError(
                 "PL-TRT-010",
                 "the settings",
                 "one is out of its range",
-                expected="rates and epochs above 0, at least 2 replies a prompt, counts of at least 1",
-                found=", ".join(f"{name} = {getattr(self, name):g}" for name in wrong),
+                expected="rates, epochs and the β of DPO above 0, at least 2 replies a prompt, counts of at least 1, a seed of 32 bits",
+                found=", ".join(f"{name} = {getattr(self, name):.10g}" for name in wrong),
                 advice="leave it out for its default",
             )
 
@@ -89,17 +101,7 @@ def trl_config(settings: TrlSettings, work: Path, row_count: int) -> Any:
     Raises:
         NoDataError, UsageError: see `trl_training.train_on_pairs`.
     """
-    if row_count < settings.batch:
-        raise NoDataError(
-            "PL-TRT-013",
-            "the data",
-            "there are fewer rows than a step takes",
-            expected=f"at least {settings.batch:,}",
-            found=f"{row_count:,}",
-            advice=f"more data, or a smaller batch (--batch {row_count})"
-            if row_count
-            else "see why rows were set aside",
-        )
+    require_rows(settings, row_count)
     import torch
 
     _refuse_cut_rounds(settings)
@@ -135,6 +137,25 @@ def trl_config(settings: TrlSettings, work: Path, row_count: int) -> Any:
         # Divided by each group's spread, λ would be another price in every prompt: docs/how-to/align-with-trl.md.
         own["scale_rewards"] = "none"
     return make_config(settings.method, {**own, **settings.further})
+
+
+def require_rows(settings: TrlSettings, row_count: int) -> None:
+    """Refuse a run whose rows are fewer than a step takes.
+
+    Raises:
+        NoDataError: PL-TRT-013.
+    """
+    if row_count < settings.batch:
+        raise NoDataError(
+            "PL-TRT-013",
+            "the data",
+            "there are fewer rows than a step takes",
+            expected=f"at least {settings.batch:,}",
+            found=f"{row_count:,}",
+            advice=f"more data, or a smaller batch (--batch {row_count})"
+            if row_count
+            else "see why rows were set aside",
+        )
 
 
 def _refuse_cut_rounds(settings: TrlSettings) -> None:

@@ -39,4 +39,5 @@ def step_figures(method: Method, logged: Mapping[str, Any]) -> StepFigures:
         reward_critic_loss=math.nan,
         cost_critic_loss=math.nan,
         pretraining_loss=None,
+        empty=of("reward/empty"),
     )

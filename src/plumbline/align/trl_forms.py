@@ -15,12 +15,13 @@ from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
 
-from plumbline.models.scored_model import Turns
+from plumbline.models.scored_model import ScoredModel, Turns
 from plumbline.records import Conversation, Message, ModelError, Role, UsageError
 from plumbline.sources.prompt_tokens import MARKERS, PromptEncoder
 
 ChatMessage = dict[str, str]
-OTHERWISE, TOO_LONG, NO_QUESTION, NO_SINGLE_REPLY = "PL-TRT-020", "PL-TRT-021", "PL-TRT-022", "PL-TRT-023"
+OTHERWISE, TOO_LONG, NO_QUESTION = "PL-TRT-020", "PL-TRT-021", "PL-TRT-022"
+NO_SINGLE_REPLY, NO_ROOM = "PL-TRT-023", "PL-TRT-024"
 """Why a row is left out, see ``docs/errors.md``."""
 
 _ROLES = {"user": Role.HUMAN, "assistant": Role.ASSISTANT, "system": Role.SYSTEM}
@@ -131,6 +132,19 @@ def prompt_rows(conversations: Iterable[Conversation], form: PolicyForm, reply_t
         else:
             left_out[code] += 1
     return Rows(kept, dict(sorted(left_out.items())))
+
+
+def rows_judged_whole(rows: Sequence[dict[str, Any]], judges: Sequence[ScoredModel], reply_tokens: int) -> Rows:
+    """Those of prompts that leave all who judge room for a reply.
+
+    Args:
+        rows: of `prompt_rows`.
+    """
+    from plumbline.align.judge_room import leave_room
+
+    fits = leave_room(judges, [_conversation(row["prompt"]) for row in rows], reply_tokens).tolist()
+    kept = [row for row, is_judged in zip(rows, fits, strict=True) if is_judged]
+    return Rows(kept, {NO_ROOM: len(rows) - len(kept)} if len(kept) < len(rows) else {})
 
 
 def pair_rows(pairs: Iterable[Mapping[str, Any]], form: PolicyForm, most_tokens: int) -> Rows:

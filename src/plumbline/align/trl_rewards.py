@@ -59,15 +59,18 @@ class ReplyReward:
             prompts, completions: of this process, paired; replies to one prompt stand together.
             log_metric: TRL's own.
         Raises:
-            ModelError: PL-TRT-004, a score is not finite; nothing was learnt from these replies.
+            ModelError: PL-TRT-004, a score is not finite; PL-TRT-015, the model read a part of a conversation only. Nothing was
+                learnt from these replies.
         """
-        scores = read_groups(self._model, list(self._groups(prompts, completions)))
+        groups = list(self._groups(prompts, completions))
+        scores = read_groups(self._model, groups)
         values = np.asarray(scores.heads[:, 0], np.float64)
-        self._refuse_unusable(values)
+        self._refuse_unusable(values, scores.truncated)
         listed: list[float] = values.tolist()
         figures = {} if self._told is None else dict(self._told(listed))
-        if scores.truncated is not None:
-            figures[f"{self.__name__}/read_in_part"] = float(np.mean(scores.truncated))
+        figures[f"{self.__name__}/empty"] = float(
+            np.mean([not said[-1][1].strip() for group in groups for said in group])
+        )
         if log_metric is not None:
             for name, figure in figures.items():
                 log_metric(name, figure)
@@ -82,17 +85,26 @@ class ReplyReward:
         *before, (role, text) = turns_of(prompt, completion)
         return [*before, (role, self._reply_text(text))]
 
-    def _refuse_unusable(self, values: NDArray[np.float64]) -> None:
+    def _refuse_unusable(self, values: NDArray[np.float64], truncated: NDArray[np.bool_] | None) -> None:
         """Processes count together, so that none of them waits for another that has ended."""
-        unusable = float(np.sum(~np.isfinite(values)))
-        counts = gather_object([(unusable, float(len(values)))])
-        if not any(found for found, _ in counts):
-            return
-        raise ModelError(
-            "PL-TRT-004",
-            f"the {self.__name__} model",
-            "a reply has no finite score",
-            expected="a number for each reply",
-            found=f"{sum(found for found, _ in counts):,.0f} of {sum(count for _, count in counts):,.0f} that are none",
-            advice="try the model with plumbline score; nothing was learnt from these replies",
-        )
+        unknown, in_part = int(np.sum(~np.isfinite(values))), 0 if truncated is None else int(truncated.sum())
+        counts = np.array(gather_object([(unknown, in_part, len(values))])).sum(axis=0)
+        unknown, in_part, count = counts.tolist()
+        if unknown:
+            raise ModelError(
+                "PL-TRT-004",
+                f"the {self.__name__} model",
+                "a reply has no finite score",
+                expected="a number for each reply",
+                found=f"{unknown:,} of {count:,} that are none",
+                advice="try the model with plumbline score; nothing was learnt from these replies",
+            )
+        if in_part:
+            raise ModelError(
+                "PL-TRT-015",
+                f"the {self.__name__} model",
+                "it read a part of a conversation only, and a part is no judgement; nothing was learnt from these replies",
+                expected="prompts with their replies within what the model can read",
+                found=f"{in_part:,} of {count:,} that are longer",
+                advice="shorter replies with --max-tokens, with --restart; or a model that was trained with more --max-tokens",
+            )

@@ -13,11 +13,13 @@ import shutil
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 import datasets
 import numpy as np
+import torch
 from huggingface_hub import constants
 from transformers import (
     AutoConfig,
@@ -30,7 +32,9 @@ from transformers import (
     TrainingArguments,
 )
 
+from plumbline.align.policy_folder import weights_of
 from plumbline.align.trl_config import TrlSettings, trl_config
+from plumbline.align.trl_failures import astray, making_told, require_finite_weights, training_told
 from plumbline.align.trl_forms import PolicyForm
 from plumbline.align.trl_lagrangian import LagrangianCallback
 from plumbline.align.trl_rewards import ReplyReward
@@ -104,21 +108,13 @@ def train_on_pairs(
     Raises:
         NoDataError: PL-TRT-013, there are fewer rows than a step takes.
         UsageError: PL-TRT-009, PL-TRT-012: TRL or the number of processes does not allow the settings.
-        ModelError: PL-TRT-014, the training went astray; the last checkpoint stands.
+        ModelError: PL-TRT-014, the training went astray, PL-TRT-017, a library ended it; the last checkpoint stands.
     """
     from trl import DPOTrainer
 
     config = trl_config(settings, work, len(rows))
-    with _quietly():
-        trainer = DPOTrainer(
-            model=str(policy.folder),
-            args=config,
-            train_dataset=datasets.Dataset.from_list([dict(row) for row in rows]),
-            processing_class=policy.form.tokenizer,
-            callbacks=[callback, _Watch(advance)],
-            peft_config=_adapters(settings),
-        )
-        return _trained(trainer, callback, policy, work, checkpoint)
+    make = partial(DPOTrainer, train_dataset=datasets.Dataset.from_list([dict(row) for row in rows]), args=config)
+    return _trained(make, policy, settings, (callback, _Watch(advance)), work, checkpoint)
 
 
 def train_on_prompts(
@@ -140,22 +136,12 @@ def train_on_prompts(
     """
     from trl import GRPOTrainer, RLOOTrainer
 
-    kind = GRPOTrainer if settings.method == "grpo" else RLOOTrainer
     config = trl_config(settings, work, len(rows))
+    asked = [dict(rows[place]) for place in prompt_order(len(rows), settings)]
     functions: list[Any] = list(rewards)
-    with _quietly():
-        trainer = kind(
-            model=str(policy.folder),
-            reward_funcs=functions,
-            args=config,
-            train_dataset=datasets.Dataset.from_list(
-                [dict(rows[place]) for place in prompt_order(len(rows), settings)]
-            ),
-            processing_class=policy.form.tokenizer,
-            callbacks=[callback, _Watch(advance)],
-            peft_config=_adapters(settings),
-        )
-        return _trained(trainer, callback, policy, work, checkpoint)
+    kind: Any = GRPOTrainer if settings.method == "grpo" else RLOOTrainer
+    make = partial(kind, train_dataset=datasets.Dataset.from_list(asked), reward_funcs=functions, args=config)
+    return _trained(make, policy, settings, (callback, _Watch(advance)), work, checkpoint)
 
 
 def prompt_order(count: int, settings: TrlSettings) -> list[int]:
@@ -183,32 +169,50 @@ def _adapters(settings: TrlSettings) -> Any:
 
 
 def _trained(
-    trainer: Any, callback: LagrangianCallback, policy: Policy, work: Path, checkpoint: Path | None
+    make: Callable[..., Any],
+    policy: Policy,
+    settings: TrlSettings,
+    callbacks: tuple[LagrangianCallback, _Watch],
+    work: Path,
+    checkpoint: Path | None,
 ) -> list[dict[str, Any]]:
-    callback.trainer = trainer
-    trainer.remove_callback(PrinterCallback)
-    trainer.train(resume_from_checkpoint=None if checkpoint is None else str(checkpoint))
-    trainer.save_model(str(work / POLICY_NAME))
-    if trainer.is_world_process_zero():
-        _complete(work / POLICY_NAME, policy)
-    trainer.accelerator.wait_for_everyone()
-    return [each for each in trainer.state.log_history if "loss" in each]
+    with _quietly():
+        with making_told(settings):
+            trainer = make(
+                model=str(policy.folder),
+                processing_class=policy.form.tokenizer,
+                callbacks=list(callbacks),
+                peft_config=_adapters(settings),
+            )
+        callbacks[0].trainer = trainer
+        trainer.remove_callback(PrinterCallback)
+        with training_told(trainer, settings):
+            trainer.train(resume_from_checkpoint=None if checkpoint is None else str(checkpoint))
+        # `_Watch` has seen the last step's, where TRL makes a checkpoint of it; what is written does not hang on that.
+        require_finite_weights(trainer.model, trainer.state.global_step)
+        trainer.save_model(str(work / POLICY_NAME))
+        if trainer.is_world_process_zero():
+            _complete(work / POLICY_NAME, policy)
+        trainer.accelerator.wait_for_everyone()
+        return [each for each in trainer.state.log_history if "loss" in each]
 
 
 def _complete(folder: Path, policy: Policy) -> None:
     """Make what TRL wrote a policy like any other: whole, with its own tokenizer, without a pickle."""
     (folder / "training_args.bin").unlink(missing_ok=True)
-    if (folder / "adapter_config.json").is_file():
-        from peft import PeftModel
-
-        base: Any = AutoModelForCausalLM.from_pretrained(str(policy.folder), use_safetensors=True)
-        adapter = folder.rename(folder.with_name("adapter"))
-        merged: Any = PeftModel.from_pretrained(base, str(adapter))
-        merged.merge_and_unload().save_pretrained(str(folder))
-        shutil.rmtree(adapter)
     # Without the template and the padding that TRL was lent.
     (folder / "chat_template.jinja").unlink(missing_ok=True)
-    AutoTokenizer.from_pretrained(str(policy.folder), trust_remote_code=False).save_pretrained(str(folder))
+    tokenizer = AutoTokenizer.from_pretrained(str(policy.folder), trust_remote_code=False)
+    if not (folder / "adapter_config.json").is_file():
+        tokenizer.save_pretrained(str(folder))
+        return
+    from peft import PeftModel
+
+    # Trained beside weights of 32 bits, whatever precision they were saved in; so they are worked into those.
+    base: Any = AutoModelForCausalLM.from_pretrained(str(policy.folder), use_safetensors=True, dtype=torch.float32)
+    adapters: Any = PeftModel.from_pretrained(base, str(folder))
+    shutil.rmtree(folder)
+    weights_of(adapters, tokenizer)(folder)
 
 
 class _Watch(TrainerCallback):
@@ -216,6 +220,19 @@ class _Watch(TrainerCallback):
 
     def __init__(self, advance: Advance) -> None:
         self._advance = advance
+
+    def on_step_end(
+        self,
+        args: TrainingArguments,
+        state: TrainerState,
+        control: TrainerControl,
+        model: Any = None,
+        **kwargs: Any,
+    ) -> None:
+        """See the class."""
+        del args, kwargs
+        if control.should_save:
+            require_finite_weights(model, state.global_step)
 
     def on_log(
         self,
@@ -230,16 +247,12 @@ class _Watch(TrainerCallback):
         figures = {name: float(value) for name, value in (logs or {}).items() if isinstance(value, int | float)}
         if "loss" not in figures:
             return
-        astray = [name for name in ("loss", "grad_norm") if not math.isfinite(figures.get(name, 0.0))]
-        if astray:
-            raise ModelError(
-                "PL-TRT-014",
-                f"step {state.global_step:,}",
-                "the training went astray",
-                expected="a finite loss and gradient",
-                found=f"{astray[0]} = {figures[astray[0]]}",
-                advice="a lower learning rate with --restart; the last checkpoint is of before it",
-            )
+        lost = [name for name in ("loss", "grad_norm") if not math.isfinite(figures.get(name, 0.0))]
+        lost += (
+            ["learning_rate"] if figures.get("learning_rate", 0.0) < 0 else []
+        )  # which would unlearn every judgement
+        if lost:
+            raise astray(state.global_step, f"{lost[0]} = {figures[lost[0]]}")
         self._advance(state.global_step, state.max_steps, figures)
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import sys
 from dataclasses import asdict, dataclass
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
@@ -12,8 +12,11 @@ from plumbline.cli import options
 from plumbline.cli.console import note, progress
 from plumbline.cli.option_groups import with_options
 from plumbline.cli.policy_flags import Half, Lora, UnfinishedFlags, refuse_idle
-from plumbline.cli.policy_told import tell_policy
+from plumbline.cli.policy_told import going_on_told, tell_policy
 from plumbline.cli.source_flags import SourceFlags, TermFlags
+
+if TYPE_CHECKING:
+    from plumbline.loop.supervised_opening import SupervisedRun
 
 
 @dataclass(frozen=True)
@@ -27,6 +30,31 @@ class NewModelFlags:
     positions: Annotated[int | None, typer.Option(help="Tokens of a sequence of --model new; 1024.", min=8)] = None
 
 
+@dataclass(frozen=True)
+class TeachingFlags:
+    """How replies are learnt."""
+
+    epochs: Annotated[int | None, typer.Option(help="Passes over the replies; 3.", min=1)] = None
+    batch: Annotated[int | None, typer.Option(help="Replies a step, over all processes; 16.", min=1)] = None
+    learning_rate: Annotated[float | None, typer.Option(help="At its peak; 3e-4.", min=0.0)] = None
+    max_tokens: Annotated[
+        int | None, typer.Option(help="Longer conversations are left out and counted; what the model takes.", min=8)
+    ] = None
+    checkpoint_every: Annotated[int | None, typer.Option(help="Steps; 100.", min=1)] = None
+    lora: Lora = None
+    bf16: Half = False
+
+    def settings(self) -> dict[str, Any]:
+        """As `SupervisedSettings` names them."""
+        return {
+            "epochs": self.epochs,
+            "rows_per_step": self.batch,
+            "learning_rate": self.learning_rate,
+            "checkpoint_every": self.checkpoint_every,
+            "in_half": self.bf16,
+        }
+
+
 def register(app: typer.Typer) -> None:
     """Add the command."""
     app.command("supervised")(supervised)
@@ -34,6 +62,7 @@ def register(app: typer.Typer) -> None:
 
 @with_options("unfinished", UnfinishedFlags)
 @with_options("made", NewModelFlags)
+@with_options("teaching", TeachingFlags)
 @with_options("terms", TermFlags)
 @with_options("reading", SourceFlags)
 def supervised(
@@ -49,15 +78,6 @@ def supervised(
     on: Annotated[
         str | None, typer.Option("--on", help="Which axis better is meant on, where the data has several.")
     ] = None,
-    epochs: Annotated[int | None, typer.Option(help="Passes over the replies; 3.", min=1)] = None,
-    batch: Annotated[int | None, typer.Option(help="Replies a step, over all processes; 16.", min=1)] = None,
-    learning_rate: Annotated[float | None, typer.Option(help="At its peak; 3e-4.", min=0.0)] = None,
-    max_tokens: Annotated[
-        int | None, typer.Option(help="Longer conversations are left out and counted; what the model takes.", min=8)
-    ] = None,
-    checkpoint_every: Annotated[int | None, typer.Option(help="Steps; 100.", min=1)] = None,
-    lora: Lora = None,
-    bf16: Half = False,
     seed: options.Seed = 0,
     axis: options.Axis = None,
     override_uses: options.OverrideUses = False,
@@ -65,6 +85,7 @@ def supervised(
     *,
     reading: SourceFlags,
     terms: TermFlags,
+    teaching: TeachingFlags,
     made: NewModelFlags,
     unfinished: UnfinishedFlags,
 ) -> None:
@@ -87,30 +108,26 @@ def supervised(
         out,
         replies,
         on,
-        settings={
-            "epochs": epochs,
-            "rows_per_step": batch,
-            "learning_rate": learning_rate,
-            "checkpoint_every": checkpoint_every,
-            "in_half": bf16,
-            "seed": seed,
-        },
+        settings={**teaching.settings(), "seed": seed},
         new_model={**asdict(made), "seed": seed},
-        lora=lora,
-        most_tokens=max_tokens,
+        lora=teaching.lora,
+        most_tokens=teaching.max_tokens,
         unfinished=unfinished.decided(),
         override_uses=override_uses,
         load_options={**reading.load_options(axis), "stated_terms": terms.stated_terms()},
         command=tuple(sys.argv[1:]),
     )
-    with progress("teaching") as shown:
+    with going_on_told(out), progress("teaching") as shown:
         told = run_supervised(run, step=shown.step)
-    if told is None:
-        return
-    note(f"wrote {out}: taught {told['rows']:,} replies in {told['steps']:,} steps")
+    if told is not None:
+        _tell(told, run, as_json=as_json)
+
+
+def _tell(told: dict[str, Any], run: SupervisedRun, *, as_json: bool) -> None:
+    note(f"wrote {run.out}: taught {told['rows']:,} replies in {told['steps']:,} steps")
     nats = told["nats_a_held_out_token"]
     if nats["after"] is not None:
         note(
             f"{told['held_out_rows']:,} held-out replies: {nats['before']:.3f} nats a token before, {nats['after']:.3f} after"
         )
-    tell_policy(told, source, as_json=as_json, figures={})
+    tell_policy(told, ", ".join(run.sources), as_json=as_json, figures={})

@@ -13,7 +13,7 @@ from plumbline.cli import options
 from plumbline.cli.console import note, progress
 from plumbline.cli.option_groups import with_options
 from plumbline.cli.policy_flags import LambdaFlags, Lora, UnfinishedFlags, refuse_idle
-from plumbline.cli.policy_told import tell_policy
+from plumbline.cli.policy_told import going_on_told, tell_policy
 from plumbline.cli.source_flags import SourceFlags, TermFlags
 
 if TYPE_CHECKING:
@@ -246,12 +246,8 @@ def _under_models(
 def _train(asked: TrlRun, *, as_json: bool) -> None:
     from plumbline.loop.trl_run import run_trl
 
-    try:
-        with progress(f"aligning by {asked.method.upper()}") as shown:
-            summary = run_trl(asked, step=shown.step)
-    except KeyboardInterrupt:
-        note(f"the last checkpoint stands in {asked.out}.training: the same command with --resume goes on from there")
-        raise
+    with going_on_told(asked.out), progress(f"aligning by {asked.method.upper()}") as shown:
+        summary = run_trl(asked, step=shown.step)
     if summary is None:
         return
     note(f"wrote {asked.out}: a policy, {summary['steps']:,} steps on {summary['rows']:,} rows")

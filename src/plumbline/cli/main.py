@@ -24,6 +24,7 @@ from plumbline.cli import (
     data,
     demo,
     evaluate,
+    loop,
     policy,
     redteam,
     release,
@@ -74,6 +75,7 @@ collect_keeping.register(collect.app)
 curate.register(app)
 demo.register(app)
 evaluate.register(app)
+loop.register(app)
 report.register(app)
 serve.register(app)
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
@@ -51,6 +51,26 @@ class LambdaFlags:
             "most": self.lambda_most,
             "window": self.cost_window,
         }
+
+
+@dataclass(frozen=True)
+class PriceFlags(LambdaFlags):
+    """How the price of a cost moves, or that there is none."""
+
+    plain: Annotated[bool, typer.Option("--plain", help="Plain PPO: λ is 0, costs are watched and weigh nothing.")] = (
+        False
+    )
+
+    def settings(self) -> dict[str, Any]:
+        """As `LagrangianSettings` names them.
+
+        Raises:
+            UsageError: PL-ARG-005, there is no price, and it is told how it moves.
+        """
+        said = asdict(self)
+        if said.pop("plain"):
+            refuse_idle(said, "with --plain, where λ is 0", "leave --plain out")
+        return super().settings()
 
 
 def refuse_idle(said: Mapping[str, object], where: str, instead: str) -> None:

@@ -2,10 +2,31 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from pathlib import Path
 from typing import Any
 
 from plumbline.cli.console import exit_where_rows_are_missing, note, print_json, print_table, tell_unread
+
+
+@contextmanager
+def going_on_told(out: Path) -> Iterator[None]:
+    """Tell a person who interrupts a training run how it goes on.
+
+    Args:
+        out: the policy's folder.
+    """
+    try:
+        yield
+    except KeyboardInterrupt:
+        from plumbline.loop.training_folder import training_folder
+
+        if training_folder(out).is_dir():
+            note(
+                f"its checkpoints stand in {training_folder(out)}: the same command with --resume goes on from the last"
+            )
+        raise
 
 
 def tell_policy(summary: Mapping[str, Any], source: str, *, as_json: bool, figures: Mapping[str, str]) -> None:
@@ -28,7 +49,9 @@ def tell_policy(summary: Mapping[str, Any], source: str, *, as_json: bool, figur
     if summary["synthetic"]:
         note("SYNTHETIC: data or models were made up by a program; the figures say nothing of people")
     if not summary["terms_of_its_origin_known"]:
-        note(f"nothing here says what may be done with {summary['trained_from']}: the uses below leave it out")
+        note(
+            f"nothing tells what may be done with {summary['trained_from']}, or with what that came from: see its licence"
+        )
     note(f"may be used for: {', '.join(summary['terms']['uses']) or 'nothing'}; licence: {summary['terms']['licence']}")
     tell_unread(summary["quarantined"], source)
     exit_where_rows_are_missing(summary["quarantined"])

@@ -13,6 +13,7 @@ from plumbline.lineage.manifest import (
 from plumbline.lineage.uses import (
     ALL_USES,
     LICENCE_KEY,
+    UNKNOWN_LICENCE,
     USES_KEY,
     StatedTerms,
     Terms,
@@ -36,6 +37,7 @@ from plumbline.lineage.writing import (
 __all__ = [
     "ALL_USES",
     "LICENCE_KEY",
+    "UNKNOWN_LICENCE",
     "USES_KEY",
     "Fault",
     "FileEntry",

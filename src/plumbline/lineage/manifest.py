@@ -42,7 +42,7 @@ class Manifest(BaseModel):
     """One run.
 
     Attributes:
-        holds: what the folder or file is: model, evaluation, data, scores, check, demo.
+        holds: what the folder or file is: model, evaluation, data, scores, check, demo, study, round.
         parents: digests of the manifests of the Plumbline folders it read, each once.
         ancestors: digests of the files that the inputs were made of, over all conversions before, each once.
         findings: what looked wrong while reading, counted by code.

@@ -12,7 +12,8 @@ import pyarrow as pa
 from plumbline.formats import Loaded
 from plumbline.formats.prompt_files import load_prompts
 from plumbline.lineage import Use, require_use
-from plumbline.records import Kind, NoDataError, Prompt, Role, prompt_table, records_from_table
+from plumbline.loop.sources import stage_split
+from plumbline.records import Kind, NoDataError, Prompt, Role, UsageError, prompt_table, records_from_table
 
 _TAKEN_FROM = {Kind.COMPARISONS: "context", Kind.SAFETY_LABELS: "conversation"}
 """Where a prompt stands in records that hold replies."""
@@ -24,6 +25,7 @@ class AskedPrompts:
 
     Attributes:
         loaded: the source.
+        split: that was read; None for all of it.
         prompts: n, in the order of the source.
         parents: n; ids of the records that each stands in.
         repeated: records whose prompt stood in an earlier one already.
@@ -33,6 +35,7 @@ class AskedPrompts:
     """
 
     loaded: Loaded
+    split: str | None
     prompts: list[Prompt]
     parents: list[tuple[str, ...]]
     repeated: int
@@ -46,6 +49,7 @@ def read_asked_prompts(
     options: Mapping[str, Any],
     use: Use,
     *,
+    split: str | None = None,
     most: int | None = None,
     seed: int = 0,
     override_uses: bool = False,
@@ -56,6 +60,8 @@ def read_asked_prompts(
         source: as `formats.prompt_files.load_prompts` takes it.
         options: of `formats.load`.
         use: what they are asked for.
+        split: that is read where the source has it and the options name none, so that what is measured on is not learnt from; None, or
+            a source without it, is read whole, as a single file is.
         most: so many are drawn where there are more; None takes all.
         seed: of that draw.
         override_uses: go on though the source does not permit the use.
@@ -64,7 +70,7 @@ def read_asked_prompts(
         PermittedUseError: the source does not permit the use.
         PlumblineError: it cannot be read.
     """
-    loaded = load_prompts(source, **options)
+    loaded, split = _loaded(source, options, stage_split(source, split, options))
     kind = next((each for each in (Kind.PROMPTS, *_TAKEN_FROM) if len(loaded.tables.get(each, ()))), None)
     if kind is None:
         raise _no_prompts(source, loaded, 0)
@@ -83,6 +89,7 @@ def read_asked_prompts(
     drawn = _drawn(list(by_prompt), most, seed)
     return AskedPrompts(
         loaded,
+        split,
         [by_prompt[name] for name in drawn],
         [tuple(dict.fromkeys(parents[name])) for name in drawn],
         sum(len(each) - 1 for each in parents.values()),
@@ -90,6 +97,16 @@ def read_asked_prompts(
         len(by_prompt) - len(drawn),
         {each.value: len(table) for each, table in loaded.tables.items() if each is not kind and len(table)},
     )
+
+
+def _loaded(source: str, options: Mapping[str, Any], split: str | None) -> tuple[Loaded, str | None]:
+    """The source, and which split of it was read."""
+    try:
+        return load_prompts(source, **{**options, "split": split}), split
+    except UsageError as error:
+        if error.code != "PL-SRC-004" or options.get("split") is not None:
+            raise
+    return load_prompts(source, **options), None
 
 
 def _prompts(table: pa.Table, kind: Kind) -> Iterator[tuple[Prompt, str]]:

@@ -10,13 +10,14 @@ from typing import Any
 import numpy as np
 from pydantic import JsonValue
 
+from plumbline.align.candidates import axis_of
 from plumbline.lineage import FoundManifest, Terms, Use, json_digest, strictest_terms
 from plumbline.loop.asked_prompts import AskedPrompts, read_asked_prompts
 from plumbline.loop.asked_sources import TOGETHER, manifest_behind, open_patiently
 from plumbline.loop.opened_models import OpenedModel, open_model
 from plumbline.loop.sources import Step, is_synthetic
 from plumbline.models.trained_rows import read_trained_rows
-from plumbline.records import PermittedUseError, UsageError
+from plumbline.records import Axis, PermittedUseError, UsageError
 from plumbline.sources import ReplySource, Sampling, SourceAddress, parse_address
 from plumbline.sources.asking import Plan
 from plumbline.sources.replies import MOST_SAMPLES
@@ -96,24 +97,34 @@ class OpenedBestOfN:
 
     @property
     def notes(self) -> list[str]:
-        """What the judge has in common with the scorer."""
+        """What a reader must know of the judge."""
         if self.judge is None:
             return []
-        ours, theirs = (read_trained_rows(each.folder, each.description) for each in (self.scorer, self.judge))
-        if ours is None or theirs is None:
-            return [
-                "nothing says what scorer or judge was trained on: if on the same rows, they err in the same places"
-            ]
-        shared = int(np.isin(theirs.items, ours.items).sum())
-        told = (
-            f"the judge was trained on {shared:,} of the {len(ours.items):,} rows of the scorer: there they err alike"
-        )
-        return [told] if shared else []
+        return [*_other_axis(self.scorer, self.judge), *_rows_of_both(self.scorer, self.judge)]
 
     @property
     def synthetic(self) -> bool:
         """Whether prompts, or what a model was trained on, were made up by a program."""
         return is_synthetic(self.prompts.loaded) or any(each.description.synthetic for each in self.models)
+
+
+def _other_axis(scorer: OpenedModel, judge: OpenedModel) -> list[str]:
+    chosen, judged = axis_of(scorer.model), axis_of(judge.model)
+    if Axis.OVERALL in (chosen, judged) or chosen is judged:
+        return []
+    return [
+        f"the judge judges {judged}: what is chosen for {chosen} may well cost there, and that is no error of the scorer's"
+    ]
+
+
+def _rows_of_both(scorer: OpenedModel, judge: OpenedModel) -> list[str]:
+    """What both were trained on."""
+    ours, theirs = (read_trained_rows(each.folder, each.description) for each in (scorer, judge))
+    if ours is None or theirs is None:
+        return ["nothing says what scorer or judge was trained on: if on the same rows, they err in the same places"]
+    shared = int(np.isin(theirs.items, ours.items).sum())
+    told = f"the judge was trained on {shared:,} of the {len(ours.items):,} rows of the scorer: there they err alike"
+    return [told] if shared else []
 
 
 def open_best_of_n(run: BestOfNRun, step: Step) -> OpenedBestOfN:

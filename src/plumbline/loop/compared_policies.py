@@ -96,8 +96,16 @@ def open_policy(place: PolicyPlace, argument: str) -> OpenedPolicy:
             expected="openai:MODEL@https://HOST/v1, transformers:PATH, retrieval:PATH, or a path to replies",
             advice="check the spelling; a path is taken from the folder you are in",
         )
-    given = load_replies(place.text)
     path = Path(place.text)
+    if (path / "config.json").is_file():
+        raise UsageError(
+            "PL-CMP-007",
+            argument,
+            "this is a model, and no replies",
+            expected="openai:MODEL@https://HOST/v1, transformers:PATH, retrieval:PATH, or a path to replies",
+            advice=f"let it write them: transformers:{place.text}",
+        )
+    given = load_replies(place.text)
     return OpenedPolicy(
         _stem(path.resolve()), shown_place(place.text), None, given, given.loaded.terms, _made_with(path)
     )

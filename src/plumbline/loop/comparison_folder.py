@@ -92,6 +92,12 @@ def _summary(
             quarantined[code] = quarantined.get(code, 0) + count
     first, second = opened.policies
     notes = notes_on(opened.judges, trained, opened.names, (first.made_with, second.made_with))
+    asked = {entry.sha256 for entry in opened.loaded.files}
+    for name, policy in zip(opened.names, opened.policies, strict=True):
+        if policy.given is None and asked & policy.made_with:
+            notes.append(
+                f"{name} was made with files that these prompts come from: it may know them; ask those of another split"
+            )
     for name, given in zip(opened.names, (answers.first, answers.second), strict=True):
         if len(snapshots_of(given)) > 1:
             notes.append(f"the replies of {name} are those of several versions of it (snapshots)")

@@ -60,6 +60,7 @@ class EvaluationRun:
         command: for the manifest.
         trust_remote_code: run code that comes with a transformer.
         tokens_per_batch: that a transformer computes at a time; None takes its default.
+        called: the model's name in the evaluation, where it has to be told from another of its own name.
     """
 
     model: Path
@@ -71,6 +72,7 @@ class EvaluationRun:
     command: tuple[str, ...] = ()
     trust_remote_code: bool = False
     tokens_per_batch: int | None = None
+    called: str | None = None
 
 
 @dataclass(frozen=True)
@@ -95,6 +97,8 @@ def run_evaluation(run: EvaluationRun, step: Step = lambda _: None) -> dict[str,
     if run.out is not None:
         refuse_foreign_folder(run.out, "evaluation")
     model, description = _loaded_model(run)
+    if run.called is not None:
+        description = description.model_copy(update={"name": run.called})
     if run.out is not None:
         refuse_other_evaluation(run.out, description.name, model.task, model.axis)
     trained_rows = read_trained_rows(run.model, description)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict
 from importlib import metadata
+from importlib.util import find_spec
 from typing import Any
 
 from plumbline.align.lagrangian import Lagrangian
@@ -13,13 +14,13 @@ from plumbline.lineage import Manifest, Terms, strictest_terms
 from plumbline.loop.opened_models import OpenedModel
 from plumbline.loop.policy_training import Origin
 
-AVERAGED_STEPS = 10
-"""Steps whose means are told, at the beginning and at the end."""
-_VERSIONED = ("torch", "transformers", "accelerate", "peft")
+_AVERAGED_STEPS = 10
+"""Steps whose means are told, at the beginning and at the end; half of them all where there are fewer, so that the two tell apart."""
+_VERSIONED = ("torch", "transformers", "accelerate", "peft", "trl")
 
 
 def terms_of_policy(sources: Sequence[Loaded], origin: Origin, judges: Sequence[OpenedModel]) -> Terms:
-    """The strictest of rows, judges, and the policy that it was trained from, where that is known."""
+    """The strictest of rows, judges, and the policy that it was trained from; with an unknown licence where nothing tells of that."""
     known = [*(each.terms for each in sources), *(each.description.permitted for each in judges)]
     return strictest_terms([*known, *([origin.terms] if origin.terms else [])])
 
@@ -35,7 +36,7 @@ def told_data(sources: Sequence[Loaded], origin: Origin, terms: Terms, *, is_syn
         "quarantined": quarantined,
         "first_unread": {fault.code: f"{fault.source} row {fault.row + 1:,}" for fault in faults},
         "terms": terms.to_json(),
-        "terms_of_its_origin_known": origin.is_new or origin.terms is not None,
+        "terms_of_its_origin_known": origin.are_terms_known,
         "synthetic": is_synthetic,
     }
 
@@ -59,7 +60,13 @@ def told_alarm(step: int, kind: str, told: str) -> dict[str, Any]:
     return {"kind": kind, "step": step, "told": told}
 
 
-def means_of(rows: Sequence[Mapping[str, float | None]]) -> dict[str, float | None]:
+def told_means(steps: Sequence[Mapping[str, float | None]]) -> dict[str, Any]:
+    """Means of the first and of the last steps, and of how many."""
+    count = max(1, min(_AVERAGED_STEPS, len(steps) // 2))
+    return {"averaged_steps": count, "first": _means_of(steps[:count]), "last": _means_of(steps[-count:])}
+
+
+def _means_of(rows: Sequence[Mapping[str, float | None]]) -> dict[str, float | None]:
     """Means of what steps tell; None of what none of them tells."""
     names = dict.fromkeys(name for row in rows for name in row)
     known = {name: [row[name] for row in rows if row.get(name) is not None] for name in names}
@@ -92,10 +99,15 @@ def format_card(summary: Mapping[str, Any], opening: str, *further: str) -> str:
     if not summary["terms_of_its_origin_known"]:
         lines += [
             "",
-            f"Nothing here says what may be done with `{summary['trained_from']}`: what follows leaves it out.",
+            f"Nothing tells what may be done with `{summary['trained_from']}`, or with what that came from: see its licence.",
         ]
     lines += ["", f"Licence: {summary['terms']['licence']}. Permitted uses of what it was made with: {uses}.", ""]
     return "\n".join(lines)
+
+
+def _versions() -> dict[str, str]:
+    """Of the libraries that train, those that are installed."""
+    return {name: metadata.version(name) for name in _VERSIONED if find_spec(name) is not None}
 
 
 def policy_manifest(
@@ -124,6 +136,7 @@ def policy_manifest(
     ancestors = [*manifest.ancestors, *(digest for each in others for digest in sorted(each.derived_from))]
     return manifest.model_copy(
         update={
+            "configuration": {**configuration, "policy_snapshot": origin.snapshot},
             "inputs": [*manifest.inputs, *(entry for each in others for entry in each.files), *origin.files],
             "parents": [each for each in dict.fromkeys(parents) if each is not None],
             "ancestors": list(dict.fromkeys(ancestors)),
@@ -131,6 +144,6 @@ def policy_manifest(
             "licence": terms.licence,
             "uses_overridden": manifest.uses_overridden or overridden,
             "durations_seconds": {"all": round(seconds, 3)},
-            "versions": {**manifest.versions, **{name: metadata.version(name) for name in _VERSIONED}},
+            "versions": {**manifest.versions, **_versions()},
         }
     )

@@ -13,7 +13,7 @@ from plumbline.loop.opened_models import OpenedModel, open_model_of
 from plumbline.loop.policy_training import Origin, Unfinished, given, origin_of
 from plumbline.loop.sources import Step, is_synthetic, known_axis, load_stage, own_terms_told
 from plumbline.loop.taught_replies import taught_replies
-from plumbline.records import NoDataError, Prompt, UsageError
+from plumbline.records import Axis, NoDataError, Prompt, UsageError
 
 if TYPE_CHECKING:
     from plumbline.align.demonstrations import Demonstrations
@@ -166,7 +166,9 @@ def open_ppo_lag(run: PpoLagRun, step: Step) -> OpenedPpoLag:
     settings = _settings(run)
     step("reading the prompts")
     with own_terms_told(run.load_options.get("stated_terms"), Use.POLICY):
-        asked = read_asked_prompts(run.source, run.load_options, Use.POLICY, override_uses=run.override_uses)
+        asked = read_asked_prompts(
+            run.source, run.load_options, Use.POLICY, split="train", override_uses=run.override_uses
+        )
     step("loading the models")
     take_own_device()
     judges = {
@@ -182,7 +184,7 @@ def open_ppo_lag(run: PpoLagRun, step: Step) -> OpenedPpoLag:
         settings,
         asked,
         policy,
-        origin_of(run.policy, policy.files),
+        origin_of(run.policy, policy.snapshot, policy.files),
         judges,
         _prompts(run, asked.prompts, policy, [each.model for each in judges.values()], settings.rollouts),
         _pretraining(run, policy, step),
@@ -232,7 +234,7 @@ def _settings(run: PpoLagRun) -> Settings:
 
 
 def _refuse_teaching_judge(reward: OpenedModel, held_out: OpenedModel) -> None:
-    """The held-out model must have no part in the training."""
+    """The held-out model must have no part in the training, and must mean the same by better."""
     if held_out.digest == reward.digest:
         raise UsageError(
             "PL-PPO-009",
@@ -240,6 +242,16 @@ def _refuse_teaching_judge(reward: OpenedModel, held_out: OpenedModel) -> None:
             "it is the very model that gives the reward, so it shows nothing of reward hacking",
             expected="a preference model trained on other judgements",
             found=str(held_out.folder),
+            advice="name another, or leave --held-out out",
+        )
+    axes = {reward.model.axis, held_out.model.axis}
+    if axes == {Axis.HELPFULNESS, Axis.HARMLESSNESS}:
+        raise UsageError(
+            "PL-PPO-012",
+            "--held-out",
+            "it prefers on another axis than the reward: what it likes less may be no error of the reward's",
+            expected=f"a preference model on {reward.model.axis}, or overall",
+            found=f"one on {held_out.model.axis}",
             advice="name another, or leave --held-out out",
         )
 
@@ -335,7 +347,7 @@ def _pretraining(run: PpoLagRun, policy: CausalModel, step: Step) -> OtherTexts 
         place=run.pretraining,
         override_uses=run.override_uses,
     )
-    found = demonstrations(said, policy, most_tokens=None)
+    found = demonstrations(said.said, policy, most_tokens=None)
     if not found.rows:
         raise NoDataError(
             "PL-SUP-002",

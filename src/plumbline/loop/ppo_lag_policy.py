@@ -13,14 +13,13 @@ from plumbline.align.policy_folder import SavedPolicy, save_policy, weights_of
 from plumbline.lineage import Use
 from plumbline.loop.asked_sources import shown_place
 from plumbline.loop.policy_writing import (
-    AVERAGED_STEPS,
     format_card,
-    means_of,
     policy_manifest,
     terms_of_policy,
     told_alarm,
     told_data,
     told_lagrangian,
+    told_means,
 )
 from plumbline.loop.ppo_lag_opening import OpenedPpoLag, OtherTexts, PpoLagRun
 from plumbline.loop.sources import resolved_options
@@ -93,7 +92,7 @@ def _configuration(run: PpoLagRun, opened: OpenedPpoLag) -> dict[str, JsonValue]
         **{name: getattr(run, name) for name in ("pretraining", "pretraining_replies", "pretraining_on")},
         **{name: getattr(run, name) for name in ("held_out_prompts", "most_prompt_tokens", "lora")},
         **opened.settings.to_json(),
-        **resolved_options([run.source], None, run.load_options),
+        **resolved_options([run.source], None, {**run.load_options, "split": opened.asked.split}),
     }
 
 
@@ -105,6 +104,7 @@ def _about(run: PpoLagRun, opened: OpenedPpoLag, scorer: ReplyScorer) -> dict[st
         "method": run.method,
         "trained_from": opened.origin.told,
         "source": shown_place(run.source),
+        "split": asked.split,
         "rows": len(opened.prompts.tokens),
         "left_out": {
             "too long": opened.prompts.too_long,
@@ -144,8 +144,7 @@ def _figures(opened: OpenedPpoLag, learner: PpoLag, outcome: Outcome) -> dict[st
     return {
         "steps": len(steps),
         "tokens": outcome.tokens,
-        "first": means_of(steps[:AVERAGED_STEPS]),
-        "last": means_of(steps[-AVERAGED_STEPS:]),
+        **told_means(steps),
         "lagrangian": told_lagrangian(learner.lagrangian),
         "held_out_preference": _held_out_told(opened, outcome),
         "without_alarms": without_alarms(len(steps), AlarmSettings()),

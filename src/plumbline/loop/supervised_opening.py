@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from plumbline.lineage import Use, json_digest
-from plumbline.loop.policy_training import Origin, Unfinished, given, origin_of
+from plumbline.loop.policy_training import NOTHING, Origin, Unfinished, given, origin_of
 from plumbline.loop.sources import Step, is_synthetic, known_axis, load_stage, own_terms_told
 from plumbline.loop.taught_replies import taught_replies
 from plumbline.records import Conversation
@@ -66,7 +66,8 @@ class OpenedSupervised:
 
     Attributes:
         policy, origin: who learns, and what is known of it.
-        learnt, held_out: rows, and what was left out of them.
+        learnt, held_out: rows.
+        left_out: what of the source is neither, by why.
     """
 
     settings: SupervisedSettings
@@ -75,6 +76,7 @@ class OpenedSupervised:
     origin: Origin
     learnt: Demonstrations
     held_out: Demonstrations
+    left_out: Mapping[str, int]
 
     @property
     def is_synthetic(self) -> bool:
@@ -97,13 +99,20 @@ def open_supervised(run: SupervisedRun, step: Step) -> OpenedSupervised:
         loaded = load_stage(run.sources, "train", run.load_options, step)
         place = ", ".join(run.sources)
         said = taught_replies(loaded, run.replies, on=known_axis(run.on), place=place, override_uses=run.override_uses)
-    taught, apart = parted(said)
+    taught, apart = parted(said.said)
     step("loading the model")
     take_own_device()
     policy, origin = _policy(run, taught)
     step("writing tokens")
     learnt, held_out = (demonstrations(part, policy, most_tokens=run.most_tokens) for part in (taught, apart))
-    return OpenedSupervised(settings, loaded, policy, origin, learnt, held_out)
+    left_out = {
+        "repeated": said.repeated,
+        "no side judged better" if run.replies == "better" else "not called safe by everybody": said.not_meant,
+        "longer than --max-tokens" if run.most_tokens else "too long for the model": learnt.too_long
+        + held_out.too_long,
+        "without a reply": learnt.without_reply + held_out.without_reply,
+    }
+    return OpenedSupervised(settings, loaded, policy, origin, learnt, held_out, left_out)
 
 
 def identity_of(run: SupervisedRun, opened: OpenedSupervised) -> RunIdentity:
@@ -141,6 +150,6 @@ def _policy(run: SupervisedRun, said: Sequence[Conversation]) -> tuple[CausalMod
 
     if run.model == NEW:
         texts = (message.text for conversation in said for message in conversation)
-        return make_new_model(texts, NewModelSettings(**given(run.new_model))), Origin("nothing", is_new=True)
+        return make_new_model(texts, NewModelSettings(**given(run.new_model))), NOTHING
     policy = load_causal_model(run.model, place="--model", device="cpu", whole=True)
-    return policy, origin_of(run.model, policy.files)
+    return policy, origin_of(run.model, policy.snapshot, policy.files)

@@ -108,7 +108,6 @@ def _configuration(run: SupervisedRun, opened: OpenedSupervised) -> dict[str, Js
 
 def _summary(run: SupervisedRun, opened: OpenedSupervised, taught: Taught) -> dict[str, Any]:
     before, after = taught.likelihood or (None, None)
-    learnt, held_out = opened.learnt, opened.held_out
     return {
         "name": run.out.resolve().name,
         "method": "supervised",
@@ -116,12 +115,9 @@ def _summary(run: SupervisedRun, opened: OpenedSupervised, taught: Taught) -> di
         "sources": [shown_place(each) for each in run.sources],
         "replies": run.replies,
         "axis": run.on,
-        "rows": len(learnt.rows),
-        "held_out_rows": len(held_out.rows),
-        "left_out": {
-            "too long for the model": learnt.too_long + held_out.too_long,
-            "without a reply": learnt.without_reply + held_out.without_reply,
-        },
+        "rows": len(opened.learnt.rows),
+        "held_out_rows": len(opened.held_out.rows),
+        "left_out": dict(opened.left_out),
         "nats_a_held_out_token": {"before": before, "after": after},
         "steps": taught.steps,
         "tokens": taught.tokens,

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from typing import Literal, get_args
 
 from plumbline.formats import Loaded
@@ -24,10 +24,25 @@ from plumbline.records import (
 Taught = Literal["better", "safe", "all"]
 
 
+@dataclass(frozen=True)
+class TaughtReplies:
+    """Conversations that end with a reply to learn.
+
+    Attributes:
+        said: each once, in the order of the source.
+        repeated: how often one of them came again.
+        not_meant: records that are passed over: comparisons without a better side, labels of replies that anybody did not call safe.
+    """
+
+    said: list[Conversation]
+    repeated: int
+    not_meant: int
+
+
 def taught_replies(
     loaded: Loaded, which: str | None, *, place: str, on: Axis | None = None, override_uses: bool
-) -> list[Conversation]:
-    """Conversations that end with a reply to learn, each once, in the order of the source.
+) -> TaughtReplies:
+    """The replies of a source that are to be learnt.
 
     Args:
         loaded: comparisons, labels, or both.
@@ -56,7 +71,9 @@ def taught_replies(
         loaded = replace(
             loaded, tables={**loaded.tables, Kind.COMPARISONS: of_one_axis(loaded.comparisons, on, place)[0]}
         )
-    found = list(dict.fromkeys(_SAID[which](loaded)))
+    every = list(_SAID[which](loaded))
+    meant = [each for each in every if each is not None]
+    found = list(dict.fromkeys(meant))
     if not found:
         there = ", ".join(
             f"{len(table):,} {kind.replace('_', ' ')}" for kind, table in loaded.tables.items() if len(table)
@@ -71,23 +88,28 @@ def taught_replies(
             found=there or "no rows",
             advice="take other --replies, or another source",
         )
-    return found
+    return TaughtReplies(found, len(meant) - len(found), len(every) - len(meant))
 
 
-def _better(loaded: Loaded) -> Iterator[Conversation]:
+# Each gives what a record has to teach, or None where that is nothing.
+
+
+def _better(loaded: Loaded) -> Iterator[Conversation | None]:
     for record in records_from_table(loaded.comparisons):
-        if isinstance(record, Comparison) and record.outcome in (Outcome.FIRST, Outcome.SECOND):
-            yield record.context + record.continuations[0 if record.outcome is Outcome.FIRST else 1]
+        if isinstance(record, Comparison):
+            is_decided = record.outcome in (Outcome.FIRST, Outcome.SECOND)
+            side = record.continuations[1 if record.outcome is Outcome.SECOND else 0]
+            yield record.context + side if is_decided else None
 
 
-def _safe(loaded: Loaded) -> Iterator[Conversation]:
-    """Replies that nobody labelled unsafe."""
+def _safe(loaded: Loaded) -> Iterator[Conversation | None]:
+    """Replies that everybody called safe."""
     labels = [each for each in records_from_table(loaded.safety_labels) if isinstance(each, SafetyLabel)]
     unsafe = {each.conversation for each in labels if each.is_safe is not True}
-    yield from (each.conversation for each in labels if each.conversation not in unsafe)
+    yield from (None if each.conversation in unsafe else each.conversation for each in labels)
 
 
-def _every(loaded: Loaded) -> Iterator[Conversation]:
+def _every(loaded: Loaded) -> Iterator[Conversation | None]:
     for record in records_from_table(loaded.comparisons):
         if isinstance(record, Comparison):
             yield from (record.context + side for side in record.continuations)

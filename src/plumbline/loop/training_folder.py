@@ -27,13 +27,18 @@ def training_folder(out: Path) -> Path:
     return out.with_name(f"{out.name}.training")
 
 
+def is_unfinished(work: Path) -> bool:
+    """Whether something stands there that is more than a run's beginning."""
+    return work.exists() and not _holds_nothing(work)
+
+
 def refuse_unfinished(work: Path, *, decided: bool) -> None:
     """Refuse to throw away, or to go on with, what is not known to be meant.
 
     Raises:
         UsageError: an unfinished training stands there and it was not `decided` what to do with it, or something else does.
     """
-    if not work.exists() or _holds_nothing(work):
+    if not is_unfinished(work):
         return
     if not (work / MARK_NAME).is_file():
         raise UsageError(
@@ -81,8 +86,7 @@ def claimed(work: Path) -> Iterator[None]:
     finally:
         with suppress(OSError):
             if _holds_nothing(work):  # what failed before the first step needs no decision
-                (work / MARK_NAME).unlink(missing_ok=True)
-                work.rmdir()
+                shutil.rmtree(work)
         os.close(lock)
 
 
@@ -108,8 +112,8 @@ def checkpointed_step(work: Path) -> int:
 
 
 def _holds_nothing(work: Path) -> bool:
-    """Nothing but the mark."""
-    return work.is_dir() and {path.name for path in work.iterdir()} <= {MARK_NAME}
+    """No file but the mark."""
+    return work.is_dir() and {path.name for path in work.rglob("*") if not path.is_dir()} <= {MARK_NAME}
 
 
 def _locked(work: Path) -> int:

@@ -15,7 +15,7 @@ from plumbline.formats.line_blocks import Intake
 from plumbline.formats.trl import format_lines
 from plumbline.lineage import Use, count_by_code, require_use
 from plumbline.loop.asked_prompts import read_asked_prompts
-from plumbline.loop.sources import Step, known_axis, load_stage, own_terms_told
+from plumbline.loop.sources import Step, known_axis, load_stage, own_terms_told, stage_split
 from plumbline.models.training_rows import preference_rows
 from plumbline.records import Axis, Kind
 
@@ -28,6 +28,7 @@ class TrlData:
 
     Attributes:
         loaded: the source.
+        split: that was read of it; None for all of it.
         use: that it was asked for.
         rows: as TRL's trainer takes them.
         axis: that pairs were judged on; None of prompts.
@@ -35,6 +36,7 @@ class TrlData:
     """
 
     loaded: Loaded
+    split: str | None
     use: Use
     rows: list[dict[str, Any]]
     axis: Axis | None
@@ -78,7 +80,7 @@ def read_pairs(
     lines = format_lines({Kind.COMPARISONS: bare}, intake)
     found: Rows = pair_rows(_told(lines, len(bare), step), form, most_tokens)
     set_aside = {**decided.set_aside, **count_by_code(intake.faults), **found.left_out}
-    return TrlData(loaded, Use.PREFERENCE, found.rows, decided.axis, set_aside)
+    return TrlData(loaded, stage_split(source, "train", options), Use.PREFERENCE, found.rows, decided.axis, set_aside)
 
 
 def _told(lines: Iterable[bytes], count: int, step: Step) -> Iterator[dict[str, Any]]:
@@ -112,8 +114,8 @@ def read_prompts(
     """
     step("reading the prompts")
     with own_terms_told(options.get("stated_terms"), Use.POLICY):
-        asked = read_asked_prompts(source, options, Use.POLICY, override_uses=override_uses)
+        asked = read_asked_prompts(source, options, Use.POLICY, split="train", override_uses=override_uses)
     found = prompt_rows([prompt.conversation for prompt in asked.prompts], form, reply_tokens)
     others = {"repeated prompts": asked.repeated, "waiting for no reply": asked.waiting_for_none}
     set_aside = {name: count for name, count in others.items() if count}
-    return TrlData(asked.loaded, Use.POLICY, found.rows, None, {**set_aside, **found.left_out})
+    return TrlData(asked.loaded, asked.split, Use.POLICY, found.rows, None, {**set_aside, **found.left_out})

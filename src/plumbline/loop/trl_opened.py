@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -18,7 +18,7 @@ from plumbline.loop.policy_training import Origin, Unfinished, given, origin_of
 from plumbline.loop.sources import Step, is_synthetic
 from plumbline.models.scored_model import Task
 from plumbline.records import NoDataError
-from plumbline.sources.causal_model import snapshot_files
+from plumbline.sources.causal_model import snapshot_files, snapshot_name
 
 if TYPE_CHECKING:
     from plumbline.align.trl_config import TrlSettings
@@ -111,7 +111,22 @@ def open_run(run: TrlRun, work: Path, step: Step) -> Opened:
     judges = {
         name: open_model_of(f"--{name}", folder, _TASKS[name]) for name, folder in folders.items() if folder is not None
     }
-    return Opened(settings, policy, data, judges, origin_of(str(policy.folder), snapshot_files(policy.folder)))
+    if judges:
+        data = _judged_whole(data, judges, settings)
+    files = snapshot_files(policy.folder)
+    return Opened(settings, policy, data, judges, origin_of(str(policy.folder), snapshot_name(files), files))
+
+
+def _judged_whole(data: TrlData, judges: Mapping[str, OpenedModel], settings: TrlSettings) -> TrlData:
+    """The prompts whose replies the judges can read whole: a score of a part is no judgement."""
+    from plumbline.align.trl_config import require_rows
+    from plumbline.align.trl_forms import rows_judged_whole
+
+    found = rows_judged_whole(data.rows, [each.model for each in judges.values()], settings.reply_tokens)
+    judged = replace(data, rows=found.rows, set_aside={**data.set_aside, **found.left_out})
+    with _set_aside_told(judged):
+        require_rows(settings, len(judged.rows))
+    return judged
 
 
 @contextmanager

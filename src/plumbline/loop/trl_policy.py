@@ -15,14 +15,13 @@ from plumbline.align.lagrangian import Lagrangian
 from plumbline.align.policy_folder import SavedPolicy, save_policy
 from plumbline.loop.asked_sources import shown_place
 from plumbline.loop.policy_writing import (
-    AVERAGED_STEPS,
     format_card,
-    means_of,
     policy_manifest,
     terms_of_policy,
     told_alarm,
     told_data,
     told_lagrangian,
+    told_means,
 )
 from plumbline.loop.sources import resolved_options
 from plumbline.loop.trl_opened import Opened, TrlRun
@@ -62,6 +61,7 @@ def write_policy(
     """
     loaded, origin, judges = opened.data.loaded, opened.origin, list(opened.judges.values())
     terms = terms_of_policy([loaded], origin, judges)
+    done = log[-1]["step"]
     summary = {
         "name": run.out.resolve().name,
         "method": run.method,
@@ -72,30 +72,18 @@ def write_policy(
         "left_out": dict(opened.data.set_aside),
         "settings": opened.settings.to_json(),
         "judges": {name: each.description.name for name, each in opened.judges.items()},
-        "steps": len(log),
-        "first": means_of(_told(log[:AVERAGED_STEPS])),
-        "last": means_of(_told(log[-AVERAGED_STEPS:])),
+        "steps": done,
+        **told_means(_told(log)),
         "lagrangian": told_lagrangian(lagrangian),
-        "alarms": _alarms(run, log),
+        **_alarms(run, log, done),
         **told_data([loaded], origin, terms, is_synthetic=opened.is_synthetic),
-    }
-    configuration: dict[str, JsonValue] = {
-        "method": run.method,
-        "source": run.source,
-        "policy": run.policy,
-        "on": run.on,
-        **{name: str(each.folder) for name, each in opened.judges.items()},
-        "lagrangian": asdict(run.lagrangian) if run.cost is not None else None,
-        "settings": opened.settings.to_json(),
-        "left_out": dict(opened.data.set_aside),
-        **resolved_options([run.source], "train" if run.method == "dpo" else None, run.load_options),
     }
     manifest = policy_manifest(
         [loaded],
         origin,
         judges,
         terms,
-        configuration,
+        _configuration(run, opened),
         command=run.command,
         seed=opened.settings.seed,
         overridden=run.override_uses and opened.data.use not in loaded.terms.uses,
@@ -107,18 +95,36 @@ def write_policy(
     return {"plumbline": "policy", "version": 1, **summary}
 
 
-def _alarms(run: TrlRun, log: list[dict[str, Any]]) -> list[dict[str, Any]]:
+def _configuration(run: TrlRun, opened: Opened) -> dict[str, JsonValue]:
+    """What the manifest tells of how it was asked for."""
+    return {
+        "method": run.method,
+        "source": run.source,
+        "policy": run.policy,
+        "on": run.on,
+        **{name: str(each.folder) for name, each in opened.judges.items()},
+        "lagrangian": asdict(run.lagrangian) if run.cost is not None else None,
+        "settings": opened.settings.to_json(),
+        "left_out": dict(opened.data.set_aside),
+        **resolved_options([run.source], None, {**run.load_options, "split": opened.data.split}),
+    }
+
+
+def _alarms(run: TrlRun, log: Sequence[Mapping[str, Any]], done: int) -> dict[str, Any]:
     """The known ways to go wrong that the run's figures tell of, as of its end; none of DPO, which writes no replies."""
-    from plumbline.align.alarms import AlarmSettings, alarms_of
+    from plumbline.align.alarms import AlarmSettings, alarms_of, without_alarms
     from plumbline.align.trl_figures import step_figures
 
     if run.method == "dpo":
-        return []
-    steps = [step_figures(run.method, each) for each in log]
-    most = run.lagrangian.most if run.cost is not None else None
-    return [
-        told_alarm(len(log), each.kind, each.told) for each in alarms_of(steps, AlarmSettings(), most_multiplier=most)
-    ]
+        return {"without_alarms": None, "alarms": []}
+    settings, steps = AlarmSettings(), [step_figures(run.method, each) for each in log]
+    price = run.lagrangian
+    most = None if run.cost is None else price.most
+    found = alarms_of(steps, settings, most_multiplier=most, cost_limit=price.cost_limit)
+    return {
+        "without_alarms": without_alarms(done, settings),
+        "alarms": [told_alarm(done, each.kind, each.told) for each in found],
+    }
 
 
 def _told(log: Sequence[Mapping[str, Any]]) -> list[dict[str, float | None]]:

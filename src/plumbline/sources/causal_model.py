@@ -84,8 +84,10 @@ def load_causal_model(
         place: what errors call it.
         form: how its prompts are written.
         device: as torch names it; None takes a GPU where there is one.
-        whole: weights in 32 bits wherever it runs, as training wants them; else as they were saved, on GPUs.
+        whole: it is to be trained: weights in 32 bits wherever it runs, and an end token, without which no reply could learn to
+            end; else weights as they were saved, on GPUs.
     Raises:
+        ModelError: PL-PTR-007, it is to be trained and has no end token.
         ModelError: PL-REP-028, there is none, or it cannot be loaded.
         MissingExtraError: PL-REP-009, torch or transformers are not installed.
     """
@@ -114,25 +116,40 @@ def load_causal_model(
 
     tokenizer, model = _quietly(load, place)
     prompts = PromptEncoder(tokenizer, form, place)
+    ends = _end_ids(model, tokenizer)
+    if whole and not ends:
+        raise _endless(place)
     files = snapshot_files(Path(where)) if Path(where).is_dir() else {}
     commit = f"commit {getattr(model.config, '_commit_hash', None) or 'unknown'}"
-    snapshot = "sha256:" + json_digest(files)[:32] if files else commit
-    return CausalModel(model, tokenizer, prompts, _end_ids(model, tokenizer), _positions(model), snapshot, files)
+    snapshot = snapshot_name(files) if files else commit
+    return CausalModel(model, tokenizer, prompts, ends, _positions(model), snapshot, files)
+
+
+def _endless(place: str) -> ModelError:
+    return ModelError(
+        "PL-PTR-007",
+        place,
+        "the policy has no end token, so that no reply could end",
+        expected="eos_token in tokenizer_config.json, or eos_token_id in generation_config.json",
+        advice="name the end token there, and teach the policy to write it with plumbline align supervised",
+    )
 
 
 def _folder_or_id(location: str, place: str) -> str:
     folder = Path(location)
     with suppress(RuntimeError):  # nobody's home
         folder = folder.expanduser()
-    looks_like_id = location.count("/") == 1 and not location.startswith((".", "/", "~"))
-    if folder.is_dir() or (looks_like_id and not folder.exists()):
+    # "policies/frist" where a folder "policies" stands is a path with a slip in it, and no model of somebody called policies.
+    looks_like_id = location.count("/") == 1 and not location.startswith((".", "/", "~")) and not folder.parent.exists()
+    is_scorer = (folder / "model.json").is_file() and not (folder / "config.json").is_file()
+    if (folder.is_dir() and not is_scorer) or (looks_like_id and not folder.exists()):
         return str(folder) if folder.is_dir() else location
     raise ModelError(
         "PL-REP-028",
         place,
-        "there is no model here",
+        "there is no model here that writes replies",
         expected="a folder with config.json and weights in safetensors, or a hub id such as owner/name",
-        found="a file" if folder.exists() else "nothing",
+        found=f"{location}: {'a model that scores' if is_scorer else 'a file' if folder.exists() else 'nothing'}",
         advice="check the spelling",
     )
 
@@ -169,6 +186,11 @@ def _end_ids(model: Any, tokenizer: Any) -> frozenset[int]:
 def _positions(model: Any) -> int | None:
     most = getattr(model.config.get_text_config(), "max_position_embeddings", None)
     return most if isinstance(most, int) and most > 0 else None
+
+
+def snapshot_name(files: Mapping[str, str]) -> str:
+    """What tells a model's folder from any other, see `snapshot_files`."""
+    return "sha256:" + json_digest(dict(files))[:32]
 
 
 def snapshot_files(folder: Path) -> dict[str, str]:

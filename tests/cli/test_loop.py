@@ -1,0 +1,46 @@
+"""`plumbline loop` as a person meets it: a file to start from, a look before, figures and notes, exit codes."""
+
+import json
+
+import pytest
+
+from plumbline.loop.synthetic_corpus import write_synthetic_corpus
+from tests.cli.conftest import plumb as plumb
+
+
+@pytest.fixture
+def after_the_demo(tmp_path, monkeypatch):
+    """A folder with a corpus as the demo leaves one, and one broken line."""
+    write_synthetic_corpus(tmp_path / "demo-out" / "data-synthetic", scale=0.0625)
+    monkeypatch.chdir(tmp_path)
+    return tmp_path
+
+
+def test_from_the_example_to_a_finished_round(plumb, after_the_demo):
+    code, _, err = plumb("loop", "round-1.toml", "--example")
+    assert (code, "--check" in err) == (0, True)
+    assert plumb("loop", "round-1.toml", "--example")[0] == 2  # a file is never replaced
+    code, out, err = plumb("loop", "round-1.toml", "--check")
+    assert (code, out.count("to do")) == (0, 9)
+    assert not (after_the_demo / "round-1").exists()
+    code, out, err = plumb("loop", "round-1.toml", "--json")
+    told = json.loads(out)
+    assert code == 1
+    assert "not read: 1 rows or records, PL-JSON-001" in err
+    assert {step["what"] for step in told["steps"]} == {"done"}
+    assert told["models"][0]["figures"]["accuracy"]["n"] == 100
+    code, out, err = plumb("loop", "round-1.toml")
+    assert (code, out.count("  kept")) == (1, 9)
+    assert "harmless  accuracy  0." in out
+    assert "n=100)" in out
+    assert "0 of 9 steps now" in err
+    assert 'before = "round-1"' in err
+    plan = json.loads(plumb("loop", "round-1.toml", "--check", "--json")[1])
+    assert {step["what"] for step in plan["steps"]} == {"kept"}
+
+
+def test_what_is_wrong_with_the_file_is_told_with_lines(plumb, tmp_path):
+    (tmp_path / "r.toml").write_text('name = "r"\n[data]\nsources = ["none"]\n[[models]]\nname = "m"\n')
+    code, out, err = plumb("loop", tmp_path / "r.toml")
+    assert (code, out) == (2, "")
+    assert err.startswith("PL-RND-003  r.toml line 4, models[0].task: is missing.")
