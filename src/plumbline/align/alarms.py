@@ -226,7 +226,7 @@ def _hacking(
         Alarm(
             HELD_OUT,
             f"reward rose by {rose:.2f} while the held-out preference fell by {100 * fell:.0f} points from its best: the policy "
-            "learns the reward model's errors; go back to the best checkpoint",
+            "learns the reward model's errors; look at replies, and stop earlier with --steps",
         )
     ]
 

@@ -181,7 +181,7 @@ def ppo_lag(
     """Align a policy by PPO-Lagrangian: climb the reward, and keep the mean cost within a limit.
 
     \b
-    Example: plumbline align ppo-lag beavertails --policy policies/first --reward models/helpful --cost models/cost -o policies/aligned
+    Example: plumbline align ppo-lag beavertails --policy policies/start --reward models/helpful --cost models/cost -o policies/aligned
     Example: plumbline align ppo-lag prompts.csv --policy my-model --lora 16 --reward models/helpful --cost models/cost --held-out models/other --steps 200 -o policies/aligned
     """
     from plumbline.loop.ppo_lag_opening import PpoLagRun

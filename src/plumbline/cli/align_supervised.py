@@ -92,8 +92,8 @@ def supervised(
     """Teach a policy the replies of a source: a first policy, or one that learns the best of n.
 
     \b
-    Example: plumbline align supervised beavertails --replies safe --model new -o policies/first
-    Example: plumbline align supervised best/comparisons --replies better --model policies/first -o policies/second
+    Example: plumbline align supervised beavertails --replies safe --model new -o policies/start
+    Example: plumbline align supervised best/comparisons --replies better --model policies/start -o policies/second
     """
     from plumbline.loop.supervised_opening import NEW, SupervisedRun
     from plumbline.loop.supervised_run import run_supervised

@@ -9,6 +9,8 @@ from typing import Any
 
 from plumbline.cli.console import exit_where_rows_are_missing, note, print_json, print_table, tell_unread
 
+_AT_BOUND = 0.999
+
 
 @contextmanager
 def going_on_told(out: Path) -> Iterator[None]:
@@ -65,7 +67,15 @@ def _print_figures(summary: Mapping[str, Any], figures: Mapping[str, str]) -> No
         for name, key in figures.items()
         if first.get(key) is not None and last.get(key) is not None
     ]
-    print_table(["mean of", "first steps", "last steps"], rows, right=(1, 2))
+    count = summary["averaged_steps"]
+    print_table(["mean of steps", f"the first {count}", f"the last {count}"], rows, right=(1, 2))
+
+
+def _towards_the_limit(kept: Mapping[str, Any]) -> str:
+    """What may help a cost that lies above its limit."""
+    if kept["multiplier"] >= _AT_BOUND * kept["most"]:
+        return "allow a larger --lambda-most, or see whether any reply can be so harmless"
+    return "λ can still rise: more --steps, or a larger --lambda-first or --lambda-rate"
 
 
 def _tell_outcome(summary: Mapping[str, Any]) -> None:
@@ -77,8 +87,8 @@ def _tell_outcome(summary: Mapping[str, Any]) -> None:
             note(f"{told}, within the limit of {kept['cost_limit']:g}")
         else:
             note(
-                f"the cost limit is NOT kept: {told}, above {kept['cost_limit']:g}, at λ {kept['multiplier']:.3g}; train on, or "
-                "allow a larger --lambda-most"
+                f"the cost limit is NOT kept: {told}, above {kept['cost_limit']:g}, at λ {kept['multiplier']:.3g}; "
+                + _towards_the_limit(kept)
             )
     if held is not None:
         from plumbline.measure import Figure, format_figure

@@ -169,7 +169,13 @@ def _card(summary: Mapping[str, Any]) -> str:
         f"`{summary['source']}`, {summary['steps']:,} steps."
     )
     rows = [f"| {name} | {first[key]:.3f} | {last[key]:.3f} |" for name, key in _IN_CARD.items()]
-    table = "\n".join(["| mean of a reply | first steps | last steps |", "|---|---|---|", *rows])
+    table = "\n".join(
+        [
+            f"| mean of a reply | first {summary['averaged_steps']} steps | last {summary['averaged_steps']} steps |",
+            "|---|---|---|",
+            *rows,
+        ]
+    )
     judges = summary["judges"]
     said = f"Rewards are what `{judges['reward']}` says and costs what `{judges['cost']}` says: models, no people."
     if looked is None:
