@@ -27,7 +27,7 @@ import numpy as np
 
 from benchmarks import measuring
 from plumbline.formats import load
-from plumbline.loop.training_run import TrainingRun, run_training
+from plumbline.loop.training.run import TrainingRun, run_training
 from plumbline.measure import Figure, format_figure
 from plumbline.models.cascade import Band, Cascade
 from plumbline.models.cascade_fitting import LEAST_GAIN, CascadeSettings, Judged, fit_cascade

@@ -103,7 +103,7 @@ def fit(contestant: Contestant, table: pa.Table, task: Any) -> ScoredModel:
     kind = Kind.SAFETY_LABELS if task == "moderation" else Kind.COMPARISONS
     if contestant.settings is None:
         return train_task({kind: table}, task, training_options(task, {}), place=contestant.name).model
-    from plumbline.loop.transformer_options import transformer_options
+    from plumbline.loop.training.transformer_options import transformer_options
     from plumbline.models.transformer.goals import TaskData
     from plumbline.models.transformer.task_training import train_transformer
 

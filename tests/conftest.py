@@ -43,7 +43,7 @@ def make_folder(tmp_path_factory: pytest.TempPathFactory) -> Callable[[], Path]:
 
     def make() -> Path:
         folder = place / str(next(numbers))
-        folder.mkdir()
+        folder.mkdir(mode=0o700)
         return folder
 
     return make

@@ -10,7 +10,7 @@ from safetensors.torch import load_file
 from plumbline.align.ppo_lag import PpoLag
 from plumbline.formats import PARQUET, write_tables
 from plumbline.lineage import Terms, Use, file_digest, with_terms
-from plumbline.loop.training_folder import training_folder
+from plumbline.loop.training.folder import training_folder
 from plumbline.models.linear_model import LinearModel
 from plumbline.models.scored_model import Scores
 from plumbline.records import Kind
@@ -55,8 +55,8 @@ def judges(tmp_path_factory):
 
 @pytest.fixture(scope="module")
 def policy(rows, tmp_path_factory):
-    from plumbline.loop.supervised_opening import SupervisedRun
-    from plumbline.loop.supervised_run import run_supervised
+    from plumbline.loop.aligning.supervised_opening import SupervisedRun
+    from plumbline.loop.aligning.supervised_run import run_supervised
 
     out = tmp_path_factory.mktemp("policy") / "first"
     sizes = {"layers": 1, "width": 32, "heads": 2, "vocabulary": 300, "positions": 96}

@@ -6,7 +6,7 @@ import pytest
 
 from plumbline.align import supervised
 from plumbline.formats import PARQUET, write_tables
-from plumbline.loop.training_folder import training_folder
+from plumbline.loop.training.folder import training_folder
 from plumbline.records import Kind
 from tests.models.made_up import labels_table
 

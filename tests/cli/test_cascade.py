@@ -7,7 +7,7 @@ import shutil
 import numpy as np
 import pytest
 
-from plumbline.loop.training_run import TrainingRun, run_training
+from plumbline.loop.training.run import TrainingRun, run_training
 from plumbline.models.cascade_told import told_at_start
 from plumbline.models.scored_model import Scores
 from plumbline.moderate.loaded_models import read_models

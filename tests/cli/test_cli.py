@@ -19,8 +19,8 @@ from safetensors.numpy import load_file, save_file
 import plumbline.formats
 from plumbline.cli.main import app, run
 from plumbline.lineage import write_folder_aside
-from plumbline.loop.synthetic_corpus import write_synthetic_corpus
-from plumbline.loop.training_run import TrainingRun, run_training
+from plumbline.loop.synthetic.corpus import write_synthetic_corpus
+from plumbline.loop.training.run import TrainingRun, run_training
 from tests.restating import restate
 
 ROOT = Path(__file__).resolve().parents[2]

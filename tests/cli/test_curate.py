@@ -12,9 +12,9 @@ import pytest
 import plumbline
 from plumbline.curate.recipe import read_recipe, shipped_recipes
 from plumbline.lineage import ALL_USES, Terms, Use, file_digest, read_manifest, with_terms
-from plumbline.loop import curation_run
+from plumbline.loop.curating import run as curation_run
 from tests.curate.made_up import attempts, comparisons, kind_of, labels, prompts
-from tests.loop.curations import SMALL, pair, pairs, write
+from tests.loop.curating.curations import SMALL, pair, pairs, write
 from tests.prepared import run_program, start_prepared
 
 SECRET = "the-secret-of-the-conversation"

@@ -6,7 +6,7 @@ import json
 import pytest
 
 from plumbline.lineage import read_manifest
-from plumbline.loop.synthetic_corpus import write_synthetic_corpus
+from plumbline.loop.synthetic.corpus import write_synthetic_corpus
 
 PAIRS = [{"prompt": f"question {n}", "chosen": "yes", "rejected": "no"} for n in range(3)]
 

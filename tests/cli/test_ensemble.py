@@ -6,7 +6,7 @@ import math
 import pytest
 import torch
 
-from plumbline.loop.synthetic_corpus import write_synthetic_corpus
+from plumbline.loop.synthetic.corpus import write_synthetic_corpus
 from tests.models.transformer import tiny
 
 torch.set_num_threads(1)

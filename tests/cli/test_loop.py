@@ -4,7 +4,7 @@ import json
 
 import pytest
 
-from plumbline.loop.synthetic_corpus import write_synthetic_corpus
+from plumbline.loop.synthetic.corpus import write_synthetic_corpus
 from tests.cli.conftest import plumb as plumb
 
 

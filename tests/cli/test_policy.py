@@ -7,8 +7,8 @@ import shutil
 import pytest
 
 from plumbline.lineage import file_digest
-from plumbline.loop.policy_run import PolicyFit, PolicyInput, run_policy_fit
-from plumbline.loop.training_run import TrainingRun, run_training
+from plumbline.loop.measuring.moderation_policy_run import PolicyFit, PolicyInput, run_policy_fit
+from plumbline.loop.training.run import TrainingRun, run_training
 from plumbline.moderate.policy_files import read_policy
 from plumbline.records import BEAVERTAILS_14
 

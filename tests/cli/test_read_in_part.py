@@ -5,7 +5,7 @@ import json
 import pytest
 import torch
 
-from plumbline.loop.training_run import TrainingRun, run_training
+from plumbline.loop.training.run import TrainingRun, run_training
 from plumbline.models.transformer import scorer as scorers
 from tests.models.transformer import tiny
 

@@ -5,7 +5,7 @@ import shutil
 
 import pytest
 
-from plumbline.loop.synthetic_corpus import write_synthetic_corpus
+from plumbline.loop.synthetic.corpus import write_synthetic_corpus
 from tests.release.folders import curated, loaded_lines, write_folder
 
 

@@ -13,7 +13,7 @@ import torch
 from safetensors.numpy import load_file
 
 from plumbline.cli import console
-from plumbline.loop.synthetic_corpus import write_synthetic_corpus
+from plumbline.loop.synthetic.corpus import write_synthetic_corpus
 from tests.models.transformer import tiny
 from tests.models.transformer.ranks import run_ranks
 

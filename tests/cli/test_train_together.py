@@ -8,9 +8,9 @@ import pytest
 import torch
 
 from plumbline.lineage import file_digest
-from plumbline.loop.joint_run import run_joint_training, tasks_taught
-from plumbline.loop.synthetic_corpus import write_synthetic_corpus
-from plumbline.loop.training_run import TrainingRun
+from plumbline.loop.synthetic.corpus import write_synthetic_corpus
+from plumbline.loop.training.joint_run import run_joint_training, tasks_taught
+from plumbline.loop.training.run import TrainingRun
 from plumbline.records import NoDataError, UsageError
 from tests.models.transformer import tiny
 
@@ -195,6 +195,7 @@ def test_an_interrupted_training_needs_a_decision(corpus, base, tmp_path):
     out = tmp_path / "all"
     work = tmp_path / "all.training"
     (work / "checkpoints" / "step-3").mkdir(parents=True)
+    (work / "checkpoints" / "step-3" / "state.safetensors").write_bytes(b"x")
     (work / "training.json").write_text("{}")
     with pytest.raises(UsageError, match="PL-RUN-004"):
         run_joint_training(TrainingRun("preference", sources(corpus), out, kind=str(base), settings=SETTINGS))

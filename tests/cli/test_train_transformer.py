@@ -16,8 +16,8 @@ import torch
 from safetensors.numpy import load_file
 
 from plumbline.lineage import file_digest
-from plumbline.loop.synthetic_corpus import write_synthetic_corpus
-from plumbline.loop.training_run import TrainingRun, run_training
+from plumbline.loop.synthetic.corpus import write_synthetic_corpus
+from plumbline.loop.training.run import TrainingRun, run_training
 from plumbline.records import UsageError
 from tests.models.transformer import tiny
 from tests.restating import restate

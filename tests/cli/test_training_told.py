@@ -8,7 +8,7 @@ import shlex
 import pyarrow.parquet
 import pytest
 
-from plumbline.loop.synthetic_corpus import write_synthetic_corpus
+from plumbline.loop.synthetic.corpus import write_synthetic_corpus
 
 
 @pytest.fixture(scope="module")

@@ -19,9 +19,9 @@ from safetensors import SafetensorError
 from safetensors.numpy import load_file
 
 from plumbline.lineage import file_digest
-from plumbline.loop.synthetic_corpus import write_synthetic_corpus
-from plumbline.loop.training_folder import claimed
-from plumbline.loop.training_run import TrainingRun, run_training
+from plumbline.loop.synthetic.corpus import write_synthetic_corpus
+from plumbline.loop.training.folder import claimed
+from plumbline.loop.training.run import TrainingRun, run_training
 from plumbline.models.transformer import checkpoints, trainer
 from tests.formats.hub_server import serving
 from tests.models.transformer import tiny

@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 
 import plumbline
 from plumbline.curate.check import FINDINGS_SCHEMA, RULES, check_tables
-from plumbline.loop.synthetic_corpus import write_synthetic_corpus
+from plumbline.loop.synthetic.corpus import write_synthetic_corpus
 from plumbline.records import (
     SCHEMAS,
     Axis,

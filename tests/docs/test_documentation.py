@@ -8,7 +8,7 @@ import pytest
 
 from plumbline.cli.reference import cli_reference
 from plumbline.collect.study_reference import study_reference
-from plumbline.loop.synthetic_corpus import write_synthetic_corpus
+from plumbline.loop.synthetic.corpus import write_synthetic_corpus
 from tests.prepared import run_prepared
 
 ROOT = Path(__file__).resolve().parents[2]

@@ -8,7 +8,8 @@ import typer
 
 from plumbline.align import best_of_n_rows
 from plumbline.cli.main import app
-from plumbline.loop import best_of_n_opening, best_of_n_run
+from plumbline.loop.best_of_n import opening as best_of_n_opening
+from plumbline.loop.best_of_n import run as best_of_n_run
 from plumbline.models import reply_readings
 
 PAGE = (Path(__file__).resolve().parents[2] / "docs/how-to/best-of-n.md").read_text(encoding="utf-8")

@@ -13,8 +13,8 @@ from plumbline.curate.recipe import parse_recipe, shipped_recipes
 from plumbline.curate.rules import RULES
 from plumbline.curate.summary import summary_of
 from tests.curate.made_up import curated, labels, recipe_of
-from tests.loop.curations import curated as curation
-from tests.loop.curations import pair, pairs, write
+from tests.loop.curating.curations import curated as curation
+from tests.loop.curating.curations import pair, pairs, write
 
 PAGE = (Path(__file__).resolve().parents[2] / "docs" / "how-to" / "curate.md").read_text(encoding="utf-8")
 

@@ -9,7 +9,7 @@ import typer
 
 from plumbline.cli.main import app
 from plumbline.formats import write_tables
-from plumbline.loop.synthetic_corpus import write_synthetic_corpus
+from plumbline.loop.synthetic.corpus import write_synthetic_corpus
 from plumbline.records import Kind
 from plumbline.redteam.transcript_scores import ATTEMPT_SCHEMA, TURN_SCHEMA
 from tests.redteam.made_up import attempts_table

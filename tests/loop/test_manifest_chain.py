@@ -6,15 +6,15 @@ from plumbline.formats import convert_loaded, load
 from plumbline.formats.writing import ConversionRun
 from plumbline.lineage import file_digest, read_manifest
 from plumbline.loop.check_run import run_check, write_check
-from plumbline.loop.evaluation_run import (
+from plumbline.loop.measuring.evaluation_run import (
     EvaluationRun,
     ScoringRun,
     run_evaluation,
     run_scoring,
     write_evaluation,
 )
-from plumbline.loop.synthetic_corpus import write_synthetic_corpus
-from plumbline.loop.training_run import TrainingRun, run_training
+from plumbline.loop.synthetic.corpus import write_synthetic_corpus
+from plumbline.loop.training.run import TrainingRun, run_training
 from plumbline.models.saving import load_model
 
 

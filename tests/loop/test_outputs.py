@@ -8,10 +8,10 @@ import pytest
 
 from plumbline.formats import convert_loaded, load, merge_loaded
 from plumbline.lineage import StatedTerms
-from plumbline.loop.demo import run_demo
-from plumbline.loop.evaluation_run import EvaluationRun, ScoringRun, _name, run_evaluation, run_scoring
-from plumbline.loop.synthetic_corpus import write_synthetic_corpus
-from plumbline.loop.training_run import TrainingRun, run_training
+from plumbline.loop.demo.run import run_demo
+from plumbline.loop.measuring.evaluation_run import EvaluationRun, ScoringRun, _name, run_evaluation, run_scoring
+from plumbline.loop.synthetic.corpus import write_synthetic_corpus
+from plumbline.loop.training.run import TrainingRun, run_training
 from plumbline.records import ModelError, NoDataError, PermittedUseError, UsageError
 
 WORDS = {"features": "words"}

@@ -4,8 +4,8 @@ import numpy as np
 import pytest
 
 from plumbline.loop.reply_scorer import ModelScorer, open_reply_scorer
-from plumbline.loop.synthetic_corpus import write_synthetic_corpus
-from plumbline.loop.training_run import TrainingRun, run_training
+from plumbline.loop.synthetic.corpus import write_synthetic_corpus
+from plumbline.loop.training.run import TrainingRun, run_training
 from plumbline.models.scored_model import Scores
 from plumbline.records import Message, Role, SourceError, conversation_column
 

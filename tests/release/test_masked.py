@@ -5,7 +5,7 @@ import pytest
 from plumbline.lineage import read_manifest
 from plumbline.release import build_release, verify_release
 from plumbline.release.masked import masked_left
-from tests.loop.curations import curated, write
+from tests.loop.curating.curations import curated, write
 
 from .folders import pair
 from .spoiling import places, rewrite_json, tell_anew

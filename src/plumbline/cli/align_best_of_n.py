@@ -71,8 +71,8 @@ def best_of_n(
     Example: plumbline align best-of-n prompts.csv --policy openai:my-model@https://host/v1 --scorer models/helpful -o best
     Example: plumbline align best-of-n hh-rlhf --data-dir helpful-base --split train --policy transformers:my-model --scorer models/helpful --judge models/other --write comparisons -o best
     """
-    from plumbline.loop.best_of_n_opening import BestOfNRun
-    from plumbline.loop.best_of_n_run import run_best_of_n
+    from plumbline.loop.best_of_n.opening import BestOfNRun
+    from plumbline.loop.best_of_n.run import run_best_of_n
 
     asked = BestOfNRun(
         prompts=prompts,

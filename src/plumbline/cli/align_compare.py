@@ -18,8 +18,8 @@ from plumbline.cli.sampling_flags import Restart, SamplingFlags
 from plumbline.cli.source_flags import SourceFlags, TermFlags
 
 if TYPE_CHECKING:
-    from plumbline.loop.compared_policies import PolicyPlace
-    from plumbline.loop.comparison_opening import CompareRun
+    from plumbline.loop.comparing.opening import CompareRun
+    from plumbline.loop.comparing.policies import PolicyPlace
 
 
 @dataclass(frozen=True)
@@ -36,7 +36,7 @@ class ReachingFlags:
 
     def places(self, first: str, second: str) -> tuple[PolicyPlace, PolicyPlace]:
         """As the run takes them."""
-        from plumbline.loop.compared_policies import PolicyPlace
+        from plumbline.loop.comparing.policies import PolicyPlace
 
         return (
             PolicyPlace(first, self.key_variable_a, self.allow_private),
@@ -114,9 +114,9 @@ def compare(
     """
     from datetime import UTC, datetime
 
-    from plumbline.loop.compare_run import run_comparison
-    from plumbline.loop.comparing_judges import JudgeFolders
-    from plumbline.loop.comparison_opening import CompareRun
+    from plumbline.loop.comparing.judges import JudgeFolders
+    from plumbline.loop.comparing.opening import CompareRun
+    from plumbline.loop.comparing.run import run_comparison
 
     first, second = reaching.places(a, b)
     run = CompareRun(
@@ -221,8 +221,8 @@ _UNUSED = {
 def _tell_missing(summary: Mapping[str, Any], run: CompareRun) -> None:
     """What has no reply, was not read or not judged; the command's exit tells it too."""
     from plumbline.loop.asked_sources import journal_of
-    from plumbline.loop.compared_policies import SIDES
-    from plumbline.loop.comparison_folder import missing_codes
+    from plumbline.loop.comparing.folder import missing_codes
+    from plumbline.loop.comparing.policies import SIDES
 
     if any(journal_of(run.out, side).exists() for side in SIDES):
         owed = any(summary["missing"].values())

@@ -17,7 +17,7 @@ from plumbline.cli.policy_told import going_on_told, tell_policy
 from plumbline.cli.source_flags import SourceFlags, TermFlags
 
 if TYPE_CHECKING:
-    from plumbline.loop.ppo_lag_opening import PpoLagRun
+    from plumbline.loop.aligning.ppo_lag_opening import PpoLagRun
 
 
 @dataclass(frozen=True)
@@ -184,7 +184,7 @@ def ppo_lag(
     Example: plumbline align ppo-lag beavertails --policy policies/start --reward models/helpful --cost models/cost -o policies/aligned
     Example: plumbline align ppo-lag prompts.csv --policy my-model --lora 16 --reward models/helpful --cost models/cost --held-out models/other --steps 200 -o policies/aligned
     """
-    from plumbline.loop.ppo_lag_opening import PpoLagRun
+    from plumbline.loop.aligning.ppo_lag_opening import PpoLagRun
 
     further: dict[str, Any] = {**watching.asked(), **texts.asked()}
     run = PpoLagRun(
@@ -210,7 +210,7 @@ def ppo_lag(
 
 
 def _align(run: PpoLagRun, *, as_json: bool) -> None:
-    from plumbline.loop.ppo_lag_run import run_ppo_lag
+    from plumbline.loop.aligning.ppo_lag_run import run_ppo_lag
 
     with going_on_told(run.out), progress("aligning") as shown:
         told = run_ppo_lag(run, step=shown.step, alarm=lambda text: note(f"ALARM, {text}"))

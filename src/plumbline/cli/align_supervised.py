@@ -16,7 +16,7 @@ from plumbline.cli.policy_told import going_on_told, tell_policy
 from plumbline.cli.source_flags import SourceFlags, TermFlags
 
 if TYPE_CHECKING:
-    from plumbline.loop.supervised_opening import SupervisedRun
+    from plumbline.loop.aligning.supervised_opening import SupervisedRun
 
 
 @dataclass(frozen=True)
@@ -95,8 +95,8 @@ def supervised(
     Example: plumbline align supervised beavertails --replies safe --model new -o policies/start
     Example: plumbline align supervised best/comparisons --replies better --model policies/start -o policies/second
     """
-    from plumbline.loop.supervised_opening import NEW, SupervisedRun
-    from plumbline.loop.supervised_run import run_supervised
+    from plumbline.loop.aligning.supervised_opening import NEW, SupervisedRun
+    from plumbline.loop.aligning.supervised_run import run_supervised
 
     if model != NEW:
         refuse_idle(asdict(made), "for a model that is there", "make one with --model new")

@@ -18,7 +18,7 @@ from plumbline.cli.source_flags import SourceFlags, TermFlags
 
 if TYPE_CHECKING:
     from plumbline.align.lagrangian import LagrangianSettings
-    from plumbline.loop.trl_opened import TrlRun
+    from plumbline.loop.aligning.trl_opened import TrlRun
 
 PolicyModel = Annotated[str, typer.Option("--policy", help="The policy to train: a folder, or a hub id owner/name.")]
 
@@ -115,7 +115,7 @@ def dpo(
     Example: plumbline align dpo hh-rlhf --data-dir harmless-base --policy Qwen/Qwen3-0.6B -o policies/dpo
     Example: accelerate launch --num_processes 8 -m plumbline align dpo hh-rlhf --data-dir harmless-base --policy Qwen/Qwen3-8B -o policies/dpo
     """
-    from plumbline.loop.trl_opened import TrlRun
+    from plumbline.loop.aligning.trl_opened import TrlRun
 
     settings = {"epochs": epochs, "most_tokens": max_tokens, "divergence_weight": beta, "seed": seed}
     asked = TrlRun(
@@ -167,7 +167,7 @@ def grpo(
     \b
     Example: plumbline align grpo prompts.jsonl --policy policies/base --reward models/helpful --cost models/cost --cost-limit 0 -o policies/grpo
     """
-    from plumbline.loop.trl_opened import TrlRun
+    from plumbline.loop.aligning.trl_opened import TrlRun
 
     how = _under_models(judging, price, going, reading, terms)
     settings = {**going.settings(), **judging.settings(), "seed": seed}
@@ -212,7 +212,7 @@ def rloo(
     \b
     Example: plumbline align rloo prompts.jsonl --policy policies/base --reward models/helpful --cost models/cost --cost-limit 0 -o policies/rloo
     """
-    from plumbline.loop.trl_opened import TrlRun
+    from plumbline.loop.aligning.trl_opened import TrlRun
 
     how = _under_models(judging, price, going, reading, terms)
     settings = {**going.settings(), **judging.settings(), "seed": seed}
@@ -244,7 +244,7 @@ def _under_models(
 
 
 def _train(asked: TrlRun, *, as_json: bool) -> None:
-    from plumbline.loop.trl_run import run_trl
+    from plumbline.loop.aligning.trl_run import run_trl
 
     with going_on_told(asked.out), progress(f"aligning by {asked.method.upper()}") as shown:
         summary = run_trl(asked, step=shown.step)

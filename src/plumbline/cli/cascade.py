@@ -23,7 +23,7 @@ from plumbline.cli.option_groups import with_options
 from plumbline.cli.source_flags import SourceFlags, TermFlags
 
 if TYPE_CHECKING:
-    from plumbline.loop.cascade_run import CascadeResult
+    from plumbline.loop.training.cascade_run import CascadeResult
 
 First = Annotated[
     Path, typer.Argument(help="The folder of the quick moderation model, which answers what it is sure of.")
@@ -74,7 +74,7 @@ def cascade(
     \b
     Example: plumbline train cascade models/linear models/transformer beavertails -o models/cascade
     """
-    from plumbline.loop.cascade_run import CascadeRun, run_cascade
+    from plumbline.loop.training.cascade_run import CascadeRun, run_cascade
     from plumbline.models.cascade_fitting import CascadeSettings
 
     run = CascadeRun(

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
     from plumbline.curate.recipe import Recipe
     from plumbline.lineage import Fault, Finding
-    from plumbline.loop.curation_run import CurationResult, CurationRun
+    from plumbline.loop.curating.run import CurationResult, CurationRun
 
 RecipeNames = Annotated[
     list[str] | None,
@@ -91,7 +91,7 @@ def curate(
     if show_recipe:
         _show(chosen, as_json)
         return
-    from plumbline.loop.curation_run import CurationRun
+    from plumbline.loop.curating.run import CurationRun
 
     run = CurationRun(
         tuple(_required(sources)),
@@ -126,7 +126,7 @@ def _show(recipe: Recipe, as_json: bool) -> None:
 
 
 def _run(run: CurationRun) -> CurationResult:
-    from plumbline.loop.curation_run import run_curation
+    from plumbline.loop.curating.run import run_curation
 
     try:
         with progress(f"curating by {run.recipe.name}") as shown:

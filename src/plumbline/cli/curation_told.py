@@ -9,9 +9,9 @@ from plumbline.cli.console import note
 
 if TYPE_CHECKING:
     from plumbline.lineage import Terms
-    from plumbline.loop.curation_places import Replaced
-    from plumbline.loop.curation_run import CurationResult
-    from plumbline.loop.curation_terms import TermsOfFile
+    from plumbline.loop.curating.places import Replaced
+    from plumbline.loop.curating.run import CurationResult
+    from plumbline.loop.curating.terms import TermsOfFile
 
 _NAMED = 5
 """Files that a line names at most."""
@@ -19,7 +19,7 @@ _NAMED = 5
 
 def tell_terms(result: CurationResult) -> None:
     """What the output may be used for, which files narrow that, and whose terms do not bind it."""
-    from plumbline.loop.curation_terms import narrowing
+    from plumbline.loop.curating.terms import narrowing
 
     note(f"permitted uses: {_uses(result.loaded.terms)}; licence: {result.loaded.terms.licence}")
     narrow = narrowing(result.files)

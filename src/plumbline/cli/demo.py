@@ -30,7 +30,7 @@ def demo(
     """
     from datetime import UTC, datetime
 
-    from plumbline.loop.demo import run_demo
+    from plumbline.loop.demo.run import run_demo
 
     created = datetime.now(UTC).strftime("%Y-%m-%d %H:%M UTC")
     if data is None:

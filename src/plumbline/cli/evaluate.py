@@ -14,7 +14,7 @@ from plumbline.cli.option_groups import with_options
 from plumbline.cli.source_flags import SourceFlags
 
 if TYPE_CHECKING:
-    from plumbline.loop.evaluation_run import ScoringResult
+    from plumbline.loop.measuring.evaluation_run import ScoringResult
 
 Model = Annotated[Path, typer.Argument(help="A model's folder.")]
 TrustRemoteCode = Annotated[
@@ -57,7 +57,7 @@ def evaluate(
     Example: plumbline evaluate models/harmless hh-rlhf --data-dir harmless-base --json
     """
     from plumbline.cli.figures import print_figures
-    from plumbline.loop.evaluation_run import EvaluationRun, run_evaluation
+    from plumbline.loop.measuring.evaluation_run import EvaluationRun, run_evaluation
 
     how = reading.load_options(axis)
     run = EvaluationRun(model, source, out, on, seed, how, tuple(sys.argv[1:]), trust_remote_code, tokens_per_batch)
@@ -98,7 +98,7 @@ def score(
     \b
     Example: plumbline score models/harmless hh-rlhf --data-dir harmless-base -o scores.parquet
     """
-    from plumbline.loop.evaluation_run import ScoringRun, run_scoring
+    from plumbline.loop.measuring.evaluation_run import ScoringRun, run_scoring
 
     how = reading.load_options(axis)
     with progress("scoring") as shown:

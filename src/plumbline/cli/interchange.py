@@ -32,7 +32,7 @@ def export_model(
     \b
     Example: plumbline train export models/harmless -o exported/harmless
     """
-    from plumbline.loop.interchange_run import run_export
+    from plumbline.loop.training.interchange_run import run_export
 
     labels, notes = run_export(model, out, head, command=tuple(sys.argv[1:]))
     for told in notes:
@@ -74,7 +74,7 @@ def import_model(
     \b
     Example: plumbline train import owner/reward-model --on overall -o models/theirs
     """
-    from plumbline.loop.interchange_run import ImportRun, run_import
+    from plumbline.loop.training.interchange_run import ImportRun, run_import
 
     run = ImportRun(
         path,

@@ -15,7 +15,7 @@ from plumbline.cli.training_told import interruption_told, tell_trained
 from plumbline.cli.transformer_flags import TransformerFlags
 
 if TYPE_CHECKING:
-    from plumbline.loop.training_run import TrainingResult, TrainingRun
+    from plumbline.loop.training.run import TrainingResult, TrainingRun
 
 
 def register(app: typer.Typer) -> None:
@@ -53,7 +53,7 @@ def together(
     Example: plumbline train together pku-saferlhf beavertails --model Qwen/Qwen3-0.6B -o models/both
     Example: plumbline train together pku-saferlhf --task preference --task cost --model Qwen/Qwen3-0.6B -o models/pku
     """
-    from plumbline.loop.training_run import TrainingRun
+    from plumbline.loop.training.run import TrainingRun
 
     settings = {**transformer.settings(), "seed": seed, "max_false_positive_rate": false_positive_rate}
     tasks = _tasks(task)
@@ -84,7 +84,7 @@ def _tasks(names: list[str] | None) -> tuple[Any, ...]:
 
 
 def _train(run: TrainingRun, *, as_json: bool) -> None:
-    from plumbline.loop.joint_run import run_joint_training
+    from plumbline.loop.training.joint_run import run_joint_training
 
     with interruption_told(run.out), progress("training together") as shown:
         results = run_joint_training(run, step=shown.step)

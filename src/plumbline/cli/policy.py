@@ -24,7 +24,7 @@ from plumbline.cli.option_groups import with_options
 from plumbline.cli.source_flags import SourceFlags, TermFlags
 
 if TYPE_CHECKING:
-    from plumbline.loop.policy_run import FittedPolicy
+    from plumbline.loop.measuring.moderation_policy_run import FittedPolicy
 
 app = typer.Typer(
     help="Policies of moderation: from which probability each head flags, and from which people look.",
@@ -89,7 +89,7 @@ def fit(
     \b
     Example: plumbline policy fit models/moderation beavertails --flag-fpr 0.01 --review-fpr 0.05 -o policies/house.toml
     """
-    from plumbline.loop.policy_run import PolicyFit, PolicyInput, run_policy_fit
+    from plumbline.loop.measuring.moderation_policy_run import PolicyFit, PolicyInput, run_policy_fit
 
     how = {**reading.load_options(), "stated_terms": terms.stated_terms()}
     given = PolicyInput(model, source, how, trust_remote_code, tokens_per_batch)
@@ -158,7 +158,7 @@ def evaluate(
     \b
     Example: plumbline policy evaluate models/moderation beavertails --policy policies/house.toml --json
     """
-    from plumbline.loop.policy_run import PolicyInput, run_policy_evaluation
+    from plumbline.loop.measuring.moderation_policy_run import PolicyInput, run_policy_evaluation
 
     given = PolicyInput(model, source, reading.load_options(), trust_remote_code, tokens_per_batch)
     with progress("evaluating a policy") as shown:

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 if TYPE_CHECKING:
-    from plumbline.loop.policy_training import Unfinished
+    from plumbline.loop.aligning.policy_training import Unfinished
 
 Lora = Annotated[
     int | None,
@@ -27,7 +27,7 @@ class UnfinishedFlags:
 
     def decided(self) -> Unfinished:
         """As runs take it."""
-        from plumbline.loop.policy_training import Unfinished
+        from plumbline.loop.aligning.policy_training import Unfinished
 
         return Unfinished(self.resume, self.restart)
 

@@ -22,7 +22,7 @@ def going_on_told(out: Path) -> Iterator[None]:
     try:
         yield
     except KeyboardInterrupt:
-        from plumbline.loop.training_folder import training_folder
+        from plumbline.loop.training.folder import training_folder
 
         if training_folder(out).is_dir():
             note(

@@ -22,7 +22,7 @@ from plumbline.cli.option_groups import with_options
 from plumbline.cli.source_flags import SourceFlags
 
 if TYPE_CHECKING:
-    from plumbline.loop.redteam_score_run import TranscriptsScored
+    from plumbline.loop.redteam.score_run import TranscriptsScored
 
 app = typer.Typer(
     help="Attempts to make a model do harm: score their transcripts, draw what they tell.",
@@ -56,7 +56,7 @@ def score(
     \b
     Example: plumbline redteam score models/harmless hh-rlhf --data-dir red-team-attempts -o scored
     """
-    from plumbline.loop.redteam_score_run import TranscriptScoring, run_transcript_scoring
+    from plumbline.loop.redteam.score_run import TranscriptScoring, run_transcript_scoring
 
     how = reading.load_options()
     run = TranscriptScoring(model, source, out, how, tuple(sys.argv[1:]), trust_remote_code, tokens_per_batch)
@@ -119,7 +119,7 @@ def report(
 
     from plumbline.cli.report import is_own_page
     from plumbline.lineage import refuse_foreign_file
-    from plumbline.loop.redteam_report_run import RedTeamReporting, run_red_team_report
+    from plumbline.loop.redteam.report_run import RedTeamReporting, run_red_team_report
 
     refuse_foreign_file(out, is_ours=is_own_page(out))
     created = datetime.now(UTC).strftime("%Y-%m-%d %H:%M UTC")

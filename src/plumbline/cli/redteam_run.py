@@ -17,7 +17,7 @@ from plumbline.cli.sampling_flags import EndpointFlags, Restart, SamplingFlags
 from plumbline.cli.source_flags import SourceFlags, TermFlags
 
 if TYPE_CHECKING:
-    from plumbline.loop.redteam_run import RedTeamRun, Target
+    from plumbline.loop.redteam.run import RedTeamRun, Target
 
 
 @dataclass(frozen=True)
@@ -31,7 +31,7 @@ class TargetFlags(EndpointFlags):
 
     def attacked(self, address: str) -> Target:
         """As the run takes it."""
-        from plumbline.loop.redteam_run import Target
+        from plumbline.loop.redteam.run import Target
 
         return Target(address, self.key_variable, self.allow_private, self.model_type, self.model_size)
 
@@ -76,7 +76,7 @@ def run(
     Example: plumbline redteam run prompts.csv --target openai:my-model@https://host/v1 --scorer models/moderation -o attempts
     Example: plumbline redteam run beavertails-evaluation --target transformers:my-model --scorer models/cost --validate-on labels -o attempts
     """
-    from plumbline.loop.redteam_run import RedTeamRun, run_redteam
+    from plumbline.loop.redteam.run import RedTeamRun, run_redteam
 
     asked = RedTeamRun(
         prompts=prompts,

@@ -180,7 +180,7 @@ class _Asked:
 
 def _train(asked: _Asked, how: dict[str, Any], *, as_json: bool) -> None:
     from plumbline.cli.figures import print_figures
-    from plumbline.loop.training_run import TrainingRun, run_training
+    from plumbline.loop.training.run import TrainingRun, run_training
 
     run = TrainingRun(
         task=asked.task,

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 from plumbline.cli.console import note, tell_findings, tell_set_aside, tell_unread
 
 if TYPE_CHECKING:
-    from plumbline.loop.training_run import TrainingResult, TrainingRun
+    from plumbline.loop.training.run import TrainingResult, TrainingRun
 
 _FEW_ROWS = 200
 
@@ -31,7 +31,7 @@ def interruption_told(out: Path) -> Iterator[None]:
 
 
 def _tell_unfinished(out: Path) -> None:
-    from plumbline.loop.training_folder import MARK_NAME, checkpointed_step, training_folder
+    from plumbline.loop.training.folder import MARK_NAME, checkpointed_step, training_folder
 
     work = training_folder(out)
     if not (work / MARK_NAME).is_file():
@@ -103,7 +103,7 @@ def _checked_words(run: TrainingRun) -> list[str]:
 
 def _tell_next(run: TrainingRun) -> None:
     """Say what was written, and how to measure it on rows that it has not seen."""
-    from plumbline.loop.held_out import evaluation_commands
+    from plumbline.loop.training.held_out import evaluation_commands
 
     commands = [join(words) for words in evaluation_commands(run)]
     if commands:

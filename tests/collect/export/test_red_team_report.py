@@ -1,6 +1,6 @@
 """A collected red-team study, exported as Parquet, is what the red-team report reads."""
 
-from plumbline.loop.redteam_report_run import RedTeamReporting, run_red_team_report
+from plumbline.loop.redteam.report_run import RedTeamReporting, run_red_team_report
 from tests.collect.export import collected
 
 

@@ -10,7 +10,7 @@ from plumbline.collect.service.starting import first_owner, start_study
 from plumbline.collect.service.store_places import make_or_open_place
 from plumbline.collect.study_file import read_study_file
 from tests.collect.api.client import START, Api
-from tests.loop.curations import pair, write
+from tests.loop.curating.curations import pair, write
 from tests.models.made_up import BAD, GOOD
 
 STUDY = """\

@@ -5,7 +5,7 @@ import pytest
 from plumbline.loop.rounds.opened_round import open_round
 from plumbline.records import ModelError, NoDataError
 from plumbline.release import GateError
-from tests.loop.curations import pair, write
+from tests.loop.curating.curations import pair, write
 from tests.loop.rounds.judged_study import RECIPE, ROUND, hh_rows, judge, start, study_folder, told_apart
 from tests.loop.rounds.test_round_run import became, edit, ran
 

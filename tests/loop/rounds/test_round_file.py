@@ -7,7 +7,7 @@ from plumbline.loop.rounds.example_round import EXAMPLE
 from plumbline.loop.rounds.opened_round import open_round
 from plumbline.loop.rounds.round_file import RoundFileError, parse_round_settings, read_round_settings, tables_json
 from plumbline.loop.rounds.round_settings import ModelSettings
-from plumbline.loop.training_run import COMMON_SETTINGS, LINEAR_SETTINGS
+from plumbline.loop.training.run import COMMON_SETTINGS, LINEAR_SETTINGS
 from plumbline.records import UsageError
 from tests.loop.rounds.judged_study import ROUND
 from tests.loop.rounds.test_round_run import edit

@@ -16,7 +16,7 @@ from plumbline.loop.rounds.opened_round import open_round
 from plumbline.loop.rounds.round_run import run_round, steps_of
 from plumbline.loop.rounds.round_state import RoundState, held
 from plumbline.loop.rounds.steps import Call
-from plumbline.loop.training_folder import MARK_NAME, training_folder
+from plumbline.loop.training.folder import MARK_NAME, training_folder
 from plumbline.records import PlumblineError, UsageError
 from tests.loop.rounds.test_round_run import STEPS, became, edit, ran, stop_at
 from tests.prepared import start_prepared

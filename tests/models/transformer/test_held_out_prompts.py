@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 from plumbline.formats import load, merge_loaded
-from plumbline.loop.synthetic_corpus import write_synthetic_corpus
+from plumbline.loop.synthetic.corpus import write_synthetic_corpus
 from plumbline.models.trained_rows import TrainedRows
 from plumbline.models.transformer.goals import TaskData, goals_of
 from plumbline.models.transformer.held_out_prompts import (

@@ -10,8 +10,8 @@ from pathlib import Path
 from pydantic import JsonValue
 
 from plumbline.loop.asked_sources import journal_of
-from plumbline.loop.best_of_n_opening import BestOfNRun
-from plumbline.loop.best_of_n_run import SUMMARY_NAME, run_best_of_n
+from plumbline.loop.best_of_n.opening import BestOfNRun
+from plumbline.loop.best_of_n.run import SUMMARY_NAME, run_best_of_n
 from plumbline.loop.rounds.chance import chance_notes, refuse_chance
 from plumbline.loop.rounds.data_steps import stated_terms
 from plumbline.loop.rounds.model_steps import EVALUATIONS, MODELS, measured

@@ -19,7 +19,7 @@ from plumbline.formats.opened import open_sources
 from plumbline.formats.source_files import locate
 from plumbline.formats.writing import ConversionRun
 from plumbline.lineage import FoundManifest, StatedTerms, is_there, read_manifest
-from plumbline.loop.curation_run import CurationRun, run_curation
+from plumbline.loop.curating.run import CurationRun, run_curation
 from plumbline.loop.rounds.opened_round import OpenedStudy, Round
 from plumbline.loop.rounds.round_settings import Release, SourceTable
 from plumbline.loop.rounds.steps import Call, Step, Told, content_digest, of_manifest, written

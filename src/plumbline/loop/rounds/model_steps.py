@@ -12,13 +12,13 @@ from typing import Any
 from pydantic import JsonValue
 
 from plumbline.loop.earlier_outputs import EVALUATION_NAME
-from plumbline.loop.evaluation_run import EvaluationRun, run_evaluation
+from plumbline.loop.measuring.evaluation_run import EvaluationRun, run_evaluation
 from plumbline.loop.rounds.data_steps import CURATED
 from plumbline.loop.rounds.opened_round import Round
 from plumbline.loop.rounds.round_settings import Model
 from plumbline.loop.rounds.steps import Call, Step, Told, content_digest, written
-from plumbline.loop.training_folder import MARK_NAME, training_folder
-from plumbline.loop.training_run import LINEAR, TrainingRun, run_training
+from plumbline.loop.training.folder import MARK_NAME, training_folder
+from plumbline.loop.training.run import LINEAR, TrainingRun, run_training
 from plumbline.models.model_folder import DESCRIPTION_NAME
 from plumbline.records import Kind, NoDataError
 

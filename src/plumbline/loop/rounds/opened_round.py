@@ -28,7 +28,7 @@ from plumbline.loop.rounds.round_file import (
     with_lines,
 )
 from plumbline.loop.rounds.round_settings import RoundSettings
-from plumbline.loop.training_run import LINEAR, refuse_unknown_model
+from plumbline.loop.training.run import LINEAR, refuse_unknown_model
 from plumbline.models.model_folder import DESCRIPTION_NAME
 from plumbline.records import MissingExtraError, PlumblineError, SourceError, UsageError
 from plumbline.release import Answers, read_answers

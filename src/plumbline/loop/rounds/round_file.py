@@ -19,7 +19,7 @@ from plumbline.collect.study_lines import KeyPath, key_lines, line_of
 from plumbline.collect.study_problems import StudyFileError, StudyProblem, written_key
 from plumbline.lineage import StatedTerms
 from plumbline.loop.rounds.round_settings import ModelSettings, RoundSettings, Sampler
-from plumbline.loop.training_run import LINEAR, LINEAR_SETTINGS
+from plumbline.loop.training.run import LINEAR, LINEAR_SETTINGS
 from plumbline.records import PlumblineError
 from plumbline.records.setting_words import expected_of, found_of
 from plumbline.records.strict_toml import parse_toml, read_small_text, validated

@@ -15,7 +15,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from plumbline.lineage import file_digest, read_manifest, write_aside
 from plumbline.lineage.writing import MANIFEST_NAME
-from plumbline.loop.training_folder import claimed
+from plumbline.loop.training.folder import claimed
 from plumbline.records import SourceError, UsageError
 
 STATE_NAME = "round.json"

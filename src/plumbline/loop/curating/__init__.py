@@ -1,0 +1,1 @@
+"""Curating runs: sources through a recipe to a curated folder."""

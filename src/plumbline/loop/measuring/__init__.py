@@ -1,0 +1,1 @@
+"""Runs that measure models, and what figures are told with."""

@@ -1,0 +1,1 @@
+"""Red-team runs: attempts made, scored and reported."""

@@ -1,0 +1,1 @@
+"""Training runs: sources to model folders."""
