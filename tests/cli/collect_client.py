@@ -5,12 +5,14 @@ import json
 import os
 import re
 import signal
-import subprocess
 import sys
+import tempfile
 import time
 from pathlib import Path
 
 import httpx2
+
+from tests.prepared import run_program, start_prepared
 
 EXAMPLES = Path(__file__).parents[2] / "src/plumbline/collect/examples"
 PROGRAM = [sys.executable, "-W", "error", "-m", "plumbline"]
@@ -20,25 +22,36 @@ HARMFUL = {row[f"response_{1 - row['safer_response_id']}"] for row in _KNOWN}
 
 
 class Server:
-    """`plumbline collect serve` on a free port."""
+    """`plumbline collect serve` on a free port.
 
-    def __init__(self, *studies, store=None, words=(), env=None):
+    Args:
+        as_people_do: started from nothing, which takes seconds; else in a process that has imported it all.
+    """
+
+    def __init__(self, *studies, store=None, words=(), env=None, as_people_do=False):
         self._words = ["collect", "serve", *map(str, studies), "--port", "0", *words]
         self._words += [] if store is None else ["--store", str(store)]
-        self._env = os.environ | (env or {})
+        self._env, self._run = env, start_from_nothing if as_people_do else run_program
         self.clients = []
         self.start()
 
     def start(self):
-        pipe = subprocess.PIPE
-        self.process = subprocess.Popen([*PROGRAM, *self._words], stdout=pipe, stderr=pipe, text=True, env=self._env)
-        self.said, found = "", None
-        while not found:
-            line = self.process.stdout.readline()
-            self.said += line
-            assert line, self.said + self.process.stderr.read()
-            found = re.search(r"https?://\S+/api/v1", line)
-        self.url = found[0]
+        self._place = tempfile.TemporaryDirectory(prefix="served-")
+        self._streams = tuple(Path(self._place.name, name) for name in ("out", "err"))
+        self.process = start_prepared(self._run, *self._words, log=self._streams, env=self._env)
+        self.url = self.wait_for(r"https?://\S+/api/v1")[0]
+
+    @property
+    def said(self):
+        """What stands on its output stream."""
+        return self._streams[0].read_text() if self._streams[0].exists() else ""
+
+    def wait_for(self, words):
+        """The match of such words on its output stream, in a line that has ended."""
+        while not (found := re.search(rf"{words}(?=.*\n)", self.said)):
+            assert self.process.is_alive(), self.said + self._streams[1].read_text()
+            time.sleep(0.02)
+        return found
 
     def children(self):
         """The processes that serve, where there are several: ids."""
@@ -49,20 +62,34 @@ class Server:
     def kill(self):
         """As a crash: no chance to do anything."""
         self.process.kill()
-        self.process.communicate(timeout=20)
+        self.ended()
 
     def close(self):
         """Whatever became of it."""
         for client in self.clients:
             client.http.close()
-        if self.process.poll() is None:
+        if self.process.is_alive():
             self.kill()
+        self._place.cleanup()
+
+    def send_signal(self, number):
+        os.kill(self.process.pid, number)
+
+    def ended(self):
+        """(exit code, stdout, stderr) once it is at its end."""
+        self.process.join(timeout=20)
+        assert not self.process.is_alive()
+        return self.process.exitcode, *(stream.read_text() for stream in self._streams)
 
     def end(self, number=signal.SIGTERM):
         """(exit code, stdout, stderr) after a signal to end."""
-        self.process.send_signal(number)
-        out, err = self.process.communicate(timeout=20)
-        return self.process.returncode, out, err
+        self.send_signal(number)
+        return self.ended()
+
+
+def start_from_nothing(*words):
+    """In the place of this process the program, as people start it."""
+    os.execv(PROGRAM[0], [*PROGRAM, *words])
 
 
 def is_running(process_id):

@@ -156,7 +156,7 @@ def keep_and_erase(plumb, tmp_path, store, server):
 def test_requests_under_way_end_before_the_server_does(plumb, serve, tmp_path, number):
     plumb("collect", "init", tmp_path / "pairs", "--example", "pairs")
     token = json.loads(plumb("collect", "token", tmp_path / "pairs", "--role", "owner", "--json")[1])["token"]
-    server = serve(tmp_path / "pairs")
+    server = serve(tmp_path / "pairs", as_people_do=number == signal.SIGTERM)
     port = int(server.url.split(":")[2].split("/")[0])
     body = json.dumps({"role": "worker", "token_days": 1}).encode()
     head = (
@@ -166,12 +166,12 @@ def test_requests_under_way_end_before_the_server_does(plumb, serve, tmp_path, n
     with socket.create_connection(("127.0.0.1", port), timeout=20) as half:
         half.sendall(head.encode() + body[:5])
         Client(server, token).got("GET", "/me")  # so that the half is being served
-        server.process.send_signal(number)
+        server.send_signal(number)
         time.sleep(0.3)
         half.sendall(body[5:])
         assert half.recv(1000).startswith(b"HTTP/1.1 201")
-    _, err = server.process.communicate(timeout=20)
-    assert server.process.returncode == 0, err
+    code, _, err = server.ended()
+    assert code == 0, err
 
 
 def test_several_processes_on_postgres_and_one_of_them_dies(empty_postgres, serve, tmp_path):

@@ -2,6 +2,7 @@
 
 import re
 import shlex
+import shutil
 from pathlib import Path
 
 import pytest
@@ -9,7 +10,7 @@ import pytest
 from plumbline.cli.reference import cli_reference
 from plumbline.collect.study_reference import study_reference
 from plumbline.loop.synthetic.corpus import write_synthetic_corpus
-from tests.prepared import run_prepared
+from tests.cli.conftest import plumb as plumb
 
 ROOT = Path(__file__).resolve().parents[2]
 PAGES = sorted([ROOT / "README.md", *(ROOT / "docs").rglob("*.md")])
@@ -24,10 +25,18 @@ PAGES_WITH_COMMANDS = [page for page in PAGES if blocks(page, "sh")]
 PAGES_WITH_PYTHON = [page for page in PAGES if blocks(page, "python")]
 
 
+@pytest.fixture(scope="module")
+def corpus(tmp_path_factory):
+    """The synthetic corpus that `make demo` begins with."""
+    folder = tmp_path_factory.mktemp("demo") / "data-synthetic"
+    write_synthetic_corpus(folder, scale=0.0625)
+    return folder
+
+
 @pytest.fixture
-def after_the_demo(tmp_path, monkeypatch):
+def after_the_demo(corpus, tmp_path, monkeypatch):
     """A folder as `make demo` leaves it, as far as the documented commands read it."""
-    write_synthetic_corpus(tmp_path / "demo-out" / "data-synthetic", scale=0.0625)
+    shutil.copytree(corpus, tmp_path / "demo-out" / "data-synthetic")
     monkeypatch.chdir(tmp_path)
     return tmp_path
 
@@ -39,7 +48,7 @@ def test_there_are_pages_to_look_at():
 
 
 @pytest.mark.parametrize("page", PAGES_WITH_COMMANDS, ids=lambda page: page.name)
-def test_every_documented_command_runs(page, after_the_demo):
+def test_every_documented_command_runs(page, plumb, after_the_demo):
     ran = 0
     for line in "\n".join(blocks(page, "sh")).splitlines():
         words = shlex.split(line, comments=True)
@@ -50,11 +59,11 @@ def test_every_documented_command_runs(page, after_the_demo):
             assert set(words[1:]) <= set(targets), line
             continue
         assert words[0] == "plumbline", f"{page.name} documents a command that this test does not run: {line}"
-        done = run_prepared(*words[1:])
+        code, _, told = plumb(*words[1:])
         # The corpus holds planted faults: finding them is exit code 1, and said.
-        found = words[1:3] == ["data", "check"] or "not read: " in done.stderr
-        assert done.returncode == (1 if found else 0), f"{line}\n{done.stderr}"
-        assert not done.stderr.startswith("PL-")
+        found = words[1:3] == ["data", "check"] or "not read: " in told
+        assert code == (1 if found else 0), f"{line}\n{told}"
+        assert not told.startswith("PL-")
         ran += 1
     assert ran
 

@@ -63,7 +63,7 @@ class Streaming:
 def test_a_head_without_end_is_closed_and_an_answer_that_is_slowly_made_is_not(monkeypatch):
     monkeypatch.setattr(connections, "HEAD_SECONDS", 0.05)
     monkeypatch.setattr(connections, "UNREAD_SECONDS", 0.3)
-    monkeypatch.setattr(running, "_log_config", lambda **_: None)  # it would be that of the tests, too
+    monkeypatch.setattr(running, "log_config", lambda *_, **__: None)  # it would be that of the tests, too
 
     def said(request):
         async def conversation(reader, writer):

@@ -5,6 +5,7 @@ from datetime import timedelta
 import pytest
 from sqlalchemy import insert
 
+from plumbline.collect.store import deliveries as store_deliveries
 from plumbline.collect.store.deliveries import (
     KEPT,
     OLDEST,
@@ -129,26 +130,28 @@ def test_there_are_only_so_many(store):
     assert hook(store) == numbers[-1] + 1
 
 
-def test_nothing_grows_without_bound(store, webhook):
-    """A year of one message an hour to a receiver that is gone, another one that answers: what stays is of a month."""
-    other, hour = hook(store), timedelta(hours=1)
+def test_nothing_grows_without_bound(store, webhook, monkeypatch):
+    """A quarter of a year of four messages a day to a receiver that is gone, another one that answers: a month's stays."""
+    monkeypatch.setattr(store_deliveries, "_BATCH", 100)  # so that there are several
+    other, pace, count = hook(store), timedelta(hours=6), 90 * 4
     values = {"event": "ping", "payload": {}, "attempts": 1}
     lines = []
-    for number in range(365 * 24):
-        at = START + number * hour
+    for number in range(count):
+        at = START + number * pace
         line = {**values, "created_at": at, "next_at": at}
         lines += [
             {**line, "webhook_id": webhook, "delivered_at": None},
             {**line, "webhook_id": other, "delivered_at": at},
         ]
     store.write(lambda connection: connection.execute(insert(deliveries), lines))
-    end = START + 365 * 24 * hour
-    waiting = int(OLDEST / hour)
+    end = START + count * pace
+    waiting = int(OLDEST / pace)
     given_up, removed = sweep(store, now=end)
-    assert (given_up, removed) == (365 * 24 + 1 - waiting, 365 * 24 - int(KEPT / hour))
+    assert (given_up, removed) == (count + 1 - waiting, count - int(KEPT / pace))
     told = [each.payload for each in read_events(store) if each.kind == EventKind.WEBHOOK_GIVEN_UP]
     assert {each["webhook"] for each in told} == {webhook}
+    assert len(told) == 4, "one a batch"
     assert sum(each["given_up"] for each in told) == given_up
     assert sweep(store, now=end) == (0, 0)
-    assert sweep(store, now=end + KEPT + hour)[1] == given_up + int(KEPT / hour)
+    assert sweep(store, now=end + KEPT + pace)[1] == given_up + int(KEPT / pace)
     assert count_undelivered(store) == (0, waiting)

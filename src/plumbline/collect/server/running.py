@@ -37,10 +37,12 @@ from plumbline.collect.store.migrating import open_store
 from plumbline.records import PlumblineError
 from plumbline.web.connections import BoundedConnection
 from plumbline.web.listening import BACKLOG, run_until_ended
+from plumbline.web.log_config import log_config
 from plumbline.web.sessions import Site
 
 GRACE_SECONDS = 10
 """How long requests under way may take when the server is told to end."""
+_LINE = {"format": "%(asctime)s %(message)s"}
 _LOG = logging.getLogger("plumbline.collect")
 
 
@@ -139,7 +141,7 @@ def _config(served: Served, processes: int, *, log_requests: bool) -> uvicorn.Co
         workers=processes,
         lifespan="on",
         ws="none",
-        log_config=_log_config(log_requests=log_requests),
+        log_config=log_config("plumbline.web.access", _LINE, log_requests=log_requests),
         access_log=False,
         server_header=False,
         proxy_headers=True,
@@ -194,19 +196,3 @@ def _end_with_parent() -> None:
         os.kill(os.getpid(), signal.SIGTERM)
 
     threading.Thread(target=partial(watch, parent.sentinel), name="plumbline-parent", daemon=True).start()
-
-
-def _log_config(*, log_requests: bool) -> dict[str, Any]:
-    """Everything to stderr, one line each; uvicorn's own talk only from warnings on."""
-    quiet = {"handlers": ["stderr"], "level": "WARNING", "propagate": False}
-    return {
-        "version": 1,
-        "disable_existing_loggers": False,
-        "formatters": {"line": {"format": "%(asctime)s %(message)s"}},
-        "handlers": {"stderr": {"class": "logging.StreamHandler", "stream": "ext://sys.stderr", "formatter": "line"}},
-        "loggers": {
-            "uvicorn": quiet,
-            "plumbline": quiet,
-            "plumbline.web.access": {**quiet, "level": "INFO" if log_requests else "WARNING"},
-        },
-    }

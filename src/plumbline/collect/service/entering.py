@@ -19,6 +19,7 @@ from plumbline.collect.store.items import Entered, count_items, enter_items
 from plumbline.collect.store.rows import NewItem as ItemRow
 from plumbline.collect.study_settings import StudyFile
 from plumbline.formats import Loaded, load
+from plumbline.formats.prompt_files import load_prompts
 from plumbline.lineage import StatedTerms
 from plumbline.records import PlumblineError, Record, records_from_table
 
@@ -61,7 +62,7 @@ def enter_data(
         SourceError, UsageError, FaultError: the data cannot be read, or makes no items of this purpose.
     """
     stated = terms_of_study(study.settings)
-    loaded = load(source, split=split, data_dir=data_dir, stated_terms=stated)
+    loaded = _reader(study, purpose)(source, split=split, data_dir=data_dir, stated_terms=stated)
     return enter_loaded(collecting, study, loaded, purpose)
 
 
@@ -87,12 +88,18 @@ def enter_uploaded(
         path.write_bytes(data)
         try:
             require_within(path, form)
-            loaded = load(path, cache=False, stated_terms=terms_of_study(study.settings))
+            stated = terms_of_study(study.settings)
+            loaded = _reader(study, purpose)(path, cache=False, stated_terms=stated)
             return enter_loaded(collecting, study, loaded, purpose)
         except PlumblineError as error:
             # Whoever sent the file knows nothing of the server's folders, and need not.
             error.retold(lambda text: text.replace(f"{folder}/", ""))
             raise
+
+
+def _reader(study: KnownStudy, purpose: Purpose) -> Callable[..., Loaded]:
+    """What reads the data of items: prompts may be plain ones, a line each."""
+    return load_prompts if study.settings.items.prompts is not None and purpose is Purpose.WORK else load
 
 
 def more_from_workers(collecting: Collecting, study: KnownStudy) -> bool:

@@ -26,6 +26,7 @@ from plumbline.collect.study_lines import KeyPath, key_lines, line_of
 from plumbline.collect.study_problems import StudyFileError, StudyProblem
 from plumbline.collect.study_settings import Replies, Sampler, StudyFile
 from plumbline.formats import Loaded, load
+from plumbline.formats.prompt_files import load_prompts
 from plumbline.records import Message, PlumblineError, Role
 from plumbline.sources import parse_address
 from plumbline.sources.network import check_url
@@ -79,7 +80,7 @@ def check_start(
         try:
             stated = terms_of_study(read.study)
             path = read.folder / source.path
-            loaded = load(path, split=source.split, data_dir=source.data_dir, stated_terms=stated)
+            loaded = source.reader(path, split=source.split, data_dir=source.data_dir, stated_terms=stated)
             _require_items(loaded, read.study, source.purpose, path)
         except PlumblineError as error:
             problems.append((source.key, error))
@@ -114,6 +115,7 @@ class _Source:
     path: str
     split: str | None = None
     data_dir: str | None = None
+    reader: Callable[..., Loaded] = load
 
 
 def _data_of(study: StudyFile) -> Iterator[_Source]:
@@ -121,7 +123,7 @@ def _data_of(study: StudyFile) -> Iterator[_Source]:
     if items.data is not None:
         yield _Source(Purpose.WORK, ("items", "data"), items.data, items.split, items.data_dir)
     if items.prompts is not None:
-        yield _Source(Purpose.WORK, ("items", "prompts"), items.prompts, items.split)
+        yield _Source(Purpose.WORK, ("items", "prompts"), items.prompts, items.split, reader=load_prompts)
     sections = (
         (Purpose.TRAINING, "qualification", study.qualification),
         (Purpose.GOLD, "gold", study.gold),

@@ -7,18 +7,19 @@ import gc
 import socket
 from collections.abc import Callable, Iterator
 from contextlib import closing
-from typing import Any
 
 import uvicorn
 
 from plumbline.moderate.service.app import ServiceApp
 from plumbline.web.connections import BoundedConnection
 from plumbline.web.listening import BACKLOG, run_until_ended
+from plumbline.web.log_config import log_config
 
 GRACE_SECONDS = 30
 """How long requests under way may take when the server is told to end."""
 _DRAIN_SECONDS = 0.3
 """For what was on its way when the end was told."""
+_LINE = {"()": "plumbline.moderate.service.request_log.JsonLines"}
 
 
 class _Server(uvicorn.Server):
@@ -69,7 +70,7 @@ def run_server(app: ServiceApp, bound: socket.socket, *, log_requests: bool, rea
         http=BoundedConnection,
         lifespan="on",
         ws="none",
-        log_config=_log_config(log_requests=log_requests),
+        log_config=log_config("plumbline.moderate.requests", _LINE, log_requests=log_requests),
         access_log=False,
         server_header=False,
         proxy_headers=False,
@@ -90,19 +91,3 @@ def run_server(app: ServiceApp, bound: socket.socket, *, log_requests: bool, rea
 
     with closing(bound):
         return run_until_ended(serve)
-
-
-def _log_config(*, log_requests: bool) -> dict[str, Any]:
-    """Lines of JSON to stderr; uvicorn's own talk only from warnings on."""
-    quiet = {"handlers": ["stderr"], "level": "WARNING", "propagate": False}
-    return {
-        "version": 1,
-        "disable_existing_loggers": False,
-        "formatters": {"line": {"()": "plumbline.moderate.service.request_log.JsonLines"}},
-        "handlers": {"stderr": {"class": "logging.StreamHandler", "stream": "ext://sys.stderr", "formatter": "line"}},
-        "loggers": {
-            "uvicorn": quiet,
-            "plumbline": quiet,
-            "plumbline.moderate.requests": {**quiet, "level": "INFO" if log_requests else "WARNING"},
-        },
-    }
