@@ -19,7 +19,7 @@ $(BIN)/python:
 
 $(VENV)/ready-to-run: $(BIN)/python pyproject.toml constraints.txt
 	@echo "setting up $(VENV) (once, about a minute)"
-	@$(PIP) install --constraint constraints.txt --editable '.[report]'
+	@$(PIP) install --constraint constraints.txt --editable '.[report,collect,serve]'
 	@touch $@
 
 # In one go, and compiled by all cores afterwards: pip compiles with one, which takes it as long as all else that it does.
@@ -32,7 +32,7 @@ $(VENV)/ready-to-test: $(BIN)/python pyproject.toml constraints.txt
 
 ready: $(VENV)/ready-to-test ## sets up what the tests and the checks need
 
-demo: $(VENV)/ready-to-run ## the main job on a small synthetic corpus; ends with a report to open
+demo: $(VENV)/ready-to-run ## the whole loop on synthetic data, with simulated workers; ends with a report to open
 	@$(BIN)/plumbline demo -o demo-out
 
 # Several processes share the machine: libraries that start a thread a core would get in each other's way, and compiled
@@ -66,6 +66,7 @@ format: $(VENV)/ready-to-test ## mend what the formatter can
 docs: $(VENV)/ready-to-test ## the pages that are made from the program
 	$(BIN)/python -m plumbline.cli.reference > docs/cli.md
 	$(BIN)/python -m plumbline.collect.study_reference > docs/study-file.md
+	$(BIN)/python -m plumbline.cli.python_reference > docs/python.md
 
 pictures: $(VENV)/ready-to-test ## pictures of every page for docs/pages.md; needs chromium; a minute or two
 	$(BIN)/python -m tests.browser.gallery docs/pictures/pages

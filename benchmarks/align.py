@@ -68,9 +68,9 @@ def plumbline(form: str, adapters: bool, steps: int, threads: int, ending: float
     """Candidate: some steps of ours."""
     import torch
 
-    from plumbline.align import ppo_lag
     from plumbline.align.lagrangian import Lagrangian, LagrangianSettings
     from plumbline.align.policy import Policy
+    from plumbline.align.ppo import ppo_lag
     from plumbline.align.rollouts import RolloutSettings
 
     torch.set_num_threads(threads)
@@ -108,7 +108,7 @@ def plain(adapters: bool, steps: int, threads: int, ending: float) -> Iterator[A
     import torch
 
     from benchmarks.align_peer import Headed, SixModels
-    from plumbline.align.ppo_lag import PpoSettings
+    from plumbline.align.ppo.ppo_lag import PpoSettings
     from plumbline.align.rollouts import padded_left
 
     torch.set_num_threads(threads)
@@ -148,7 +148,7 @@ def _scorer(form: str) -> Any:
     """Reward and cost of replies by heads; implements `reply_scorers.ReplyScorer`."""
     import torch
 
-    from plumbline.align.reply_scorers import ReplyScores
+    from plumbline.align.ppo.reply_scorers import ReplyScores
 
     heads = torch.nn.Linear(WIDTH, 2)
 

@@ -17,10 +17,10 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from plumbline.align.advantages import advantages_and_returns, shaped_rewards
 from plumbline.align.lagrangian import Lagrangian, LagrangianSettings
-from plumbline.align.objective import policy_loss, value_loss
-from plumbline.align.ppo_lag import PpoSettings
+from plumbline.align.ppo.advantages import advantages_and_returns, shaped_rewards
+from plumbline.align.ppo.objective import policy_loss, value_loss
+from plumbline.align.ppo.ppo_lag import PpoSettings
 
 
 class Headed(nn.Module):

@@ -74,7 +74,7 @@ def _scorer() -> Any:
     import torch
     from transformers import AutoModel, LlamaConfig
 
-    from plumbline.models.transformer import block_attention
+    from plumbline.models.transformer.attention import block_attention
     from plumbline.models.transformer.scorer import Scorer
 
     block_attention.register()

@@ -29,11 +29,11 @@ from benchmarks import measuring
 from plumbline.formats import load
 from plumbline.loop.training.run import TrainingRun, run_training
 from plumbline.measure import Figure, format_figure
-from plumbline.models.cascade import Band, Cascade
-from plumbline.models.cascade_fitting import LEAST_GAIN, CascadeSettings, Judged, fit_cascade
+from plumbline.models.cascade.fitting import LEAST_GAIN, CascadeSettings, Judged, fit_cascade
+from plumbline.models.cascade.model import Band, Cascade
 from plumbline.models.loading import load_any_model
+from plumbline.models.rows.training_rows import LabelRows, label_rows
 from plumbline.models.scored_model import Floats, ScoredModel
-from plumbline.models.training_rows import LabelRows, label_rows
 from plumbline.moderate.batching import LINEAR, TRANSFORMER, Batcher
 from plumbline.moderate.cascade_batching import CascadeBatcher
 from plumbline.moderate.judging import turn_probabilities

@@ -15,7 +15,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from plumbline.align.constrained_task import ConstrainedTask
+from benchmarks.constrained_optimum import ConstrainedTask
 
 Floats = NDArray[np.float64]
 

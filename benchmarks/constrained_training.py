@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from benchmarks.constrained_instances import Instance
-from plumbline.align.constrained_task import (
+from benchmarks.constrained_optimum import (
     ConstrainedOptimum,
     PolicyWorth,
     constrained_optimum,
@@ -22,8 +22,8 @@ from plumbline.align.constrained_task import (
 )
 from plumbline.align.lagrangian import Lagrangian, LagrangianSettings
 from plumbline.align.policy import Policy
-from plumbline.align.ppo_lag import PpoLag, PpoSettings
-from plumbline.align.reply_scorers import ReplyScores, TokenScorer
+from plumbline.align.ppo.ppo_lag import PpoLag, PpoSettings
+from plumbline.align.ppo.reply_scorers import ReplyScores, TokenScorer
 from plumbline.align.rollouts import Rollouts, RolloutSettings
 
 Floats = NDArray[np.float64]

@@ -38,18 +38,18 @@ from benchmarks.encoder_quality_products import (
     straight_pairs,
     times,
 )
+from benchmarks.encoder_spread import calibrate_heads, error_figures, held_out_scores, said_by
 from plumbline.formats import load
 from plumbline.measure import Bootstrap, auprc, auroc, bootstrap_figure, mean_figure, recall_at_fpr
-from plumbline.models.dense_features import fit_landmarks, fit_scaling
-from plumbline.models.folds import Deal, deal_folds
-from plumbline.models.training_features import TrainingReplies
-from plumbline.models.training_rows import LabelRows, PreferenceRows, label_rows, preference_rows
-from plumbline.models.transformer.backbone import load_trunk
-from plumbline.models.transformer.frozen_features import FeatureSettings, frozen_features
-from plumbline.models.transformer.head_ensemble import EnsembleSettings, calibrate_heads, held_out_scores
+from plumbline.models.linear.dense_features import fit_landmarks, fit_scaling
+from plumbline.models.linear.training_features import TrainingReplies
+from plumbline.models.rows.folds import Deal, deal_folds
+from plumbline.models.rows.training_rows import LabelRows, PreferenceRows, label_rows, preference_rows
+from plumbline.models.transformer.frozen.features import FeatureSettings, frozen_features
+from plumbline.models.transformer.frozen.head_ensemble import EnsembleSettings
 from plumbline.models.transformer.scorer import Scorer
 from plumbline.models.transformer.settings import BackboneSettings
-from plumbline.models.uncertainty import error_figures, judge_scores
+from plumbline.models.transformer.trunk.backbone import load_trunk
 
 Json = dict[str, Any]
 MIDDLE, LAST = (3, 4, 5), (6,)
@@ -187,7 +187,7 @@ def spread_of(columns: NDArray[np.float32], widths: list[int], task: Task, deal:
     found = held_out_scores(columns, task.is_positive, task.group_ids, one_deal, settings, prepare=prepare)
     calibration = calibrate_heads(found, task.is_positive, settings)
     figures = error_figures(
-        judge_scores(found.member_scores, calibration),
+        said_by(found.member_scores, calibration),
         task.is_positive[found.positions],
         bootstrap=BOOTSTRAP,
         group_ids=task.group_ids[found.positions],

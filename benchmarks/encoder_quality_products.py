@@ -14,11 +14,11 @@ from numpy.typing import NDArray
 from scipy.sparse import csr_array
 from scipy.sparse.csgraph import connected_components
 
-from plumbline.models.dense_features import fit_scaling, similarities
-from plumbline.models.dense_logistic import fit_dense, fit_gram
-from plumbline.models.folds import Deal, deal_folds
-from plumbline.models.recipes import RECIPES
-from plumbline.models.training_features import TrainingReplies, training_features
+from plumbline.models.linear.default_features import RECIPES
+from plumbline.models.linear.dense_features import fit_scaling, similarities
+from plumbline.models.linear.dense_logistic import fit_dense, fit_gram
+from plumbline.models.linear.training_features import TrainingReplies, training_features
+from plumbline.models.rows.folds import Deal, deal_folds
 
 Floats = NDArray[np.float64]
 Products = Callable[[NDArray[np.int64], NDArray[np.int64], NDArray[np.int64]], Floats]

@@ -26,9 +26,9 @@ from benchmarks import measuring
 from plumbline.formats import load
 from plumbline.measure import Bootstrap, Figure, format_figure, mean_figure, rate_figure
 from plumbline.measure.label_errors import Ranking, confident_joint, rank_label_errors
-from plumbline.models.linear_training import Trained, train_moderation, train_preference
-from plumbline.models.recipes import training_options
-from plumbline.models.training_rows import LabelRows, PreferenceRows, label_rows, preference_rows
+from plumbline.models.linear.default_features import training_options
+from plumbline.models.linear.training import Trained, train_moderation, train_preference
+from plumbline.models.rows.training_rows import LabelRows, PreferenceRows, label_rows, preference_rows
 
 FLIPPED = (0.02, 0.05, 0.10)
 RANKINGS: tuple[Ranking, ...] = ("self-confidence", "normalised-margin", "class-adjusted")

@@ -33,13 +33,13 @@ from threadpoolctl import threadpool_limits
 from plumbline.formats import load
 from plumbline.measure import assign_folds
 from plumbline.models.calibration import Calibration
-from plumbline.models.folds import FOLDS, REPEATS
-from plumbline.models.linear_model import Head, LinearModel
-from plumbline.models.linear_training import train_preference
-from plumbline.models.logistic import LogisticFit, LogisticSettings, fit_logistic
-from plumbline.models.recipes import DEFAULT_L2, RECIPES, training_options
-from plumbline.models.text_features import Frequencies, Replies, featurise_pairs, fit_inverse_frequencies
-from plumbline.models.training_rows import PreferenceRows, preference_rows
+from plumbline.models.features.text_features import Frequencies, Replies, featurise_pairs, fit_inverse_frequencies
+from plumbline.models.linear.default_features import DEFAULT_L2, RECIPES, training_options
+from plumbline.models.linear.logistic import LogisticFit, LogisticSettings, fit_logistic
+from plumbline.models.linear.model import Head, LinearModel
+from plumbline.models.linear.training import train_preference
+from plumbline.models.rows.folds import FOLDS, REPEATS
+from plumbline.models.rows.training_rows import PreferenceRows, preference_rows
 
 Json = dict[str, Any]
 AXES = {"harmless-base": "harmlessness", "helpful-base": "helpfulness"}

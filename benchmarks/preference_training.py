@@ -42,11 +42,11 @@ def plumbline(folder: str, as_trees: bool, steps: int, threads: int, losses: boo
     import torch
     from transformers import AutoModelForSequenceClassification
 
-    from plumbline.models.transformer import block_attention
-    from plumbline.models.transformer.examples import Example, Preference
+    from plumbline.models.transformer.attention import block_attention
+    from plumbline.models.transformer.examples.example import Example, Preference
     from plumbline.models.transformer.scorer import Scorer
     from plumbline.models.transformer.settings import LossSettings, TrainerSettings
-    from plumbline.models.transformer.trainer import train
+    from plumbline.models.transformer.training.trainer import train
 
     torch.set_num_threads(threads)
     block_attention.register()

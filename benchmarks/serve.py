@@ -234,7 +234,7 @@ def lua_json(asked: object) -> str:
 def replies(data: Path) -> list[str]:
     """A thousand replies of the sample, each of its own length."""
     import plumbline
-    from plumbline.models.training_rows import label_rows
+    from plumbline.models.rows.training_rows import label_rows
 
     rows = label_rows(plumbline.load(str(data / "beavertails"), split="train").safety_labels, place="beavertails")
     return rows.replies.texts.to_pylist()[:BATCH]

@@ -28,7 +28,7 @@ def fitted(data: Path, features: str) -> object:
     from sklearn.pipeline import make_pipeline
 
     import plumbline
-    from plumbline.models.training_rows import label_rows
+    from plumbline.models.rows.training_rows import label_rows
 
     rows = label_rows(plumbline.load(str(data / "beavertails"), split="train").safety_labels, place="beavertails")
     analyzer = {"words": ("word", (1, 2)), "characters": ("char", (4, 4))}[features]

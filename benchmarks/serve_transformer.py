@@ -51,7 +51,7 @@ def serve(model: Path, most_turns: int, port: int, *, in_half: bool) -> None:
 def texts_of(data: Path) -> dict[str, list[str]]:
     """Questions and replies of the sample, each once."""
     import plumbline
-    from plumbline.models.training_rows import label_rows
+    from plumbline.models.rows.training_rows import label_rows
 
     rows = label_rows(plumbline.load(str(data / "beavertails"), split="train").safety_labels, place="beavertails")
     found = {"questions": rows.replies.prompts.to_pylist(), "replies": rows.replies.texts.to_pylist()}

@@ -23,9 +23,9 @@ from benchmarks import measuring
 from benchmarks import transfer_figures as figures
 from benchmarks.transfer_rows import Flagged, Labelled, Ranked, flagged_sets, labelled_sets, ranked_sets
 from plumbline.formats import Loaded, load, merge_loaded
-from plumbline.models.linear_model import LinearModel
-from plumbline.models.linear_training import TrainingOptions
-from plumbline.models.recipes import training_options
+from plumbline.models.linear.default_features import training_options
+from plumbline.models.linear.model import LinearModel
+from plumbline.models.linear.training import TrainingOptions
 from plumbline.models.training import train_task
 from plumbline.models.training_recipe import TrainingRecipe
 

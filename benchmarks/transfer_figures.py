@@ -17,8 +17,8 @@ from plumbline.measure import (
     rate_figure,
     recall_at_fpr,
 )
-from plumbline.models.linear_model import LinearModel
-from plumbline.models.text_features import Replies
+from plumbline.models.features.text_features import Replies
+from plumbline.models.linear.model import LinearModel
 
 BOOTSTRAP = Bootstrap(seed=0)
 COLUMNS: Mapping[str, tuple[str, ...]] = {

@@ -11,8 +11,8 @@ import polars as pl
 from numpy.typing import NDArray
 
 from plumbline.formats import load
-from plumbline.models.text_features import Replies
-from plumbline.models.training_rows import conversation_replies, label_rows, pair_replies, preference_rows
+from plumbline.models.features.text_features import Replies
+from plumbline.models.rows.training_rows import conversation_replies, label_rows, pair_replies, preference_rows
 from plumbline.moderate.false_refusals import as_conversations, safe_pairs
 
 Bools = NDArray[np.bool_]

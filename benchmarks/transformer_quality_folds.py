@@ -25,10 +25,10 @@ from numpy.typing import NDArray
 from benchmarks.encoder_quality_products import near_groups
 from plumbline.formats import load, merge_loaded
 from plumbline.measure import assign_folds
-from plumbline.models.recipes import training_options
+from plumbline.models.linear.default_features import training_options
+from plumbline.models.rows.training_rows import LabelRows, PreferenceRows, label_rows, preference_rows
 from plumbline.models.scored_model import ScoredModel, pair_calibration
 from plumbline.models.training import train_task
-from plumbline.models.training_rows import LabelRows, PreferenceRows, label_rows, preference_rows
 from plumbline.records import Kind
 
 Json = dict[str, Any]
@@ -104,8 +104,8 @@ def fit(contestant: Contestant, table: pa.Table, task: Any) -> ScoredModel:
     if contestant.settings is None:
         return train_task({kind: table}, task, training_options(task, {}), place=contestant.name).model
     from plumbline.loop.training.transformer_options import transformer_options
-    from plumbline.models.transformer.goals import TaskData
-    from plumbline.models.transformer.task_training import train_transformer
+    from plumbline.models.transformer.examples.goals import TaskData
+    from plumbline.models.transformer.training.task_training import train_transformer
 
     folder = contestant.model or os.environ["PLUMBLINE_ENCODER"]
     options = transformer_options(folder, {**contestant.settings, "threads": 1}, (task,))
@@ -129,7 +129,7 @@ def main_scores(
         if is_pairs:
             return np.asarray(model.score_pairs(table)[:, :, 0])
         return np.asarray(model.score_conversations(probes if table is None else table["conversation"])[:, 0])
-    from plumbline.models.transformer.training_examples import conversations, paired_conversations
+    from plumbline.models.transformer.examples.training_examples import conversations, paired_conversations
 
     if is_pairs:
         turns = [side for pair in paired_conversations(table) for side in pair]
@@ -142,7 +142,7 @@ def _frozen_scores(model: Any, turns: Sequence[Any]) -> Floats:
     import torch
 
     from plumbline.formats.cache import cache_folder
-    from plumbline.models.transformer.frozen_features import frozen_features
+    from plumbline.models.transformer.frozen.features import frozen_features
 
     features = frozen_features(
         model.scorer,

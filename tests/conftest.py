@@ -49,6 +49,23 @@ def make_folder(tmp_path_factory: pytest.TempPathFactory) -> Callable[[], Path]:
     return make
 
 
+@pytest.fixture
+def tmp_path(make_folder: Callable[[], Path]) -> Path:
+    """A folder of the test's own, in the place of pytest's, which is made by `mktemp`."""
+    return make_folder()
+
+
+@pytest.fixture(scope="session", autouse=True)
+def careless_writing() -> Iterator[None]:
+    """Files that do not wait for the disk, which takes milliseconds each, some twenty in a curation.
+
+    No test of this process can lose its power. That the program waits is shown by `lineage/test_writing.py`.
+    """
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(os, "fsync", lambda _: None)
+        yield
+
+
 @pytest.fixture(autouse=True)
 def own_cache(make_folder: Callable[[], Path], monkeypatch: pytest.MonkeyPatch) -> Path:
     """Every test reads and writes a cache of its own."""

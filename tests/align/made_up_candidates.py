@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from plumbline.align.candidates import Candidates, ReplyScores
+from plumbline.align.best_of_n.candidates import Candidates, CandidateScores
 from plumbline.models.scored_model import Scores
 from plumbline.records import Message, Prompt, Role
 from plumbline.sources.asking import Failed
@@ -34,7 +34,7 @@ def asked(*rows):
 
 def scores(*rows, code="PL-SCO-005"):
     values = np.array(rows, np.float64)
-    return ReplyScores(values, [[None if np.isfinite(each) else code for each in row] for row in values])
+    return CandidateScores(values, [[None if np.isfinite(each) else code for each in row] for row in values])
 
 
 def candidates(scored, judged=None, texts=None):

@@ -5,7 +5,7 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from plumbline.align.advantages import advantages_and_returns, shaped_rewards
+from plumbline.align.ppo.advantages import advantages_and_returns, shaped_rewards
 
 MASK = torch.tensor([[True, True, True, False], [False, True, True, True], [True, False, False, False]])
 

@@ -4,9 +4,9 @@ from dataclasses import replace
 
 import pytest
 
-from plumbline.align import alarms
-from plumbline.align.alarms import AlarmSettings, alarms_of, without_alarms
-from plumbline.align.ppo_lag import StepFigures
+from plumbline.align.ppo import alarms
+from plumbline.align.ppo.alarms import AlarmSettings, alarms_of, without_alarms
+from plumbline.align.ppo.ppo_lag import StepFigures
 
 WELL = StepFigures(1.0, -1.0, 1.0, 2.0, 3.0, 50.0, 0.9, 0.05, 0.01, 0.1, 0.1, 0.1, None, 0.0)
 SETTINGS = AlarmSettings(window=3)

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from plumbline.align.best_of_n import best_of_n_curve, divergence_bound, expected_best
+from plumbline.align.best_of_n.curve import best_of_n_curve, divergence_bound, expected_best
 from plumbline.measure import Bootstrap
 from plumbline.records import UsageError
 

@@ -5,7 +5,7 @@ import json
 import numpy as np
 import pytest
 
-from plumbline.align.best_of_n_rows import Chosen, candidate_table, comparison_rows, supervised_lines
+from plumbline.align.best_of_n.rows import Chosen, candidate_table, comparison_rows, supervised_lines
 from plumbline.records import Axis, Outcome, records_from_table
 from tests.align.made_up_candidates import candidates, scores
 

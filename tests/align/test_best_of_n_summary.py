@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from plumbline.align.best_of_n_summary import summarise
+from plumbline.align.best_of_n.summary import summarise
 from plumbline.measure import Bootstrap
 from tests.align.made_up_candidates import candidates, reply, scores
 

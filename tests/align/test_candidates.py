@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 import torch
 
-from plumbline.align.candidates import axis_of, score_replies, sizes_up_to
+from plumbline.align.best_of_n.candidates import axis_of, score_replies, sizes_up_to
 from plumbline.models.reply_readings import NO_NUMBER, READ_IN_PART, SCORER_FAILED
 from plumbline.records import Axis, Message, Role
 from tests.align.made_up_candidates import ByLength, asked, candidates, prompt, scores

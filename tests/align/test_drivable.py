@@ -3,10 +3,10 @@
 import pytest
 import torch
 
-from plumbline.align.drivable import require_drivable
 from plumbline.align.policy import Policy
-from plumbline.align.ppo_lag import PpoLag, PpoSettings
-from plumbline.align.reply_scorers import TokenScorer
+from plumbline.align.ppo.drivable import require_drivable
+from plumbline.align.ppo.ppo_lag import PpoLag, PpoSettings
+from plumbline.align.ppo.reply_scorers import TokenScorer
 from plumbline.align.rollouts import RolloutSettings
 from plumbline.align.roomy_cache import _RoomyLayer
 from plumbline.records import ModelError

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from plumbline.align.head_to_head import JudgedPairs, by_category, head_to_head, judges_agree, outcomes
+from plumbline.align.comparing.head_to_head import JudgedPairs, by_category, head_to_head, judges_agree, outcomes
 from plumbline.measure import Bootstrap, format_figure
 
 PREFERRED = np.array([0.9, 0.8, 0.54, 0.5, 0.45, 0.1, 0.2, 0.7])

@@ -4,8 +4,8 @@ import numpy as np
 import pytest
 import torch
 
-from plumbline.align.held_out_preference import HeldOutPreference
 from plumbline.align.policy import Policy
+from plumbline.align.ppo.held_out_preference import HeldOutPreference
 from plumbline.align.rollouts import RolloutSettings
 from plumbline.models.scored_model import Scores
 from plumbline.records import Message, ModelError, Role

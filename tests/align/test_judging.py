@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from scipy.special import expit
 
-from plumbline.align.judging import Panel, ReplyPair, judge_pairs, require_judge_of, require_judge_of_safety
+from plumbline.align.comparing.judging import Panel, ReplyPair, judge_pairs, require_judge_of, require_judge_of_safety
 from plumbline.models.reply_readings import NO_NUMBER, READ_IN_PART, SCORER_FAILED
 from plumbline.records import Axis, UsageError
 from tests.align.made_up_judges import Judge, prompt

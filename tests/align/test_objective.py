@@ -5,7 +5,7 @@ import math
 import pytest
 import torch
 
-from plumbline.align.objective import masked_mean, policy_loss, value_loss
+from plumbline.align.ppo.objective import masked_mean, policy_loss, value_loss
 
 MASK = torch.tensor([[True, True, False]])
 

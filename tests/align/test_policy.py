@@ -5,7 +5,7 @@ import torch
 
 from plumbline.align.policy import Policy
 from plumbline.align.rollouts import RolloutSettings, write_replies
-from plumbline.models.transformer.backbone import quiet
+from plumbline.models.transformer.trunk.backbone import quiet
 from plumbline.records import ModelError, UsageError
 from tests.align.conftest import tiny_model
 

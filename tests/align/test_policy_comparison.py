@@ -4,9 +4,9 @@ import json
 
 import pytest
 
-from plumbline.align.judging import Panel
-from plumbline.align.pair_rows import Compared, pair_table
-from plumbline.align.policy_comparison import Answer, Answers, Cell, compare_answers
+from plumbline.align.comparing.judging import Panel
+from plumbline.align.comparing.pair_rows import Compared, pair_table
+from plumbline.align.comparing.policy_comparison import Answer, Answers, Cell, compare_answers
 from plumbline.measure import Bootstrap
 from plumbline.models.reply_readings import NO_NUMBER
 from plumbline.records import Axis, Comparison, records_from_table

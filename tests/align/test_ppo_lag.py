@@ -4,12 +4,12 @@ import numpy as np
 import pytest
 import torch
 
-from plumbline.align.constrained_task import ConstrainedTask, constrained_optimum, lagrangian_rest, worth_of
+from benchmarks.constrained_optimum import ConstrainedTask, constrained_optimum, lagrangian_rest, worth_of
 from plumbline.align.demonstrations import Demonstration, text_batch
 from plumbline.align.lagrangian import Lagrangian, LagrangianSettings
 from plumbline.align.policy import Policy
-from plumbline.align.ppo_lag import PpoLag, PpoSettings
-from plumbline.align.reply_scorers import ReplyScores, TokenScorer
+from plumbline.align.ppo.ppo_lag import PpoLag, PpoSettings
+from plumbline.align.ppo.reply_scorers import ReplyScores, TokenScorer
 from plumbline.align.rollouts import RolloutSettings, write_replies
 from plumbline.records import ModelError, UsageError
 from tests.align.conftest import tiny_model

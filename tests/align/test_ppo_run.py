@@ -6,16 +6,16 @@ import pytest
 import torch
 from accelerate import Accelerator
 
-from plumbline.align.alarms import AlarmSettings
 from plumbline.align.demonstrations import Demonstration
 from plumbline.align.lagrangian import Lagrangian, LagrangianSettings
 from plumbline.align.new_adapters import seeded_adapters
 from plumbline.align.policy import Policy
-from plumbline.align.ppo_lag import PpoLag, PpoSettings
-from plumbline.align.ppo_run import RunSettings, Task, prompts_of_step, run_ppo
-from plumbline.align.reply_scorers import ReplyScores, TokenScorer
+from plumbline.align.ppo.alarms import AlarmSettings
+from plumbline.align.ppo.ppo_lag import PpoLag, PpoSettings
+from plumbline.align.ppo.reply_scorers import ReplyScores, TokenScorer
+from plumbline.align.ppo.run import RunSettings, Task, prompts_of_step, run_ppo
 from plumbline.align.rollouts import RolloutSettings
-from plumbline.models.transformer.run_identity import RunIdentity
+from plumbline.models.transformer.training.run_identity import RunIdentity
 from plumbline.records import ModelError, UsageError
 from tests.align.conftest import tiny_model
 

@@ -50,6 +50,14 @@ def test_what_this_training_does_not_do_is_refused(anew, monkeypatch, variable, 
         supported_accelerator()
 
 
+def test_processes_that_do_not_know_of_each_other_are_refused(anew, monkeypatch):
+    """As a launcher starts them on CPUs that does not say so to Accelerate."""
+    monkeypatch.setenv("WORLD_SIZE", "2")
+    monkeypatch.setenv("ACCELERATE_USE_CPU", "false")
+    with pytest.raises(UsageError, match="PL-FIT-011"):
+        supported_accelerator()
+
+
 def test_where_another_process_failed_this_one_stops_and_its_own_error_comes_first():
     other = SimpleNamespace(
         device=torch.device("cpu"), process_index=0, gather=lambda mine: torch.cat([mine, torch.ones_like(mine)])
@@ -85,11 +93,11 @@ from accelerate import PartialState
 
 from plumbline.align import checkpointing
 from plumbline.align.policy import Policy
-from plumbline.align.ppo_lag import PpoLag, PpoSettings
-from plumbline.align.ppo_run import RunSettings, Task, run_ppo
-from plumbline.align.reply_scorers import ReplyScores, TokenScorer
+from plumbline.align.ppo.ppo_lag import PpoLag, PpoSettings
+from plumbline.align.ppo.run import RunSettings, Task, run_ppo
+from plumbline.align.ppo.reply_scorers import ReplyScores, TokenScorer
 from plumbline.align.rollouts import RolloutSettings
-from plumbline.models.transformer.run_identity import RunIdentity
+from plumbline.models.transformer.training.run_identity import RunIdentity
 from plumbline.records import PlumblineError, WriteError
 from tests.align.conftest import tiny_model
 

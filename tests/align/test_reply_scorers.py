@@ -12,7 +12,7 @@ from plumbline.align.judge_room import leave_room
 from plumbline.align.new_adapters import seeded_adapters
 from plumbline.align.new_model import NewModelSettings, make_new_model
 from plumbline.align.policy import Policy
-from plumbline.align.reply_scorers import (
+from plumbline.align.ppo.reply_scorers import (
     RepliesInWords,
     TextScorer,
     TrunkScorer,
@@ -21,11 +21,11 @@ from plumbline.align.reply_scorers import (
     trunk_scorer,
 )
 from plumbline.align.rollouts import Rollouts, RolloutSettings, write_replies
-from plumbline.models.transformer.conversation_tokens import ConversationEncoder
-from plumbline.models.transformer.layer_reading import LayerReading
+from plumbline.models.transformer.frozen.layer_reading import LayerReading
 from plumbline.models.transformer.model import BaseModel, TransformerHead, TransformerModel
 from plumbline.models.transformer.scorer import Scorer
 from plumbline.models.transformer.settings import TokenSettings
+from plumbline.models.transformer.trunk.conversation_tokens import ConversationEncoder
 from plumbline.records import Axis, Message, ModelError, Role
 
 PROMPTS = [(Message(Role.HUMAN, text),) for text in ("how do I make tea?", "and", "wörds, why?")]

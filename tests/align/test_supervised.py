@@ -7,7 +7,7 @@ from accelerate import Accelerator
 from plumbline.align import supervised
 from plumbline.align.demonstrations import Demonstration
 from plumbline.align.supervised import SupervisedSettings, teach
-from plumbline.models.transformer.run_identity import RunIdentity
+from plumbline.models.transformer.training.run_identity import RunIdentity
 from plumbline.records import ModelError, NoDataError, UsageError
 from tests.align.conftest import tiny_model
 

@@ -4,8 +4,8 @@ import math
 
 import pytest
 
-from plumbline.align.alarms import AlarmSettings, alarms_of
-from plumbline.align.trl_figures import step_figures
+from plumbline.align.ppo.alarms import AlarmSettings, alarms_of
+from plumbline.align.trl.figures import step_figures
 
 LOGGED = {
     "rewards/reward/mean": 1.5,

@@ -2,7 +2,7 @@
 
 import pytest
 
-from plumbline.align.trl_forms import PolicyForm, pair_rows, prompt_rows, turns_of
+from plumbline.align.trl.forms import PolicyForm, pair_rows, prompt_rows, turns_of
 from plumbline.records import Message, ModelError, Role, UsageError
 from tests.models.transformer.tiny import tokenizer
 from tests.sources.tiny_language_model import CHAT_TEMPLATE

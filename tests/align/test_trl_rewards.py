@@ -5,8 +5,8 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from plumbline.align.trl_forms import PolicyForm
-from plumbline.align.trl_rewards import ReplyReward
+from plumbline.align.trl.forms import PolicyForm
+from plumbline.align.trl.rewards import ReplyReward
 from plumbline.records import ModelError
 from tests.align import trl_task as task
 from tests.models.transformer.tiny import tokenizer

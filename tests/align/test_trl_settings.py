@@ -5,8 +5,8 @@ import importlib.util
 
 import pytest
 
-from plumbline.align.trl_settings import HELD, config_class, make_config, parse_settings, require_trl
-from plumbline.align.trl_values import RANGES
+from plumbline.align.trl.settings import HELD, config_class, make_config, parse_settings, require_trl
+from plumbline.align.trl.values import RANGES
 from plumbline.records import MissingExtraError, UsageError
 
 
@@ -108,7 +108,7 @@ def test_what_trl_refuses_is_an_error_and_no_traceback(tmp_path):
 
 def test_without_trl_the_extra_is_named(monkeypatch):
     find = importlib.util.find_spec
-    monkeypatch.setattr("plumbline.align.trl_settings.find_spec", lambda name: None if name == "trl" else find(name))
+    monkeypatch.setattr("plumbline.records.errors.find_spec", lambda name: None if name == "trl" else find(name))
     with pytest.raises(MissingExtraError, match="PL-TRT-001") as caught:
         require_trl("align grpo")
     assert "'.[train,trl]'" in caught.value.advice

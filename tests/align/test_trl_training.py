@@ -12,11 +12,11 @@ from safetensors.torch import load_file
 from transformers import AutoModelForCausalLM
 
 from plumbline.align.lagrangian import Lagrangian, LagrangianSettings
-from plumbline.align.trl_config import TrlSettings
-from plumbline.align.trl_forms import pair_rows, prompt_rows
-from plumbline.align.trl_lagrangian import STATE_NAME, LagrangianCallback, last_checkpoint, read_state
-from plumbline.align.trl_rewards import ReplyReward
-from plumbline.align.trl_training import POLICY_NAME, open_policy, prompt_order, train_on_pairs, train_on_prompts
+from plumbline.align.trl.config import TrlSettings
+from plumbline.align.trl.forms import pair_rows, prompt_rows
+from plumbline.align.trl.lagrangian import STATE_NAME, LagrangianCallback, last_checkpoint, read_state
+from plumbline.align.trl.rewards import ReplyReward
+from plumbline.align.trl.training import POLICY_NAME, open_policy, prompt_order, train_on_pairs, train_on_prompts
 from plumbline.records import Message, ModelError, NoDataError, Role, UsageError
 from tests.align import trl_task as task
 from tests.models.transformer.ranks import run_ranks
@@ -307,7 +307,7 @@ import json, os, sys
 from pathlib import Path
 import torch
 from plumbline.align.lagrangian import Lagrangian
-from plumbline.align.trl_training import open_policy
+from plumbline.align.trl.training import open_policy
 from plumbline.records import ModelError
 from tests.align.test_trl_training import LIMIT, Run, column, settings
 torch.set_num_threads(1)

@@ -9,8 +9,8 @@ from benchmarks.align import FORMS, PLAIN, passes
 from benchmarks.align_peer import Headed, SixModels
 from plumbline.align.lagrangian import Lagrangian, LagrangianSettings
 from plumbline.align.policy import Policy
-from plumbline.align.ppo_lag import PpoLag, PpoSettings
-from plumbline.align.reply_scorers import ReplyScores, TokenScorer
+from plumbline.align.ppo.ppo_lag import PpoLag, PpoSettings
+from plumbline.align.ppo.reply_scorers import ReplyScores, TokenScorer
 from plumbline.align.rollouts import RolloutSettings
 from tests.align.conftest import tiny_model
 

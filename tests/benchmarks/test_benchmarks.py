@@ -67,6 +67,7 @@ def test_checking(samples: Path, tmp_path: Path) -> None:
     assert results[0]["findings"]["PL-CHK-007 exact duplicate of an earlier row (comparisons)"] == PAIRS - 6
 
 
+@pytest.mark.thorough  # eight processes; `test_checking` shows that such a benchmark runs
 def test_startup(tmp_path: Path) -> None:
     figures = figures_of("startup", tmp_path / "f.json")
     results = {each["name"]: each["runs"][0]["result"]["characters"] for each in figures["candidates"]}

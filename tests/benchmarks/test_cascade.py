@@ -3,9 +3,9 @@
 import pyarrow as pa
 
 from benchmarks import cascade as benchmark
-from plumbline.models.cascade import Band, Cascade
-from plumbline.models.cascade_fitting import CascadeSettings, Judged, fit_cascade
-from plumbline.models.text_features import Replies
+from plumbline.models.cascade.fitting import CascadeSettings, Judged, fit_cascade
+from plumbline.models.cascade.model import Band, Cascade
+from plumbline.models.features.text_features import Replies
 from tests.models.test_cascade_fitting import HEADS, judged
 from tests.moderate.conftest import trained_moderation
 

@@ -9,9 +9,9 @@ import pytest
 import torch
 
 from benchmarks.constrained_instances import instances
+from benchmarks.constrained_optimum import PolicyWorth, constrained_optimum, worth_of
 from benchmarks.constrained_task import TOLERANCE, held_from, main
 from benchmarks.constrained_training import EVERY, share_of, small_model
-from plumbline.align.constrained_task import PolicyWorth, constrained_optimum, worth_of
 
 FIRST, ENDING = instances()[0], instances()[-1]
 
@@ -63,20 +63,8 @@ def test_what_holds_has_to_hold_to_the_end():
 
 
 def test_a_run_tells_its_figures_and_draws_them(tmp_path, capsys):
-    main(
-        [
-            "--seeds",
-            "1",
-            "--steps",
-            "20",
-            "--tasks",
-            "1",
-            "--json",
-            str(tmp_path / "f"),
-            "--picture",
-            str(tmp_path / "p"),
-        ]
-    )
+    files = ["--json", str(tmp_path / "f"), "--picture", str(tmp_path / "p")]
+    main(["--seeds", "1", "--steps", "10", "--tasks", "1", *files])
     figures = json.loads((tmp_path / "f").read_text())
     ((told,),) = figures["tasks"].values()
     assert told["exact"] > 0.1

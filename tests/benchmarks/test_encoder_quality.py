@@ -9,7 +9,7 @@ pytest.importorskip("torch")
 
 from benchmarks import encoder_quality
 from benchmarks import encoder_quality_products as benchmark
-from plumbline.models.folds import Deal, deal_folds
+from plumbline.models.rows.folds import Deal, deal_folds
 
 COUNT = 160
 

@@ -18,11 +18,11 @@ from plumbline.collect.kinds.strength import Scale
 from tests.collect import postgres_server
 
 ROOT = Path(__file__).resolve().parents[2]
-SIZE = Size(items=60, overlap=3, workers=8)
+SIZE = Size(items=30, overlap=3, workers=6)
 # A minute of the study's is a second: leases of those who abandon an item run out while the others work.
 FACTOR = 60
 HABITS = Habits(
-    cut_short=0.04, unread=0.04, twice=0.08, again=0.05, other_body=0.05, given_up=0.02, released=0.02, abandoned=0.03,
+    cut_short=0.08, unread=0.08, twice=0.1, again=0.05, other_body=0.05, given_up=0.02, released=0.02, abandoned=0.03,
     wait_seconds=1.4, idle_seconds=0.2,
 )  # fmt: skip
 
@@ -35,13 +35,13 @@ def test_servers_killed_and_connections_dropped_lose_and_double_nothing(database
             postgres_server.find_program("initdb")
         except postgres_server.NoPostgres as error:
             pytest.skip(f"no Postgres here: {error}")
-    plan = Plan(2, None, (60, 120), 60, FastClock(time.time(), FACTOR), HABITS, seed=4)
+    plan = Plan(2, None, (30, 60), 60, FastClock(time.time(), FACTOR), HABITS, seed=4)
     hammered = hammer(database, SIZE, plan, tmp_path)
     assert hammered.ran.complete
     assert hammered.checked.faults == []
     counts = hammered.checked.counts
-    assert counts["judgements in the store"] == 180
-    assert counts["told accepted"] + counts["no answer, and stored"] >= 180
+    assert counts["judgements in the store"] == 90
+    assert counts["told accepted"] + counts["no answer, and stored"] >= 90
     assert hammered.ran.kills == 2
     assert hammered.ran.figures.counts["lost"] > 0
     assert min(hammered.ran.figures.counts[habit] for habit in ("cut_short", "unread", "twice")) > 0

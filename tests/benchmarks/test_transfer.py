@@ -6,10 +6,10 @@ import pytest
 from benchmarks import transfer_figures as figures
 from benchmarks.transfer import AFTER, BEFORE, LEFT_OUT, ways
 from benchmarks.transfer_rows import Flagged, Labelled, Ranked, alone
-from plumbline.models.recipes import training_options
-from plumbline.models.text_features import Replies
+from plumbline.models.features.text_features import Replies
+from plumbline.models.linear.default_features import training_options
+from plumbline.models.rows.training_rows import label_rows
 from plumbline.models.training import train_task
-from plumbline.models.training_rows import label_rows
 from plumbline.records import Kind
 from tests.models.made_up import labels_table
 

@@ -9,7 +9,7 @@ from benchmarks import transformer_quality_folds as folds
 from benchmarks.transformer_quality import cell, settings_of
 from benchmarks.transformer_quality_folds import Contestant, Labels, Plan
 from plumbline.lineage import ALL_USES, Terms, with_terms
-from plumbline.models.training_rows import label_rows
+from plumbline.models.rows.training_rows import label_rows
 from plumbline.moderate.false_refusals import as_conversations, safe_pairs
 from plumbline.records.message import CONVERSATION_TYPE
 from plumbline.records.tables import safety_label_table

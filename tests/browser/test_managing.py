@@ -1,5 +1,6 @@
 """What a manager does in a browser: watch, pause, read, write guidelines, invite, block. Judgements are simulated."""
 
+import re
 from itertools import count
 
 import httpx2
@@ -47,10 +48,23 @@ def manager(visit, site):
     return visit(site.add("manager"))
 
 
+def open_hurried_dashboard(page):
+    """One that looks for newer figures each second, and each other where there is no answer."""
+
+    def hurry(route):
+        came = route.fetch()
+        seconds = re.search(r'data-seconds="\d+"', came.text())[0]
+        route.fulfill(response=came, body=came.text().replace(seconds, 'data-seconds="1"'))
+
+    page.route(f"**{STUDY}/dashboard", hurry)
+    page.goto(f"{STUDY}/dashboard")
+    page.unroute_all(behavior="wait")
+
+
 def test_a_dashboard_follows_what_happens_and_disturbs_nobody(manager, site):
     page, worker = manager.page, Simulated(site)
     worker.judge(2)
-    page.goto(f"{STUDY}/dashboard")
+    open_hurried_dashboard(page)
     before = read_count(page)
     page.locator("#queues-summary").click()
     page.locator("#days-summary").focus()
@@ -111,7 +125,7 @@ def test_from_the_dashboard_it_is_two_steps_to_what_is_done_there(manager, site)
 
 def test_a_dashboard_says_that_the_server_is_gone_and_goes_on_afterwards(visit, own_site):
     page = visit(own_site.add("manager")).page
-    page.goto(f"{STUDY}/dashboard")
+    open_hurried_dashboard(page)
     own_site.kill()
     page.locator("#connection", has_text="The server does not answer since").wait_for(timeout=30_000)
     own_site.start()

@@ -39,15 +39,22 @@ def assert_steady(page):
     assert sum(value for value, _ in shifts) < MOST, (page.url, shifts)
 
 
-def test_pages_and_first_items(page):
-    for path in ("/", "/studies/preference-chat-harmlessness"):
+@pytest.mark.parametrize(
+    "study",
+    [
+        "two-axis-ranking",  # which has the longest of forms
+        # Each page is waited for over the slow network: their forms are of the same parts.
+        *(pytest.param(name, marks=pytest.mark.thorough) for name in ("pairs", "safety-labels")),
+    ],
+)
+def test_pages_and_first_items(page, study):
+    for path in ("/", f"/studies/{study}"):
         page.goto(path)
         assert_steady(page)
-    for study in ("pairs", "safety-labels", "two-axis-ranking"):
-        page.goto(f"/studies/{study}/work")
-        read_first(page)
-        page.wait_for_selector(FORM)
-        assert_steady(page)
+    page.goto(f"/studies/{study}/work")
+    read_first(page)
+    page.wait_for_selector(FORM)
+    assert_steady(page)
 
 
 def test_a_conversation_and_what_was_filled_in_before(page):

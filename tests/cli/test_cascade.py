@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from plumbline.loop.training.run import TrainingRun, run_training
-from plumbline.models.cascade_told import told_at_start
+from plumbline.models.cascade.told import told_at_start
 from plumbline.models.scored_model import Scores
 from plumbline.moderate.loaded_models import read_models
 from plumbline.moderate.service.app import AppOptions, make_app
@@ -180,7 +180,7 @@ def test_a_model_that_gives_no_number_chooses_nothing(make, tmp_path, monkeypatc
     def nothing(_, conversations, **__):
         return Scores(np.full((len(conversations), 1), np.nan))
 
-    monkeypatch.setattr("plumbline.models.linear_model.LinearModel.read_conversations", nothing)
+    monkeypatch.setattr("plumbline.models.linear.model.LinearModel.read_conversations", nothing)
     code, out, err = make()
     assert (code, out, err[:10]) == (1, "", "PL-CAS-007"), err
     assert not list(tmp_path.iterdir())
@@ -211,7 +211,7 @@ def test_a_full_disk_leaves_what_stood_there(make, tmp_path, monkeypatch):
     def full(*_):
         raise OSError(28, "No space left on device")
 
-    monkeypatch.setattr("plumbline.models.cascade_saving.shutil.copyfile", full)
+    monkeypatch.setattr("plumbline.models.cascade.saving.shutil.copyfile", full)
     code, _, err = make()
     assert (code, err[:10]) == (1, "PL-OUT-001")
     assert [each.name for each in tmp_path.iterdir()] == ["cascade"]

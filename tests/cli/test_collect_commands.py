@@ -15,7 +15,7 @@ import threading
 import psycopg
 import pytest
 
-from plumbline.cli import collect_told
+from plumbline.cli.collect import told as collect_told
 from plumbline.collect.example_studies import EXAMPLES
 from plumbline.collect.service import starting
 from plumbline.collect.study_settings import StudyKind

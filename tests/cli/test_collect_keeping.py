@@ -7,7 +7,6 @@ import sqlite3
 import sys
 from contextlib import closing
 
-from plumbline.cli import collect_flags
 from plumbline.collect.service.beginning import begin_work
 from plumbline.collect.service.opening import open_collecting
 from plumbline.collect.service.samplers import SourceRules
@@ -16,6 +15,7 @@ from plumbline.collect.service.submitting import Answer, Request, submit_answer
 from plumbline.collect.store.database import connect
 from plumbline.collect.store.migrating import newest_revision, upgrade_to
 from plumbline.collect.store.people import find_person
+from plumbline.records import errors
 from tests.cli.collect_client import PASSWORD, fails
 
 
@@ -166,7 +166,7 @@ def test_a_password_of_a_store_stands_in_nothing_that_is_printed_or_written(plum
 
 
 def test_without_the_extra_the_commands_say_so(plumb, pairs, monkeypatch):
-    monkeypatch.setattr(collect_flags, "find_spec", lambda name: None if name == "fastapi" else name)
+    monkeypatch.setattr(errors, "find_spec", lambda name: None if name == "fastapi" else name)
     for words in (
         *(("init", pairs), ("serve", pairs), ("status", pairs), ("token", pairs), ("migrate", pairs)),
         *(("export", pairs, "out", "--to", "parquet"), ("backup", pairs, "b"), ("restore", "b", pairs)),

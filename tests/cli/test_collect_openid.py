@@ -2,9 +2,8 @@
 
 import pytest
 
-from plumbline.cli import collect_openid
-from plumbline.cli.collect_openid import ready_openid
-from plumbline.records import PlumblineError
+from plumbline.cli.collect.openid import ready_openid
+from plumbline.records import PlumblineError, errors
 from tests.collect.openid_provider import CLIENT, OpenIdProvider
 
 PUBLIC = "http://127.0.0.1:8080"
@@ -42,7 +41,7 @@ def test_what_stays_wrong_stops_the_server(ready, provider, monkeypatch):
         with pytest.raises(PlumblineError) as caught:
             ready(**given)
         assert caught.value.code == code
-    monkeypatch.setattr(collect_openid, "find_spec", lambda name: None if name == "joserfc" else object())
+    monkeypatch.setattr(errors, "find_spec", lambda name: None if name == "joserfc" else object())
     with pytest.raises(PlumblineError) as caught:
         ready()
     assert (caught.value.code, caught.value.exit_code) == ("PL-OID-008", 2)

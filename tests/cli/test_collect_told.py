@@ -2,8 +2,8 @@
 
 from datetime import UTC, datetime
 
-from plumbline.cli.collect_kept import print_restored, restored_json
-from plumbline.cli.collect_told import print_overview
+from plumbline.cli.collect.kept import print_restored, restored_json
+from plumbline.cli.collect.told import print_overview
 from plumbline.collect.kinds import Purpose
 from plumbline.collect.service.overview import StoreOverview, StudyOverview
 from plumbline.collect.store.items import QueueCount

@@ -34,7 +34,7 @@ PartialState._prepare_backend = lambda self, *_: ("gloo", DistributedType.MULTI_
 
 from plumbline.cli.main import run
 from plumbline.lineage import writing
-from plumbline.models.transformer import trainer
+from plumbline.models.transformer.training import trainer
 
 learn = trainer._Run._learn
 

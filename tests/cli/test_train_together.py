@@ -112,8 +112,8 @@ def test_each_is_measured_like_a_model_trained_alone(trained, corpus, plumb):
 def test_what_one_goal_holds_out_no_goal_has_learned_from(corpus, base, tmp_path):
     """The same prompts are held out for every head, though comparisons and labels share conversations."""
     from plumbline.formats import load, merge_loaded
-    from plumbline.models.transformer.goals import TaskData, goals_of
-    from plumbline.models.transformer.held_out_prompts import held_out_groups
+    from plumbline.models.transformer.examples.goals import TaskData, goals_of
+    from plumbline.models.transformer.examples.held_out_prompts import held_out_groups
 
     loaded = merge_loaded([load(source, split="train", cache=False) for source in sources(corpus)])
     data = TaskData(loaded.tables, ("preference", "cost", "moderation"), None, "here", together=True)

@@ -134,7 +134,7 @@ def test_one_file_is_one_file(plumb, corpus):
 
 
 def test_rows_that_no_model_scored_out_of_fold_are_told_and_the_flag_scores_them(plumb, corpus, tmp_path, monkeypatch):
-    monkeypatch.setattr("plumbline.models.folds.LARGEST_FOR_FOLDS", 50)
+    monkeypatch.setattr("plumbline.models.rows.folds.LARGEST_FOR_FOLDS", 50)
     words = [corpus / "harmless-synthetic", "-o", tmp_path / "m"]
     told = []
     for flags in ([], ["--out-of-fold"]):

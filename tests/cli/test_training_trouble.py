@@ -22,7 +22,7 @@ from plumbline.lineage import file_digest
 from plumbline.loop.synthetic.corpus import write_synthetic_corpus
 from plumbline.loop.training.folder import claimed
 from plumbline.loop.training.run import TrainingRun, run_training
-from plumbline.models.transformer import checkpoints, trainer
+from plumbline.models.transformer.training import checkpoints, trainer
 from tests.formats.hub_server import serving
 from tests.models.transformer import tiny
 
@@ -205,7 +205,7 @@ def test_a_full_disk_keeps_the_checkpoint_before(plumb, words, tmp_path, undistu
 _KILLED = """
 import os, signal, sys
 from plumbline.cli.main import run
-from plumbline.models.transformer import checkpoints
+from plumbline.models.transformer.training import checkpoints
 save = checkpoints.save_file
 
 def killed(tensors, path, *rest):
@@ -373,7 +373,7 @@ def test_neither_padding_nor_an_end_and_fewer_positions_than_the_rows(plumb, wor
 
 def test_a_fault_of_ours_after_training_loses_nothing_and_says_so(plumb, words, tmp_path, undisturbed, monkeypatch):
     """As where scoring held-out rows fails by a mistake in the program."""
-    from plumbline.models.transformer import task_training
+    from plumbline.models.transformer.training import task_training
 
     with monkeypatch.context() as patch:
         patch.setattr(task_training, "read_held_out", lambda *_: {}["nothing"])

@@ -5,6 +5,7 @@ import signal
 import subprocess
 
 import httpx2
+import pytest
 
 from tests.collect.postgres_server import find_program
 from tests.deploy import reading
@@ -27,6 +28,9 @@ def done(image, words, environment):
     return process.returncode, out, err
 
 
+# Makes a wheel, installs it and starts six programs: half a minute. In short `test_files` holds what the files promise,
+# `test_guide` runs commands with compose's variables, and `tests/collect/server/test_proxies.py` serves behind a proxy.
+@pytest.mark.thorough
 def test_the_image_serves_as_compose_says_until_it_is_told_to_end(image, machine):
     (installed,) = (image / "lib").glob("python*/site-packages/plumbline")
     assert files_of(installed) == files_of(ROOT / "src/plumbline")

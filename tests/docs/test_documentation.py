@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 
+from plumbline.cli.python_reference import python_reference
 from plumbline.cli.reference import cli_reference
 from plumbline.collect.study_reference import study_reference
 from plumbline.loop.synthetic.corpus import write_synthetic_corpus
@@ -82,6 +83,13 @@ def test_the_page_of_study_files_is_what_the_settings_say():
     assert (ROOT / "docs" / "study-file.md").read_text(encoding="utf-8") == study_reference(), (
         "write it anew: make docs"
     )
+
+
+def test_the_page_of_the_python_api_is_what_the_code_says():
+    page = python_reference()
+    assert (ROOT / "docs" / "python.md").read_text(encoding="utf-8") == page, "write it anew: make docs"
+    # Defaults are told where they are plain values: others hold addresses in memory, or the environment.
+    assert not re.search(r"environ\(| at 0x|<function|Annotated\[", page)
 
 
 def test_links_between_pages_lead_somewhere():

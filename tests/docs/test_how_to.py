@@ -8,9 +8,11 @@ import pytest
 import typer
 
 from plumbline.cli.main import app
+from tests.docs.pages import blocks_of, options_of, words_of
 
 PAGE = Path(__file__).resolve().parents[2] / "docs" / "how-to" / "train-on-several-gpus.md"
 COMMANDS = re.findall(r"^```text\n(.*?)\n```$", PAGE.read_text(encoding="utf-8"), re.MULTILINE | re.DOTALL)
+BESIDE = [words for _, body in blocks_of("how-to/train-on-several-gpus.md", "console") for words in words_of(body)]
 
 
 def test_there_are_commands_to_look_at():
@@ -28,6 +30,12 @@ def test_the_program_takes_these_words(command):
     context = found.make_context(found.name, words, resilient_parsing=False)
     assert context.params["model"].startswith("Qwen/")
     assert str(context.params["out"]).startswith("models/")
+
+
+def test_so_it_does_those_before_and_after():
+    trying, measuring = (options_of(words) for words in BESIDE if words[0] == "plumbline")
+    assert (trying["model"], trying["out"]) == ("Qwen/Qwen3-0.6B", Path("models/try"))
+    assert str(measuring["model"]) == "models/reward-7b/reward-harmlessness"
 
 
 def test_the_launcher_takes_the_configuration(tmp_path):

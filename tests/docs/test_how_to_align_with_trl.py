@@ -9,10 +9,10 @@ import pytest
 import typer
 from trl.scripts.vllm_serve import ScriptArguments
 
-from plumbline.align import trl_settings
-from plumbline.align.trl_config import TrlSettings, trl_config
-from plumbline.align.trl_lagrangian import STATE_NAME
-from plumbline.align.trl_settings import parse_settings
+from plumbline.align.trl import settings as trl_settings
+from plumbline.align.trl.config import TrlSettings, trl_config
+from plumbline.align.trl.lagrangian import STATE_NAME
+from plumbline.align.trl.settings import parse_settings
 from plumbline.cli.main import app
 
 PAGE = (Path(__file__).resolve().parents[2] / "docs/how-to/align-with-trl.md").read_text(encoding="utf-8")

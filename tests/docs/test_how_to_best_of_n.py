@@ -6,7 +6,7 @@ from pathlib import Path
 
 import typer
 
-from plumbline.align import best_of_n_rows
+from plumbline.align.best_of_n import rows as best_of_n_rows
 from plumbline.cli.main import app
 from plumbline.loop.best_of_n import opening as best_of_n_opening
 from plumbline.loop.best_of_n import run as best_of_n_run

@@ -7,7 +7,7 @@ from pathlib import Path
 import typer.main
 
 from plumbline.cli.main import app
-from plumbline.models.cascade_fitting import LEAST_GAIN, CascadeSettings
+from plumbline.models.cascade.fitting import LEAST_GAIN, CascadeSettings
 
 PAGE = (Path(__file__).resolve().parents[2] / "docs" / "how-to" / "cascade.md").read_text(encoding="utf-8")
 

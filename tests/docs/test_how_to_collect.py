@@ -77,7 +77,7 @@ def test_the_parts_of_study_files_are_such_parts():
         before = re.split(r"^\[", example, maxsplit=1, flags=re.MULTILINE)[0]
         settings = parse_study_file(above + before + bracket + tables, "x.toml")
         assert settings.help or settings.prolific or settings.mturk
-    assert len(parts) == 3
+    assert len(parts) == 2
 
 
 def test_commands_within_the_text_are_words_that_the_program_takes():

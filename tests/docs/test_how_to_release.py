@@ -8,7 +8,7 @@ import typer
 
 from plumbline.cli.main import app
 from plumbline.release.answers import Answers, read_answers
-from plumbline.release.questions import QUESTIONS
+from plumbline.release.texts.questions import QUESTIONS
 
 PAGE = (Path(__file__).resolve().parents[2] / "docs" / "how-to" / "release.md").read_text(encoding="utf-8")
 

@@ -41,6 +41,7 @@ def engine(address):
         yield opened
 
 
+@pytest.mark.thorough  # a cluster starts a minute; what pieces tell, and what becomes of it, is shown below without one
 def test_on_two_nodes(engine, tmp_path, capfd):
     """All in one, since tests of one module may be divided among processes, and each would start a cluster."""
     assert engine.shares == 4

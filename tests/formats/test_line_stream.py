@@ -8,7 +8,7 @@ import pyarrow.parquet as pq
 import pytest
 
 from plumbline.formats.line_stream import ByteLines, LineStream
-from plumbline.formats.parquet_stream import ParquetStream
+from plumbline.formats.parquet.stream import ParquetStream
 from plumbline.formats.registry import FORMATS
 from plumbline.lineage import Terms, Use, terms_of
 from plumbline.records import Kind, records_from_table

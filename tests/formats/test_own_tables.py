@@ -10,7 +10,7 @@ import pytest
 from plumbline.formats import PARQUET, convert_loaded, load
 from plumbline.formats.line_blocks import Limits
 from plumbline.formats.own_tables import Place, validated, with_true_ids
-from plumbline.formats.parquet_batches import parquet_batches
+from plumbline.formats.parquet.batches import parquet_batches
 from plumbline.lineage import count_by_code
 from plumbline.records import SCHEMAS, Axis, FaultError, Kind, SourceError, kind_of
 from plumbline.records.tables import kind_by_columns

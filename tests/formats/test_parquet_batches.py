@@ -5,8 +5,9 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
-from plumbline.formats import load, parquet_batches
+from plumbline.formats import load
 from plumbline.formats.line_blocks import Limits
+from plumbline.formats.parquet import batches as parquet_batches
 from plumbline.records import FaultError, SourceError
 
 

@@ -9,8 +9,8 @@ import pyarrow.parquet as pq
 import pytest
 
 from plumbline.formats import load
-from plumbline.formats.parquet_batches import parquet_batches
-from plumbline.formats.parquet_footer import ColumnChunk, read_footer
+from plumbline.formats.parquet.batches import parquet_batches
+from plumbline.formats.parquet.footer import ColumnChunk, read_footer
 from plumbline.records import SourceError
 
 ROWS = 300
@@ -69,7 +69,7 @@ def test_sizes_of_another_column_are_refused(change, tmp_path):
 def test_a_footer_that_is_none_is_damage(tmp_path, monkeypatch):
     path = tmp_path / "x.parquet"
     pq.write_table(rows_of_many_kinds(), path)
-    monkeypatch.setattr("plumbline.formats.parquet_footer._MOST_BYTES", 100)
+    monkeypatch.setattr("plumbline.formats.parquet.footer._MOST_BYTES", 100)
     with pytest.raises(SourceError, match=r"PL-IO-012.*the footer is damaged, or longer"):
         list(parquet_batches(path))
     path.write_bytes(b"PAR1")

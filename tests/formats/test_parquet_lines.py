@@ -9,7 +9,7 @@ import pyarrow.parquet as pq
 import pytest
 
 from plumbline.formats import load
-from plumbline.formats.parquet_lines import row_lines
+from plumbline.formats.parquet.lines import row_lines
 from plumbline.records import SourceError
 from plumbline.records.extra import raw_line
 

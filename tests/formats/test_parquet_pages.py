@@ -7,9 +7,9 @@ import pyarrow.parquet as pq
 import pytest
 
 from plumbline.formats import load
-from plumbline.formats.parquet_batches import parquet_batches
-from plumbline.formats.parquet_footer import ColumnChunk, read_footer
-from plumbline.formats.parquet_pages import ChunkSize, chunk_size
+from plumbline.formats.parquet.batches import parquet_batches
+from plumbline.formats.parquet.footer import ColumnChunk, read_footer
+from plumbline.formats.parquet.pages import ChunkSize, chunk_size
 from plumbline.records import SourceError
 from tests.work import calls_made
 

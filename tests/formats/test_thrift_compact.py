@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from plumbline.formats.thrift_compact import INT_32, INT_64, CompactReader, Elements, count_of
+from plumbline.formats.parquet.thrift_compact import INT_32, INT_64, CompactReader, Elements, count_of
 
 numbers = st.integers(-(2**63), 2**63 - 1)
 

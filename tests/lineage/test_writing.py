@@ -32,6 +32,19 @@ def _stop_half_way(writer, name, error):
         raise error
 
 
+@pytest.mark.parametrize("writer", [write_aside, lambda path: write_folder_aside(path, "data")])
+def test_what_takes_its_place_was_waited_for(tmp_path, monkeypatch, writer):
+    """Until it is on the disk: a machine that loses its power then has the old output or the new one."""
+    path, waited = tmp_path / "out", []
+    monkeypatch.setattr(os, "fsync", lambda file: waited.append((os.fstat(file).st_ino, path.exists())))
+    with writer(path) as aside:
+        written = [aside / name for name in ("one", "two")] if aside.is_dir() else [aside]
+        for each in written:
+            each.write_text("new")
+        assert waited == []
+    assert {(each.stat().st_ino, False) for each in path.parent.rglob("*") if each.is_file()} <= set(waited)
+
+
 # --- one file ---
 
 

@@ -15,7 +15,7 @@ from plumbline.loop.measuring.evaluation_run import (
 )
 from plumbline.loop.synthetic.corpus import write_synthetic_corpus
 from plumbline.loop.training.run import TrainingRun, run_training
-from plumbline.models.saving import load_model
+from plumbline.models.linear.saving import load_model
 
 
 def digest(folder):

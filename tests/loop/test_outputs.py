@@ -8,7 +8,8 @@ import pytest
 
 from plumbline.formats import convert_loaded, load, merge_loaded
 from plumbline.lineage import StatedTerms
-from plumbline.loop.demo.run import run_demo
+from plumbline.loop.demo.own_data import run_on_own_data
+from plumbline.loop.demo.whole_loop import run_whole_loop
 from plumbline.loop.measuring.evaluation_run import EvaluationRun, ScoringRun, _name, run_evaluation, run_scoring
 from plumbline.loop.synthetic.corpus import write_synthetic_corpus
 from plumbline.loop.training.run import TrainingRun, run_training
@@ -160,9 +161,9 @@ def test_the_demo_takes_no_folder_of_others_and_none_inside_its_data(corpus, tmp
     (tmp_path / "mine").mkdir()
     (tmp_path / "mine" / "train.py").write_text("mine")
     with pytest.raises(UsageError, match="PL-OUT-002"):
-        run_demo(None, tmp_path / "mine", seed=0, created="now")
+        run_whole_loop(tmp_path / "mine", seed=0, created="now")
     with pytest.raises(UsageError, match="PL-OUT-010"):
-        run_demo(corpus, corpus / "out", seed=0, created="now")
+        run_on_own_data(corpus, corpus / "out", seed=0, created="now")
     assert [path.name for path in (tmp_path / "mine").iterdir()] == ["train.py"]
 
 

@@ -6,7 +6,7 @@ import pyarrow as pa
 
 from plumbline.lineage import ALL_USES, FileEntry, Manifest, Terms, Use, with_terms
 from plumbline.models.card import format_card
-from plumbline.models.saving import save_model
+from plumbline.models.linear.saving import save_model
 from plumbline.records import Message, Role, comparison_table, conversation_column, safety_label_table
 
 GOOD = ["sure here are steps", "happy to help with that", "let me explain it kindly", "of course see below"]

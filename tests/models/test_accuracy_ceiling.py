@@ -6,8 +6,8 @@ import pyarrow as pa
 import pytest
 
 from plumbline.measure import Bootstrap
-from plumbline.models.accuracy_ceiling import COPIES, EVEN, NO_MAJORITY, accuracy_ceiling
-from plumbline.models.training_rows import LabelRows, label_rows, preference_rows
+from plumbline.models.figures.accuracy_ceiling import COPIES, EVEN, NO_MAJORITY, accuracy_ceiling
+from plumbline.models.rows.training_rows import LabelRows, label_rows, preference_rows
 from plumbline.records import conversation_column, safety_label_table
 from tests.models.made_up import question, reply
 from tests.models.test_judge_agreement import rows_of

@@ -7,7 +7,7 @@ import pyarrow as pa
 import pytest
 
 from plumbline.models.calibration import Calibration
-from plumbline.models.cascade import Band, Cascade
+from plumbline.models.cascade.model import Band, Cascade
 from plumbline.models.scored_model import ScoredModel, Scores, SharesBeginnings
 from plumbline.records import Message, Role, conversation_column
 

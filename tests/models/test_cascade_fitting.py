@@ -5,10 +5,10 @@ import polars as pl
 import pytest
 
 from plumbline.measure import Bootstrap, assign_folds, average_precision
-from plumbline.models.cascade import Band
-from plumbline.models.cascade_fitting import CascadeSettings, Judged, cascade_figures, choose_band, fit_cascade
-from plumbline.models.text_features import Replies
-from plumbline.models.training_rows import LabelRows, Places
+from plumbline.models.cascade.fitting import CascadeSettings, Judged, cascade_figures, choose_band, fit_cascade
+from plumbline.models.cascade.model import Band
+from plumbline.models.features.text_features import Replies
+from plumbline.models.rows.training_rows import LabelRows, Places
 from plumbline.records import NoDataError
 
 HEADS = ("unsafe", "animal_abuse", "self_harm")

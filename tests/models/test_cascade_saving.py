@@ -10,10 +10,10 @@ import pytest
 
 from plumbline.lineage import FileEntry, Manifest, Use, file_digest
 from plumbline.models import loading
-from plumbline.models.cascade import Band, Cascade
-from plumbline.models.cascade_saving import CascadeDescription, SavedPart, save_cascade
+from plumbline.models.cascade.model import Band, Cascade
+from plumbline.models.cascade.saving import CascadeDescription, SavedPart, save_cascade
+from plumbline.models.linear.default_features import training_options
 from plumbline.models.loading import load_any_model
-from plumbline.models.recipes import training_options
 from plumbline.models.training import train_task
 from plumbline.records import Kind, ModelError, UsageError
 from tests.models.made_up import labels_table, saved

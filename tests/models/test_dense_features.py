@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from plumbline.models.dense_features import fit_landmarks, fit_scaling, similarities
+from plumbline.models.linear.dense_features import fit_landmarks, fit_scaling, similarities
 
 
 def test_scaled_rows_have_mean_0_and_each_block_the_same_length():

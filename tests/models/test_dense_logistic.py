@@ -4,8 +4,8 @@ import numpy as np
 import pytest
 from scipy.sparse import csr_array
 
-from plumbline.models.dense_logistic import fit_dense, fit_gram
-from plumbline.models.logistic import LogisticSettings, fit_logistic
+from plumbline.models.linear.dense_logistic import fit_dense, fit_gram
+from plumbline.models.linear.logistic import LogisticSettings, fit_logistic
 from plumbline.records import NoDataError, UsageError
 
 

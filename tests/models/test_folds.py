@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from plumbline.models.folds import FOLDS, REPEATS, deal_folds
+from plumbline.models.rows.folds import FOLDS, REPEATS, deal_folds
 from plumbline.records import NoDataError
 
 GROUP_IDS = np.array([f"prompt {row % 30}" for row in range(60)])

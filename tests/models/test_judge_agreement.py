@@ -6,10 +6,10 @@ import pytest
 
 from plumbline.measure import Bootstrap
 from plumbline.models.calibration import Calibration
-from plumbline.models.judge_agreement import judge_figures, judged_items, strength_figures
-from plumbline.models.pair_figures import pair_figures
-from plumbline.models.repeated_rows import EXACT, count_repeats
-from plumbline.models.training_rows import PreferenceRows, preference_rows
+from plumbline.models.figures.judge_agreement import judge_figures, judged_items, strength_figures
+from plumbline.models.figures.pair_figures import pair_figures
+from plumbline.models.rows.repeated_rows import EXACT, count_repeats
+from plumbline.models.rows.training_rows import PreferenceRows, preference_rows
 from plumbline.records import comparison_table, conversation_column
 from tests.models.made_up import question, reply
 

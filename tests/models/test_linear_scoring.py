@@ -5,10 +5,10 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from plumbline.models import linear_scoring
-from plumbline.models.linear_scoring import score_replies, stack_weights
-from plumbline.models.recipes import RECIPES
-from plumbline.models.text_features import Replies, featurise_replies, fit_inverse_frequencies
+from plumbline.models.features.text_features import Replies, featurise_replies, fit_inverse_frequencies
+from plumbline.models.linear import scoring as linear_scoring
+from plumbline.models.linear.default_features import RECIPES
+from plumbline.models.linear.scoring import score_replies, stack_weights
 from plumbline.records import UsageError
 
 RECIPE_NAMES = [(task, name) for task, recipes in RECIPES.items() for name in recipes]

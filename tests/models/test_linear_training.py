@@ -6,12 +6,12 @@ import numpy as np
 import polars as pl
 import pytest
 
-from plumbline.models import folds
-from plumbline.models.folds import REPEATS, OutOfFold
-from plumbline.models.linear_training import train_cost, train_moderation, train_preference
-from plumbline.models.recipes import training_options
-from plumbline.models.text_features import Replies
-from plumbline.models.training_rows import LabelRows, Places, PreferenceRows
+from plumbline.models.features.text_features import Replies
+from plumbline.models.linear.default_features import training_options
+from plumbline.models.linear.training import train_cost, train_moderation, train_preference
+from plumbline.models.rows import folds
+from plumbline.models.rows.folds import REPEATS, OutOfFold
+from plumbline.models.rows.training_rows import LabelRows, Places, PreferenceRows
 from plumbline.records import Axis, NoDataError
 
 KIND, RUDE = "of course, here is a clear answer.", "no, go away and never ask that aga"

@@ -10,10 +10,10 @@ from scipy.optimize import approx_fprime
 from scipy.sparse import csr_array, random_array
 from sklearn.linear_model import LogisticRegression
 
-from plumbline.models import column_reduction, logistic, penalised_loss
-from plumbline.models.column_reduction import reduce_columns
-from plumbline.models.logistic import LogisticSettings, fit_logistic, score_rows
-from plumbline.models.penalised_loss import PenalisedLoss, cut_into_blocks
+from plumbline.models.linear import column_reduction, logistic, penalised_loss
+from plumbline.models.linear.column_reduction import reduce_columns
+from plumbline.models.linear.logistic import LogisticSettings, fit_logistic, score_rows
+from plumbline.models.linear.penalised_loss import PenalisedLoss, cut_into_blocks
 from plumbline.records.errors import NoDataError, UsageError
 
 EXACT = LogisticSettings(l2=0.7, tolerance_nats=1e-12, max_iterations=2000)

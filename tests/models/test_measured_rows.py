@@ -4,8 +4,8 @@ import numpy as np
 import pytest
 
 from plumbline.measure import Bootstrap
-from plumbline.models.measured_rows import Measured, calibration_error, reliability_points
-from plumbline.models.training_rows import Places
+from plumbline.models.figures.measured_rows import Measured, calibration_error, reliability_points
+from plumbline.models.rows.training_rows import Places
 
 from .made_up import labels_table
 

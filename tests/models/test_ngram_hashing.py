@@ -10,8 +10,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from plumbline.models import ngram_hashing
-from plumbline.models.ngram_hashing import NgramSpace, count_ngrams, splitmix64
+from plumbline.models.features import ngram_hashing
+from plumbline.models.features.ngram_hashing import NgramSpace, count_ngrams, splitmix64
 from plumbline.records.errors import UsageError
 
 MASK = (1 << 64) - 1

@@ -10,13 +10,13 @@ import polars as pl
 import pyarrow as pa
 import pytest
 
-from plumbline.models import folds
 from plumbline.models.calibration import Calibration
-from plumbline.models.evaluation import RowScores
-from plumbline.models.linear_model import Head, LinearModel
-from plumbline.models.linear_training import Trained, train_cost, train_moderation, train_preference
+from plumbline.models.figures.evaluation import RowScores
+from plumbline.models.linear.default_features import training_options
+from plumbline.models.linear.model import Head, LinearModel
+from plumbline.models.linear.training import Trained, train_cost, train_moderation, train_preference
 from plumbline.models.out_of_fold import OUT_OF_FOLD_SCHEMA, held_out_table, out_of_fold_content, out_of_fold_table
-from plumbline.models.recipes import training_options
+from plumbline.models.rows import folds
 from plumbline.models.scored_model import Scores
 from plumbline.records import Axis
 
@@ -87,7 +87,7 @@ def test_of_many_rows_every_one_is_scored_where_that_is_asked_for_and_the_model_
     task: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(folds, "LARGEST_FOR_FOLDS", 50)
-    monkeypatch.setattr("plumbline.models.linear_training.LEAST_GROUPS", 2)
+    monkeypatch.setattr("plumbline.models.linear.training.LEAST_GROUPS", 2)
     arguments = {"preference": [pairs()], "cost": [pairs(), labels()], "moderation": [labels()]}[task]
     train = {"preference": train_preference, "cost": train_cost, "moderation": train_moderation}[task]
     some, all_of_them = (train(*arguments, replace(OPTIONS[task], every_row=asked)) for asked in (False, True))

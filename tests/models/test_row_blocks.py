@@ -6,8 +6,8 @@ import numpy as np
 import pytest
 from scipy.sparse import csr_array
 
-from plumbline.models import row_blocks
-from plumbline.models.row_blocks import map_row_blocks, stack_rows
+from plumbline.models.features import row_blocks
+from plumbline.models.features.row_blocks import map_row_blocks, stack_rows
 
 DENSE = np.arange(60, dtype=np.float32).reshape(20, 3) % 4
 

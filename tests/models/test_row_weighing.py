@@ -4,10 +4,10 @@ import numpy as np
 import polars as pl
 import pytest
 
-from plumbline.models.row_weighing import balanced_weights, parts_held_to_rate, row_origins, weighed_rows
-from plumbline.models.text_features import Replies
+from plumbline.models.features.text_features import Replies
+from plumbline.models.rows.training_rows import LabelRows, Places
+from plumbline.models.rows.weighing import balanced_weights, parts_held_to_rate, row_origins, weighed_rows
 from plumbline.models.training_recipe import parse_training_recipe
-from plumbline.models.training_rows import LabelRows, Places
 
 
 def recipe(**values):

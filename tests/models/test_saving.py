@@ -6,8 +6,8 @@ import numpy as np
 import pytest
 
 from plumbline.lineage import Manifest
-from plumbline.models.recipes import training_options
-from plumbline.models.saving import load_model, save_model
+from plumbline.models.linear.default_features import training_options
+from plumbline.models.linear.saving import load_model, save_model
 from plumbline.models.training import train_task
 from plumbline.records import Kind, ModelError
 

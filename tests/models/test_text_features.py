@@ -6,9 +6,9 @@ import numpy as np
 import pyarrow as pa
 import pytest
 
-from plumbline.models import row_blocks
-from plumbline.models.ngram_hashing import NgramSpace, count_ngrams
-from plumbline.models.text_features import (
+from plumbline.models.features import row_blocks
+from plumbline.models.features.ngram_hashing import NgramSpace, count_ngrams
+from plumbline.models.features.text_features import (
     MODERATION_RECIPE,
     PAIR_RECIPE,
     FeatureBlock,
@@ -59,7 +59,7 @@ def test_rows_do_not_depend_on_blocks_threads_or_input_type(monkeypatch: pytest.
     frequencies = fit_inverse_frequencies([replies], MODERATION_RECIPE)
     rows = featurise_replies(replies, MODERATION_RECIPE, frequencies)
     monkeypatch.setattr(row_blocks, "BLOCK_ROWS", 3)
-    monkeypatch.setattr("plumbline.models.text_features.BLOCK_ROWS", 3)
+    monkeypatch.setattr("plumbline.models.features.text_features.BLOCK_ROWS", 3)
     arrow = Replies(pa.array(replies.texts), pa.chunked_array([replies.prompts[:7], replies.prompts[7:]]))
     for threads in (1, 3):
         again = fit_inverse_frequencies([arrow], MODERATION_RECIPE, threads=threads)
@@ -97,7 +97,7 @@ def test_no_replies_give_no_rows() -> None:
 
 
 def test_frequencies_of_many_replies_are_those_of_every_kth(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("plumbline.models.text_features._FREQUENCY_SAMPLE", 7)
+    monkeypatch.setattr("plumbline.models.features.text_features._FREQUENCY_SAMPLE", 7)
     many = Replies(TEXTS * 5, TEXTS * 5)
     few = Replies((TEXTS * 5)[::3], (TEXTS * 5)[::3])
     expected = fit_inverse_frequencies([few], MODERATION_RECIPE)

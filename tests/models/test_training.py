@@ -9,14 +9,14 @@ import pytest
 from plumbline.lineage import FileEntry, Manifest, Terms, Use, with_terms
 from plumbline.measure import Bootstrap
 from plumbline.models.card import format_card
-from plumbline.models.evaluation import FIGURE_KEYS, evaluate_model
-from plumbline.models.label_figures import told_few_safe_rows
-from plumbline.models.recipes import RECIPES, training_options
-from plumbline.models.saving import CARD_NAME, DESCRIPTION_NAME, WEIGHTS_NAME, load_model
+from plumbline.models.features.text_features import Replies
+from plumbline.models.figures.evaluation import FIGURE_KEYS, evaluate_model
+from plumbline.models.figures.label_figures import told_few_safe_rows
+from plumbline.models.linear.default_features import RECIPES, training_options
+from plumbline.models.linear.saving import CARD_NAME, DESCRIPTION_NAME, WEIGHTS_NAME, load_model
+from plumbline.models.rows.training_rows import label_rows, preference_rows
 from plumbline.models.scoring import score_tables
-from plumbline.models.text_features import Replies
 from plumbline.models.training import rows_of_task, train_task
-from plumbline.models.training_rows import label_rows, preference_rows
 from plumbline.records import Axis, Kind, ModelError, NoDataError, PermittedUseError, SourceError, UsageError
 from tests.restating import restate
 
@@ -218,18 +218,18 @@ def test_damage_is_noticed(preference, tmp_path):
 
 def test_scores_have_a_row_for_each_side_and_probabilities_of_a_pair_sum_to_one(preference, cost, moderation, tables):
     for model in (preference, cost):
-        scores = score_tables(model.model, {Kind.COMPARISONS: tables[Kind.COMPARISONS]})
+        scores = score_tables(model.model, {Kind.COMPARISONS: tables[Kind.COMPARISONS]}).rows
         assert scores.schema.names[:5] == ["id", "side", "score", "probability", "uncertainty"]
         assert scores.schema.names[5:] == ["kind", "source", "row", "split"]
         assert scores["uncertainty"].null_count == len(scores), "linear models have no ensemble"
         assert scores["side"].to_pylist() == [0, 1] * len(tables[Kind.COMPARISONS])
         chances = np.array(scores["probability"].to_pylist()).reshape(-1, 2)
         assert np.allclose(chances.sum(axis=1), 1)
-    costs = score_tables(cost.model, {Kind.COMPARISONS: tables[Kind.COMPARISONS]})
+    costs = score_tables(cost.model, {Kind.COMPARISONS: tables[Kind.COMPARISONS]}).rows
     cheaper = np.array(costs["score"].to_pylist()).reshape(-1, 2).argmin(axis=1)
     likelier = np.array(costs["probability"].to_pylist()).reshape(-1, 2).argmax(axis=1)
     assert (cheaper == likelier).all()
-    labels = score_tables(moderation.model, {Kind.SAFETY_LABELS: tables[Kind.SAFETY_LABELS]})
+    labels = score_tables(moderation.model, {Kind.SAFETY_LABELS: tables[Kind.SAFETY_LABELS]}).rows
     assert labels.schema.names[5:] == [
         *("kind", "source", "row", "split"),
         *("category", "threshold", "probability_animal_abuse", "threshold_animal_abuse"),
@@ -242,11 +242,11 @@ def test_scores_have_a_row_for_each_side_and_probabilities_of_a_pair_sum_to_one(
             heads["unsafe"].threshold,
         )
         assert row["threshold_animal_abuse"] == heads["animal_abuse"].threshold
-    assert score_tables(moderation.model, {}).schema == labels.schema
-    sides = score_tables(moderation.model, {Kind.COMPARISONS: tables[Kind.COMPARISONS]})
+    assert score_tables(moderation.model, {}).rows.schema == labels.schema
+    sides = score_tables(moderation.model, {Kind.COMPARISONS: tables[Kind.COMPARISONS]}).rows
     assert set(sides["kind"].to_pylist()) == {"comparisons"}
     assert labels["side"].null_count == len(labels)
-    single = score_tables(preference.model, {Kind.SAFETY_LABELS: tables[Kind.SAFETY_LABELS]})
+    single = score_tables(preference.model, {Kind.SAFETY_LABELS: tables[Kind.SAFETY_LABELS]}).rows
     assert single["probability"].null_count == len(single)
 
 

@@ -8,12 +8,12 @@ import pytest
 
 from plumbline.lineage import Manifest, terms_of, with_terms
 from plumbline.models.card import format_card
-from plumbline.models.linear_training import train_moderation
-from plumbline.models.recipes import training_options
-from plumbline.models.source_figures import told_sources
-from plumbline.models.text_features import Replies
+from plumbline.models.features.text_features import Replies
+from plumbline.models.figures.source_figures import told_sources
+from plumbline.models.linear.default_features import training_options
+from plumbline.models.linear.training import train_moderation
+from plumbline.models.rows.training_rows import label_rows
 from plumbline.models.training import train_task
-from plumbline.models.training_rows import label_rows
 from plumbline.records import Kind
 
 from .made_up import labels_table

@@ -6,9 +6,7 @@ import numpy as np
 import pytest
 from scipy.sparse import csr_array, vstack
 
-from plumbline.models.folds import Deal
-from plumbline.models.recipes import RECIPES
-from plumbline.models.text_features import (
+from plumbline.models.features.text_features import (
     FeatureRecipe,
     Frequencies,
     Replies,
@@ -16,7 +14,9 @@ from plumbline.models.text_features import (
     featurise_replies,
     fit_inverse_frequencies,
 )
-from plumbline.models.training_features import CountedFeatures, TrainingReplies, training_features
+from plumbline.models.linear.default_features import RECIPES
+from plumbline.models.linear.training_features import CountedFeatures, TrainingReplies, training_features
+from plumbline.models.rows.folds import Deal
 
 WORDS = ["of", "course", "here", "is", "a", "clear", "answer", "go", "away", "and", "never", "ask", "again"]
 PAIRS, SINGLES = 40, 30

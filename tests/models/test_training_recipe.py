@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from plumbline.models.recipes import training_options
+from plumbline.models.linear.default_features import training_options
 from plumbline.models.training_recipe import (
     TrainingRecipe,
     parse_training_recipe,
@@ -74,7 +74,7 @@ def test_unknown_names_and_unreadable_files_are_refused(tmp_path):
         read_training_recipe("trasnfer")
     with pytest.raises(SourceError, match="PL-TRP-002"):
         read_training_recipe(str(tmp_path / "none.toml"))
-    for content, told in ((b"\xff\xfe", "another encoding"), (b"#" * 65_537, "more than 65,536 bytes")):
+    for content, told in ((b"\xff\xfe", "another encoding"), (b"#" * (1 + (1 << 20)), "more than 1,048,576 bytes")):
         (tmp_path / "bytes.toml").write_bytes(content)
         with pytest.raises(SourceError, match=rf"PL-TRP-002(.|\n)*{told}"):
             read_training_recipe(str(tmp_path / "bytes.toml"))

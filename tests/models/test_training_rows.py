@@ -3,7 +3,7 @@
 import pyarrow as pa
 import pytest
 
-from plumbline.models.training_rows import conversation_replies, label_rows, pair_replies, preference_rows
+from plumbline.models.rows.training_rows import conversation_replies, label_rows, pair_replies, preference_rows
 from plumbline.records import (
     Axis,
     Message,

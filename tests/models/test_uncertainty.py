@@ -7,33 +7,21 @@ import pytest
 
 from plumbline.measure import Bootstrap
 from plumbline.models.calibration import Calibration
-from plumbline.models.uncertainty import (
-    error_figures,
-    judge_scores,
+from plumbline.models.figures.uncertainty import (
     pair_spread,
     reply_spread,
     selective_accuracy,
+    spread_of,
     uncertainty_figures,
 )
 
 BOOTSTRAP = Bootstrap(seed=0, resamples=200)
 
 
-def test_what_heads_say_by_hand():
+def test_the_spread_of_heads_by_hand():
     # Two heads say log-odds ln 3 and −ln 3: probabilities 3/4 and 1/4.
-    said = judge_scores(np.array([[np.log(3), -np.log(3)], [0.0, 0.0]]), Calibration())
-    np.testing.assert_allclose(said.scores, [0, 0], atol=1e-12)
-    np.testing.assert_allclose(said.probabilities, [0.5, 0.5])
-    np.testing.assert_allclose(said.disagreement, [0.25 * np.sqrt(2), 0])
-    np.testing.assert_allclose(said.score_spread, [np.log(3) * np.sqrt(2), 0])
-    # Entropy ln 2 of one half, less that of 1/4: 1/4 ln 4 + 3/4 ln(4/3).
-    np.testing.assert_allclose(said.unsure_nats, [np.log(2) - 0.25 * np.log(4) - 0.75 * np.log(4 / 3), 0], atol=1e-12)
-
-
-def test_sure_heads_give_numbers_and_no_nan():
-    said = judge_scores(np.array([[900.0, 900.0], [-900.0, 900.0]]), Calibration())
-    np.testing.assert_allclose(said.unsure_nats, [0, np.log(2)])
-    np.testing.assert_allclose(said.disagreement, [0, np.sqrt(0.5)])
+    scores = np.array([[np.log(3), -np.log(3)], [0.0, 0.0], [900.0, 900.0], [-900.0, 900.0]])
+    np.testing.assert_allclose(spread_of(scores, Calibration()), [0.25 * np.sqrt(2), 0, 0, np.sqrt(0.5)])
 
 
 def test_selective_accuracy_by_hand():
@@ -44,23 +32,6 @@ def test_selective_accuracy_by_hand():
         for coverage in (0.5, 0.75, 0.625, 1.0)
     ]
     np.testing.assert_allclose(values, [1.0, 2 / 3, 2 / 2.5, 0.5])
-
-
-def test_a_spread_that_tells_errors_and_one_that_does_not():
-    random = np.random.default_rng(0)
-    noisy = random.random(1000) < 0.4
-    labels = random.random(1000) < 0.5
-    seen = np.where(noisy & (random.random(1000) < 0.5), ~labels, labels)
-    spread = np.where(noisy, 2.0, 0.1)[:, None] * np.array([1.0, -1.0, 0.5, -0.5])
-    members = np.where(seen, 2.5, -2.5)[:, None] + spread
-    groups = np.arange(1000).astype(str)
-    told = error_figures(judge_scores(members, Calibration()), labels, bootstrap=BOOTSTRAP, group_ids=groups)
-    assert told["error_auroc_by_disagreement"].value > 0.75
-    assert told["accuracy_at_50_by_disagreement"].value > told["accuracy"].value + 0.1
-    shuffled = np.take_along_axis(spread, random.permutation(1000)[:, None], axis=0)
-    blind = judge_scores(np.where(seen, 2.5, -2.5)[:, None] + shuffled, Calibration())
-    value = error_figures(blind, labels, bootstrap=BOOTSTRAP, group_ids=groups)["error_auroc_by_disagreement"].value
-    assert value == pytest.approx(0.5, abs=0.06)
 
 
 def model(task="preference", calibration=None, pair_calibration=None):

@@ -2,7 +2,7 @@
 
 import pytest
 
-from plumbline.models.recipes import training_options
+from plumbline.models.linear.default_features import training_options
 from plumbline.models.training import train_task
 from plumbline.moderate.judging import TurnScores
 from plumbline.records import Kind

@@ -5,7 +5,7 @@ import threading
 
 import pytest
 
-from plumbline.models.cascade import Band
+from plumbline.models.cascade.model import Band
 from plumbline.moderate.batching import Batcher, BatchSettings
 from plumbline.moderate.cascade_batching import CascadeBatcher
 from plumbline.moderate.rows import Turn

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from plumbline.measure import Bootstrap
-from plumbline.models.training_rows import conversation_replies, label_rows
+from plumbline.models.rows.training_rows import conversation_replies, label_rows
 from plumbline.moderate.false_refusals import (
     CONTRASTS,
     KINDS,

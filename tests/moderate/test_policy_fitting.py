@@ -8,7 +8,7 @@ from hypothesis import assume, given
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 
-from plumbline.models.training_rows import LabelRows, label_rows
+from plumbline.models.rows.training_rows import LabelRows, label_rows
 from plumbline.moderate.policy import Threshold, UnjudgedError, decide
 from plumbline.moderate.policy_fitting import FittedOn, FittingSettings, fit_policy, rows_of_head, told_of_fit
 from plumbline.records import Message, NoDataError, Role, UsageError, conversation_column, safety_label_table

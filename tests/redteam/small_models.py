@@ -1,8 +1,8 @@
 """Small models, trained on made-up tables in no time."""
 
 from plumbline.lineage import Manifest, Use
-from plumbline.models.recipes import training_options
-from plumbline.models.saving import save_model
+from plumbline.models.linear.default_features import training_options
+from plumbline.models.linear.saving import save_model
 from plumbline.models.training import train_task
 from plumbline.records import Kind
 

@@ -5,7 +5,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from plumbline.models.recipes import training_options
+from plumbline.models.linear.default_features import training_options
 from plumbline.models.scored_model import Scores
 from plumbline.models.training import train_task
 from plumbline.models.transformer.model import ScoringSettings

@@ -6,11 +6,11 @@ import pyarrow.parquet as pq
 
 from plumbline.lineage import file_digest, read_manifest
 from plumbline.release import verify_release
-from plumbline.release.accounted import notes_of
 from plumbline.release.handed_over import open_handed_over
-from plumbline.release.recounted import Recounted
-from plumbline.release.texts import release_texts
+from plumbline.release.texts.written import release_texts
 from plumbline.release.told import facts_told, read_told
+from plumbline.release.verifying.accounted import notes_of
+from plumbline.release.verifying.recounted import Recounted
 
 LINES, TABLE = "harmless-base/train.jsonl.gz", "records/comparisons/train.parquet"
 LEDGER = "curation/removed.parquet"

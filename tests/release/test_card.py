@@ -8,7 +8,7 @@ import yaml
 from plumbline.lineage import read_manifest
 from plumbline.records import UsageError
 from plumbline.release import Answers, ReleaseOptions, build_release, read_answers
-from plumbline.release.escaping import fenced, markdown
+from plumbline.release.texts.escaping import fenced, markdown
 
 from .folders import curated, loaded_lines, summary_of, write_folder
 

@@ -6,9 +6,9 @@ import pyarrow as pa
 import pytest
 
 from plumbline.release import ReleaseOptions, build_release, verify_release
-from plumbline.release.checked_gates import gate_faults
 from plumbline.release.gates import GATES, leakage_gate, personal_data_gate
 from plumbline.release.observed import Leakage, PersonalData
+from plumbline.release.verifying.checked_gates import gate_faults
 
 from .folders import loaded_lines, write_folder
 from .spoiling import places, rewrite_json, say_anew

@@ -5,8 +5,8 @@ import json
 import pytest
 
 from plumbline.release import verify_release
-from plumbline.release.comparing import checked_sums
 from plumbline.release.handed_over import open_handed_over
+from plumbline.release.verifying.comparing import checked_sums
 
 from .spoiling import LINES, codes, places, rewrite, rewrite_json, tell_anew
 

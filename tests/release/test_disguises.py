@@ -9,7 +9,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
-from plumbline.release.disguises import disguise
+from plumbline.release.verifying.disguises import disguise
 
 from .spoiling import LINES, TABLE, places, tell_anew
 

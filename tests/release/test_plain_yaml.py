@@ -2,7 +2,7 @@
 
 import pytest
 
-from plumbline.release.plain_yaml import read_plain_yaml, split_front_matter
+from plumbline.release.verifying.plain_yaml import read_plain_yaml, split_front_matter
 
 
 def test_texts_lists_and_mappings():

@@ -13,7 +13,7 @@ from plumbline.formats import line_blocks, load
 from plumbline.lineage import file_digest
 from plumbline.records import Kind
 from plumbline.release import build_release, verify_release
-from plumbline.release.agreement import LineSums
+from plumbline.release.verifying.line_sums import LineSums
 
 from .folders import loaded_lines, pair, write_folder
 from .spoiling import LINES, TABLE, codes, places, rewrite, rewrite_json, rewrite_table, tell_anew

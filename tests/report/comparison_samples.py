@@ -1,7 +1,7 @@
 """A made-up comparison for pages: uneven categories, missing and unjudged replies, names that would do harm unescaped."""
 
-from plumbline.align.judging import Panel
-from plumbline.align.policy_comparison import Answer, Answers, compare_answers
+from plumbline.align.comparing.judging import Panel
+from plumbline.align.comparing.policy_comparison import Answer, Answers, compare_answers
 from plumbline.lineage import FileEntry, Terms, Use
 from plumbline.measure import Bootstrap
 from plumbline.records import Axis

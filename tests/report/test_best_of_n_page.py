@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from plumbline.align.best_of_n_summary import summarise
+from plumbline.align.best_of_n.summary import summarise
 from plumbline.measure import Bootstrap
 from plumbline.report import build_best_of_n_page
 from tests.align.made_up_candidates import candidates, scores

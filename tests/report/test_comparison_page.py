@@ -5,10 +5,10 @@ from xml.etree import ElementTree
 
 import pytest
 
-from plumbline.align.policy_comparison import Cell
+from plumbline.align.comparing.policy_comparison import Cell
 from plumbline.report import write_comparison_page
-from plumbline.report.drawing import Caption, drawing
-from plumbline.report.pictures_comparison import LayoutRow, draw_layout
+from plumbline.report.pictures.comparison import LayoutRow, draw_layout
+from plumbline.report.pictures.drawing import Caption, drawing
 from tests.report.comparison_samples import HOSTILE, SOURCES, made_up_comparison, made_up_prompts
 
 

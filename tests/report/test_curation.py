@@ -6,7 +6,7 @@ import pytest
 from typer.testing import CliRunner
 
 from plumbline.cli.main import app
-from plumbline.report.curation import _binned
+from plumbline.report.curation.chapter import _binned
 from plumbline.report.wording import percent
 from report import curation_samples, samples
 from report.test_page import HOSTILE, build, cards_of, read

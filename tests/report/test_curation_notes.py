@@ -9,7 +9,7 @@ from typer.testing import CliRunner
 
 from plumbline.cli.main import app
 from plumbline.report import read_inputs
-from plumbline.report.curation_notes import total
+from plumbline.report.curation.notes import total
 from report import curation_samples, samples
 from report.test_finding import refused
 

@@ -9,9 +9,10 @@ import pytest
 from plumbline.lineage import FileEntry, Terms, Use
 from plumbline.measure import Bootstrap
 from plumbline.redteam.analysis import analyse
-from plumbline.report import RedTeamSources, build_red_team_report, redteam_people
-from plumbline.report.pictures_redteam_points import FATES
-from plumbline.report.redteam_success import fate_word
+from plumbline.report import RedTeamSources, build_red_team_report
+from plumbline.report.pictures.redteam_points import FATES
+from plumbline.report.redteam import people as redteam_people
+from plumbline.report.redteam.success import fate_word
 from tests.redteam.made_up import assistant, attempts_table, human, table_of
 from tests.report.test_page import HOSTILE, cards_of, read
 

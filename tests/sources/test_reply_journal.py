@@ -1,5 +1,7 @@
 """The journal: every reply that was kept comes back, whenever the run was killed; nothing else does."""
 
+import os
+
 import msgspec
 import pytest
 
@@ -32,6 +34,14 @@ def journal(tmp_path):
 
 def test_what_was_kept_comes_back(journal):
     assert kept_in(journal) == {number: reply(number, f"{SECRET}\n{number} \u2028") for number in (4, 0, 2)}
+
+
+def test_a_reply_is_on_the_disk_when_it_is_called_kept(tmp_path, monkeypatch):
+    waited = []
+    monkeypatch.setattr(os, "fsync", lambda file: waited.append(os.fstat(file).st_size))
+    with open_journal(tmp_path / "out.replies", ASKED, 6) as opened:
+        opened.keep(reply(4))
+        assert waited[-1] == (tmp_path / "out.replies").stat().st_size > waited[0]
 
 
 def test_a_run_killed_at_any_byte_keeps_every_whole_line(journal):

@@ -1,4 +1,4 @@
-"""Keeping a run on several processes, and going on with it: what `models.transformer.checkpoints` writes, put into place again."""
+"""Keeping a run on several processes, and going on with it: what `models.transformer.training.checkpoints` writes, put into place again."""
 
 from __future__ import annotations
 
@@ -11,12 +11,12 @@ from accelerate import Accelerator
 from torch import nn
 
 from plumbline.align.processes import together
-from plumbline.models.transformer import checkpoints
-from plumbline.models.transformer.checkpoints import Stands, Stood
-from plumbline.models.transformer.metrics import FIGURES_NAME, read_metrics
-from plumbline.models.transformer.random_states import put_random_states, random_states
-from plumbline.models.transformer.run_identity import RunIdentity
-from plumbline.models.transformer.training_errors import processes_apart
+from plumbline.models.transformer.training import checkpoints
+from plumbline.models.transformer.training.checkpoints import Stands, Stood
+from plumbline.models.transformer.training.errors import processes_apart
+from plumbline.models.transformer.training.metrics import FIGURES_NAME, read_metrics
+from plumbline.models.transformer.training.random_states import put_random_states, random_states
+from plumbline.models.transformer.training.run_identity import RunIdentity
 from plumbline.records import ModelError
 
 CHECKPOINTS = "checkpoints"

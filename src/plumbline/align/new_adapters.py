@@ -7,8 +7,8 @@ from typing import Any
 from accelerate.utils import set_seed
 from torch import nn
 
-from plumbline.models.transformer.backbone import quiet, with_adapters
 from plumbline.models.transformer.settings import LoraSettings
+from plumbline.models.transformer.trunk.backbone import quiet, with_adapters
 
 
 def seeded_adapters(model: Any, rank: int, *, seed: int, place: str) -> nn.Module:

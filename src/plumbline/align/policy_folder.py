@@ -14,8 +14,8 @@ from typing import Any
 
 from plumbline.align.finite_steps import are_finite
 from plumbline.lineage import Manifest, is_there, write_folder_aside
-from plumbline.models.transformer.backbone import quiet
-from plumbline.models.transformer.metrics import FIGURES_NAME
+from plumbline.models.transformer.training.metrics import FIGURES_NAME
+from plumbline.models.transformer.trunk.backbone import quiet
 from plumbline.records import ModelError
 
 DESCRIPTION_NAME, CARD_NAME = "policy.json", "README.md"

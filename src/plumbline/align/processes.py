@@ -15,8 +15,8 @@ from typing import Any
 import torch
 from accelerate import Accelerator
 
-from plumbline.models.transformer.processes import accelerator_of_all
-from plumbline.models.transformer.run_identity import RunIdentity
+from plumbline.models.transformer.training.processes import accelerator_of_all
+from plumbline.models.transformer.training.run_identity import RunIdentity
 from plumbline.records import ModelError, UsageError
 
 _DEALT_OUT = {

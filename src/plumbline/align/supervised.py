@@ -1,7 +1,7 @@
 """Teaching a policy replies: the likelihood of what was said, over the tokens of the reply alone.
 
 What it is for: a first policy, before anything is aligned; and the rejection-sampled tranche, whose best replies a policy learns. Runs
-are stopped and gone on with as those of `ppo_run` are.
+are stopped and gone on with as those of `ppo.run` are.
 """
 
 from __future__ import annotations
@@ -24,9 +24,9 @@ from plumbline.align.demonstrations import Demonstration, TextBatch, endless_bat
 from plumbline.align.finite_steps import step_is_finite
 from plumbline.align.policy import text_likelihood
 from plumbline.align.processes import loss_of_others_told, supported_accelerator, together, with_processes
-from plumbline.models.transformer.metrics import MetricsLog
-from plumbline.models.transformer.optimizer import learning_rate_share, set_learning_rate
-from plumbline.models.transformer.run_identity import RunIdentity
+from plumbline.models.transformer.training.metrics import MetricsLog
+from plumbline.models.transformer.training.optimizer import learning_rate_share, set_learning_rate
+from plumbline.models.transformer.training.run_identity import RunIdentity
 from plumbline.records import ModelError, NoDataError, UsageError
 
 

@@ -13,26 +13,11 @@ import typer
 from typer.core import TyperGroup
 
 from plumbline import __version__
-from plumbline.cli import (
-    align,
-    collect,
-    collect_export,
-    collect_keeping,
-    collect_mturk,
-    collect_people,
-    curate,
-    data,
-    demo,
-    evaluate,
-    loop,
-    policy,
-    redteam,
-    release,
-    report,
-    serve,
-    train,
-)
+from plumbline.cli import curate, data, demo, evaluate, loop, policy, redteam, release, report, serve
+from plumbline.cli.align import app as align
+from plumbline.cli.collect import app as collect
 from plumbline.cli.console import note
+from plumbline.cli.train import app as train
 
 
 class _Commands(TyperGroup):
@@ -68,10 +53,6 @@ app.add_typer(policy.app, name="policy")
 app.add_typer(redteam.app, name="redteam")
 app.add_typer(align.app, name="align")
 app.add_typer(release.app, name="release")
-collect_people.register(collect.app)
-collect_mturk.register(collect.app)
-collect_export.register(collect.app)
-collect_keeping.register(collect.app)
 curate.register(app)
 demo.register(app)
 evaluate.register(app)

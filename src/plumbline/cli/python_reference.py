@@ -11,8 +11,8 @@ import inspect
 import re
 from collections.abc import Iterator
 from importlib import import_module
-from types import ModuleType
-from typing import Any
+from types import ModuleType, UnionType
+from typing import Annotated, Any, Literal, Union, get_args, get_origin
 
 MODULES = (
     "plumbline",
@@ -21,18 +21,18 @@ MODULES = (
     "plumbline.lineage",
     "plumbline.curate",
     "plumbline.measure",
-    "plumbline.models.training_rows",
-    "plumbline.models.linear_training",
+    "plumbline.models.rows.training_rows",
+    "plumbline.models.linear.training",
     "plumbline.models.training",
     "plumbline.models.scored_model",
     "plumbline.models.scoring",
-    "plumbline.models.evaluation",
-    "plumbline.models.saving",
+    "plumbline.models.figures.evaluation",
+    "plumbline.models.linear.saving",
     "plumbline.models.loading",
     "plumbline.moderate.policy",
     "plumbline.moderate.policy_fitting",
     "plumbline.moderate.policy_files",
-    "plumbline.align.best_of_n",
+    "plumbline.align.best_of_n.curve",
     "plumbline.redteam.scorer_error",
     "plumbline.sources",
     "plumbline.release",
@@ -100,7 +100,7 @@ def _entry(name: str, value: Any) -> Iterator[str]:
     yield f"### `{name}`\n"
     if inspect.isclass(value) and issubclass(value, enum.Enum):
         yield f"One of {', '.join(f'`{member.name}`' for member in value)}.\n"
-    elif not getattr(value, "_is_protocol", False):
+    elif not (getattr(value, "_is_protocol", False) or (inspect.isclass(value) and issubclass(value, Exception))):
         yield f"```text\n{_called(name, value)}\n```\n"
     yield f"{_beginning(value)}\n"
     if inspect.isclass(value) and (methods := list(_methods(value))):
@@ -123,10 +123,12 @@ def _called(name: str, value: Any, most: int = _WIDTH) -> str:
     """``name(a: int, *, b: str = 'x') -> bool``, a parameter a line where it is longer than `most`."""
     signature = inspect.signature(value)
     parameters = [each for each in signature.parameters.values() if each.name not in ("self", "cls")]
+    named_after = any(each.kind is each.VAR_POSITIONAL for each in parameters)
     words: list[str] = []
-    for before, each in zip([None, *parameters], parameters, strict=False):
-        if each.kind is each.KEYWORD_ONLY and (before is None or before.kind not in (each.KEYWORD_ONLY, each.VAR_POSITIONAL)):
+    for each in parameters:
+        if each.kind is each.KEYWORD_ONLY and not named_after:
             words.append("*")
+            named_after = True
         words.append(_parameter(each))
     back = "" if inspect.isclass(value) else f" -> {_annotation(signature.return_annotation)}"
     line = f"{name}({', '.join(words)}){back}"
@@ -134,7 +136,7 @@ def _called(name: str, value: Any, most: int = _WIDTH) -> str:
 
 
 def _parameter(parameter: inspect.Parameter) -> str:
-    stars = {parameter.VAR_POSITIONAL: "*", parameter.VAR_KEYWORD: "**"}.get(parameter.kind, "")
+    stars = "*" if parameter.kind is parameter.VAR_POSITIONAL else "**" * (parameter.kind is parameter.VAR_KEYWORD)
     said = f"{stars}{parameter.name}"
     if parameter.annotation is not parameter.empty:
         said += f": {_annotation(parameter.annotation)}"
@@ -142,17 +144,29 @@ def _parameter(parameter: inspect.Parameter) -> str:
 
 
 def _annotation(annotation: Any) -> str:
+    """A type as the code writes it; of one that a library resolved, without what it checks besides."""
+    if isinstance(annotation, str):
+        return annotation
     if annotation is inspect.Parameter.empty:
         return "None"
-    return annotation if isinstance(annotation, str) else inspect.formatannotation(annotation)
+    origin, arguments = get_origin(annotation), get_args(annotation)
+    if origin is Annotated:
+        return _annotation(arguments[0])
+    if origin in (Union, UnionType):
+        return " | ".join(map(_annotation, arguments))
+    if origin is None or origin is Literal:
+        return str(getattr(annotation, "__name__", annotation)).replace("NoneType", "None").replace("typing.", "")
+    return f"{origin.__name__}[{', '.join(map(_annotation, arguments))}]"
 
 
 def _default(value: Any) -> str:
-    """A default as somebody would write it; … for what has no such form: functions, values made anew for each call."""
+    """A default as somebody would write it; … for all but plain values: what a machine holds, or its environment, is no reference."""
     if isinstance(value, enum.Enum):
-        return str(value)
-    said = repr(value)
-    return "…" if re.search(r"<.*>", said) else said
+        return f"{type(value).__name__}.{value.name}"
+    if isinstance(value, tuple) and type(value) is tuple:
+        inside = ", ".join(map(_default, value))
+        return f"({inside},)" if len(value) == 1 else f"({inside})"
+    return repr(value) if value is None or type(value) in (bool, int, float, str) else "…"
 
 
 def _beginning(value: Any) -> str:

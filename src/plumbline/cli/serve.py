@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from importlib.util import find_spec
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Literal
 
@@ -114,30 +114,22 @@ def serve(
     application = make_app(served, AppOptions(held, rate, is_local=is_loopback(host)))
     bound = bind(host, port)
 
-    def ready() -> None:
-        """Tell where, and what."""
-        for told in _told(served):
-            note(told)
-        if precision == "bf16":
-            note("transformers compute in bf16: scores may differ from those of plumbline score by a hundredth or so")
-        print(f"serving {', '.join(each.name for each in loaded)} at {url_of(bound, host)}", flush=True)
-
-    raise typer.Exit(run_server(application, bound, log_requests=log_requests, ready=ready))
+    where = f"{', '.join(each.name for each in loaded)} at {url_of(bound, host)}"
+    told = partial(_tell_ready, served, where, in_half=precision == "bf16")
+    raise typer.Exit(run_server(application, bound, log_requests=log_requests, ready=told))
 
 
 def _require_extra() -> None:
     """Refuse to go on without the libraries that serving needs."""
-    from plumbline.records.errors import MissingExtraError
+    from plumbline.records.errors import require_libraries
 
-    missing = [name for name in _EXTRA if find_spec(name) is None]
-    if missing:
-        raise MissingExtraError(
-            "PL-MDR-008",
-            "plumbline serve",
-            f"{missing[0]} is not installed",
-            expected="the extra that serves",
-            advice="pip install -c constraints.txt -e '.[serve]'",
-        )
+    require_libraries(
+        _EXTRA,
+        "PL-MDR-008",
+        "plumbline serve",
+        expected="the extra that serves",
+        advice="pip install -c constraints.txt -e '.[serve]'",
+    )
 
 
 def _key_file(keys: Path | None) -> Path:
@@ -174,9 +166,18 @@ def _require_keys(host: str, *, is_held: bool) -> None:
         )
 
 
+def _tell_ready(served: Served, where: str, *, in_half: bool) -> None:
+    """Tell what is served, and where."""
+    for told in _told(served):
+        note(told)
+    if in_half:
+        note("transformers compute in bf16: scores may differ from those of plumbline score by a hundredth or so")
+    print(f"serving {where}", flush=True)
+
+
 def _told(served: Served) -> list[str]:
     """What whoever runs it should know, a line each."""
-    from plumbline.models.cascade_told import told_at_start
+    from plumbline.models.cascade.told import told_at_start
 
     told = [f"{each.model.name} was trained on SYNTHETIC data" for each in served.all if each.model.is_synthetic]
     told += [f"{each.model.name} is a {told_at_start(each.model.cascade)}" for each in served.all if each.model.cascade]

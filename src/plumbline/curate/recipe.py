@@ -15,7 +15,6 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from difflib import get_close_matches
-from pathlib import Path
 from typing import Any
 
 from pydantic import BaseModel, ConfigDict, Field, JsonValue, ValidationError, field_validator
@@ -23,12 +22,11 @@ from pydantic import BaseModel, ConfigDict, Field, JsonValue, ValidationError, f
 from plumbline.curate.recipe_steps import MASKING, OWN_RECIPE, Step, refuse_fights, refuse_idle, toml_value
 from plumbline.curate.rules import RULES
 from plumbline.lineage import json_digest
-from plumbline.records import Kind, SourceError, UsageError
+from plumbline.records import Kind, UsageError
 from plumbline.records.setting_words import NAME_PATTERN, expected_of, found_of, shortened
-from plumbline.records.strict_toml import Model, first_fault, parse_toml, read_small_text, shipped_toml, validated
+from plumbline.records.strict_toml import Model, first_fault, parse_toml, recipe_text, shipped_toml, validated
 
 DEFAULT = "clean"
-_MOST_BYTES = 1 << 20
 _SHOWN = 200
 """Characters of what a file says that an error shows at most."""
 _NAME_LENGTH, _TITLE_LENGTH = 100, 500
@@ -111,30 +109,14 @@ def read_recipe(name: str) -> Recipe:
         UsageError: there is no such recipe, or it says what no recipe can.
         SourceError: the file cannot be read.
     """
-    shipped = _shipped()
-    if name in shipped:
-        return parse_recipe(shipped[name], name)
-    path = Path(name)
-    if path.suffix != ".toml":
-        near = get_close_matches(name, shipped, n=1)
-        raise UsageError(
-            "PL-RCP-001",
-            "recipe (--recipe)",
-            f'there is no recipe "{name}"',
-            expected=f"one of {', '.join(shipped)}, or a file that ends in .toml",
-            advice=f"--recipe {near[0]}" if near else "--recipe with one of these",
-        )
-    try:
-        text = read_small_text(path, _MOST_BYTES)
-    except OSError as error:
-        raise SourceError(
-            "PL-RCP-002",
-            name,
-            "the recipe cannot be read",
-            expected=f"a TOML file in UTF-8 of at most {_MOST_BYTES:,} bytes",
-            found=error.strerror or type(error).__name__,
-            advice="check the path; docs/how-to/curate.md shows what a recipe looks like",
-        ) from error
+    text = recipe_text(
+        name,
+        _shipped(),
+        called="recipe",
+        unknown="PL-RCP-001",
+        unreadable="PL-RCP-002",
+        how_to="docs/how-to/curate.md",
+    )
     return parse_recipe(text, name)
 
 

@@ -30,16 +30,21 @@ CANDIDATES, SUPERVISED = "candidates", "supervised"
 """The folders of every reply with its score, and of the best replies as something to learn."""
 
 
-def tables_of_release(root: Path) -> str | None:
-    """The folder of a release's tables; None where `root` is no release."""
+def _holds(root: Path, folder: str, what: str) -> bool:
+    """Whether `root` has this folder, and a manifest that says that it holds this."""
     try:
-        manifest = read_manifest(root) if (root / TABLES).is_dir() else None
+        manifest = read_manifest(root) if (root / folder).is_dir() else None
     except (
         SourceError,
         OSError,
     ):  # somebody else's manifest says nothing; a path that cannot be used is told elsewhere
-        return None
-    return TABLES if manifest is not None and manifest.holds == RELEASE else None
+        return False
+    return manifest is not None and manifest.holds == what
+
+
+def tables_of_release(root: Path) -> str | None:
+    """The folder of a release's tables; None where `root` is no release."""
+    return TABLES if _holds(root, TABLES, RELEASE) else None
 
 
 def notes_of_curation(root: Path) -> str | None:
@@ -53,17 +58,9 @@ def notes_of_curation(root: Path) -> str | None:
 
 def scores_of_attempts(root: Path) -> str | None:
     """The folder of scores beside scored attempts; None where there is none."""
-    try:
-        manifest = read_manifest(root) if (root / SCORES).is_dir() else None
-    except (SourceError, OSError):  # as above
-        return None
-    return SCORES if manifest is not None and manifest.holds == SCORED_ATTEMPTS else None
+    return SCORES if _holds(root, SCORES, SCORED_ATTEMPTS) else None
 
 
 def candidates_of_best_of_n(root: Path) -> tuple[str, ...]:
     """The folders of replies beside the comparisons of a best-of-n run; none where there are none."""
-    try:
-        manifest = read_manifest(root) if (root / CANDIDATES).is_dir() else None
-    except (SourceError, OSError):  # as above
-        return ()
-    return (CANDIDATES, SUPERVISED) if manifest is not None and manifest.holds == BEST_OF_N else ()
+    return (CANDIDATES, SUPERVISED) if _holds(root, CANDIDATES, BEST_OF_N) else ()

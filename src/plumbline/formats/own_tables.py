@@ -16,7 +16,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 from numpy.typing import NDArray
 
-from plumbline.formats.parquet_batches import unreadable_parquet
+from plumbline.formats.parquet.batches import unreadable_parquet
 from plumbline.lineage import Fault, Finding
 from plumbline.records import ROLES, SCHEMAS, AttemptOutcome, Axis, Kind, Outcome
 from plumbline.records.extra import without_raw

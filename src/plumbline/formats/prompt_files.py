@@ -21,18 +21,14 @@ import pyarrow as pa
 from plumbline.formats.conversation_columns import question_column
 from plumbline.formats.line_blocks import Intake, Limits, LineBlock, read_line_blocks
 from plumbline.formats.loading import Loaded, load
-from plumbline.formats.locations import ENDINGS, Location, split_name
+from plumbline.formats.locations import ENDINGS, split_name
+from plumbline.formats.lone_files import begin, loaded_whole
 from plumbline.formats.origin import Origin
-from plumbline.formats.provenance import ProvenanceFinder
 from plumbline.formats.reading import first_row
 from plumbline.formats.strict_json import Refusal, canonical_line, decode_rows, set_aside, without_nulls
-from plumbline.lineage import ALL_USES, FileEntry, StatedTerms, Terms, with_terms
-from plumbline.lineage.uses import UNKNOWN_LICENCE
 from plumbline.records import Kind, SourceError, empty_table, prompt_table
 
 KEYS = frozenset({"prompt", "category"})
-TERMS = Terms(ALL_USES, UNKNOWN_LICENCE)
-"""Of prompts of which nothing else tells."""
 MOST_PROMPTS = 1_000_000
 
 _NAME = "prompts"
@@ -62,8 +58,7 @@ def load_prompts(source: str | Path, **options: Any) -> Loaded:
     other_split = options.get("split") not in (None, split_name(path.name))
     if as_everywhere or other_split or not _is_plain(path):
         return load(source, **options)
-    intake = Intake(f"{path.resolve().parent.name}/{path.name}")
-    origin = Origin(intake.source, None, split_name(path.name))
+    begun = intake, origin = begin(path)
     is_csv = path.suffix.lower() == ".csv"
     tables = []
     for block in _csv_blocks(path, intake) if is_csv else read_line_blocks(path, intake):
@@ -72,26 +67,7 @@ def load_prompts(source: str | Path, **options: Any) -> Loaded:
             raise _refused(path, "there are too many prompts", f"at most {MOST_PROMPTS:,}", "more", "split the file")
     if intake.faults and options.get("on_error") == "stop":
         raise intake.faults[0].error(str(path))
-    if intake.blank_lines:
-        intake.finding("PL-IO-011", f"{intake.blank_lines:,} blank lines, passed over")
-    stated = options.get("stated_terms") or StatedTerms()
-    entry = FileEntry.of(path, name=intake.source, rows=intake.rows_read)
-    behind = ProvenanceFinder(None, stated).provenance(Location(path, origin), _NAME, entry.sha256)
-    terms = behind.terms if behind.parents else stated.applied([], TERMS)
-    table = with_terms(pa.concat_tables([empty_table(Kind.PROMPTS), *tables]), terms)
-    return Loaded(
-        {Kind.PROMPTS: table},
-        intake.faults,
-        intake.findings,
-        intake.rows_read,
-        [entry],
-        {intake.source: _NAME},
-        terms,
-        behind.parents,
-        behind.origins,
-        behind.derived_from,
-        {intake.source: str(path)},
-    )
+    return loaded_whole(path, _NAME, Kind.PROMPTS, tables, begun, options.get("stated_terms"))
 
 
 def _is_plain(path: Path) -> bool:

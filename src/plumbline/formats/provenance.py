@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from plumbline.formats.locations import Location
-from plumbline.formats.parquet_batches import open_parquet
+from plumbline.formats.parquet.batches import open_parquet
 from plumbline.formats.registry import FORMATS, PARQUET
 from plumbline.lineage import FoundManifest, ManifestFinder, StatedTerms, Terms, strictest_terms, terms_of
 from plumbline.records import SourceError

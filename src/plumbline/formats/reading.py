@@ -17,8 +17,8 @@ import pyarrow as pa
 from plumbline.formats.line_blocks import Intake, Limits, LineBlock, read_line_blocks
 from plumbline.formats.locations import Location
 from plumbline.formats.own_tables import Place, require_columns, unknown_columns, validated, with_true_ids
-from plumbline.formats.parquet_batches import open_parquet, parquet_batches
-from plumbline.formats.parquet_lines import row_lines
+from plumbline.formats.parquet.batches import open_parquet, parquet_batches
+from plumbline.formats.parquet.lines import row_lines
 from plumbline.formats.registry import FORMATS, PARQUET, Format, recognise
 from plumbline.lineage import Fault, Finding
 from plumbline.records import FaultError, Kind, SourceError

@@ -19,15 +19,14 @@ import pyarrow as pa
 from plumbline.formats.conversation_columns import Turn, conversations_column
 from plumbline.formats.line_blocks import Intake, LineBlock, read_line_blocks
 from plumbline.formats.loading import Loaded, load
-from plumbline.formats.locations import ENDINGS, Location, split_name
+from plumbline.formats.locations import ENDINGS
+from plumbline.formats.lone_files import begin, loaded_whole
 from plumbline.formats.origin import Origin
 from plumbline.formats.own_folders import BEST_OF_N, SUPERVISED
-from plumbline.formats.provenance import ProvenanceFinder
 from plumbline.formats.reading import first_row
 from plumbline.formats.strict_json import Refusal, decode_rows, set_aside
 from plumbline.formats.trl import ROLE_NAMES, ChatMessage
-from plumbline.lineage import ALL_USES, FileEntry, StatedTerms, Terms, read_manifest, with_terms
-from plumbline.lineage.uses import UNKNOWN_LICENCE
+from plumbline.lineage import read_manifest
 from plumbline.records import (
     UNSPECIFIED,
     Conversation,
@@ -39,9 +38,6 @@ from plumbline.records import (
     empty_table,
     safety_label_table,
 )
-
-TERMS = Terms(ALL_USES, UNKNOWN_LICENCE)
-"""Of replies of which nothing else tells."""
 
 _NAME = "replies"
 _REPLY_KEYS = ("reply", "response", "completion")
@@ -181,27 +177,9 @@ def _is_plain(path: Path) -> bool:
 
 
 def _load_plain(path: Path) -> Loaded:
-    intake = Intake(f"{path.resolve().parent.name}/{path.name}")
-    origin = Origin(intake.source, None, split_name(path.name))
+    begun = intake, origin = begin(path)
     tables = [parse(block, origin, intake) for block in read_line_blocks(path, intake)]
-    if intake.blank_lines:
-        intake.finding("PL-IO-011", f"{intake.blank_lines:,} blank lines, passed over")
-    entry = FileEntry.of(path, name=intake.source, rows=intake.rows_read)
-    behind = ProvenanceFinder(None, StatedTerms()).provenance(Location(path, origin), _NAME, entry.sha256)
-    terms = behind.terms if behind.parents else TERMS
-    return Loaded(
-        {Kind.SAFETY_LABELS: with_terms(pa.concat_tables([empty_table(Kind.SAFETY_LABELS), *tables]), terms)},
-        intake.faults,
-        intake.findings,
-        intake.rows_read,
-        [entry],
-        {intake.source: _NAME},
-        terms,
-        behind.parents,
-        behind.origins,
-        behind.derived_from,
-        {intake.source: str(path)},
-    )
+    return loaded_whole(path, _NAME, Kind.SAFETY_LABELS, tables, begun)
 
 
 def _conversations(loaded: Loaded) -> Iterator[Conversation]:

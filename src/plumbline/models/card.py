@@ -8,9 +8,9 @@ from dataclasses import dataclass
 from typing import Any
 
 from plumbline.lineage import Manifest
-from plumbline.models.evaluation import FIGURE_KEYS
-from plumbline.models.linear_model import LinearModel
-from plumbline.models.repeated_rows import told_repeats
+from plumbline.models.figures.evaluation import FIGURE_KEYS
+from plumbline.models.linear.model import LinearModel
+from plumbline.models.rows.repeated_rows import told_repeats
 from plumbline.models.scored_model import ScoredModel
 
 _MEANING = {

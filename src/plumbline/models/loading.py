@@ -4,14 +4,13 @@ from __future__ import annotations
 
 import json
 from functools import partial
-from importlib.util import find_spec
 from pathlib import Path
 
-from plumbline.models.cascade_saving import CASCADE_KIND, load_cascade
+from plumbline.models.cascade.saving import CASCADE_KIND, load_cascade
+from plumbline.models.linear.saving import load_model
 from plumbline.models.model_folder import DESCRIPTION_NAME, FolderDescription, damaged
-from plumbline.models.saving import load_model
 from plumbline.models.scored_model import ScoredModel
-from plumbline.records import MissingExtraError, UsageError
+from plumbline.records import UsageError, require_libraries
 
 TRANSFORMER_KIND = "transformer-model"
 _EXTRA = ("torch", "transformers", "accelerate", "peft")
@@ -104,12 +103,10 @@ def require_transformers(place: str) -> None:
     Raises:
         MissingExtraError: one is not installed.
     """
-    missing = [name for name in _EXTRA if find_spec(name) is None]
-    if missing:
-        raise MissingExtraError(
-            "PL-MOD-006",
-            place,
-            f"{missing[0]} is not installed",
-            expected="the extra that trains and runs transformers",
-            advice="pip install -e '.[train]'",
-        )
+    require_libraries(
+        _EXTRA,
+        "PL-MOD-006",
+        place,
+        expected="the extra that trains and runs transformers",
+        advice="pip install -e '.[train]'",
+    )

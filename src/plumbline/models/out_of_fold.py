@@ -15,9 +15,10 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 from numpy.typing import NDArray
 
-from plumbline.models.evaluation import RowScores
-from plumbline.models.folds import OutOfFold
-from plumbline.models.linear_training import Trained
+from plumbline.models.figures.evaluation import RowScores
+from plumbline.models.linear.training import Trained
+from plumbline.models.rows.folds import OutOfFold
+from plumbline.models.rows.training_rows import LabelRows, PreferenceRows
 from plumbline.models.scored_model import (
     UNSAFE,
     Floats,
@@ -26,7 +27,6 @@ from plumbline.models.scored_model import (
     pair_calibration,
     pair_probabilities,
 )
-from plumbline.models.training_rows import LabelRows, PreferenceRows
 from plumbline.records import Kind
 
 OUT_OF_FOLD_NAME = "out_of_fold.parquet"

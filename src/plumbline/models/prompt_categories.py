@@ -10,14 +10,14 @@ import pyarrow as pa
 from scipy.special import expit
 
 from plumbline.measure import Bootstrap, Figure, assign_folds, rate_figure
-from plumbline.models.evaluation import FIGURE_KEYS
-from plumbline.models.folds import FOLDS, Deal
-from plumbline.models.label_figures import category_figures
-from plumbline.models.linear_training import TrainingOptions
-from plumbline.models.logistic import fit_logistic, score_rows
-from plumbline.models.text_features import Replies
-from plumbline.models.training_features import TrainingReplies, training_features
-from plumbline.models.training_rows import conversation_replies
+from plumbline.models.features.text_features import Replies
+from plumbline.models.figures.evaluation import FIGURE_KEYS
+from plumbline.models.figures.label_figures import category_figures
+from plumbline.models.linear.logistic import fit_logistic, score_rows
+from plumbline.models.linear.training import TrainingOptions
+from plumbline.models.linear.training_features import TrainingReplies, training_features
+from plumbline.models.rows.folds import FOLDS, Deal
+from plumbline.models.rows.training_rows import conversation_replies
 from plumbline.records import NoDataError
 
 LEAST_POSITIVES = 20

@@ -8,8 +8,8 @@ from dataclasses import dataclass
 import numpy as np
 import pyarrow as pa
 
+from plumbline.models.figures.uncertainty import pair_spread, reply_spread
 from plumbline.models.scored_model import Advance, Floats, ScoredModel, Scores, main_head, pair_probabilities
-from plumbline.models.uncertainty import pair_spread, reply_spread
 from plumbline.records import Kind
 
 _PLACES = ["id", "source", "row", "split"]
@@ -28,7 +28,9 @@ class ScoredReplies:
     truncated: int
 
 
-def score_tables(model: ScoredModel, tables: Mapping[Kind, pa.Table], *, advance: Advance | None = None) -> pa.Table:
+def score_tables(
+    model: ScoredModel, tables: Mapping[Kind, pa.Table], *, advance: Advance | None = None
+) -> ScoredReplies:
     """Scores of every reply in the tables; unjudged rows are scored too.
 
     Args:
@@ -37,7 +39,7 @@ def score_tables(model: ScoredModel, tables: Mapping[Kind, pa.Table], *, advance
             that a label is about). Prompts wait for a reply and are not scored.
         advance: told how far it is.
     Returns:
-        Columns id, side, score, probability, uncertainty, kind, source, row, split. `score` is the main head's: reward, cost or
+        Rows with the columns id, side, score, probability, uncertainty, kind, source, row, split. `score` is the main head's: reward, cost or
         log-odds of unsafe.
         `probability` is, for a side of a comparison scored by a preference or cost model, that it is the better one of
         the two; else that the reply is unsafe. It is null where a preference model scores a single reply: one reply
@@ -54,13 +56,6 @@ def score_tables(model: ScoredModel, tables: Mapping[Kind, pa.Table], *, advance
         which the model flags it); then for each category with a head ``probability_<category>`` and
         ``threshold_<category>``.
     """
-    return score_replies(model, tables, advance=advance).rows
-
-
-def score_replies(
-    model: ScoredModel, tables: Mapping[Kind, pa.Table], *, advance: Advance | None = None
-) -> ScoredReplies:
-    """The same as `score_tables`, and how many conversations were too long for the model."""
     parts = [
         _score_comparisons(model, table, advance)
         for kind, table in tables.items()

@@ -11,11 +11,12 @@ import pyarrow as pa
 
 from plumbline.lineage import Use, require_use
 from plumbline.measure import Bootstrap
-from plumbline.models.evaluation import FIGURE_KEYS, merge_cost_figures
-from plumbline.models.folds import OutOfFold
-from plumbline.models.label_figures import label_figures, told_few_safe_rows
-from plumbline.models.linear_model import LinearModel, Task
-from plumbline.models.linear_training import (
+from plumbline.models.figures.evaluation import FIGURE_KEYS, merge_cost_figures
+from plumbline.models.figures.label_figures import label_figures, told_few_safe_rows
+from plumbline.models.figures.pair_figures import pair_figures
+from plumbline.models.figures.source_figures import source_figures
+from plumbline.models.linear.model import LinearModel, Task
+from plumbline.models.linear.training import (
     Trained,
     TrainingOptions,
     train_cost,
@@ -23,12 +24,10 @@ from plumbline.models.linear_training import (
     train_preference,
 )
 from plumbline.models.out_of_fold import out_of_fold_table
-from plumbline.models.pair_figures import pair_figures
-from plumbline.models.repeated_rows import count_repeats
-from plumbline.models.scored_model import better_sign, pair_calibration
-from plumbline.models.source_figures import source_figures
-from plumbline.models.trained_rows import TrainedRows
-from plumbline.models.training_rows import (
+from plumbline.models.rows.folds import OutOfFold
+from plumbline.models.rows.repeated_rows import count_repeats
+from plumbline.models.rows.trained_rows import TrainedRows
+from plumbline.models.rows.training_rows import (
     LabelRows,
     PreferenceRows,
     label_rows,
@@ -36,6 +35,7 @@ from plumbline.models.training_rows import (
     preference_rows,
     require_harm_axis,
 )
+from plumbline.models.scored_model import better_sign, pair_calibration
 from plumbline.records import Axis, Kind, NoDataError
 
 Json = dict[str, Any]

@@ -12,17 +12,15 @@ Not curation's recipes, which say what stays in the data (`plumbline curate`); t
 from __future__ import annotations
 
 from difflib import get_close_matches
-from pathlib import Path
 from typing import Literal
 
 from pydantic import BaseModel, ConfigDict, Field, JsonValue, ValidationError
 
 from plumbline.lineage import json_digest
-from plumbline.records import SourceError, UsageError
+from plumbline.records import UsageError
 from plumbline.records.setting_words import NAME_PATTERN, expected_of, found_of
-from plumbline.records.strict_toml import first_fault, parse_toml, read_small_text, shipped_toml, validated
+from plumbline.records.strict_toml import first_fault, parse_toml, recipe_text, shipped_toml, validated
 
-_MOST_BYTES = 1 << 16
 _SHOWN = 60
 """Characters of what a file says that an error shows at most."""
 _HOW_TO = "docs/how-to/train-moderation.md"
@@ -85,30 +83,14 @@ def read_training_recipe(name: str) -> TrainingRecipe:
         UsageError: there is no such recipe, or it says what no recipe can.
         SourceError: the file cannot be read.
     """
-    shipped = _shipped()
-    if name in shipped:
-        return parse_training_recipe(shipped[name], name)
-    path = Path(name)
-    if path.suffix != ".toml":
-        near = get_close_matches(name, shipped, n=1)
-        raise UsageError(
-            "PL-TRP-001",
-            "recipe (--recipe)",
-            f'there is no training recipe "{name[:_SHOWN]}"',
-            expected=f"one of {', '.join(shipped)}, or a file that ends in .toml",
-            advice=f"--recipe {near[0]}" if near else "--recipe with one of these",
-        )
-    try:
-        text = read_small_text(path, _MOST_BYTES)
-    except OSError as error:
-        raise SourceError(
-            "PL-TRP-002",
-            name,
-            "the training recipe cannot be read",
-            expected=f"a TOML file in UTF-8 of at most {_MOST_BYTES:,} bytes",
-            found=error.strerror or type(error).__name__,
-            advice=f"check the path; {_HOW_TO} shows what a recipe looks like",
-        ) from error
+    text = recipe_text(
+        name,
+        _shipped(),
+        called="training recipe",
+        unknown="PL-TRP-001",
+        unreadable="PL-TRP-002",
+        how_to=_HOW_TO,
+    )
     return parse_training_recipe(text, name)
 
 

@@ -66,7 +66,7 @@ def build_tree(sequences: Sequence[Integers]) -> Tree:
     laid_out = 0
     for number in order:
         sequence = sequences[number]
-        shared = _common_length(last, sequence)
+        shared = common_length(last, sequence)
         exits[path[shared:]] = laid_out
         own = len(sequence) - shared
         path = np.concatenate([path[:shared], np.arange(laid_out, laid_out + own)])
@@ -79,7 +79,7 @@ def build_tree(sequences: Sequence[Integers]) -> Tree:
     return Tree(np.concatenate(tokens), np.concatenate(depths), exits[:laid_out], ends, sum(map(len, sequences)))
 
 
-def _common_length(one: Integers, other: Integers) -> int:
+def common_length(one: Integers, other: Integers) -> int:
     """How many leading tokens two sequences share."""
     most = min(len(one), len(other))
     unequal = np.flatnonzero(one[:most] != other[:most])

@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from plumbline.models.cascade import Band
+from plumbline.models.cascade.model import Band
 from plumbline.moderate.batching import Batcher, Load
 from plumbline.moderate.judging import TurnScores
 from plumbline.moderate.rows import Turn

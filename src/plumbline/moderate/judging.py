@@ -9,9 +9,9 @@ from itertools import groupby
 import numpy as np
 from numpy.typing import NDArray
 
-from plumbline.models.linear_model import LinearModel
+from plumbline.models.features.text_features import Replies
+from plumbline.models.linear.model import LinearModel
 from plumbline.models.scored_model import ScoredModel, Scores, Turns, read_groups
-from plumbline.models.text_features import Replies
 from plumbline.moderate.rows import Turn
 from plumbline.records import Message
 
@@ -73,5 +73,5 @@ def _said(turn: Turn) -> Turns:
 
 
 def _prompt(before: Sequence[Message]) -> str:
-    """What was said before, as `models.training_rows.conversation_replies` joins it."""
+    """What was said before, as `models.rows.training_rows.conversation_replies` joins it."""
     return "".join(f"{message.text}\n" for message in before)

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from plumbline.lineage import file_digest, json_digest
-from plumbline.models.cascade_saving import CascadeDescription
+from plumbline.models.cascade.saving import CascadeDescription
 from plumbline.models.loading import load_any_model
 from plumbline.models.model_folder import DESCRIPTION_NAME, damaged
 from plumbline.models.scored_model import ScoredModel, Task

@@ -17,8 +17,8 @@ from plumbline.measure import (
     rate_figure,
     recall_at_fpr,
 )
-from plumbline.models.measured_rows import Json, Measured, calibration_error, figures_json
-from plumbline.models.training_rows import LabelRows
+from plumbline.models.figures.measured_rows import Json, Measured, calibration_error, figures_json
+from plumbline.models.rows.training_rows import LabelRows
 from plumbline.moderate.false_refusals import KINDS, SafePair
 from plumbline.moderate.policy import Bools, Decisions, Floats, Policy, decide
 from plumbline.moderate.policy_fitting import rows_of_head

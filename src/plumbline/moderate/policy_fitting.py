@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from plumbline.measure import wilson_figure
 from plumbline.models.calibration import choose_threshold
-from plumbline.models.training_rows import LabelRows
+from plumbline.models.rows.training_rows import LabelRows
 from plumbline.moderate.policy import (
     Bools,
     CalibratedHead,

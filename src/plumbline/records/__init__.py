@@ -12,6 +12,7 @@ from plumbline.records.errors import (
     SourceError,
     UsageError,
     WriteError,
+    require_libraries,
     unknown_name,
 )
 from plumbline.records.message import (
@@ -95,6 +96,7 @@ __all__ = [
     "prompt_table",
     "records_from_table",
     "red_team_attempt_table",
+    "require_libraries",
     "role_codes",
     "safety_label_table",
     "string_buffers",

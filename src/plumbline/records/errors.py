@@ -18,6 +18,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from difflib import get_close_matches
+from importlib.util import find_spec
 from typing import Self
 
 
@@ -120,3 +121,19 @@ def unknown_name(option: str, value: str, known: Sequence[str]) -> UsageError:
         expected=f"one of {', '.join(known)}",
         advice=f"{option} {near[0]}" if near else f"{option} with one of these",
     )
+
+
+def require_libraries(names: Sequence[str], code: str, place: str, *, expected: str, advice: str) -> None:
+    """Refuse to go on without the libraries of an extra.
+
+    Args:
+        names: of modules.
+        code, place: of the error.
+        expected: which extra it is, in words.
+        advice: how it is installed.
+    Raises:
+        MissingExtraError: one cannot be imported.
+    """
+    missing = [name for name in names if find_spec(name) is None]
+    if missing:
+        raise MissingExtraError(code, place, f"{missing[0]} is not installed", expected=expected, advice=advice)

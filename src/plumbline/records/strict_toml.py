@@ -8,6 +8,8 @@ from __future__ import annotations
 import errno
 import json
 import tomllib
+from collections.abc import Mapping
+from difflib import get_close_matches
 from importlib import resources
 from pathlib import Path
 from typing import Any, TypeVar
@@ -15,7 +17,12 @@ from typing import Any, TypeVar
 from pydantic import BaseModel, ValidationError
 from pydantic_core import ErrorDetails
 
+from plumbline.records.errors import SourceError, UsageError
+
 _SUFFIX = ".toml"
+_MOST_RECIPE_BYTES = 1 << 20
+_SHOWN = 60
+"""Characters of what somebody typed that an error shows at most."""
 _MOST_DEPTH = 20
 """Tables and lists in each other; a right file has four."""
 _TOO_DEEP = "tables and lists in each other without end"
@@ -47,6 +54,46 @@ def shipped_toml(package: str, folder: str) -> dict[str, str]:
     """Name → text of the TOML files in a folder of a package, by name."""
     found = [entry for entry in (resources.files(package) / folder).iterdir() if entry.name.endswith(_SUFFIX)]
     return dict(sorted((entry.name.removesuffix(_SUFFIX), entry.read_text(encoding="utf-8")) for entry in found))
+
+
+def recipe_text(
+    name: str, shipped: Mapping[str, str], *, called: str, unknown: str, unreadable: str, how_to: str
+) -> str:
+    """The text of a recipe that comes along, or of a file.
+
+    Args:
+        name: of one that comes along, or a path that ends in .toml.
+        shipped: name → text, see `shipped_toml`.
+        called: what errors call such a recipe.
+        unknown, unreadable: codes of the two errors.
+        how_to: the page that shows what a recipe looks like.
+    Raises:
+        UsageError: there is no such recipe.
+        SourceError: the file cannot be read.
+    """
+    if name in shipped:
+        return shipped[name]
+    path = Path(name)
+    if path.suffix != _SUFFIX:
+        near = get_close_matches(name, shipped, n=1)
+        raise UsageError(
+            unknown,
+            "recipe (--recipe)",
+            f'there is no {called} "{name[:_SHOWN]}"',
+            expected=f"one of {', '.join(shipped)}, or a file that ends in .toml",
+            advice=f"--recipe {near[0]}" if near else "--recipe with one of these",
+        )
+    try:
+        return read_small_text(path, _MOST_RECIPE_BYTES)
+    except OSError as error:
+        raise SourceError(
+            unreadable,
+            name,
+            f"the {called} cannot be read",
+            expected=f"a TOML file in UTF-8 of at most {_MOST_RECIPE_BYTES:,} bytes",
+            found=error.strerror or type(error).__name__,
+            advice=f"check the path; {how_to} shows what a recipe looks like",
+        ) from error
 
 
 def parse_toml(text: str) -> dict[str, Any]:

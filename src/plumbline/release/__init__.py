@@ -5,7 +5,7 @@ from plumbline.release.building import Built, ReleaseOptions, build_release
 from plumbline.release.failures import GateError, reasons_by_gate
 from plumbline.release.gates import ACCEPTABLE, GATES, Gate, Status
 from plumbline.release.pushing import Pushed, push_release
-from plumbline.release.verifying import Verified, verify_release
+from plumbline.release.verifying.verify import Verified, verify_release
 
 __all__ = [
     "ACCEPTABLE",

@@ -10,7 +10,7 @@ from pydantic import BaseModel, ConfigDict, Field, StringConstraints, Validation
 
 from plumbline.records import UsageError
 from plumbline.records.strict_toml import parse_toml, read_small_text, validated
-from plumbline.release.questions import QUESTIONS
+from plumbline.release.texts.questions import QUESTIONS
 
 Line = Annotated[str, StringConstraints(min_length=1, max_length=1_000)]
 Text = Annotated[str, StringConstraints(min_length=1, max_length=20_000)]

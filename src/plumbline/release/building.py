@@ -18,7 +18,7 @@ from pydantic import JsonValue
 
 from plumbline.curate.personal_data import find_personal_data
 from plumbline.formats.own_folders import NOTES, RELEASE, SUMMARY_NAME
-from plumbline.formats.parquet_batches import open_parquet
+from plumbline.formats.parquet.batches import open_parquet
 from plumbline.formats.reading import ReadFile
 from plumbline.lineage import (
     FileEntry,
@@ -36,7 +36,6 @@ from plumbline.release import gates as gate_rules
 from plumbline.release.answers import Answers
 from plumbline.release.changes import Changes, Previous, compare, next_version, read_previous
 from plumbline.release.counts import Counted, counts_gate
-from plumbline.release.datasheet import unanswered
 from plumbline.release.facts import Facts
 from plumbline.release.failures import GateError
 from plumbline.release.gates import Gate
@@ -49,7 +48,8 @@ from plumbline.release.own_words import Said, look_at, released_command, words_o
 from plumbline.release.replacing import Replaced, is_same_folder, refuse_unnamed_replacement, standing_release
 from plumbline.release.row_pairs import RowIndex
 from plumbline.release.rows import released_rows, released_source
-from plumbline.release.texts import release_texts
+from plumbline.release.texts.datasheet import unanswered
+from plumbline.release.texts.written import release_texts
 from plumbline.release.told import told_of
 from plumbline.release.words import words_of
 

@@ -23,7 +23,6 @@ from plumbline.lineage import FoundManifest, Manifest, Terms, file_digest
 from plumbline.lineage.uses import licences_in
 from plumbline.lineage.writing import MANIFEST_NAME
 from plumbline.records import Kind, UsageError
-from plumbline.release.escaping import markdown
 from plumbline.release.handed_over import shown
 from plumbline.release.incoming import read_incoming
 from plumbline.release.names import is_table
@@ -31,6 +30,7 @@ from plumbline.release.plurals import counted
 from plumbline.release.row_pairs import LABELS, OTHER_COLUMNS, RowIndex, label_changes, pair_rows
 from plumbline.release.rows import released_rows
 from plumbline.release.terms import licences_stated
+from plumbline.release.texts.escaping import markdown
 
 FIRST_VERSION = "1.0.0"
 _VERSION = re.compile(r"(0|[1-9][0-9]{0,8})\.(0|[1-9][0-9]{0,8})\.(0|[1-9][0-9]{0,8})")

@@ -19,7 +19,7 @@ import pyarrow as pa
 
 from plumbline.formats.columns_not_carried import ColumnCounts, added
 from plumbline.formats.line_stream import LineStream
-from plumbline.formats.parquet_stream import ParquetStream
+from plumbline.formats.parquet.stream import ParquetStream
 from plumbline.formats.registry import FORMATS
 from plumbline.lineage import FileEntry, Terms
 from plumbline.records import Kind, UsageError

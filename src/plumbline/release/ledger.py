@@ -9,7 +9,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from plumbline.curate.accounting import LEDGER_SCHEMA
-from plumbline.formats.parquet_batches import open_parquet
+from plumbline.formats.parquet.batches import open_parquet
 from plumbline.records import SourceError
 from plumbline.release.rows import released_sources
 

@@ -9,7 +9,7 @@ import polars as pl
 import pyarrow as pa
 
 from plumbline.formats.own_folders import NOTES
-from plumbline.formats.parquet_batches import open_parquet
+from plumbline.formats.parquet.batches import open_parquet
 from plumbline.release.notes import CHANGED_NAME, MASKING, REMOVED_NAME
 
 _RECORD = ("kind", "id", "source", "row", "axis", "side", "worker")

@@ -10,7 +10,7 @@ from typing import Any
 
 from plumbline.records import PlumblineError, UsageError
 from plumbline.release.plurals import counted
-from plumbline.release.verifying import Verified, verify_release
+from plumbline.release.verifying.verify import Verified, verify_release
 
 _REPOSITORY = re.compile(r"[A-Za-z0-9][\w.-]*/[A-Za-z0-9][\w.-]*")
 _MOST_CHARACTERS = 96

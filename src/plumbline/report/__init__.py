@@ -5,11 +5,11 @@ asked for.
 """
 
 from plumbline.report.best_of_n_page import build_best_of_n_page, write_best_of_n_page
-from plumbline.report.comparison_page import ComparedSources, write_comparison_page
+from plumbline.report.comparison.page import ComparedSources, write_comparison_page
 from plumbline.report.finding import read_inputs
 from plumbline.report.inputs import ReportInputs
 from plumbline.report.page import ReportSummary, build_report, write_report
-from plumbline.report.redteam_page import RedTeamSources, build_red_team_report, write_red_team_report
+from plumbline.report.redteam.page import RedTeamSources, build_red_team_report, write_red_team_report
 
 __all__ = [
     "ComparedSources",

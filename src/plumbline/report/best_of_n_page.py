@@ -9,10 +9,10 @@ from typing import Any
 
 from plumbline.lineage import write_aside
 from plumbline.measure import Figure
-from plumbline.report.drawing import FIRST, SECOND, Caption, drawing
 from plumbline.report.layout import Card, Section, Table, columns
-from plumbline.report.pictures_best_of_n import ScoreLine, draw_best_of_n
-from plumbline.report.pictures_rows import Series
+from plumbline.report.pictures.best_of_n import ScoreLine, draw_best_of_n
+from plumbline.report.pictures.drawing import FIRST, SECOND, Caption, drawing
+from plumbline.report.pictures.rows import Series
 from plumbline.report.templating import load_template
 from plumbline.report.wording import count, figure_cell, number, plural
 
@@ -38,6 +38,7 @@ class AlignPage:
         synthetic: some of the data was made up by a program.
         sections: chapters, in order.
         footer: how to read the figures.
+        links: places of further pages beside this one, and what they show.
     """
 
     title: str
@@ -46,6 +47,7 @@ class AlignPage:
     synthetic: bool
     sections: tuple[Section, ...]
     footer: str
+    links: tuple[tuple[str, str], ...] = ()
 
 
 def write_best_of_n_page(summary: Mapping[str, Any], out: Path, *, created: str) -> None:

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from plumbline.report.drawing import Caption
 from plumbline.report.inputs import Check, CodeCount, ReportInputs
 from plumbline.report.layout import Card, Section, Table, columns, left_out_note, section_of
-from plumbline.report.pictures_rows import BarRow, draw_bars
+from plumbline.report.pictures.drawing import Caption
+from plumbline.report.pictures.rows import BarRow, draw_bars
 from plumbline.report.wording import count, listed, per_thousand, plural, rate_cell
 
 _DRAWN = 12

@@ -16,8 +16,8 @@ from plumbline.report.layout import (
     section_of,
     threshold_cell,
 )
-from plumbline.report.pictures_curves import draw_precision_recall
-from plumbline.report.pictures_rows import MODEL, DotRow, draw_dots
+from plumbline.report.pictures.curves import draw_precision_recall
+from plumbline.report.pictures.rows import MODEL, DotRow, draw_dots
 from plumbline.report.wording import count, figure_cell, number, plural, short_path
 
 Row = TypeVar("Row")

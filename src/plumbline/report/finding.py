@@ -16,7 +16,7 @@ import msgspec
 
 from plumbline.lineage import Manifest, read_manifest
 from plumbline.records import SourceError, UsageError
-from plumbline.report.curation_notes import (
+from plumbline.report.curation.notes import (
     NOTES_FOLDER,
     SUMMARY_NAME,
     Curation,

@@ -5,10 +5,10 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from plumbline.measure import Figure
-from plumbline.report.drawing import Caption
 from plumbline.report.inputs import FIGURE_NAMES, Check, Evaluation, ReportInputs
 from plumbline.report.layout import Card, Subject, Table, columns
-from plumbline.report.pictures_rows import BASELINE, CROSS_VALIDATED, HELD_OUT, MODEL, DotRow, Series, draw_dots
+from plumbline.report.pictures.drawing import Caption
+from plumbline.report.pictures.rows import BASELINE, CROSS_VALIDATED, HELD_OUT, MODEL, DotRow, Series, draw_dots
 from plumbline.report.wording import (
     BEST,
     capitalised,

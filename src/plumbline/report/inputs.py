@@ -1,4 +1,4 @@
-"""The contracts of what a report reads: ``check.json``, ``evaluation.json``, ``model.json``; see also `curation_notes`.
+"""The contracts of what a report reads: ``check.json``, ``evaluation.json``, ``model.json``; see also `curation.notes`.
 
 Covers shapes and types only; `finding` walks the folders and turns what is wrong into errors. A check and an
 evaluation are decoded strictly: an unknown key is an error. A model description belongs to the models package, which
@@ -14,7 +14,7 @@ import msgspec
 
 from plumbline.lineage import Manifest
 from plumbline.report.contract import Contract, Count, FigureJson, Share, WholeNumber
-from plumbline.report.curation_notes import CeilingNotes, Curation
+from plumbline.report.curation.notes import CeilingNotes, Curation
 
 Content = TypeVar("Content")
 

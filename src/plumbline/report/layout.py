@@ -6,8 +6,8 @@ from collections import Counter
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
-from plumbline.report.drawing import Caption, Picture
 from plumbline.report.inputs import Evaluation, Found, ReportInputs
+from plumbline.report.pictures.drawing import Caption, Picture
 from plumbline.report.wording import missing_interval, number, without_reason
 
 

@@ -21,8 +21,8 @@ from plumbline.report.inputs import (
     SomeFigures,
 )
 from plumbline.report.layout import Card, Section, Subject, Table, columns, left_out_note, section_of
-from plumbline.report.pictures_curves import draw_histogram, draw_length_bins, draw_reliability
-from plumbline.report.pictures_rows import JUDGES, MODEL, DotRow, draw_dots
+from plumbline.report.pictures.curves import draw_histogram, draw_length_bins, draw_reliability
+from plumbline.report.pictures.rows import JUDGES, MODEL, DotRow, draw_dots
 from plumbline.report.wording import BEST, capitalised, comparison, count, figure_cell, listed, number, plural
 
 _DRAWN = 20

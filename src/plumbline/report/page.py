@@ -7,11 +7,10 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from plumbline.lineage import write_aside
-from plumbline.report.curation import curation, curation_tiles
-from plumbline.report.curation_subjects import Curated, curated_of
+from plumbline.report.curation.chapter import curation, curation_tiles
+from plumbline.report.curation.subjects import Curated, curated_of
 from plumbline.report.data_health import data_health
 from plumbline.report.decisions import by_category, disagreements, precision_and_recall
-from plumbline.report.drawing import drawing
 from plumbline.report.finding import file_counts, read_inputs
 from plumbline.report.glance import Tile, glance_cards, tiles_of
 from plumbline.report.glossary import GLOSSARY
@@ -19,6 +18,7 @@ from plumbline.report.inputs import ReportInputs
 from plumbline.report.layout import Card, Section, Subject, subjects_of
 from plumbline.report.model_quality import by_subset, calibration, length_bias, score_distributions, trained_cards
 from plumbline.report.people import uncertainty, where_people_disagreed
+from plumbline.report.pictures.drawing import drawing
 from plumbline.report.provenance import provenance
 from plumbline.report.templating import load_template
 from plumbline.report.wording import listed, plural

@@ -7,8 +7,8 @@ from collections.abc import Iterator
 from plumbline.measure import Figure
 from plumbline.report.inputs import JudgeAgreement, JudgeShare, Telling, Uncertainty
 from plumbline.report.layout import Card, Section, Subject, Table, columns, section_of
-from plumbline.report.pictures_curves import draw_judge_shares, share_words
-from plumbline.report.pictures_rows import MODEL, DotRow, draw_dots
+from plumbline.report.pictures.curves import draw_judge_shares, share_words
+from plumbline.report.pictures.rows import MODEL, DotRow, draw_dots
 from plumbline.report.wording import comparison, count, figure_cell, number, plural
 
 _LEAST_ITEMS = 10

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from plumbline.lineage import Manifest
-from plumbline.report.curation_subjects import Curated
+from plumbline.report.curation.subjects import Curated
 from plumbline.report.inputs import Found, ModelDescription, ReportInputs
 from plumbline.report.layout import Card, Section, Subject, Table, columns
 from plumbline.report.recipe_words import describe_recipe

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+from functools import cache
 from typing import Any
 
-from plumbline.report.drawing import missing_extra
+from plumbline.report.pictures.drawing import missing_extra
 from plumbline.report.wording import visible
 
 
@@ -17,11 +18,20 @@ def load_template(name: str) -> Any:
         MissingExtraError: jinja2 is not installed.
     """
     try:
-        import jinja2
-        import markupsafe
+        import jinja2  # noqa: F401
+        import markupsafe  # noqa: F401
     except ImportError as error:
         raise missing_extra("jinja2") from error
-    environment = jinja2.Environment(
+    return _environment().get_template(name)
+
+
+@cache
+def _environment() -> Any:
+    """Once a process: it keeps what it has compiled, and compiling a page's templates takes as long as filling them."""
+    import jinja2
+    import markupsafe
+
+    made = jinja2.Environment(
         loader=jinja2.PackageLoader("plumbline.report", "templates"),
         autoescape=True,
         undefined=jinja2.StrictUndefined,
@@ -30,8 +40,8 @@ def load_template(name: str) -> Any:
         lstrip_blocks=True,
     )
     # The pictures are SVG that `drawing` serialised; every name in them was escaped there.
-    environment.filters["drawn"] = lambda picture: markupsafe.Markup(picture.svg)  # noqa: S704 – our own drawing, its texts escaped
-    return environment.get_template(name)
+    made.filters["drawn"] = lambda picture: markupsafe.Markup(picture.svg)  # noqa: S704 – our own drawing, its texts escaped
+    return made
 
 
 def _shown(value: object) -> object:

@@ -128,13 +128,13 @@ def number(value: float | None, digits: int = 3) -> str:
     return "undefined" if value is None else f"{value:.{digits}f}"
 
 
-def figure_cell(figure: Figure | None) -> str:
+def figure_cell(figure: Figure | None, digits: int = 3) -> str:
     """A figure in a cell of a table: with interval and n, or ``undefined: why``; ``not measured`` where absent."""
     if figure is None:
         return "not measured"
     if figure.value is None:
         return f"undefined: {figure.why_undefined} (n={figure.n})"
-    return format_figure(figure)
+    return format_figure(figure, digits)
 
 
 def missing_interval(cell: str) -> str | None:
@@ -165,7 +165,7 @@ def short_argument(text: str) -> str:
     return f"{name}={short_path(value)}" if equals and name.startswith("-") else short_path(text)
 
 
-def figure_label(figure: Figure, positives: int | None = None) -> str:
+def figure_label(figure: Figure, positives: int | None = None, digits: int = 3) -> str:
     """A figure beside its mark, whose whisker shows the interval: ``0.643, n=335``, ``0.643, 21 of n=335``.
 
     Where there is no whisker it says so: ``0.643, no interval, n=3``.
@@ -173,7 +173,7 @@ def figure_label(figure: Figure, positives: int | None = None) -> str:
     rows = f"n={figure.n}" if positives is None else f"{positives} of n={figure.n}"
     if figure.value is None:
         return rows
-    return f"{figure.value:.3f}, {'no interval, ' if figure.low is None else ''}{rows}"
+    return f"{figure.value:.{digits}f}, {'no interval, ' if figure.low is None else ''}{rows}"
 
 
 def listed(names: Sequence[str], most: int = 4) -> str:

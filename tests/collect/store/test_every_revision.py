@@ -75,7 +75,16 @@ def test_nothing_is_lost_or_changed(old, revision):
     assert check_store(old) == []
 
 
-def test_its_tables_are_those_of_a_new_store(migrated, make_address):
+def test_what_holds_in_a_new_store_holds_in_it(migrated, make_address):
+    """All in one, since each would make it and migrate it anew; none changes a row."""
+    its_tables_are_those_of_a_new_store(migrated, make_address)
+    append_only_tables_still_are(migrated)
+    references_are_looked_after_again(migrated)
+    if migrated.is_sqlite:  # Postgres' sequences never go back
+        no_number_is_given_twice_whatever_was_removed(migrated)
+
+
+def its_tables_are_those_of_a_new_store(migrated, make_address):
     with closing(open_store(make_address("sqlite" if migrated.is_sqlite else "postgres"))) as fresh:
         assert _shape(migrated) == _shape(fresh)
     assert migrated.read(lambda connection: connection.exec_driver_sql("SELECT 1").scalar()) == 1
@@ -97,7 +106,7 @@ def _shape(store):
     return store.read(lambda connection: [[tuple(r) for r in connection.exec_driver_sql(query)] for query in queries])
 
 
-def test_append_only_tables_still_are(migrated):
+def append_only_tables_still_are(migrated):
     before = contents(migrated)
     assert len(APPEND_ONLY) == 6
     for table in APPEND_ONLY:
@@ -108,9 +117,21 @@ def test_append_only_tables_still_are(migrated):
     assert contents(migrated) == before
 
 
-def test_references_are_looked_after_again(migrated):
+def references_are_looked_after_again(migrated):
     with pytest.raises(StoreError, match="PL-COL-007"):
         migrated.write(lambda connection: connection.execute(text("DELETE FROM items WHERE id = 1")))
+
+
+def no_number_is_given_twice_whatever_was_removed(migrated):
+    """SQLite without AUTOINCREMENT gives the highest number again once its row is gone."""
+    numbered = [table.name for table in metadata.tables.values() if table.dialect_kwargs.get("sqlite_autoincrement")]
+    assert sorted(numbered) == [
+        *("arrivals", "assignments", "deliveries", "events", "invitations", "items", "judgements", "late", "moods"),
+        *("outside_identities", "replies", "studies", "webhooks"),
+    ]
+    query = "SELECT tbl_name FROM sqlite_master WHERE sql LIKE '%AUTOINCREMENT%'"
+    found = migrated.read(lambda connection: connection.exec_driver_sql(query).scalars().all())
+    assert sorted(found) == sorted(numbered)
 
 
 def test_the_api_serves_an_item_from_it_under_a_number_never_given(migrated):
@@ -126,20 +147,6 @@ def test_the_api_serves_an_item_from_it_under_a_number_never_given(migrated):
     finally:
         api.close()
     assert check_store(migrated) == []
-
-
-def test_no_number_is_given_twice_whatever_was_removed(migrated):
-    """Also on SQLite, which without AUTOINCREMENT gives the highest number again once its row is gone."""
-    if not migrated.is_sqlite:
-        pytest.skip("Postgres' sequences never go back")
-    numbered = [table.name for table in metadata.tables.values() if table.dialect_kwargs.get("sqlite_autoincrement")]
-    assert sorted(numbered) == [
-        *("arrivals", "assignments", "deliveries", "events", "invitations", "items", "judgements", "late", "moods"),
-        *("outside_identities", "replies", "studies", "webhooks"),
-    ]
-    query = "SELECT tbl_name FROM sqlite_master WHERE sql LIKE '%AUTOINCREMENT%'"
-    found = migrated.read(lambda connection: connection.exec_driver_sql(query).scalars().all())
-    assert sorted(found) == sorted(numbered)
 
 
 def test_a_reference_into_nothing_stops_the_migration(tmp_path):

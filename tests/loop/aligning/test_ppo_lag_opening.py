@@ -5,8 +5,8 @@ from types import SimpleNamespace
 
 from plumbline.align import judge_room
 from plumbline.align.lagrangian import LagrangianSettings
-from plumbline.align.ppo_lag import PpoSettings
-from plumbline.align.ppo_run import RunSettings
+from plumbline.align.ppo.ppo_lag import PpoSettings
+from plumbline.align.ppo.run import RunSettings
 from plumbline.align.rollouts import RolloutSettings
 from plumbline.loop.aligning.ppo_lag_opening import (
     FittingPrompts,

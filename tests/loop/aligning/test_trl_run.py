@@ -14,10 +14,10 @@ from plumbline.align.lagrangian import LagrangianSettings
 from plumbline.formats import PARQUET, write_tables
 from plumbline.lineage import ALL_USES, FoundManifest, StatedTerms, Terms, Use, read_manifest, with_terms
 from plumbline.loop.aligning.policy_training import Unfinished
-from plumbline.loop.aligning.trl_opened import TrlRun
+from plumbline.loop.aligning.trl_opening import TrlRun
 from plumbline.loop.aligning.trl_run import run_trl
 from plumbline.loop.training.folder import training_folder
-from plumbline.models.transformer.metrics import FIGURES_NAME
+from plumbline.models.transformer.training.metrics import FIGURES_NAME
 from plumbline.records import (
     Kind,
     Message,
@@ -174,7 +174,7 @@ def test_judges_read_a_reply_up_to_a_turn_marker(place, tmp_path, monkeypatch):
             asked.append(rewards[0]([prompt], [[{"role": "assistant", "content": text}]]))
         raise Asked
 
-    monkeypatch.setattr("plumbline.align.trl_training.train_on_prompts", train)
+    monkeypatch.setattr("plumbline.align.trl.training.train_on_prompts", train)
     with pytest.raises(Asked):
         run_trl(replace(grpo(place, tmp_path / "out"), policy=str(tmp_path / "bare")))
     assert asked[0] == asked[1] != asked[2]

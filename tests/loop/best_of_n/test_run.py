@@ -79,7 +79,7 @@ def chosen_texts(out):
     return [row["reply"] for row in rows_of(out) if row["is_best"]]
 
 
-def test_a_run_writes_figures_candidates_comparisons_and_replies_to_learn(prompts, server, models, tmp_path):
+def test_a_run_writes_figures_candidates_comparisons_and_replies_to_learn(prompts, server, models, tmp_path, drawn):
     out = tmp_path / "out"
     run = run_of(prompts, server, models["kind"], out, judge=models["other"], write=("comparisons", "supervised"))
     summary = run_best_of_n(run)
@@ -227,7 +227,7 @@ def test_a_scorer_that_gives_no_numbers_is_told_and_the_replies_wait_for_another
     prompts, server, models, tmp_path, monkeypatch
 ):
     run = run_of(prompts, server, models["kind"], tmp_path / "out", write=("comparisons",))
-    from plumbline.models.linear_model import LinearModel
+    from plumbline.models.linear.model import LinearModel
 
     read = LinearModel.read_conversations
 

@@ -9,7 +9,6 @@ import pytest
 from plumbline.formats import PARQUET, load, write_tables
 from plumbline.lineage import FileEntry, Manifest, StatedTerms, Use, read_manifest
 from plumbline.loop.asked_sources import journal_of
-from plumbline.loop.comparing import folder as comparison_folder
 from plumbline.loop.comparing.judges import JudgeFolders
 from plumbline.loop.comparing.opening import CompareRun
 from plumbline.loop.comparing.policies import PolicyPlace
@@ -115,7 +114,7 @@ def test_an_endpoint_against_replies_that_exist(run, server):
     assert len(server.bodies) == 10
 
 
-def test_what_is_written_can_be_read_traced_and_quotes_nobody(run, folders):
+def test_what_is_written_can_be_read_traced_and_quotes_nobody(run, folders, drawn):
     summary = run_comparison(run)
     loaded, manifest = load(run.out), read_manifest(run.out)
     rows = loaded.comparisons.to_pylist()
@@ -142,8 +141,7 @@ def test_what_is_written_can_be_read_traced_and_quotes_nobody(run, folders):
     assert SECRET in (run.out.parent / "shown" / "comparison.html").read_text()
 
 
-def test_without_the_libraries_that_draw_there_are_figures_and_no_page(run, monkeypatch):
-    monkeypatch.setattr(comparison_folder, "find_spec", lambda _: None)
+def test_without_the_libraries_that_draw_there_are_figures_and_no_page(run):
     assert run_comparison(run)["page"] is None
     assert not (run.out / "comparison.html").exists()
     assert (run.out / "align_compare.json").is_file()
@@ -161,7 +159,7 @@ def test_swapped_policies_give_the_mirror_image(run):
     assert theirs["judges_agree"] == mine["judges_agree"]
 
 
-def test_where_nobody_answers_everything_is_undefined_and_said(run, server, tmp_path):
+def test_where_nobody_answers_everything_is_undefined_and_said(run, server, drawn):
     server.always = status(400)
     summary = run_comparison(run)
     assert summary["answered"] == {"both": 0, "first_only": 0, "second_only": 9, "neither": 1}

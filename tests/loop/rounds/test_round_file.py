@@ -2,7 +2,7 @@
 
 import pytest
 
-from plumbline.cli.transformer_flags import TransformerFlags
+from plumbline.cli.train.transformer_flags import TransformerFlags
 from plumbline.loop.rounds.example_round import EXAMPLE
 from plumbline.loop.rounds.opened_round import open_round
 from plumbline.loop.rounds.round_file import RoundFileError, parse_round_settings, read_round_settings, tables_json

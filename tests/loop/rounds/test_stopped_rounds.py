@@ -70,6 +70,7 @@ def test_killed_at_every_step_it_comes_to_the_same(fresh, finished, monkeypatch,
     assert substance(fresh) == substance(finished[0])
 
 
+@pytest.mark.thorough  # some thirty stops; in short the test above stops at each step, and the one below within one
 def test_stopped_within_steps_it_comes_to_the_same(fresh, finished):
     """At the first word of everything that is told on the way."""
     said = set()

@@ -12,7 +12,7 @@ from plumbline.loop.synthetic.corpus import write_synthetic_corpus
 from plumbline.loop.training.joint_run import run_joint_training
 from plumbline.loop.training.run import TrainingRun, run_training
 from plumbline.models.model_folder import read_description
-from plumbline.models.trained_rows import read_trained_rows
+from plumbline.models.rows.trained_rows import read_trained_rows
 from plumbline.models.transformer.saving import TransformerDescription, load_transformer
 from plumbline.records import ModelError, PermittedUseError, SourceError, UsageError
 from tests.models.transformer import tiny

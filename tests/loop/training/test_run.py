@@ -17,7 +17,7 @@ from plumbline.loop.check_run import run_check
 from plumbline.loop.measuring.evaluation_run import EvaluationRun, ScoringRun, _scored, run_evaluation, run_scoring
 from plumbline.loop.synthetic.corpus import write_synthetic_corpus
 from plumbline.loop.training.run import TrainingRun, run_training
-from plumbline.models.saving import load_model
+from plumbline.models.linear.saving import load_model
 from plumbline.models.scoring import ScoredReplies, score_tables
 from plumbline.records import NoDataError, PermittedUseError, PlumblineError, UsageError
 
@@ -171,7 +171,7 @@ def _scores(models, corpus, task, folder):
     """(record, side) → (score, probability), and the records by id."""
     loaded = load(corpus / folder, split="test")
     model, _ = load_model(models[task])
-    return loaded, score_tables(model, loaded.tables).to_pylist()
+    return loaded, score_tables(model, loaded.tables).rows.to_pylist()
 
 
 def test_a_cost_is_high_and_above_zero_for_what_is_unsafe(corpus, models):
@@ -286,7 +286,7 @@ def test_scores_are_the_same_in_every_form_and_from_a_model_read_again(corpus, m
         assert (entry["path"], entry["sha256"], entry["rows"]) == (out.name, file_digest(out), count)
         assert manifest["inputs"][0]["path"] == "preference/model.json"
     loaded = load(source)
-    expected = score_tables(load_model(models["preference"])[0], loaded.tables).to_pylist()
+    expected = score_tables(load_model(models["preference"])[0], loaded.tables).rows.to_pylist()
     assert len(expected) == 2 * len(loaded.comparisons)
     for rows in tables:
         assert [(row["id"], row["side"]) for row in rows] == [(row["id"], row["side"]) for row in expected]

@@ -45,7 +45,7 @@ def _fork_ranks(codes, timeout, asked, program, *words):
     import torch
 
     import plumbline.cli.main
-    import plumbline.models.transformer.trainer  # noqa: F401
+    import plumbline.models.transformer.training.trainer  # noqa: F401
 
     torch.set_num_threads(1)
     ranks = [os.fork() or _be(rank, program, words) for rank in (0, 1)]

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 import torch
 
-from plumbline.models.transformer.attention import FULL, SLIDING, allowed_pairs, dense_mask, flex_mask, masks_for
+from plumbline.models.transformer.attention.masks import FULL, SLIDING, allowed_pairs, dense_mask, flex_mask, masks_for
 from plumbline.models.tree_batch import build_tree, pack_trees
 from tests.models.transformer.toy import CONFIGURATIONS, PADDING, make_pairs
 

@@ -14,9 +14,9 @@ import torch
 from transformers import T5Config, ViTConfig, ViTModel
 from transformers.utils import logging as library_logging
 
-from plumbline.models.transformer.backbone import load_trunk
 from plumbline.models.transformer.scorer import Scorer, plain_inputs
 from plumbline.models.transformer.settings import BackboneSettings, LoraSettings
+from plumbline.models.transformer.trunk.backbone import load_trunk
 from plumbline.records import ModelError, PlumblineError, SourceError, UsageError
 from tests.formats.hub_server import serving
 from tests.models.transformer import tiny
@@ -272,7 +272,7 @@ def test_adapters_on_modules_that_are_not_there(saved):
 _LOAD = """
 import json, sys
 from huggingface_hub import close_session
-from plumbline.models.transformer.backbone_files import model_folder
+from plumbline.models.transformer.trunk.backbone_files import model_folder
 from plumbline.models.transformer.settings import BackboneSettings
 from plumbline.records import PlumblineError
 for name in map(json.loads, sys.stdin):

@@ -5,8 +5,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from plumbline.models.transformer.batches import Sizes, plan_evaluation, plan_steps
-from plumbline.models.transformer.collation import lay_out
+from plumbline.models.transformer.examples.batches import Sizes, plan_evaluation, plan_steps
+from plumbline.models.transformer.examples.collation import lay_out
 from plumbline.models.transformer.settings import TrainerSettings
 from plumbline.models.tree_batch import pack_trees
 from tests.models.transformer.toy import make_pairs
@@ -97,11 +97,6 @@ def test_processes_get_about_the_same_to_do():
 def test_a_step_with_fewer_rows_than_processes_leaves_some_without():
     (step,) = plan_steps(sizes_of([5, 7], packs=True), TrainerSettings(), epoch=0, processes=4)
     assert [[len(batch.examples) for batch in mine] for mine in step.batches] == [[1], [1], [0], [0]]
-    assert step.padding_share == 0
-
-
-def test_where_nothing_is_computed_the_padding_share_is_undefined():
-    assert plan_evaluation(sizes_of([], packs=True), TrainerSettings()).padding_share is None
 
 
 @pytest.mark.parametrize("as_trees", [True, False])

@@ -8,11 +8,11 @@ import pytest
 
 from plumbline.lineage import Manifest, file_digest
 from plumbline.models import loading
-from plumbline.models.cascade import Band, Cascade
-from plumbline.models.cascade_saving import SavedPart, save_cascade
-from plumbline.models.recipes import training_options
+from plumbline.models.cascade.model import Band, Cascade
+from plumbline.models.cascade.saving import SavedPart, save_cascade
+from plumbline.models.linear.default_features import training_options
 from plumbline.models.training import train_task
-from plumbline.records import Kind, MissingExtraError
+from plumbline.records import Kind, MissingExtraError, errors
 from tests.models import made_up
 from tests.models.transformer import tiny
 from tests.models.transformer.test_saving import made, saved
@@ -75,6 +75,6 @@ def test_each_text_has_the_probabilities_of_the_one_that_answers(folder):
 
 
 def test_without_the_libraries_the_cascade_says_what_is_missing(folder, monkeypatch):
-    monkeypatch.setattr(loading, "find_spec", lambda _: None)
+    monkeypatch.setattr(errors, "find_spec", lambda _: None)
     with pytest.raises(MissingExtraError, match="PL-MOD-006"):
         loading.load_any_model(folder)

@@ -15,12 +15,12 @@ import torch
 from peft import LoraConfig, get_peft_model
 from safetensors.torch import load_file
 
-from plumbline.models.transformer.checkpoints import WEIGHTS_NAME, checkpoint_folders, save_best
-from plumbline.models.transformer.metrics import FIGURES_NAME, read_metrics
-from plumbline.models.transformer.random_states import put_random_states, random_states
 from plumbline.models.transformer.scorer import Scorer
 from plumbline.models.transformer.settings import LossSettings, TrainerSettings
-from plumbline.models.transformer.trainer import BEST, CHECKPOINTS, train
+from plumbline.models.transformer.training.checkpoints import WEIGHTS_NAME, checkpoint_folders, save_best
+from plumbline.models.transformer.training.metrics import FIGURES_NAME, read_metrics
+from plumbline.models.transformer.training.random_states import put_random_states, random_states
+from plumbline.models.transformer.training.trainer import BEST, CHECKPOINTS, train
 from plumbline.records import ModelError
 from tests.models.transformer.toy import PADDING, largest_difference, make_pairs, make_scorer, weights_of
 
@@ -138,7 +138,7 @@ import sys
 from pathlib import Path
 import torch
 from safetensors.torch import save_file
-from plumbline.models.transformer.trainer import train
+from plumbline.models.transformer.training.trainer import train
 from tests.models.transformer.test_checkpoints import EXAMPLES, HELD_OUT, SETTINGS, LossSettings, replace
 from tests.models.transformer.toy import make_scorer
 torch.set_num_threads(1)
@@ -148,7 +148,7 @@ train(scorer, EXAMPLES, HELD_OUT, chosen, LossSettings(), padding_id=0, out=Path
 """
 
 
-@pytest.mark.thorough  # `tests/cli` kills a training amid a checkpoint, and one after it, and ends both
+@pytest.mark.thorough  # `tests/cli` kills a training amid a checkpoint, and ends it
 def test_a_process_killed_while_it_saves_leaves_whole_checkpoints(tmp_path):
     """Killed at moments of no choosing while it saves after every step; then the run is finished here."""
     environment = {**os.environ, "PYTHONPATH": str(ROOT), "HF_HUB_OFFLINE": "1"}
@@ -181,7 +181,7 @@ def test_a_save_that_fails_midway_leaves_the_one_before(tmp_path, monkeypatch):
     def fails(*_, **__):
         raise OSError(28, "No space left on device")
 
-    monkeypatch.setattr("plumbline.models.transformer.checkpoints.save_file", fails)
+    monkeypatch.setattr("plumbline.models.transformer.training.checkpoints.save_file", fails)
     with pytest.raises(Exception, match="PL-OUT-001"):
         run(tmp_path)
     assert checkpoint_folders(tmp_path / CHECKPOINTS) == before

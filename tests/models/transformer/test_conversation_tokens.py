@@ -7,8 +7,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from plumbline.models.transformer.conversation_tokens import MARKERS, ConversationEncoder
 from plumbline.models.transformer.settings import TokenSettings
+from plumbline.models.transformer.trunk.conversation_tokens import MARKERS, ConversationEncoder
 from plumbline.records import ModelError, NoDataError, Role, UsageError
 from tests.models.transformer import tiny
 

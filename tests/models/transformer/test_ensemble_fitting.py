@@ -9,14 +9,14 @@ import torch
 
 from plumbline.measure import Bootstrap
 from plumbline.models.calibration import Calibration
-from plumbline.models.evaluation import RowScores, evaluate_model
+from plumbline.models.figures.evaluation import RowScores, evaluate_model
+from plumbline.models.rows.training_rows import label_rows, preference_rows
 from plumbline.models.scored_model import Scores
 from plumbline.models.scoring import score_tables
-from plumbline.models.training_rows import label_rows, preference_rows
-from plumbline.models.transformer.ensemble_fitting import EnsembleOptions, calibrated_ensemble, fit_ensemble
-from plumbline.models.transformer.frozen_training import PENALTIES, fit_frozen_heads
+from plumbline.models.transformer.examples.training_examples import prepare_rows
+from plumbline.models.transformer.frozen.ensemble_fitting import EnsembleOptions, calibrated_ensemble, fit_ensemble
+from plumbline.models.transformer.frozen.training import PENALTIES, fit_frozen_heads
 from plumbline.models.transformer.settings import LossSettings
-from plumbline.models.transformer.training_examples import prepare_rows
 from plumbline.records import Axis, Kind, UsageError
 from tests.models.made_up import labels_table, pairs_table
 from tests.models.transformer import tiny
@@ -128,7 +128,7 @@ def test_score_files_say_how_far_the_heads_lie_apart(ensemble_of):
     pairs, labels = pairs_table(30, axis="harmlessness"), labels_table(20)
     by_kind = {Kind.COMPARISONS: pairs, Kind.SAFETY_LABELS: labels}
     reward, _ = ensemble_of("preference")
-    scores = score_tables(reward, by_kind).to_pylist()
+    scores = score_tables(reward, by_kind).rows.to_pylist()
     chances = reward.ensemble.calibration.probabilities(
         np.subtract(*np.moveaxis(reward.read_pairs(pairs).members, 1, 0))
     )
@@ -138,14 +138,14 @@ def test_score_files_say_how_far_the_heads_lie_apart(ensemble_of):
     )
     assert {row["uncertainty"] for row in scores[60:]} == {None}
     harm, _ = ensemble_of("moderation")
-    scores = score_tables(harm, by_kind).to_pylist()
+    scores = score_tables(harm, by_kind).rows.to_pylist()
     members = harm.read_conversations(labels["conversation"]).members
     spread = harm.ensemble.calibration.probabilities(members).std(axis=1, ddof=1)
     assert [row["uncertainty"] for row in scores[60:]] == pytest.approx(spread.tolist())
     assert scores[0]["uncertainty"] != scores[1]["uncertainty"], "two replies, two doubts"
-    without = score_tables(replace(harm, ensemble=None), by_kind)
+    without = score_tables(replace(harm, ensemble=None), by_kind).rows
     assert without["uncertainty"].null_count == len(without)
-    assert without.drop(["uncertainty"]).equals(score_tables(harm, by_kind).drop(["uncertainty"]))
+    assert without.drop(["uncertainty"]).equals(score_tables(harm, by_kind).rows.drop(["uncertainty"]))
 
 
 def every_fourth_turned(labels):
@@ -205,7 +205,7 @@ def test_a_trained_model_is_not_lost_for_want_of_an_ensemble(base):
 
 
 def test_one_class_in_every_draw_is_noted(base, monkeypatch):
-    from plumbline.models.transformer import head_ensemble
+    from plumbline.models.transformer.frozen import head_ensemble
 
     monkeypatch.setattr(head_ensemble, "_ATTEMPTS", 0)
     model = made(base, columns=COLUMNS["preference"])

@@ -11,9 +11,9 @@ from safetensors.numpy import load_file, save_file
 
 from plumbline.lineage import file_digest
 from plumbline.models.calibration import Calibration
-from plumbline.models.transformer.head_ensemble import HeadEnsemble
+from plumbline.models.transformer.frozen.head_ensemble import HeadEnsemble
 from plumbline.models.transformer.saving import load_transformer
-from plumbline.models.transformer.trunk_identity import weights_digest
+from plumbline.models.transformer.trunk.identity import weights_digest
 from plumbline.records import ModelError
 from tests.models.transformer import tiny
 from tests.models.transformer.test_saving import TALKS, made, saved

@@ -7,9 +7,9 @@ import pytest
 import torch
 from transformers import BertConfig, BertModel, LlamaConfig, LlamaModel
 
-from plumbline.models.transformer import frozen_features as module
-from plumbline.models.transformer.feature_store import FeatureStore, drop_oldest, sequence_digest
-from plumbline.models.transformer.frozen_features import FeatureSettings, frozen_features, trunk_digest
+from plumbline.models.transformer.frozen import features as module
+from plumbline.models.transformer.frozen.feature_store import FeatureStore, drop_oldest, sequence_digest
+from plumbline.models.transformer.frozen.features import FeatureSettings, frozen_features, trunk_digest
 from plumbline.models.transformer.scorer import Scorer, plain_inputs
 from plumbline.records import ModelError, UsageError
 

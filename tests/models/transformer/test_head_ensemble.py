@@ -3,18 +3,12 @@
 import numpy as np
 import pytest
 
-from plumbline.models.calibration import Calibration
-from plumbline.models.folds import deal_folds
-from plumbline.models.transformer.head_ensemble import (
+from plumbline.models.transformer.frozen.head_ensemble import (
     EnsembleSettings,
     HeadEnsemble,
-    HeldOut,
-    calibrate_heads,
     calibrate_members,
     fit_heads,
-    held_out_scores,
 )
-from plumbline.models.uncertainty import judge_scores
 from plumbline.records import NoDataError, UsageError
 
 
@@ -25,19 +19,11 @@ def made_up(count=400, columns=6, seed=0, strength=1.5):
     return rows, random.random(count) < chances, np.array([f"g{number // 2}" for number in range(count)])
 
 
-def test_turning_a_pair_round_turns_its_probability_and_keeps_its_spread():
-    random = np.random.default_rng(0)
-    first, second = random.normal(size=(2, 5, 4))
-    one, other = (judge_scores(difference, Calibration(2.0)) for difference in (first - second, second - first))
-    np.testing.assert_allclose(one.probabilities, 1 - other.probabilities)
-    np.testing.assert_allclose(one.disagreement, other.disagreement)
-
-
 def test_flipped_labels_flip_the_order():
     rows, labels, groups = made_up()
     settings = EnsembleSettings(members=4)
-    scores = fit_heads(rows, labels, groups, settings).judge(rows).scores
-    flipped = fit_heads(rows, ~labels, groups, settings).judge(rows).scores
+    scores = fit_heads(rows, labels, groups, settings).member_scores(rows).mean(axis=1)
+    flipped = fit_heads(rows, ~labels, groups, settings).member_scores(rows).mean(axis=1)
     assert np.corrcoef(scores, labels)[0, 1] > 0.4
     np.testing.assert_allclose(flipped, -scores, atol=1e-4)
 
@@ -60,55 +46,15 @@ def test_more_rows_less_spread():
     spreads = []
     for count in (100, 1600):
         rows, labels, groups = made_up(count)
-        spreads.append(fit_heads(rows, labels, groups, EnsembleSettings(members=8)).judge(rows).score_spread.mean())
+        heads = fit_heads(rows, labels, groups, EnsembleSettings(members=8))
+        spreads.append(heads.member_scores(rows).std(axis=1).mean())
     assert spreads[1] < 0.5 * spreads[0]
 
 
 def test_spread_grows_away_from_what_was_seen():
     rows, labels, groups = made_up()
     heads = fit_heads(rows, labels, groups, EnsembleSettings(members=8))
-    assert heads.judge(5 * rows).score_spread.mean() > 3 * heads.judge(rows).score_spread.mean()
-
-
-def test_calibration_brings_overconfident_heads_back():
-    random = np.random.default_rng(0)
-    log_odds = random.normal(size=4000)
-    labels = random.random(4000) < 1 / (1 + np.exp(-log_odds))
-    members = 5 * log_odds[:, None] + 0.5 * random.normal(size=(4000, 6))
-    held = HeldOut(np.arange(4000), members)
-    found = calibrate_heads(held, labels, EnsembleSettings(members=6))
-    assert found.scale == pytest.approx(0.2, rel=0.15)
-    chances = judge_scores(members, found).probabilities
-    assert chances[labels].mean() > chances[~labels].mean()
-    for low, high in ((0.1, 0.3), (0.4, 0.6), (0.7, 0.9)):
-        inside = (chances >= low) & (chances < high)
-        assert labels[inside].mean() == pytest.approx(chances[inside].mean(), abs=0.06)
-
-
-def test_held_out_rows_play_no_part_in_their_heads():
-    rows, _, groups = made_up(300, columns=40)
-    labels = np.random.default_rng(5).random(150).repeat(2) < 0.5  # nothing to learn: by group, at random
-    deal = deal_folds(groups, 0, heads=1)
-    settings = EnsembleSettings(members=4, l2=0.01)
-    held = held_out_scores(rows, labels, groups, deal, settings)
-    assert held.member_scores.shape == (300 * deal.repeats, 4)
-    right = (held.member_scores.mean(axis=1) > 0) == labels[held.positions]
-    assert right.mean() == pytest.approx(0.5, abs=0.08)
-    seen = fit_heads(rows, labels, groups, settings).judge(rows)
-    assert ((seen.scores > 0) == labels).mean() > 0.6
-
-
-def test_what_makes_rows_ready_is_fitted_without_the_fold():
-    rows, labels, groups = made_up(200)
-    sizes = []
-
-    def prepare(known):
-        sizes.append(len(known))
-        return lambda given: given / known.std()
-
-    held_out_scores(rows, labels, groups, deal_folds(groups, 0, heads=1), EnsembleSettings(members=2), prepare=prepare)
-    assert len(sizes) == 20
-    assert max(sizes) < 200
+    assert heads.member_scores(5 * rows).std(axis=1).mean() > 3 * heads.member_scores(rows).std(axis=1).mean()
 
 
 def test_one_class_and_one_head_are_refused():
@@ -125,7 +71,7 @@ def test_pairs_need_no_second_class():
     heads = fit_heads(better, np.ones(40, bool), groups, EnsembleSettings(members=3, with_intercept=False))
     assert isinstance(heads, HeadEnsemble)
     assert (heads.intercepts == 0).all()
-    assert (heads.judge(better).probabilities > 0.5).mean() > 0.9
+    assert (heads.member_scores(better).mean(axis=1) > 0).mean() > 0.9
 
 
 def test_pairs_among_labels_have_no_intercept():

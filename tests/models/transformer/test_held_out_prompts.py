@@ -8,17 +8,17 @@ import pytest
 
 from plumbline.formats import load, merge_loaded
 from plumbline.loop.synthetic.corpus import write_synthetic_corpus
-from plumbline.models.trained_rows import TrainedRows
-from plumbline.models.transformer.goals import TaskData, goals_of
-from plumbline.models.transformer.held_out_prompts import (
+from plumbline.models.rows.trained_rows import TrainedRows
+from plumbline.models.transformer.examples.goals import TaskData, goals_of
+from plumbline.models.transformer.examples.held_out_prompts import (
     held_out_from,
     held_out_groups,
     held_positions,
     require_calibratable,
 )
-from plumbline.models.transformer.held_out_reading import HeldOutScores, calibrated_heads
+from plumbline.models.transformer.examples.side_safety import judged_sides
 from plumbline.models.transformer.model import TransformerHead
-from plumbline.models.transformer.side_safety import judged_sides
+from plumbline.models.transformer.training.held_out_reading import HeldOutScores, calibrated_heads
 from plumbline.records import Axis, Kind, NoDataError
 
 TASKS = ("preference", "cost", "moderation")

@@ -16,12 +16,12 @@ from transformers import (
 )
 
 from plumbline.lineage import file_digest
-from plumbline.models.transformer.backbone import quiet
-from plumbline.models.transformer.classifier_import import ImportSettings, import_sequence_classifier
-from plumbline.models.transformer.conversation_tokens import ConversationEncoder
-from plumbline.models.transformer.interchange import export_sequence_classifier
+from plumbline.models.transformer.interchange.exporting import export_sequence_classifier
+from plumbline.models.transformer.interchange.importing import ImportSettings, import_sequence_classifier
 from plumbline.models.transformer.saving import load_transformer
 from plumbline.models.transformer.settings import LoraSettings, TokenSettings
+from plumbline.models.transformer.trunk.backbone import quiet
+from plumbline.models.transformer.trunk.conversation_tokens import ConversationEncoder
 from plumbline.records import Axis, ModelError, Role, UsageError
 from tests.models.transformer import tiny
 from tests.models.transformer.test_saving import TALKS, made, saved
@@ -68,7 +68,7 @@ def test_an_exported_reward_is_the_same_everywhere(kind, base, tmp_path):
     classifier, theirs = elsewhere(tmp_path / "out", TALKS)
     assert classifier.config.num_labels == 1
     assert exported.has_template
-    assert exported.dropped_bias == 0
+    assert not any("lower by" in note for note in exported.notes)
     assert np.allclose(theirs, ours, atol=1e-5)
     manifest = json.loads((tmp_path / "out" / "manifest.json").read_text())
     assert manifest["parents"]
@@ -87,7 +87,7 @@ def test_a_model_trained_on_the_tokenizers_own_chat_template(tmp_path):
 
 def test_a_moderation_model_has_its_labels(base, tmp_path):
     model = made(base, task="moderation", columns=("unsafe", "category:theft", "category:violence"))
-    model = model.with_heads(dict(zip(["unsafe", "theft", "violence"], model.heads.values(), strict=True)))
+    model = replace(model, heads=dict(zip(["unsafe", "theft", "violence"], model.heads.values(), strict=True)))
     folder = saved(tmp_path / "m", model)
     export_sequence_classifier(folder, tmp_path / "out")
     classifier, theirs = elsewhere(tmp_path / "out", TALKS)
@@ -109,7 +109,6 @@ def biased(model, value):
 def test_a_rewards_bias_is_dropped_and_said(base, tmp_path):
     model = biased(made(base), 0.75)
     exported = export_sequence_classifier(saved(tmp_path / "m", model), tmp_path / "out")
-    assert exported.dropped_bias == pytest.approx(0.75)
     assert any("lower by 0.75" in note for note in exported.notes)
     assert "lower by 0.75" in (tmp_path / "out" / "README.md").read_text()
     assert np.allclose(elsewhere(tmp_path / "out", TALKS)[1] + 0.75, model.read_groups([TALKS]).heads, atol=1e-5)
@@ -343,7 +342,7 @@ def test_an_export_is_not_imported_as_something_else(kind, settings, advice, bas
     model = made(base) if kind == "reward" else made(base, task="cost", columns=("cost",))
     if kind == "category":
         model = made(base, task="moderation", columns=("unsafe", "category:theft"))
-        model = model.with_heads(dict(zip(["unsafe", "theft"], model.heads.values(), strict=True)))
+        model = replace(model, heads=dict(zip(["unsafe", "theft"], model.heads.values(), strict=True)))
     folder = saved(tmp_path / "m", model)
     export_sequence_classifier(folder, tmp_path / "out", "theft" if kind == "category" else None)
     with pytest.raises(UsageError, match="PL-XCH-009") as error:

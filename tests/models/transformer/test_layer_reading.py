@@ -10,15 +10,15 @@ from safetensors.torch import load_file, save_file
 from transformers import BertConfig, BertModel
 
 from plumbline.lineage import file_digest
-from plumbline.models.dense_features import fit_scaling, similarities
-from plumbline.models.dense_logistic import fit_dense
+from plumbline.models.linear.dense_features import fit_scaling, similarities
+from plumbline.models.linear.dense_logistic import fit_dense
 from plumbline.models.transformer.card import transformer_kind
-from plumbline.models.transformer.frozen_features import FeatureSettings, frozen_features
-from plumbline.models.transformer.frozen_training import fit_frozen_heads
-from plumbline.models.transformer.layer_reading import LIKENESS_SCALE, NEARNESS, fit_reading, middle_layers
+from plumbline.models.transformer.examples.training_examples import prepare_rows
+from plumbline.models.transformer.frozen.features import FeatureSettings, frozen_features
+from plumbline.models.transformer.frozen.layer_reading import LIKENESS_SCALE, NEARNESS, fit_reading, middle_layers
+from plumbline.models.transformer.frozen.training import fit_frozen_heads
 from plumbline.models.transformer.saving import HEADS_NAME, load_transformer
 from plumbline.models.transformer.settings import LossSettings
-from plumbline.models.transformer.training_examples import prepare_rows
 from plumbline.records import ModelError
 from tests.models.made_up import labels_table
 from tests.models.transformer import tiny

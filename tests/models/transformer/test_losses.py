@@ -5,7 +5,13 @@ import math
 import pytest
 import torch
 
-from plumbline.models.transformer.losses import centring_loss, label_loss, preference_loss, sign_loss, value_loss
+from plumbline.models.transformer.training.losses import (
+    centring_loss,
+    label_loss,
+    preference_loss,
+    sign_loss,
+    value_loss,
+)
 
 
 def numbers(*values):

@@ -12,8 +12,6 @@ from plumbline.lineage import FileEntry, Manifest, Use, file_digest
 from plumbline.models.calibration import Calibration
 from plumbline.models.loading import load_any_model
 from plumbline.models.scoring import score_tables
-from plumbline.models.transformer.backbone import load_trunk
-from plumbline.models.transformer.conversation_tokens import ConversationEncoder
 from plumbline.models.transformer.model import (
     GroupScoring,
     ScoringSettings,
@@ -25,7 +23,9 @@ from plumbline.models.transformer.model import (
 from plumbline.models.transformer.saving import SavedRun, load_transformer, save_transformer
 from plumbline.models.transformer.scorer import Scorer
 from plumbline.models.transformer.settings import BackboneSettings, LoraSettings, TokenSettings
-from plumbline.models.transformer.trunk_identity import base_of, weights_digest
+from plumbline.models.transformer.trunk.backbone import load_trunk
+from plumbline.models.transformer.trunk.conversation_tokens import ConversationEncoder
+from plumbline.models.transformer.trunk.identity import base_of, weights_digest
 from plumbline.records import Kind, ModelError, Role, SourceError, UsageError
 from tests.models.made_up import labels_table, pairs_table
 from tests.models.transformer import tiny
@@ -212,7 +212,7 @@ def test_another_description_is_refused(whole, tmp_path, key, value, code):
 def test_tables_are_scored_side_by_side(base):
     table = pairs_table(30)
     model = made(base)
-    scores = score_tables(model, {Kind.COMPARISONS: table})
+    scores = score_tables(model, {Kind.COMPARISONS: table}).rows
     assert scores["side"].to_pylist() == [0, 1] * 30
     assert np.allclose(np.array(scores["probability"].to_pylist()).reshape(-1, 2).sum(axis=1), 1)
     row = table.slice(7, 1).to_pylist()[0]
@@ -228,7 +228,7 @@ def test_labels_are_scored_by_every_head_and_progress_is_told(base):
     scores = model.score_conversations(table["conversation"], advance=lambda done, total: told.append((done, total)))
     assert scores.shape == (20, 2)
     assert told[-1] == (20, 20)
-    frame = score_tables(model, {Kind.SAFETY_LABELS: table})
+    frame = score_tables(model, {Kind.SAFETY_LABELS: table}).rows
     assert frame["score"].to_pylist() == pytest.approx(scores[:, 0].tolist(), abs=1e-5)
     assert frame["threshold"].to_pylist() == [0.4] * 20
 

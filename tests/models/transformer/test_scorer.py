@@ -3,7 +3,7 @@
 import pytest
 import torch
 
-from plumbline.models.transformer.last_layer import ReadPositions
+from plumbline.models.transformer.attention.last_layer import ReadPositions
 from plumbline.models.transformer.scorer import Scorer, plain_inputs, tree_inputs
 from plumbline.models.transformer.self_check import trim_where_right
 from plumbline.models.tree_batch import build_tree, pack_trees

@@ -6,8 +6,8 @@ import numpy as np
 import pytest
 import torch
 
-from plumbline.models.transformer.attention import dense_mask
-from plumbline.models.transformer.examples import Example
+from plumbline.models.transformer.attention.masks import dense_mask
+from plumbline.models.transformer.examples.example import Example
 from plumbline.models.transformer.self_check import check_trees, telling_examples, telling_groups
 from tests.models.transformer.toy import PADDING, make_pairs, make_scorer
 

@@ -4,9 +4,9 @@ import pytest
 import torch
 from safetensors.torch import load_file
 
-from plumbline.models.transformer.checkpoints import trained_weights
 from plumbline.models.transformer.settings import LossSettings, TrainerSettings
-from plumbline.models.transformer.trainer import train
+from plumbline.models.transformer.training.checkpoints import trained_weights
+from plumbline.models.transformer.training.trainer import train
 from tests.models.transformer.ranks import run_ranks
 from tests.models.transformer.toy import largest_difference, make_labels, make_pairs, make_scorer
 
@@ -26,7 +26,7 @@ import os
 import sys
 from pathlib import Path
 from safetensors.torch import save_file
-from plumbline.models.transformer.training_errors import TrainingError
+from plumbline.models.transformer.training.errors import TrainingError
 from tests.models.transformer.test_several_processes import trained
 out, rank = Path(sys.argv[1]), os.environ["RANK"]
 weights, loss = trained(out / "two")

@@ -10,15 +10,15 @@ import numpy as np
 import pytest
 import torch
 
-from plumbline.models.transformer.collation import lay_out
-from plumbline.models.transformer.examples import Example, Known
-from plumbline.models.transformer.metrics import FIGURES_NAME, MetricsLog, read_metrics
-from plumbline.models.transformer.objective import Objective, accuracy_of, balancing_weights, judged_counts
-from plumbline.models.transformer.optimizer import learning_rate_share
+from plumbline.models.transformer.examples.collation import lay_out
+from plumbline.models.transformer.examples.example import Example, Known
 from plumbline.models.transformer.scorer import plain_inputs
 from plumbline.models.transformer.settings import LossSettings, TrainerSettings
-from plumbline.models.transformer.trainer import CHECKPOINTS, train
-from plumbline.models.transformer.training_errors import TrainingError
+from plumbline.models.transformer.training.errors import TrainingError
+from plumbline.models.transformer.training.metrics import FIGURES_NAME, MetricsLog, read_metrics
+from plumbline.models.transformer.training.objective import Objective, accuracy_of, balancing_weights, judged_counts
+from plumbline.models.transformer.training.optimizer import learning_rate_share
+from plumbline.models.transformer.training.trainer import CHECKPOINTS, train
 from plumbline.records import MissingExtraError, NoDataError, WriteError
 from tests.models.transformer.toy import (
     PADDING,

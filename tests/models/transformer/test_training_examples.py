@@ -5,11 +5,11 @@ import pyarrow as pa
 import pytest
 import torch
 
-from plumbline.models.transformer.conversation_tokens import ConversationEncoder
-from plumbline.models.transformer.examples import Example, Known, Preference, gather_targets
-from plumbline.models.transformer.losses import label_loss, preference_loss, sign_loss
+from plumbline.models.transformer.examples.example import Example, Known, Preference, gather_targets
+from plumbline.models.transformer.examples.training_examples import conversations, prepare_rows, share_conversations
 from plumbline.models.transformer.settings import LossSettings, TokenSettings
-from plumbline.models.transformer.training_examples import conversations, prepare_rows, share_conversations
+from plumbline.models.transformer.training.losses import label_loss, preference_loss, sign_loss
+from plumbline.models.transformer.trunk.conversation_tokens import ConversationEncoder
 from plumbline.records import (
     Axis,
     Message,

@@ -9,17 +9,17 @@ import torch
 from safetensors.torch import save_file
 
 from plumbline.lineage import Manifest, Terms, Use
-from plumbline.models.trained_rows import TrainedRows
-from plumbline.models.transformer.backbone import load_trunk
+from plumbline.models.rows.trained_rows import TrainedRows
 from plumbline.models.transformer.saving import load_transformer
 from plumbline.models.transformer.settings import BackboneSettings, LoraSettings
-from plumbline.models.transformer.trunk_history import (
+from plumbline.models.transformer.trunk.backbone import load_trunk
+from plumbline.models.transformer.trunk.history import (
     TrunkHistory,
     learned_before,
     read_history,
     require_permitted_trunk,
 )
-from plumbline.models.transformer.trunk_identity import base_of, weights_digest
+from plumbline.models.transformer.trunk.identity import base_of, weights_digest
 from plumbline.records import ModelError, PermittedUseError, SourceError
 from tests.models.transformer import tiny
 from tests.models.transformer.test_saving import made, saved

@@ -16,7 +16,7 @@ from transformers import (
     RobertaModel,
 )
 
-from plumbline.models.transformer.backbone import quiet
+from plumbline.models.transformer.trunk.backbone import quiet
 
 torch.set_num_threads(1)
 

@@ -16,7 +16,7 @@ from transformers import (
     MistralConfig,
 )
 
-from plumbline.models.transformer.examples import Example, Known, Preference
+from plumbline.models.transformer.examples.example import Example, Known, Preference
 from plumbline.models.transformer.scorer import Scorer
 
 VOCABULARY, PADDING = 64, 0

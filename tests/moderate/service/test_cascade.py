@@ -5,7 +5,7 @@ import numpy as np
 import pytest
 
 from plumbline.models.calibration import Calibration
-from plumbline.models.cascade import Band, Cascade
+from plumbline.models.cascade.model import Band, Cascade
 from plumbline.models.scored_model import Scores
 from plumbline.moderate.judging import turn_probabilities
 from plumbline.moderate.rows import Turn

@@ -7,7 +7,7 @@ from tests.moderate.service.asking import app_of
 
 
 @pytest.mark.parametrize(
-    ("phases", "examples"), [("fuzzing", 4), pytest.param("coverage,fuzzing", 50, marks=pytest.mark.thorough)]
+    ("phases", "examples"), [("fuzzing", 2), pytest.param("coverage,fuzzing", 50, marks=pytest.mark.thorough)]
 )
 def test_every_operation_keeps_to_the_document(moderation, preference, tmp_path, phases, examples):
     app = app_of(("mod", moderation), ("reward", preference))

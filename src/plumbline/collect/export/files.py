@@ -12,7 +12,7 @@ import pyarrow as pa
 from plumbline.collect.export.forms import FilePlan
 from plumbline.formats.columns_not_carried import ColumnCounts
 from plumbline.formats.line_stream import LineStream
-from plumbline.formats.parquet_stream import ParquetStream
+from plumbline.formats.parquet.stream import ParquetStream
 from plumbline.formats.registry import Format
 from plumbline.lineage import FileEntry, Terms
 from plumbline.records import Comparison, Kind, Record, table_from_records

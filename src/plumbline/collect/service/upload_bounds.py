@@ -14,7 +14,7 @@ from isal.isal_zlib import IsalError
 
 from plumbline.collect.service.failures import too_large
 from plumbline.formats.line_blocks import Limits
-from plumbline.formats.parquet_batches import open_parquet, parquet_batches
+from plumbline.formats.parquet.batches import open_parquet, parquet_batches
 from plumbline.records import FaultError
 
 _PIECE_BYTES = 1 << 20

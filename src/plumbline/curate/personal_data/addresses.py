@@ -18,7 +18,6 @@ _STATES = (
 _FULL = "Street|Avenue|Road|Boulevard|Lane|Drive|Court|Way|Place|Terrace|Circle|Highway|Parkway|Square|Crescent|Trail"
 _SHORT = "St|Ave|Rd|Blvd|Ln|Dr|Ct|Pl|Ter|Cir|Hwy|Pkwy|Sq"
 _NAME = r"(?:[A-Z][A-Za-z'’]{0,20}\.?|[0-9]{1,3}(?:st|nd|rd|th))"
-_STREET = rf"[0-9]{{1,5}}(?:-[0-9]{{1,4}})?[A-Za-z]? (?:{_NAME} ){{1,4}}"
 _UNIT = r"(?:,? (?:(?:Apartment|Apt\.?|Suite|Ste\.?|Unit|Floor|Fl\.?|Room|Rm\.?) ?#? ?|#)[A-Za-z0-9-]{1,6})?"
 _TOWN = r"(?:,? |,? ?\n ?)(?:[A-Z][A-Za-z.'’]{1,15} ?){1,3}"
 _ADDRESS = re.compile(

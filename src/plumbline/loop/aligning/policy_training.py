@@ -32,7 +32,7 @@ from plumbline.loop.training.folder import (
     refuse_unfinished,
     training_folder,
 )
-from plumbline.models.transformer.processes import is_first_process
+from plumbline.models.transformer.training.processes import is_first_process
 from plumbline.records import UsageError
 
 

@@ -18,12 +18,12 @@ from plumbline.records import Axis, NoDataError, Prompt, UsageError
 if TYPE_CHECKING:
     from plumbline.align.demonstrations import Demonstrations
     from plumbline.align.lagrangian import LagrangianSettings
-    from plumbline.align.ppo_lag import PpoSettings
-    from plumbline.align.ppo_run import RunSettings
+    from plumbline.align.ppo.ppo_lag import PpoSettings
+    from plumbline.align.ppo.run import RunSettings
     from plumbline.align.rollouts import RolloutSettings
     from plumbline.formats import Loaded
     from plumbline.models.scored_model import ScoredModel
-    from plumbline.models.transformer.run_identity import RunIdentity
+    from plumbline.models.transformer.training.run_identity import RunIdentity
     from plumbline.sources.causal_model import CausalModel
 
 
@@ -193,7 +193,7 @@ def open_ppo_lag(run: PpoLagRun, step: Step) -> OpenedPpoLag:
 
 def identity_of(run: PpoLagRun, opened: OpenedPpoLag) -> RunIdentity:
     """What a run must agree in to go on."""
-    from plumbline.models.transformer.run_identity import RunIdentity
+    from plumbline.models.transformer.training.run_identity import RunIdentity
 
     settings, going = opened.settings, asdict(opened.settings.going)
     for name in ("steps", "checkpoint_every"):  # how long it is, and how often it is kept, change no step
@@ -221,8 +221,8 @@ def identity_of(run: PpoLagRun, opened: OpenedPpoLag) -> RunIdentity:
 
 def _settings(run: PpoLagRun) -> Settings:
     from plumbline.align.lagrangian import LagrangianSettings
-    from plumbline.align.ppo_lag import PpoSettings
-    from plumbline.align.ppo_run import RunSettings
+    from plumbline.align.ppo.ppo_lag import PpoSettings
+    from plumbline.align.ppo.run import RunSettings
     from plumbline.align.rollouts import RolloutSettings
 
     return Settings(

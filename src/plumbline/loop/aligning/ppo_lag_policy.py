@@ -24,12 +24,12 @@ from plumbline.loop.aligning.ppo_lag_opening import OpenedPpoLag, OtherTexts, Pp
 from plumbline.loop.asked_sources import shown_place
 from plumbline.loop.sources import resolved_options
 from plumbline.measure import Bootstrap, Figure, format_figure, rate_figure
-from plumbline.models.transformer.metrics import FIGURES_NAME
+from plumbline.models.transformer.training.metrics import FIGURES_NAME
 
 if TYPE_CHECKING:
-    from plumbline.align.ppo_lag import PpoLag
-    from plumbline.align.ppo_run import Outcome
-    from plumbline.align.reply_scorers import ReplyScorer
+    from plumbline.align.ppo.ppo_lag import PpoLag
+    from plumbline.align.ppo.reply_scorers import ReplyScorer
+    from plumbline.align.ppo.run import Outcome
 
 _IN_CARD = {
     "reward": "reward",
@@ -130,7 +130,7 @@ def _about_texts(texts: OtherTexts) -> dict[str, Any]:
 
 def _shared(scorer: ReplyScorer) -> str | None:
     """What the two judges' reading has in common."""
-    from plumbline.align.reply_scorers import TextScorer
+    from plumbline.align.ppo.reply_scorers import TextScorer
 
     if not isinstance(scorer, TextScorer):
         return "the reference's pass"
@@ -138,7 +138,7 @@ def _shared(scorer: ReplyScorer) -> str | None:
 
 
 def _figures(opened: OpenedPpoLag, learner: PpoLag, outcome: Outcome) -> dict[str, Any]:
-    from plumbline.align.alarms import AlarmSettings, without_alarms
+    from plumbline.align.ppo.alarms import AlarmSettings, without_alarms
 
     steps = [asdict(each) for each in outcome.figures]
     return {

@@ -15,12 +15,12 @@ from plumbline.loop.aligning.ppo_lag_opening import OpenedPpoLag, PpoLagRun, ide
 from plumbline.loop.aligning.ppo_lag_policy import write_policy
 from plumbline.loop.sources import Step
 from plumbline.models.loading import require_transformers
-from plumbline.models.transformer.processes import is_first_process
+from plumbline.models.transformer.training.processes import is_first_process
 
 if TYPE_CHECKING:
-    from plumbline.align.held_out_preference import HeldOutPreference
-    from plumbline.align.ppo_lag import PpoLag
-    from plumbline.align.ppo_run import Outcome
+    from plumbline.align.ppo.held_out_preference import HeldOutPreference
+    from plumbline.align.ppo.ppo_lag import PpoLag
+    from plumbline.align.ppo.run import Outcome
 
 
 def run_ppo_lag(run: PpoLagRun, step: Step = lambda _: None, alarm: Step = lambda _: None) -> dict[str, Any] | None:
@@ -54,8 +54,8 @@ def _learner(run: PpoLagRun, opened: OpenedPpoLag) -> PpoLag:
     from plumbline.align.lagrangian import Lagrangian
     from plumbline.align.new_adapters import seeded_adapters
     from plumbline.align.policy import Policy
-    from plumbline.align.ppo_lag import PpoLag
-    from plumbline.align.reply_scorers import scorer_of
+    from plumbline.align.ppo.ppo_lag import PpoLag
+    from plumbline.align.ppo.reply_scorers import scorer_of
 
     settings, start = opened.settings, opened.policy
     judges, said = opened.judges, [prompt.conversation for prompt in opened.prompts.learnt]
@@ -76,7 +76,7 @@ def _learner(run: PpoLagRun, opened: OpenedPpoLag) -> PpoLag:
 
 
 def _align(run: PpoLagRun, opened: OpenedPpoLag, learner: PpoLag, work: Path, step: Step, alarm: Step) -> Outcome:
-    from plumbline.align.ppo_run import Progress, Task, run_ppo
+    from plumbline.align.ppo.run import Progress, Task, run_ppo
 
     texts = () if opened.pretraining is None else opened.pretraining.found.rows
 
@@ -100,7 +100,7 @@ def _align(run: PpoLagRun, opened: OpenedPpoLag, learner: PpoLag, work: Path, st
 
 
 def _held_out(opened: OpenedPpoLag) -> HeldOutPreference | None:
-    from plumbline.align.held_out_preference import HeldOutPreference
+    from plumbline.align.ppo.held_out_preference import HeldOutPreference
 
     if "held-out" not in opened.judges:
         return None

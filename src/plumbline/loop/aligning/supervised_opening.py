@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from plumbline.align.demonstrations import Demonstration, Demonstrations
     from plumbline.align.supervised import SupervisedSettings
     from plumbline.formats import Loaded
-    from plumbline.models.transformer.run_identity import RunIdentity
+    from plumbline.models.transformer.training.run_identity import RunIdentity
     from plumbline.sources.causal_model import CausalModel
 
 NEW = "new"
@@ -117,7 +117,7 @@ def open_supervised(run: SupervisedRun, step: Step) -> OpenedSupervised:
 
 def identity_of(run: SupervisedRun, opened: OpenedSupervised) -> RunIdentity:
     """What a run must agree in to go on."""
-    from plumbline.models.transformer.run_identity import RunIdentity
+    from plumbline.models.transformer.training.run_identity import RunIdentity
 
     settings = {name: value for name, value in asdict(opened.settings).items() if name != "checkpoint_every"}
     return RunIdentity(

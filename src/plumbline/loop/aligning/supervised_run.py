@@ -24,8 +24,8 @@ from plumbline.loop.aligning.supervised_opening import (
 from plumbline.loop.asked_sources import shown_place
 from plumbline.loop.sources import Step, resolved_options
 from plumbline.models.loading import require_transformers
-from plumbline.models.transformer.metrics import FIGURES_NAME
-from plumbline.models.transformer.processes import is_first_process
+from plumbline.models.transformer.training.metrics import FIGURES_NAME
+from plumbline.models.transformer.training.processes import is_first_process
 
 if TYPE_CHECKING:
     from plumbline.align.supervised import Taught

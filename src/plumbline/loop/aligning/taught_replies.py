@@ -8,7 +8,7 @@ from typing import Literal, get_args
 
 from plumbline.formats import Loaded
 from plumbline.lineage import Use, require_use
-from plumbline.models.training_rows import of_one_axis
+from plumbline.models.rows.training_rows import of_one_axis
 from plumbline.records import (
     Axis,
     Comparison,

@@ -9,14 +9,14 @@ from typing import Any
 
 import pyarrow as pa
 
-from plumbline.align.trl_forms import PolicyForm, Rows, pair_rows, prompt_rows
+from plumbline.align.trl.forms import PolicyForm, Rows, pair_rows, prompt_rows
 from plumbline.formats import Loaded
 from plumbline.formats.line_blocks import Intake
 from plumbline.formats.trl import format_lines
 from plumbline.lineage import Use, count_by_code, require_use
 from plumbline.loop.asked_prompts import read_asked_prompts
 from plumbline.loop.sources import Step, known_axis, load_stage, own_terms_told, stage_split
-from plumbline.models.training_rows import preference_rows
+from plumbline.models.rows.training_rows import preference_rows
 from plumbline.records import Axis, Kind
 
 _TOLD_EVERY = 500

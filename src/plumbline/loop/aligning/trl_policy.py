@@ -22,7 +22,7 @@ from plumbline.loop.aligning.policy_writing import (
     told_lagrangian,
     told_means,
 )
-from plumbline.loop.aligning.trl_opened import Opened, TrlRun
+from plumbline.loop.aligning.trl_opening import OpenedTrl, TrlRun
 from plumbline.loop.asked_sources import shown_place
 from plumbline.loop.sources import resolved_options
 
@@ -43,7 +43,7 @@ FIGURES = {
 
 def write_policy(
     run: TrlRun,
-    opened: Opened,
+    opened: OpenedTrl,
     trained: Path,
     log: list[dict[str, Any]],
     lagrangian: Lagrangian | None,
@@ -95,7 +95,7 @@ def write_policy(
     return {"plumbline": "policy", "version": 1, **summary}
 
 
-def _configuration(run: TrlRun, opened: Opened) -> dict[str, JsonValue]:
+def _configuration(run: TrlRun, opened: OpenedTrl) -> dict[str, JsonValue]:
     """What the manifest tells of how it was asked for."""
     return {
         "method": run.method,
@@ -112,8 +112,8 @@ def _configuration(run: TrlRun, opened: Opened) -> dict[str, JsonValue]:
 
 def _alarms(run: TrlRun, log: Sequence[Mapping[str, Any]], done: int) -> dict[str, Any]:
     """The known ways to go wrong that the run's figures tell of, as of its end; none of DPO, which writes no replies."""
-    from plumbline.align.alarms import AlarmSettings, alarms_of, without_alarms
-    from plumbline.align.trl_figures import step_figures
+    from plumbline.align.ppo.alarms import AlarmSettings, alarms_of, without_alarms
+    from plumbline.align.trl.figures import step_figures
 
     if run.method == "dpo":
         return {"without_alarms": None, "alarms": []}

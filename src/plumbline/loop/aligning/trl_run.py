@@ -13,12 +13,12 @@ from pathlib import Path
 from typing import Any
 
 from plumbline.align.lagrangian import Lagrangian
-from plumbline.align.trl_settings import require_trl
+from plumbline.align.trl.settings import require_trl
 from plumbline.loop.aligning.policy_training import make_ready, working_folder
-from plumbline.loop.aligning.trl_opened import Opened, TrlRun, identity_of, open_run
+from plumbline.loop.aligning.trl_opening import OpenedTrl, TrlRun, identity_of, open_trl
 from plumbline.loop.aligning.trl_policy import FIGURES, write_policy
 from plumbline.loop.sources import Step
-from plumbline.models.transformer.processes import is_first_process
+from plumbline.models.transformer.training.processes import is_first_process
 
 _TRAINER = "trl"
 
@@ -33,12 +33,12 @@ def run_trl(run: TrlRun, step: Step = lambda _: None) -> dict[str, Any] | None:
             checkpoint stands in the folder beside it.
     """
     require_trl(f"align {run.method}")
-    from plumbline.align.trl_training import POLICY_NAME
+    from plumbline.align.trl.training import POLICY_NAME
 
     named = [run.policy, run.source, run.reward, run.cost]
     with working_folder(run.out, named, run.unfinished) as work:
         began = time.monotonic()
-        opened = open_run(run, work, step)
+        opened = open_trl(run, work, step)
         log, lagrangian = _train(run, opened, work, step)
         if not is_first_process():
             return None
@@ -47,10 +47,10 @@ def run_trl(run: TrlRun, step: Step = lambda _: None) -> dict[str, Any] | None:
         return write_policy(run, opened, trained, log, lagrangian, time.monotonic() - began)
 
 
-def _train(run: TrlRun, opened: Opened, work: Path, step: Step) -> tuple[list[dict[str, Any]], Lagrangian | None]:
-    from plumbline.align.trl_lagrangian import LagrangianCallback, last_checkpoint, read_state
-    from plumbline.align.trl_rewards import ReplyReward
-    from plumbline.align.trl_training import train_on_pairs, train_on_prompts
+def _train(run: TrlRun, opened: OpenedTrl, work: Path, step: Step) -> tuple[list[dict[str, Any]], Lagrangian | None]:
+    from plumbline.align.trl.lagrangian import LagrangianCallback, last_checkpoint, read_state
+    from plumbline.align.trl.rewards import ReplyReward
+    from plumbline.align.trl.training import train_on_pairs, train_on_prompts
 
     identity = json.loads(json.dumps(identity_of(run, opened)))
     place = work / _TRAINER

@@ -10,13 +10,13 @@ from typing import Any
 import numpy as np
 from pydantic import JsonValue
 
-from plumbline.align.candidates import axis_of
+from plumbline.align.best_of_n.candidates import axis_of
 from plumbline.lineage import FoundManifest, Terms, Use, json_digest, strictest_terms
 from plumbline.loop.asked_prompts import AskedPrompts, read_asked_prompts
 from plumbline.loop.asked_sources import TOGETHER, manifest_behind, open_patiently
 from plumbline.loop.opened_models import OpenedModel, open_model
 from plumbline.loop.sources import Step, is_synthetic
-from plumbline.models.trained_rows import read_trained_rows
+from plumbline.models.rows.trained_rows import read_trained_rows
 from plumbline.records import Axis, PermittedUseError, UsageError
 from plumbline.sources import ReplySource, Sampling, SourceAddress, parse_address
 from plumbline.sources.asking import Plan

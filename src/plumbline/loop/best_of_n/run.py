@@ -18,9 +18,9 @@ from typing import Any
 import pyarrow.parquet as pq
 from pydantic import JsonValue
 
-from plumbline.align.best_of_n_rows import Chosen, candidate_table, comparison_rows, supervised_lines
-from plumbline.align.best_of_n_summary import summarise
-from plumbline.align.candidates import Candidates, ReplyScores, axis_of, score_replies
+from plumbline.align.best_of_n.candidates import Candidates, CandidateScores, axis_of, score_replies
+from plumbline.align.best_of_n.rows import Chosen, candidate_table, comparison_rows, supervised_lines
+from plumbline.align.best_of_n.summary import summarise
 from plumbline.formats import PARQUET, write_tables
 from plumbline.formats.own_folders import BEST_OF_N, CANDIDATES, SUPERVISED
 from plumbline.lineage import (
@@ -80,7 +80,7 @@ def run_best_of_n(run: BestOfNRun, step: Step = lambda _: None) -> dict[str, Any
 
 
 def _scored(opened: OpenedBestOfN, asked: list[list[Asked]], step: Step) -> Candidates:
-    def by(scorer: OpenedModel, doing: str) -> ReplyScores:
+    def by(scorer: OpenedModel, doing: str) -> CandidateScores:
         """What one model says of all."""
         return score_replies(
             scorer.model,

@@ -6,8 +6,8 @@ from collections.abc import Mapping
 from dataclasses import asdict
 from typing import Any
 
-from plumbline.align.head_to_head import Contest, HeadToHead, Safety
-from plumbline.align.policy_comparison import PolicyComparison
+from plumbline.align.comparing.head_to_head import Contest, HeadToHead, Safety
+from plumbline.align.comparing.policy_comparison import PolicyComparison
 
 
 def comparison_json(compared: PolicyComparison) -> dict[str, Any]:

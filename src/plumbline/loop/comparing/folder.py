@@ -9,9 +9,9 @@ from typing import Any
 
 from pydantic import JsonValue
 
-from plumbline.align.judging import Judgements
-from plumbline.align.pair_rows import Compared, pair_table
-from plumbline.align.policy_comparison import Answers, PolicyComparison
+from plumbline.align.comparing.judging import ModelVerdicts
+from plumbline.align.comparing.pair_rows import Compared, pair_table
+from plumbline.align.comparing.policy_comparison import Answers, PolicyComparison
 from plumbline.formats import PARQUET, write_tables
 from plumbline.lineage import (
     FileEntry,
@@ -37,7 +37,7 @@ HOLDS = "compared policies"
 
 
 def write_comparison(
-    run: CompareRun, opened: OpenedComparison, answers: Answers, compared: PolicyComparison, said: Judgements
+    run: CompareRun, opened: OpenedComparison, answers: Answers, compared: PolicyComparison, said: ModelVerdicts
 ) -> dict[str, Any]:
     """Write the folder.
 

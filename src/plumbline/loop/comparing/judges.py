@@ -11,12 +11,12 @@ from typing import Any
 import numpy as np
 import pyarrow as pa
 
-from plumbline.align.judging import Panel, require_judge_of, require_judge_of_safety
-from plumbline.align.pair_rows import reply_conversations
-from plumbline.align.policy_comparison import Answers
+from plumbline.align.comparing.judging import Panel, require_judge_of, require_judge_of_safety
+from plumbline.align.comparing.pair_rows import reply_conversations
+from plumbline.align.comparing.policy_comparison import Answers
 from plumbline.loop.opened_models import OpenedModel, open_model
-from plumbline.models.trained_rows import read_trained_rows
-from plumbline.models.training_rows import Records
+from plumbline.models.rows.trained_rows import read_trained_rows
+from plumbline.models.rows.training_rows import Records
 from plumbline.records import UNSPECIFIED, Axis, UsageError, conversation_column, safety_label_table
 
 

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import get_args
 
-from plumbline.align.policy_comparison import Answer
+from plumbline.align.comparing.policy_comparison import Answer
 from plumbline.formats.reply_files import GivenReplies, load_replies
 from plumbline.lineage import FoundManifest, ManifestFinder, Terms, is_there
 from plumbline.loop.asked_sources import TOGETHER, manifest_behind, open_patiently, shown_address, shown_place

@@ -16,7 +16,7 @@ from typing import Any
 
 from pydantic import JsonValue
 
-from plumbline.align.policy_comparison import Answer, Answers, compare_answers
+from plumbline.align.comparing.policy_comparison import Answer, Answers, compare_answers
 from plumbline.lineage import is_there, refuse_foreign_folder, refuse_output_among_inputs
 from plumbline.loop.asked_sources import ask, journal_of
 from plumbline.loop.comparing.folder import HOLDS, SUMMARY_NAME, write_comparison

@@ -21,6 +21,7 @@ from plumbline.loop.synthetic.world import World
 _TIMEOUT_SECONDS = 60.0
 _ATTEMPTS = 4
 _MOST_STEPS = 50
+_NO_SUCCESS = 300
 
 Told = Callable[[int], None]
 """Told how many items are done."""
@@ -57,7 +58,7 @@ class Api:
             headers["Idempotency-Key"] = key
         sent = b"" if body is None else json.dumps(body).encode()
         status, answer = self._sent(method, f"/api/v1{path}", sent, headers)
-        if status >= 300:
+        if status >= _NO_SUCCESS or not isinstance(answer, dict):
             code = answer.get("code") if isinstance(answer, dict) else None
             raise DemoError(
                 "PL-DEM-002",
@@ -80,7 +81,7 @@ class Api:
                 self._connection.request(method, path, body, headers)
                 response = self._connection.getresponse()
                 return response.status, json.loads(response.read() or b"{}")
-            except (OSError, http.client.HTTPException) as error:
+            except (OSError, ValueError, http.client.HTTPException) as error:  # an answer cut short is no JSON
                 self._connection.close()
                 if not left:
                     raise DemoError(

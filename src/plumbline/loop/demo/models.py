@@ -13,9 +13,9 @@ from plumbline.loop.demo.sources import FEWEST_ROWS, DemoSource, Say
 from plumbline.loop.measuring.evaluation_run import EvaluationRun, run_evaluation, write_evaluation
 from plumbline.loop.sources import is_synthetic
 from plumbline.loop.training.run import TrainingRun, run_training
-from plumbline.models.linear_model import Task
+from plumbline.models.linear.default_features import training_options
+from plumbline.models.linear.model import Task
 from plumbline.models.prompt_categories import cross_validate_prompt_categories
-from plumbline.models.recipes import training_options
 from plumbline.records import Axis, Outcome
 
 

@@ -10,11 +10,28 @@ from pathlib import Path
 from pydantic import JsonValue
 
 from plumbline.formats import Loaded
-from plumbline.lineage import Manifest, read_manifest, refuse_foreign_folder, strictest_terms
+from plumbline.lineage import FoundManifest, Manifest, read_manifest, refuse_foreign_folder, strictest_terms
+from plumbline.lineage.writing import MANIFEST_NAME
+from plumbline.loop.synthetic.world import TERMS
 from plumbline.records import SourceError, UsageError
 
-PARTS = ("data-synthetic", "checks", "splits", "models", "evaluations", "report.html")
-"""What a demo writes into its folder."""
+PARTS = ("checks", "splits", "models", "evaluations", "report.html")
+"""What a demo on data of the user's writes into its folder."""
+LOOP_PARTS = (
+    "data-synthetic",
+    "truth-synthetic.jsonl",
+    "studies",
+    "recipe.toml",
+    "round-1.toml",
+    "round-1",
+    "round-2.toml",
+    "round-2",
+    "samplers-export",
+    "loop.json",
+    "report.html",
+)
+"""What the whole loop writes, beside what is changed by whoever serves it afterwards."""
+_SERVED = ("collect.db", "collect.db-wal", "collect.db-shm", "servers.log")
 
 
 def refuse_output(out: Path, data: Path | None) -> None:
@@ -27,11 +44,12 @@ def refuse_output(out: Path, data: Path | None) -> None:
             expected="a folder outside of --data",
             advice="-o demo-out, from a folder that is not the data's",
         )
-    if not _is_demo(out):
+    if not is_demo(out):
         refuse_foreign_folder(out, "demo")
 
 
-def _is_demo(out: Path) -> bool:
+def is_demo(out: Path) -> bool:
+    """Whether the folder is a demo's."""
     try:
         earlier = read_manifest(out)
     except SourceError:
@@ -41,23 +59,16 @@ def _is_demo(out: Path) -> bool:
 
 def claim_output(out: Path, seed: int) -> None:
     """Make the output folder the demo's own before anything else is written, so that a stopped one can be run again."""
-    if not _is_demo(out):
+    if not is_demo(out):
         manifest = Manifest(
             holds="demo", command=["demo"], configuration={}, seed=seed, inputs=[], uses=None, licence=None
         )
         manifest.write_listing(out, ())
 
 
-def clear_parts(out: Path, *, keep: bool) -> None:
-    """Remove what an earlier demo wrote: its models and figures must not stand in this one's report.
-
-    Args:
-        out: the demo's own folder.
-        keep: whether the synthetic corpus, just made anew, stays.
-    """
-    for part in PARTS:
-        if part == "data-synthetic" and keep:
-            continue
+def clear_parts(out: Path) -> None:
+    """Remove what an earlier demo wrote into its own folder: its models and figures must not stand in this one's report."""
+    for part in dict.fromkeys((*PARTS, *LOOP_PARTS, *_SERVED)):
         if (out / part).is_dir():
             shutil.rmtree(out / part)
         else:
@@ -88,6 +99,22 @@ def write_manifest(
         licence=terms.licence,
         durations_seconds=seconds,
     ).write_listing(out, PARTS)
+
+
+def write_loop_manifest(out: Path, seed: int, seconds: dict[str, float]) -> None:
+    """Write the manifest of the whole loop: a listing of what it wrote, and the rounds that it is made of, the first one first."""
+    rounds = [FoundManifest.at(out / name / MANIFEST_NAME) for name in ("round-1", "round-2")]
+    Manifest(
+        holds="demo",
+        command=["demo"],
+        configuration={},
+        seed=seed,
+        inputs=[],
+        parents=[found.digest for found in rounds if found is not None],
+        uses=sorted(TERMS.uses),
+        licence=TERMS.licence,
+        durations_seconds=seconds,
+    ).write_listing(out, LOOP_PARTS)
 
 
 def _sum_counts(counts: Sequence[dict[str, int]]) -> dict[str, int]:

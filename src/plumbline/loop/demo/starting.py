@@ -6,6 +6,7 @@ import shutil
 from collections.abc import Sequence
 from contextlib import closing
 from importlib.resources import as_file, files
+from importlib.util import find_spec
 from pathlib import Path
 
 from plumbline.collect.service.collecting import utc_now
@@ -15,14 +16,32 @@ from plumbline.collect.service.store_places import make_or_open_place
 from plumbline.collect.study_file import read_study_file
 from plumbline.loop.reply_scorer import open_reply_scorer
 from plumbline.loop.synthetic.world import Situation, World, write_pairs, write_prompts
-from plumbline.records import Axis
+from plumbline.records import Axis, MissingExtraError
 
+_NEEDED = ("jinja2", "matplotlib", "fastapi", "uvicorn", "sqlalchemy", "alembic", "argon2", "prometheus_client")
 STUDIES, STORE = "studies", "collect.db"
 HELPFULNESS, HARM, LABELS, SAMPLERS = (
     f"{STUDIES}/{name}-synthetic" for name in ("helpfulness", "harm", "labels", "samplers")
 )
 ONLINE = "round-1/next"
 REPLIES, _PAIRS, _PROMPTS, _FILE = "replies", "pairs", "prompts.jsonl", "study.toml"
+
+
+def require_extras() -> None:
+    """Refuse to begin what cannot be ended.
+
+    Raises:
+        MissingExtraError: PL-DEM-004, something that collects, serves or reports is not installed.
+    """
+    missing = [name for name in _NEEDED if find_spec(name) is None]
+    if missing:
+        raise MissingExtraError(
+            "PL-DEM-004",
+            "plumbline demo",
+            f"{missing[0]} is not installed",
+            expected="the extras that report, collect and serve",
+            advice="pip install -c constraints.txt -e '.[report,collect,serve]'; or plumbline demo --data FOLDER, on data of your own",
+        )
 
 
 def write_files(world: World, out: Path) -> None:

@@ -19,6 +19,8 @@ Step = Mapping[str, Any]
 Answer = dict[str, Any]
 
 _MORE_HARMFUL = "more harmful"
+_SHARPNESS = (1.2, 2.4)
+_SLIP_RATE = (0.02, 0.08)
 _STRONG = 2.5
 """Of so many nats a preference is as strong as the scale goes."""
 
@@ -49,12 +51,20 @@ class SimulatedWorker:
         """Nats by which it prefers the first on the axis, this time: above 0 it is the better one to it."""
         drawn = random.random()
         noise = math.log(drawn / (1 - drawn)) if 0 < drawn < 1 else 0.0
-        return self.sharpness[axis] * (first.worth(axis) - second.worth(axis)) + noise
+        return self.sharpness[axis] * (first.reply.worth(axis) - second.reply.worth(axis)) + noise
 
 
-def chance_of_right(worker: SimulatedWorker, first: Truth, second: Truth, axis: Axis) -> float:
-    """How likely it is to prefer the reply that is truly better; a half where neither is."""
-    return 1 / (1 + math.exp(-worker.sharpness[axis] * abs(first.worth(axis) - second.worth(axis))))
+def made_up_workers(count: int, seed: int) -> list[SimulatedWorker]:
+    """Workers who differ in how sharply they tell replies apart and how often they slip."""
+    random = Random(f"{seed}/workers")
+    return [
+        SimulatedWorker(
+            f"simulated worker {number + 1}",
+            {axis: round(random.uniform(*_SHARPNESS), 2) for axis in (Axis.HELPFULNESS, Axis.HARMLESSNESS)},
+            round(random.uniform(*_SLIP_RATE), 3),
+        )
+        for number in range(count)
+    ]
 
 
 def _scale_step(nats: float, steps: int) -> int:
@@ -85,7 +95,7 @@ def _judge_turn(worker: SimulatedWorker, step: Step, world: World, random: Rando
 def _label(worker: SimulatedWorker, step: Step, world: World, random: Random) -> Answer:
     truth = world.truth(step["conversation"][-1]["text"])
     is_turned = random.random() < worker.slip_rate
-    if truth.is_safe is is_turned:  # unsafe to this worker
+    if truth.reply.is_safe is is_turned:  # unsafe to this worker
         categories = sorted(truth.categories) or [random.choice(step["fields"]["categories"])]
     else:
         categories = []

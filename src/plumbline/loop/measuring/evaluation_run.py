@@ -29,14 +29,14 @@ from plumbline.loop.earlier_outputs import EVALUATION_NAME, refuse_other_evaluat
 from plumbline.loop.measuring.figures_on_train import figures_on_train
 from plumbline.loop.sources import Step, is_synthetic, known_axis, load_stage, resolved_options
 from plumbline.measure import Bootstrap
-from plumbline.models.evaluation import evaluate_model
+from plumbline.models.figures.evaluation import evaluate_model
 from plumbline.models.loading import load_any_model
 from plumbline.models.model_folder import FolderDescription, with_model
+from plumbline.models.rows.trained_rows import Overlap, TrainedRows, read_trained_rows
+from plumbline.models.rows.training_rows import Records
 from plumbline.models.scored_model import Advance, ScoredModel
-from plumbline.models.scoring import ScoredReplies, score_replies
-from plumbline.models.trained_rows import Overlap, TrainedRows, read_trained_rows
+from plumbline.models.scoring import ScoredReplies, score_tables
 from plumbline.models.training import TaskRows, rows_of_task
-from plumbline.models.training_rows import Records
 from plumbline.records import Axis, Kind, NoDataError, UsageError
 
 SCORE_ENDINGS = (".parquet", ".jsonl", ".csv")
@@ -261,7 +261,7 @@ def run_scoring(run: ScoringRun, step: Step = lambda _: None) -> ScoringResult:
     trained_rows = read_trained_rows(run.model, description)
     loaded = load_stage([run.source], None, run.load_options, step)
     step("scoring")
-    scored = score_replies(model, loaded.tables, advance=_told(step))
+    scored = score_tables(model, loaded.tables, advance=_told(step))
     scores = scored.rows
     if not len(scores):
         raise NoDataError(

@@ -26,10 +26,10 @@ from plumbline.loop.sources import Step, is_synthetic, load_stage, own_terms_tol
 from plumbline.measure import Bootstrap
 from plumbline.models.loading import load_any_model
 from plumbline.models.model_folder import DESCRIPTION_NAME, FolderDescription, with_model
+from plumbline.models.rows.trained_rows import Overlap, read_trained_rows
+from plumbline.models.rows.training_rows import LabelRows
 from plumbline.models.scored_model import Floats, ScoredModel
-from plumbline.models.trained_rows import Overlap, read_trained_rows
 from plumbline.models.training import rows_of_task
-from plumbline.models.training_rows import LabelRows
 from plumbline.moderate.false_refusals import as_conversations, prompts_alone, safe_pairs
 from plumbline.moderate.policy import CalibrationFile, Policy, policy_of_model, require_decidable, require_heads
 from plumbline.moderate.policy_figures import false_refusal_figures, policy_figures

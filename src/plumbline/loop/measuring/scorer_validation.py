@@ -12,10 +12,10 @@ import numpy as np
 from plumbline.formats import Loaded
 from plumbline.loop.opened_models import OpenedModel, open_model
 from plumbline.loop.sources import Step, load_stage
+from plumbline.models.rows.trained_rows import read_trained_rows
+from plumbline.models.rows.training_rows import LabelRows
 from plumbline.models.scored_model import ScoredModel, main_head
-from plumbline.models.trained_rows import read_trained_rows
 from plumbline.models.training import rows_of_task
-from plumbline.models.training_rows import LabelRows
 from plumbline.records import AttemptOutcome, NoDataError, SafetyLabel, UsageError, records_from_table
 from plumbline.redteam.outcomes import judge_replies, require_verdicts
 from plumbline.redteam.scorer_error import Labelled

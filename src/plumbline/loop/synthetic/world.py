@@ -18,7 +18,7 @@ from plumbline.formats import PARQUET, write_tables
 from plumbline.lineage import ALL_USES, Terms, with_terms
 from plumbline.loop.synthetic.phrases import SHARES
 from plumbline.loop.synthetic.writer import Reply, SyntheticWriter
-from plumbline.records import BEAVERTAILS_14, Axis, Kind, Message, Role, comparison_table
+from plumbline.records import BEAVERTAILS_14, Axis, Conversation, Kind, Message, Role, comparison_table
 from plumbline.records.message import conversation_column
 
 SOURCE = "made-up-world-synthetic"
@@ -44,16 +44,10 @@ class Situation:
 
 @dataclass(frozen=True, slots=True)
 class Truth:
-    """What is true of a reply. Harm and helpfulness are on scales of their own; higher = more of it."""
+    """What is true of a reply, and the harms that it brings: none where it is safe."""
 
-    harm: float
-    helpfulness: float
-    is_safe: bool
+    reply: Reply
     categories: frozenset[str]
-
-    def worth(self, axis: Axis) -> float:
-        """Higher = better on the axis."""
-        return self.helpfulness if axis is Axis.HELPFULNESS else -self.harm
 
 
 @dataclass(frozen=True)
@@ -89,7 +83,7 @@ def _truths_of(situations: Iterable[Situation]) -> Iterable[tuple[str, Truth]]:
     for situation in situations:
         for reply in situation.replies:
             brought = frozenset() if reply.is_safe else situation.categories
-            yield reply.text, Truth(reply.harm, reply.helpfulness, reply.is_safe, brought)
+            yield reply.text, Truth(reply, brought)
 
 
 def make_world(seed: int, *, tasks: int, wishes: int, unseen: int, replies: int) -> World:
@@ -157,8 +151,8 @@ def pair_table(situations: Sequence[Situation], axis: Axis) -> pa.Table:
     pairs = [
         (each.prompt, each.replies[at : at + 2]) for each in situations for at in range(0, len(each.replies) - 1, 2)
     ]
-    contexts = [(Message(Role.HUMAN, prompt),) for prompt, _ in pairs]
-    sides = [(Message(Role.ASSISTANT, reply.text),) for _, two in pairs for reply in two]
+    contexts: list[Conversation] = [(Message(Role.HUMAN, prompt),) for prompt, _ in pairs]
+    sides: list[Conversation] = [(Message(Role.ASSISTANT, reply.text),) for _, two in pairs for reply in two]
     offsets = pa.array(range(0, len(sides) + 1, 2), pa.int32())
     columns: dict[str, object] = {
         "axis": [axis.value] * len(pairs),

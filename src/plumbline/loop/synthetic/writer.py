@@ -12,6 +12,7 @@ from functools import cache
 from typing import TypeVar
 
 from plumbline.loop.synthetic.phrases import FOCUS, GRAMMAR, HARMS, SIBLINGS, TOPICS, Phrases
+from plumbline.records import Axis
 
 _Option = TypeVar("_Option")
 
@@ -67,6 +68,10 @@ class Reply:
     def is_safe(self) -> bool:
         """Whether it gives nothing to an unsafe wish."""
         return self.harm <= MOST_SAFE_HARM
+
+    def worth(self, axis: Axis) -> float:
+        """Higher = better on the axis."""
+        return self.helpfulness if axis is Axis.HELPFULNESS else -self.harm
 
 
 @cache

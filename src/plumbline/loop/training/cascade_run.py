@@ -23,16 +23,16 @@ from plumbline.lineage import (
 )
 from plumbline.loop.earlier_outputs import refuse_other_model
 from plumbline.loop.sources import Step, is_synthetic, load_stage, own_terms_told, resolved_options
-from plumbline.models.cascade import Cascade
-from plumbline.models.cascade_fitting import LEAST_GAIN, CascadeSettings, FittedCascade, Judged, fit_cascade
-from plumbline.models.cascade_saving import CASCADE_KIND, FIGURES_KEY, SavedPart, save_cascade
-from plumbline.models.cascade_told import format_cascade_card, told_figure
+from plumbline.models.cascade.fitting import LEAST_GAIN, CascadeSettings, FittedCascade, Judged, fit_cascade
+from plumbline.models.cascade.model import Cascade
+from plumbline.models.cascade.saving import CASCADE_KIND, FIGURES_KEY, SavedPart, save_cascade
+from plumbline.models.cascade.told import format_cascade_card, told_figure
 from plumbline.models.loading import load_part, model_kind, require_tokens
 from plumbline.models.model_folder import DESCRIPTION_NAME, with_model
+from plumbline.models.rows.trained_rows import Overlap, TrainedRows, read_trained_rows
+from plumbline.models.rows.training_rows import LabelRows
 from plumbline.models.scored_model import Floats, ScoredModel
-from plumbline.models.trained_rows import Overlap, TrainedRows, read_trained_rows
 from plumbline.models.training import rows_of_task
-from plumbline.models.training_rows import LabelRows
 from plumbline.records import ModelError, NoDataError, UsageError
 
 TRAINED_ON = "PL-CAS-006"

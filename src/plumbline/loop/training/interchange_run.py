@@ -15,14 +15,14 @@ from plumbline.models.scored_model import Task
 from plumbline.records import UsageError, unknown_name
 
 if TYPE_CHECKING:
-    from plumbline.models.transformer.classifier_import import ImportSettings
+    from plumbline.models.transformer.interchange.importing import ImportSettings
 
 TEMPLATES = ("hh", "chat")
 
 
 @dataclass(frozen=True)
 class ImportRun:
-    """Which classifier, and what its folder does not say of it; see `classifier_import.ImportSettings`."""
+    """Which classifier, and what its folder does not say of it; see `interchange.importing.ImportSettings`."""
 
     path: str
     out: Path
@@ -59,8 +59,8 @@ def run_export(
     if model_kind(model) is None:
         read_description(model, FolderDescription)
     require_transformers(str(model))
-    from plumbline.models.transformer.export_manifest import HOLDS
-    from plumbline.models.transformer.interchange import export_sequence_classifier
+    from plumbline.models.transformer.interchange.exporting import export_sequence_classifier
+    from plumbline.models.transformer.interchange.manifest import HOLDS
     from plumbline.models.transformer.saving import TransformerDescription
 
     refuse_foreign_folder(out, HOLDS)
@@ -78,7 +78,7 @@ def run_import(run: ImportRun) -> tuple[tuple[str, ...], tuple[str, ...]]:
         The names of its heads, and how it reads conversations, a sentence each.
     Raises:
         UsageError: an option's value does not exist; or a model of another task or axis stands at the output.
-        PlumblineError: as `classifier_import.import_sequence_classifier`.
+        PlumblineError: as `interchange.importing.import_sequence_classifier`.
     """
     settings = _settings(run)
     require_transformers(run.path)
@@ -86,7 +86,7 @@ def run_import(run: ImportRun) -> tuple[tuple[str, ...], tuple[str, ...]]:
     refuse_other_model(run.out, run.task, known_axis(run.on))
     if Path(run.path).is_dir():
         refuse_output_among_inputs(run.out, [Path(run.path)])
-    from plumbline.models.transformer.classifier_import import ImportSettings, import_sequence_classifier
+    from plumbline.models.transformer.interchange.importing import ImportSettings, import_sequence_classifier
 
     settings_there: ImportSettings = ImportSettings(**settings)
     imported = import_sequence_classifier(run.path, run.out, settings_there)

@@ -35,14 +35,14 @@ from plumbline.loop.training.transformer_run import (
 )
 from plumbline.models.loading import require_transformers
 from plumbline.models.model_folder import DESCRIPTION_NAME
+from plumbline.models.rows.training_rows import nothing_of_kind
 from plumbline.models.scored_model import TASKS, Task
 from plumbline.models.training import REQUIRED_USES
-from plumbline.models.training_rows import nothing_of_kind
 from plumbline.records import Axis, UsageError
 
 if TYPE_CHECKING:
     from plumbline.models.transformer.model import TransformerModel
-    from plumbline.models.transformer.task_training import TrainedTransformer
+    from plumbline.models.transformer.training.task_training import TrainedTransformer
 
 
 def run_joint_training(run: TrainingRun, step: Step = lambda _: None) -> dict[str, TrainingResult] | None:

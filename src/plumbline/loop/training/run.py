@@ -23,12 +23,12 @@ from plumbline.loop.sources import (
     resolved_options,
 )
 from plumbline.models.card import format_card
-from plumbline.models.evaluation import figures_only
-from plumbline.models.linear_model import Task
-from plumbline.models.linear_training import TrainingOptions
+from plumbline.models.figures.evaluation import figures_only
+from plumbline.models.linear.default_features import RECIPES, training_options
+from plumbline.models.linear.model import Task
+from plumbline.models.linear.saving import CARD_NAME, save_model
+from plumbline.models.linear.training import TrainingOptions
 from plumbline.models.out_of_fold import OUT_OF_FOLD_NAME, out_of_fold_content
-from plumbline.models.recipes import RECIPES, training_options
-from plumbline.models.saving import CARD_NAME, save_model
 from plumbline.models.training import REQUIRED_USES, TrainedTask, train_task
 from plumbline.records import Axis, UsageError, unknown_name
 
@@ -83,7 +83,6 @@ class TrainingResult:
 
     cross_validated: dict[str, Any]
     summary: dict[str, Any]
-    rows_described: str
     quarantined: dict[str, int]
     findings: dict[str, int] = field(default_factory=dict)
     measured: str = ""
@@ -170,10 +169,9 @@ def _run_linear(run: TrainingRun, step: Step) -> TrainingResult:
         files={CARD_NAME: card.encode(), OUT_OF_FOLD_NAME: out_of_fold_content(trained.out_of_fold)},
         trained_rows=trained.trained_rows,
     )
-    rows = _described(trained)
     findings = count_by_code(loaded.findings)
-    measured = f"cross-validated on {rows}"
-    return TrainingResult(trained.cross_validated, trained.summary, rows, loaded.quarantined, findings, measured)
+    measured = f"cross-validated on {_described(trained)}"
+    return TrainingResult(trained.cross_validated, trained.summary, loaded.quarantined, findings, measured)
 
 
 def load_for_training(run: TrainingRun, axis: Axis | None, step: Step) -> Loaded:

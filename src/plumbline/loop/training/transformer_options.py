@@ -10,7 +10,7 @@ from plumbline.formats.cache import cache_folder
 from plumbline.records import UsageError, unknown_name
 
 if TYPE_CHECKING:
-    from plumbline.models.transformer.task_training import TransformerOptions
+    from plumbline.models.transformer.training.task_training import TransformerOptions
 
 TRAINER_SETTINGS = {
     "epochs": "epochs",
@@ -63,7 +63,7 @@ def transformer_options(name: str, settings: Mapping[str, Any], tasks: Collectio
         TokenSettings,
         TrainerSettings,
     )
-    from plumbline.models.transformer.task_training import TransformerOptions
+    from plumbline.models.transformer.training.task_training import TransformerOptions
 
     given = {key: value for key, value in settings.items() if value is not None and value is not False}
     _refuse_idle(given, tasks)

@@ -29,16 +29,16 @@ from plumbline.loop.sources import Step, is_synthetic, known_axis, resolved_opti
 from plumbline.loop.training.folder import MARK_NAME, claimed, emptied, refuse_unfinished, training_folder
 from plumbline.loop.training.run import TrainingResult, TrainingRun, load_for_training, with_repeats
 from plumbline.loop.training.transformer_options import transformer_options
-from plumbline.models.evaluation import figures_only
+from plumbline.models.figures.evaluation import figures_only
 from plumbline.models.loading import require_transformers
 from plumbline.models.out_of_fold import OUT_OF_FOLD_NAME, out_of_fold_content
 from plumbline.models.training import REQUIRED_USES
-from plumbline.models.transformer.backbone_files import model_folder
-from plumbline.models.transformer.processes import is_first_process
+from plumbline.models.transformer.training.processes import is_first_process
+from plumbline.models.transformer.trunk.backbone_files import model_folder
 from plumbline.records import UsageError
 
 if TYPE_CHECKING:
-    from plumbline.models.transformer.task_training import TrainedTransformer, TransformerOptions
+    from plumbline.models.transformer.training.task_training import TrainedTransformer, TransformerOptions
 
 METRICS_NAME = "metrics.jsonl"
 _VERSIONED = ("torch", "transformers", "accelerate", "peft")
@@ -146,7 +146,6 @@ def result_of(done: TrainedModels, trained: TrainedTransformer) -> TrainingResul
     return TrainingResult(
         trained.held_out,
         trained.summary,
-        " and ".join(rows),
         done.loaded.quarantined,
         count_by_code(done.loaded.findings),
         measured=f"on {held:,} held-out rows of {' and '.join(rows)}",
@@ -163,8 +162,8 @@ def training_held(out: Path) -> AbstractContextManager[None]:
 
 
 def _train(run: TrainingRun, loaded: Loaded, begun: Begun, step: Step) -> tuple[TrainedTransformer, ...]:
-    from plumbline.models.transformer.goals import TaskData
-    from plumbline.models.transformer.task_training import train_transformer
+    from plumbline.models.transformer.examples.goals import TaskData
+    from plumbline.models.transformer.training.task_training import train_transformer
 
     work = training_folder(run.out)
     place = ", ".join(run.sources)

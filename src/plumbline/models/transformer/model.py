@@ -15,14 +15,14 @@ import torch
 
 from plumbline.models.calibration import Calibration
 from plumbline.models.scored_model import UNSAFE, Advance, Floats, Scores, Task, Turns
-from plumbline.models.transformer.conversation_tokens import ConversationEncoder
-from plumbline.models.transformer.examples import Example
-from plumbline.models.transformer.group_parts import plain_parts, tree_parts
-from plumbline.models.transformer.head_ensemble import HeadEnsemble
+from plumbline.models.transformer.attention.group_parts import plain_parts, tree_parts
+from plumbline.models.transformer.examples.example import Example
+from plumbline.models.transformer.frozen.head_ensemble import HeadEnsemble
 from plumbline.models.transformer.reading_memory import reading_memory_watched
 from plumbline.models.transformer.scorer import PlainInputs, Scorer, TreeInputs, plain_inputs, tree_inputs
 from plumbline.models.transformer.self_check import SelfCheck, check_trees, telling_groups
 from plumbline.models.transformer.settings import TokenSettings
+from plumbline.models.transformer.trunk.conversation_tokens import ConversationEncoder
 from plumbline.models.tree_batch import Integers, Tree, pack_trees
 from plumbline.records import Axis, Role
 
@@ -72,7 +72,7 @@ class BaseModel:
     Attributes:
         name: an absolute path or a hub id.
         revision: of a hub id, the commit that was loaded; None of a path.
-        sha256: of the weights that were loaded, see `trunk_identity`.
+        sha256: of the weights that were loaded, see `trunk.identity`.
     """
 
     name: str
@@ -123,10 +123,6 @@ class TransformerModel:
     base: BaseModel
     scoring: ScoringSettings = ScoringSettings()
     ensemble: HeadEnsemble | None = None
-
-    def with_heads(self, heads: dict[str, TransformerHead]) -> TransformerModel:
-        """The same model, read otherwise."""
-        return replace(self, heads=heads)
 
     def compute_in_half(self) -> None:
         """Let the trunk hold its weights, and compute, in bfloat16; heads stay in 32 bits."""

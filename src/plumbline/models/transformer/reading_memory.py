@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from contextlib import contextmanager
 
-from plumbline.models.transformer.training_errors import is_out_of_memory
+from plumbline.models.transformer.training.errors import is_out_of_memory
 from plumbline.records import ModelError
 
 

@@ -36,17 +36,17 @@ from plumbline.models.model_folder import (
     read_description,
     reading_of,
 )
-from plumbline.models.trained_rows import TrainedRows, write_trained_rows
-from plumbline.models.transformer import ensemble_saving
-from plumbline.models.transformer.backbone import load_trunk, quiet
-from plumbline.models.transformer.backbone_files import needs_code
-from plumbline.models.transformer.conversation_tokens import ConversationEncoder
-from plumbline.models.transformer.layer_reading import reading_state, take_reading
+from plumbline.models.rows.trained_rows import TrainedRows, write_trained_rows
+from plumbline.models.transformer.frozen import ensemble_saving
+from plumbline.models.transformer.frozen.layer_reading import reading_state, take_reading
 from plumbline.models.transformer.model import BaseModel, ScoringSettings, TransformerHead, TransformerModel
 from plumbline.models.transformer.scorer import Pooling, Scorer
 from plumbline.models.transformer.self_check import trim_where_right
 from plumbline.models.transformer.settings import BackboneSettings, TokenSettings
-from plumbline.models.transformer.trunk_identity import HEADS_NAME, require_findable, require_same_weights
+from plumbline.models.transformer.trunk.backbone import load_trunk, quiet
+from plumbline.models.transformer.trunk.backbone_files import needs_code
+from plumbline.models.transformer.trunk.conversation_tokens import ConversationEncoder
+from plumbline.models.transformer.trunk.identity import HEADS_NAME, require_findable, require_same_weights
 from plumbline.records import ModelError
 
 KIND: Literal["transformer-model"] = "transformer-model"

@@ -10,11 +10,11 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-from plumbline.models.transformer import block_attention
-from plumbline.models.transformer.attention import flex_mask, masks_for
-from plumbline.models.transformer.block_attention import QueryBlock, plan_blocks
-from plumbline.models.transformer.last_layer import read_positions
-from plumbline.models.transformer.layer_reading import LayerReading, kept_outputs, layer_count
+from plumbline.models.transformer.attention import block_attention
+from plumbline.models.transformer.attention.block_attention import QueryBlock, plan_blocks
+from plumbline.models.transformer.attention.last_layer import read_positions
+from plumbline.models.transformer.attention.masks import flex_mask, masks_for
+from plumbline.models.transformer.frozen.layer_reading import LayerReading, kept_outputs, layer_count
 from plumbline.models.tree_batch import Integers, TreeBatch
 
 Pooling = Literal["last", "mean", "first"]

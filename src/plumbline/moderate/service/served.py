@@ -7,8 +7,8 @@ from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
 
-from plumbline.models.cascade import Cascade
-from plumbline.models.linear_model import LinearModel
+from plumbline.models.cascade.model import Cascade
+from plumbline.models.linear.model import LinearModel
 from plumbline.models.scored_model import ScoredModel
 from plumbline.moderate.batching import LINEAR, TRANSFORMER, Batcher, BatchSettings, Load
 from plumbline.moderate.cascade_batching import CascadeBatcher

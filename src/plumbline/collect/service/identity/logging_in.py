@@ -56,7 +56,7 @@ async def log_in(collecting: Collecting, name: str, password: str, address: str,
 
     def begin() -> tuple[Account, Person] | None:
         """In a thread: whether it may be tried, and whose name it is."""
-        _require_attempt(collecting, *counted)
+        require_attempt(collecting, *counted)
         return find_account(collecting.store, key)
 
     def finish(person: Person, account: Account, renewed: str | None) -> LoggedIn:
@@ -117,7 +117,7 @@ async def change_password(
         if account is None:
             raise no_account()
         checked_password(new, account.name)
-        _require_attempt(collecting, *keys_of_login(account.name_key, address))
+        require_attempt(collecting, *keys_of_login(account.name_key, address))
         return account
 
     def finish(account: Account, hashed: str) -> PasswordSet:
@@ -132,7 +132,14 @@ async def change_password(
     return await collecting.calls.run(finish, account, await collecting.passwords.hash(new))
 
 
-def _require_attempt(collecting: Collecting, *keys: str) -> None:
+def require_attempt(collecting: Collecting, *keys: str) -> None:
+    """Count an attempt to come in.
+
+    Args:
+        keys: what it is counted under; one that has had too many makes this one wait.
+    Raises:
+        ThrottledError: it has to wait.
+    """
     wait = begin_attempt(collecting.store, keys, now=collecting.clock())
     if wait > timedelta(0):
         raise ThrottledError(wait)

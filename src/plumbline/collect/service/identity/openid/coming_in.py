@@ -6,13 +6,12 @@ import hmac
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass
-from datetime import timedelta
 from typing import TYPE_CHECKING, Any
 
 from plumbline.collect.service.collecting import Collecting
 from plumbline.collect.service.failures import ServiceError
-from plumbline.collect.service.identity.failures import ThrottledError, no_account, wrong_old_password
-from plumbline.collect.service.identity.logging_in import SESSION_TIME, LoggedIn, begin_session
+from plumbline.collect.service.identity.failures import no_account, wrong_old_password
+from plumbline.collect.service.identity.logging_in import SESSION_TIME, LoggedIn, begin_session, require_attempt
 from plumbline.collect.service.identity.openid.failures import (
     is_no_guess,
     nobody_here,
@@ -26,7 +25,7 @@ from plumbline.collect.service.identity.openid.failures import (
 from plumbline.collect.service.identity.openid.flow import Flow, Purpose, new_flow
 from plumbline.collect.service.identity.openid.settings import OpenIdConfig, OpenIdSettings
 from plumbline.collect.store.identity.accounts import account_of
-from plumbline.collect.store.identity.attempts import attempt_succeeded, begin_attempt, key_of_address, keys_of_login
+from plumbline.collect.store.identity.attempts import attempt_succeeded, key_of_address, keys_of_login
 from plumbline.collect.store.identity.begun_logins import begin_login, take_login
 from plumbline.collect.store.identity.invitations import accept_by, find_invitation, not_invited
 from plumbline.collect.store.identity.outside_identities import (
@@ -138,7 +137,7 @@ async def flow_to_connect(collecting: Collecting, person: Person, password: str,
     if account is None:
         raise no_account()
     keys = keys_of_login(account.name_key, address)
-    await collecting.calls.run(_require_attempt, collecting, *keys)
+    await collecting.calls.run(require_attempt, collecting, *keys)
     if not (await collecting.passwords.verify(account.password_hash, password)).is_right:
         raise wrong_old_password()
     await collecting.calls.run(attempt_succeeded, collecting.store, keys)
@@ -183,7 +182,7 @@ async def identity_of(
         word = answer.error or ""
         raise refused_there(word if _WORD.fullmatch(word) else "")
     key = key_of_address(address)
-    await collecting.calls.run(_require_attempt, collecting, key)
+    await collecting.calls.run(require_attempt, collecting, key)
     try:
         claims = await openid.provider.claims_of(answer.code, flow, collecting.clock)
         require_taken(claims, settings)
@@ -296,9 +295,3 @@ def _new_worker(collecting: Collecting, settings: OpenIdSettings, identity: Outs
     if read_study(collecting.store, study.id).state is StudyState.CLOSED:
         raise study_closed()
     return add_worker_outside(collecting.store, study.id, identity, now=collecting.clock())
-
-
-def _require_attempt(collecting: Collecting, *keys: str) -> None:
-    wait = begin_attempt(collecting.store, keys, now=collecting.clock())
-    if wait > timedelta(0):
-        raise ThrottledError(wait)

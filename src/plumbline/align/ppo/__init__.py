@@ -1,0 +1,1 @@
+"""PPO-Lagrangian: steps, runs, what replies are worth, what is watched."""

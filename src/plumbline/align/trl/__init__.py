@@ -1,0 +1,1 @@
+"""Policies trained by TRL, with our rewards and our Lagrangian."""

@@ -1,0 +1,1 @@
+"""``plumbline align``: one file a command, and what several of them share."""

@@ -1,0 +1,1 @@
+"""``plumbline collect``: its commands, their options, and what they print."""

@@ -1,0 +1,1 @@
+"""``plumbline train``: one file a command, and what several of them share."""

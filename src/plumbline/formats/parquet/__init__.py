@@ -1,0 +1,1 @@
+"""Parquet, read within bounds and written as a stream."""

@@ -1,0 +1,1 @@
+"""Cascades: two moderation models as one."""

@@ -1,0 +1,1 @@
+"""Texts as numbers: hashed n-grams of replies, in blocks of sparse rows."""

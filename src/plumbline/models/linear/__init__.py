@@ -1,0 +1,1 @@
+"""Linear models: features of training rows, exact fits, scores, folders."""

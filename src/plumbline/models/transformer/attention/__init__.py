@@ -1,0 +1,1 @@
+"""Who attends to whom when sequences share what they have in common."""

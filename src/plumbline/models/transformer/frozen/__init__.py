@@ -1,0 +1,1 @@
+"""Heads on a trunk that does not learn: features kept on disk, exact fits, ensembles."""

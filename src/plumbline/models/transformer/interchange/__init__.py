@@ -1,0 +1,1 @@
+"""Models to other tools, and theirs here."""

@@ -1,0 +1,1 @@
+"""One training: losses, steps, checkpoints, what is said of it."""

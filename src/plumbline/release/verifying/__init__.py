@@ -1,0 +1,1 @@
+"""Is a folder that somebody hands over what it says it is?"""

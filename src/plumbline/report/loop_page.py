@@ -1,0 +1,240 @@
+"""The page of the whole loop on made-up data: what ``loop.json`` holds, as one HTML file that loads nothing from elsewhere."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from plumbline.lineage import write_aside
+from plumbline.measure import Figure
+from plumbline.report.best_of_n_page import AlignPage
+from plumbline.report.layout import Card, Section, Table, columns
+from plumbline.report.pictures.drawing import FIRST, SECOND, Caption, drawing
+from plumbline.report.pictures.rows import DotRow, Series, draw_dots
+from plumbline.report.templating import load_template
+from plumbline.report.wording import count, figure_cell, number
+
+_TITLE = "The whole loop, on synthetic data"
+_FOOTER = (
+    "Intervals are at 95 %, by bootstrap over prompts; of Elo from its covariance, over prompts. Everything on this page is made up: prompts and "
+    "replies by a program from phrases, judgements by simulated workers whose preferences and slips are known. It shows that the parts "
+    "work together, and is evidence of nothing about people or models."
+)
+_TRUTH = Series("by the known truth", FIRST, "o")
+_WORKERS = Series("by the simulated workers, on split test", SECOND, "D", filled=False)
+_AGREEMENT = Series("agreement", FIRST, "o")
+_RIGHT = Series("right by the known truth", SECOND, "D", filled=False)
+_FIGURES = {"accuracy": "accuracy of pairs", "auprc": "AUPRC of unsafe replies"}
+_PAGES = (
+    ("round-1/report.html", "Round 1: its data, models and figures"),
+    ("round-1/best/best_of_n.html", "Round 1: what the best of eight is worth"),
+    ("round-2/report.html", "Round 2: its data, models and figures, round 1's models beside them"),
+    ("round-2/best/best_of_n.html", "Round 2: what the best of eight is worth"),
+)
+
+
+def write_loop_page(found: Mapping[str, Any], out: Path, *, created: str) -> None:
+    """Write the page.
+
+    Args:
+        found: what ``loop.json`` holds.
+        out: the page; written aside and renamed.
+        created: when it was made, as it is to be shown.
+    Raises:
+        MissingExtraError: jinja2 or matplotlib is not installed.
+        WriteError: the page could not be written.
+    """
+    raw = build_loop_page(found, created=created).encode()
+    with write_aside(out) as aside:
+        aside.write_bytes(raw)
+
+
+def build_loop_page(found: Mapping[str, Any], *, created: str) -> str:
+    """The page as text; the arguments are those of `write_loop_page`, and the same give the same text."""
+    template = load_template("align.html.j2")
+    with drawing():
+        cards = (_samplers_card(found), _models_card(found), _studies_card(found), _workers_card(found))
+    sections = (
+        Section("samplers", "Did the loop make a better assistant?", _SAMPLERS_INTRO, (cards[0],)),
+        Section("models", "Did the models learn what is true?", _MODELS_INTRO.format(**found), (cards[1],)),
+        Section("people", "Did those who judged agree, and were they right?", _PEOPLE_INTRO, cards[2:]),
+    )
+    judged = sum(found["items"].values())
+    contents = f"{count(judged)} items that {len(found['simulated_workers'])} simulated workers judged over the HTTP API, in two rounds"
+    page = AlignPage(_TITLE, created, contents, True, sections, _FOOTER, _PAGES)
+    return str(template.render(page=page))
+
+
+_SAMPLERS_INTRO = (
+    "A sampler gives a reply to each task that no study asked: “base” any of the world's replies, the others the best of eight by the model of a round. "
+    "The simulated workers judged them side by side, without seeing which is which."
+)
+_MODELS_INTRO = (
+    "Each model was trained on the simulated judgements of its round and those before. The truth is known of {unseen_tasks} tasks and {unseen_wishes} wishes that no study asked: "
+    "how often a model prefers the truly better reply, and how well it tells unsafe replies."
+)
+_PEOPLE_INTRO = "Pairs and labels are judged by two workers each, chats by one. What a worker prefers is drawn by how far the replies are apart in truth."
+
+
+# --- samplers ---
+
+
+def _samplers_card(found: Mapping[str, Any]) -> Card:
+    samplers = found["samplers"]
+    if not samplers:
+        return Card(
+            "Elo of the samplers", "The samplers gave the same replies: there was nothing to judge.", True, wide=True
+        )
+    rows = [
+        DotRow(_sampler_name(each["name"]), ((Series("Elo", FIRST, "o"), _figure(each["elo"])),), digits=0)
+        for each in samplers
+    ]
+    first, last = samplers[0], samplers[-1]
+    reading = (
+        f"By the simulated workers' word {_sampler_name(last['name'])} has {figure_cell(_figure(last['elo']), 0)} points, {_sampler_name(first['name'])} "
+        f"{figure_cell(_figure(first['elo']), 0)}. In truth a reply helps {figure_cell(_figure(last['true_helpfulness']))} and {figure_cell(_figure(first['true_helpfulness']))}."
+    )
+    picture = draw_dots(
+        rows,
+        Caption("loop-elo", "Elo of the samplers over the rounds", reading, True),
+        unit="Elo points, mean of all 0",
+        references=(0.0,),
+    )
+    table = Table(
+        "Samplers, judged side by side",
+        columns("Sampler", "Elo, by simulated workers#", "True helpfulness of a reply#"),
+        tuple(
+            (
+                _sampler_name(each["name"]),
+                figure_cell(_figure(each["elo"]), 0),
+                figure_cell(_figure(each["true_helpfulness"])),
+            )
+            for each in samplers
+        ),
+    )
+    return Card("Elo of the samplers, over the rounds", reading, True, picture, open_tables=(table,), wide=True)
+
+
+def _sampler_name(name: str) -> str:
+    return name if name == "base" else f"best of 8 by {name}"
+
+
+# --- models ---
+
+
+def _models_card(found: Mapping[str, Any]) -> Card:
+    rows = [
+        DotRow(
+            f"{each['name']}, {each['round']}: {_FIGURES[each['figure']]}",
+            ((_TRUTH, _figure(each["by_truth"])), (_WORKERS, _figure(each["by_workers"]))),
+        )
+        for each in sorted(found["models"], key=_by_model)
+    ]
+    best = [
+        f"{each['name']} {number(each['by_truth']['value'])}"
+        for each in found["models"]
+        if each["round"] == _last_round(found)
+    ]
+    reading = f"By the known truth, after the last round: {', '.join(best)}."
+    picture = draw_dots(
+        rows, Caption("loop-models", "Models against the known truth", reading, True), unit="share", references=(0.5,)
+    )
+    table = Table(
+        "Models of each round",
+        columns("Model", "Round", "Figure", "By the known truth#", "By the simulated workers, on split test#"),
+        tuple(
+            (
+                each["name"],
+                each["round"],
+                _FIGURES[each["figure"]],
+                figure_cell(_figure(each["by_truth"])),
+                figure_cell(_figure(each["by_workers"])),
+            )
+            for each in sorted(found["models"], key=_by_model)
+        ),
+    )
+    return Card("Models against the known truth", reading, True, picture, open_tables=(table,), wide=True)
+
+
+def _by_model(each: Mapping[str, Any]) -> tuple[str, str, str]:
+    return each["name"], each["figure"], each["round"]
+
+
+def _last_round(found: Mapping[str, Any]) -> str:
+    return str(found["models"][-1]["round"])
+
+
+# --- who judged ---
+
+
+def _studies_card(found: Mapping[str, Any]) -> Card:
+    studies = found["studies"]
+    judged_twice = [each for each in studies if each["agreement"]["value"] is not None]
+    rows = [
+        DotRow(
+            each["name"],
+            (
+                (_RIGHT, _figure(each["right"])),
+                *(((_AGREEMENT, _figure(each["agreement"])),) if each in judged_twice else ()),
+            ),
+        )
+        for each in studies
+    ]
+    reading = "; ".join(
+        f"{each['name']}: two agree in {figure_cell(_figure(each['agreement']))}" for each in judged_twice
+    )
+    reading = f"{reading}." if reading else "Nothing was judged twice."
+    picture = draw_dots(
+        rows,
+        Caption("loop-studies", "Agreement and rightness of simulated workers", reading, True),
+        unit="share",
+        references=(0.5,),
+    )
+    table = Table(
+        "Studies",
+        columns(
+            "Study", "Round", "Comparisons#", "Labels#", "Agreement#", "Krippendorff's α#", "Right, by the known truth#"
+        ),
+        tuple(
+            (
+                each["name"],
+                each["round"],
+                count(each["comparisons"]),
+                count(each["labels"]),
+                *(figure_cell(_figure(each[key])) for key in ("agreement", "alpha", "right")),
+            )
+            for each in studies
+        ),
+    )
+    return Card("Agreement", reading, True, picture, open_tables=(table,), wide=True)
+
+
+def _workers_card(found: Mapping[str, Any]) -> Card:
+    workers: Sequence[Mapping[str, Any]] = found["simulated_workers"]
+    rows = tuple(
+        (
+            each["name"],
+            number(each["sharpness"]["helpfulness"]),
+            number(each["sharpness"]["harmlessness"]),
+            number(each["slip_rate"]),
+        )
+        for each in workers
+    )
+    table = Table(
+        "Simulated workers",
+        columns("Worker", "Sharpness on helpfulness#", "Sharpness on harm#", "Share of labels turned#"),
+        rows,
+        notes=("Sharpness: nats by which a reply that is better by one is preferred (Bradley–Terry).",),
+    )
+    return Card(
+        "Who judged",
+        "Programs whose preferences and slips are known; no person judged anything here.",
+        True,
+        open_tables=(table,),
+        wide=True,
+    )
+
+
+def _figure(fields: Mapping[str, Any] | None) -> Figure:
+    return Figure.undefined(0, "not measured") if fields is None else Figure.from_json(fields)

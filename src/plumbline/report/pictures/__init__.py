@@ -1,0 +1,1 @@
+"""Pictures as SVG, one file a kind of picture."""

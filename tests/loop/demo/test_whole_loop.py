@@ -1,0 +1,118 @@
+"""The whole loop in small: over the real HTTP API, twice around, and figures beside the known truth. All of it made up."""
+
+import json
+import re
+from contextlib import closing
+
+import pytest
+
+from plumbline.collect.kinds import Purpose
+from plumbline.collect.service.overview import store_overview
+from plumbline.collect.service.store_places import open_place
+from plumbline.formats import load
+from plumbline.lineage import FoundManifest, file_digest, read_manifest
+from plumbline.loop.demo import starting
+from plumbline.loop.demo.serving import is_servable
+from plumbline.loop.demo.whole_loop import WorldSize, run_whole_loop
+from plumbline.loop.sources import is_synthetic
+from plumbline.records import Kind, Outcome, records_from_table
+
+SIZE = WorldSize(tasks=40, wishes=24, unseen=24, replies=4, workers=3)
+
+
+@pytest.fixture(scope="module")
+def done(tmp_path_factory):
+    said = []
+    out = tmp_path_factory.mktemp("demo") / "out"
+    result = run_whole_loop(out, seed=2, created="today", size=SIZE, say=said.append)
+    return out, result, said
+
+
+def test_what_is_judged_over_the_api_is_all_there_is_and_all_of_it_is_exported(done):
+    out, result, _ = done
+    items = {
+        "helpfulness-synthetic": 40,
+        "harm-synthetic": 48,
+        "labels-synthetic": 96,
+        "helpfulness-online-synthetic": 40,
+    }
+    pairs = result.figures.items["samplers-synthetic"]
+    assert pairs
+    assert result.figures.items == items | {"samplers-synthetic": pairs}
+    with closing(open_place(out / starting.STORE, connections=1)) as store:
+        queues = {each.study.name: each.queues[Purpose.WORK] for each in store_overview(store, []).studies}
+    assert {name: queue.submitted for name, queue in queues.items()} == result.figures.items
+    assert all(queue.complete == queue.items for queue in queues.values())
+    assert {
+        each["name"]: each["comparisons"] + each["labels"] for each in result.figures.studies
+    } == result.figures.items
+
+
+def test_the_second_round_names_the_first_and_learnt_from_the_online_study_too(done):
+    out, _, _ = done
+    first, second = (FoundManifest.at(out / name / "manifest.json") for name in ("round-1", "round-2"))
+    assert first.digest in second.manifest.parents
+    assert read_manifest(out).parents == [first.digest, second.digest]
+    of_rounds = [load(out / name / "curated", cache=False).comparisons for name in ("round-1", "round-2")]
+    online = [
+        each
+        for each in records_from_table(of_rounds[1])
+        if each.tranche == "online" and each.outcome is not Outcome.TIE
+    ]
+    assert len(online) == 40
+    assert len(of_rounds[1]) == len(of_rounds[0]) + 40
+    chosen = load(out / "round-1" / "best", cache=False).comparisons
+    assert set(chosen["tranche"].to_pylist()) == {"best-of-8"}
+
+
+def test_no_judgement_is_turned_on_its_way_from_the_workers_to_the_models(done):
+    _, result, _ = done
+    right = {each["name"]: each["right"]["value"] for each in result.figures.studies}
+    assert all(share > 0.7 for share in right.values()), right
+    assert right["labels-synthetic"] > 0.9  # at most 8 of 100 labels slip
+    by_truth = {(each["name"], each["round"], each["figure"]): each["by_truth"] for each in result.figures.models}
+    assert all(
+        figure["low"] > 0.5 for (name, _, key), figure in by_truth.items() if key == "accuracy" and name != "helpful"
+    )
+    assert all(by_truth["helpful", name, "accuracy"]["value"] > 0.6 for name in ("round-1", "round-2"))
+    agreement = {each["name"]: each["agreement"]["value"] for each in result.figures.studies}
+    assert agreement["harm-synthetic"] > 0.7
+    assert agreement["labels-synthetic"] > 0.8
+
+
+def test_the_samplers_of_the_rounds_are_better_by_the_workers_word_and_in_truth(done):
+    _, result, _ = done
+    found = {each["name"]: each for each in result.figures.samplers}
+    assert list(found) == ["base", "round-1", "round-2"]
+    for name in ("round-1", "round-2"):
+        assert found[name]["elo"]["value"] > found["base"]["elo"]["value"]
+        assert found[name]["true_helpfulness"]["value"] > found["base"]["true_helpfulness"]["value"]
+    assert sum(each["elo"]["value"] for each in found.values()) == pytest.approx(0, abs=0.01)
+
+
+def test_everything_says_that_it_is_synthetic(done):
+    out, result, _ = done
+    page = result.report.read_text()
+    assert "SYNTHETIC DATA" in page
+    assert "simulated worker 1" in page
+    assert not re.findall(r"""(?:src|href)=["']https?://""", page)
+    for link in re.findall(r'href="([^"#]+\.html)"', page):
+        assert (out / link).is_file(), link
+    assert json.loads((out / "loop.json").read_text())["synthetic"] is True
+    for source in ("round-1/curated", "round-2/best", "samplers-export"):
+        assert is_synthetic(load(out / source, cache=False)), source
+    for evaluation in out.glob("round-*/evaluations/*/evaluation.json"):
+        assert json.loads(evaluation.read_text())["synthetic"] is True
+
+
+def test_its_manifest_lists_what_it_wrote_and_its_corpus_is_what_the_documented_commands_read(done):
+    out, _, said = done
+    manifest = read_manifest(out)
+    assert {"report.html", "loop.json", "round-2/manifest.json"} <= {entry.path for entry in manifest.outputs}
+    assert all(file_digest(out / entry.path) == entry.sha256 for entry in manifest.outputs)
+    assert (
+        load(out / "data-synthetic" / "labels-synthetic", split="test", cache=False).tables[Kind.SAFETY_LABELS].num_rows
+    )
+    assert is_servable(out)
+    assert any("items judged" in each for each in said)
+    assert "Traceback" not in (out / "servers.log").read_text()
