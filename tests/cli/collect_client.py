@@ -25,7 +25,8 @@ class Server:
     """`plumbline collect serve` on a free port.
 
     Args:
-        as_people_do: started from nothing, which takes seconds; else in a process that has imported it all.
+        as_people_do: started from nothing, which takes seconds; else in a process that has imported it all, which cannot
+            start those of ``--processes``.
     """
 
     def __init__(self, *studies, store=None, words=(), env=None, as_people_do=False):
@@ -79,7 +80,8 @@ class Server:
         """(exit code, stdout, stderr) once it is at its end."""
         self.process.join(timeout=20)
         assert not self.process.is_alive()
-        return self.process.exitcode, *(stream.read_text() for stream in self._streams)
+        with self._place:
+            return self.process.exitcode, *(stream.read_text() for stream in self._streams)
 
     def end(self, number=signal.SIGTERM):
         """(exit code, stdout, stderr) after a signal to end."""

@@ -178,7 +178,7 @@ def test_several_processes_on_postgres_and_one_of_them_dies(empty_postgres, serv
     env = {"PLUMBLINE_STORE": empty_postgres}
     first = run_prepared("collect", "init", tmp_path / "pairs", "--example", "pairs", "--json", env=env)
     assert first.returncode == 0, first.stderr
-    server = serve(tmp_path / "pairs", words=["--processes", "2"], env=env)
+    server = serve(tmp_path / "pairs", words=["--processes", "2"], env=env, as_people_do=True)
     owner = Client(server, json.loads(first.stdout)["owner_token"])
     one, two = people_of(owner, "worker", "worker")
     assert one.do_all("pairs", most=3) == 3

@@ -39,7 +39,8 @@ def test_what_was_told_before_a_crash_arrives_after_it_and_once(tmp_path):
             receiving.release.set()
             receiving.got.clear()
             server.close()
-            server = Server(folder, store=store, words=("--permit-private", "--processes", "2"))
+            words = ("--permit-private", "--processes", "2")
+            server = Server(folder, store=store, words=words, as_people_do=True)
             after = receiving.wait_for(2, "/waits")
             assert first in after
             assert sorted(each["type"] for each in after) == ["study.paused", "study.resumed"]

@@ -92,7 +92,7 @@ class Items(Section):
 
     Attributes:
         data: A data set in a format that Plumbline reads, a file or a folder; ``pairs`` is the one for pairs of your own.
-        prompts: A file of prompts that conversations begin with; chats only.
+        prompts: A file of prompts that conversations begin with: CSV, or lines with ``prompt`` and perhaps ``category``; chats only.
         from_workers: The workers begin the conversations; chats only.
         conversations: How many conversations workers may begin, with ``from_workers``; left out, as many as they ask for. A few
             are entered ahead, 32 at a time: that is what ``collect status`` counts as items and places.

@@ -12,6 +12,7 @@ from plumbline.collect.export.terms_told import terms_of_study_told
 from plumbline.collect.kinds import Purpose
 from plumbline.collect.service import store_places
 from plumbline.collect.service.collecting import utc_now
+from plumbline.collect.service.entering import enter_uploaded
 from plumbline.collect.service.failures import ServiceError
 from plumbline.collect.service.handing_out import hand_out_token, owners
 from plumbline.collect.service.start_checks import check_start
@@ -28,6 +29,7 @@ from plumbline.collect.study_file import read_study_file
 from plumbline.collect.study_problems import StudyFileError
 from plumbline.lineage import Use
 from plumbline.sources import TakenUpScorer
+from tests.collect.service.desk import Desk
 
 
 def checked(folder, example="safety-labels", **how):
@@ -61,6 +63,26 @@ def test_it_is_told_where_no_item_names_a_topic_to_leave_out(store, tmp_path):
     path = tmp_path / "study.toml"
     path.write_text(path.read_text().replace("[wellbeing]", "[wellbeing]\ntopics = true"))
     assert start_study(store, check_start(read_study_file(path), "study.toml")).lacks_topics
+
+
+@pytest.mark.parametrize(
+    ("name", "text"),
+    [
+        ("prompts.csv", "prompt,category\nHow are bees?,\nWho are you?,privacy_violation\n"),
+        ("prompts.jsonl", '{"prompt": "How are bees?"}\n{"prompt": "Who are you?", "category": "privacy_violation"}\n'),
+    ],
+)
+def test_chats_begin_with_plain_prompts_too(store, tmp_path, name, text):
+    write_example(tmp_path, "preference-chat-harmlessness")
+    path = tmp_path / "study.toml"
+    path.write_text(path.read_text().replace("data/prompts.jsonl", f"data/{name}"))
+    (tmp_path / "data" / name).write_text(text)
+    started = start_study(store, check_start(read_study_file(path), "study.toml"))
+    assert started.entered[Purpose.WORK].entered.new == 2
+    desk = Desk(store, tmp_path)
+    study = desk.collecting.catalogue.named(started.study)
+    entered = enter_uploaded(desk.collecting, study, b'{"prompt": "What is honey?"}\n', "jsonl")
+    assert (entered.entered.new, entered.faults) == (1, {})
 
 
 @pytest.mark.parametrize(

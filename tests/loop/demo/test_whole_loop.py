@@ -2,7 +2,11 @@
 
 import json
 import re
+import signal
+import subprocess
+import sys
 from contextlib import closing
+from urllib.request import Request, urlopen
 
 import pytest
 
@@ -116,3 +120,30 @@ def test_its_manifest_lists_what_it_wrote_and_its_corpus_is_what_the_documented_
     assert is_servable(out)
     assert any("items judged" in each for each in said)
     assert "Traceback" not in (out / "servers.log").read_text()
+
+
+def test_a_demo_that_is_done_is_served_as_it_is_until_it_is_interrupted(done):
+    out, _, _ = done
+    before = (out / "loop.json").read_bytes()
+    command = [sys.executable, "-W", "error", "-m", "plumbline", "demo", "-o", str(out), "--serve"]
+    pipe = subprocess.PIPE
+    with subprocess.Popen(command, stdout=pipe, stderr=pipe, text=True) as process:
+        try:
+            said = list(iter(process.stdout.readline, "Ctrl-C ends both\n"))
+            moderation = next(line for line in said if line.startswith("moderation: ")).split()[3]
+            asked = Request(moderation, b'{"input": "a text"}', {"Content-Type": "application/json"})
+            with urlopen(asked) as answer:
+                assert json.load(answer)["results"][0]["flagged"] in (True, False)
+            app = next(line for line in said if line.startswith("the app")).split()[-1]
+            with urlopen(f"{app}/api/v1/health") as health:
+                assert health.status == 200
+            assert any("/join#" in line for line in said)
+            process.send_signal(signal.SIGINT)
+            rest, errors = process.communicate(timeout=60)
+        finally:
+            process.kill()
+    assert (process.returncode, rest) == (0, "ended\n"), errors
+    assert "Traceback" not in errors
+    assert (out / "loop.json").read_bytes() == before
+    with pytest.raises(OSError, match="refused"):
+        urlopen(f"{app}/api/v1/health", timeout=5)

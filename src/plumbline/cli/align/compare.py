@@ -18,6 +18,7 @@ from plumbline.cli.sampling_flags import Restart, SamplingFlags
 from plumbline.cli.source_flags import SourceFlags, TermFlags
 
 if TYPE_CHECKING:
+    from plumbline.loop.comparing.judges import JudgeFolders
     from plumbline.loop.comparing.opening import CompareRun
     from plumbline.loop.comparing.policies import PolicyPlace
 
@@ -60,6 +61,12 @@ class JudgeFlags:
     ] = None
     margin: Annotated[float, typer.Option(help="A pair is a tie where the judge is within this of one half.")] = 0.05
     trust_remote_code: TrustRemoteCode = False
+
+    def folders(self) -> JudgeFolders:
+        """As the run takes them."""
+        from plumbline.loop.comparing.judges import JudgeFolders
+
+        return JudgeFolders(self.helpfulness, self.harmlessness, self.safety, self.trust_remote_code)
 
 
 @dataclass(frozen=True)
@@ -122,16 +129,14 @@ def compare(
     """
     from datetime import UTC, datetime
 
-    from plumbline.loop.comparing.judges import JudgeFolders
     from plumbline.loop.comparing.opening import CompareRun
-    from plumbline.loop.comparing.run import run_comparison
 
     first, second = reaching.places(a, b)
     run = CompareRun(
         first=first,
         second=second,
         prompts=prompts,
-        judges=JudgeFolders(judging.helpfulness, judging.harmlessness, judging.safety, judging.trust_remote_code),
+        judges=judging.folders(),
         out=out,
         sampling=drawing.sampling(seed),
         created=datetime.now(UTC).strftime("%Y-%m-%d %H:%M UTC"),
@@ -144,13 +149,19 @@ def compare(
         load_options={**reading.load_options(), "stated_terms": terms.stated_terms()},
         command=tuple(sys.argv[1:]),
     )
+    _compare(run, as_json=as_json)
+
+
+def _compare(run: CompareRun, *, as_json: bool) -> None:
+    from plumbline.loop.comparing.run import run_comparison
+
     with progress_of_asking("comparing") as shown:
         summary = run_comparison(run, step=shown.step)
     if as_json:
         print_json(summary)
     else:
         _print_figures(summary)
-        _tell(summary, out)
+        _tell(summary, run.out)
     _tell_missing(summary, run)
 
 
