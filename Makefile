@@ -3,7 +3,7 @@
 PYTHON ?= python3
 VENV   := .venv
 BIN    := $(VENV)/bin
-PIP    := $(BIN)/python -m pip --disable-pip-version-check --quiet
+PIP    := $(BIN)/python -m pip --disable-pip-version-check
 DATA   ?= ../shared/data
 
 .PHONY: ready demo test thorough check lint types imports format docs pictures bench bench-training bench-pages bench-dashboard bench-serve hammer latency fuzz clean help
@@ -18,15 +18,15 @@ $(BIN)/python:
 	  || { echo "python3 cannot make environments; on Debian: apt-get install python3-venv"; exit 2; }
 
 $(VENV)/ready-to-run: $(BIN)/python pyproject.toml constraints.txt
-	@echo "setting up $(VENV) (once, about a minute)"
-	@$(PIP) install --constraint constraints.txt --editable '.[report,collect,serve]'
+	@echo "setting up $(VENV) (once, two to four minutes)"
+	@$(PIP) install --progress-bar off --constraint constraints.txt --editable '.[report,collect,serve]'
 	@touch $@
 
 # In one go, and compiled by all cores afterwards: pip compiles with one, which takes it as long as all else that it does.
 # What packages bring of their own tests, and templates that are no Python, are left as they are.
 $(VENV)/ready-to-test: $(BIN)/python pyproject.toml constraints.txt
 	@echo "setting up what the tests need, torch among it (once, a few minutes)"
-	@$(PIP) install --no-compile --constraint constraints.txt --editable '.[report,sources,collect,serve,oidc,postgres,train,trl,ray,pii,test,dev]'
+	@$(PIP) install --progress-bar off --no-compile --constraint constraints.txt --editable '.[report,sources,collect,serve,oidc,postgres,train,trl,ray,pii,test,dev]'
 	-@$(BIN)/python -m compileall -qq -j 0 -x '/tests?/' $(VENV)/lib
 	@touch $(VENV)/ready-to-run $@
 

@@ -12,7 +12,7 @@ import pytest
 from hypothesis import settings
 
 # No example is timed: a slow machine is no failure. Where CI says so, the same examples are tried each time.
-settings.register_profile("plumbline", deadline=None, derandomize=bool(os.environ.get("CI")))
+settings.register_profile("plumbline", deadline=None, max_examples=60, derandomize=bool(os.environ.get("CI")))
 settings.load_profile("plumbline")
 
 _PLACES = (

@@ -10,7 +10,14 @@ from tests.benchmarks.test_collect_export import result_of
 JUDGEMENTS = 60
 
 
-@pytest.mark.parametrize("kind", KINDS)
+# Of two kinds in short: one whose agreement is counted, and the one that has none.
+@pytest.mark.parametrize(
+    "kind",
+    [
+        each if each in ("pairs", "preference-chat") else pytest.param(each, marks=pytest.mark.thorough)
+        for each in KINDS
+    ],
+)
 def test_every_kind_is_measured_on_judgements_that_count(tmp_path, kind):
     place = str(tmp_path / "store.db")
     store = create_store(place)

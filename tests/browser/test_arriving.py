@@ -110,7 +110,7 @@ def test_the_link_of_another_study_on_prolific_lets_nobody_in(somebody, served):
     page = somebody.page
     page.goto(prolific(served, "participant", "visit", study="another"))
     page.get_by_role("button", name="Begin").click()
-    page.get_by_text("this link belongs to another study on Prolific").wait_for()
+    page.get_by_text("it belongs to another study on Prolific").wait_for()
     assert somebody.context.cookies() == []
     page.goto(f"{served.url}/arrive/prolific/{served.name}?PROLIFIC_PID=x")
     page.get_by_text("This link is not whole").wait_for()

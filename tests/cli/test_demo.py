@@ -32,7 +32,14 @@ def test_it_prints_its_figures_as_synthetic_and_opens_its_page_where_asked_to(pl
             {"name": "cost", "round": "round-2", "figure": "auprc", "by_truth": figure(0.7), "by_workers": None},
         ],
         studies=[
-            {"name": "harm", "comparisons": 1000, "labels": 200, "agreement": figure(0.8), "right": figure(0.9)},
+            {
+                "name": "harm",
+                "round": "round-2",
+                "comparisons": 1000,
+                "labels": 200,
+                "agreement": figure(0.8),
+                "right": figure(0.9),
+            },
         ],
         samplers=[{"name": "base", "elo": figure(-151.6), "true_helpfulness": figure(0.5)}],
     )
@@ -47,7 +54,7 @@ def test_it_prints_its_figures_as_synthetic_and_opens_its_page_where_asked_to(pl
     assert "SYNTHETIC" in err
     lines = [line.split() for line in out.splitlines()]
     assert ["cost", "round-2", "auprc", "0.700", "(0.600–0.800,", "n=9)"] in lines
-    assert ["harm", "1,200", "0.800", "(0.700–0.900,", "n=9)", "0.900", "(0.800–1.000,", "n=9)"] in lines
+    assert ["harm", "round-2", "1,200", "0.800", "(0.700–0.900,", "n=9)", "0.900", "(0.800–1.000,", "n=9)"] in lines
     assert any(line[:2] == ["base", "-152"] for line in lines)
     assert "2 notes of the rounds" in err
     assert "in all 3.0" in err

@@ -2,6 +2,7 @@
 
 import json
 import random
+import re
 import shutil
 
 import pytest
@@ -63,10 +64,16 @@ def test_a_policy_is_fitted_written_and_measured(fit, evaluate, tmp_path):
     assert code == 0, err
     assert DRUGS in out
     assert "safe rows flagged by any head: " in out
+    assert "next: plumbline policy evaluate " in err.splitlines()[-1]
+    assert err.splitlines()[-1].partition(";")[0].endswith(f"SOURCE --policy {tmp_path / 'house.toml'}")
     policy = read_policy(tmp_path / "house.toml")
     assert (policy.name, policy.version, list(policy.thresholds)) == ("house", 1, ["unsafe", DRUGS])
     calibration = policy.calibration
     assert [file.path for file in calibration.data] == ["synthetic/test.jsonl"]
+    told = (
+        rf"^unsafe .* 0\.\d{{3}} \(0\.\d{{3}}–0\.\d{{3}}, n={calibration.heads['unsafe'].positives}\) +\S+ % of these"
+    )
+    assert re.search(told, out, re.MULTILINE), out
     assert all(head.flagged / head.negatives <= 0.15 for head in calibration.heads.values())
     manifest = json.loads((tmp_path / "house.toml.manifest.json").read_text())
     assert (manifest["holds"], manifest["inputs"][0]["path"]) == ("policy", "model/model.json")

@@ -1,6 +1,7 @@
 """``plumbline redteam score`` and ``report`` as a person meets them: what is told, exit codes, errors with a next step."""
 
 import json
+import re
 
 import pytest
 
@@ -65,10 +66,11 @@ def test_a_record_that_stands_in_two_files_is_told(model, attempts, plumb, tmp_p
     more = tmp_path / "more" / "attempts.jsonl"
     more.parent.mkdir()
     write_tables({Kind.RED_TEAM_ATTEMPTS: attempts_table(30, seed=9, reviewed=False)}, more, "red-team")
-    more.write_text(more.read_text() + attempts.read_text().splitlines()[0] + "\n")
+    more.write_text(more.read_text() + attempts.read_text().splitlines()[0] + '\n{"transcript": 3}\n')
     code, _, err = plumb("redteam", "report", attempts, more, "-o", tmp_path / "page.html")
-    assert code == 0, err
+    assert code == 1, err
     assert "1 × PL-SRC-016 (the same record stands in two files: it counts twice" in err
+    assert re.search(rf"^not read: 1 rows, \S+; see: plumbline data check {more}$", err, re.MULTILINE), err
 
 
 def test_a_page_that_is_not_ours_and_a_way_to_count_that_is_none_are_refused(attempts, plumb, tmp_path):

@@ -50,10 +50,16 @@ def test_the_next_command_works_as_printed_and_measures_held_out_rows(task, word
 
 
 def test_further_sources_have_a_command_each(plumb, corpus, tmp_path):
-    sources = [corpus / "harmless-synthetic", corpus / "preferences-synthetic"]
+    clean = tmp_path / "harmless-clean"
+    clean.mkdir()
+    row = {"chosen": "\n\nHuman: Who?\n\nAssistant: I", "rejected": "\n\nHuman: Who?\n\nAssistant: We"}
+    (clean / "train.jsonl").write_text(json.dumps(row) + "\n")
+    sources = [clean, corpus / "harmless-synthetic", corpus / "preferences-synthetic"]
     _, err = train(plumb, "preference", *sources, "--on", "harmlessness", "-o", tmp_path / "m")
     assert "harmless-synthetic" in " ".join(printed_command(err))
     assert re.search(r"^and: plumbline evaluate .*preferences-synthetic'$", err, re.MULTILINE)
+    seen = {line.partition("plumbline data check ")[2] for line in err.splitlines() if line.startswith("not read: ")}
+    assert seen == {shlex.quote(str(sources[1]))}, "the source that holds the fault, not the first"
 
 
 @pytest.mark.parametrize("split", [None, "test"])
@@ -87,7 +93,8 @@ def test_repeated_rows_are_told_with_the_command_that_names_them(plumb, corpus, 
 
 
 def test_figures_at_the_threshold_have_n_and_intervals(plumb, corpus, tmp_path):
-    out, _ = train(plumb, "moderation", corpus / "labels-synthetic", "-o", tmp_path / "m")
+    out, err = train(plumb, "moderation", corpus / "labels-synthetic", "-o", tmp_path / "m")
+    assert "over all deals; the table of the model's threshold shows the first\n" in err
     table = out.partition("at the model's threshold")[2]
     for name in ("(false positive rate)", "(recall)", "(precision)"):
         (line,) = (line for line in table.splitlines() if name in line)
@@ -106,11 +113,13 @@ def test_of_a_cost_model_only_the_figures_of_labels_hang_on_a_threshold(plumb, c
     assert re.findall(r"^(accuracy|f1) at the threshold", out, re.MULTILINE) == ["f1"]
 
 
-def test_an_evaluation_says_task_and_axis_and_undefined_figures_in_one_line(plumb, corpus, tmp_path):
-    train(plumb, "preference", corpus / "harmless-synthetic", "-o", tmp_path / "m")
+def test_an_evaluation_says_task_and_axis_and_no_figures_that_such_a_model_never_has(plumb, corpus, tmp_path):
+    out, err = train(plumb, "preference", corpus / "harmless-synthetic", "-o", tmp_path / "m")
+    assert "undefined" not in out
+    assert "figures and out_of_fold.parquet are over all deals\n" in err, "it has no threshold"
     _, out, _ = plumb("evaluate", tmp_path / "m", corpus / "harmless-synthetic")
     assert ": preference model of harmlessness, " in out.splitlines()[0]
-    assert len([line for line in out.splitlines() if "undefined" in line]) == 1
+    assert "undefined" not in out, "it is no model that could have f1"
     beside = next(line for line in out.splitlines() if line.startswith("the best any model could reach "))
     assert re.search(r" (unknown: .*|\d\.\d{3}–\d\.\d{3} \(n=\d+ judged twice\))$", beside), beside
 

@@ -47,7 +47,7 @@ def test_the_page_from_its_first_command_to_its_last(plumb, newcomer):
                 newcomer.append(Server(*words[3:]))
             elif words[0] == "python":
                 token = json.loads(plumb("collect", "token", "my-study", "--json")[1])["token"]
-                call = [sys.executable, words[1], newcomer[0].url, token]
+                call = [sys.executable, words[1], newcomer[0].url, token, words[4]]
                 done = subprocess.run(call, capture_output=True, text=True)
                 assert (done.returncode, done.stdout.count("\naccepted")) == (0, 12), done.stderr
             else:

@@ -1,5 +1,7 @@
 """One file → tables: the format recognised, blocks in order, what the file as a whole turned up counted."""
 
+import json
+
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
@@ -83,6 +85,23 @@ def test_a_key_like_the_one_that_is_missing_is_named(tmp_path):
     with pytest.raises(SourceError, match=r"(?s)is_safe is missing.*safe \(like is_safe\) and 1 other key") as told:
         recognise_format(at(path))
     assert "secret" not in str(told.value)
+
+
+@pytest.mark.parametrize(
+    ("keys", "told"),
+    [
+        (
+            ("prompt", "response_a", "response_b"),  # which is which must not be guessed
+            r"pairs, the nearest.*response_a \(like response_0 or response_1\).*\"Pairs that nobody has judged yet\"",
+        ),
+        (("prompt", "answer_a", "answer_b"), r"trl, the nearest.*\"Your own labels and pairs\""),
+        (("messages", "label"), "the columns of one of hh-rlhf, .*pairs"),
+    ],
+)
+def test_the_nearest_format_is_that_of_like_keys_and_a_prompt_alone_tells_little(keys, told, tmp_path):
+    path = put(tmp_path, "x.jsonl", json.dumps(dict.fromkeys(keys, "a")).encode() + b"\n")
+    with pytest.raises(SourceError, match=f"(?s){told}"):
+        recognise_format(at(path))
 
 
 LEDGERS = (LEDGER_SCHEMA, CHANGES_SCHEMA, LABEL_ERROR_SCHEMA)

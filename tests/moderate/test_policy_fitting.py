@@ -10,7 +10,14 @@ from hypothesis.extra.numpy import arrays
 
 from plumbline.models.rows.training_rows import LabelRows, label_rows
 from plumbline.moderate.policy import Threshold, UnjudgedError, decide
-from plumbline.moderate.policy_fitting import FittedOn, FittingSettings, fit_policy, rows_of_head, told_of_fit
+from plumbline.moderate.policy_fitting import (
+    FittedOn,
+    FittingSettings,
+    fit_policy,
+    recall_of_heads,
+    rows_of_head,
+    told_of_fit,
+)
 from plumbline.records import Message, NoDataError, Role, UsageError, conversation_column, safety_label_table
 
 DRUGS = "drug_abuse,weapons,banned_substance"
@@ -56,6 +63,9 @@ def test_thresholds_by_hand():
         2,
         6,
     )
+    recall = recall_of_heads(policy, HEADS, np.stack([mixed, mixed], axis=1), HALF)["unsafe"]
+    assert (recall.value, recall.n) == (3 / 20, 20), "37, 38 and 39 lie above"
+    assert recall.low < 0.15 < recall.high
     assert policy.calibration.model_digest == ON.model_digest
     assert policy.thresholds[DRUGS] == threshold
 

@@ -77,7 +77,13 @@ def test_the_figures_are_those_of_the_file(page):
         "undefined: not measured (n=0)",
     ):
         assert f">{cell}</td>" in page, cell
-    assert "best of 8 by round-2 has 123 (81–170, n=9) points, base -123 (-170 to -81, n=9)." in page
+    assert (
+        "base has -123 (-170 to -81, n=9) points, and in truth its replies help 0.50; best of 8 by round-2 has 123"
+        in page
+    )
+    assert "The intervals of the last two lie apart." in page
+    close = [FOUND["samplers"][0] | {"elo": figure(100.0, 60.0, 140.0)}, FOUND["samplers"][1]]
+    assert "The intervals of the last two overlap" in build_loop_page(FOUND | {"samplers": close}, created="today")
 
 
 def test_it_says_that_all_is_synthetic_loads_nothing_and_links_the_rounds(page):

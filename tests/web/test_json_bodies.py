@@ -12,6 +12,7 @@ class Line(msgspec.Struct, forbid_unknown_fields=True):
     name: Annotated[str, msgspec.Meta(max_length=3)] = ""
     role: Literal["one", "two"] = "one"
     values: dict[str, Any] = {}
+    inner: list["Line"] | None = None
 
 
 def test_what_is_right_comes_through():
@@ -32,6 +33,15 @@ def test_what_is_no_strict_json_is_refused(body):
 
 
 @pytest.mark.parametrize(
+    ("body", "byte"), [(b'{"count": 1, secret}', "13,"), (b'{"count": 1, "name": "secr\xff"}', "26,")]
+)
+def test_where_the_reading_ended_is_told_and_not_what_stands_there(body, byte):
+    with pytest.raises(WebError, match=f"PL-WEB-004.*: see byte {byte}") as caught:
+        decode_json(body, Line)
+    assert "secret" not in caught.value.format()
+
+
+@pytest.mark.parametrize(
     ("body", "field", "problem"),
     [
         (b"[]", "", "expected object, got array"),
@@ -42,11 +52,26 @@ def test_what_is_no_strict_json_is_refused(body):
         (b'{"count": 0}', "count", "expected int >= 1"),
         (b'{"count": 10}', "count", "expected int <= 9"),
         (b'{"count": 1, "name": "secret"}', "name", "expected str of length <= 3"),
-        (b'{"count": 1, "role": "secret"}', "role", "not a value that this field takes"),
+        (b'{"count": 1, "role": "secret"}', "role", "not a value that this field takes; it takes one, two"),
+        (
+            b'{"count": 1, "inner": [{"count": 1, "role": "secret"}]}',
+            "inner[0].role",
+            "not a value that this field takes; it takes one, two",
+        ),
         (b'{"count": 1, "values": 1}', "values", "expected object, got int"),
         (b'{"count": ' + b"9" * 5000 + b"}", "count", "not a value that this field takes"),
-        (b'{"count": 1, "secret": 1}', "", "an unknown field; known are count, name, role, values"),
-        (b'{"count": 1, "nome": 1}', "", "an unknown field; is name meant?"),
+        (b'{"count": 1, "a secret": 1}', "", "an unknown field; known are count, name, role, values, inner"),
+        (
+            b'{"count": 1, "' + b"secret" * 7 + b'": 1}',
+            "",
+            "an unknown field; known are count, name, role, values, inner",
+        ),
+        (b'{"count": 1, "nome": 1}', "", "an unknown field nome; is name meant?"),
+        (
+            b'{"count": 1, "inner": [{"x_9": 1}]}',
+            "inner[0]",
+            "an unknown field x_9; known are count, name, role, values, inner",
+        ),
     ],
 )
 def test_what_is_of_another_type_is_told_and_nothing_of_it_quoted(body, field, problem):

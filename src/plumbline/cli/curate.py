@@ -15,10 +15,7 @@ from plumbline.cli.option_groups import with_options
 from plumbline.cli.source_flags import SourceFlags, TermFlags
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
-
     from plumbline.curate.recipe import Recipe
-    from plumbline.lineage import Fault, Finding
     from plumbline.loop.curating.run import CurationResult, CurationRun
 
 RecipeNames = Annotated[
@@ -190,36 +187,15 @@ _LEFT_OUT = "PL-SRC-012"
 
 
 def _tell_unread(result: CurationResult, sources: tuple[str, ...]) -> None:
-    from plumbline.lineage import count_by_code
+    from plumbline.loop.sources import counts_by_source
 
     loaded = result.loaded
-    for source, entries in _by_source(result, loaded.findings, sources).items():
-        tell_findings(count_by_code(entries), source)
-    for source, entries in _by_source(result, loaded.faults, sources).items():
-        tell_unread(count_by_code(entries), source)
+    for source, counts in counts_by_source(loaded, loaded.findings, sources).items():
+        tell_findings(counts, source)
+    for source, counts in counts_by_source(loaded, loaded.faults, sources).items():
+        tell_unread(counts, source)
     if loaded.quarantined or any(finding.code == _LEFT_OUT for finding in loaded.findings):
         raise typer.Exit(1)
-
-
-def _by_source(
-    result: CurationResult, entries: Sequence[Fault | Finding], sources: tuple[str, ...]
-) -> dict[str, list[Fault | Finding]]:
-    """The entries by the source, as it was named, whose files they are of; by its path where a file is of none of them."""
-    places = {entry.source: _named_source(result, entry.source, sources) for entry in entries}
-    found: dict[str, list[Fault | Finding]] = {}
-    for entry in entries:
-        found.setdefault(places[entry.source], []).append(entry)
-    return found
-
-
-def _named_source(result: CurationResult, file: str, sources: tuple[str, ...]) -> str:
-    """The source, as it was named, that a file is of, which records call `file`."""
-    path = Path(result.loaded.paths.get(file, file)).resolve()
-    for source in sources:
-        named = Path(source).resolve()
-        if path.is_relative_to(named) or (file not in result.loaded.paths and file.partition("/")[0] == named.name):
-            return source
-    return sources[0] if len(sources) == 1 else result.loaded.paths.get(file, sources[0])
 
 
 def _tell(result: CurationResult, out: Path) -> None:

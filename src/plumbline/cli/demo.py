@@ -11,7 +11,6 @@ import typer
 
 from plumbline.cli import options
 from plumbline.cli.console import note, print_table, progress
-from plumbline.records import UsageError
 
 if TYPE_CHECKING:
     from plumbline.loop.demo.whole_loop import LoopResult
@@ -57,6 +56,8 @@ def demo(
     Example: plumbline demo --data my-data -o my-report
     """
     if data is not None and serve:
+        from plumbline.records import UsageError
+
         raise UsageError(
             "PL-ARG-005",
             "--serve",
@@ -67,7 +68,6 @@ def demo(
     if data is not None:
         _on_own_data(data, out, seed, open_report=open_report)
         return
-    note("everything in this run is SYNTHETIC: made-up texts, simulated workers; its figures say nothing about people")
     from plumbline.loop.demo.serving import is_servable, serve_demo
 
     if not (serve and is_servable(out)):
@@ -86,7 +86,7 @@ def _created() -> str:
 def _whole_loop(out: Path, seed: int) -> LoopResult:
     from plumbline.loop.demo.whole_loop import run_whole_loop
 
-    with progress("demo") as shown:
+    with progress("demo, SYNTHETIC") as shown:
         return run_whole_loop(out, seed=seed, created=_created(), say=shown.step)
 
 
@@ -106,9 +106,15 @@ def _tell_loop(result: LoopResult) -> None:
     )
     print()
     print_table(
-        ["study (synthetic)", "judgements", "agreement", "right by the known truth"],
+        ["study (synthetic)", "up to", "judgements", "agreement", "right by the known truth"],
         [
-            [each["name"], f"{each['comparisons'] + each['labels']:,}", shown(each["agreement"]), shown(each["right"])]
+            [
+                each["name"],
+                each["round"],
+                f"{each['comparisons'] + each['labels']:,}",
+                shown(each["agreement"]),
+                shown(each["right"]),
+            ]
             for each in figures.studies
         ],
     )
@@ -117,6 +123,7 @@ def _tell_loop(result: LoopResult) -> None:
         ["sampler (synthetic)", "Elo by simulated workers", "true helpfulness of a reply"],
         [[each["name"], shown(each["elo"], 0), shown(each["true_helpfulness"])] for each in figures.samplers],
     )
+    note("everything in this run is SYNTHETIC: made-up texts, simulated workers; its figures say nothing about people")
     note(f"{len(result.notes)} notes of the rounds stand in {result.report.with_name('loop.json')}")
     _tell_seconds(result.seconds)
 

@@ -21,6 +21,7 @@ def print_figures(result: Mapping[str, Any], title: str) -> None:
     """The seven figures with their intervals, those by subset, what undefined ones lack, and those at the threshold."""
     from plumbline.measure import Figure, format_ceiling, format_figure
     from plumbline.models.figures.evaluation import FIGURE_KEYS
+    from plumbline.models.figures.pair_figures import RANKED
 
     print(title)
     figures = {key: Figure.from_json(result[key]) for key in FIGURE_KEYS}
@@ -41,7 +42,8 @@ def print_figures(result: Mapping[str, Any], title: str) -> None:
     print_table(["figure", _HEADER], rows)
     undefined: dict[str, list[str]] = {}
     for key, figure in figures.items():
-        if figure.value is None:
+        # Nobody misses what a preference model never has; a cost model has it, of rows that are labelled.
+        if figure.value is None and (figure.why_undefined != RANKED or result.get("task") == "cost"):
             undefined.setdefault(figure.why_undefined or "", []).append(key)
     if undefined:
         print("undefined: " + "; ".join(f"{', '.join(keys)} ({why})" for why, keys in undefined.items()))

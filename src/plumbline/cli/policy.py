@@ -5,6 +5,7 @@ from __future__ import annotations
 import sys
 from collections.abc import Mapping
 from pathlib import Path
+from shlex import join
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
@@ -99,7 +100,8 @@ def fit(
         result = run_policy_fit(run, step=shown.step)
     if as_json:
         rows = {"fitted": result.rows, "set_aside": {**result.quarantined, **result.set_aside}}
-        told = {"digest": result.policy.digest, "notes": list(result.notes), "rows": rows}
+        recall = {head: figure.to_json() for head, figure in result.recall.items()}
+        told = {"digest": result.policy.digest, "recall": recall, "notes": list(result.notes), "rows": rows}
         print_json({**result.policy.to_json(), **told})
     else:
         _tell_fitted(result)
@@ -107,11 +109,16 @@ def fit(
     if not as_json:
         tell_unread(result.quarantined, source)
         tell_set_aside(result.set_aside)
+    note(
+        f"next: {join(['plumbline', 'policy', 'evaluate', str(model), 'SOURCE', '--policy', str(out)])}; with labelled rows "
+        "that neither the model nor the policy has seen, for this recall is of the rows fitted on"
+    )
     exit_where_rows_are_missing(result.quarantined)
 
 
 def _tell_fitted(result: FittedPolicy) -> None:
     """Thresholds by head with what they rest on, what all heads together do to safe rows, and what to beware of."""
+    from plumbline.measure import format_figure
     from plumbline.moderate.policy_text import told_rate
 
     calibration = result.policy.calibration
@@ -122,14 +129,13 @@ def _tell_fitted(result: FittedPolicy) -> None:
             head,
             f"{each.threshold.review:.3f}",
             f"{each.threshold.flag:.3f}",
-            f"{each.positives:,}",
+            format_figure(result.recall[head]),
             told_rate(each.flagged, each.negatives),
         ]
         for head, each in calibration.heads.items()
     ]
-    print_table(
-        ["head", "review from", "flag from", "rows with it", "flagged of rows without it"], rows, right=(1, 2, 3)
-    )
+    recall = "recall (95 % interval, n)"
+    print_table(["head", "review from", "flag from", recall, "flagged of rows without it"], rows, right=(1, 2))
     print(f"safe rows flagged by any head: {told_rate(calibration.safe_flagged, calibration.safe_rows)}")
     print(f"safe rows flagged or for people: {told_rate(calibration.safe_reviewed, calibration.safe_rows)}")
     for told in result.notes:

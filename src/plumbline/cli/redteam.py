@@ -130,7 +130,8 @@ def report(
         print_json(reported.to_json())
     found = reported.analysis
     note(f"wrote {out}: {found.attempts:,} attempts, {found.scored:,} with a score; success by {found.success.by}")
-    checked = sources[0] if len(sources) == 1 else "SOURCE"
-    tell_findings(reported.findings, checked)
-    tell_unread(reported.quarantined, checked)
-    exit_where_rows_are_missing(reported.quarantined)
+    for source, counts in reported.reading.findings_by_source.items():
+        tell_findings(counts, source)
+    for source, counts in reported.reading.quarantined_by_source.items():
+        tell_unread(counts, source)
+    exit_where_rows_are_missing(reported.reading.quarantined)

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import os
 from collections import deque
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass, field, replace
-from difflib import get_close_matches
+from difflib import SequenceMatcher, get_close_matches
+from functools import cache, lru_cache
 from pathlib import Path
 
 import msgspec
@@ -115,6 +116,8 @@ def _not_gzip(location: Location) -> str:
 
 _LONGEST = 30
 """Characters of a key that may be shown for being like one of ours."""
+_MOST_COMPARED = 100
+"""Keys of a row that are held against ours; more are those of no table that somebody wrote by hand."""
 _CURATIONS_OWN = (
     "read it with pyarrow or polars: it is what a curation notes, and holds no records; docs/how-to/curate.md, "
     '"Looking at what was removed", shows how to come from its rows to the records'
@@ -128,16 +131,19 @@ def _is_curations_own(keys: Iterable[str]) -> bool:
 
 
 def _advice(keys: frozenset[str]) -> str:
-    own = 'rename or add columns, see docs/data.md, "Your own labels and pairs"'
-    return _CURATIONS_OWN if _is_curations_own(keys) else own
+    if _is_curations_own(keys):
+        return _CURATIONS_OWN
+    nearest = _nearest(keys)
+    section = "Pairs that nobody has judged yet" if nearest and nearest.name == "pairs" else "Your own labels and pairs"
+    return f'rename or add columns, see docs/data.md, "{section}"'
 
 
 def _keys_found(keys: frozenset[str]) -> str:
     """The keys that some format has, those like one that it has, and how many others, which could be anything."""
     anywhere = frozenset().union(*(wanted for each in FORMATS.values() for wanted in each.keys))
-    _, missed = _nearest(keys) or ("", frozenset())
-    near = {key: get_close_matches(key, missed - keys, n=1) for key in sorted(keys - anywhere) if len(key) <= _LONGEST}
-    known = [*sorted(keys & anywhere), *(f"{key} (like {like[0]})" for key, like in near.items() if like)]
+    nearest = _nearest(keys)
+    alike = {} if nearest is None else {key: like for key, like in nearest.alike.items() if key not in anywhere}
+    known = [*sorted(keys & anywhere), *(f"{key} (like {' or '.join(like)})" for key, like in sorted(alike.items()))]
     others = len(keys) - len(known)
     if not others:
         return ", ".join(known) or "none"
@@ -149,22 +155,69 @@ def _nearest_format(keys: frozenset[str]) -> str:
     """The format most of whose keys are there and those it misses; else the names of all formats."""
     if (nearest := _nearest(keys)) is None:
         return f"the columns of one of {', '.join(each.name for each in FORMATS.values() if each.keys)}"
-    name, wanted = nearest
-    missing = ", ".join(sorted(wanted - keys))
-    told = f"those of {name}, the nearest: {', '.join(sorted(wanted))}"
-    return f"{told}, of which {missing} is missing" if missing else f"{told}, as texts"
+    missing = sorted(nearest.wanted - keys)
+    told = f"those of {nearest.name}, the nearest: {', '.join(sorted(nearest.wanted))}"
+    return f"{told}, of which {', '.join(missing)} {_are(missing)} missing" if missing else f"{told}, as texts"
 
 
-def _nearest(keys: frozenset[str]) -> tuple[str, frozenset[str]] | None:
-    """The format most of whose keys are there, by its name, and those keys; None where no format has any of them."""
-    shares = [
-        (len(wanted & keys) / len(wanted), len(wanted & keys), each.name, wanted)
+def _are(names: Sequence[str]) -> str:
+    return "is" if len(names) == 1 else "are"
+
+
+@dataclass(frozen=True)
+class _Nearest:
+    """A format, and how near a row's keys come to one of its sets of keys.
+
+    Attributes:
+        wanted: the set.
+        alike: key of the row → missing keys of ours that it is like: response_a is as much like response_0 as like
+            response_1, and which of them it is must not be guessed.
+        share: of the set, what is there, keys of few formats before those of many; a key that is alike counts by how much.
+        there: how many keys of the set are there to the letter.
+    """
+
+    name: str
+    wanted: frozenset[str]
+    alike: dict[str, tuple[str, ...]]
+    share: float
+    there: int
+
+
+@lru_cache(maxsize=8)  # what is expected, found and advised is told of the same row
+def _nearest(keys: frozenset[str]) -> _Nearest | None:
+    """The format whose keys are there most nearly; None where none is: one key alone may be like anything."""
+    near = [
+        _nearness(each.name, wanted, keys)
         for each in FORMATS.values()
         if not each.foreign_keys & keys
         for wanted in each.keys
     ]
-    share, _, name, wanted = max(shares, key=lambda each: each[:2])
-    return (name, wanted) if share else None
+    best = max(near, key=lambda each: (each.share, each.there))
+    return best if best.there or len(best.alike) > 1 else None
+
+
+def _nearness(name: str, wanted: frozenset[str], keys: frozenset[str]) -> _Nearest:
+    free = sorted(key for key in keys - wanted if len(key) <= _LONGEST)[:_MOST_COMPARED]
+    alike: dict[str, tuple[str, ...]] = {}
+    reached = sum(_telling(key) for key in wanted & keys)
+    for missing in sorted(wanted - keys):
+        if like := get_close_matches(missing, free, n=1):
+            free.remove(like[0])  # it stands for one alone
+            likeness = _likeness(like[0], missing)
+            alike[like[0]] = tuple(key for key in sorted(wanted - keys) if _likeness(like[0], key) >= likeness)
+            reached += likeness * _telling(missing)
+    share = reached / sum(_telling(key) for key in wanted)
+    return _Nearest(name, wanted, alike, share, len(wanted & keys))
+
+
+def _likeness(key: str, other: str) -> float:
+    return SequenceMatcher(None, key, other).ratio()
+
+
+@cache
+def _telling(key: str) -> float:
+    """How much a key of ours tells formats apart: a prompt stands in most, and says little."""
+    return 1 / sum(key in wanted for each in FORMATS.values() for wanted in each.keys)
 
 
 def _is_text(kind: pa.DataType) -> bool:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -11,7 +12,7 @@ from pydantic import JsonValue
 
 from plumbline.formats import Loaded, load, merge_loaded
 from plumbline.formats.doubled_rows import refuse_doubled_rows
-from plumbline.lineage import StatedTerms, Use
+from plumbline.lineage import Fault, Finding, StatedTerms, Use, count_by_code
 from plumbline.records import Axis, NoDataError, PermittedUseError, unknown_name
 
 Step = Callable[[str], None]
@@ -60,6 +61,55 @@ def merged_parts(parts: Sequence[Loaded], sources: Sequence[str]) -> Loaded:
             advice=f"plumbline data check {sources[0]}",
         )
     return loaded
+
+
+def counts_by_source(
+    loaded: Loaded, entries: Sequence[Fault | Finding], sources: Sequence[str]
+) -> dict[str, dict[str, int]]:
+    """How many entries there are by code, by the source as it was named whose files they are of.
+
+    Args:
+        loaded: of all sources.
+        entries: its faults, or its findings.
+        sources: at least one. Where a file is of none of them, and they are several, its own path stands for them.
+    """
+    places = {entry.source: _named_source(loaded, entry.source, sources) for entry in entries}
+    found: dict[str, list[Fault | Finding]] = {}
+    for entry in entries:
+        found.setdefault(places[entry.source], []).append(entry)
+    return {place: count_by_code(of_place) for place, of_place in found.items()}
+
+
+@dataclass(frozen=True)
+class Reading:
+    """What reading the sources of a run turned up.
+
+    Attributes:
+        quarantined: rows that could not be read, by code.
+        findings: what looked wrong in those that could, by code.
+        quarantined_by_source, findings_by_source: see `counts_by_source`.
+    """
+
+    quarantined: dict[str, int]
+    findings: dict[str, int]
+    quarantined_by_source: dict[str, dict[str, int]]
+    findings_by_source: dict[str, dict[str, int]]
+
+    @classmethod
+    def of(cls, loaded: Loaded, sources: Sequence[str]) -> Reading:
+        """What stands in what was loaded of the sources."""
+        faults, findings = (counts_by_source(loaded, each, sources) for each in (loaded.faults, loaded.findings))
+        return cls(loaded.quarantined, count_by_code(loaded.findings), faults, findings)
+
+
+def _named_source(loaded: Loaded, file: str, sources: Sequence[str]) -> str:
+    """The source, as it was named, that a file is of, which records call `file`."""
+    path = Path(loaded.paths.get(file, file)).resolve()
+    for source in sources:
+        named = Path(source).resolve()
+        if path.is_relative_to(named) or (file not in loaded.paths and file.partition("/")[0] == named.name):
+            return source
+    return sources[0] if len(sources) == 1 else loaded.paths.get(file, sources[0])
 
 
 def stage_split(source: str, split: str | None, options: Mapping[str, Any]) -> str | None:

@@ -154,7 +154,7 @@ def read_description(folder: Path, kind: type[Description]) -> Description:
             expected=f"a folder with {DESCRIPTION_NAME} and {WEIGHTS_NAME}",
             advice="the command that began the training beside it, with --resume"
             if folder.with_name(f"{folder.name}.training").is_dir()
-            else "train one: plumbline train preference SOURCE -o MODEL",
+            else "train one: plumbline train preference, cost or moderation, each with SOURCE -o MODEL",
         )
     try:
         description = kind.model_validate_json(path.read_bytes())

@@ -70,6 +70,23 @@ def no_such_model(served: Sequence[str]) -> WebError:
     )
 
 
+def asked_elsewhere(task: str, served: Sequence[str]) -> WebError:
+    """404: it is served, and another route asks it.
+
+    Args:
+        task: of the model named.
+        served: models that the route asks.
+    """
+    route = "/v1/moderations" if task == "moderation" else "/v1/score"
+    return WebError(
+        "PL-MDR-012",
+        404,
+        f"the model of this name is a {task} model, which POST {route} answers for",
+        expected=f"one of {', '.join(served) or 'none'}",
+        advice=f"ask POST {route}, or leave model out here for what this route asks",
+    )
+
+
 def no_such_policy(served: Sequence[str]) -> WebError:
     """404."""
     return WebError(

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from plumbline.measure import wilson_figure
+from plumbline.measure import Figure, wilson_figure
 from plumbline.models.calibration import choose_threshold
 from plumbline.models.rows.training_rows import LabelRows
 from plumbline.moderate.policy import (
@@ -194,6 +194,27 @@ def _fitted(parts: Mapping[str, _Part], is_unsafe: Bools, settings: FittingSetti
         flagged, reviewed = (int((negatives >= limit).sum()) for limit in (threshold.flag, threshold.review))
         fitted[name] = CalibratedHead(threshold, len(negatives), int(part.applies.sum()), flagged, reviewed)
     return fitted
+
+
+def recall_of_heads(policy: Policy, heads: Sequence[str], probabilities: Floats, rows: LabelRows) -> dict[str, Figure]:
+    """What a fitted policy flags of each head's own harm, with Wilson's 95 % interval: what the stated rate costs.
+
+    Args:
+        policy: as `fit_policy` gave it.
+        heads, probabilities, rows: that it was fitted on; what it finds of other rows `policy_figures` tells.
+    Raises:
+        ValueError: nobody fitted the policy.
+    """
+    if policy.calibration is None:
+        raise ValueError("expected a fitted policy")
+    found = {}
+    for place, name in enumerate(heads):
+        if name in policy.thresholds:
+            column = probabilities[:, place]
+            part = _part(column, rows, name, is_main=place == 0, together=policy.calibration.together)
+            positives = column[part.known][part.applies]
+            found[name] = wilson_figure(int((positives >= policy.thresholds[name].flag).sum()), len(positives))
+    return found
 
 
 def _rate_held_together(parts: Mapping[str, _Part], is_safe: Bools, stated: float) -> float:

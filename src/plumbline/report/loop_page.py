@@ -72,9 +72,10 @@ _SAMPLERS_INTRO = (
 )
 _MODELS_INTRO = (
     "Each model was trained on the simulated judgements of its round and those before. The truth is known of {unseen_tasks} tasks and {unseen_wishes} wishes that no study asked: "
-    "how often a model prefers the truly better reply, and how well it tells unsafe replies."
+    "how often a model prefers the truly better reply, and how well it tells unsafe replies. By the workers' word it is measured on the prompts of split test: they are few, workers err, "
+    "and what nearly repeats one of them was removed from what models learn."
 )
-_PEOPLE_INTRO = "Pairs and labels are judged by two workers each, chats by one. What a worker prefers is drawn by how far the replies are apart in truth."
+_PEOPLE_INTRO = "Pairs and labels are judged by two workers each, chats by one; a study is shown as it stood at the end of each round. What a worker prefers is drawn by how far the replies are apart in truth."
 
 
 # --- samplers ---
@@ -90,11 +91,11 @@ def _samplers_card(found: Mapping[str, Any]) -> Card:
         DotRow(_sampler_name(each["name"]), ((Series("Elo", FIRST, "o"), _figure(each["elo"])),), digits=0)
         for each in samplers
     ]
-    first, last = samplers[0], samplers[-1]
-    reading = (
-        f"By the simulated workers' word {_sampler_name(last['name'])} has {figure_cell(_figure(last['elo']), 0)} points, {_sampler_name(first['name'])} "
-        f"{figure_cell(_figure(first['elo']), 0)}. In truth a reply helps {figure_cell(_figure(last['true_helpfulness']))} and {figure_cell(_figure(first['true_helpfulness']))}."
+    reading = "; ".join(
+        f"{_sampler_name(each['name'])} has {figure_cell(_figure(each['elo']), 0)} points, and in truth its replies help {number(each['true_helpfulness']['value'], 2)}"
+        for each in samplers
     )
+    reading = f"By the simulated workers' word {reading}. {_apart(samplers[-2:])}"
     picture = draw_dots(
         rows,
         Caption("loop-elo", "Elo of the samplers over the rounds", reading, True),
@@ -116,6 +117,16 @@ def _samplers_card(found: Mapping[str, Any]) -> Card:
     return Card("Elo of the samplers, over the rounds", reading, True, picture, open_tables=(table,), wide=True)
 
 
+def _apart(two: Sequence[Mapping[str, Any]]) -> str:
+    """Whether the intervals of the last two samplers tell them apart."""
+    earlier, later = (_figure(each["elo"]) for each in two)
+    if None in (earlier.low, earlier.high, later.low, later.high):
+        return "There is no interval to tell the last two apart by."
+    is_apart = (later.low or 0.0) > (earlier.high or 0.0) or (later.high or 0.0) < (earlier.low or 0.0)
+    said = "lie apart" if is_apart else "overlap: on so few tasks they are not told apart by them"
+    return f"The intervals of the last two {said}."
+
+
 def _sampler_name(name: str) -> str:
     return name if name == "base" else f"best of 8 by {name}"
 
@@ -132,7 +143,7 @@ def _models_card(found: Mapping[str, Any]) -> Card:
         for each in sorted(found["models"], key=_by_model)
     ]
     best = [
-        f"{each['name']} {number(each['by_truth']['value'])}"
+        f"{each['name']} {number(each['by_truth']['value'])} ({_FIGURES[each['figure']]})"
         for each in found["models"]
         if each["round"] == _last_round(found)
     ]
@@ -173,7 +184,7 @@ def _studies_card(found: Mapping[str, Any]) -> Card:
     judged_twice = [each for each in studies if each["agreement"]["value"] is not None]
     rows = [
         DotRow(
-            each["name"],
+            f"{each['name']}, {each['round']}",
             (
                 (_RIGHT, _figure(each["right"])),
                 *(((_AGREEMENT, _figure(each["agreement"])),) if each in judged_twice else ()),

@@ -315,7 +315,7 @@ def test_bodies_that_are_refused(work, name):
 def test_a_fields_place_and_nearest_name_are_told(work):
     api, worker, item = work
     response = send(api, worker, item, whole(secondz=1)).json()
-    assert response["fields"] == [{"field": "", "problem": "an unknown field; is seconds meant?"}]
+    assert response["fields"] == [{"field": "", "problem": "an unknown field secondz; is seconds meant?"}]
     assert send(api, worker, item, whole(fence="1")).json()["fields"][0]["field"] == "fence"
     response = send(api, worker, item, whole(submission=PAIR | {"helpfulness": "x"})).json()
     assert response["fields"][0]["field"] == "helpfulness"

@@ -1,6 +1,7 @@
 """A whole comparison: made-up policies on loopback or in files, made-up judges; killed and gone on with, refused, swapped."""
 
 import json
+import time
 from dataclasses import replace
 
 import numpy as np
@@ -259,19 +260,28 @@ def test_other_settings_do_not_go_on_from_what_was_kept(run, server, prompts):
 
 
 def test_a_source_that_dies_ends_the_run_and_what_came_is_kept(run, server):
-    healthy = server.always
+    healthy, journal = server.always, journal_of(run.out, "first")
 
     def dies(handler, body):
-        return (status(401) if len(server.bodies) > 4 else healthy)(handler, body)
+        """After four, once a reply of theirs was kept."""
+        if len(server.bodies) <= 4:
+            return healthy(handler, body)
+        for _ in range(1000):
+            if journal.exists() and journal.read_bytes().count(b"\n") > 1:
+                break
+            time.sleep(0.01)
+        return status(401)(handler, body)
 
     server.always = dies
     with pytest.raises(ReplyError, match="PL-REP-013"):
         run_comparison(run)
     assert not run.out.exists()
+    kept = {json.loads(line)["seed"] for line in journal.read_text().splitlines()[1:]}
+    assert kept
     server.always = healthy
     server.bodies.clear()
     assert run_comparison(run)["answered"]["both"] == 8
-    assert len(server.bodies) < 10
+    assert not kept & {body["seed"] for body in server.bodies}
 
 
 def test_where_one_of_two_sources_refuses_the_other_is_not_asked_and_nothing_is_left_open(run, server):

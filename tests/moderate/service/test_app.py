@@ -115,17 +115,21 @@ def test_models_policies_and_what_operators_ask(app):
 def test_openais_model_names_mean_the_first_and_other_names_must_exist(app):
     for name in ("omni-moderation-latest", "text-moderation-007", "mod"):
         assert ask(app, "POST", MODERATIONS, {"input": "x", "model": name}).status == 200
-    for path, asked, code in [
-        (MODERATIONS, {"input": "x", "model": "reward"}, "PL-MDR-012"),
-        (MODERATIONS, {"input": "x", "policy": "none"}, "PL-MDR-013"),
+    talk = {"messages": [{"role": "user", "content": "q"}], "replies": ["a"]}
+    for path, asked, code, told in [
+        (MODERATIONS, {"input": "x", "model": "other"}, "PL-MDR-012", "no model of this name is served"),
+        (MODERATIONS, {"input": "x", "model": "reward"}, "PL-MDR-012", "a preference model, which POST /v1/score"),
+        (MODERATIONS, {"input": "x", "policy": "none"}, "PL-MDR-013", "no policy of this name"),
         (
             "/v1/score",
-            {"conversations": [{"messages": [{"role": "user", "content": "q"}], "replies": ["a"]}], "model": "mod"},
+            {"conversations": [talk], "model": "mod"},
             "PL-MDR-012",
+            "a moderation model, which POST /v1/mod",
         ),
     ]:
         answer = ask(app, "POST", path, asked)
         assert (answer.status, answer.code) == (404, code)
+        assert told in answer.body.decode()
 
 
 def test_what_nothing_serves_is_said(moderation, preference):

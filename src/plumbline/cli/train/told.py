@@ -49,9 +49,10 @@ def tell_trained(result: TrainingResult, run: TrainingRun) -> None:
     """What a person must know of a training run beside its figures."""
     from plumbline.models.figures.source_figures import told_sources
 
-    checked = " ".join(_checked_words(run))
-    tell_unread(result.quarantined, checked)
-    tell_findings(result.findings, checked)
+    for source, counts in result.reading.quarantined_by_source.items():
+        tell_unread(counts, join(_checked_words(run, source)))
+    for source, counts in result.reading.findings_by_source.items():
+        tell_findings(counts, join(_checked_words(run, source)))
     tell_set_aside(result.summary.get("set_aside", {}))
     trained_on = [result.summary[key] for key in ("comparisons", "labels") if key in result.summary]
     if result.summary.get("scored_out_of_fold", min(trained_on)) < _FEW_ROWS:
@@ -62,10 +63,10 @@ def tell_trained(result: TrainingResult, run: TrainingRun) -> None:
         note("a fit ended short of its tolerance: see README.md in the model's folder")
     deals = result.summary.get("deals_of_folds", 1)
     if deals > 1:
-        note(
-            f"the folds were dealt {deals} times: figures are over all deals; the table of the model's threshold and "
-            "out_of_fold.parquet show the first deal"
+        of_first = (
+            "; the table of the model's threshold shows the first" if result.cross_validated["thresholds"] else ""
         )
+        note(f"the folds were dealt {deals} times: figures and out_of_fold.parquet are over all deals{of_first}")
     if flatter := result.summary.get("figures_flatter"):
         note(flatter)
     if run.settings.get("resume") and not result.summary.get("outcome", {}).get("resumed_step"):
@@ -90,15 +91,16 @@ def _tell_repeats(result: TrainingResult, run: TrainingRun) -> None:
 
     repeats = told_repeats(result.summary.get("repeats", {}))
     if repeats:
-        where = f"see: plumbline data check {join(_checked_words(run))}"
+        where = f"see: plumbline data check {join(_checked_words(run, run.sources[0]))}"
         several = "they may stand in different sources; of each alone, " if len(run.sources) > 1 else ""
         note(f"among the training rows: {repeats}; {several}{where}")
 
 
-def _checked_words(run: TrainingRun) -> list[str]:
-    """What ``data check`` must be told to see what training saw: the first source, its folder and its format."""
-    options = {"--data-dir": run.load_options.get("data_dir"), "--format": run.load_options.get("format")}
-    return [run.sources[0], *(word for option, value in options.items() if value for word in (option, value))]
+def _checked_words(run: TrainingRun, source: str) -> list[str]:
+    """What ``data check`` must be told to see what training saw of a source, or of one of its files: folder and format."""
+    folder = run.load_options.get("data_dir") if source in run.sources else None
+    options = {"--data-dir": folder, "--format": run.load_options.get("format")}
+    return [source, *(word for option, value in options.items() if value for word in (option, value))]
 
 
 def _tell_next(run: TrainingRun) -> None:

@@ -195,7 +195,7 @@ def connect(place: str | Path, *, connections: int = 20) -> Store:
             "postgres",
             "psycopg is not installed",
             expected="the extra for stores on Postgres",
-            advice="pip install -e '.[postgres]'",
+            advice="pip install -c constraints.txt -e '.[collect,postgres]'",
         ) from None
     event.listen(engine, "begin", _begin)
     return Store(engine, None)

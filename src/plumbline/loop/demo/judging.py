@@ -6,10 +6,10 @@ import http.client
 import json
 from collections import Counter
 from collections.abc import Callable, Sequence
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import ThreadPoolExecutor, wait
 from dataclasses import dataclass
 from random import Random
-from threading import Lock
+from threading import Event, Lock
 from typing import Any
 from urllib.parse import urlsplit
 from uuid import uuid4
@@ -21,6 +21,7 @@ from plumbline.loop.synthetic.world import World
 _TIMEOUT_SECONDS = 60.0
 _ATTEMPTS = 4
 _MOST_STEPS = 50
+_LOOK_SECONDS = 0.2
 _NO_SUCCESS = 300
 
 Told = Callable[[int], None]
@@ -119,7 +120,7 @@ def judge_studies(
         told: told how many are done.
     """
     done: Counter[str] = Counter()
-    lock = Lock()
+    lock, ended = Lock(), Event()
 
     def count(study: str) -> None:
         with lock:
@@ -132,14 +133,25 @@ def judge_studies(
         desk = _Desk(api, session.worker, world, Random(f"{seed}/{session.worker.name}"))
         try:
             for study in studies:
-                while desk.do_next(study):
+                while not ended.is_set() and desk.do_next(study):
                     count(study)
+        except BaseException:
+            ended.set()
+            raise
         finally:
             api.close()
 
     with ThreadPoolExecutor(len(sessions)) as pool:
-        for finished in [pool.submit(work, place) for place in range(len(sessions))]:
-            finished.result()
+        try:
+            working = {pool.submit(work, place) for place in range(len(sessions))}
+            while working:
+                # Looked at again and again: libraries that read files leave Ctrl-C such that a wait without an end sleeps on.
+                finished, working = wait(working, timeout=_LOOK_SECONDS)
+                for each in finished:
+                    each.result()
+        except BaseException:  # Ctrl-C among them: nobody works on for a run that ended
+            ended.set()
+            raise
     return done
 
 

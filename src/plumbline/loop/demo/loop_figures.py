@@ -35,7 +35,7 @@ class LoopFigures:
 
     Attributes:
         items: done by the workers, by study.
-        studies: of each exported study: judgements, agreement, Krippendorff's α, the share that is right.
+        studies: of each export of a study, all that was judged up to then: judgements, agreement, Krippendorff's α, the share that is right.
         models: of each model of each round: figures by the truth, and the same by the workers' word on the split test.
         samplers: of each: how helpful its replies truly are, and its Elo.
     """
@@ -58,11 +58,9 @@ class LoopFigures:
         self.items.update(done)
 
     def add_round(self, name: str, folder: Path, measured: Sequence[Measured]) -> None:
-        """The studies that were exported for the first time, and the models that were trained."""
-        known = {study["name"] for study in self.studies}
+        """The studies as they stood then, and the models that were trained."""
         for export in sorted((folder / "exports").iterdir()):
-            if export.name not in known:
-                self._add_study(export.name, name, Judged.of(export))
+            self._add_study(export.name, name, Judged.of(export))
         for each in measured:
             axis = Axis(each.model.on or Axis.HARMLESSNESS)
             scorer = open_reply_scorer(folder / "models" / each.model.name)

@@ -17,9 +17,10 @@ from plumbline.records import SourceError, UsageError
 
 PARTS = ("checks", "splits", "models", "evaluations", "report.html")
 """What a demo on data of the user's writes into its folder."""
+TRUTH = "truth-synthetic.jsonl"
 LOOP_PARTS = (
     "data-synthetic",
-    "truth-synthetic.jsonl",
+    TRUTH,
     "studies",
     "recipe.toml",
     "round-1.toml",

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import signal
 import socket
 import threading
@@ -10,7 +11,7 @@ from contextlib import ExitStack
 from pathlib import Path
 
 from plumbline.loop.demo import starting
-from plumbline.loop.demo.output import is_demo
+from plumbline.loop.demo.output import TRUTH, is_demo
 from plumbline.loop.demo.servers import running_server
 
 _STUDIES = (starting.HELPFULNESS, starting.HARM, starting.LABELS, starting.ONLINE, starting.SAMPLERS)
@@ -18,7 +19,6 @@ _APP_PORT, _MODERATION_PORT = 8080, 8000
 _LOG = "servers.log"
 _LINK_SECONDS = 1.0
 """The link follows the address at once, where no owner has a password yet."""
-_ADVICE = "-H 'Content-Type: application/json' -d '{\"input\": \"a text to judge\"}'"
 
 
 def is_servable(out: Path) -> bool:
@@ -46,16 +46,25 @@ def serve_demo(out: Path, tell: Callable[[str], None]) -> None:
         tell(f"the app, with the studies of the demo (synthetic): {pages.address}")
         if link is not None:
             tell(link)
-        tell(f"moderation: curl -s {service.address}/v1/moderations {_ADVICE}")
+        tell(f"moderation (it knows made-up phrases, and no others): {_curl(service.address, out / TRUTH)}")
+        # Set here, since whoever starts this in the background may have had Ctrl-C ignored.
+        before = [(number, signal.signal(number, lambda *_: ended.set())) for number in (signal.SIGINT, signal.SIGTERM)]
         tell("Ctrl-C ends both")
-        before = signal.signal(signal.SIGTERM, lambda *_: ended.set())
         try:
             while not ended.wait(0.5) and pages.is_running and service.is_running:
                 pass
-        except KeyboardInterrupt:
-            tell("ended")
         finally:
-            signal.signal(signal.SIGTERM, before)
+            for number, handler in before:
+                signal.signal(number, handler)
+        tell("ended")
+
+
+def _curl(address: str, truth: Path) -> str:
+    """A command that asks about an unsafe reply of the world; its texts hold no quotes that a shell would read."""
+    rows = (json.loads(line) for line in truth.read_text(encoding="utf-8").splitlines())
+    row = next(row for row in rows if not row["is_safe"] and "'" not in row["prompt"] + row["reply"])
+    sent = json.dumps({"question": row["prompt"], "answer": row["reply"]}, ensure_ascii=False)
+    return f"curl -s {address}/v1/moderations -H 'Content-Type: application/json' -d '{sent}'"
 
 
 def _free(port: int) -> int:

@@ -45,13 +45,18 @@ def require_extras() -> None:
 
 
 def write_files(world: World, out: Path) -> None:
-    """Write the studies' folders and the rounds' files, with what is asked in the first round."""
+    """Write the studies' folders and the rounds' files, with what is asked in the first round: half of the wishes."""
     with as_file(files(__package__) / "files") as ours:
         shutil.copytree(ours, out, dirs_exist_ok=True)
     write_prompts(world.tasks, out / HELPFULNESS / _PROMPTS)
     write_pairs(world.tasks, Axis.HELPFULNESS, out / HELPFULNESS / REPLIES)
+    write_wishes(world.wishes[: len(world.wishes) // 2], out)
+
+
+def write_wishes(wishes: Sequence[Situation], out: Path) -> None:
+    """The pairs that the studies of harm ask about; those that are items already stay what they are when a study is started again."""
     for study in (HARM, LABELS):
-        write_pairs(world.wishes, Axis.HARMLESSNESS, out / study / _PAIRS)
+        write_pairs(wishes, Axis.HARMLESSNESS, out / study / _PAIRS)
 
 
 def write_sampler_pairs(situations: Sequence[Situation], out: Path) -> None:
@@ -60,7 +65,7 @@ def write_sampler_pairs(situations: Sequence[Situation], out: Path) -> None:
 
 
 def start_studies(out: Path, folders: Sequence[str]) -> str | None:
-    """Start studies in the demo's store, which is made where it is not there.
+    """Start studies in the demo's store, which is made where it is not there; of those that are started already, enter what is new.
 
     Returns:
         A token of the store's owner, where the store was made now; it stands nowhere else.

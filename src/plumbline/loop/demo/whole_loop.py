@@ -21,7 +21,7 @@ from plumbline.lineage import Manifest, StatedTerms, write_folder_aside
 from plumbline.loop.demo import starting
 from plumbline.loop.demo.judging import Session, judge_studies, new_tokens
 from plumbline.loop.demo.loop_figures import LoopFigures
-from plumbline.loop.demo.output import claim_output, clear_parts, refuse_output, write_loop_manifest
+from plumbline.loop.demo.output import TRUTH, claim_output, clear_parts, refuse_output, write_loop_manifest
 from plumbline.loop.demo.servers import running_server
 from plumbline.loop.demo.truth import Judged, sampled_tasks
 from plumbline.loop.demo.workers import made_up_workers
@@ -31,7 +31,7 @@ from plumbline.loop.rounds.round_run import run_round
 from plumbline.loop.synthetic.corpus import write_synthetic_corpus
 from plumbline.loop.synthetic.world import World, make_world, write_truth
 
-LOOP, REPORT, CORPUS, TRUTH, LOG = "loop.json", "report.html", "data-synthetic", "truth-synthetic.jsonl", "servers.log"
+LOOP, REPORT, CORPUS, LOG = "loop.json", "report.html", "data-synthetic", "servers.log"
 ROUNDS = ("round-1", "round-2")
 SAMPLERS_EXPORT = "samplers-export"
 _FIRST_STUDIES = (starting.HELPFULNESS, starting.HARM, starting.LABELS)
@@ -46,14 +46,14 @@ class WorldSize:
     """How much is made up and judged.
 
     Attributes:
-        tasks, wishes: prompts of the studies.
+        tasks, wishes: prompts of the studies; half of the wishes come in with the second round.
         unseen: prompts of each that no study asks, to measure on.
         replies: to a task.
         workers: simulated ones.
     """
 
     tasks: int = 120
-    wishes: int = 120
+    wishes: int = 160
     unseen: int = 100
     replies: int = 8
     workers: int = 4
@@ -102,9 +102,10 @@ def run_whole_loop(
     stages = _Stages(out, seed, world, size.workers, say)
     with _store_named(out / starting.STORE):
         stages.make_data()
-        stages.judge(_FIRST_STUDIES, new=_FIRST_STUDIES)
+        stages.judge(_FIRST_STUDIES)
         stages.run_round(ROUNDS[0])
-        stages.judge((starting.ONLINE,), new=(starting.ONLINE,))
+        starting.write_wishes(world.wishes, out)
+        stages.judge((starting.HARM, starting.LABELS, starting.ONLINE))
         stages.run_round(ROUNDS[1])
         stages.hold_samplers_side_by_side()
     return stages.close(created)
@@ -157,11 +158,11 @@ class _Stages:
             starting.write_files(self.world, self.out)
             write_truth(self.world, self.out / TRUTH)
 
-    def judge(self, folders: Sequence[str], *, new: Sequence[str]) -> None:
-        """Serve studies, those among them that are new started first, and let the simulated workers judge all of them."""
+    def judge(self, folders: Sequence[str]) -> None:
+        """Start studies, or enter what is new in their data, serve them, and let the simulated workers judge all there is."""
         names = [starting.study_name(self.out, folder) for folder in folders]
         with self._stage("app and workers", f"app: simulated workers judge {', '.join(names)}"):
-            token = starting.start_studies(self.out, new)
+            token = starting.start_studies(self.out, folders)
             self._owner_token = self._owner_token or token
             words = ["collect", "serve", *(str(self.out / folder) for folder in folders)]
             words += ["--store", str(self.out / starting.STORE), "--port", "0", "--no-access-log"]
@@ -193,7 +194,7 @@ class _Stages:
         if not pairs:  # in a very small world both rounds may choose what comes first
             return
         starting.write_sampler_pairs(pairs, self.out)
-        self.judge((starting.SAMPLERS,), new=(starting.SAMPLERS,))
+        self.judge((starting.SAMPLERS,))
         self._export(starting.SAMPLERS, self.out / SAMPLERS_EXPORT)
         self.figures.add_samplers(sampled, Judged.of(self.out / SAMPLERS_EXPORT))
 

@@ -23,7 +23,7 @@ from plumbline.lineage import (
     write_aside,
 )
 from plumbline.loop.sources import Step, is_synthetic, load_stage, own_terms_told, resolved_options
-from plumbline.measure import Bootstrap
+from plumbline.measure import Bootstrap, Figure
 from plumbline.models.loading import load_any_model
 from plumbline.models.model_folder import DESCRIPTION_NAME, FolderDescription, with_model
 from plumbline.models.rows.trained_rows import Overlap, read_trained_rows
@@ -34,7 +34,7 @@ from plumbline.moderate.false_refusals import as_conversations, prompts_alone, s
 from plumbline.moderate.policy import CalibrationFile, Policy, policy_of_model, require_decidable, require_heads
 from plumbline.moderate.policy_figures import false_refusal_figures, policy_figures
 from plumbline.moderate.policy_files import format_policy, read_policy
-from plumbline.moderate.policy_fitting import FittedOn, FittingSettings, fit_policy, told_of_fit
+from plumbline.moderate.policy_fitting import FittedOn, FittingSettings, fit_policy, recall_of_heads, told_of_fit
 from plumbline.records import NoDataError, PlumblineError, UsageError
 from plumbline.records.setting_words import NAME_PATTERN, NAME_WORDS
 
@@ -89,6 +89,7 @@ class FittedPolicy:
     """A policy that was fitted and written.
 
     Attributes:
+        recall: what is flagged of each head's own harm, of the rows fitted on.
         notes: what a reader must know, a sentence each.
         rows: fitted on.
         set_aside: rows that say nothing, or that the model was trained on, by code.
@@ -97,6 +98,7 @@ class FittedPolicy:
     """
 
     policy: Policy
+    recall: dict[str, Figure]
     notes: tuple[str, ...]
     rows: int
     set_aside: dict[str, int]
@@ -147,7 +149,8 @@ def run_policy_fit(run: PolicyFit, step: Step = lambda _: None) -> FittedPolicy:
     notes += told_of_fit(policy.calibration) if policy.calibration else []
     if overlap is not None and overlap.told:
         notes.append(overlap.told)
-    return FittedPolicy(policy, tuple(notes), len(rows), rows.set_aside, loaded.quarantined, judged.truncated)
+    recall = recall_of_heads(policy, list(model.heads), judged.probabilities, rows)
+    return FittedPolicy(policy, recall, tuple(notes), len(rows), rows.set_aside, loaded.quarantined, judged.truncated)
 
 
 def run_policy_evaluation(

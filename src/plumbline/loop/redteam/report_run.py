@@ -8,9 +8,9 @@ from pathlib import Path, PurePosixPath
 from typing import Any
 
 from plumbline.formats import Loaded
-from plumbline.lineage import FileEntry, ManifestFinder, count_by_code
+from plumbline.lineage import FileEntry, ManifestFinder
 from plumbline.loop.redteam.score_run import attempts_of
-from plumbline.loop.sources import Step, is_synthetic, load_parts, merged_parts
+from plumbline.loop.sources import Reading, Step, is_synthetic, load_parts, merged_parts
 from plumbline.measure import Bootstrap
 from plumbline.models.model_folder import DESCRIPTION_NAME
 from plumbline.records import unknown_name
@@ -49,19 +49,21 @@ class RedTeamReported:
 
     Attributes:
         analysis: what it draws.
-        quarantined: rows that could not be read, by code.
-        findings: what looked wrong in those that could, by code.
+        reading: what reading the sources turned up.
         scorers: by which models the scores are, as the page names them.
     """
 
     analysis: RedTeamAnalysis
-    quarantined: dict[str, int]
-    findings: dict[str, int]
+    reading: Reading
     scorers: tuple[str, ...]
 
     def to_json(self) -> dict[str, Any]:
         """As ``--json`` prints it: the figures of the page."""
-        read = {"quarantined": self.quarantined, "findings": self.findings, "scorers": list(self.scorers)}
+        read = {
+            "quarantined": self.reading.quarantined,
+            "findings": self.reading.findings,
+            "scorers": list(self.scorers),
+        }
         return {**analysis_json(self.analysis, scorers=len(self.scorers)), **read}
 
 
@@ -90,7 +92,7 @@ def run_red_team_report(run: RedTeamReporting, step: Step = lambda _: None) -> R
         synthetic=is_synthetic(loaded),
     )
     write_red_team_report(analysis, sources, run.out, title=run.title, created=run.created)
-    return RedTeamReported(analysis, loaded.quarantined, count_by_code(loaded.findings), sources.scorers)
+    return RedTeamReported(analysis, Reading.of(loaded, run.sources), sources.scorers)
 
 
 def _scorers(parts: Sequence[Loaded]) -> tuple[str, ...]:

@@ -75,7 +75,7 @@ def run_joint_training(run: TrainingRun, step: Step = lambda _: None) -> dict[st
             twin = None if name == names[0] else run.out / names[0]
             save_trained(run, done, _with_links_told(trained, name, names), run.out / name, twin=twin)
         shutil.rmtree(training_folder(run.out), ignore_errors=True)
-    return {name: result_of(done, trained) for name, trained in zip(names, done.models, strict=True)}
+    return {name: result_of(done, trained, run.sources) for name, trained in zip(names, done.models, strict=True)}
 
 
 def folder_name(model: TransformerModel) -> str:

@@ -11,9 +11,10 @@ from typing import Any
 from pydantic import JsonValue
 
 from plumbline.formats import Loaded
-from plumbline.lineage import Manifest, count_by_code, refuse_foreign_folder
+from plumbline.lineage import Manifest, refuse_foreign_folder
 from plumbline.loop.earlier_outputs import refuse_other_model
 from plumbline.loop.sources import (
+    Reading,
     Step,
     is_synthetic,
     known_axis,
@@ -77,15 +78,19 @@ class TrainingResult:
 
     Attributes:
         cross_validated: figures of rows that no fit had seen which scored them.
-        quarantined, findings: what reading the sources turned up, by code.
+        reading: what reading the sources turned up.
         measured: on what the figures were found.
     """
 
     cross_validated: dict[str, Any]
     summary: dict[str, Any]
-    quarantined: dict[str, int]
-    findings: dict[str, int] = field(default_factory=dict)
-    measured: str = ""
+    reading: Reading
+    measured: str
+
+    @property
+    def quarantined(self) -> dict[str, int]:
+        """Rows that could not be read, by code."""
+        return self.reading.quarantined
 
 
 def run_training(run: TrainingRun, step: Step = lambda _: None) -> TrainingResult | None:
@@ -169,9 +174,9 @@ def _run_linear(run: TrainingRun, step: Step) -> TrainingResult:
         files={CARD_NAME: card.encode(), OUT_OF_FOLD_NAME: out_of_fold_content(trained.out_of_fold)},
         trained_rows=trained.trained_rows,
     )
-    findings = count_by_code(loaded.findings)
     measured = f"cross-validated on {_described(trained)}"
-    return TrainingResult(trained.cross_validated, trained.summary, loaded.quarantined, findings, measured)
+    reading = Reading.of(loaded, run.sources)
+    return TrainingResult(trained.cross_validated, trained.summary, reading, measured)
 
 
 def load_for_training(run: TrainingRun, axis: Axis | None, step: Step) -> Loaded:

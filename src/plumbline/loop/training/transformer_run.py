@@ -9,7 +9,7 @@ from __future__ import annotations
 import json
 import shutil
 import time
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass
 from importlib import metadata
@@ -19,13 +19,12 @@ from typing import TYPE_CHECKING
 from plumbline.formats import Loaded
 from plumbline.lineage import (
     Manifest,
-    count_by_code,
     refuse_foreign_folder,
     refuse_output_among_inputs,
     write_aside,
 )
 from plumbline.loop.measuring.figures_on_train import held_out_figures
-from plumbline.loop.sources import Step, is_synthetic, known_axis, resolved_options
+from plumbline.loop.sources import Reading, Step, is_synthetic, known_axis, resolved_options
 from plumbline.loop.training.folder import MARK_NAME, claimed, emptied, refuse_unfinished, training_folder
 from plumbline.loop.training.run import TrainingResult, TrainingRun, load_for_training, with_repeats
 from plumbline.loop.training.transformer_options import transformer_options
@@ -64,7 +63,7 @@ def run_transformer_training(run: TrainingRun, step: Step = lambda _: None) -> T
             return None
         save_trained(run, done, done.models[0], run.out)
         shutil.rmtree(training_folder(run.out), ignore_errors=True)
-    return result_of(done, done.models[0])
+    return result_of(done, done.models[0], run.sources)
 
 
 @dataclass(frozen=True)
@@ -139,15 +138,14 @@ def train_models(run: TrainingRun, begun: Begun, loaded: Loaded, step: Step) -> 
     return TrainedModels(loaded, models, begun.options, durations) if is_first_process() else None
 
 
-def result_of(done: TrainedModels, trained: TrainedTransformer) -> TrainingResult:
+def result_of(done: TrainedModels, trained: TrainedTransformer, sources: Sequence[str]) -> TrainingResult:
     """What is told of one model of a training."""
     rows = [f"{trained.summary[key]:,} {key}" for key in ("comparisons", "labels") if key in trained.summary]
     held = trained.summary["held_out_rows"]
     return TrainingResult(
         trained.held_out,
         trained.summary,
-        done.loaded.quarantined,
-        count_by_code(done.loaded.findings),
+        Reading.of(done.loaded, sources),
         measured=f"on {held:,} held-out rows of {' and '.join(rows)}",
     )
 

@@ -28,6 +28,8 @@ from plumbline.models.figures.measured_rows import (
 from plumbline.models.rows.training_rows import PreferenceRows
 
 _LENGTH_BINS = 7
+RANKED = "pairs are ranked, not classified: see accuracy"
+"""Why figures of safe against unsafe are undefined of pairs."""
 
 
 def pair_figures(
@@ -43,9 +45,7 @@ def pair_figures(
     """
     groups = rows.places.group_ids
     shown = _shown_in_random_order(score_differences, rows, calibration)
-    figures: dict[str, Figure] = {
-        key: Figure.undefined(len(rows), "pairs are ranked, not classified: see accuracy") for key in FIGURE_KEYS
-    }
+    figures: dict[str, Figure] = {key: Figure.undefined(len(rows), RANKED) for key in FIGURE_KEYS}
     figures["accuracy"] = preference_accuracy(
         score_differences, rows.first_is_better, bootstrap=bootstrap, group_ids=groups
     )

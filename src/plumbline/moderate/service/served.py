@@ -13,7 +13,7 @@ from plumbline.models.scored_model import ScoredModel
 from plumbline.moderate.batching import LINEAR, TRANSFORMER, Batcher, BatchSettings, Load
 from plumbline.moderate.cascade_batching import CascadeBatcher
 from plumbline.moderate.cascade_results import CascadeTeller
-from plumbline.moderate.failures import ServingError, no_such_model, no_such_policy
+from plumbline.moderate.failures import ServingError, asked_elsewhere, no_such_model, no_such_policy
 from plumbline.moderate.judging import turn_probabilities, turn_scores
 from plumbline.moderate.loaded_models import LoadedModel
 from plumbline.moderate.policy import OWN_POLICY, Policy, policy_of_model
@@ -72,17 +72,26 @@ class Served:
         """The model that a request names.
 
         Raises:
-            WebError: PL-MDR-012, it is not served.
+            WebError: PL-MDR-012, it is not served, or says nothing of harm.
         """
-        return _named(self.moderators, None if name is not None and name.startswith(_OPENAI) else name)
+        return self._named(self.moderators, None if name is not None and name.startswith(_OPENAI) else name)
 
     def chosen_scorers(self, name: str | None) -> tuple[ServedModel, ...]:
         """The preference and cost models that a request names; all where it names none.
 
         Raises:
-            WebError: PL-MDR-012, it is not served.
+            WebError: PL-MDR-012, it is not served, or gives neither.
         """
-        return self.scorers if name is None else (_named(self.scorers, name),)
+        return self.scorers if name is None else (self._named(self.scorers, name),)
+
+    def _named(self, models: Sequence[ServedModel], name: str | None) -> ServedModel:
+        """Of the models that a route asks, the one of a name, or the first."""
+        found = next((each for each in models if name is None or each.model.name == name), None)
+        if found is not None:
+            return found
+        fitting = [each.model.name for each in models]
+        other = next((each for each in self.all if each.model.name == name), None)
+        raise no_such_model(fitting) if other is None else asked_elsewhere(other.model.task, fitting)
 
     def teller(self, served: ServedModel, policy_name: str | None) -> Teller:
         """What tells the results of a moderator by the policy that a request names, as it stands now.
@@ -182,13 +191,6 @@ def _part_names(served: LoadedModel) -> tuple[str, str]:
 
 def _settings(model: ScoredModel) -> BatchSettings:
     return LINEAR if isinstance(model, LinearModel) else TRANSFORMER
-
-
-def _named(models: Sequence[ServedModel], name: str | None) -> ServedModel:
-    found = next((each for each in models if name is None or each.model.name == name), None)
-    if found is None:
-        raise no_such_model([each.model.name for each in models])
-    return found
 
 
 def _teller(model: LoadedModel, policy: Policy) -> Teller:

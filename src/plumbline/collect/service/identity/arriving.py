@@ -87,9 +87,9 @@ _WAYS: Mapping[str, Callable[[Collecting, KnownStudy, Arriving], Person]] = {
 def _another_study() -> ServiceError:
     return ServiceError(
         "PL-ARR-001",
-        "study_of_provider",
-        "this link belongs to another study on Prolific",
-        expected="the id that the study file names",
+        "your link",
+        "it belongs to another study on Prolific",
+        expected="the link on the page of this study there",
         advice="open the study from its page on Prolific; if you came from there, tell the researcher by Prolific's messages",
     )
 
