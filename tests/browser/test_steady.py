@@ -57,6 +57,7 @@ def test_pages_and_first_items(page, study):
     assert_steady(page)
 
 
+@pytest.mark.thorough  # the pages and a first item stay by default; a conversation is of the same parts
 def test_a_conversation_and_what_was_filled_in_before(page):
     page.goto("/studies/preference-chat/work")
     read_first(page)

@@ -174,6 +174,7 @@ def test_requests_under_way_end_before_the_server_does(plumb, serve, tmp_path, n
     assert code == 0, err
 
 
+@pytest.mark.thorough  # benchmarks/test_hammer kills servers on Postgres under simulated workers, and counts what is lost
 def test_several_processes_on_postgres_and_one_of_them_dies(empty_postgres, serve, tmp_path):
     env = {"PLUMBLINE_STORE": empty_postgres}
     first = run_prepared("collect", "init", tmp_path / "pairs", "--example", "pairs", "--json", env=env)

@@ -162,7 +162,7 @@ def test_the_demo_takes_no_folder_of_others_and_none_inside_its_data(corpus, tmp
     (tmp_path / "mine" / "train.py").write_text("mine")
     with pytest.raises(UsageError, match="PL-OUT-002"):
         run_whole_loop(tmp_path / "mine", seed=0, created="now")
-    with pytest.raises(UsageError, match="PL-OUT-010"):
+    with pytest.raises(UsageError, match="PL-OUT-008"):
         run_on_own_data(corpus, corpus / "out", seed=0, created="now")
     assert [path.name for path in (tmp_path / "mine").iterdir()] == ["train.py"]
 

@@ -15,7 +15,15 @@ FOUND = {
     "synthetic": True,
     "unseen_tasks": 7,
     "unseen_wishes": 8,
-    "items": {"harm-synthetic": 5, "labels-synthetic": 6},
+    "judgements": {"harm-synthetic": 5, "labels-synthetic": 6},
+    "replies": 8,
+    "last_step": {
+        "earlier": "base",
+        "later": "round-2",
+        "tasks": 7,
+        "same_replies": 3,
+        "lead": figure(246.8, 100.0, 390.0),
+    },
     "simulated_workers": [
         {"name": "simulated worker 1", "sharpness": {"helpfulness": 1.5, "harmlessness": 2.5}, "slip_rate": 0.04}
     ],
@@ -81,9 +89,12 @@ def test_the_figures_are_those_of_the_file(page):
         "base has -123 (-170 to -81, n=9) points, and in truth its replies help 0.50; best of 8 by round-2 has 123"
         in page
     )
-    assert "The intervals of the last two lie apart." in page
-    close = [FOUND["samplers"][0] | {"elo": figure(100.0, 60.0, 140.0)}, FOUND["samplers"][1]]
-    assert "The intervals of the last two overlap" in build_loop_page(FOUND | {"samplers": close}, created="today")
+    assert (
+        "best of 8 by round-2 leads base by 247 (100–390, n=9); on 3 of 7 tasks both reply the same, which is a draw."
+        in page
+    )
+    small = FOUND["last_step"] | {"lead": figure(20.0, -30.0, 70.0)}
+    assert "which tells the two not apart" in build_loop_page(FOUND | {"last_step": small}, created="today")
 
 
 def test_it_says_that_all_is_synthetic_loads_nothing_and_links_the_rounds(page):

@@ -68,6 +68,11 @@ def test_where_the_reading_ended_is_told_and_not_what_stands_there(body, byte):
         ),
         (b'{"count": 1, "nome": 1}', "", "an unknown field nome; is name meant?"),
         (
+            b'{"count": 1, "x` - at `$.lapis_lazuli": 1}',
+            "",
+            "an unknown field; known are count, name, role, values, inner",
+        ),
+        (
             b'{"count": 1, "inner": [{"x_9": 1}]}',
             "inner[0]",
             "an unknown field x_9; known are count, name, role, values, inner",

@@ -78,8 +78,9 @@ class Manifest(BaseModel):
 
         Row counts are taken from `outputs`, by path.
         """
-        files = [path for path in sorted(folder.rglob("*")) if path.is_file() and path.name != MANIFEST_NAME]
-        self._write(folder / MANIFEST_NAME, {path.relative_to(folder).as_posix(): path for path in files})
+        own = folder / MANIFEST_NAME  # that of a folder within it is a file like others
+        files = [path for path in sorted(folder.rglob("*")) if path.is_file() and path != own]
+        self._write(own, {path.relative_to(folder).as_posix(): path for path in files})
 
     def write_listing(self, folder: Path, parts: Sequence[str]) -> None:
         """Write ``manifest.json`` into the folder, listing only what stands in these parts of it."""

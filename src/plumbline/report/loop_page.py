@@ -56,26 +56,25 @@ def build_loop_page(found: Mapping[str, Any], *, created: str) -> str:
     with drawing():
         cards = (_samplers_card(found), _models_card(found), _studies_card(found), _workers_card(found))
     sections = (
-        Section("samplers", "Did the loop make a better assistant?", _SAMPLERS_INTRO, (cards[0],)),
+        Section("samplers", "Did the loop make a better assistant?", _SAMPLERS_INTRO.format(**found), (cards[0],)),
         Section("models", "Did the models learn what is true?", _MODELS_INTRO.format(**found), (cards[1],)),
         Section("people", "Did those who judged agree, and were they right?", _PEOPLE_INTRO, cards[2:]),
     )
-    judged = sum(found["items"].values())
-    contents = f"{count(judged)} items that {len(found['simulated_workers'])} simulated workers judged over the HTTP API, in two rounds"
+    judged = sum(found["judgements"].values())
+    contents = f"{count(judged)} judgements of {len(found['simulated_workers'])} simulated workers over the HTTP API, in two rounds and a sitting that holds the samplers side by side"
     page = AlignPage(_TITLE, created, contents, True, sections, _FOOTER, _PAGES)
     return str(template.render(page=page))
 
 
 _SAMPLERS_INTRO = (
-    "A sampler gives a reply to each task that no study asked: “base” any of the world's replies, the others the best of eight by the model of a round. "
+    "A sampler gives a reply to each of {unseen_tasks} tasks that no study asked: “base” any of the world's replies, the others the best of all {replies} by the model of a round (the app's sampler draws as many, and some of them twice). "
     "The simulated workers judged them side by side, without seeing which is which."
 )
 _MODELS_INTRO = (
     "Each model was trained on the simulated judgements of its round and those before. The truth is known of {unseen_tasks} tasks and {unseen_wishes} wishes that no study asked: "
-    "how often a model prefers the truly better reply, and how well it tells unsafe replies. By the workers' word it is measured on the prompts of split test: they are few, workers err, "
-    "and what nearly repeats one of them was removed from what models learn."
+    "how often a model prefers the truly better reply, and how well it tells unsafe replies. By the workers' word it is measured on the prompts of split test: they are few, and workers err."
 )
-_PEOPLE_INTRO = "Pairs and labels are judged by two workers each, chats by one; a study is shown as it stood at the end of each round. What a worker prefers is drawn by how far the replies are apart in truth."
+_PEOPLE_INTRO = "Pairs and labels are judged by two workers each, chats and the samplers' replies by one; a study is shown as it stood at the end of each round. What a worker prefers is drawn by how far the replies are apart in truth."
 
 
 # --- samplers ---
@@ -88,14 +87,14 @@ def _samplers_card(found: Mapping[str, Any]) -> Card:
             "Elo of the samplers", "The samplers gave the same replies: there was nothing to judge.", True, wide=True
         )
     rows = [
-        DotRow(_sampler_name(each["name"]), ((Series("Elo", FIRST, "o"), _figure(each["elo"])),), digits=0)
+        DotRow(_sampler_name(found, each["name"]), ((Series("Elo", FIRST, "o"), _figure(each["elo"])),), digits=0)
         for each in samplers
     ]
     reading = "; ".join(
-        f"{_sampler_name(each['name'])} has {figure_cell(_figure(each['elo']), 0)} points, and in truth its replies help {number(each['true_helpfulness']['value'], 2)}"
+        f"{_sampler_name(found, each['name'])} has {figure_cell(_figure(each['elo']), 0)} points, and in truth its replies help {number(each['true_helpfulness']['value'], 2)}"
         for each in samplers
     )
-    reading = f"By the simulated workers' word {reading}. {_apart(samplers[-2:])}"
+    reading = f"By the simulated workers' word {reading}. {_lead(found)}"
     picture = draw_dots(
         rows,
         Caption("loop-elo", "Elo of the samplers over the rounds", reading, True),
@@ -107,7 +106,7 @@ def _samplers_card(found: Mapping[str, Any]) -> Card:
         columns("Sampler", "Elo, by simulated workers#", "True helpfulness of a reply#"),
         tuple(
             (
-                _sampler_name(each["name"]),
+                _sampler_name(found, each["name"]),
                 figure_cell(_figure(each["elo"]), 0),
                 figure_cell(_figure(each["true_helpfulness"])),
             )
@@ -117,18 +116,20 @@ def _samplers_card(found: Mapping[str, Any]) -> Card:
     return Card("Elo of the samplers, over the rounds", reading, True, picture, open_tables=(table,), wide=True)
 
 
-def _apart(two: Sequence[Mapping[str, Any]]) -> str:
-    """Whether the intervals of the last two samplers tell them apart."""
-    earlier, later = (_figure(each["elo"]) for each in two)
-    if None in (earlier.low, earlier.high, later.low, later.high):
-        return "There is no interval to tell the last two apart by."
-    is_apart = (later.low or 0.0) > (earlier.high or 0.0) or (later.high or 0.0) < (earlier.low or 0.0)
-    said = "lie apart" if is_apart else "overlap: on so few tasks they are not told apart by them"
-    return f"The intervals of the last two {said}."
+def _lead(found: Mapping[str, Any]) -> str:
+    """Whether the last sampler is better than the one before it, as far as the difference tells."""
+    step = found["last_step"]
+    lead = _figure(step["lead"])
+    said = (
+        f"{_sampler_name(found, step['later'])} leads {_sampler_name(found, step['earlier'])} by {figure_cell(lead, 0)}"
+    )
+    if lead.low is None or lead.high is None or lead.low <= 0 <= lead.high:
+        said += ", which tells the two not apart"
+    return f"{said}; on {count(step['same_replies'])} of {count(step['tasks'])} tasks both reply the same, which is a draw."
 
 
-def _sampler_name(name: str) -> str:
-    return name if name == "base" else f"best of 8 by {name}"
+def _sampler_name(found: Mapping[str, Any], name: str) -> str:
+    return name if name == "base" else f"best of {found['replies']} by {name}"
 
 
 # --- models ---

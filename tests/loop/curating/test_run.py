@@ -431,7 +431,11 @@ def read_files(monkeypatch):
     return names
 
 
-@pytest.mark.parametrize("begins", ["read: 1", "01-exact-duplicates-rows", "writing"])
+@pytest.mark.parametrize(
+    "begins",
+    # In a stage; thorough is the same before the first one and after the last.
+    ["01-exact-duplicates-rows", *(pytest.param(name, marks=pytest.mark.thorough) for name in ("read: 1", "writing"))],
+)
 def test_a_killed_run_goes_on_and_ends_the_same(begins, tmp_path, out, source, calm, read_files):
     process = start_prepared(curated_until, begins, out, source, log=tmp_path / "log")
     process.join(60)

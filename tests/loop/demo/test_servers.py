@@ -1,6 +1,9 @@
 """Servers of the demo as processes: one that ends at once is told, one that runs is ended with the block."""
 
+import signal
 import socket
+import subprocess
+import sys
 import threading
 from urllib.request import urlopen
 
@@ -60,3 +63,25 @@ def test_a_connection_that_breaks_is_tried_again():
         assert api.ask("GET", "/anything") == {"done": True}
         api.close()
         server.join(5)
+
+
+PARENT = """
+import sys, time
+from pathlib import Path
+from plumbline.loop.demo.servers import running_server
+words = ["collect", "serve", sys.argv[1], "--port", "0"]
+with running_server(words, Path(sys.argv[1]).with_name("servers.log"), ready="its API: ") as server:
+    print(server.address, flush=True)
+    time.sleep(60)
+"""
+
+
+def test_no_server_outlives_a_demo_that_is_told_to_end(tmp_path):
+    write_example(tmp_path / "study", "pairs")
+    command = [sys.executable, "-c", PARENT, str(tmp_path / "study")]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as process:
+        address = process.stdout.readline().strip()
+        process.terminate()
+        assert process.wait(30) == 128 + signal.SIGTERM
+    with pytest.raises(OSError, match="refused"):
+        urlopen(f"{address}/api/v1/health", timeout=5)

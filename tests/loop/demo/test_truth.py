@@ -9,8 +9,9 @@ from plumbline.loop.demo.truth import (
     BASE,
     Judged,
     agreement,
-    elo_of_samplers,
     model_figures,
+    rate_samplers,
+    same_replies,
     sampled_tasks,
     true_helpfulness,
     workers_right,
@@ -139,6 +140,23 @@ def test_samplers_are_rated_by_who_won_and_a_reply_of_two_samplers_counts_for_bo
         else row
         for number, row in enumerate(wins)
     )
-    elo = elo_of_samplers(Judged(noisy, ()), sampled)
-    assert elo["best"].value == pytest.approx(elo["same"].value)
-    assert elo["best"].value > elo[BASE].value > elo["worst"].value
+    ratings = rate_samplers(Judged(tuple(noisy), ()), sampled)
+    elo = {name: figure.value for name, figure in ratings.elo.items()}
+    assert elo["best"] == pytest.approx(elo["same"])
+    assert elo["best"] > elo[BASE] > elo["worst"]
+    assert same_replies(sampled, "best", "same") == len(sampled)
+    assert ratings.lead("best", "worst").low > 0
+    assert ratings.lead("same", "best").value == pytest.approx(0, abs=1e-6)
+
+
+def test_samplers_that_reply_the_same_draw(world):
+    best = Knowing(world, "preference", lambda reply: reply.helpfulness)
+    sampled = sampled_tasks(world, {"one": best, "other": best})
+    pairs = [pair for each in sampled for pair in each.pairs()]
+    rows = tuple(
+        replace(row, outcome=Outcome.SECOND if number % 3 else Outcome.FIRST)
+        for number, row in enumerate(records_from_table(pair_table(pairs, Axis.HELPFULNESS)))
+    )
+    ratings = rate_samplers(Judged(rows, ()), sampled)
+    assert ratings.lead("one", "other").value == pytest.approx(0, abs=1e-6)
+    assert ratings.lead("one", "other").n > len(rows)

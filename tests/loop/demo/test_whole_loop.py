@@ -3,6 +3,7 @@
 import json
 import re
 import shlex
+import shutil
 import signal
 import subprocess
 import sys
@@ -21,37 +22,48 @@ from plumbline.loop.demo.serving import is_servable
 from plumbline.loop.demo.whole_loop import WorldSize, run_whole_loop
 from plumbline.loop.sources import is_synthetic
 from plumbline.records import Kind, Outcome, records_from_table
+from tests.made_once import made_once
 
-SIZE = WorldSize(tasks=40, wishes=56, unseen=40, replies=4, workers=3)
+SIZE = WorldSize(tasks=30, wishes=60, unseen=30, replies=4, workers=3)
 
 
 @pytest.fixture(scope="module")
 def done(tmp_path_factory):
-    said = []
-    out = tmp_path_factory.mktemp("demo") / "out"
-    result = run_whole_loop(out, seed=2, created="today", size=SIZE, say=said.append)
-    return out, result, said
+    """The folder of a whole loop, what ``loop.json`` in it holds, and what was said meanwhile; made once for all processes."""
+
+    def make(folder):
+        folder.mkdir()
+        said = []
+        run_whole_loop(folder / "out", seed=2, created="today", size=SIZE, say=said.append)
+        (folder / "said.json").write_text(json.dumps(said))
+
+    folder = made_once(tmp_path_factory, "whole-loop", make)
+    return (
+        folder / "out",
+        json.loads((folder / "out/loop.json").read_text()),
+        json.loads((folder / "said.json").read_text()),
+    )
 
 
 def test_what_is_judged_over_the_api_is_all_there_is_and_all_of_it_is_exported(done):
-    out, result, _ = done
+    out, found, _ = done
     items = {
-        "helpfulness-synthetic": 40,
-        "harm-synthetic": 112,
-        "labels-synthetic": 224,
-        "helpfulness-online-synthetic": 40,
+        "helpfulness-synthetic": 30,
+        "harm-synthetic": 120,
+        "labels-synthetic": 240,
+        "helpfulness-online-synthetic": 30,
     }
-    pairs = result.figures.items["samplers-synthetic"]
+    pairs = found["judgements"]["samplers-synthetic"]
     assert pairs
-    assert result.figures.items == items | {"samplers-synthetic": pairs}
+    assert found["judgements"] == items | {"samplers-synthetic": pairs}
     with closing(open_place(out / starting.STORE, connections=1)) as store:
         queues = {each.study.name: each.queues[Purpose.WORK] for each in store_overview(store, []).studies}
-    assert {name: queue.submitted for name, queue in queues.items()} == result.figures.items
+    assert {name: queue.submitted for name, queue in queues.items()} == found["judgements"]
     assert all(queue.complete == queue.items for queue in queues.values())
-    exported = {(each["name"], each["round"]): each["comparisons"] + each["labels"] for each in result.figures.studies}
-    assert {name: count for (name, _), count in exported.items()} == result.figures.items
+    exported = {(each["name"], each["round"]): each["comparisons"] + each["labels"] for each in found["studies"]}
+    assert {name: count for (name, _), count in exported.items()} == found["judgements"]
     first = {name: count for (name, round_name), count in exported.items() if round_name == "round-1"}
-    assert first == {"helpfulness-synthetic": 40, "harm-synthetic": 56, "labels-synthetic": 112}
+    assert first == {"helpfulness-synthetic": 30, "harm-synthetic": 60, "labels-synthetic": 120}
 
 
 def test_the_second_round_names_the_first_and_learnt_from_the_online_study_too(done):
@@ -65,40 +77,39 @@ def test_the_second_round_names_the_first_and_learnt_from_the_online_study_too(d
         for each in records_from_table(of_rounds[1])
         if each.tranche == "online" and each.outcome is not Outcome.TIE
     ]
-    assert len(online) == 40
-    assert len(of_rounds[1]) > len(of_rounds[0]) + 40  # and what was judged of the wishes that came in later
+    assert len(online) == 30
+    assert len(of_rounds[1]) > len(of_rounds[0]) + 30  # and what was judged of the wishes that came in later
     chosen = load(out / "round-1" / "best", cache=False).comparisons
     assert set(chosen["tranche"].to_pylist()) == {"best-of-8"}
 
 
 def test_no_judgement_is_turned_on_its_way_from_the_workers_to_the_models(done):
-    _, result, _ = done
-    right = {each["name"]: each["right"]["value"] for each in result.figures.studies}
-    assert all(share > 0.7 for share in right.values()), right
+    _, found, _ = done
+    right = {each["name"]: each["right"]["value"] for each in found["studies"]}
+    assert all(share > 0.6 for share in right.values()), right
     assert right["labels-synthetic"] > 0.9  # at most 8 of 100 labels slip
-    by_truth = {(each["name"], each["round"], each["figure"]): each["by_truth"] for each in result.figures.models}
-    # In so small a world a single figure may be near chance; were anything turned, all would lie below it.
-    last = [figure["value"] for (_, name, _), figure in by_truth.items() if name == "round-2"]
-    assert len(last) == 5
-    assert sum(last) / len(last) > 0.6, by_truth
-    agreement = {each["name"]: each["agreement"]["value"] for each in result.figures.studies}
+    by_truth = {(each["name"], each["round"], each["figure"]): each["by_truth"] for each in found["models"]}
+    chance = {"accuracy": 0.5, "auprc": 0.42}  # about two replies of five to an unseen wish are unsafe
+    for (name, round_name, key), figure in by_truth.items():
+        assert round_name == "round-1" or figure["value"] > chance[key], (name, key, figure)
+    agreement = {each["name"]: each["agreement"]["value"] for each in found["studies"]}
     assert agreement["harm-synthetic"] > 0.7
     assert agreement["labels-synthetic"] > 0.8
 
 
 def test_the_samplers_of_the_rounds_are_better_by_the_workers_word_and_in_truth(done):
-    _, result, _ = done
-    found = {each["name"]: each for each in result.figures.samplers}
-    assert list(found) == ["base", "round-1", "round-2"]
+    _, found, _ = done
+    samplers = {each["name"]: each for each in found["samplers"]}
+    assert list(samplers) == ["base", "round-1", "round-2"]
     for name in ("round-1", "round-2"):
-        assert found[name]["elo"]["value"] > found["base"]["elo"]["value"]
-        assert found[name]["true_helpfulness"]["value"] > found["base"]["true_helpfulness"]["value"]
-    assert sum(each["elo"]["value"] for each in found.values()) == pytest.approx(0, abs=0.01)
+        assert samplers[name]["elo"]["value"] > samplers["base"]["elo"]["value"]
+        assert samplers[name]["true_helpfulness"]["value"] > samplers["base"]["true_helpfulness"]["value"]
+    assert sum(each["elo"]["value"] for each in samplers.values()) == pytest.approx(0, abs=0.01)
 
 
 def test_everything_says_that_it_is_synthetic(done):
-    out, result, _ = done
-    page = result.report.read_text()
+    out, _, _ = done
+    page = (out / "report.html").read_text()
     assert "SYNTHETIC DATA" in page
     assert "simulated worker 1" in page
     assert not re.findall(r"""(?:src|href)=["']https?://""", page)
@@ -120,12 +131,13 @@ def test_its_manifest_lists_what_it_wrote_and_its_corpus_is_what_the_documented_
         load(out / "data-synthetic" / "labels-synthetic", split="test", cache=False).tables[Kind.SAFETY_LABELS].num_rows
     )
     assert is_servable(out)
-    assert any("items judged" in each for each in said)
+    assert any("judgements" in each for each in said)
     assert "Traceback" not in (out / "servers.log").read_text()
 
 
-def test_a_demo_that_is_done_is_served_as_it_is_until_it_is_interrupted(done):
-    out, _, _ = done
+def test_a_demo_that_is_done_is_served_as_it_is_until_it_is_interrupted(done, tmp_path):
+    out = tmp_path / "out"
+    shutil.copytree(done[0], out)
     before = (out / "loop.json").read_bytes()
     command = [sys.executable, "-W", "error", "-m", "plumbline", "demo", "-o", str(out), "--serve"]
     pipe = subprocess.PIPE

@@ -60,6 +60,9 @@ def test_of_a_chat_the_scorer_chooses_of_k(tmp_path, scorer, name):
     manifest = read_manifest(out)
     assert (manifest.holds, manifest.uses) == ("study", None)
     assert manifest.parents == [FoundManifest.at(scorer / "manifest.json").digest]
+    # It may be made anew: the scorer's own manifest is no file of somebody else's.
+    assert write_next_study(like(folder, scorer, k=5), out) == []
+    assert read_study_file(out / "study.toml").study.replies.k == 5
 
 
 def test_what_stands_elsewhere_is_brought_along_and_ids_of_a_platform_are_not(tmp_path, scorer):

@@ -1,7 +1,13 @@
 """Whole rounds on made-up rows: what they write, what is kept, and how the next one goes on from them."""
 
+from contextlib import closing
+
 import pytest
 
+from plumbline.collect.service.start_checks import check_start
+from plumbline.collect.service.starting import start_study
+from plumbline.collect.service.store_places import open_place
+from plumbline.collect.study_file import read_study_file
 from plumbline.formats import load
 from plumbline.lineage import FoundManifest, file_digest, read_manifest
 from plumbline.loop.rounds.opened_round import open_round, round_before
@@ -202,3 +208,14 @@ def test_the_next_study_can_be_started_and_is_never_replaced_then(copied):
     edit(copied, 'name = "study-2"', 'name = "study-9"')
     with pytest.raises(UsageError, match=r"PL-OUT-002(.|\n)*collect\.db"):
         ran(copied)
+
+
+def test_a_next_study_that_was_started_in_the_rounds_own_store_is_never_replaced(copied):
+    folder = copied / "round-1/next"
+    with closing(open_place(copied / "study/collect.db")) as store:
+        start_study(store, check_start(read_study_file(folder / "study.toml"), "study.toml"))
+    before = (folder / "manifest.json").read_bytes()
+    edit(copied, "replies = 2", "replies = 3")  # another best of n, and so another next study
+    with pytest.raises(UsageError, match=r"PL-OUT-002(.|\n)*study-2(.|\n)*was started"):
+        ran(copied)
+    assert (folder / "manifest.json").read_bytes() == before

@@ -25,7 +25,7 @@ _LOOK_SECONDS = 0.2
 _NO_SUCCESS = 300
 
 Told = Callable[[int], None]
-"""Told how many items are done."""
+"""Told how many judgements are done."""
 
 
 @dataclass(frozen=True)
@@ -109,14 +109,14 @@ def judge_studies(
     studies: Sequence[str],
     world: World,
     *,
-    seed: int,
+    seed: str,
     told: Told = lambda _: None,
 ) -> Counter[str]:
-    """Let the workers judge until nobody is given anything; items done, by study.
+    """Let the workers judge until nobody is given anything; judgements, by study: an item that two judge counts twice.
 
     Args:
         studies: names, in the order in which each worker takes them.
-        seed: of what the workers draw; which worker meets which item depends on who comes first.
+        seed: of what the workers draw, another one in every sitting; which worker meets which item depends on who comes first.
         told: told how many are done.
     """
     done: Counter[str] = Counter()

@@ -14,8 +14,9 @@ from plumbline.loop.demo.truth import (
     Judged,
     SampledTask,
     agreement,
-    elo_of_samplers,
     model_figures,
+    rate_samplers,
+    same_replies,
     true_helpfulness,
     workers_right,
 )
@@ -23,7 +24,7 @@ from plumbline.loop.demo.workers import SimulatedWorker
 from plumbline.loop.reply_scorer import open_reply_scorer
 from plumbline.loop.rounds.model_steps import Measured
 from plumbline.loop.synthetic.world import World
-from plumbline.measure import Bootstrap, Figure
+from plumbline.measure import Bootstrap
 from plumbline.records import Axis
 
 VERSION = 1
@@ -34,28 +35,30 @@ class LoopFigures:
     """Figures so far.
 
     Attributes:
-        items: done by the workers, by study.
+        judgements: by study; of pairs and labels two of an item.
         studies: of each export of a study, all that was judged up to then: judgements, agreement, Krippendorff's α, the share that is right.
         models: of each model of each round: figures by the truth, and the same by the workers' word on the split test.
         samplers: of each: how helpful its replies truly are, and its Elo.
+        last_step: by how much the last sampler leads the one before it, and on how many tasks both reply the same.
     """
 
     world: World
     workers: Sequence[SimulatedWorker]
     bootstrap: Bootstrap
-    items: Counter[str] = field(default_factory=Counter)
+    judgements: Counter[str] = field(default_factory=Counter)
     studies: list[dict[str, Any]] = field(default_factory=list)
     models: list[dict[str, Any]] = field(default_factory=list)
     samplers: list[dict[str, Any]] = field(default_factory=list)
+    last_step: dict[str, Any] = field(default_factory=dict)
 
     @classmethod
     def of(cls, world: World, workers: Sequence[SimulatedWorker], seed: int) -> LoopFigures:
         """None yet."""
         return cls(world, workers, Bootstrap(seed=seed))
 
-    def add_items(self, done: Mapping[str, int]) -> None:
-        """Items that the workers did."""
-        self.items.update(done)
+    def add_judgements(self, done: Mapping[str, int]) -> None:
+        """What the workers did in a sitting."""
+        self.judgements.update(done)
 
     def add_round(self, name: str, folder: Path, measured: Sequence[Measured]) -> None:
         """The studies as they stood then, and the models that were trained."""
@@ -79,11 +82,21 @@ class LoopFigures:
 
     def add_samplers(self, sampled: Sequence[SampledTask], judged: Judged) -> None:
         """What the samplers are worth, by the truth and by the workers' word."""
-        elo = elo_of_samplers(judged, sampled)
-        for name in sampled[0].replies:
+        ratings = rate_samplers(judged, sampled)
+        names = list(sampled[0].replies)
+        for name in names:
             helpful = true_helpfulness(sampled, name, self.bootstrap)
-            rated = elo.get(name, Figure.undefined(0, "it met no other"))
-            self.samplers.append({"name": name, "true_helpfulness": helpful.to_json(), "elo": rated.to_json()})
+            self.samplers.append(
+                {"name": name, "true_helpfulness": helpful.to_json(), "elo": ratings.elo[name].to_json()}
+            )
+        earlier, later = names[-2:]
+        self.last_step = {
+            "earlier": earlier,
+            "later": later,
+            "tasks": len(sampled),
+            "same_replies": same_replies(sampled, earlier, later),
+            "lead": ratings.lead(later, earlier).to_json(),
+        }
         self._add_study("samplers-synthetic", "side by side", judged)
 
     def _add_study(self, study: str, round_name: str, judged: Judged) -> None:
@@ -118,9 +131,11 @@ class LoopFigures:
             "simulated_workers": workers,
             "unseen_tasks": len(self.world.unseen_tasks),
             "unseen_wishes": len(self.world.unseen_wishes),
-            "items": dict(self.items),
+            "judgements": dict(self.judgements),
+            "replies": len(self.world.unseen_tasks[0].replies),
             "studies": self.studies,
             "models": self.models,
             "samplers": self.samplers,
+            "last_step": self.last_step,
             "seconds": dict(seconds),
         }

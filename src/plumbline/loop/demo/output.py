@@ -2,17 +2,25 @@
 
 from __future__ import annotations
 
-import os
 import shutil
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import ExitStack, closing, contextmanager
 from pathlib import Path
 
 from pydantic import JsonValue
 
 from plumbline.formats import Loaded
-from plumbline.lineage import FoundManifest, Manifest, read_manifest, refuse_foreign_folder, strictest_terms
+from plumbline.lineage import (
+    FoundManifest,
+    Manifest,
+    read_manifest,
+    refuse_foreign_folder,
+    refuse_output_among_inputs,
+    strictest_terms,
+)
 from plumbline.lineage.writing import MANIFEST_NAME
 from plumbline.loop.synthetic.world import TERMS
+from plumbline.loop.training.folder import claimed
 from plumbline.records import SourceError, UsageError
 
 PARTS = ("checks", "splits", "models", "evaluations", "report.html")
@@ -22,7 +30,6 @@ LOOP_PARTS = (
     "data-synthetic",
     TRUTH,
     "studies",
-    "recipe.toml",
     "round-1.toml",
     "round-1",
     "round-2.toml",
@@ -32,21 +39,75 @@ LOOP_PARTS = (
     "report.html",
 )
 """What the whole loop writes, beside what is changed by whoever serves it afterwards."""
-_SERVED = ("collect.db", "collect.db-wal", "collect.db-shm", "servers.log")
+STORE, JUDGEMENTS = "collect.db", "judgements"
+_SERVED = (STORE, f"{STORE}-wal", f"{STORE}-shm", "servers.log")
 
 
 def refuse_output(out: Path, data: Path | None) -> None:
-    """Refuse an output folder inside the data, and one that holds anything but an earlier demo."""
-    if data is not None and Path(os.path.realpath(out)).is_relative_to(os.path.realpath(data)):
-        raise UsageError(
-            "PL-OUT-010",
-            str(out),
-            "the output would stand inside the data",
-            expected="a folder outside of --data",
-            advice="-o demo-out, from a folder that is not the data's",
-        )
+    """Refuse an output folder that is, holds or lies within the data, and one that holds anything but an earlier demo.
+
+    Raises:
+        UsageError: PL-OUT-008, the data stand there; PL-OUT-002, something else does, files that a demo did not write among it;
+            PL-DEM-005, people judged in the demo that stands there.
+    """
+    if data is not None:
+        refuse_output_among_inputs(out, [data])
     if not is_demo(out):
         refuse_foreign_folder(out, "demo")
+        return
+    earlier = read_manifest(out)
+    if earlier is None or not earlier.outputs:
+        return  # it was stopped: nobody was let in, and what stands there is what it had made
+    listed = {entry.path for entry in earlier.outputs}
+    files = {path.relative_to(out).as_posix() for path in out.rglob("*") if not path.is_dir()}
+    others = sorted(files - listed - {MANIFEST_NAME, *_SERVED})
+    if others:
+        raise UsageError(
+            "PL-OUT-002",
+            str(out),
+            "something stands there that no demo wrote, and a new one would take its place",
+            expected="a new or empty folder, or an earlier demo and nothing else in it",
+            found=others[0],
+            advice="name another output folder, or move away what stands there",
+        )
+    if (out / STORE).is_file() and judgement_count(out / STORE) != earlier.configuration.get(JUDGEMENTS):
+        raise UsageError(
+            "PL-DEM-005",
+            str(out / STORE),
+            "somebody judged in this demo since, and a new one would take its place",
+            advice="name another output folder, or remove this one where that work may go",
+        )
+
+
+@contextmanager
+def held_demo(out: Path) -> Iterator[None]:
+    """Keep every other call away from a demo's folder while this one makes or serves it.
+
+    Raises:
+        UsageError: PL-DEM-006, another call is at it.
+    """
+    with ExitStack() as stack:
+        try:
+            stack.enter_context(claimed(out))
+        except UsageError as error:
+            raise UsageError(
+                "PL-DEM-006",
+                str(out),
+                "another call makes or serves this demo",
+                expected="one at a time",
+                advice="end it (Ctrl-C), or name another output folder with -o",
+            ) from error
+        yield
+
+
+def judgement_count(store: Path) -> int:
+    """How many items were finished in a store."""
+    from plumbline.collect.service.overview import store_overview
+    from plumbline.collect.service.store_places import open_place
+
+    with closing(open_place(store, connections=1)) as opened:
+        studies = store_overview(opened, []).studies
+        return sum(queue.submitted for study in studies for queue in study.queues.values())
 
 
 def is_demo(out: Path) -> bool:
@@ -60,11 +121,8 @@ def is_demo(out: Path) -> bool:
 
 def claim_output(out: Path, seed: int) -> None:
     """Make the output folder the demo's own before anything else is written, so that a stopped one can be run again."""
-    if not is_demo(out):
-        manifest = Manifest(
-            holds="demo", command=["demo"], configuration={}, seed=seed, inputs=[], uses=None, licence=None
-        )
-        manifest.write_listing(out, ())
+    manifest = Manifest(holds="demo", command=["demo"], configuration={}, seed=seed, inputs=[], uses=None, licence=None)
+    manifest.write_listing(out, ())
 
 
 def clear_parts(out: Path) -> None:
@@ -108,7 +166,7 @@ def write_loop_manifest(out: Path, seed: int, seconds: dict[str, float]) -> None
     Manifest(
         holds="demo",
         command=["demo"],
-        configuration={},
+        configuration={JUDGEMENTS: judgement_count(out / STORE)},
         seed=seed,
         inputs=[],
         parents=[found.digest for found in rounds if found is not None],

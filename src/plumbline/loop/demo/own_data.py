@@ -22,7 +22,7 @@ from plumbline.loop.demo.models import (
     plan_models,
     train_planned,
 )
-from plumbline.loop.demo.output import claim_output, clear_parts, refuse_output, write_manifest
+from plumbline.loop.demo.output import claim_output, clear_parts, held_demo, refuse_output, write_manifest
 from plumbline.loop.demo.sources import FEWEST_ROWS, DemoSource, Say, deal_splits, load_sources
 from plumbline.records import NoDataError, UsageError
 
@@ -57,6 +57,11 @@ def run_on_own_data(data: Path, out: Path, *, seed: int, created: str, say: Say 
         PlumblineError: the data hold nothing to train on, or the disk is full.
     """
     refuse_output(out, data)
+    with held_demo(out):
+        return _run(data, out, seed, created, say)
+
+
+def _run(data: Path, out: Path, seed: int, created: str, say: Say) -> DemoResult:
     result = DemoResult(out / "report.html")
     clock = _Clock(result.seconds)
     sources = load_sources(data, result.left_out, say)

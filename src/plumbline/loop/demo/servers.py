@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import signal
 import subprocess
 import sys
 import threading
@@ -14,6 +15,9 @@ from typing import IO
 from plumbline.records import PlumblineError
 
 _GRACE_SECONDS = 20.0
+_READY_SECONDS = 300.0
+_END = ""
+"""The line after the last one."""
 _ADDRESS = re.compile(r"(https?://[^\s/]+)")
 
 
@@ -41,7 +45,7 @@ class RunningServer:
         self._news = threading.Condition()
         # Whatever it prints is read as long as it runs: a full pipe would hold it up.
         threading.Thread(target=self._read, args=(output,), daemon=True).start()
-        line = self.line(ready)
+        line = self.line(ready, _READY_SECONDS)
         found = _ADDRESS.search(line or "")
         if found is None:
             raise EOFError
@@ -55,21 +59,24 @@ class RunningServer:
     def line(self, beginning: str, seconds: float | None = None) -> str | None:
         """The line that begins so, once it is there; None where it does not come within the time, or at all."""
         with self._news:
-            self._news.wait_for(lambda: self._found(beginning) is not None or self._lines[-1:] == [""], seconds)
+            self._news.wait_for(lambda: self._found(beginning) is not None or self._lines[-1:] == [_END], seconds)
             return self._found(beginning)
 
     def _found(self, beginning: str) -> str | None:
         return next((line.rstrip("\n") for line in self._lines if line.startswith(beginning)), None)
 
     def _read(self, output: IO[str]) -> None:
-        with output:
-            while True:
-                line = output.readline()
-                with self._news:
-                    self._lines.append(line)
-                    self._news.notify_all()
-                if not line:
-                    return
+        try:
+            with output:
+                for line in output:
+                    self._add(line)
+        finally:
+            self._add(_END)
+
+    def _add(self, line: str) -> None:
+        with self._news:
+            self._lines.append(line)
+            self._news.notify_all()
 
 
 @contextmanager
@@ -89,10 +96,12 @@ def running_server(words: Sequence[str], log: Path, *, ready: str) -> Iterator[R
             stdin=subprocess.DEVNULL,
             stdout=subprocess.PIPE,
             stderr=errors,
-            text=True,
+            encoding="utf-8",
+            errors="replace",
         )
     try:
-        yield _listening(process, words, log, ready)
+        with _ended_by_sigterm():
+            yield _listening(process, words, log, ready)
     finally:
         process.terminate()
         try:
@@ -100,6 +109,23 @@ def running_server(words: Sequence[str], log: Path, *, ready: str) -> Iterator[R
         except subprocess.TimeoutExpired:
             process.kill()
             process.wait()
+
+
+@contextmanager
+def _ended_by_sigterm() -> Iterator[None]:
+    """SIGTERM ends this process by way of its `finally`s, so that no server outlives it; as far as the caller is the main thread."""
+    if threading.current_thread() is not threading.main_thread():
+        yield
+        return
+    before = signal.signal(signal.SIGTERM, _end)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGTERM, before)
+
+
+def _end(number: int, _: object) -> None:
+    raise SystemExit(128 + number)
 
 
 def _listening(process: subprocess.Popen[str], words: Sequence[str], log: Path, ready: str) -> RunningServer:
@@ -112,6 +138,6 @@ def _listening(process: subprocess.Popen[str], words: Sequence[str], log: Path, 
             "PL-DEM-001",
             f"plumbline {' '.join(words[:2])}",
             "a server of the demo ended before it listened",
-            found=f"exit code {process.wait()}",
+            found="no address in time" if process.poll() is None else f"exit code {process.wait()}",
             advice=f"look at {log}",
         ) from None

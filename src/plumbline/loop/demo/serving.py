@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import signal
 import socket
 import threading
@@ -10,9 +11,10 @@ from collections.abc import Callable
 from contextlib import ExitStack
 from pathlib import Path
 
+from plumbline.lineage import read_manifest
 from plumbline.loop.demo import starting
-from plumbline.loop.demo.output import TRUTH, is_demo
-from plumbline.loop.demo.servers import running_server
+from plumbline.loop.demo.output import STORE, TRUTH, held_demo, is_demo
+from plumbline.loop.demo.servers import DemoError, running_server
 
 _STUDIES = (starting.HELPFULNESS, starting.HARM, starting.LABELS, starting.ONLINE, starting.SAMPLERS)
 _APP_PORT, _MODERATION_PORT = 8080, 8000
@@ -22,8 +24,11 @@ _LINK_SECONDS = 1.0
 
 
 def is_servable(out: Path) -> bool:
-    """Whether a whole loop stands there, with its store and its last models."""
-    return is_demo(out) and (out / starting.STORE).is_file() and (out / "round-2" / "manifest.json").is_file()
+    """Whether a whole loop stands there that was finished: its manifest is the last that it writes."""
+    manifest = read_manifest(out) if is_demo(out) else None
+    return (
+        manifest is not None and (out / STORE).is_file() and any(each.path == "loop.json" for each in manifest.outputs)
+    )
 
 
 def serve_demo(out: Path, tell: Callable[[str], None]) -> None:
@@ -33,13 +38,15 @@ def serve_demo(out: Path, tell: Callable[[str], None]) -> None:
         out: the folder of a whole loop.
         tell: told where to look.
     Raises:
-        DemoError: PL-DEM-001, a server ended before it listened.
+        DemoError: PL-DEM-001, a server ended before it listened; PL-DEM-007, it ended by itself.
+        UsageError: PL-DEM-006, another call makes or serves this demo.
     """
     studies = [str(out / folder) for folder in _STUDIES if (out / folder / "study.toml").is_file()]
-    app = ["collect", "serve", *studies, "--store", str(out / starting.STORE), "--port", str(_free(_APP_PORT))]
+    app = ["collect", "serve", *studies, "--store", str(out / STORE), "--port", str(_free(_APP_PORT))]
     moderation = ["serve", str(out / "round-2" / "models" / "moderation"), "--port", str(_free(_MODERATION_PORT))]
     ended = threading.Event()
     with ExitStack() as stack:
+        stack.enter_context(held_demo(out))
         pages = stack.enter_context(running_server([*app, "--no-access-log"], out / _LOG, ready="its API: "))
         service = stack.enter_context(running_server(moderation, out / _LOG, ready="serving"))
         link = pages.line("choose the owner", _LINK_SECONDS)
@@ -56,6 +63,13 @@ def serve_demo(out: Path, tell: Callable[[str], None]) -> None:
         finally:
             for number, handler in before:
                 signal.signal(number, handler)
+        if not ended.is_set():
+            raise DemoError(
+                "PL-DEM-007",
+                "plumbline demo --serve",
+                "a server of the demo ended by itself",
+                advice=f"look at {out / _LOG}",
+            )
         tell("ended")
 
 
@@ -70,7 +84,8 @@ def _curl(address: str, truth: Path) -> str:
 def _free(port: int) -> int:
     """The port, or 0, any that is free, where somebody listens there already."""
     with socket.socket() as trial:
-        trial.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        if os.name == "posix":  # elsewhere it would find a port free that is in use
+            trial.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         try:
             trial.bind(("127.0.0.1", port))
         except OSError:

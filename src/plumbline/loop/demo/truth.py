@@ -21,6 +21,7 @@ from plumbline.loop.synthetic.writer import Reply
 from plumbline.measure import (
     Bootstrap,
     Figure,
+    Ratings,
     auprc,
     fit_bradley_terry,
     krippendorff_alpha,
@@ -178,25 +179,27 @@ def true_helpfulness(sampled: Sequence[SampledTask], sampler: str, bootstrap: Bo
     return mean_figure([each.replies[sampler].helpfulness for each in sampled], bootstrap=bootstrap)
 
 
-def elo_of_samplers(judged: Judged, sampled: Sequence[SampledTask]) -> dict[str, Figure]:
-    """The Elo of each sampler by the workers' word: points above the mean of all; intervals over prompts.
+def same_replies(sampled: Sequence[SampledTask], first: str, second: str) -> int:
+    """On how many tasks two samplers give the same reply."""
+    return sum(each.replies[first] == each.replies[second] for each in sampled)
 
-    Where two samplers give the same reply, what is said of it holds for both.
+
+def rate_samplers(judged: Judged, sampled: Sequence[SampledTask]) -> Ratings:
+    """The samplers' Elo over all tasks, by the workers' word; intervals over prompts.
+
+    Where two samplers give the same reply, that is a draw between them, and what is said of it holds for both.
     """
-    givers = {
-        (each.situation.prompt, reply.text): [name for name, given in each.replies.items() if given == reply]
-        for each in sampled
-        for reply in each.replies.values()
-    }
-    firsts, seconds, points, groups = [], [], [], []
+    givers: dict[tuple[str, str], list[str]] = {}
+    for each in sampled:
+        for name, reply in each.replies.items():
+            givers.setdefault((each.situation.prompt, reply.text), []).append(name)
+    met: list[tuple[str, str, float, str]] = []
     for comparison in judged.comparisons:
         prompt = comparison.context[-1].text
         one, other = (givers[prompt, text] for text in _texts(comparison))
-        for first, second in product(one, other):
-            firsts.append(first)
-            seconds.append(second)
-            points.append(float(comparison.outcome is Outcome.FIRST))
-            groups.append(prompt)
-    return {
-        str(name): figure for name, figure in fit_bradley_terry(firsts, seconds, points, group_ids=groups).elo.items()
-    }
+        points = float(comparison.outcome is Outcome.FIRST)
+        met += [(first, second, points, prompt) for first, second in product(one, other)]
+    for (prompt, _), names in givers.items():
+        met += [(first, second, 0.5, prompt) for first, second in combinations(names, 2)]
+    firsts, seconds, scored, groups = zip(*met, strict=True)
+    return fit_bradley_terry(firsts, seconds, scored, group_ids=groups)

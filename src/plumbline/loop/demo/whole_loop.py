@@ -17,11 +17,19 @@ from contextlib import closing, contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from plumbline.lineage import Manifest, StatedTerms, write_folder_aside
+from plumbline.lineage import Manifest, StatedTerms, write_aside, write_error, write_folder_aside
 from plumbline.loop.demo import starting
 from plumbline.loop.demo.judging import Session, judge_studies, new_tokens
 from plumbline.loop.demo.loop_figures import LoopFigures
-from plumbline.loop.demo.output import TRUTH, claim_output, clear_parts, refuse_output, write_loop_manifest
+from plumbline.loop.demo.output import (
+    STORE,
+    TRUTH,
+    claim_output,
+    clear_parts,
+    held_demo,
+    refuse_output,
+    write_loop_manifest,
+)
 from plumbline.loop.demo.servers import running_server
 from plumbline.loop.demo.truth import Judged, sampled_tasks
 from plumbline.loop.demo.workers import made_up_workers
@@ -94,13 +102,13 @@ def run_whole_loop(
         PlumblineError: a stage cannot be done.
     """
     starting.require_extras()
-    refuse_output(out, None)
-    claim_output(out, seed)
-    clear_parts(out)
     size = size or WorldSize()
     world = make_world(seed, tasks=size.tasks, wishes=size.wishes, unseen=size.unseen, replies=size.replies)
     stages = _Stages(out, seed, world, size.workers, say)
-    with _store_named(out / starting.STORE):
+    refuse_output(out, None)
+    with held_demo(out), _store_named(out / STORE):
+        claim_output(out, seed)
+        clear_parts(out)
         stages.make_data()
         stages.judge(_FIRST_STUDIES)
         stages.run_round(ROUNDS[0])
@@ -155,8 +163,11 @@ class _Stages:
             with write_folder_aside(self.out / CORPUS, "data") as aside:
                 write_synthetic_corpus(aside, seed=self.seed)
                 Manifest(holds="data", command=["demo"], configuration={}, seed=self.seed, inputs=[], uses=None, licence=None).write(aside)  # fmt: skip
-            starting.write_files(self.world, self.out)
-            write_truth(self.world, self.out / TRUTH)
+            try:
+                starting.write_files(self.world, self.out)
+                write_truth(self.world, self.out / TRUTH)
+            except OSError as error:
+                raise write_error(self.out, error) from error
 
     def judge(self, folders: Sequence[str]) -> None:
         """Start studies, or enter what is new in their data, serve them, and let the simulated workers judge all there is."""
@@ -165,17 +176,24 @@ class _Stages:
             token = starting.start_studies(self.out, folders)
             self._owner_token = self._owner_token or token
             words = ["collect", "serve", *(str(self.out / folder) for folder in folders)]
-            words += ["--store", str(self.out / starting.STORE), "--port", "0", "--no-access-log"]
+            words += ["--store", str(self.out / STORE), "--port", "0", "--no-access-log"]
             with running_server(words, self.out / LOG, ready="its API: ") as server:
                 if not self.sessions and self._owner_token is not None:
                     tokens = new_tokens(server.address, self._owner_token, len(self.workers))
                     self.sessions = [Session(*each) for each in zip(self.workers, tokens, strict=True)]
-                done = judge_studies(server.address, self.sessions, names, self.world, seed=self.seed, told=self._told)
-        self.figures.add_items(done)
+                done = judge_studies(
+                    server.address,
+                    self.sessions,
+                    names,
+                    self.world,
+                    seed=f"{self.seed}/{' '.join(names)}",
+                    told=self._told,
+                )
+        self.figures.add_judgements(done)
 
     def _told(self, done: int) -> None:
         if done % 25 == 0:
-            self.say(f"simulated workers: {done:,} items judged")
+            self.say(f"simulated workers: {done:,} judgements")
 
     def run_round(self, name: str) -> None:
         """What ``plumbline loop`` does with the round's file."""
@@ -183,20 +201,25 @@ class _Stages:
             result = run_round(
                 open_round(self.out / f"{name}.toml"), command=["demo"], say=lambda what: self.say(f"{name}: {what}")
             )
-            self.notes += [f"{name}: {note}" for note in result.notes]
+            self.notes += [f"{name}: {note}".replace(f"{self.out}/", "") for note in result.notes]
+            self.notes += [
+                f"{name}: not read: {count:,} rows or records, {code}" for code, count in result.unread.items()
+            ]
             self.figures.add_round(name, self.out / name, result.models)
 
     def hold_samplers_side_by_side(self) -> None:
         """What the samplers of the rounds reply to tasks that no study asked, judged blind by the workers."""
-        scorers = {name: open_reply_scorer(self.out / name / "models" / "helpful") for name in ROUNDS}
-        sampled = sampled_tasks(self.world, scorers)
+        with self._stage("samplers", "samplers: what they reply to tasks that no study asked"):
+            scorers = {name: open_reply_scorer(self.out / name / "models" / "helpful") for name in ROUNDS}
+            sampled = sampled_tasks(self.world, scorers)
         pairs = [pair for task in sampled for pair in task.pairs()]
         if not pairs:  # in a very small world both rounds may choose what comes first
             return
         starting.write_sampler_pairs(pairs, self.out)
         self.judge((starting.SAMPLERS,))
-        self._export(starting.SAMPLERS, self.out / SAMPLERS_EXPORT)
-        self.figures.add_samplers(sampled, Judged.of(self.out / SAMPLERS_EXPORT))
+        with self._stage("samplers", "samplers: figures"):
+            self._export(starting.SAMPLERS, self.out / SAMPLERS_EXPORT)
+            self.figures.add_samplers(sampled, Judged.of(self.out / SAMPLERS_EXPORT))
 
     def _export(self, folder: str, to: Path) -> None:
         from plumbline.collect.export import write_export
@@ -204,7 +227,7 @@ class _Stages:
         from plumbline.collect.service.store_places import open_place
         from plumbline.formats import PARQUET
 
-        with closing(open_place(self.out / starting.STORE, connections=1)) as store:
+        with closing(open_place(self.out / STORE, connections=1)) as store:
             write_export(
                 store,
                 starting.study_name(self.out, folder),
@@ -222,7 +245,8 @@ class _Stages:
         notes = list(dict.fromkeys(self.notes))
         with self._stage("report", "report: drawing"):
             found = self.figures.to_json(self.seconds) | {"notes": notes}
-            (self.out / LOOP).write_text(json.dumps(found, indent=1, ensure_ascii=False) + "\n", encoding="utf-8")
+            with write_aside(self.out / LOOP) as aside:
+                aside.write_text(json.dumps(found, indent=1, ensure_ascii=False) + "\n", encoding="utf-8")
             write_loop_page(found, self.out / REPORT, created=created)
         write_loop_manifest(self.out, self.seed, self.seconds)
         return LoopResult(self.out / REPORT, self.figures, tuple(notes), self.seconds)

@@ -21,6 +21,8 @@ Answer = dict[str, Any]
 _MORE_HARMFUL = "more harmful"
 _SHARPNESS = (1.2, 2.4)
 _SLIP_RATE = (0.02, 0.08)
+_CONFIDENCES = 4
+"""From 0 to 3, drawn: it tells nothing of who slipped."""
 _STRONG = 2.5
 """Of so many nats a preference is as strong as the scale goes."""
 
@@ -99,7 +101,7 @@ def _label(worker: SimulatedWorker, step: Step, world: World, random: Random) ->
         categories = sorted(truth.categories) or [random.choice(step["fields"]["categories"])]
     else:
         categories = []
-    return {"categories": categories, "none_applies": not categories, "confidence": 1 if is_turned else 3}
+    return {"categories": categories, "none_applies": not categories, "confidence": random.randrange(_CONFIDENCES)}
 
 
 def _close(worker: SimulatedWorker, step: Step, world: World, random: Random) -> Answer:  # noqa: ARG001 - as every act

@@ -102,5 +102,6 @@ def _may_be_chance(found: AgainstChance) -> ModelError:
         "nothing shows that the model that would choose is better than chance",
         expected=f"{found.key} whose interval lies above {CHANCE}",
         found=f"{found.key} {format_figure(found.figure)}",
-        advice="more judgements, another scorer, or allow_chance = true in its [[models]] table; then the same command goes on",
+        advice="another scorer, or allow_chance = true in its [[models]] table, and the same command goes on; or more judgements, and "
+        "--restart, since what was exported stays as it is",
     )

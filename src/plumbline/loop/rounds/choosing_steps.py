@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator
+from contextlib import closing
 from functools import partial
 from pathlib import Path
 
 from pydantic import JsonValue
 
+from plumbline.lineage import is_there
 from plumbline.loop.asked_sources import journal_of
 from plumbline.loop.best_of_n.opening import BestOfNRun
 from plumbline.loop.best_of_n.run import SUMMARY_NAME, run_best_of_n
@@ -174,6 +176,8 @@ def _next_reads(round_: Round, asked: Next, sampler: Sampler) -> dict[str, JsonV
 def _next(round_: Round, asked: Next, sampler: Sampler, call: Call) -> None:
     if round_.pattern is None:
         return
+    if is_there(round_.out / NEXT):
+        _refuse_started(round_, asked)
     is_chat = round_.pattern.study.kind in CHATS
     study = NextStudy(
         pattern=round_.pattern,
@@ -186,6 +190,28 @@ def _next(round_: Round, asked: Next, sampler: Sampler, call: Call) -> None:
     )
     for told in write_next_study(study, round_.out / NEXT, command=call.command, say=call.say):
         call.note(told)
+
+
+def _refuse_started(round_: Round, asked: Next) -> None:
+    """A next study that stands in a store of this round was started there: what people judge belongs to its folder as it is.
+
+    One that was started in a store of its own is known by that, in its folder.
+    """
+    from plumbline.collect.service.store_places import open_place
+    from plumbline.collect.store.studies import list_studies
+
+    for place in {str(study.place.store): study.place.store for study in round_.studies}.values():
+        with closing(open_place(place, connections=1)) as store:
+            is_started = asked.name in [study.name for study in list_studies(store)]
+        if is_started:
+            raise UsageError(
+                "PL-OUT-002",
+                str(round_.out / NEXT),
+                f"the study {asked.name} of this folder was started",
+                expected="a next study that nobody started",
+                found="it stands in the store of the round's studies",
+                advice="name the next study otherwise in [next], or another output for the round",
+            )
 
 
 def _next_told(output: Path) -> Told:
