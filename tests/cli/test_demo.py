@@ -14,7 +14,7 @@ def test_data_of_ones_own_has_no_app_to_serve(plumb, tmp_path):
 
 
 def test_without_its_extras_nothing_is_begun(plumb, tmp_path, monkeypatch):
-    monkeypatch.setattr(starting, "find_spec", lambda name: None if name == "fastapi" else name)
+    monkeypatch.setattr(starting, "_NEEDED", ("jinja2", "no_such_library"))
     code, _, err = plumb("demo", "-o", tmp_path / "out")
     assert code == 2
     assert "PL-DEM-004" in err

@@ -6,7 +6,6 @@ import shutil
 from collections.abc import Sequence
 from contextlib import closing
 from importlib.resources import as_file, files
-from importlib.util import find_spec
 from pathlib import Path
 
 from plumbline.collect.service.collecting import utc_now
@@ -17,7 +16,7 @@ from plumbline.collect.study_file import read_study_file
 from plumbline.loop.demo.output import STORE
 from plumbline.loop.reply_scorer import open_reply_scorer
 from plumbline.loop.synthetic.world import Situation, World, write_pairs, write_prompts
-from plumbline.records import Axis, MissingExtraError
+from plumbline.records import Axis, require_libraries
 
 _NEEDED = ("jinja2", "matplotlib", "fastapi", "uvicorn", "sqlalchemy", "alembic", "argon2", "prometheus_client")
 STUDIES = "studies"
@@ -34,15 +33,13 @@ def require_extras() -> None:
     Raises:
         MissingExtraError: PL-DEM-004, something that collects, serves or reports is not installed.
     """
-    missing = [name for name in _NEEDED if find_spec(name) is None]
-    if missing:
-        raise MissingExtraError(
-            "PL-DEM-004",
-            "plumbline demo",
-            f"{missing[0]} is not installed",
-            expected="the extras that report, collect and serve",
-            advice="pip install -c constraints.txt -e '.[report,collect,serve]'; or plumbline demo --data FOLDER, on data of your own",
-        )
+    require_libraries(
+        _NEEDED,
+        "PL-DEM-004",
+        "plumbline demo",
+        expected="the extras that report, collect and serve",
+        advice="pip install -c constraints.txt -e '.[report,collect,serve]'; or plumbline demo --data FOLDER, on data of your own",
+    )
 
 
 def write_files(world: World, out: Path) -> None:

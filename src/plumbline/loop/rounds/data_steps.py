@@ -22,7 +22,7 @@ from plumbline.lineage import FoundManifest, StatedTerms, is_there, read_manifes
 from plumbline.loop.curating.run import CurationRun, run_curation
 from plumbline.loop.rounds.opened_round import OpenedStudy, Round
 from plumbline.loop.rounds.round_settings import Release, SourceTable
-from plumbline.loop.rounds.steps import Call, Step, Told, content_digest, of_manifest, written
+from plumbline.loop.rounds.steps import Call, Step, Told, content_digest, written
 from plumbline.records import Kind, ModelError, NoDataError, PlumblineError
 from plumbline.release import ReleaseOptions, build_release, verify_release
 
@@ -358,6 +358,3 @@ def _verify(round_: Round, call: Call) -> None:
             found="; ".join(said[:3]),
             advice=f"plumbline release verify {round_.out / RELEASE} tells all of it; --restart builds it again",
         )
-
-
-__all__ = ["CURATED", "EXPORTS", "RELEASE", "SOURCES", "curated_sources", "data_steps", "of_manifest", "stated_terms"]

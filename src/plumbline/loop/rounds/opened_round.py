@@ -8,7 +8,6 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from functools import partial
 from hashlib import sha256
-from importlib.util import find_spec
 from pathlib import Path
 from typing import TypeVar
 
@@ -30,7 +29,7 @@ from plumbline.loop.rounds.round_file import (
 from plumbline.loop.rounds.round_settings import RoundSettings
 from plumbline.loop.training.run import LINEAR, refuse_unknown_model
 from plumbline.models.model_folder import DESCRIPTION_NAME
-from plumbline.records import MissingExtraError, PlumblineError, SourceError, UsageError
+from plumbline.records import PlumblineError, SourceError, UsageError, require_libraries
 from plumbline.release import Answers, read_answers
 from plumbline.sources import parse_address
 
@@ -118,15 +117,13 @@ def open_round(path: Path) -> Round:
 
 
 def _require_extra() -> None:
-    missing = [name for name in _EXTRA if find_spec(name) is None]
-    if missing:
-        raise MissingExtraError(
-            "PL-STA-021",
-            "studies",
-            f"{missing[0]} is not installed",
-            expected="the extra that collects",
-            advice="pip install -c constraints.txt -e '.[collect]'",
-        )
+    require_libraries(
+        _EXTRA,
+        "PL-STA-021",
+        "studies",
+        expected="the extra that collects",
+        advice="pip install -c constraints.txt -e '.[collect]'",
+    )
 
 
 class _Looking:

@@ -100,10 +100,10 @@ def content_digest(place: str) -> str:
     if path.is_file():
         return file_digest(path)
     try:
-        of_manifest = output_digest(path)
+        of_output = output_digest(path)
     except SourceError:
-        of_manifest = None
-    if of_manifest is not None:
-        return of_manifest
+        of_output = None
+    if of_output is not None:
+        return of_output
     files = sorted(each for each in path.rglob("*") if each.is_file())
     return json_digest([[each.relative_to(path).as_posix(), file_digest(each)] for each in files])
