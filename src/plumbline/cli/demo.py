@@ -94,6 +94,7 @@ def _tell_loop(result: LoopResult) -> None:
     from plumbline.measure import Figure, format_figure
 
     def shown(fields: Any, digits: int = 3) -> str:
+        """A figure as a cell."""
         return "" if fields is None else format_figure(Figure.from_json(fields), digits)
 
     figures = result.figures

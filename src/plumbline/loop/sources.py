@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import pyarrow as pa
 from pydantic import JsonValue
 
 from plumbline.formats import Loaded, load, merge_loaded
@@ -147,6 +148,13 @@ def is_synthetic(loaded: Loaded) -> bool:
     return any(
         "synthetic" in str(name) for table in loaded.tables.values() for name in table["source"].unique().to_pylist()
     )
+
+
+def without_split(table: pa.Table) -> pa.Table:
+    """The records with no split told, for a recipe to deal them out."""
+    place = table.schema.get_field_index("split")
+    of_split = table.schema.field(place)
+    return table.set_column(place, of_split, pa.nulls(len(table), of_split.type))
 
 
 def known_axis(name: str | None) -> Axis | None:

@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from plumbline.lineage import write_aside
 from plumbline.measure import Figure
-from plumbline.report.layout import Card, Section, Table, columns
+from plumbline.report.layout import Card, FiguresPage, Section, Table, columns
 from plumbline.report.pictures.best_of_n import ScoreLine, draw_best_of_n
 from plumbline.report.pictures.drawing import FIRST, SECOND, Caption, drawing
 from plumbline.report.pictures.rows import Series
@@ -25,29 +24,6 @@ _INTRO = (
     "The expected best of n follows exactly from the replies that came, over all choices of n of them; no further reply is drawn. "
     "A score is higher = better; what is a cost or a harmfulness is turned."
 )
-
-
-@dataclass(frozen=True)
-class AlignPage:
-    """The context of the template ``align.html.j2``, all of it.
-
-    Attributes:
-        title: the heading, and the name of the window.
-        created: when it was made, as it is to be shown.
-        contents: what it was made of, in words.
-        synthetic: some of the data was made up by a program.
-        sections: chapters, in order.
-        footer: how to read the figures.
-        links: places of further pages beside this one, and what they show.
-    """
-
-    title: str
-    created: str
-    contents: str
-    synthetic: bool
-    sections: tuple[Section, ...]
-    footer: str
-    links: tuple[tuple[str, str], ...] = ()
 
 
 def write_best_of_n_page(summary: Mapping[str, Any], out: Path, *, created: str) -> None:
@@ -68,7 +44,7 @@ def write_best_of_n_page(summary: Mapping[str, Any], out: Path, *, created: str)
 
 def build_best_of_n_page(summary: Mapping[str, Any], *, created: str) -> str:
     """The page as text; the arguments are those of `write_best_of_n_page`, and the same give the same text."""
-    template = load_template("align.html.j2")
+    template = load_template("figures.html.j2")
     with drawing():
         curve = _curve_card(summary)
     sections = (
@@ -78,7 +54,7 @@ def build_best_of_n_page(summary: Mapping[str, Any], *, created: str) -> str:
     contents = (
         f"{plural(summary['prompts'], 'prompt')} and {count(summary['replies_came'])} replies of {summary['policy']}"
     )
-    page = AlignPage("Best of n", created, contents, summary["synthetic"], sections, _FOOTER)
+    page = FiguresPage("Best of n", created, contents, summary["synthetic"], sections, _FOOTER)
     return str(template.render(page=page))
 
 

@@ -91,6 +91,29 @@ class Section:
 
 
 @dataclass(frozen=True)
+class FiguresPage:
+    """The context of the template ``figures.html.j2``, all of it.
+
+    Attributes:
+        title: the heading, and the name of the window.
+        created: when it was made, as it is to be shown.
+        contents: what it was made of, in words.
+        synthetic: some of the data was made up by a program.
+        sections: chapters, in order.
+        footer: how to read the figures.
+        links: places of further pages beside this one, and what they show.
+    """
+
+    title: str
+    created: str
+    contents: str
+    synthetic: bool
+    sections: tuple[Section, ...]
+    footer: str
+    links: tuple[tuple[str, str], ...] = ()
+
+
+@dataclass(frozen=True)
 class Subject:
     """An evaluation as the page tells it from the others.
 

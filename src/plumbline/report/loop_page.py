@@ -8,8 +8,7 @@ from typing import Any
 
 from plumbline.lineage import write_aside
 from plumbline.measure import Figure
-from plumbline.report.best_of_n_page import AlignPage
-from plumbline.report.layout import Card, Section, Table, columns
+from plumbline.report.layout import Card, FiguresPage, Section, Table, columns
 from plumbline.report.pictures.drawing import FIRST, SECOND, Caption, drawing
 from plumbline.report.pictures.rows import DotRow, Series, draw_dots
 from plumbline.report.templating import load_template
@@ -52,7 +51,7 @@ def write_loop_page(found: Mapping[str, Any], out: Path, *, created: str) -> Non
 
 def build_loop_page(found: Mapping[str, Any], *, created: str) -> str:
     """The page as text; the arguments are those of `write_loop_page`, and the same give the same text."""
-    template = load_template("align.html.j2")
+    template = load_template("figures.html.j2")
     with drawing():
         cards = (_samplers_card(found), _models_card(found), _studies_card(found), _workers_card(found))
     sections = (
@@ -62,7 +61,7 @@ def build_loop_page(found: Mapping[str, Any], *, created: str) -> str:
     )
     judged = sum(found["judgements"].values())
     contents = f"{count(judged)} judgements of {len(found['simulated_workers'])} simulated workers over the HTTP API, in two rounds and a sitting that holds the samplers side by side"
-    page = AlignPage(_TITLE, created, contents, True, sections, _FOOTER, _PAGES)
+    page = FiguresPage(_TITLE, created, contents, True, sections, _FOOTER, _PAGES)
     return str(template.render(page=page))
 
 

@@ -18,8 +18,8 @@ def load_template(name: str) -> Any:
         MissingExtraError: jinja2 is not installed.
     """
     try:
-        import jinja2  # noqa: F401
-        import markupsafe  # noqa: F401
+        import jinja2  # noqa: F401 - whether it is there; `_environment` uses it
+        import markupsafe  # noqa: F401 - as well
     except ImportError as error:
         raise missing_extra("jinja2") from error
     return _environment().get_template(name)

@@ -41,7 +41,7 @@ from plumbline.lineage import (
 )
 from plumbline.loop.curating.places import Replaced, refuse_places, standing, workspace_of
 from plumbline.loop.curating.terms import TermsOfFile, terms_of_files
-from plumbline.loop.sources import Step, is_synthetic
+from plumbline.loop.sources import Step, is_synthetic, without_split
 from plumbline.records import Kind, NoDataError, PlumblineError, UsageError, unknown_name
 
 SUMMARY_NAME = "summary.json"
@@ -221,7 +221,7 @@ def _read(opened: OpenedSources, recipe: Recipe, workspace: Workspace) -> tuple[
             for block in opened.tables(number, each):
                 taken = {kind: table for kind, table in block.items() if kind in recipe.takes}
                 if to_be_split:
-                    yield {kind: _without_split(table) for kind, table in taken.items()}
+                    yield {kind: without_split(table) for kind, table in taken.items()}
                     continue
                 for table in taken.values():  # told before the work, not after it
                     splits.update(pc.unique(table["split"]).to_pylist())
@@ -240,12 +240,6 @@ def _read(opened: OpenedSources, recipe: Recipe, workspace: Workspace) -> tuple[
     intake = take_in(tables, lambda: [_told_json(each) for each in told], address, workspace)
     kept = intake.told if isinstance(intake.told, list) else []
     return intake, [_told(each) for each in kept if isinstance(each, dict)]
-
-
-def _without_split(table: pa.Table) -> pa.Table:
-    place = table.schema.get_field_index("split")
-    of_split = table.schema.field(place)
-    return table.set_column(place, of_split, pa.nulls(len(table), of_split.type))
 
 
 def _told_json(told: FileTold) -> JsonValue:

@@ -123,11 +123,13 @@ def judge_studies(
     lock, ended = Lock(), Event()
 
     def count(study: str) -> None:
+        """One more is done."""
         with lock:
             done[study] += 1
             told(done.total())
 
     def work(place: int) -> None:
+        """What one worker does, until there is nothing left or another one failed."""
         session = sessions[place]
         api = Api(address, session.token)
         desk = _Desk(api, session.worker, world, Random(f"{seed}/{session.worker.name}"))

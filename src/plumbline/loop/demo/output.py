@@ -23,24 +23,21 @@ from plumbline.loop.synthetic.world import TERMS
 from plumbline.loop.training.folder import claimed
 from plumbline.records import SourceError, UsageError
 
-PARTS = ("checks", "splits", "models", "evaluations", "report.html")
+REPORT = "report.html"
+PARTS = ("checks", "splits", "models", "evaluations", REPORT)
 """What a demo on data of the user's writes into its folder."""
-TRUTH = "truth-synthetic.jsonl"
-LOOP_PARTS = (
+CORPUS, TRUTH, STUDIES, SAMPLERS_EXPORT, LOOP = (
     "data-synthetic",
-    TRUTH,
+    "truth-synthetic.jsonl",
     "studies",
-    "round-1.toml",
-    "round-1",
-    "round-2.toml",
-    "round-2",
     "samplers-export",
     "loop.json",
-    "report.html",
 )
+ROUNDS = ("round-1", "round-2")
+LOOP_PARTS = (CORPUS, TRUTH, STUDIES, *ROUNDS, *(f"{name}.toml" for name in ROUNDS), SAMPLERS_EXPORT, LOOP, REPORT)
 """What the whole loop writes, beside what is changed by whoever serves it afterwards."""
-STORE, JUDGEMENTS = "collect.db", "judgements"
-_SERVED = (STORE, f"{STORE}-wal", f"{STORE}-shm", "servers.log")
+STORE, LOG, JUDGEMENTS = "collect.db", "servers.log", "judgements"
+_SERVED = (STORE, f"{STORE}-wal", f"{STORE}-shm", LOG)
 
 
 def refuse_output(out: Path, data: Path | None) -> None:
@@ -52,11 +49,11 @@ def refuse_output(out: Path, data: Path | None) -> None:
     """
     if data is not None:
         refuse_output_among_inputs(out, [data])
-    if not is_demo(out):
+    earlier = demo_manifest(out)
+    if earlier is None:
         refuse_foreign_folder(out, "demo")
         return
-    earlier = read_manifest(out)
-    if earlier is None or not earlier.outputs:
+    if not earlier.outputs:
         return  # it was stopped: nobody was let in, and what stands there is what it had made
     listed = {entry.path for entry in earlier.outputs}
     files = {path.relative_to(out).as_posix() for path in out.rglob("*") if not path.is_dir()}
@@ -110,13 +107,13 @@ def judgement_count(store: Path) -> int:
         return sum(queue.submitted for study in studies for queue in study.queues.values())
 
 
-def is_demo(out: Path) -> bool:
-    """Whether the folder is a demo's."""
+def demo_manifest(out: Path) -> Manifest | None:
+    """The manifest of a demo's folder, which lists nothing until the demo is done; None where the folder is none."""
     try:
-        earlier = read_manifest(out)
+        found = read_manifest(out)
     except SourceError:
-        return False
-    return earlier is not None and earlier.holds == "demo"
+        return None
+    return found if found is not None and found.holds == "demo" else None
 
 
 def claim_output(out: Path, seed: int) -> None:
@@ -162,7 +159,7 @@ def write_manifest(
 
 def write_loop_manifest(out: Path, seed: int, seconds: dict[str, float]) -> None:
     """Write the manifest of the whole loop: a listing of what it wrote, and the rounds that it is made of, the first one first."""
-    rounds = [FoundManifest.at(out / name / MANIFEST_NAME) for name in ("round-1", "round-2")]
+    rounds = [FoundManifest.at(out / name / MANIFEST_NAME) for name in ROUNDS]
     Manifest(
         holds="demo",
         command=["demo"],

@@ -15,15 +15,15 @@ from typing import Any
 from pydantic import JsonValue
 
 from plumbline.loop.check_run import run_check, write_check
-from plumbline.loop.demo.models import (
+from plumbline.loop.demo.output import claim_output, clear_parts, held_demo, refuse_output, write_manifest
+from plumbline.loop.demo.own_models import (
     PlannedModel,
     evaluate_planned,
     evaluate_prompt_categories,
     plan_models,
     train_planned,
 )
-from plumbline.loop.demo.output import claim_output, clear_parts, held_demo, refuse_output, write_manifest
-from plumbline.loop.demo.sources import FEWEST_ROWS, DemoSource, Say, deal_splits, load_sources
+from plumbline.loop.demo.own_sources import FEWEST_ROWS, DemoSource, Say, deal_splits, load_sources
 from plumbline.records import NoDataError, UsageError
 
 

@@ -11,24 +11,21 @@ from collections.abc import Callable
 from contextlib import ExitStack
 from pathlib import Path
 
-from plumbline.lineage import read_manifest
 from plumbline.loop.demo import starting
-from plumbline.loop.demo.output import STORE, TRUTH, held_demo, is_demo
+from plumbline.loop.demo.output import LOG, LOOP, ROUNDS, STORE, TRUTH, demo_manifest, held_demo
 from plumbline.loop.demo.servers import DemoError, running_server
 
 _STUDIES = (starting.HELPFULNESS, starting.HARM, starting.LABELS, starting.ONLINE, starting.SAMPLERS)
 _APP_PORT, _MODERATION_PORT = 8080, 8000
-_LOG = "servers.log"
 _LINK_SECONDS = 1.0
 """The link follows the address at once, where no owner has a password yet."""
 
 
 def is_servable(out: Path) -> bool:
     """Whether a whole loop stands there that was finished: its manifest is the last that it writes."""
-    manifest = read_manifest(out) if is_demo(out) else None
-    return (
-        manifest is not None and (out / STORE).is_file() and any(each.path == "loop.json" for each in manifest.outputs)
-    )
+    manifest = demo_manifest(out)
+    is_done = manifest is not None and any(each.path == LOOP for each in manifest.outputs)
+    return is_done and (out / STORE).is_file()
 
 
 def serve_demo(out: Path, tell: Callable[[str], None]) -> None:
@@ -43,12 +40,12 @@ def serve_demo(out: Path, tell: Callable[[str], None]) -> None:
     """
     studies = [str(out / folder) for folder in _STUDIES if (out / folder / "study.toml").is_file()]
     app = ["collect", "serve", *studies, "--store", str(out / STORE), "--port", str(_free(_APP_PORT))]
-    moderation = ["serve", str(out / "round-2" / "models" / "moderation"), "--port", str(_free(_MODERATION_PORT))]
+    moderation = ["serve", str(out / ROUNDS[-1] / "models" / "moderation"), "--port", str(_free(_MODERATION_PORT))]
     ended = threading.Event()
     with ExitStack() as stack:
         stack.enter_context(held_demo(out))
-        pages = stack.enter_context(running_server([*app, "--no-access-log"], out / _LOG, ready="its API: "))
-        service = stack.enter_context(running_server(moderation, out / _LOG, ready="serving"))
+        pages = stack.enter_context(running_server([*app, "--no-access-log"], out / LOG, ready="its API: "))
+        service = stack.enter_context(running_server(moderation, out / LOG, ready="serving"))
         link = pages.line("choose the owner", _LINK_SECONDS)
         tell(f"the app, with the studies of the demo (synthetic): {pages.address}")
         if link is not None:
@@ -68,7 +65,7 @@ def serve_demo(out: Path, tell: Callable[[str], None]) -> None:
                 "PL-DEM-007",
                 "plumbline demo --serve",
                 "a server of the demo ended by itself",
-                advice=f"look at {out / _LOG}",
+                advice=f"look at {out / LOG}",
             )
         tell("ended")
 

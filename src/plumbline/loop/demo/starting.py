@@ -13,17 +13,16 @@ from plumbline.collect.service.start_checks import check_start
 from plumbline.collect.service.starting import first_owner, start_study
 from plumbline.collect.service.store_places import make_or_open_place
 from plumbline.collect.study_file import read_study_file
-from plumbline.loop.demo.output import STORE
+from plumbline.loop.demo.output import ROUNDS, STORE, STUDIES
 from plumbline.loop.reply_scorer import open_reply_scorer
 from plumbline.loop.synthetic.world import Situation, World, write_pairs, write_prompts
 from plumbline.records import Axis, require_libraries
 
 _NEEDED = ("jinja2", "matplotlib", "fastapi", "uvicorn", "sqlalchemy", "alembic", "argon2", "prometheus_client")
-STUDIES = "studies"
 HELPFULNESS, HARM, LABELS, SAMPLERS = (
     f"{STUDIES}/{name}-synthetic" for name in ("helpfulness", "harm", "labels", "samplers")
 )
-ONLINE = "round-1/next"
+ONLINE = f"{ROUNDS[0]}/next"
 REPLIES, _PAIRS, _PROMPTS, _FILE = "replies", "pairs", "prompts.jsonl", "study.toml"
 
 

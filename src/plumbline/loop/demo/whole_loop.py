@@ -22,6 +22,12 @@ from plumbline.loop.demo import starting
 from plumbline.loop.demo.judging import Session, judge_studies, new_tokens
 from plumbline.loop.demo.loop_figures import LoopFigures
 from plumbline.loop.demo.output import (
+    CORPUS,
+    LOG,
+    LOOP,
+    REPORT,
+    ROUNDS,
+    SAMPLERS_EXPORT,
     STORE,
     TRUTH,
     claim_output,
@@ -39,9 +45,6 @@ from plumbline.loop.rounds.round_run import run_round
 from plumbline.loop.synthetic.corpus import write_synthetic_corpus
 from plumbline.loop.synthetic.world import World, make_world, write_truth
 
-LOOP, REPORT, CORPUS, LOG = "loop.json", "report.html", "data-synthetic", "servers.log"
-ROUNDS = ("round-1", "round-2")
-SAMPLERS_EXPORT = "samplers-export"
 _FIRST_STUDIES = (starting.HELPFULNESS, starting.HARM, starting.LABELS)
 _STORE_VARIABLE = "PLUMBLINE_STORE"
 
@@ -116,7 +119,7 @@ def run_whole_loop(
         stages.judge((starting.HARM, starting.LABELS, starting.ONLINE))
         stages.run_round(ROUNDS[1])
         stages.hold_samplers_side_by_side()
-    return stages.close(created)
+        return stages.close(created)
 
 
 @contextmanager

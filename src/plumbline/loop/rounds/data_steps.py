@@ -14,7 +14,7 @@ import pyarrow.compute as pc
 import pyarrow.parquet as pq
 from pydantic import JsonValue
 
-from plumbline.formats import PARQUET, Loaded, convert_loaded, load
+from plumbline.formats import PARQUET, convert_loaded, load
 from plumbline.formats.opened import open_sources
 from plumbline.formats.source_files import locate
 from plumbline.formats.writing import ConversionRun
@@ -23,6 +23,7 @@ from plumbline.loop.curating.run import CurationRun, run_curation
 from plumbline.loop.rounds.opened_round import OpenedStudy, Round
 from plumbline.loop.rounds.round_settings import Release, SourceTable
 from plumbline.loop.rounds.steps import Call, Step, Told, content_digest, written
+from plumbline.loop.sources import without_split
 from plumbline.records import Kind, ModelError, NoDataError, PlumblineError
 from plumbline.release import ReleaseOptions, build_release, verify_release
 
@@ -157,18 +158,6 @@ def _is_read_first(round_: Round, source: SourceTable) -> bool:
     return all(name != PARQUET for _, name in chosen) and len({location.origin.split for location, _ in chosen}) == 1
 
 
-def _without_splits(loaded: Loaded) -> Loaded:
-    """The same rows, to be dealt out by the recipe: the name of their file is no split's."""
-
-    def of(table: pa.Table) -> pa.Table:
-        """The table with no split told."""
-        position = table.schema.get_field_index("split")
-        field = table.schema.field(position)
-        return table.set_column(position, field, pa.nulls(len(table), field.type))
-
-    return replace(loaded, tables={kind: of(table) for kind, table in loaded.tables.items()})
-
-
 def _source_step(round_: Round, source: SourceTable, output: str) -> Step:
     how = source.model_dump(mode="json")
     stated = stated_terms(round_.settings.data)
@@ -196,7 +185,8 @@ def _source_step(round_: Round, source: SourceTable, output: str) -> Step:
         )
         asked = {name: value for name, value in options.items() if value is not None}
         if source.split is None and not open_sources([place], out=round_.out, **asked).tells_splits:
-            loaded = _without_splits(loaded)
+            # To be dealt out by the recipe: the name of their file is no split's.
+            loaded = replace(loaded, tables={kind: without_split(table) for kind, table in loaded.tables.items()})
         configuration = ConversionRun(call.command, {**how, "stated_terms": stated.to_json()})
         convert_loaded(loaded, round_.out / output, PARQUET, run=configuration, source=place)
 

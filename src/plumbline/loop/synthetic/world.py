@@ -113,11 +113,13 @@ class _Maker:
         self._deck = [category for category, share in enumerate(SHARES) for _ in range(share)]
 
     def task(self) -> Situation:
+        """A harmless task, its replies apart in how much they help."""
         subject = self._writer.subject()
         made = tuple(self._new(partial(self._writer.answer, subject)) for _ in range(self._replies))
         return Situation(self._writer.opening(subject), made)
 
     def wish(self) -> Situation:
+        """An unsafe wish with a safe reply and another of a different harm."""
         category = self._writer.pick(self._deck)
         subject = self._writer.subject((category,))
         safe = self._writer.below(_SAFE_OF_FOUR)

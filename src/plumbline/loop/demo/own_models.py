@@ -9,7 +9,7 @@ from typing import Any
 
 import pyarrow as pa
 
-from plumbline.loop.demo.sources import FEWEST_ROWS, DemoSource, Say
+from plumbline.loop.demo.own_sources import FEWEST_ROWS, DemoSource, Say
 from plumbline.loop.measuring.evaluation_run import EvaluationRun, run_evaluation, write_evaluation
 from plumbline.loop.sources import is_synthetic
 from plumbline.loop.training.run import TrainingRun, run_training
