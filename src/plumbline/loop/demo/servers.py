@@ -39,6 +39,7 @@ class RunningServer:
 
         Raises:
             EOFError: it ended before.
+            TimeoutError: it took too long.
         """
         self._process = process
         self._lines: list[str] = []
@@ -48,7 +49,7 @@ class RunningServer:
         line = self.line(ready, _READY_SECONDS)
         found = _ADDRESS.search(line or "")
         if found is None:
-            raise EOFError
+            raise EOFError if self._lines[-1:] == [_END] else TimeoutError
         self.address = found[0]
 
     @property
@@ -134,10 +135,13 @@ def _listening(process: subprocess.Popen[str], words: Sequence[str], log: Path, 
     try:
         return RunningServer(process, process.stdout, ready)
     except EOFError:
-        raise DemoError(
-            "PL-DEM-001",
-            f"plumbline {' '.join(words[:2])}",
-            "a server of the demo ended before it listened",
-            found="no address in time" if process.poll() is None else f"exit code {process.wait()}",
-            advice=f"look at {log}",
-        ) from None
+        found = f"exit code {process.wait(_GRACE_SECONDS)}"
+    except TimeoutError:
+        found = f"no address in {_READY_SECONDS:.0f} seconds"
+    raise DemoError(
+        "PL-DEM-001",
+        f"plumbline {' '.join(words[:2])}",
+        "a server of the demo ended before it listened, or took too long",
+        found=found,
+        advice=f"look at {log}",
+    )
