@@ -6,7 +6,7 @@ from benchmarks import cascade as benchmark
 from plumbline.models.cascade.fitting import CascadeSettings, Judged, fit_cascade
 from plumbline.models.cascade.model import Band, Cascade
 from plumbline.models.features.text_features import Replies
-from tests.models.test_cascade_fitting import HEADS, judged
+from tests.models.cascade.test_fitting import HEADS, judged
 from tests.moderate.conftest import trained_moderation
 
 

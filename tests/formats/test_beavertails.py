@@ -13,8 +13,7 @@ from plumbline.formats.beavertails import (
     parse_labels,
 )
 from plumbline.records import BEAVERTAILS_14, BEAVERTAILS_ALIASES, Kind, Message, Role
-
-from .reading_back import (
+from tests.formats.reading_back import (
     TEXTS,
     assert_exact,
     codes,

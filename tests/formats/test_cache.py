@@ -14,8 +14,7 @@ from plumbline.formats.locations import Location
 from plumbline.formats.origin import Origin
 from plumbline.lineage import Fault, Finding
 from plumbline.records import Axis, Kind
-
-from .sources import lines, put
+from tests.formats.sources import lines, put
 
 
 def test_the_cache_answers_with_the_same_rows_and_notices_a_change(tmp_path, own_cache, monkeypatch):

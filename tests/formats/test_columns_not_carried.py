@@ -7,8 +7,7 @@ from plumbline.formats.columns_not_carried import CARRIED, SAYING, added, count_
 from plumbline.formats.pandalm import parse
 from plumbline.formats.red_team import parse as parse_attempts
 from plumbline.records import SCHEMAS, Kind
-
-from .reading_back import line, read, remade, set_values
+from tests.formats.reading_back import line, read, remade, set_values
 
 PLACE = {"id", "item_id", "group_id", "conversation_id", "parents", "source", "row", "subset", "tranche", "split"}
 ALWAYS_WRITTEN = {

@@ -14,8 +14,7 @@ from plumbline.formats.conversation_columns import (
     turn_texts,
 )
 from plumbline.records import CONVERSATION_TYPE, Role
-
-from .reading_back import TEXTS
+from tests.formats.reading_back import TEXTS
 
 TURNS = st.lists(st.tuples(st.sampled_from(list(Role)), TEXTS), max_size=3)
 

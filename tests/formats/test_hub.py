@@ -18,10 +18,9 @@ from plumbline.formats import load
 from plumbline.formats.hub import pull_dataset
 from plumbline.lineage import Manifest, Use, file_digest, read_manifest
 from plumbline.records import UsageError
+from tests.formats.hub_server import COMMIT, serving
 from tests.formats.hub_steps import take_steps
 from tests.prepared import start_prepared
-
-from .hub_server import COMMIT, serving
 
 NAME = "someone/hh-tiny"
 

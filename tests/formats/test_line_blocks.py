@@ -10,8 +10,7 @@ import plumbline
 from plumbline.formats import load
 from plumbline.formats.line_blocks import Intake, Limits, read_line_blocks
 from plumbline.records import FaultError, PlumblineError
-
-from .sources import lines, put
+from tests.formats.sources import lines, put
 
 OBJECT = b'{"a": 1}'
 PAIR = b'{"chosen": "\\n\\nHuman: a\\n\\nAssistant: b", "rejected": "\\n\\nHuman: a\\n\\nAssistant: c"}\n'

@@ -10,8 +10,7 @@ import plumbline
 from plumbline.formats import convert_loaded, loading
 from plumbline.lineage import ALL_USES, StatedTerms, Terms, Use, with_terms
 from plumbline.records import Axis, FaultError, Kind, PlumblineError, SourceError, UsageError
-
-from .sources import lines, put
+from tests.formats.sources import lines, put
 
 
 @pytest.fixture

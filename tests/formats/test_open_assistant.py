@@ -11,8 +11,7 @@ from plumbline.formats.open_assistant import parse
 from plumbline.formats.open_assistant_writing import format_lines
 from plumbline.lineage import count_by_code
 from plumbline.records import Axis, Kind, Message, Outcome, Role
-
-from .reading_back import (
+from tests.formats.reading_back import (
     TEXTS,
     assert_written_or_refused,
     codes,

@@ -16,9 +16,19 @@ from plumbline.formats.pku_saferlhf import KEYS as PKU_KEYS
 from plumbline.formats.registry import recognise
 from plumbline.lineage import StatedTerms
 from plumbline.records import Axis, Kind, Message, Outcome, Role
-
-from .reading_back import TEXTS, assert_exact, codes, line, read, records, remade, replace_texts, set_values, written
-from .sources import put
+from tests.formats.reading_back import (
+    TEXTS,
+    assert_exact,
+    codes,
+    line,
+    read,
+    records,
+    remade,
+    replace_texts,
+    set_values,
+    written,
+)
+from tests.formats.sources import put
 
 TEXT = {"prompt": "Say hello.", "response_0": "Good day", "response_1": "Go away"}
 MESSAGES = TEXT | {"prompt": [{"role": "system", "content": "Be kind."}, {"role": "user", "content": "Hi"}]}

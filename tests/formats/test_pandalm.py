@@ -10,8 +10,7 @@ from hypothesis import strategies as st
 from plumbline.formats.line_blocks import Intake
 from plumbline.formats.pandalm import format_lines, parse
 from plumbline.records import Axis, Kind, Message, Outcome, Role
-
-from .reading_back import (
+from tests.formats.reading_back import (
     TEXTS,
     assert_exact,
     assert_written_or_refused,

@@ -12,8 +12,7 @@ from plumbline.formats.line_blocks import Intake
 from plumbline.formats.pku_saferlhf import format_lines, parse
 from plumbline.lineage import count_by_code
 from plumbline.records import PKU_19, Axis, Kind, Message, Outcome, Role
-
-from .reading_back import (
+from tests.formats.reading_back import (
     TEXTS,
     assert_exact,
     assert_written_or_refused,

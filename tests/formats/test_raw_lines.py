@@ -9,8 +9,7 @@ from plumbline.formats.pku_saferlhf import format_lines, parse
 from plumbline.formats.raw_lines import raw_extra, raw_if_unchanged
 from plumbline.records import Axis, Kind
 from plumbline.records.extra import extra_text, extra_values, raw_line
-
-from .reading_back import line, read, remade, replace_texts, set_values, written
+from tests.formats.reading_back import line, read, remade, replace_texts, set_values, written
 
 RAW = b'{"prompt":"a","response":"b","is_safe":true}'
 LABEL = line(prompt="a", response="b", is_safe=True)

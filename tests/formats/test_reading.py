@@ -16,8 +16,7 @@ from plumbline.formats.locations import Location
 from plumbline.formats.origin import Origin
 from plumbline.formats.reading import ReadFile, read_tables, recognise_format
 from plumbline.records import FaultError, Kind, SourceError
-
-from .sources import GOOD, lines, put
+from tests.formats.sources import GOOD, lines, put
 
 
 def at(path):

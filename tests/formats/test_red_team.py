@@ -10,8 +10,7 @@ from plumbline.formats.line_blocks import Intake
 from plumbline.formats.red_team import format_lines, join_transcript, parse, split_transcript
 from plumbline.lineage import Use
 from plumbline.records import Kind, Message, Role
-
-from .reading_back import (
+from tests.formats.reading_back import (
     TEXTS,
     assert_exact,
     assert_written_or_refused,

@@ -8,8 +8,7 @@ from plumbline.formats.origin import Origin
 from plumbline.formats.pku_saferlhf import KINDS, format_lines, parse
 from plumbline.formats.row_groups import row_groups
 from plumbline.records import Kind
-
-from .reading_back import line, read, written
+from tests.formats.reading_back import line, read, written
 
 
 def rows(source: str, count: int) -> list[bytes]:

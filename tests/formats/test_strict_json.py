@@ -13,8 +13,7 @@ import plumbline
 from plumbline.formats.line_blocks import Intake
 from plumbline.formats.strict_json import Refusal, canonical_line, decode_carefully, decode_rows, without_nulls
 from plumbline.records import FaultError
-
-from .sources import lines, put
+from tests.formats.sources import lines, put
 
 TEXT = '"\\n\\nHuman: a"'
 BAD_LINES = {

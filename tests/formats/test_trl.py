@@ -12,8 +12,7 @@ from plumbline.formats.origin import Origin
 from plumbline.formats.trl import format_lines, format_text_lines, parse
 from plumbline.lineage import count_by_code
 from plumbline.records import Axis, Kind, Message, Outcome, Role
-
-from .reading_back import (
+from tests.formats.reading_back import (
     TEXTS,
     assert_exact,
     assert_written_or_refused,

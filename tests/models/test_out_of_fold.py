@@ -19,8 +19,7 @@ from plumbline.models.out_of_fold import OUT_OF_FOLD_SCHEMA, held_out_table, out
 from plumbline.models.rows import folds
 from plumbline.models.scored_model import Scores
 from plumbline.records import Axis
-
-from .test_linear_training import labels, pairs
+from tests.models.linear.test_training import labels, pairs
 
 OPTIONS = {task: training_options(task, {}) for task in ("preference", "cost", "moderation")}
 

@@ -18,9 +18,8 @@ from plumbline.models.rows.training_rows import label_rows, preference_rows
 from plumbline.models.scoring import score_tables
 from plumbline.models.training import rows_of_task, train_task
 from plumbline.records import Axis, Kind, ModelError, NoDataError, PermittedUseError, SourceError, UsageError
+from tests.models.made_up import labels_table, pairs_table, saved
 from tests.restating import restate
-
-from .made_up import labels_table, pairs_table, saved
 
 BOOTSTRAP = Bootstrap(seed=0, resamples=200)
 

@@ -5,8 +5,7 @@ import shutil
 import pytest
 
 from plumbline.release import build_release
-
-from .folders import curated
+from tests.release.folders import curated
 
 
 @pytest.fixture(scope="module")

@@ -13,8 +13,7 @@ from plumbline.lineage import StatedTerms, Terms, read_manifest
 from plumbline.records import UsageError
 from plumbline.release import GateError, ReleaseOptions, build_release, reasons_by_gate, verify_release
 from plumbline.release.terms import filled_in
-
-from .folders import PAIRS, curated, label, loaded_lines, pair, summary_of, write_folder, write_lines
+from tests.release.folders import PAIRS, curated, label, loaded_lines, pair, summary_of, write_folder, write_lines
 
 
 @pytest.fixture(scope="module")

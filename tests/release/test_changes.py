@@ -10,9 +10,8 @@ from plumbline.lineage import Terms, Use, read_manifest
 from plumbline.records import Kind, UsageError
 from plumbline.release import ReleaseOptions, build_release
 from plumbline.release.changes import Changes, Previous, RowIndex, compare, next_version
-
-from .folders import LABELS, curated, loaded_lines, write_folder
-from .spoiling import TABLE, rewrite_table
+from tests.release.folders import LABELS, curated, loaded_lines, write_folder
+from tests.release.spoiling import TABLE, rewrite_table
 
 MIT = Terms(frozenset(Use), "MIT")
 

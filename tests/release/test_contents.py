@@ -24,8 +24,7 @@ from plumbline.records.message import Message, Role
 from plumbline.records.tables import with_ids
 from plumbline.release import Answers, GateError, ReleaseOptions, build_release, verify_release
 from tests.loop.curating.curations import curated, write
-
-from .folders import PAIRS, loaded_lines, pair, write_folder, write_lines
+from tests.release.folders import PAIRS, loaded_lines, pair, write_folder, write_lines
 
 
 def everything_in(folder):

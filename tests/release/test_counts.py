@@ -7,8 +7,7 @@ import pytest
 from plumbline.release import Status
 from plumbline.release.counts import Counted, counts_gate
 from plumbline.release.notes import CurationNotes
-
-from .folders import loaded_lines, summary_of
+from tests.release.folders import loaded_lines, summary_of
 
 
 @pytest.fixture

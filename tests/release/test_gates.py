@@ -20,8 +20,7 @@ from plumbline.release.gates import (
 )
 from plumbline.release.notes import CurationNotes
 from plumbline.release.observed import Observer, shape_of_worker
-
-from .folders import loaded_lines, summary_of
+from tests.release.folders import loaded_lines, summary_of
 
 
 def nothing(texts):

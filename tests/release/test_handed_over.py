@@ -6,8 +6,7 @@ import pytest
 
 from plumbline.release import handed_over, verify_release
 from plumbline.release.handed_over import open_handed_over, shown, unsafe_name
-
-from .spoiling import TABLE, codes, rewrite_json
+from tests.release.spoiling import TABLE, codes, rewrite_json
 
 
 @pytest.mark.parametrize(

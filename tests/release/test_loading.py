@@ -10,8 +10,7 @@ import pytest
 
 import plumbline
 from plumbline.release import build_release, verify_release
-
-from .folders import curated, loaded_lines, write_folder
+from tests.release.folders import curated, loaded_lines, write_folder
 
 _CALLS = """
     import json, sys, warnings

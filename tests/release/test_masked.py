@@ -6,9 +6,8 @@ from plumbline.lineage import read_manifest
 from plumbline.release import build_release, verify_release
 from plumbline.release.masked import masked_left
 from tests.loop.curating.curations import curated, write
-
-from .folders import pair
-from .spoiling import places, rewrite_json, tell_anew
+from tests.release.folders import pair
+from tests.release.spoiling import places, rewrite_json, tell_anew
 
 RECIPE = """
 name = "masks"

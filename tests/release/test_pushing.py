@@ -12,9 +12,8 @@ import pytest
 from plumbline.records import UsageError
 from plumbline.release import push_release
 from tests.prepared import start_prepared
+from tests.release.hub_uploads import taking_uploads
 from tests.release.processes import run_commands
-
-from .hub_uploads import taking_uploads
 
 NAME = "someone/hh-small"
 

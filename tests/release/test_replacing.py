@@ -8,9 +8,8 @@ from plumbline.lineage import read_manifest, writing
 from plumbline.release import ReleaseOptions, build_release, verify_release
 from plumbline.release import building as building_module
 from tests.prepared import start_prepared
+from tests.release.folders import curated
 from tests.release.processes import build_and_die
-
-from .folders import curated
 
 
 @pytest.fixture(scope="module")

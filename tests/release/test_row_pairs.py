@@ -12,8 +12,7 @@ from plumbline.records import Kind, conversation_column, prompt_table, red_team_
 from plumbline.records.message import Message, Role
 from plumbline.records.tables import with_ids
 from plumbline.release.changes import Previous, RowIndex, change_lines, compare
-
-from .folders import loaded_lines
+from tests.release.folders import loaded_lines
 
 MIT = Terms(frozenset(Use), "MIT")
 TEXTS = ("a", "b", "c", "d")

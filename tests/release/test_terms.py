@@ -3,9 +3,8 @@
 from plumbline.lineage import StatedTerms, read_manifest
 from plumbline.release import ReleaseOptions, build_release, verify_release
 from plumbline.release.terms import licence_text, licences_beside, licences_stated, origin_told
-
-from .folders import loaded_lines, write_folder
-from .spoiling import places, rewrite_json, tell_anew
+from tests.release.folders import loaded_lines, write_folder
+from tests.release.spoiling import places, rewrite_json, tell_anew
 
 STATED = "CC-BY-4.0 was stated at the release; the sources carry MIT"
 

@@ -5,8 +5,7 @@ import pytest
 from plumbline.lineage import read_manifest
 from plumbline.release import Answers, ReleaseOptions, build_release, verify_release
 from plumbline.release.told import read_told
-
-from .folders import curated, loaded_lines, pair, summary_of, write_folder
+from tests.release.folders import curated, loaded_lines, pair, summary_of, write_folder
 
 ANSWERS = Answers(
     title="Pairs | on `harm`",

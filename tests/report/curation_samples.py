@@ -6,7 +6,7 @@ from typing import Any
 
 import polars as pl
 
-from report import samples
+from tests.report import samples
 
 Json = dict[str, Any]
 FIGURE, UNDEFINED = samples.figure, samples.undefined

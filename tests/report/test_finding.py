@@ -6,7 +6,7 @@ import pytest
 
 from plumbline.records import SourceError, UsageError
 from plumbline.report import read_inputs
-from report import samples
+from tests.report import samples
 
 
 def refused(folder, code):

@@ -5,8 +5,8 @@ import re
 import pytest
 
 from plumbline.report.inputs import FIGURE_NAMES
-from report import samples
-from report.test_page import build
+from tests.report import samples
+from tests.report.test_page import build
 
 FIGURE, UNDEFINED = samples.figure, samples.undefined
 

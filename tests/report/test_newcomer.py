@@ -13,7 +13,7 @@ from plumbline.measure import Figure
 from plumbline.report import build_report, read_inputs
 from plumbline.report.inputs import Evaluation
 from plumbline.report.wording import per_thousand, rate_cell, verdict
-from report import samples
+from tests.report import samples
 
 
 def build(folder: Path) -> str:

@@ -8,7 +8,7 @@ import pytest
 from plumbline.records import MissingExtraError
 from plumbline.report import ReportInputs, build_report, read_inputs, write_report
 from plumbline.report.inputs import Evaluation
-from report import samples
+from tests.report import samples
 
 HOSTILE = (
     '<script>alert(1)</script> $x_1$ "><img src=http://evil.example/x.png onerror=alert(1)> \u202e {{7*7}} \\frac $'

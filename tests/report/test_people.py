@@ -4,9 +4,9 @@ import re
 
 import pytest
 
-from report import samples
-from report.samples import judges, telling
-from report.test_page import build
+from tests.report import samples
+from tests.report.samples import judges, telling
+from tests.report.test_page import build
 
 FIGURE, UNDEFINED = samples.figure, samples.undefined
 

@@ -3,8 +3,8 @@
 import json
 import re
 
-from report import curation_samples
-from report.test_page import HOSTILE, build, cards_of
+from tests.report import curation_samples
+from tests.report.test_page import HOSTILE, build, cards_of
 
 GATES = [
     {"gate": "personal-data", "status": "accepted", "said": "found 3", "reason": f"made up {HOSTILE}"},

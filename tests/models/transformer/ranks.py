@@ -1,7 +1,7 @@
 """Processes that train together as a launcher starts them, but as forks of one that has imported it all.
 
 Each that starts from nothing spends some five seconds of processor time on imports, and so does the launcher. What a
-launcher makes of a configuration file is shown by `tests/cli/test_several_devices.py`.
+launcher makes of a configuration file is shown by `tests/cli/train/test_several_devices.py`.
 """
 
 import os
