@@ -23,7 +23,7 @@ from typing import Any
 import numpy as np
 
 from benchmarks import measuring
-from benchmarks.aggregators import (
+from benchmarks.curating.aggregators import (
     FIRST,
     METHODS,
     TIE,
@@ -193,7 +193,7 @@ def against_crowd_kit(python: str, rows: Judgements, tiled: Judgements) -> dict[
             decided_workers=decided.workers,
             first_wins=decided.labels == FIRST,
         )
-        peer = Path(__file__).with_name("aggregation_peer.py")
+        peer = Path(__file__).parent / "peers" / "aggregation.py"
         done = subprocess.run([python, str(peer), str(file)], stdout=subprocess.PIPE, check=True)
     told = json.loads(done.stdout.splitlines()[-1])
     theirs = np.array(told.pop("posteriors"))

@@ -3,7 +3,7 @@
     python -m benchmarks.align [--rounds 3] [--steps 2] [--threads 2] [--ending 0] [--json FILE]
 
 A Llama of 6 layers, 384 wide, vocabulary 4,000, random weights; 64 prompts of 16 to 32 tokens, replies of up to 64, four minibatches of
-16, one pass: the same for all. Plain (`benchmarks/align_peer.py`): actor, reference, reward model, cost model and two critics, six
+16, one pass: the same for all. Plain (`benchmarks/peers/align.py`): actor, reference, reward model, cost model and two critics, six
 models of full size, each with passes of its own. Plumbline: critics are heads on the policy's trunk, and what the policy says while it
 writes is not asked again; with adapters the reference is the policy without them. Reward and cost, three forms:
 
@@ -107,7 +107,7 @@ def plain(adapters: bool, steps: int, threads: int, ending: float) -> Iterator[A
     """Candidate: some steps of six models."""
     import torch
 
-    from benchmarks.align_peer import Headed, SixModels
+    from benchmarks.peers.align import Headed, SixModels
     from plumbline.align.ppo.ppo_lag import PpoSettings
     from plumbline.align.rollouts import padded_left
 
@@ -180,7 +180,7 @@ def _scorer(form: str) -> Any:
             return ReplyScores(told[:, 0], told[:, 1])
 
         def _of(self, written: Any) -> Any:
-            from benchmarks.align_peer import positions_of
+            from benchmarks.peers.align import positions_of
 
             last = written.prompt_length + written.mask.sum(dim=1) - 1
             hidden = [

@@ -16,7 +16,7 @@ from typing import Any
 
 from benchmarks import measuring
 from benchmarks.measuring import FRESH, PROGRAM, Candidate, Session
-from benchmarks.tiling import PUBLISHED_PAIRS, data_files, tile_pairs
+from benchmarks.rows.tiling import PUBLISHED_PAIRS, data_files, tile_pairs
 
 PACKAGES = ("plumbline-rlhf", "polars", "pyarrow", "msgspec", "isal")
 RULES, COMMAND, CACHED_COMMAND = "run_check", "plumbline data check", "plumbline data check, cached"

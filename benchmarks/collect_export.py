@@ -1,6 +1,6 @@
 """Exports of collected work: seconds, MB/s and memory above the start, on stores with few and with many judgements.
 
-Each export runs in a process of its own, on a store filled beforehand with made-up work (`benchmarks.collect_store`):
+Each export runs in a process of its own, on a store filled beforehand with made-up work (`benchmarks.collecting.store`):
 pairs, each judged on both axes at once (one judgement, two comparisons), and conversations of four judged turns. Memory
 must not grow with the store. The floors: zipping the same lines with the same library, nothing else; and writing the
 same tables as Parquet.
@@ -36,7 +36,7 @@ COMPARISONS_A_JUDGEMENT = {"pairs": 2, "chat": 1}
 
 def folder_export(place: str, study: str, form: str) -> Iterator[Any]:
     """An export as a folder."""
-    from benchmarks.collect_store import START
+    from benchmarks.collecting.store import START
     from plumbline.collect.export import write_export
     from plumbline.collect.store.migrating import open_store
     from plumbline.lineage import StatedTerms
@@ -56,7 +56,7 @@ def folder_export(place: str, study: str, form: str) -> Iterator[Any]:
 
 def archive_export(place: str, study: str, form: str) -> Iterator[Any]:
     """The same as an archive, thrown away piece by piece."""
-    from benchmarks.collect_store import START
+    from benchmarks.collecting.store import START
     from plumbline.collect.export import stream_export
     from plumbline.collect.store.migrating import open_store
     from plumbline.lineage import StatedTerms
@@ -129,7 +129,7 @@ def _result(begun_mb: float, rows: int, files: Sequence[Path]) -> dict[str, Any]
 
 def filled(make_place: Callable[[], str], judgements: int) -> str:
     """The place of a new store with both studies."""
-    from benchmarks.collect_store import fill_chat, fill_pairs
+    from benchmarks.collecting.store import fill_chat, fill_pairs
     from plumbline.collect.store.migrating import create_store
 
     place = make_place()
@@ -186,7 +186,7 @@ def candidates(places: Mapping[tuple[str, int], str], written: Path) -> list[Can
 
 def write_for_floors(place: str, written: Path) -> None:
     """The files whose bytes the floors write again."""
-    from benchmarks.collect_store import START
+    from benchmarks.collecting.store import START
     from plumbline.collect.export import write_export
     from plumbline.collect.store.migrating import open_store
     from plumbline.lineage import StatedTerms

@@ -21,9 +21,9 @@ from pathlib import Path
 from typing import Any
 
 from benchmarks import measuring
-from benchmarks.collect_study import DATABASES, empty_place, make_study
+from benchmarks.collecting.study import DATABASES, empty_place, make_study
+from benchmarks.collecting.worked_off import work_off
 from benchmarks.measuring import Candidate, Session
-from benchmarks.worked_off import work_off
 
 PACKAGES = ("plumbline-rlhf", "sqlalchemy", "psycopg")
 OVERLAP = 3

@@ -6,7 +6,7 @@ On each task and seed a policy from scratch is trained twice, by plain PPO and b
 policy is worth is computed from its probabilities of *every* reply to every prompt, asked of the model itself; nothing is drawn.
 
 - *Objective*: E[reward] − β · KL(policy, reference), β = 0.1. *The constrained optimum* is the policy that has the
-  most of it among all distributions with E[cost] <= limit (`benchmarks/constrained_optimum.py`), so it is the regularised one.
+  most of it among all distributions with E[cost] <= limit (`benchmarks/constrained/optimum.py`), so it is the regularised one.
 - *Share of the optimum*: the policy's objective, less λ* · (E[cost] − limit) where the limit is broken, over the optimum's objective;
   λ* is the optimum's own multiplier, the price at which breaking the limit gains nothing. No policy has more than 1.
 - *Share of the gain*: the same, counted from what the reference has. Stricter: where the reference breaks the limit or is good
@@ -35,8 +35,8 @@ import torch
 from scipy.stats import t as student
 
 from benchmarks import measuring
-from benchmarks.constrained_instances import Instance, instances
-from benchmarks.constrained_training import EVERY, Trained, Training, share_of, train
+from benchmarks.constrained.instances import Instance, instances
+from benchmarks.constrained.training import EVERY, Trained, Training, share_of, train
 
 PACKAGES = ("plumbline-rlhf", "torch", "transformers")
 TOLERANCE = 0.1

@@ -2,7 +2,7 @@
 
     python -m benchmarks.curate --data ../shared/data [--pairs 161840] [--rounds 3] [--json FILE]
 
-The pairs are the samples, tiled and edited word by word (`benchmarks.edited_pairs`), so that near-duplicates and leaking
+The pairs are the samples, tiled and edited word by word (`benchmarks.rows.edited_pairs`), so that near-duplicates and leaking
 prompts are there to be found. Everything is counted: start, reading gzipped lines, every rule, writing Parquet and notes.
 """
 
@@ -18,9 +18,9 @@ from pathlib import Path
 from typing import Any
 
 from benchmarks import measuring
-from benchmarks.edited_pairs import write_pairs
 from benchmarks.measuring import FRESH, PROGRAM, Candidate, Session
-from benchmarks.tiling import PUBLISHED_PAIRS, data_files
+from benchmarks.rows.edited_pairs import write_pairs
+from benchmarks.rows.tiling import PUBLISHED_PAIRS, data_files
 
 PACKAGES = ("plumbline-rlhf", "polars", "pyarrow", "rensa", "py3langid", "msgspec", "isal")
 ONCE, TWICE, FLOOR = "curate --recipe hh-clean", "curate, twice the pairs", "floor: stream, nothing done"

@@ -2,13 +2,13 @@
 
     python -m benchmarks.dashboard [--judgements 200000] [--postgres] [--pages 20] [--seconds 30] [--json FILE]
 
-First in processes of their own, on stores filled beforehand (`benchmarks.dashboard_store`; three judge each item): the
+First in processes of their own, on stores filled beforehand (`benchmarks.collecting.dashboard_store`; three judge each item): the
 copy of a study's judgements and every figure, from nothing; and the same again with 100 new judgements. The floor: the
 same rows through the same driver, nothing done with them. Then over HTTP, as users serve a study: workers at it, at a
 second of thought, and a manager who asks for the figures four times a second; and the workers alone, for comparison.
 
 Not covered: several processes of a server, each of which holds a copy; what a page draws from the figures, see
-`benchmarks.dashboard_pages`.
+`benchmarks.collecting.dashboard_pages`.
 """
 
 from __future__ import annotations
@@ -26,8 +26,8 @@ from pathlib import Path
 from typing import Any
 
 from benchmarks import measuring
-from benchmarks.dashboard_pages import PageTimes, as_json, look_at, page_targets, print_pages
-from benchmarks.dashboard_store import KINDS
+from benchmarks.collecting.dashboard_pages import PageTimes, as_json, look_at, page_targets, print_pages
+from benchmarks.collecting.dashboard_store import KINDS
 from benchmarks.measuring import Candidate, Session
 
 PACKAGES = ("plumbline-rlhf", "numpy", "scipy", "sqlalchemy", "psycopg", "pydantic", "msgspec", "fastapi", "uvicorn")
@@ -66,7 +66,7 @@ def first_snapshot(place: str, kind: str) -> Iterator[Any]:
 
 def brought_up(place: str, kind: str) -> Iterator[Any]:
     """What 100 new judgements take, where the rest is there already."""
-    from benchmarks.dashboard_store import add_judgements
+    from benchmarks.collecting.dashboard_store import add_judgements
     from plumbline.collect.dashboard.ledger import Ledger
     from plumbline.collect.dashboard.snapshot import make_snapshot
 
@@ -113,7 +113,7 @@ def candidates(places: dict[tuple[str, str], str]) -> list[Candidate]:
 
 def stores(asked: argparse.Namespace, work: Path, stack: ExitStack) -> dict[tuple[str, str], str]:
     """Places by database and kind."""
-    from benchmarks.dashboard_store import fill
+    from benchmarks.collecting.dashboard_store import fill
     from plumbline.collect.store.migrating import create_store
 
     numbers = count(1)
@@ -167,9 +167,9 @@ def served(database: str, asked: argparse.Namespace) -> Asking:
     """A study as users serve it, with most of the judgements in it already."""
     import uvloop
 
-    from benchmarks.collect_servers import Server, free_ports, server_command
-    from benchmarks.collect_study import empty_place, make_study
-    from benchmarks.worked_off import work_off
+    from benchmarks.collecting.servers import Server, free_ports, server_command
+    from benchmarks.collecting.study import empty_place, make_study
+    from benchmarks.collecting.worked_off import work_off
 
     with (
         tempfile.TemporaryDirectory(prefix="dashboard-") as folder,
@@ -224,8 +224,8 @@ async def _ask_again_and_again(study: Any, server: Any, took: list[float]) -> No
 
 
 async def _figures_once(study: Any, server: Any) -> Any:
-    from benchmarks.collect_study import STUDY
-    from benchmarks.lean_http import Connection, Request
+    from benchmarks.collecting.lean_http import Connection, Request
+    from benchmarks.collecting.study import STUDY
 
     connection = Connection(server.port)
     answer = await connection.ask(Request("GET", f"/api/v1/studies/{STUDY}/figures", study.owner))

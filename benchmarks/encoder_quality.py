@@ -24,7 +24,7 @@ import torch
 from numpy.typing import NDArray
 from sklearn.metrics import average_precision_score
 
-from benchmarks.encoder_quality_products import (
+from benchmarks.models.encoder_products import (
     Floats,
     Task,
     added,
@@ -38,7 +38,7 @@ from benchmarks.encoder_quality_products import (
     straight_pairs,
     times,
 )
-from benchmarks.encoder_spread import calibrate_heads, error_figures, held_out_scores, said_by
+from benchmarks.models.encoder_spread import calibrate_heads, error_figures, held_out_scores, said_by
 from plumbline.formats import load
 from plumbline.measure import Bootstrap, auprc, auroc, bootstrap_figure, mean_figure, recall_at_fpr
 from plumbline.models.linear.dense_features import fit_landmarks, fit_scaling

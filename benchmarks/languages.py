@@ -24,9 +24,9 @@ import pyarrow as pa
 
 from benchmarks import measuring
 from benchmarks.measuring import FRESH, Candidate
-from benchmarks.tiling import PUBLISHED_PAIRS, tile_pairs
+from benchmarks.rows.tiling import PUBLISHED_PAIRS, tile_pairs
 from plumbline.curate.conversations import reply_texts, said_texts
-from plumbline.curate.languages import MIN_LETTERS, detect_languages, in_other_language, judged_text
+from plumbline.curate.languages import MIN_LETTERS, detect_languages, in_other_language, language_sample
 from plumbline.measure import Bootstrap, Figure, rate_figure
 from plumbline.records import Kind
 
@@ -219,7 +219,7 @@ def load(folder: Path, kind: Kind) -> pa.Table:
 
 
 def judged_texts(kind: Kind, table: pa.Table) -> pl.Series:
-    return judged_text(said_texts(kind, table), reply_texts(kind, table))
+    return language_sample(said_texts(kind, table), reply_texts(kind, table))
 
 
 # --- figures ---

@@ -21,7 +21,7 @@ import pyarrow.compute as pc
 
 from benchmarks import measuring
 from benchmarks.measuring import FRESH, Candidate, Session
-from benchmarks.tiling import PUBLISHED_PAIRS, data_files, tile_pairs
+from benchmarks.rows.tiling import PUBLISHED_PAIRS, data_files, tile_pairs
 
 PACKAGES = ("plumbline-rlhf", "polars", "pyarrow", "msgspec", "isal", "datasets")
 WITHOUT_CACHE, WITH_CACHE, FROM_CACHE = "plumbline.load", "plumbline.load, writes its cache", "plumbline.load, cached"
@@ -33,7 +33,7 @@ PEERS = (
     ("datasets json + map, Arrow", "json", "arrow", "same result"),
     ("datasets text + map, Arrow", "text", "arrow", "same result"),
 )
-"""Name, builder, style of the map and a note, see `benchmarks.datasets_peer`; all give the same result."""
+"""Name, builder, style of the map and a note, see `benchmarks.peers.loading`; all give the same result."""
 
 # --- candidates ---
 
@@ -142,7 +142,7 @@ def candidates(folder: Path, doubled: Path, work: Path) -> list[Candidate]:
         *(
             Candidate(
                 f"{peer_name}, {processes} process{'es' if processes > 1 else ''}",
-                "benchmarks.datasets_peer:parsed",
+                "benchmarks.peers.loading:parsed",
                 {**at, "reader": reader, "style": style, "processes": processes},
                 peer,
                 note,
@@ -150,7 +150,7 @@ def candidates(folder: Path, doubled: Path, work: Path) -> list[Candidate]:
             for peer_name, reader, style, note in PEERS
             for processes in (1, 2)
         ),
-        Candidate(PLAIN, "benchmarks.datasets_peer:plain", at, peer, "no turns, no checks, no ids"),
+        Candidate(PLAIN, "benchmarks.peers.loading:plain", at, peer, "no turns, no checks, no ids"),
         Candidate("floor: gunzip (isal)", f"{here}:gunzip", at),
         Candidate("floor: gunzip + msgspec decode", f"{here}:gunzip_and_msgspec", at, {}, "no turns, no ids"),
         Candidate(

@@ -26,8 +26,8 @@ import numpy as np
 import polars as pl
 
 from benchmarks import measuring
-from benchmarks.edited_rows import PART_ROWS, PUBLISHED_LABELS, origins, read_corpus, write_rows
 from benchmarks.measuring import Candidate, Session
+from benchmarks.rows.edited_rows import PART_ROWS, PUBLISHED_LABELS, origins, read_corpus, write_rows
 from plumbline.curate.clusters import DEFAULT_THRESHOLD
 from plumbline.curate.minhash import PERMUTATIONS, choose_banding
 from plumbline.curate.shingles import shingle_sets, shingle_table
@@ -53,7 +53,7 @@ def plumbline_clusters(rows: str, result: str) -> Iterator[Any]:
     import rensa  # noqa: F401  # the library imports both where it needs them
     import scipy.sparse.csgraph  # noqa: F401
 
-    from benchmarks import near_duplicate_steps as steps
+    from benchmarks.curating import near_duplicate_steps as steps
 
     files = sorted(Path(rows).glob("*.parquet"))
     work = Path(tempfile.mkdtemp(prefix="benchmark-near-duplicates-"))

@@ -29,13 +29,13 @@ from typing import Any
 
 import uvloop
 
-from benchmarks.collect_servers import Server, free_ports, postgres_cpu_seconds, server_command, session_cpu_seconds
-from benchmarks.collect_study import DATABASES, STUDY, MadeStudy, SimulatedWorker, empty_place, make_study
+from benchmarks.collecting.lean_http import Answer, Connection, Request
+from benchmarks.collecting.servers import Server, free_ports, postgres_cpu_seconds, server_command, session_cpu_seconds
+from benchmarks.collecting.store_copies import copied
+from benchmarks.collecting.study import DATABASES, STUDY, MadeStudy, SimulatedWorker, empty_place, make_study
+from benchmarks.collecting.worked_off import work_off
 from benchmarks.hammer.figures import QUANTILES, latencies, quantile
-from benchmarks.lean_http import Answer, Connection, Request
 from benchmarks.measuring import busy_seconds, machine, print_machine, print_table, print_targets
-from benchmarks.store_copies import copied
-from benchmarks.worked_off import work_off
 from plumbline.collect.service.collecting import utc_now
 from plumbline.collect.store.events import log_event
 

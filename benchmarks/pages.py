@@ -23,8 +23,8 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from benchmarks.collect_servers import Server, free_ports, server_command
-from benchmarks.collect_study import STUDY, MadeStudy, make_study
+from benchmarks.collecting.servers import Server, free_ports, server_command
+from benchmarks.collecting.study import STUDY, MadeStudy, make_study
 from benchmarks.hammer.figures import latencies, print_latencies, quantile
 from benchmarks.measuring import machine, print_machine, print_targets
 

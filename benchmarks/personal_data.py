@@ -3,7 +3,7 @@
     python -m benchmarks.personal_data --data ../shared/data [--pairs 161840] [--rounds 3] [--planted 300] [--json FILE]
 
 Speed is measured on real texts (hh-rlhf, tiled, both sides of each pair, made distinct), quality on synthetic sentences
-(`benchmarks.personal_data_texts`). Peers that are not installed are left out: Presidio's pattern recognisers (extra ``pii``)
+(`benchmarks.rows.personal_data_texts`). Peers that are not installed are left out: Presidio's pattern recognisers (extra ``pii``)
 and DataFog's regular expressions (``pip install datafog``), both on a part of the texts, for they take minutes on all.
 """
 
@@ -22,8 +22,8 @@ import polars as pl
 
 from benchmarks import measuring
 from benchmarks.measuring import Candidate, Session
-from benchmarks.personal_data_texts import planted_texts
-from benchmarks.tiling import PUBLISHED_PAIRS, tile_pairs, unpacked
+from benchmarks.rows.personal_data_texts import planted_texts
+from benchmarks.rows.tiling import PUBLISHED_PAIRS, tile_pairs, unpacked
 from plumbline.measure import format_figure, wilson_figure
 
 PACKAGES = ("plumbline-rlhf", "polars", "presidio-analyzer", "datafog")

@@ -21,7 +21,7 @@ from typing import Any
 
 from benchmarks import measuring
 from benchmarks.measuring import Candidate, Session
-from benchmarks.preference_rows import prepare, read_pairs
+from benchmarks.rows.preference_rows import prepare, read_pairs
 
 PACKAGES = ("plumbline-rlhf", "torch", "transformers", "accelerate", "trl")
 OURS, OURS_PLAIN = "Plumbline, trees", "Plumbline, each side by itself"
@@ -96,7 +96,7 @@ def candidates(folder: Path, steps: int, threads: int) -> list[Candidate]:
     at = {"folder": str(folder), "steps": steps, "threads": threads}
     same = {**at, "learning_rate": LEARNING_RATE, "rows_per_step": ROWS_PER_STEP}
     quiet = {"HF_HUB_OFFLINE": "1", "TOKENIZERS_PARALLELISM": "false"}
-    trl = "benchmarks.trl_peer:train"
+    trl = "benchmarks.peers.preference_training:train"
     return [
         Candidate(OURS, "benchmarks.preference_training:plumbline", {**at, "as_trees": True}, quiet),
         Candidate(OURS_PLAIN, "benchmarks.preference_training:plumbline", {**at, "as_trees": False}, quiet),

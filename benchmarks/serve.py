@@ -3,7 +3,7 @@
     python -m benchmarks.serve --data ../shared/data [--rounds 3] [--seconds 10] [--minutes 0] [--json FILE]
 
 Models are trained on the BeaverTails sample by the program and served by it, one process; the load comes from wrk, another
-process on the same machine, over loopback. The peer (`benchmarks.serve_peer`) is started and loaded in turn with ours. Texts:
+process on the same machine, over loopback. The peer (`benchmarks.peers.serve`) is started and loaded in turn with ours. Texts:
 a short one for single requests; replies of the sample for batches of a thousand. `--minutes` loads ours for so long and
 watches its memory. The floor is a route that judges nothing (`/healthz`).
 
@@ -120,7 +120,7 @@ def peer(data: Path, features: str, port: int) -> list[str]:
     return [
         sys.executable,
         "-m",
-        "benchmarks.serve_peer",
+        "benchmarks.peers.serve",
         "--data",
         str(data),
         "--port",

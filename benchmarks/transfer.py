@@ -20,8 +20,8 @@ from pathlib import Path
 from typing import Any
 
 from benchmarks import measuring
-from benchmarks import transfer_figures as figures
-from benchmarks.transfer_rows import Flagged, Labelled, Ranked, flagged_sets, labelled_sets, ranked_sets
+from benchmarks.models import transfer_figures as figures
+from benchmarks.rows.transfer_rows import Flagged, Labelled, Ranked, flagged_sets, labelled_sets, ranked_sets
 from plumbline.formats import Loaded, load, merge_loaded
 from plumbline.models.linear.default_features import training_options
 from plumbline.models.linear.model import LinearModel

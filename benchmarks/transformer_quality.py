@@ -26,9 +26,8 @@ from typing import Any
 import numpy as np
 
 from benchmarks import measuring
-from benchmarks import transformer_quality_figures as figures
-from benchmarks.preference_rows import prepare
-from benchmarks.transformer_quality_folds import (
+from benchmarks.models import transformer_figures as figures
+from benchmarks.models.transformer_folds import (
     SOURCES,
     Contestant,
     Labels,
@@ -39,6 +38,7 @@ from benchmarks.transformer_quality_folds import (
     read_labels,
     read_pairs,
 )
+from benchmarks.rows.preference_rows import prepare
 from plumbline.measure import Figure
 from plumbline.moderate.false_refusals import as_conversations, safe_pairs
 

@@ -15,8 +15,8 @@ from typing import Any
 
 import uvloop
 
-from benchmarks.collect_servers import FastClock
-from benchmarks.collect_study import DATABASES, MadeStudy, empty_place, make_study
+from benchmarks.collecting.servers import FastClock
+from benchmarks.collecting.study import DATABASES, MadeStudy, empty_place, make_study
 from benchmarks.hammer.checking import Checked, check
 from benchmarks.hammer.figures import latencies, print_latencies, print_values
 from benchmarks.hammer.ledger import read_ledgers

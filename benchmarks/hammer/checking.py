@@ -13,7 +13,7 @@ from typing import Any
 
 from sqlalchemy import Connection, select
 
-from benchmarks.collect_study import MARKS, MadeStudy, number_in
+from benchmarks.collecting.study import MARKS, MadeStudy, number_in
 from benchmarks.hammer.ledger import Ledgers, Sent
 from plumbline.collect.store.checking import Acknowledged, Fault, check_store
 from plumbline.collect.store.database import Store

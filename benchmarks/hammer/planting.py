@@ -11,10 +11,10 @@ from pathlib import Path
 
 from sqlalchemy import Connection, text
 
-from benchmarks.collect_study import MadeStudy
+from benchmarks.collecting.store_copies import copied
+from benchmarks.collecting.study import MadeStudy
 from benchmarks.hammer.checking import check
 from benchmarks.hammer.ledger import Ledgers
-from benchmarks.store_copies import copied
 
 _OPEN_GATE = "INSERT INTO erasing (person_id, until_commit) VALUES ('hammer', 0)"
 _SHUT_GATE = "DELETE FROM erasing"

@@ -12,18 +12,18 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from benchmarks.collect_servers import (
+from benchmarks.collecting.lean_http import Connection, LostError, Request
+from benchmarks.collecting.servers import (
     FastClock,
     Server,
     free_ports,
     postgres_cpu_seconds,
     server_command,
 )
-from benchmarks.collect_study import STUDY, MadeStudy
+from benchmarks.collecting.study import STUDY, MadeStudy
 from benchmarks.hammer.figures import Figures, quantile
 from benchmarks.hammer.ledger import Ledger
 from benchmarks.hammer.worker import Habits, Progress, Worker
-from benchmarks.lean_http import Connection, LostError, Request
 from benchmarks.measuring import busy_seconds
 
 _TICK_SECONDS = 0.05

@@ -9,10 +9,10 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field, fields, replace
 from typing import Any
 
-from benchmarks.collect_study import MARKS, STRENGTHS, STUDY, SimulatedWorker, number_in
+from benchmarks.collecting.lean_http import Answer, Connection, LostError, Request
+from benchmarks.collecting.study import MARKS, STRENGTHS, STUDY, SimulatedWorker, number_in
 from benchmarks.hammer.figures import Figures
 from benchmarks.hammer.ledger import Ledger
-from benchmarks.lean_http import Answer, Connection, LostError, Request
 
 _HALF = STRENGTHS // 2
 _MOST_WAIT_SECONDS = 2.0

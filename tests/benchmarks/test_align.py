@@ -6,7 +6,7 @@ import pytest
 import torch
 
 from benchmarks.align import FORMS, PLAIN, passes
-from benchmarks.align_peer import Headed, SixModels
+from benchmarks.peers.align import Headed, SixModels
 from plumbline.align.lagrangian import Lagrangian, LagrangianSettings
 from plumbline.align.policy import Policy
 from plumbline.align.ppo.ppo_lag import PpoLag, PpoSettings

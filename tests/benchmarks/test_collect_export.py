@@ -2,7 +2,8 @@
 
 import pytest
 
-from benchmarks import collect_export, collect_store
+from benchmarks import collect_export
+from benchmarks.collecting import store as collect_store
 from plumbline.collect.store.migrating import create_store
 
 JUDGEMENTS = 24

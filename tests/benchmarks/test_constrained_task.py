@@ -8,10 +8,10 @@ import numpy as np
 import pytest
 import torch
 
-from benchmarks.constrained_instances import instances
-from benchmarks.constrained_optimum import PolicyWorth, constrained_optimum, worth_of
+from benchmarks.constrained.instances import instances
+from benchmarks.constrained.optimum import PolicyWorth, constrained_optimum, worth_of
+from benchmarks.constrained.training import EVERY, share_of, small_model
 from benchmarks.constrained_task import TOLERANCE, held_from, main
-from benchmarks.constrained_training import EVERY, share_of, small_model
 
 FIRST, ENDING = instances()[0], instances()[-1]
 

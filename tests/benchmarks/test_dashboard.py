@@ -3,7 +3,7 @@
 import pytest
 
 from benchmarks import dashboard
-from benchmarks.dashboard_store import KINDS, fill
+from benchmarks.collecting.dashboard_store import KINDS, fill
 from plumbline.collect.store.migrating import create_store
 from tests.benchmarks.test_collect_export import result_of
 

@@ -8,7 +8,7 @@ import pytest
 pytest.importorskip("torch")
 
 from benchmarks import encoder_quality
-from benchmarks import encoder_quality_products as benchmark
+from benchmarks.models import encoder_products as benchmark
 from plumbline.models.rows.folds import Deal, deal_folds
 
 COUNT = 160

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from benchmarks.collect_servers import FastClock
+from benchmarks.collecting.servers import FastClock
 from benchmarks.hammer.__main__ import Size, figures_of, hammer
 from benchmarks.hammer.ledger import Ledger, Sent, Told, read_ledgers
 from benchmarks.hammer.planting import PLANTS

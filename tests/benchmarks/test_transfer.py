@@ -3,9 +3,9 @@
 import numpy as np
 import pytest
 
-from benchmarks import transfer_figures as figures
+from benchmarks.models import transfer_figures as figures
+from benchmarks.rows.transfer_rows import Flagged, Labelled, Ranked, alone
 from benchmarks.transfer import AFTER, BEFORE, LEFT_OUT, ways
-from benchmarks.transfer_rows import Flagged, Labelled, Ranked, alone
 from plumbline.models.features.text_features import Replies
 from plumbline.models.linear.default_features import training_options
 from plumbline.models.rows.training_rows import label_rows

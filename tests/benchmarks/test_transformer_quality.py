@@ -4,10 +4,10 @@ import numpy as np
 import pyarrow as pa
 import pytest
 
-from benchmarks import transformer_quality_figures as figures
-from benchmarks import transformer_quality_folds as folds
+from benchmarks.models import transformer_figures as figures
+from benchmarks.models import transformer_folds as folds
+from benchmarks.models.transformer_folds import Contestant, Labels, Plan
 from benchmarks.transformer_quality import cell, settings_of
-from benchmarks.transformer_quality_folds import Contestant, Labels, Plan
 from plumbline.lineage import ALL_USES, Terms, with_terms
 from plumbline.models.rows.training_rows import label_rows
 from plumbline.moderate.false_refusals import as_conversations, safe_pairs

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 import torch
 
-from benchmarks.constrained_optimum import ConstrainedTask, constrained_optimum, lagrangian_rest, worth_of
+from benchmarks.constrained.optimum import ConstrainedTask, constrained_optimum, lagrangian_rest, worth_of
 from plumbline.align.demonstrations import Demonstration, text_batch
 from plumbline.align.lagrangian import Lagrangian, LagrangianSettings
 from plumbline.align.policy import Policy

@@ -22,7 +22,7 @@ import numpy as np
 import pyarrow as pa
 from numpy.typing import NDArray
 
-from benchmarks.encoder_quality_products import near_groups
+from benchmarks.models.encoder_products import near_groups
 from plumbline.formats import load, merge_loaded
 from plumbline.measure import assign_folds
 from plumbline.models.linear.default_features import training_options

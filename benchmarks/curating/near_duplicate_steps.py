@@ -16,7 +16,7 @@ import numpy as np
 import polars as pl
 import pyarrow as pa
 
-from benchmarks.edited_rows import PART_ROWS
+from benchmarks.rows.edited_rows import PART_ROWS
 from plumbline.curate import clusters, verification
 from plumbline.curate.minhash import BAND_SCHEMA, band_table, choose_banding
 from plumbline.curate.shingles import shingle_table

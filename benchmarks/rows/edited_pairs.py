@@ -20,7 +20,7 @@ import polars as pl
 from isal import igzip
 from numpy.typing import NDArray
 
-from benchmarks.edited_rows import COPIED_SHARE, EDIT_RATES, Corpus, chance_of, joined, mix, replaced, word_numbers
+from benchmarks.rows.edited_rows import COPIED_SHARE, EDIT_RATES, Corpus, chance_of, joined, mix, replaced, word_numbers
 
 _AT_ONCE = 5_000
 _MARKS = ("\n", "Human:", "Assistant:")

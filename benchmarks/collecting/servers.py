@@ -13,11 +13,11 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
-from benchmarks.collect_study import MadeStudy
-from benchmarks.lean_http import Connection, LostError, Request
+from benchmarks.collecting.lean_http import Connection, LostError, Request
+from benchmarks.collecting.study import MadeStudy
 from benchmarks.measuring import PROGRAM
 
-ROOT = Path(__file__).parents[1]
+ROOT = Path(__file__).parents[2]
 _START_SECONDS = 60.0
 _HEALTH_SECONDS = 5.0
 _GRACE_SECONDS = 30.0
@@ -34,7 +34,7 @@ class FastClock:
 def server_command(study: MadeStudy, port: int, *, processes: int = 1, clock: FastClock | None = None) -> list[str]:
     """How a server is started: as users start one, unless its clock is to go faster."""
     if clock is not None:
-        module = [sys.executable, "-m", "benchmarks.fast_clock_server"]
+        module = [sys.executable, "-m", "benchmarks.collecting.fast_clock_server"]
         return [*module, str(study.folder), study.store, str(port), str(clock.start), str(clock.factor)]
     command = [PROGRAM, "collect", "serve", str(study.folder), "--store", study.store, "--port", str(port)]
     return [*command, "--processes", str(processes)] if processes > 1 else command

@@ -3,8 +3,8 @@
 import pytest
 from sqlalchemy import event
 
-from benchmarks.collect_study import STUDY, empty_place, make_study
-from benchmarks.worked_off import work_off
+from benchmarks.collecting.study import STUDY, empty_place, make_study
+from benchmarks.collecting.worked_off import work_off
 from plumbline.collect.kinds import Purpose
 from plumbline.collect.service.beginning import begin_work
 from plumbline.collect.service.collecting import utc_now

@@ -9,7 +9,7 @@ from dataclasses import replace
 from itertools import count
 from pathlib import Path
 
-from benchmarks.collect_study import MadeStudy
+from benchmarks.collecting.study import MadeStudy
 
 _numbers = count(1)
 

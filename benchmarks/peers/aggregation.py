@@ -1,6 +1,6 @@
 """crowd-kit on the judgements that `benchmarks.aggregation` wrote; run by an interpreter that has it.
 
-    PYTHON benchmarks/aggregation_peer.py JUDGEMENTS.npz
+    PYTHON benchmarks/peers/aggregation.py JUDGEMENTS.npz
 
 It is no dependency of the project (it brings transformers, nltk, pandas and scikit-learn), so it is given an environment of
 its own: pip install crowd-kit==1.4.2. Prints one line of JSON.

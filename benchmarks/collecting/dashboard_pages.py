@@ -18,7 +18,7 @@ from pathlib import Path
 from typing import Any
 
 from benchmarks import measuring
-from benchmarks.collect_servers import Server, free_ports
+from benchmarks.collecting.servers import Server, free_ports
 from benchmarks.hammer.figures import quantile
 from benchmarks.measuring import PROGRAM
 

@@ -5,7 +5,7 @@ import pytest
 
 pytest.importorskip("torch")
 
-from benchmarks.encoder_spread import HeldOut, calibrate_heads, error_figures, held_out_scores, said_by
+from benchmarks.models.encoder_spread import HeldOut, calibrate_heads, error_figures, held_out_scores, said_by
 from plumbline.measure import Bootstrap
 from plumbline.models.calibration import Calibration
 from plumbline.models.rows.folds import deal_folds

@@ -12,8 +12,8 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from benchmarks.constrained_instances import Instance
-from benchmarks.constrained_optimum import (
+from benchmarks.constrained.instances import Instance
+from benchmarks.constrained.optimum import (
     ConstrainedOptimum,
     PolicyWorth,
     constrained_optimum,

@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from benchmarks.transfer_rows import Flagged, Labelled, Ranked
-from benchmarks.transformer_quality_figures import Floats, auprc_gain, right_shares
+from benchmarks.models.transformer_figures import Floats, auprc_gain, right_shares
+from benchmarks.rows.transfer_rows import Flagged, Labelled, Ranked
 from plumbline.measure import (
     Bootstrap,
     Figure,

@@ -12,7 +12,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-from benchmarks.preference_rows import read_pairs
+from benchmarks.rows.preference_rows import read_pairs
 
 
 def train(

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from scipy.optimize import minimize
 
-from benchmarks.constrained_optimum import ConstrainedTask, constrained_optimum, lagrangian_rest, worth_of
+from benchmarks.constrained.optimum import ConstrainedTask, constrained_optimum, lagrangian_rest, worth_of
 
 
 def made_up(seed=0, limit=0.0):

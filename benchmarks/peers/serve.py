@@ -1,6 +1,6 @@
 """What people put together themselves: TF-IDF and logistic regression of scikit-learn behind FastAPI.
 
-    python -m benchmarks.serve_peer --data ../shared/data --port N
+    python -m benchmarks.peers.serve --data ../shared/data --port N
 
 Trained on the same rows as ours, words and pairs of words of question and answer, and read as ours are: an answer without its
 question. The endpoint is as FastAPI's documentation shows it, asynchronous, which is the quicker of its two ways here.

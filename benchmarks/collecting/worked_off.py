@@ -10,7 +10,7 @@ import time
 
 from sqlalchemy import Connection, text
 
-from benchmarks.collect_study import MadeStudy
+from benchmarks.collecting.study import MadeStudy
 from plumbline.collect.store.database import Store
 
 _PAYLOAD = (

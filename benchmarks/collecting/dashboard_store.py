@@ -1,6 +1,6 @@
 """Studies whose items several people judged, with answers that differ, for benchmarks of the dashboard.
 
-As `collect_store`: rows in bulk, texts of nobody. Three judge each item; they agree as often as people do.
+As `store`: rows in bulk, texts of nobody. Three judge each item; they agree as often as people do.
 """
 
 from __future__ import annotations
@@ -10,7 +10,7 @@ from collections.abc import Callable, Iterator
 from datetime import timedelta
 from typing import Any
 
-from benchmarks.collect_store import START, fill_chat, insert_rows
+from benchmarks.collecting.store import START, fill_chat, insert_rows
 from plumbline.collect.kinds import Purpose
 from plumbline.collect.store import tables
 from plumbline.collect.store.database import Store

@@ -1,6 +1,6 @@
 """A server of a study like ``plumbline collect serve``, but with a clock that may go faster than time.
 
-    python -m benchmarks.fast_clock_server FOLDER STORE PORT START FACTOR
+    python -m benchmarks.collecting.fast_clock_server FOLDER STORE PORT START FACTOR
 
 For short runs in which leases of a minute are to run out within a second: all processes that are given the same START
 (seconds since 1970) and FACTOR agree on the time.

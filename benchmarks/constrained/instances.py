@@ -15,7 +15,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from benchmarks.constrained_optimum import ConstrainedTask
+from benchmarks.constrained.optimum import ConstrainedTask
 
 Floats = NDArray[np.float64]
 

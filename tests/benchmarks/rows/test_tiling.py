@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from benchmarks.tiling import data_files, tile_pairs
+from benchmarks.rows.tiling import data_files, tile_pairs
 
 
 def lines_below(folder: Path) -> dict[str, list[dict[str, str]]]:
