@@ -23,11 +23,12 @@ $(VENV)/ready-to-run: $(BIN)/python pyproject.toml constraints.txt
 	@touch $@
 
 # In one go, and compiled by all cores afterwards: pip compiles with one, which takes it as long as all else that it does.
-# What packages bring of their own tests, and templates that are no Python, are left as they are.
+# What packages bring of their own tests, and templates that are no Python, are left as they are; so are the largest packages
+# of which little or nothing is imported: more than a quarter of the time. What is imported of them is compiled then, and kept.
 $(VENV)/ready-to-test: $(BIN)/python pyproject.toml constraints.txt
 	@echo "setting up what the tests need, torch among it (once, a few minutes)"
 	@$(PIP) install --progress-bar off --no-compile --constraint constraints.txt --editable '.[report,sources,collect,serve,oidc,postgres,train,trl,ray,pii,test,dev]'
-	-@$(BIN)/python -m compileall -qq -j 0 -x '/tests?/' $(VENV)/lib
+	-@$(BIN)/python -m compileall -qq -j 0 -x '/(tests?|ray|phonenumbers|pip|mypyc?|transformers/models)/' $(VENV)/lib
 	@touch $(VENV)/ready-to-run $@
 
 ready: $(VENV)/ready-to-test ## sets up what the tests and the checks need

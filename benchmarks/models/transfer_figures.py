@@ -19,6 +19,7 @@ from plumbline.measure import (
 )
 from plumbline.models.features.text_features import Replies
 from plumbline.models.linear.model import LinearModel
+from plumbline.models.scored_model import main_head
 
 BOOTSTRAP = Bootstrap(seed=0)
 COLUMNS: Mapping[str, tuple[str, ...]] = {
@@ -30,12 +31,12 @@ COLUMNS: Mapping[str, tuple[str, ...]] = {
 
 def chances(model: LinearModel, replies: Replies) -> Floats:
     """The probability that each reply is unsafe."""
-    return model.main_head.calibration.probabilities(model.score(replies)[:, 0])
+    return main_head(model).calibration.probabilities(model.score(replies)[:, 0])
 
 
 def flags(model: LinearModel, replies: Replies) -> Floats:
     """1 where a reply is at or above the model's own threshold."""
-    threshold = model.main_head.threshold
+    threshold = main_head(model).threshold
     if threshold is None:
         raise ValueError("expected a model with a threshold")
     return (chances(model, replies) >= threshold).astype(float)

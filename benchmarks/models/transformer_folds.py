@@ -127,8 +127,8 @@ def main_scores(
     is_pairs = table is not None and "continuations" in table.schema.names
     if not (contestant.settings or {}).get("frozen"):
         if is_pairs:
-            return np.asarray(model.score_pairs(table)[:, :, 0])
-        return np.asarray(model.score_conversations(probes if table is None else table["conversation"])[:, 0])
+            return np.asarray(model.read_pairs(table).heads[:, :, 0])
+        return np.asarray(model.read_conversations(probes if table is None else table["conversation"]).heads[:, 0])
     from plumbline.models.transformer.examples.training_examples import conversations, paired_conversations
 
     if is_pairs:

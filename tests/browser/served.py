@@ -22,7 +22,7 @@ from plumbline.collect.server.app import make_server_app
 from plumbline.collect.service.opening import open_collecting
 from plumbline.collect.service.samplers import SourceRules
 from plumbline.collect.store.migrating import open_store
-from plumbline.collect.store.people import add_person, find_by_token, issue_token
+from plumbline.collect.store.people import add_person, find_by_token, issue_session
 from plumbline.collect.store.rows import Role, TokenUse
 from tests.prepared import run_prepared, start_prepared
 
@@ -104,7 +104,7 @@ class Served:
         else:
             person = find_by_token(store, like["value"], now=now, use=TokenUse.SESSION)
         ends = now + timedelta(days=30)
-        token = issue_token(store, person.id, now=now, expires_at=ends, use=TokenUse.SESSION)
+        token = issue_session(store, person.id, now=now, expires_at=ends)
         store.close()
         return {"name": "plumbline", "value": token, "url": self.url}
 

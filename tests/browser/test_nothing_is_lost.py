@@ -308,6 +308,24 @@ def test_what_was_sent_can_be_changed(judge, served):
     assert_nothing_lost(served, judge)
 
 
+def test_a_correction_of_a_tab_that_was_closed_is_sent_by_another_page_and_nothing_of_it_stays(judge, served):
+    judge.wait_for_next(judge.judge(2, 7))
+    judge.page.goto(f"{served.url}/studies/{served.name}/mine/1")
+    judge.page.wait_for_selector(FORM)
+    judge.context.set_offline(True)
+    judge.pressed = [judge.choose(8, 7)]
+    judge.page.keyboard.press("Enter")
+    judge.page.wait_for_selector("#connection:visible")
+    judge.page.close()
+    judge.context.set_offline(False)
+    home = judge.context.new_page()
+    home.goto(served.url)
+    home.locator("#notice", has_text="is sent now").wait_for()
+    kept = "Object.keys(localStorage).filter((name) => /:(draft|answer):/.test(name))"
+    assert home.evaluate(kept) == []
+    assert_nothing_lost(served, judge)
+
+
 def test_nobody_else_sees_it(judge, served, browser):
     judge.wait_for_next(judge.judge(2, 7))
     mine = f"{served.url}/studies/{served.name}/mine"

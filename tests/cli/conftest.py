@@ -8,6 +8,8 @@ import pytest
 import typer.main
 
 from plumbline.cli.main import run
+from plumbline.loop.synthetic.corpus import write_synthetic_corpus
+from plumbline.loop.training.run import TrainingRun, run_training
 from tests.collect import postgres_server
 from tests.collect.careless_stores import careless_stores as careless_stores
 from tests.collect.conftest import postgres as postgres
@@ -49,4 +51,21 @@ def pairs(plumb, tmp_path):
     """The folder of a study that was started."""
     folder = tmp_path / "pairs"
     assert plumb("collect", "init", folder, "--example", "pairs")[0] == 0
+    return folder
+
+
+@pytest.fixture(scope="session")
+def corpus(tmp_path_factory):
+    """A small synthetic corpus, to be read alone."""
+    folder = tmp_path_factory.mktemp("cli") / "corpus"
+    write_synthetic_corpus(folder, scale=0.1)
+    return folder
+
+
+@pytest.fixture(scope="session")
+def model(corpus):
+    """A linear model of it, to be read alone."""
+    folder = corpus.parent / "model"
+    settings = {"features": "words", "seed": 0}
+    run_training(TrainingRun("preference", (str(corpus / "harmless-synthetic"),), folder, settings=settings))
     return folder

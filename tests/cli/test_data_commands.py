@@ -2,6 +2,7 @@
 
 import gzip
 import json
+import shlex
 
 import pytest
 
@@ -238,6 +239,29 @@ def test_places_can_be_opened_and_are_named_once(plumb, tmp_path, monkeypatch):
     assert "deep/set/train.jsonl lines 1, 2 (first reply)" in out
     assert "look a row up: plumbline data show deep/set/train.jsonl --line 1" in err
     assert plumb("data", "show", "deep/set/train.jsonl", "--line", "1")[0] == 0
+
+
+def told_command(err, before):
+    """The words behind `plumbline` of the command that stands behind this."""
+    (line,) = (line for line in err.splitlines() if f"{before}plumbline " in line)
+    return shlex.split(line.partition(f"{before}plumbline ")[2])
+
+
+def test_what_comes_next_reads_the_source_as_this_command_did(plumb, tmp_path):
+    turns = "\n\nHuman: Who?\n\nAssistant: "
+    rows = [{"chosen": f"{turns}I, {n}.", "rejected": f"{turns}We, {n}."} for n in range(20)]
+    source = write_lines(tmp_path / "my data" / "pairs.jsonl", [*rows, {"chosen": 3}])
+    shown = plumb("data", "show", source, "--axis", "harmlessness")
+    code, out, err = plumb(*told_command(shown[2], "see: "))
+    assert code == 1, "without --axis nothing says what was judged, and the call is wrong"
+    assert "PL-JSON-005" in out
+    assert "wrote" not in err
+    *words, placeholder = told_command(err, "next: ")
+    assert (words[0], placeholder) == ("curate", "CURATED")
+    assert plumb(*words, tmp_path / "curated")[0] == 1, "a row of it could not be read"
+    assert read_manifest(tmp_path / "curated").configuration["axis"] == "harmlessness"
+    err = plumb("data", "check", source, "--axis", "harmlessness", "-o", tmp_path / "checked")[2]
+    assert f"wrote {tmp_path / 'checked' / 'check.json'}" in err
 
 
 # --- folders and splits ---

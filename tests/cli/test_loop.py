@@ -19,10 +19,13 @@ def after_the_demo(tmp_path, monkeypatch):
 def test_from_the_example_to_a_finished_round(plumb, after_the_demo):
     code, _, err = plumb("loop", "round-1.toml", "--example")
     assert (code, "--check" in err) == (0, True)
-    assert plumb("loop", "round-1.toml", "--example")[0] == 2  # a file is never replaced
+    assert plumb("loop", "round-1.toml", "--example")[0] == 0  # it stands there as it was written
+    file = after_the_demo / "round-1.toml"
+    file.write_text(file.read_text().replace("seed = 0\n", 'seed = 0\nout = "rounds/first"\n'))
+    assert plumb("loop", "round-1.toml", "--example")[0] == 2  # what somebody wrote is never replaced
     code, out, err = plumb("loop", "round-1.toml", "--check")
     assert (code, out.count("to do")) == (0, 9)
-    assert not (after_the_demo / "round-1").exists()
+    assert not (after_the_demo / "rounds").exists()
     code, out, err = plumb("loop", "round-1.toml", "--json")
     told = json.loads(out)
     assert code == 1
@@ -34,7 +37,7 @@ def test_from_the_example_to_a_finished_round(plumb, after_the_demo):
     assert "harmless  accuracy  0." in out
     assert "n=100)" in out
     assert "0 of 9 steps now" in err
-    assert 'before = "round-1"' in err
+    assert 'before = "rounds/first"' in err, "as a file beside this one has to say it"
     plan = json.loads(plumb("loop", "round-1.toml", "--check", "--json")[1])
     assert {step["what"] for step in plan["steps"]} == {"kept"}
 

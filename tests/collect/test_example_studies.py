@@ -46,6 +46,27 @@ def test_an_empty_folder_is_filled_and_stays_the_one_that_somebody_stands_in(tmp
     assert not write_example(Path(), "pairs")
 
 
+def test_filling_that_broke_off_is_made_good_by_the_same_command(tmp_path, monkeypatch):
+    rename = Path.rename
+
+    def killed(path, target):
+        if target.name == "study.toml":
+            raise KeyboardInterrupt
+        return rename(path, target)
+
+    monkeypatch.setattr(Path, "rename", killed)
+    with pytest.raises(KeyboardInterrupt):
+        write_example(tmp_path, "pairs")
+    monkeypatch.undo()
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["data", "guidelines"]
+    assert write_example(tmp_path, "pairs")
+    assert {path: (tmp_path / path).read_bytes() for path in example_files("pairs")} == example_files("pairs")
+    (tmp_path / "study.toml").unlink()
+    next(path for path in (tmp_path / "data").iterdir()).write_text("mine")
+    with pytest.raises(UsageError, match="PL-STA-003"):
+        write_example(tmp_path, "pairs")
+
+
 def test_a_folder_with_anything_else_is_left_alone(tmp_path):
     write_example(tmp_path, "pairs")
     (tmp_path / "collect.db").write_text("")

@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from plumbline.collect.study_folder import find_study_place, store_of
+from plumbline.collect.study_folder import find_study_file, find_study_place, store_of
 from plumbline.records import UsageError
 
 
@@ -29,6 +29,25 @@ def test_of_several_study_files_in_a_folder_each_has_a_store_of_its_own(tmp_path
     (tmp_path / "a.toml").unlink()
     (tmp_path / "study.toml").unlink()
     assert store_of(tmp_path / "preference-chat.toml") == tmp_path / "collect.db"
+
+
+def test_a_toml_file_that_comes_or_goes_later_moves_no_store(tmp_path):
+    """Without it `init` would begin a second store, and what was judged would be out of sight."""
+    study, common = tmp_path / "mine.toml", tmp_path / "collect.db"
+    study.write_text("")
+    common.write_text("what was judged")
+    assert find_study_place(study).store == store_of(study) == store_of(tmp_path) == common
+    (tmp_path / "round.toml").write_text("")
+    for ask in (find_study_place, store_of):
+        with pytest.raises(UsageError, match="PL-STA-002") as refused:
+            ask(study)
+        assert f"--store {common}" in refused.value.advice
+    assert find_study_file(study) == study
+    assert find_study_place(study, str(common)).store == str(common)
+    common.rename(tmp_path / "mine.db")
+    assert store_of(study) == tmp_path / "mine.db"
+    (tmp_path / "round.toml").unlink()
+    assert find_study_place(study).store == store_of(study) == store_of(tmp_path) == tmp_path / "mine.db"
 
 
 @pytest.mark.parametrize("said", [".", "", "./", "../s", "../s/", "./../s"])

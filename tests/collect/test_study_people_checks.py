@@ -5,7 +5,7 @@ import pytest
 from plumbline.collect.service.starting import differing_settings
 from plumbline.collect.study_file import parse_study_file
 from plumbline.collect.study_settings import StudyKind
-from tests.collect.test_study_file import WHOLE, only_problem, problems_of, text_of
+from tests.collect.study_texts import WHOLE, only_problem, problems_of, text_of
 
 PROLIFIC = '[prolific]\nstudy = "60d9f4c1e2a7b8001234"\ncompletion_code = "C1-x_2"\nitems = 5\n'
 

@@ -7,7 +7,7 @@ import pytest
 from py3langid.langid import MODEL_FILE, LanguageIdentifier
 
 from plumbline.curate import languages
-from plumbline.curate.languages import detect_languages, in_other_language, judged_text
+from plumbline.curate.languages import detect_languages, in_other_language, language_sample
 
 # Written for this test.
 SENTENCES = {
@@ -22,6 +22,7 @@ SENTENCES = {
 }
 ITS_OWN = ((80, 81), (92, 115))  # sr and uz, in two scripts each
 CODE = "for (int i = 0; i < rows.size(); i++) { total[i] += weights[rows[i]] * scale; }"
+SCHEMA = pl.Schema({"language": pl.String, "confidence": pl.Float64})
 
 
 def test_languages_are_told_in_order():
@@ -29,7 +30,7 @@ def test_languages_are_told_in_order():
 
     assert found["language"].to_list() == list(SENTENCES)
     assert found["confidence"].min() > languages.MIN_CONFIDENCE
-    assert found.schema == languages.LANGUAGES_SCHEMA
+    assert found.schema == SCHEMA
 
 
 @pytest.mark.parametrize(
@@ -46,7 +47,7 @@ def test_what_cannot_be_told_is_null_and_kept(text):
 def test_no_rows():
     found = detect_languages(pl.Series([], dtype=pl.String))
 
-    assert found.schema == languages.LANGUAGES_SCHEMA
+    assert found.schema == SCHEMA
     assert in_other_language(found, {"en"}).to_list() == []
 
 
@@ -101,7 +102,7 @@ def test_an_english_talk_about_a_foreign_sentence_is_judged_by_both_sides():
     said = pl.Series([f"Please translate: {SENTENCES['es']}", SENTENCES["es"], None])
     replied = pl.Series([f"It means the following: {SENTENCES['en']}", SENTENCES["es"], "b" * 500])
 
-    text = judged_text(said, replied)
+    text = language_sample(said, replied)
 
     assert in_other_language(detect_languages(text), {"en"}).to_list() == [False, True, False]
-    assert text[2] == "\n" + "b" * languages.JUDGED_CHARACTERS
+    assert text[2] == "\n" + "b" * languages.SAMPLE_CHARACTERS

@@ -73,12 +73,13 @@ def test_of_categories_only_those_are_ranked_that_the_record_says() -> None:
         {**knows, "id": "a"},
         {**REPLY, "id": "b", "is_safe": False},
         {**knows, "id": "c", "taxonomy": "own", "categories": []},
+        {**knows, "id": "d", "taxonomy": "own", "categories": ["rudeness"]},
     )
     heads = ("hate_speech,offensive_language", "rudeness")
-    found = suspected_labels(records, scores(*((each, None, head, 0.25) for each in "abc" for head in heads)))
+    found = suspected_labels(records, scores(*((each, None, head, 0.25) for each in "abcd" for head in heads)))
     assert listed(found, "id", "head", "label", "probability") == [
         ("a", heads[0], "applies", 0.25),
-        ("c", heads[0], "does not apply", 0.75),
+        ("d", heads[1], "applies", 0.25),
         ("c", heads[1], "does not apply", 0.75),
     ]
     assert found.unscored == 1

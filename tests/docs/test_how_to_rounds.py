@@ -1,5 +1,6 @@
 """docs/how-to/rounds.md: its file is one that the program takes, and it names every setting there is."""
 
+import json
 import re
 from pathlib import Path
 
@@ -18,19 +19,42 @@ def test_its_file_is_one_that_the_program_takes():
     }
 
 
-def test_every_setting_stands_in_its_table():
-    told, table = {}, ""
+SECTIONS = {
+    "[data]": Data,
+    "[curate]": Curate,
+    "[release]": Release,
+    "[[models]]": Model,
+    "[sampler]": Sampler,
+    "[next]": Next,
+}
+
+
+def rows():
+    """Rows of the settings' table: the table of the file, its settings, what is said of their defaults."""
+    table = ""
     for line in PAGE.splitlines():
         cells = [cell.strip() for cell in line.split("|")]
         if len(cells) == 6:
             table = cells[1].strip("`") or table
-            told.setdefault(table, set()).update(re.findall(r"`([a-z_]+)`", cells[2]))
-    for name, section in (
-        ("[data]", Data),
-        ("[curate]", Curate),
-        ("[release]", Release),
-        ("[[models]]", Model),
-        ("[sampler]", Sampler),
-        ("[next]", Next),
-    ):
-        assert set(section.model_fields) <= told[name], name
+            yield table, re.findall(r"`([a-z_]+)`", cells[2]), cells[4]
+
+
+def test_every_setting_stands_in_its_table_and_no_other():
+    told = {}
+    for table, names, _ in rows():
+        told.setdefault(table, set()).update(names)
+    assert {name: set(section.model_fields) for name, section in SECTIONS.items()} == {
+        name: told[name] for name in SECTIONS
+    }
+
+
+def test_the_defaults_that_it_tells_are_those_of_the_program():
+    seen = 0
+    for table, names, defaults in rows():
+        if table not in SECTIONS:
+            continue
+        known = [SECTIONS[table].model_fields[name].default for name in names]
+        for told in re.findall(r'`(".*?"|true|false)`|(?<!\S)(\d[\d.]*\d|\d)', defaults):
+            seen += 1
+            assert json.loads("".join(told)) in known, (table, names, told)
+    assert seen == 5

@@ -12,12 +12,13 @@ import sys
 import tempfile
 from pathlib import Path
 
+import httpx2
 import pytest
 
 from plumbline.formats import load
 from plumbline.formats.hub import pull_dataset
 from plumbline.lineage import Manifest, Use, file_digest, read_manifest
-from plumbline.records import UsageError
+from plumbline.records import SourceError, UsageError
 from tests.formats.hub_server import COMMIT, serving
 from tests.formats.hub_steps import take_steps
 from tests.prepared import start_prepared
@@ -213,6 +214,17 @@ def test_with_the_hub_down_a_cached_copy_still_loads_and_without_one_it_says_so(
     assert not (tmp_path / "out").exists()
     (nothing,) = run_steps(address, tmp_path / "fresh-home", ("load", [NAME], how))
     assert nothing["code"] == "PL-HUB-002"
+
+
+@pytest.mark.parametrize("raised", [httpx2.ProxyError, httpx2.ReadTimeout, httpx2.RemoteProtocolError])
+def test_a_connection_that_breaks_off_or_a_proxy_that_refuses_ends_in_a_code(tmp_path, monkeypatch, raised):
+    def broken(*_, **__):
+        raise raised("on the way")
+
+    monkeypatch.setattr("huggingface_hub.snapshot_download", broken)
+    with pytest.raises(SourceError, match=f"PL-HUB-002(?s:.)*{raised.__name__}"):
+        pull_dataset(NAME, tmp_path / "out")
+    assert not (tmp_path / "out").exists()
 
 
 def test_the_command_prints_the_code_and_no_traceback(tmp_path):

@@ -8,11 +8,23 @@ import pyarrow.parquet as pq
 import pytest
 
 from plumbline.formats import PARQUET, convert_loaded, load
+from plumbline.formats.conversation_columns import question_column
 from plumbline.formats.line_blocks import Limits
 from plumbline.formats.own_tables import Place, validated, with_true_ids
 from plumbline.formats.parquet.batches import parquet_batches
 from plumbline.lineage import count_by_code
-from plumbline.records import SCHEMAS, Axis, FaultError, Kind, SourceError, kind_of
+from plumbline.records import (
+    SCHEMAS,
+    Axis,
+    FaultError,
+    Kind,
+    Review,
+    SourceError,
+    kind_of,
+    records_from_table,
+    red_team_attempt_table,
+)
+from plumbline.records.red_team_attempt import REVIEW_TYPE
 from plumbline.records.tables import kind_by_columns
 from tests.work import calls_made
 
@@ -137,6 +149,7 @@ BROKEN = {
     "severity": (setter(severity=[0, 4]), "severity"),
     "strength": (setter(strength=1000), "strength"),
     "not a number": (setter(weight=float("nan")), "weight that is no finite number"),
+    "a weight that turns the label round": (setter(weight=-1.0), "a weight below 0"),
     "infinity": (setter(weight=float("inf")), "weight that is no finite number"),
 }
 
@@ -179,6 +192,24 @@ def test_a_label_that_breaks_a_rule_is_set_aside(tmp_path, changed):
     assert good["row"].to_pylist() == [0]
     assert good.schema == SCHEMAS[Kind.SAFETY_LABELS]
     assert good["severity"].to_pylist() == ([3] if "severity" in changed else [None])
+
+
+@pytest.mark.parametrize(
+    ("changed", "rule"),
+    [
+        ({"reviewer": None}, "a review by nobody"),
+        ({"rating": float("nan")}, "a review's rating that is no finite number"),
+        ({"tags": None}, "a review's tags that are null"),
+        ({"tags": ["a", None]}, "a review's tags that are null"),
+    ],
+)
+def test_a_review_that_breaks_a_rule_sets_its_attempt_aside(tmp_path, changed, rule):
+    review = {"reviewer": "r", "rating": None, "tags": []}
+    reviews = pa.array([[review], [review, {**review, **changed}]], pa.list_(REVIEW_TYPE))
+    table = red_team_attempt_table(question_column(["a", "b"]), {"source": "s", "row": [0, 1], "reviews": reviews})
+    good, faults = validated(Kind.RED_TEAM_ATTEMPTS, table, Place(tmp_path, "f"))
+    assert [(fault.code, fault.row, fault.found) for fault in faults] == [("PL-IO-016", 1, rule)]
+    assert [attempt.reviews for attempt in records_from_table(good)] == [(Review(reviewer="r", rating=None),)]
 
 
 # --- columns ---

@@ -87,6 +87,17 @@ def test_a_file_that_is_no_csv_of_prompts_is_refused_whole(content, code, tmp_pa
     assert "Try: " in str(refused.value)
 
 
+def test_a_file_that_the_system_cannot_read_is_told_by_a_code(tmp_path):
+    (tmp_path / "p.csv").symlink_to("/proc/self/mem")  # a file whose first byte is no memory of anybody's
+    with pytest.raises(SourceError, match="PL-IO-001"):
+        load_prompts(tmp_path / "p.csv")
+
+
+def test_a_cell_longer_than_any_is_read_says_how_long_one_may_be(tmp_path):
+    with pytest.raises(SourceError, match="no cell of over 131,072 characters"):
+        load_prompts(written(tmp_path, "p.csv", "prompt\n" + "x" * 131_073 + "\n"))
+
+
 @settings(max_examples=60)
 @given(st.binary(max_size=80), st.sampled_from(["p.csv", "p.jsonl"]), st.booleans())
 def test_no_bytes_end_in_a_traceback_and_no_row_is_lost(tmp_path_factory, content, name, with_header):

@@ -2,121 +2,16 @@
 
 import gzip
 import json
+from dataclasses import replace
 
 import pyarrow as pa
-import pyarrow.parquet as pq
 import pytest
 
 from plumbline.formats import FORMATS, PARQUET, convert_loaded, load, write_tables
 from plumbline.formats.writing import ConversionRun, Written
-from plumbline.lineage import Terms, Use, file_digest, read_manifest, terms_of
-from plumbline.records import BEAVERTAILS_14, SCHEMAS, Kind, UsageError, WriteError, empty_table
-
-MARKS = {"human": "\n\nHuman: ", "assistant": "\n\nAssistant: "}
-
-
-def pair(number, *, extra=""):
-    opening = f"\n\nHuman: Question {number}?\n\nAssistant: "
-    return {"chosen": f"{opening}Good {number}{extra}", "rejected": f"{opening}Bad {number}"}
-
-
-def attempt(number):
-    return {
-        "transcript": f"\n\nHuman: Do {number}\n\nAssistant: No",
-        "min_harmlessness_score_transcript": -0.5 * number,
-        "num_params": "52B",
-        "model_type": "rlhf",
-        "rating": 1.0,
-        "task_description": "a task",
-        "task_descripton_harmlessness_score": 0.25,
-        "red_team_member_id": number,
-        "is_upworker": False,
-        "tags": None if number else ["a tag"],
-    }
-
-
-def label(number):
-    return {
-        "prompt": f"Question {number}?",
-        "response": f"Answer {number}",
-        "category": {name: number == place for place, name in enumerate(BEAVERTAILS_14)},
-        "is_safe": number > 13,
-    }
-
-
-def preference(number):
-    return {
-        "prompt": f"Question {number}?",
-        "response_0": f"One {number}",
-        "response_1": f"Other {number}",
-        "is_response_0_safe": True,
-        "is_response_1_safe": False,
-        "better_response_id": number % 2,
-        "safer_response_id": 0,
-    }
-
-
-def judged(number):
-    return {
-        "idx": number,
-        "motivation_app": "an app",
-        "cmp_key": "bloom-7b_llama-7b",
-        "instruction": f"Instruct {number}",
-        "input": "",
-        "response1": f"One {number}",
-        "response2": f"Other {number}",
-        "annotator1": 0,
-        "annotator2": 1,
-        "annotator3": number % 3,
-    }
-
-
-def messages(number):
-    row = pair(number)
-    del row
-    return {
-        "prompt": [{"role": "user", "content": f"Question {number}?"}],
-        "chosen": [{"role": "assistant", "content": f"Good {number}"}],
-        "rejected": [{"role": "assistant", "content": f"Bad {number}"}],
-    }
-
-
-def text(number):
-    return {"prompt": f"Question {number}?", "chosen": f"Good {number}", "rejected": f"Bad {number}"}
-
-
-def unjudged(number):
-    return {"prompt": f"Question {number}?", "response_0": f"One {number}", "response_1": f"Other {number}"}
-
-
-LINES = {
-    "hh-rlhf": ("harmless-base", pair, Kind.COMPARISONS),
-    "red-team": ("attempts", attempt, Kind.RED_TEAM_ATTEMPTS),
-    "beavertails": ("labels", label, Kind.SAFETY_LABELS),
-    "pku-saferlhf": ("preferences", preference, Kind.SAFETY_LABELS),
-    "pandalm": ("judged", judged, Kind.COMPARISONS),
-    "trl": ("pairs", messages, Kind.COMPARISONS),
-    "trl-text": ("pairs", text, Kind.COMPARISONS),
-    "pairs": ("unjudged", unjudged, Kind.COMPARISONS),
-}
-
-
-def source(folder, name, counts=(("train", 5), ("test", 2))):
-    """A folder in hub layout with one subset."""
-    subset, make, _ = LINES[name]
-    for split, count in counts:
-        path = folder / subset / f"{split}.jsonl"
-        path.parent.mkdir(parents=True, exist_ok=True)
-        path.write_bytes(b"".join(json.dumps(make(n)).encode() + b"\n" for n in range(count)))
-    return folder
-
-
-def unzipped(folder):
-    return {
-        path.relative_to(folder).as_posix().removesuffix(".gz"): gzip.decompress(path.read_bytes())
-        for path in folder.rglob("*.jsonl.gz")
-    }
-
+from plumbline.lineage import Terms, Use, file_digest, read_manifest
+from plumbline.records import Axis, Kind, NoDataError, UsageError, WriteError, empty_table
+from tests.formats.written_rows import LINES, pair, source, unzipped
 
 # --- there and back ---
 
@@ -294,6 +189,51 @@ def _winners(loaded):
     )
 
 
+def with_column(table, name, values):
+    """The table with other values in a column, one a row or one for all."""
+    at = table.schema.get_field_index(name)
+    field = table.schema.field(at)
+    column = pa.array(values if isinstance(values, list) else [values] * len(table))
+    return table.set_column(at, field, column.dictionary_encode().cast(field.type))
+
+
+def test_a_subset_within_a_folder_of_another_axis_keeps_its_own_axis(tmp_path):
+    loaded = load(source(tmp_path / "in", "hh-rlhf"))
+    for subset in ("safe/harmless-base", "safe/first", "harmless-base", "helpful-base"):
+        table = with_column(with_column(loaded.comparisons, "axis", "helpfulness"), "subset", subset)
+        out = tmp_path / subset.replace("/", "-")
+        write_tables({Kind.COMPARISONS: table}, out, "hh-rlhf")  # without a manifest the folders alone tell
+        assert set(load(out).comparisons["axis"].to_pylist()) == {Axis.HELPFULNESS}, subset
+
+
+def test_one_file_takes_neither_two_axes_nor_one_that_its_folder_contradicts(tmp_path):
+    loaded = load(source(tmp_path / "in", "pku-saferlhf", [("train", 5)]))
+    both = loaded.comparisons
+    of_axis = {axis: both.filter(pa.array([each == axis for each in both["axis"].to_pylist()])) for axis in Axis}
+    for table, name in (
+        (both, "pairs/train.jsonl"),
+        (of_axis[Axis.HELPFULNESS], "harmless-x/train.jsonl"),
+        (of_axis[Axis.HARMLESSNESS], "helpful-x/train.jsonl"),
+    ):
+        with pytest.raises(UsageError, match="PL-OUT-012"):
+            convert_loaded(replace(loaded, tables={Kind.COMPARISONS: table}), tmp_path / name, "hh-rlhf")
+        assert not (tmp_path / name).exists()
+    out = tmp_path / "helpful-x" / "train.jsonl"
+    convert_loaded(replace(loaded, tables={Kind.COMPARISONS: of_axis[Axis.HELPFULNESS]}), out, "hh-rlhf")
+    assert set(load(out).comparisons["axis"].to_pylist()) == {Axis.HELPFULNESS}
+
+
+def test_where_no_row_can_be_written_what_stood_there_still_stands(tmp_path):
+    loaded = load(source(tmp_path / "in", "hh-rlhf", [("train", 5)]))
+    out = tmp_path / "out.jsonl"
+    convert_loaded(loaded, out, "hh-rlhf")
+    before = out.read_bytes()
+    ties = replace(loaded, tables={Kind.COMPARISONS: with_column(loaded.comparisons, "outcome", "tie")})
+    with pytest.raises(NoDataError, match="PL-OUT-011"):
+        convert_loaded(ties, out, "hh-rlhf")
+    assert out.read_bytes() == before
+
+
 def test_nothing_that_a_format_holds_is_refused_before_anything_is_written(tmp_path):
     loaded = load(source(tmp_path / "in", "red-team"))
     for to in ("hh-rlhf", "beavertails", "trl", "pandalm"):
@@ -343,93 +283,7 @@ def test_a_full_disk_leaves_what_stood_there(tmp_path, small_disk):
     assert sorted(path.name for path in small_disk.iterdir()) == ["filler", "out"]
 
 
-# --- Parquet ---
-
-
-@pytest.mark.parametrize("name", LINES)
-def test_parquet_keeps_every_column_and_the_terms(name, tmp_path):
-    loaded = load(source(tmp_path / "in", name))
-    written = convert_loaded(loaded, tmp_path / "out", PARQUET)
-    filled = {kind: table for kind, table in loaded.tables.items() if len(table)}
-    assert set(written.rows) == {f"{kind}/{split}.parquet" for kind in filled for split in ("train", "test")}
-    (tmp_path / "out" / "manifest.json").unlink()  # the tables say it for themselves
-    again = load(tmp_path / "out")
-    assert again.terms == loaded.terms
-    assert set(again.tables) == set(filled)
-    for kind, table in filled.items():
-        order = [("source", "ascending"), ("row", "ascending"), ("id", "ascending")]
-        got, wanted = (each.sort_by(order) for each in (_plain(again.tables[kind]), _plain(table)))
-        assert got.to_pylist() == wanted.to_pylist()
-        assert again.tables[kind].schema.equals(SCHEMAS[kind])
-        assert set(again.tables[kind]["split"].to_pylist()) == {"train", "test"}
-    for file in (tmp_path / "out").rglob("*.parquet"):
-        assert terms_of(pq.read_table(file)) == loaded.terms
-
-
-def _plain(table):
-    """The table with plain strings for the sort."""
-    index = table.schema.get_field_index("source")
-    return table.set_column(index, "source", table["source"].cast(pa.string()))
-
-
-def test_one_parquet_file_holds_one_kind(tmp_path):
-    two = load(source(tmp_path / "two", "pku-saferlhf"))
-    with pytest.raises(UsageError, match=r"PL-OUT-004(.|\n)*comparisons, safety_labels"):
-        convert_loaded(two, tmp_path / "out.parquet", PARQUET)
-    assert not (tmp_path / "out.parquet").exists()
-    one = load(source(tmp_path / "one", "hh-rlhf"))
-    written = convert_loaded(one, tmp_path / "out.parquet", PARQUET)
-    assert written.rows == {"out.parquet": 7}
-    assert load(tmp_path / "out.parquet").comparisons["id"].to_pylist() == one.comparisons["id"].to_pylist()
-
-
-def test_a_foreign_parquet_file_reads_as_its_lines_would(tmp_path):
-    for name in ("hh-rlhf", "beavertails", "pku-saferlhf", "trl", "trl-text", "pandalm", "red-team"):
-        folder = source(tmp_path / name, name, [("train", 5)])
-        (lines,) = folder.rglob("*.jsonl")
-        expected = load(folder)
-        rows = [json.loads(line) for line in lines.read_text().splitlines()]
-        table = pa.Table.from_pylist(rows)
-        assert list(table.schema.names) == list(rows[0])
-        lines.unlink()
-        pq.write_table(table, lines.with_name("train-00000-of-00001.parquet"))
-        loaded = load(folder)
-        assert loaded.formats == {
-            f"{name}/{lines.parent.name}/train-00000-of-00001.parquet": next(iter(expected.formats.values()))
-        }
-        assert not loaded.faults
-        for kind, kept in expected.tables.items():
-            assert loaded.tables[kind]["id"].to_pylist() == kept["id"].to_pylist()
-            assert set(loaded.tables[kind]["split"].to_pylist()) == {"train"}
-
-
-def test_a_parquet_file_damaged_behind_its_footer_ends_in_a_code(tmp_path):
-    loaded = load(source(tmp_path / "in", "hh-rlhf"))
-    out = tmp_path / "harmless-x" / "train.parquet"
-    convert_loaded(loaded, out, PARQUET)
-    content = bytearray(out.read_bytes())
-    content[100:600] = bytes(500)
-    out.write_bytes(content)
-    foreign = tmp_path / "harmless-y" / "train.parquet"
-    foreign.parent.mkdir()
-    pq.write_table(pa.Table.from_pylist([pair(number) for number in range(500)]), foreign)
-    content = bytearray(foreign.read_bytes())
-    content[10:600] = bytes(590)
-    foreign.write_bytes(content)
-    for path in (out, foreign):
-        with pytest.raises(Exception, match=r"PL-IO-012") as damaged:
-            load(path)
-        assert "Try: " in str(damaged.value)
-
-
-def test_a_foreign_parquet_file_with_values_that_json_has_no_word_for(tmp_path):
-    rows = [{**text(number), "score": None, "when": pa.scalar(0, pa.timestamp("s")).as_py()} for number in (0, 1)]
-    rows[1]["score"] = float("nan")
-    path = tmp_path / "pairs" / "train.parquet"
-    path.parent.mkdir()
-    pq.write_table(pa.Table.from_pylist(rows), path)
-    loaded = load(path)
-    assert (loaded.comparisons["row"].to_pylist(), loaded.quarantined) == ([0], {"PL-JSON-008": 1})
+# --- names, and nothing to write ---
 
 
 def test_empty_tables_write_nothing(tmp_path):
@@ -450,19 +304,16 @@ def test_rows_without_a_split_go_to_a_file_of_their_own(tmp_path):
     }
 
 
-@pytest.mark.parametrize("value", ["../../escaped", "/{}/escaped", "a/../../b", "a\0b"])
+@pytest.mark.parametrize("value", ["../../escaped", "/{}/escaped", "a/../../b", "a\0b", "a/.hidden/b", ".hidden"])
 @pytest.mark.parametrize("to", ["hh-rlhf", "trl", PARQUET])
 @pytest.mark.parametrize("column", ["split", "subset"])
-def test_no_name_in_the_data_leads_out_of_the_output(value, to, column, tmp_path):
+def test_no_name_in_the_data_leads_out_of_the_output_or_to_a_hidden_file(value, to, column, tmp_path):
     table = load(source(tmp_path / "in", "hh-rlhf")).comparisons
-    index = table.schema.get_field_index(column)
-    field = table.schema.field(index)
-    names = pa.array([value.format(tmp_path)] * len(table))
-    odd = {Kind.COMPARISONS: table.set_column(index, field, names.dictionary_encode().cast(field.type))}
+    odd = {Kind.COMPARISONS: with_column(table, column, value.format(tmp_path))}
     out = tmp_path / "deep" / "er" / "out"
     is_no_part_of_a_name = (to, column) == (PARQUET, "subset")
-    is_below_a_folder = value.startswith("/")  # a prefix that tells the axis stands before it
-    if is_no_part_of_a_name or is_below_a_folder:
+    is_behind_another = (value[0], column) in (("/", "split"), (".", "subset")) and ".." not in value
+    if is_no_part_of_a_name or is_behind_another:
         write_tables(odd, out, to)
     else:
         with pytest.raises(UsageError, match="PL-OUT-007"):
@@ -481,11 +332,7 @@ def test_terms_of_several_sources_are_the_strictest(tmp_path):
 
 def test_a_name_that_leads_out_is_told_of_the_output_asked_for(tmp_path):
     loaded = load(source(tmp_path / "in", "hh-rlhf"))
-    table = loaded.comparisons
-    index = table.schema.get_field_index("split")
-    field = table.schema.field(index)
-    names = pa.array(["../../x"] * len(table)).dictionary_encode().cast(field.type)
-    odd = type(loaded)(**{**vars(loaded), "tables": {Kind.COMPARISONS: table.set_column(index, field, names)}})
+    odd = replace(loaded, tables={Kind.COMPARISONS: with_column(loaded.comparisons, "split", "../../x")})
     with pytest.raises(UsageError) as raised:
         convert_loaded(odd, tmp_path / "out", "trl")
     assert (raised.value.code, raised.value.place) == ("PL-OUT-007", str(tmp_path / "out"))

@@ -5,7 +5,7 @@ import pytest
 from scipy.optimize import minimize
 from scipy.stats import betabinom
 
-from plumbline.measure import Bootstrap, noise_ceiling
+from plumbline.measure import Bootstrap, format_ceiling, noise_ceiling
 
 BOOTSTRAP = Bootstrap(seed=0, resamples=300)
 
@@ -23,6 +23,14 @@ def test_bounds_by_hand() -> None:
     told = found.to_json()
     assert told["upper"] == found.upper.to_json()
     assert (told["label_votes"], told["items_judged_once"], told["ties_set_aside"]) == (1, 5, 0)
+
+
+def test_a_ceiling_of_one_prompt_is_not_told_as_certain() -> None:
+    votes = [[2, 1], [3, 0], [1, 2]]
+    apart, together = (noise_ceiling(votes, bootstrap=BOOTSTRAP, group_ids=ids) for ids in (None, ["a"] * 3))
+    assert format_ceiling(apart.lower, apart.upper).endswith("(n=3 judged twice)")
+    told = format_ceiling(together.lower, together.upper)
+    assert told == "0.556–0.667 (n=3 judged twice, no interval: one cluster only, an interval needs two)"
 
 
 def test_three_classes_have_bounds_only() -> None:

@@ -7,7 +7,8 @@ import pyarrow as pa
 from plumbline.lineage import ALL_USES, FileEntry, Manifest, Terms, Use, with_terms
 from plumbline.models.card import format_card
 from plumbline.models.linear.saving import save_model
-from plumbline.records import Message, Role, comparison_table, conversation_column, safety_label_table
+from plumbline.models.transformer.examples.goals import TaskData, goals_of
+from plumbline.records import Message, Role, comparison_table, conversation_column, kind_of, safety_label_table
 
 GOOD = ["sure here are steps", "happy to help with that", "let me explain it kindly", "of course see below"]
 BAD = ["no go away", "figure that out alone", "that is a silly thing", "whatever you say"]
@@ -58,6 +59,11 @@ def labels_table(count: int = 200, *, flipped: bool = False, seed: int = 0) -> p
         "split": "train",
     }
     return with_terms(safety_label_table(conversation_column(conversations), columns), Terms(ALL_USES, "MIT"))
+
+
+def goals(task: str, *tables: pa.Table):
+    """What a transformer is trained for, of one task on these tables, one a kind."""
+    return goals_of(TaskData({kind_of(table): table for table in tables}, (task,), None, "made-up"))
 
 
 def saved(folder, model, name="m"):

@@ -86,7 +86,7 @@ def test_of_many_rows_every_one_is_scored_where_that_is_asked_for_and_the_model_
     task: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(folds, "LARGEST_FOR_FOLDS", 50)
-    monkeypatch.setattr("plumbline.models.linear.training.LEAST_GROUPS", 2)
+    monkeypatch.setattr(folds, "LEAST_GROUPS", 2)
     arguments = {"preference": [pairs()], "cost": [pairs(), labels()], "moderation": [labels()]}[task]
     train = {"preference": train_preference, "cost": train_cost, "moderation": train_moderation}[task]
     some, all_of_them = (train(*arguments, replace(OPTIONS[task], every_row=asked)) for asked in (False, True))

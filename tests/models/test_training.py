@@ -10,11 +10,14 @@ from plumbline.lineage import FileEntry, Manifest, Terms, Use, with_terms
 from plumbline.measure import Bootstrap
 from plumbline.models.card import format_card
 from plumbline.models.features.text_features import Replies
-from plumbline.models.figures.evaluation import FIGURE_KEYS, evaluate_model
+from plumbline.models.figures.evaluation import evaluate_model
 from plumbline.models.figures.label_figures import told_few_safe_rows
+from plumbline.models.figures.measured_rows import FIGURE_KEYS
 from plumbline.models.linear.default_features import RECIPES, training_options
-from plumbline.models.linear.saving import CARD_NAME, DESCRIPTION_NAME, WEIGHTS_NAME, load_model
+from plumbline.models.linear.saving import load_model
+from plumbline.models.model_folder import CARD_NAME, DESCRIPTION_NAME, WEIGHTS_NAME
 from plumbline.models.rows.training_rows import label_rows, preference_rows
+from plumbline.models.scored_model import main_head, pair_probabilities
 from plumbline.models.scoring import score_tables
 from plumbline.models.training import rows_of_task, train_task
 from plumbline.records import Axis, Kind, ModelError, NoDataError, PermittedUseError, SourceError, UsageError
@@ -60,7 +63,7 @@ def test_a_reward_is_higher_for_the_better_reply_and_flipping_the_labels_flips_i
 def test_a_cost_is_above_zero_for_the_unsafe_reply_and_its_pairs_prefer_the_less_harmful(cost):
     kind, rude = cost.model.score(KIND), cost.model.score(RUDE)
     assert rude > 0 > kind
-    assert cost.model.pair_probabilities(kind, rude) > 0.5 > cost.model.pair_probabilities(rude, kind)
+    assert pair_probabilities(cost.model, kind, rude) > 0.5 > pair_probabilities(cost.model, rude, kind)
 
 
 def test_moderation_flags_the_unsafe_reply_and_flipping_the_labels_flips_it(moderation):
@@ -104,7 +107,7 @@ def test_disagreements_are_where_the_judges_differ_from_the_model_by_id(preferen
 def test_thresholds_let_through_the_false_positives_asked_for(tables):
     strict = trained({Kind.SAFETY_LABELS: tables[Kind.SAFETY_LABELS]}, "moderation", max_false_positive_rate=0.01)
     lax = trained({Kind.SAFETY_LABELS: tables[Kind.SAFETY_LABELS]}, "moderation", max_false_positive_rate=0.3)
-    assert strict.model.main_head.threshold >= lax.model.main_head.threshold
+    assert main_head(strict.model).threshold >= main_head(lax.model).threshold
     for result, rate in ((strict, 0.01), (lax, 0.3)):
         [chosen] = [row for row in result.cross_validated["thresholds"] if row["chosen"]]
         assert chosen["false_positive_rate"] <= rate
@@ -195,7 +198,7 @@ def test_damage_is_noticed(preference, tmp_path):
 
     def another_version(folder):
         text = (folder / DESCRIPTION_NAME).read_text()
-        (folder / DESCRIPTION_NAME).write_text(text.replace('"version": 1', '"version": 2'))
+        (folder / DESCRIPTION_NAME).write_text(text.replace('"version": 1', '"version": 2, "of_later": []'))
         restate(folder)
 
     def unknown_key(folder):
@@ -247,6 +250,45 @@ def test_scores_have_a_row_for_each_side_and_probabilities_of_a_pair_sum_to_one(
     assert labels["side"].null_count == len(labels)
     single = score_tables(preference.model, {Kind.SAFETY_LABELS: tables[Kind.SAFETY_LABELS]}).rows
     assert single["probability"].null_count == len(single)
+
+
+class Speechless:
+    """A model that gives no number of the third row it is asked for."""
+
+    def __init__(self, model, what):
+        self.model, self.what = model, what
+        self.task, self.axis, self.heads, self.ensemble = model.task, model.axis, model.heads, None
+
+    def read_pairs(self, comparisons, *, advance=None):
+        read = self.model.read_pairs(comparisons, advance=advance)
+        read.heads[2, 1, 0] = self.what
+        return read
+
+    def read_conversations(self, conversations, *, advance=None):
+        read = self.model.read_conversations(conversations, advance=advance)
+        read.heads[2, -1] = self.what
+        return read
+
+
+@pytest.mark.parametrize("what", [float("nan"), float("inf")])
+def test_where_a_model_gives_no_number_nothing_is_scored_and_nothing_measured(preference, moderation, tables, what):
+    pairs, labels = ({kind: table} for kind, table in tables.items())
+    found = score_tables(Speechless(preference.model, what), pairs)
+    assert found.without_number == 1
+    assert [place for place, score in enumerate(found.rows["score"].to_pylist()) if score is None] == [5]
+    missing = [place for place, chance in enumerate(found.rows["probability"].to_pylist()) if chance is None]
+    assert missing == [4, 5], "of a pair one side alone has no probability of being the better one"
+    found = score_tables(Speechless(moderation.model, what), labels)
+    *others, last = list(moderation.model.heads)
+    columns = {"probability": 0, f"probability_{last}": 1}
+    assert {name: found.rows[name].null_count for name in columns} == columns
+    assert (found.without_number, len(others)) == (1, 1)
+    for model, of_task in ((preference, pairs), (moderation, labels)):
+        rows = rows_of_task(of_task, model.model.task, place="made-up")
+        with pytest.raises(ModelError) as refused:
+            evaluate_model(Speechless(model.model, what), rows.pairs, rows.labels, BOOTSTRAP)
+        assert refused.value.code == "PL-MOD-008"
+        assert "none for 1 of" in str(refused.value)
 
 
 def test_a_card_shows_hostile_names_as_mere_names(preference):

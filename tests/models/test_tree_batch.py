@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from plumbline.models.tree_batch import attends, build_tree, fit_rows, pack_trees
+from plumbline.models.tree_batch import build_tree, fit_rows, pack_trees
 
 SEQUENCES = st.lists(st.lists(st.integers(0, 2), min_size=1, max_size=8), min_size=1, max_size=7)
 GROUPS = st.lists(SEQUENCES, min_size=1, max_size=5)
@@ -21,6 +21,12 @@ def arrays(sequences):
 
 def tree_of(*sequences):
     return build_tree(arrays(sequences))
+
+
+def attends(exits):
+    """Which token attends to which, shape (b, l, l): query i to key j where ``j <= i < exits[j]``."""
+    index = np.arange(exits.shape[1])
+    return (index[:, None] >= index[None, :]) & (index[None, :, None] < exits[:, None, :])
 
 
 def prefixes(sequences):

@@ -18,16 +18,16 @@ def model(task, threshold):
 @pytest.mark.parametrize(
     ("task", "threshold", "harmful"),
     [
-        ("cost", None, [False, False, True]),
-        ("cost", 0.9, [False, False, True]),
-        ("moderation", 0.5, [False, True, True]),
-        ("moderation", 0.6, [False, False, True]),
+        ("cost", None, [False, False, True, True]),
+        ("cost", 0.9, [False, False, True, True]),
+        ("moderation", 0.5, [False, True, True, True]),
+        ("moderation", 0.6, [False, False, True, True]),
         ("moderation", None, None),
         ("preference", 0.5, None),
     ],
 )
 def test_who_decides_and_how(task, threshold, harmful):
-    judge, scores = model(task, threshold), np.array([-1.0, 0.0, 1.0])
+    judge, scores = model(task, threshold), np.array([-1.0, 0.0, 1.0, np.nan])
     assert decides(judge) == (harmful is not None)
     if harmful is None:
         with pytest.raises(ValueError, match="decides"):

@@ -7,7 +7,8 @@ import time
 import pytest
 
 from plumbline.moderate.policy import OWN_POLICY, Policy, Threshold
-from plumbline.moderate.policy_files import PolicyFiles, format_policy, read_policy
+from plumbline.moderate.policy_files import PolicyFiles, read_policy
+from plumbline.moderate.policy_text import format_policy
 from plumbline.records import PlumblineError
 
 HEADS = ("unsafe", "self_harm")

@@ -4,7 +4,7 @@ import msgspec
 import numpy as np
 import pytest
 
-from plumbline.models.scored_model import Scores
+from plumbline.models.scored_model import Scores, pair_probabilities
 from plumbline.moderate.judging import TurnScores, turn_scores
 from plumbline.moderate.requests import ScoredConversation
 from plumbline.moderate.reward_scores import AskedReply, asked_replies, told_scores
@@ -31,7 +31,7 @@ def scored(model, *replies):
 def test_the_better_reply_has_the_higher_reward_and_of_two_the_models_own_probability(preference):
     kind, rude = scored(preference, KIND, RUDE)
     assert kind["reward"] > rude["reward"]
-    own = preference.pair_probabilities(np.array(kind["reward"]), np.array(rude["reward"]))
+    own = pair_probabilities(preference, np.array(kind["reward"]), np.array(rude["reward"]))
     assert kind["best_probability"] == pytest.approx(float(own))
     assert kind["best_probability"] + rude["best_probability"] == pytest.approx(1)
     assert scored(preference, KIND)[0]["best_probability"] is None
@@ -93,4 +93,4 @@ def test_a_linear_model_is_asked_for_what_its_tables_say(moderation):
     turns = [Turn(RUDE, (Message(Role.HUMAN, "q"), Message(Role.ASSISTANT, "r"))), Turn(KIND)]
     talks = conversation_column([(*turn.before, Message(turn.role, turn.text)) for turn in turns])
     found = np.array([each.values for each in turn_scores(moderation, turns)])
-    assert np.array_equal(found, moderation.score_conversations(talks))
+    assert np.array_equal(found, moderation.read_conversations(talks).heads)

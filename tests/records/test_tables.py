@@ -1,5 +1,6 @@
 """Tables ↔ records, whatever the fields hold."""
 
+import numpy as np
 import polars as pl
 import pyarrow as pa
 import pyarrow.parquet as pq
@@ -25,6 +26,8 @@ from plumbline.records import (
     records_from_table,
     safety_label_table,
     table_from_records,
+    tables,
+    take_rows,
 )
 
 QUESTION = (Message(Role.HUMAN, "Is it safe? "),)
@@ -115,6 +118,34 @@ def test_source_order_is_by_file_then_row():
     table = table_from_records([BARE.__class__(**{**_fields(BARE), "source": s, "row": r}) for s, r in rows])
     ordered = in_source_order(table)
     assert list(zip(ordered["source"].to_pylist(), ordered["row"].to_pylist(), strict=True)) == sorted(rows)
+
+
+@pytest.mark.parametrize("rows_taken", [2, 100])
+def test_rows_are_taken_in_the_order_asked_for_from_any_chunks(monkeypatch, rows_taken):
+    monkeypatch.setattr(tables, "_ROWS_TAKEN", rows_taken)
+    parts = [
+        prompt_table(
+            conversation_column([(Message(Role.HUMAN, f"{part} {row}"),) for row in range(3)]),
+            {"source": f"{part}", "row": [0, 1, 2]},
+        )
+        for part in range(3)
+    ]
+    whole = pa.concat_tables(parts).replace_schema_metadata({"kept": "yes"})
+    for positions in ([8, 0, 4, 4, 1, 7], [0, 1, 3, 8], [], list(range(9))):
+        taken = take_rows(whole, np.array(positions, np.int64))
+        assert taken.to_pylist() == [whole.slice(at, 1).to_pylist()[0] for at in positions]
+        assert taken.schema.equals(whole.schema, check_metadata=True)
+
+
+def test_a_few_rows_are_taken_of_more_text_than_one_array_holds():
+    length = 600 << 20
+    texts = pa.StringArray.from_buffers(
+        2, pa.array([0, 0, length], pa.int32()).buffers()[1], pa.py_buffer(bytes(length))
+    )
+    whole = pa.table({"text": pa.chunked_array([texts] * 5)})
+    with pytest.raises(pa.ArrowInvalid, match="overflow"):
+        whole.take(pa.array([8, 0]))
+    assert take_rows(whole, np.array([8, 0])).to_pylist() == [{"text": ""}] * 2
 
 
 def test_roles_are_the_first_dictionary_everywhere():

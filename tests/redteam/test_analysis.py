@@ -42,18 +42,25 @@ def review(rating):
 
 
 def test_success_is_said_by_attackers_by_most_reviewers_or_by_the_outcome():
+    nan = np.nan
     attempts = Attempts.of(
         table_of(
-            [TALK] * 4,
-            rating=[3.0, 2.9, None, 4.0],
-            outcome=["failure", "success", "unscored", None],
-            reviews=[[review(3.0), review(0.0), review(4.0)], [review(3.0), review(0.0)], [], [review(None)]],
+            [TALK] * 5,
+            rating=[3.0, 2.9, None, 4.0, nan],
+            outcome=["failure", "success", "unscored", None, None],
+            # A table may hold a review whose rating is no number: nobody called that attempt a failure.
+            reviews=[
+                [review(3.0), review(0.0), review(4.0)],
+                [review(3.0), review(0.0)],
+                [],
+                [review(None)],
+                [review(nan)],
+            ],
         )
     )
-    nan = np.nan
-    assert np.array_equal(successes(attempts, SuccessBy.RATING), [1, 0, nan, 1], equal_nan=True)
-    assert np.array_equal(successes(attempts, SuccessBy.OUTCOME), [0, 1, nan, nan], equal_nan=True)
-    assert np.array_equal(successes(attempts, SuccessBy.REVIEWS), [1, nan, nan, nan], equal_nan=True)
+    assert np.array_equal(successes(attempts, SuccessBy.RATING), [1, 0, nan, 1, nan], equal_nan=True)
+    assert np.array_equal(successes(attempts, SuccessBy.OUTCOME), [0, 1, nan, nan, nan], equal_nan=True)
+    assert np.array_equal(successes(attempts, SuccessBy.REVIEWS), [1, nan, nan, nan, nan], equal_nan=True)
     assert most_telling(attempts) is SuccessBy.RATING
 
 

@@ -1,19 +1,32 @@
 """A release is there whole, or nothing is; every row of the input is in it; nothing is looser than it was."""
 
 import json
+import re
 import shutil
 
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
+from typer.testing import CliRunner
 
 import plumbline
+from plumbline.cli.main import app
 from plumbline.formats import load
 from plumbline.lineage import StatedTerms, Terms, read_manifest
 from plumbline.records import UsageError
 from plumbline.release import GateError, ReleaseOptions, build_release, reasons_by_gate, verify_release
 from plumbline.release.terms import filled_in
-from tests.release.folders import PAIRS, curated, label, loaded_lines, pair, summary_of, write_folder, write_lines
+from tests.release.folders import (
+    LABELS,
+    PAIRS,
+    curated,
+    label,
+    loaded_lines,
+    pair,
+    summary_of,
+    write_folder,
+    write_lines,
+)
 
 
 @pytest.fixture(scope="module")
@@ -224,10 +237,15 @@ def test_labels_of_another_taxonomy_and_a_synthetic_source(tmp_path):
     assert read_manifest(tmp_path / "out").configuration["synthetic"] is True
 
 
-def test_notes_that_are_none_are_told(folder, tmp_path):
+def test_notes_that_are_none_are_told_and_the_next_step_releases_the_data_without_them(folder, tmp_path):
     (folder / "curation" / "summary.json").write_text('{"recipe": 3}')
-    with pytest.raises(plumbline.records.SourceError, match="PL-REL-009"):
+    with pytest.raises(plumbline.records.SourceError, match="PL-REL-009") as stopped:
         build_release(folder, tmp_path / "out")
+    command = re.search(r"plumbline (data convert .+? --to parquet)", str(stopped.value))[1]
+    told = CliRunner().invoke(app, [str(tmp_path / "plain") if word == "OUT" else word for word in command.split()])
+    assert told.exit_code == 0, told.output
+    built = build_release(tmp_path / "plain", tmp_path / "out", ReleaseOptions())
+    assert built.rows == sum(len(numbers) for of in (*PAIRS.values(), *LABELS.values()) for numbers in of.values())
 
 
 def test_a_summary_of_another_curation_stops_the_release(tmp_path):

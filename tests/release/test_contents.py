@@ -345,7 +345,10 @@ def test_of_rows_only_some_are_synthetic_where_only_some_say_so(tmp_path):
     folder = write_folder(loaded, tmp_path / "export", configuration=study)
     build_release(folder, tmp_path / "of-study")
     sheet = (tmp_path / "of-study" / "datasheet.md").read_text()
-    assert "Judgements of people, given in the app, one act at a time. What was judged is synthetic" in sheet
+    assert "Judgements, given in the app, one act at a time. What was judged is synthetic" in sheet
+    assert "nothing tells whether people or programs judged it" in sheet
+    assert "of people, given in the app" not in sheet
+    assert "the people who judged" not in sheet
     assert "made the rows up" not in sheet
 
 

@@ -21,7 +21,7 @@ def loaded(tmp_path):
         (lambda notes: notes["rows"].update(read=1), "were read"),
         (lambda notes: notes["steps"][0]["removed"]["comparisons"].update(train=2), "rule exact-duplicates"),
         (lambda notes: notes["steps"][1]["removed"].update(safety_labels={"test": 1}), "the last"),
-        (lambda notes: notes.update(records={"read": {"comparisons": {"train": 3}}}), "reading, leaves 3"),
+        (lambda notes: notes.update(records={"read": {"comparisons": {"train": 3}}}), "reading leaves 3"),
         (lambda notes: notes["written"]["safety_labels"].update(test=4), "the files hold"),
     ],
 )

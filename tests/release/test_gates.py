@@ -110,6 +110,28 @@ def test_near_duplicates_were_looked_for_where_a_rule_had_a_threshold_below_one(
     assert (NEAR_NOT_LOOKED_FOR in said) is not looked
 
 
+@pytest.mark.parametrize(
+    ("rules", "looked"),
+    [
+        ([("leakage", 0.7, 0), ("splits", 1, 9)], False),  # dealt out by words alone, after a rule that saw no split
+        ([("leakage", 0.7, 0), ("splits", 1, 0)], True),
+        ([("leakage", 0.7, 0), ("splits", 0.7, 9)], True),
+        ([("splits", 1, 9), ("leakage", 0.7, 0)], True),
+        ([("splits", 0.7, 9)], False),
+    ],
+)
+def test_near_duplicates_that_a_later_rule_dealt_out_were_not_taken_away(loaded, rules, looked):
+    summary = summary_of(loaded)
+    steps = [
+        summary["steps"][1]
+        | {"rule": rule, "settings": {"threshold": threshold}, "changed": {"comparisons": {"train": changed}}}
+        for rule, threshold, changed in rules
+    ]
+    notes = CurationNotes.model_validate(summary | {"steps": steps})
+    said = leakage_gate(observed(loaded.comparisons).leakage(), notes).said
+    assert (NEAR_NOT_LOOKED_FOR in said) is not looked
+
+
 def test_rows_in_which_no_human_speaks_leak_by_record_alone(loaded):
     from plumbline.records.identity import group_id
 

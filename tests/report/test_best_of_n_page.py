@@ -7,7 +7,7 @@ from plumbline.align.best_of_n.summary import summarise
 from plumbline.measure import Bootstrap
 from plumbline.report import build_best_of_n_page
 from tests.align.made_up_candidates import candidates, scores
-from tests.report.test_page import HOSTILE, read
+from tests.report.pages import HOSTILE, read
 
 
 def summary_of(*, judged=True, values=None):

@@ -6,7 +6,7 @@ import pytest
 
 from plumbline.report.inputs import FIGURE_NAMES
 from tests.report import samples
-from tests.report.test_page import build
+from tests.report.pages import build
 
 FIGURE, UNDEFINED = samples.figure, samples.undefined
 

@@ -5,8 +5,8 @@ import re
 import pytest
 
 from tests.report import samples
+from tests.report.pages import build
 from tests.report.samples import judges, telling
-from tests.report.test_page import build
 
 FIGURE, UNDEFINED = samples.figure, samples.undefined
 

@@ -4,7 +4,7 @@ import json
 import re
 
 from tests.report import curation_samples
-from tests.report.test_page import HOSTILE, build, cards_of
+from tests.report.pages import HOSTILE, build, cards_of
 
 GATES = [
     {"gate": "personal-data", "status": "accepted", "said": "found 3", "reason": f"made up {HOSTILE}"},

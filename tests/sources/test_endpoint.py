@@ -4,7 +4,6 @@ import asyncio
 import gzip
 import json
 import logging
-import traceback
 
 import pytest
 
@@ -24,29 +23,9 @@ from tests.sources.chat_server import (
     status,
     stream_of,
 )
+from tests.sources.endpoints_asked import ask, refusal
 
 BOTH = pytest.mark.parametrize("streaming", [True, False], ids=["streaming", "whole"])
-
-
-DEFAULT = Sampling(seed=1)
-
-
-def ask(source, count=1, *, sampling=DEFAULT, conversation=CONVERSATION):
-    async def asking():
-        try:
-            return await source.reply(conversation, sampling, count)
-        finally:
-            await source.close()
-
-    return asyncio.run(asking())
-
-
-def refusal(source, **arguments):
-    """The error that a source ends with; nothing of the conversation may stand in it or in what it came from."""
-    with pytest.raises(ReplyError) as caught:
-        ask(source, **arguments)
-    assert SECRET not in "".join(traceback.format_exception(caught.value))
-    return caught.value
 
 
 # --- what is sent and what comes back ---
@@ -325,177 +304,6 @@ def test_a_compressed_answer_is_not_unpacked(server):
     error = refusal(server.source(streaming=False, attempts=1, most_answer_bytes=100_000))
     assert error.code == "PL-REP-019"
     assert server.headers[0]["accept-encoding"] == "identity"
-
-
-# --- many at once ---
-
-
-def test_thirty_requests_at_once_stay_within_the_limit(server):
-    server.always = answer(after=0.02)
-
-    async def asking():
-        source = server.source(limit=LimitSettings(start=4, most=4))
-        replies = await asyncio.gather(*(source.reply(CONVERSATION, Sampling(seed=n), 1) for n in range(30)))
-        await source.close()
-        return replies
-
-    replies = asyncio.run(asking())
-    assert [reply.text for (reply,) in replies] == [f"reply {reply.seed}" for (reply,) in replies]
-    assert len({reply.seed for (reply,) in replies}) == 30
-    assert 2 <= server.most_at_once <= 4
-
-
-def test_the_limit_grows_with_answers_and_falls_with_429(server):
-    server.always = answer(after=0.005)
-
-    async def asking():
-        source = server.source(limit=LimitSettings(start=2, most=8, pause_seconds=0.01))
-        await asyncio.gather(*(source.reply(CONVERSATION, Sampling(), 1) for _ in range(40)))
-        grown = source.requests_at_once
-        server.plans.append(status(429))
-        await source.reply(CONVERSATION, Sampling(), 1)
-        await source.close()
-        return grown, source.requests_at_once
-
-    grown, fallen = asyncio.run(asking())
-    assert 4 < grown <= 8
-    assert grown / 2 <= fallen < grown
-
-
-def test_a_limit_that_nobody_told_is_found_and_nothing_is_lost(server):
-    """The endpoint takes three requests at once and refuses all others."""
-
-    def strict(handler, body):
-        if server.in_flight > 3:
-            return status(429)(handler, body)
-        return answer(after=0.01)(handler, body)
-
-    server.always = strict
-
-    async def asking():
-        source = server.source(limit=LimitSettings(start=32, pause_seconds=0.02), throttled_attempts=100)
-        replies = await asyncio.gather(*(source.reply(CONVERSATION, Sampling(seed=n), 1) for n in range(60)))
-        await source.close()
-        return replies, source.requests_at_once
-
-    replies, at_once = asyncio.run(asking())
-    assert [reply.text for (reply,) in replies] == [f"reply {reply.seed}" for (reply,) in replies]
-    assert at_once < 16
-    assert 60 < len(server.bodies) < 200
-
-
-def test_a_full_queue_refuses_at_once(server):
-    server.always = hang
-
-    async def asking():
-        source = server.source(limit=LimitSettings(start=1, most=1, most_waiting=2), timeout_seconds=5)
-        waiting = [asyncio.ensure_future(source.reply(CONVERSATION, Sampling(), 1)) for _ in range(3)]
-        await asyncio.sleep(0.05)
-        with pytest.raises(ReplyError, match="PL-REP-025"):
-            await source.reply(CONVERSATION, Sampling(), 1)
-        for each in waiting:
-            each.cancel()
-        await asyncio.gather(*waiting, return_exceptions=True)
-        assert source._gate.limit.in_flight == 0
-        await source.close()
-
-    asyncio.run(asking())
-
-
-def test_where_one_sample_fails_the_others_are_called_off(server):
-    server.plans += [hang, status(401), hang]
-
-    async def asking():
-        source = server.source(limit=LimitSettings(start=3, most=3))
-        with pytest.raises(ReplyError, match="PL-REP-013"):
-            await source.reply(CONVERSATION, Sampling(), 3)
-        assert source._gate.limit.in_flight == 0
-        await source.close()
-
-    asyncio.run(asking())
-
-
-# --- streaming ---
-
-
-def collect(source):
-    """What a stream hands over, and the error it ends with."""
-    pieces = []
-
-    async def asking():
-        try:
-            async for piece in source.stream(CONVERSATION, Sampling(seed=3)):
-                pieces.append(piece)
-        finally:
-            await source.close()
-
-    try:
-        asyncio.run(asking())
-    except ReplyError as error:
-        return pieces, error
-    return pieces, None
-
-
-def not_streamed(handler, body):
-    answer()(handler, {**body, "stream": False})
-
-
-def test_a_server_that_does_not_stream_is_taken_at_its_word(server):
-    server.plans += [not_streamed, not_streamed]
-    (reply,) = ask(server.source())
-    pieces, error = collect(server.source())
-    assert error is None
-    assert (len(server.bodies), all(body["stream"] for body in server.bodies)) == (2, True)
-    assert reply.text == f"reply {server.bodies[0]['seed']}"
-    assert pieces == [pieces[1].text, pieces[1]]
-
-
-@pytest.mark.parametrize(
-    "body", [b"{", b"{}", b'{"choices": [{"message": "lapis lazuli"}]}', b'{"error": {"message": "lapis lazuli"}}']
-)
-def test_an_answer_in_one_piece_that_is_none_of_a_chat_api(server, body):
-    server.always = lambda handler, _: send(handler, 200, body)
-    assert refusal(server.source(attempts=1)).code == "PL-REP-019"
-
-
-def test_a_stream_that_is_called_json_is_read_all_the_same(server):
-    def called_json(handler, body):
-        chunks = [{"delta": {"content": "a"}}, {"delta": {}, "finish_reason": "stop"}]
-        lines = [b"data: " + json.dumps({"choices": [each]}).encode() + b"\n\n" for each in chunks]
-        send(handler, 200, b"".join(lines))
-
-    server.plans.append(called_json)
-    assert [reply.text for reply in ask(server.source())] == ["a"]
-
-
-def test_a_stream_hands_over_pieces_and_last_the_whole(server):
-    pieces, error = collect(server.source())
-    assert error is None
-    assert "".join(pieces[:-1]) == pieces[-1].text == f"reply {server.bodies[0]['seed']}"
-    assert len(pieces) > 3
-
-
-@pytest.mark.parametrize(("plan", "code"), [(drop, "PL-REP-020"), (status(429), "PL-REP-015"), (hang, "PL-REP-012")])
-def test_a_stream_that_breaks_off_never_hands_over_a_whole(server, plan, code):
-    server.plans.append(plan)
-    source = server.source(timeout_seconds=0.3)
-    pieces, error = collect(source)
-    assert error.code == code
-    assert all(isinstance(piece, str) for piece in pieces)
-    assert source._gate.limit.in_flight == 0
-
-
-def test_a_stream_that_is_left_gives_its_place_back(server):
-    async def asking():
-        source = server.source()
-        stream = source.stream(CONVERSATION, Sampling())
-        assert isinstance(await anext(stream), str)
-        await stream.aclose()
-        in_flight = source._gate.limit.in_flight
-        await source.close()
-        return in_flight
-
-    assert asyncio.run(asking()) == 0
 
 
 # --- the rest ---

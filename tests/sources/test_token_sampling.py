@@ -6,13 +6,14 @@ import torch
 
 from plumbline.sources import Sampling
 from plumbline.sources.token_sampling import Ending, StoppedError, _draw, _look_up, sample_tokens
+from plumbline.sources.turn_markers import TurnMarkers
 from tests.sources.tiny_language_model import language_model
 
 PROMPT = [5, 9, 30, 77, 12]
 
 
-def ending(most_tokens=12, *, token_ids=(), texts=(), decode=str, is_unwanted=lambda: False):
-    return Ending(frozenset(token_ids), texts, decode, most_tokens, is_unwanted)
+def ending(most_tokens=12, *, token_ids=(), markers=None, is_unwanted=lambda: False):
+    return Ending(frozenset(token_ids), markers, most_tokens, is_unwanted)
 
 
 @pytest.fixture(scope="module", params=["llama", "gpt2"])
@@ -69,14 +70,14 @@ def test_samples_that_ended_are_computed_no_further_and_the_others_go_on_the_sam
     assert {sample.finish for sample in found} == {"stop", "length"}
 
 
-def test_a_text_ends_a_sample_across_tokens(model):
+def test_a_marker_ends_a_sample_across_tokens(model):
     (whole,) = ids(sample_tokens(model, PROMPT, Sampling(), [5], ending(20)))
 
     def decode(tokens):
         return "".join(f"<{token}>" for token in tokens)
 
-    stop = decode(whole[5:7])
-    (sample,) = sample_tokens(model, PROMPT, Sampling(), [5], ending(20, texts=(stop,), decode=decode))
+    markers = TurnMarkers([decode(whole[5:7])], decode)
+    (sample,) = sample_tokens(model, PROMPT, Sampling(), [5], ending(20, markers=markers))
     assert (sample.token_ids, sample.finish) == (whole[:7], "stop")
 
 

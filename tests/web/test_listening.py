@@ -18,3 +18,9 @@ def test_a_socket_listens_before_anything_serves():
             bind("127.0.0.1", port)
     with pytest.raises(ListenError, match="PL-STA-011"):
         bind("192.0.2.1", 0)
+
+
+@pytest.mark.parametrize("host", ["a" * 70, "a..b"])
+def test_a_name_that_no_host_could_have_is_told_by_a_code(host):
+    with pytest.raises(ListenError, match="PL-STA-011"):
+        bind(host, 0)

@@ -25,7 +25,7 @@ class LagrangianSettings:
         cost_limit: d; the mean cost of a reply that is allowed.
         first: λ at the start; > 0.
         rate: step of gradient ascent on ln λ.
-        most: λ never exceeds it; None for no bound.
+        most: λ never exceeds it.
         window: replies whose mean cost counts, the latest ones.
         delay: steps before λ moves, so that a critic can learn first.
 
@@ -36,7 +36,7 @@ class LagrangianSettings:
     cost_limit: float = 0.0
     first: float = 1.0
     rate: float = 0.1
-    most: float | None = 5.0
+    most: float = 5.0
     window: int = 128
     delay: int = 0
 
@@ -53,11 +53,7 @@ class LagrangianSettings:
                     ("cost_limit", self.cost_limit, math.isfinite(self.cost_limit)),
                     ("first", self.first, 0 < self.first < math.inf),
                     ("rate", self.rate, 0 <= self.rate < math.inf),
-                    (
-                        "most",
-                        self.first if self.most is None else self.most,
-                        self.most is None or self.first <= self.most < math.inf,
-                    ),
+                    ("most", self.most, self.first <= self.most < math.inf),
                     ("window", self.window, self.window >= 1),
                     ("delay", self.delay, self.delay >= 0),
                 )
@@ -139,7 +135,7 @@ class Lagrangian:
         if mean is None or self.steps <= self.settings.delay:
             return
         moved = self.log_multiplier + self.settings.rate * self.multiplier * (mean - self.settings.cost_limit)
-        self.log_multiplier = moved if self.settings.most is None else min(moved, math.log(self.settings.most))
+        self.log_multiplier = min(moved, math.log(self.settings.most))
 
     def state(self) -> dict[str, Any]:
         """What a run that goes on needs, as plain JSON."""

@@ -21,7 +21,7 @@ from torch import Tensor, nn
 from plumbline.align.demonstrations import TextBatch
 from plumbline.align.rollouts import Rollouts, padded_left
 from plumbline.align.roomy_cache import give_room
-from plumbline.models.transformer.frozen.layer_reading import kept_outputs, layer_count
+from plumbline.models.transformer.trunk.layers import kept_outputs, layer_count
 from plumbline.sources.turn_markers import TurnMarkers
 
 CRITICS = ("reward", "cost")

@@ -18,6 +18,8 @@ if TYPE_CHECKING:
 
 _SHOWN_AFTER_SECONDS = 2.0
 _LOGGED_EVERY_SECONDS = 10.0
+EXIT_FINDINGS = 1
+"""The work is done, but something of it lacks or was found."""
 
 
 def print_json(value: object) -> None:
@@ -55,10 +57,26 @@ def note(text: str) -> None:
     print(visible(text, keep="\n"), file=sys.stderr)
 
 
-def tell_unread(unread: Mapping[str, int], source: str) -> None:
-    """Say which rows could not be read, by code."""
+def tell_unread(unread: Mapping[str, int], source: str, options: Mapping[str, object]) -> None:
+    """Say which rows of a source could not be read, by code.
+
+    Args:
+        options: that it was loaded with.
+    """
+    from plumbline.loop.sources import check_command
+
     for code, count in unread.items():
-        note(f"not read: {count:,} rows, {code}; see: plumbline data check {source}")
+        note(f"not read: {count:,} rows, {code}; see: {check_command(source, options)}")
+
+
+def tell_first_unread(unread: Mapping[str, int], first: Mapping[str, str]) -> None:
+    """Say which rows of all sources of a run could not be read, by code.
+
+    Args:
+        first: code → the place of the first one.
+    """
+    for code, count in unread.items():
+        note(f"not read: {count:,} rows, {code}, the first is {first[code]} (docs/errors.md)")
 
 
 def tell_set_aside(set_aside: Mapping[str, int]) -> None:
@@ -67,10 +85,16 @@ def tell_set_aside(set_aside: Mapping[str, int]) -> None:
         note(f"set aside: {count:,} rows, {code} (docs/errors.md)")
 
 
-def tell_findings(findings: Mapping[str, int], source: str) -> None:
-    """Say what looked wrong while reading, by code."""
+def tell_findings(findings: Mapping[str, int], source: str, options: Mapping[str, object]) -> None:
+    """Say what looked wrong while reading a source, by code.
+
+    Args:
+        options: that it was loaded with.
+    """
+    from plumbline.loop.sources import check_command
+
     for code, count in findings.items():
-        said = _MEANING.get(code) or f"(docs/errors.md); see: plumbline data check {source}"
+        said = _MEANING.get(code) or f"(docs/errors.md); see: {check_command(source, options)}"
         note(f"found while reading: {count:,} × {code} {said}")
 
 
@@ -83,9 +107,9 @@ _MEANING = {
 
 
 def exit_where_rows_are_missing(unread: Mapping[str, int]) -> None:
-    """Exit code 1: the work is done, but without some rows."""
+    """End with `EXIT_FINDINGS`: the work is done, but without some rows."""
     if unread:
-        raise typer.Exit(1)
+        raise typer.Exit(EXIT_FINDINGS)
 
 
 class Shown(Protocol):

@@ -9,10 +9,18 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from plumbline.cli import options
-from plumbline.cli.console import note, print_json, print_table, progress, tell_findings, tell_unread
+from plumbline.cli.console import (
+    EXIT_FINDINGS,
+    note,
+    print_json,
+    print_table,
+    progress,
+    tell_findings,
+    tell_unread,
+)
 from plumbline.cli.curation_told import tell_replaced, tell_splits_not_given, tell_terms
 from plumbline.cli.option_groups import with_options
-from plumbline.cli.source_flags import SourceFlags, TermFlags
+from plumbline.cli.source_flags import DataFlags
 
 if TYPE_CHECKING:
     from plumbline.curate.recipe import Recipe
@@ -55,8 +63,7 @@ def register(app: typer.Typer) -> None:
     app.command("curate")(curate)
 
 
-@with_options("terms", TermFlags)
-@with_options("reading", SourceFlags)
+@with_options("reading", DataFlags)
 def curate(
     sources: Annotated[
         list[str] | None, typer.Argument(help="Files, folders in hub layout, hub ids or Plumbline folders.")
@@ -72,8 +79,7 @@ def curate(
     show_recipe: ShowRecipe = False,
     as_json: options.Json = False,
     *,
-    reading: SourceFlags,
-    terms: TermFlags,
+    reading: DataFlags,
 ) -> None:
     """Clean, deduplicate, mask and split data by a recipe; Parquet, with a manifest and a note of each row removed.
 
@@ -97,7 +103,7 @@ def curate(
         engine=engine,
         address=ray_address,
         work=work,
-        load_options={**reading.said(axis), "on_error": on_error, "stated_terms": terms.stated_terms()},
+        load_options={**reading.said(axis), "on_error": on_error, "stated_terms": reading.stated_terms()},
         command=tuple(sys.argv[1:]),
         scores=tuple(scores or ()),
     )
@@ -106,7 +112,7 @@ def curate(
         print_json(result.summary)
     else:
         _tell(result, run.out)
-    _tell_unread(result, run.sources)
+    _tell_unread(result, run)
 
 
 def _chosen(recipes: list[str] | None) -> Recipe:
@@ -186,16 +192,16 @@ _LEFT_OUT = "PL-SRC-012"
 """The finding after which the output lacks what the source holds: a file was left out."""
 
 
-def _tell_unread(result: CurationResult, sources: tuple[str, ...]) -> None:
+def _tell_unread(result: CurationResult, run: CurationRun) -> None:
     from plumbline.loop.sources import counts_by_source
 
     loaded = result.loaded
-    for source, counts in counts_by_source(loaded, loaded.findings, sources).items():
-        tell_findings(counts, source)
-    for source, counts in counts_by_source(loaded, loaded.faults, sources).items():
-        tell_unread(counts, source)
+    for source, counts in counts_by_source(loaded, loaded.findings, run.sources).items():
+        tell_findings(counts, source, run.load_options)
+    for source, counts in counts_by_source(loaded, loaded.faults, run.sources).items():
+        tell_unread(counts, source, run.load_options)
     if loaded.quarantined or any(finding.code == _LEFT_OUT for finding in loaded.findings):
-        raise typer.Exit(1)
+        raise typer.Exit(EXIT_FINDINGS)
 
 
 def _tell(result: CurationResult, out: Path) -> None:

@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 import sys
+from collections.abc import Mapping
 from pathlib import Path
+from shlex import join, quote
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from plumbline.cli import options
 from plumbline.cli.console import (
+    EXIT_FINDINGS,
     exit_where_rows_are_missing,
     note,
     print_json,
@@ -19,15 +22,13 @@ from plumbline.cli.console import (
     tell_unread,
 )
 from plumbline.cli.option_groups import with_options
-from plumbline.cli.source_flags import SourceFlags, TermFlags
+from plumbline.cli.source_flags import DataFlags, SourceFlags
 
 if TYPE_CHECKING:
     from plumbline.formats import Loaded
     from plumbline.formats.writing import Written
 
 app = typer.Typer(help="Look at data, find its faults, convert it.", no_args_is_help=True, rich_markup_mode=None)
-
-EXIT_FINDINGS = 1
 
 
 def load_with_progress(source: str, **how: object) -> Loaded:
@@ -66,9 +67,10 @@ def show(
     if line is not None:
         show_line(Path(source), line, show_text=show_text)
         return
-    loaded = load_with_progress(source, **reading.load_options(axis))
+    how = reading.load_options(axis)
+    loaded = load_with_progress(source, **how)
     show_loaded(loaded, rows=rows, show_text=show_text)
-    tell_unread(loaded.quarantined, source)
+    tell_unread(loaded.quarantined, source, how)
     exit_where_rows_are_missing(loaded.quarantined)
 
 
@@ -110,13 +112,22 @@ def check(
         print_json(summary)
     else:
         print_check(summary, loaded.paths)
+        _tell_checked(source, how, out)
     if summary["findings"] or summary["quarantined"]:
         raise typer.Exit(EXIT_FINDINGS)
 
 
+def _tell_checked(source: str, how: Mapping[str, object], out: Path | None) -> None:
+    """What was written, and what comes after a check."""
+    from plumbline.loop.sources import reading_words
+
+    if out is not None:
+        note(f"wrote {out / 'check.json'}")
+    note(f"next: {join(['plumbline', 'curate', source, *reading_words(how)])} -o CURATED")
+
+
 @app.command()
-@with_options("terms", TermFlags)
-@with_options("reading", SourceFlags)
+@with_options("reading", DataFlags)
 def convert(
     source: options.Source,
     out: Annotated[Path, typer.Argument(help="A folder, or one file that ends in .jsonl, .jsonl.gz or .parquet.")],
@@ -124,8 +135,7 @@ def convert(
     axis: options.Axis = None,
     on_error: options.OnError = "quarantine",
     *,
-    reading: SourceFlags,
-    terms: TermFlags,
+    reading: DataFlags,
 ) -> None:
     """Write a source in another format. What the format cannot express is counted, never dropped in silence.
 
@@ -139,14 +149,13 @@ def convert(
     from plumbline.formats.writing import ConversionRun, convert_loaded, refuse_unknown_format
 
     refuse_unknown_format(to)
-    stated = terms.stated_terms()
     asked = {**reading.said(axis), "on_error": on_error}
-    loaded = load_with_progress(source, **{**reading.load_options(axis), **asked}, stated_terms=stated)
-    run = ConversionRun(sys.argv[1:], {"source": source, **asked, "stated_terms": stated.to_json()})
+    loaded = load_with_progress(source, **{**reading.load_options(axis), **asked})
+    run = ConversionRun(sys.argv[1:], {"source": source, **asked, "stated_terms": reading.stated_terms().to_json()})
     with progress(f"writing {out}"):
         written = convert_loaded(loaded, out, to, run=run, source=source)
     _tell_written(loaded, written, out, to)
-    _tell_findings(loaded, source)
+    _tell_findings(loaded, source, asked)
     left_out = any(finding.code == _LEFT_OUT for finding in loaded.findings)
     if left_out or written.faults or loaded.faults or written.not_carried or written.columns_not_carried:
         raise typer.Exit(EXIT_FINDINGS)
@@ -160,14 +169,14 @@ _SAID_IN_FULL = ("PL-USE-004", "PL-TRL-002")
 """Findings on what the user stated, or should: there is nothing about them to look up."""
 
 
-def _tell_findings(loaded: Loaded, source: str) -> None:
+def _tell_findings(loaded: Loaded, source: str, asked: Mapping[str, object]) -> None:
     from plumbline.lineage import count_by_code
 
     for finding in loaded.findings:
         if finding.code in _SAID_IN_FULL:
             note(f"{finding.code}  {loaded.place(finding.source)}: {finding.problem}")
     others = [finding for finding in loaded.findings if finding.code not in _SAID_IN_FULL]
-    tell_findings(count_by_code(others), source)
+    tell_findings(count_by_code(others), source, asked)
 
 
 def _tell_written(loaded: Loaded, written: Written, out: Path, to: str) -> None:
@@ -205,4 +214,4 @@ def pull(
     with progress(f"downloading {hub_id}"):
         files = pull_dataset(hub_id, out, data_dir=data_dir, revision=revision)
     print_table(["file", "bytes"], [[name, f"{size:,}"] for name, size in files.items()], right=[1])
-    note(f"next: plumbline data check {out}")
+    note(f"next: plumbline data check {quote(str(out))}")

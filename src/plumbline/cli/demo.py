@@ -71,23 +71,19 @@ def demo(
     from plumbline.loop.demo.serving import is_servable, serve_demo
 
     if not (serve and is_servable(out)):
-        _tell_loop(_whole_loop(out, seed))
-        _show(out / "report.html", open_report=open_report)
+        result = _whole_loop(out, seed)
+        _tell_loop(result)
+        _show(result.report, open_report=open_report)
     if serve:
         serve_demo(out, lambda said: print(said, flush=True))
 
 
-def _created() -> str:
-    from datetime import UTC, datetime
-
-    return datetime.now(UTC).strftime("%Y-%m-%d %H:%M UTC")
-
-
 def _whole_loop(out: Path, seed: int) -> LoopResult:
     from plumbline.loop.demo.whole_loop import run_whole_loop
+    from plumbline.loop.pages import moment_shown
 
     with progress("demo, SYNTHETIC") as shown:
-        return run_whole_loop(out, seed=seed, created=_created(), say=shown.step)
+        return run_whole_loop(out, seed=seed, created=moment_shown(), say=shown.step)
 
 
 def _tell_loop(result: LoopResult) -> None:
@@ -131,9 +127,10 @@ def _tell_loop(result: LoopResult) -> None:
 
 def _on_own_data(data: Path, out: Path, seed: int, *, open_report: bool | None) -> None:
     from plumbline.loop.demo.own_data import run_on_own_data
+    from plumbline.loop.pages import moment_shown
 
     with progress("demo") as shown:
-        result = run_on_own_data(data, out, seed=seed, created=_created(), say=shown.step)
+        result = run_on_own_data(data, out, seed=seed, created=moment_shown(), say=shown.step)
     print_table(
         ["model, measured on its test split", "figure", "value (95 % interval, n)"],
         [_row(each) for each in result.evaluations],

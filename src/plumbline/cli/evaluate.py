@@ -16,18 +16,6 @@ from plumbline.cli.source_flags import SourceFlags
 if TYPE_CHECKING:
     from plumbline.loop.measuring.evaluation_run import ScoringResult
 
-Model = Annotated[Path, typer.Argument(help="A model's folder.")]
-TrustRemoteCode = Annotated[
-    bool, typer.Option("--trust-remote-code", help="Run code that comes with a transformer's own architecture.")
-]
-
-TokensPerBatch = Annotated[
-    int | None,
-    typer.Option(
-        "--tokens-per-batch", help="Of a transformer: tokens computed at a time, padding included; 8192.", min=1
-    ),
-]
-
 
 def register(app: typer.Typer) -> None:
     """Add both commands."""
@@ -37,7 +25,7 @@ def register(app: typer.Typer) -> None:
 
 @with_options("reading", SourceFlags)
 def evaluate(
-    model: Model,
+    model: options.Model,
     source: options.Source,
     out: Annotated[
         Path | None, typer.Option("-o", "--out", help="A folder for evaluation.json, which `plumbline report` reads.")
@@ -45,8 +33,8 @@ def evaluate(
     on: Annotated[str | None, typer.Option("--on", help="Which axis of the source to measure on.")] = None,
     axis: options.Axis = None,
     seed: options.Seed = 0,
-    trust_remote_code: TrustRemoteCode = False,
-    tokens_per_batch: TokensPerBatch = None,
+    trust_remote_code: options.TrustRemoteCode = False,
+    tokens_per_batch: options.TokensPerBatch = None,
     as_json: options.Json = False,
     *,
     reading: SourceFlags,
@@ -72,7 +60,7 @@ def evaluate(
     if out:
         note(f"wrote {out / 'evaluation.json'}")
     _tell_truncated(result.get("truncated_replies", 0))
-    tell_unread(_unread(result), source)
+    tell_unread(_unread(result), source, how)
     tell_set_aside({code: count for code, count in result["rows"]["set_aside"].items() if code.startswith("PL-TRN-")})
     exit_where_rows_are_missing(_unread(result))
 
@@ -84,12 +72,12 @@ def _unread(result: dict[str, Any]) -> dict[str, int]:
 
 @with_options("reading", SourceFlags)
 def score(
-    model: Model,
+    model: options.Model,
     source: options.Source,
     out: Annotated[Path, typer.Option("-o", "--out", help="A file that ends in .parquet, .jsonl or .csv.")],
     axis: options.Axis = None,
-    trust_remote_code: TrustRemoteCode = False,
-    tokens_per_batch: TokensPerBatch = None,
+    trust_remote_code: options.TrustRemoteCode = False,
+    tokens_per_batch: options.TokensPerBatch = None,
     *,
     reading: SourceFlags,
 ) -> None:
@@ -107,7 +95,7 @@ def score(
             step=shown.step,
         )
     _tell_scored(result, out)
-    tell_unread(result.quarantined, source)
+    tell_unread(result.quarantined, source, how)
     exit_where_rows_are_missing(result.quarantined)
 
 
@@ -123,6 +111,10 @@ def _tell_scored(result: ScoringResult, out: Path) -> None:
     for kind, count in result.passed_over.items():
         note(f"not scored: {count:,} {kind.replace('_', ' ')}, which have no reply")
     _tell_truncated(result.truncated)
+    if result.without_number:
+        note(
+            f"the model gave no finite number for {result.without_number:,} replies: what they lack is null, and NOT safe"
+        )
     if result.not_calibrated:
         note(
             "the model was imported and is not calibrated: probabilities read its scores as log-odds; trust their order only"

@@ -20,7 +20,7 @@ _AT_THRESHOLD = {
 def print_figures(result: Mapping[str, Any], title: str) -> None:
     """The seven figures with their intervals, those by subset, what undefined ones lack, and those at the threshold."""
     from plumbline.measure import Figure, format_ceiling, format_figure
-    from plumbline.models.figures.evaluation import FIGURE_KEYS
+    from plumbline.models.figures.measured_rows import FIGURE_KEYS
     from plumbline.models.figures.pair_figures import RANKED
 
     print(title)

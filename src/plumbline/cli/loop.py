@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from plumbline.cli import options
-from plumbline.cli.console import exit_where_rows_are_missing, note, print_json, print_table, progress
+from plumbline.cli.console import EXIT_FINDINGS, exit_where_rows_are_missing, note, print_json, print_table, progress
 
 if TYPE_CHECKING:
     from plumbline.loop.rounds.opened_round import Round
@@ -68,7 +68,7 @@ def loop(
         note(f"not read: {count:,} rows or records, {code} (docs/errors.md)")
     exit_where_rows_are_missing(result.unread)
     if not result.is_whole:
-        raise typer.Exit(1)
+        raise typer.Exit(EXIT_FINDINGS)
 
 
 def _write_example(file: Path) -> None:
@@ -79,6 +79,7 @@ def _write_example(file: Path) -> None:
 
 
 def _tell_check(round_: Round, *, restart: bool, as_json: bool) -> None:
+    from plumbline.loop.rounds.data_steps import export_name, unjudged_studies
     from plumbline.loop.rounds.round_run import plan_of
 
     plan = plan_of(round_, restart=restart)
@@ -88,6 +89,12 @@ def _tell_check(round_: Round, *, restart: bool, as_json: bool) -> None:
         return
     print_table(["step", "writes", "now"], [[each.step, each.output or "", each.what] for each in plan])
     note(f"everything that {round_.path} names is there; it would be written to {round_.out}")
+    to_do = {each.step for each in plan if each.what == "to do"}
+    for study in unjudged_studies(round_):
+        if export_name(study) in to_do:
+            ends = round_.settings.data.empty_studies == "stop"
+            what = "the round would stop at its export (PL-RND-010)" if ends else "the round would leave it out"
+            note(f"study {study}: nothing in it is judged yet; {what}")
 
 
 def _tell(round_: Round, result: RoundResult) -> None:
@@ -103,7 +110,9 @@ def _tell(round_: Round, result: RoundResult) -> None:
     if report.is_file():
         note(f"open {report}")
     if round_.settings.next is None:
-        note(f'next: a file for the next round with before = "{round_.out.name}"')
+        note(
+            f'next: a file for the next round, beside this one, with before = "{round_.settings.out or round_.path.stem}"'
+        )
 
 
 def _figure_rows(result: RoundResult) -> Iterator[list[str]]:

@@ -42,3 +42,13 @@ OverrideUses = Annotated[
     bool,
     typer.Option("--override-uses", help="Go on though the data does not permit this use; written to the manifest."),
 ]
+Model = Annotated[Path, typer.Argument(help="A model's folder.")]
+TrustRemoteCode = Annotated[
+    bool, typer.Option("--trust-remote-code", help="Run code that comes with a transformer's own architecture.")
+]
+TokensPerBatch = Annotated[
+    int | None,
+    typer.Option(
+        "--tokens-per-batch", help="Of a transformer: tokens computed at a time, padding included; 8192.", min=1
+    ),
+]

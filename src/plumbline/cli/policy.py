@@ -20,9 +20,8 @@ from plumbline.cli.console import (
     tell_set_aside,
     tell_unread,
 )
-from plumbline.cli.evaluate import TokensPerBatch, TrustRemoteCode
 from plumbline.cli.option_groups import with_options
-from plumbline.cli.source_flags import SourceFlags, TermFlags
+from plumbline.cli.source_flags import DataFlags, SourceFlags
 
 if TYPE_CHECKING:
     from plumbline.loop.measuring.moderation_policy_run import FittedPolicy
@@ -62,8 +61,7 @@ _REFUSALS = {
 
 
 @app.command()
-@with_options("terms", TermFlags)
-@with_options("reading", SourceFlags)
+@with_options("reading", DataFlags)
 def fit(
     model: Model,
     source: options.Source,
@@ -78,12 +76,11 @@ def fit(
         bool, typer.Option("--together", help="Hold the rates for all heads together: of safe rows, reached by any.")
     ] = False,
     override_uses: options.OverrideUses = False,
-    trust_remote_code: TrustRemoteCode = False,
-    tokens_per_batch: TokensPerBatch = None,
+    trust_remote_code: options.TrustRemoteCode = False,
+    tokens_per_batch: options.TokensPerBatch = None,
     as_json: options.Json = False,
     *,
-    reading: SourceFlags,
-    terms: TermFlags,
+    reading: DataFlags,
 ) -> None:
     """Fit thresholds to stated false-positive rates on labelled rows that the model was not trained on: split test, or a file.
 
@@ -92,7 +89,7 @@ def fit(
     """
     from plumbline.loop.measuring.moderation_policy_run import PolicyFit, PolicyInput, run_policy_fit
 
-    how = {**reading.load_options(), "stated_terms": terms.stated_terms()}
+    how = reading.load_options()
     given = PolicyInput(model, source, how, trust_remote_code, tokens_per_batch)
     ignored, command = tuple(ignore or ()), tuple(sys.argv[1:])
     run = PolicyFit(given, out, name, flag_fpr, review_fpr, ignored, together, override_uses, command)
@@ -107,11 +104,12 @@ def fit(
         _tell_fitted(result)
     note(f"wrote {out}: policy {result.policy.name}, version {result.policy.version}")
     if not as_json:
-        tell_unread(result.quarantined, source)
+        tell_unread(result.quarantined, source, how)
         tell_set_aside(result.set_aside)
     note(
         f"next: {join(['plumbline', 'policy', 'evaluate', str(model), 'SOURCE', '--policy', str(out)])}; with labelled rows "
-        "that neither the model nor the policy has seen, for this recall is of the rows fitted on"
+        "that neither the model nor the policy has seen, for this recall is of the rows fitted on "
+        "(a third split keeps some: docs/how-to/moderation-policies.md)"
     )
     exit_where_rows_are_missing(result.quarantined)
 
@@ -153,8 +151,8 @@ def evaluate(
         Path | None, typer.Option(help="A policy's file; the model's own thresholds where it is left out.")
     ] = None,
     seed: options.Seed = 0,
-    trust_remote_code: TrustRemoteCode = False,
-    tokens_per_batch: TokensPerBatch = None,
+    trust_remote_code: options.TrustRemoteCode = False,
+    tokens_per_batch: options.TokensPerBatch = None,
     as_json: options.Json = False,
     *,
     reading: SourceFlags,
@@ -166,7 +164,8 @@ def evaluate(
     """
     from plumbline.loop.measuring.moderation_policy_run import PolicyInput, run_policy_evaluation
 
-    given = PolicyInput(model, source, reading.load_options(), trust_remote_code, tokens_per_batch)
+    how = reading.load_options()
+    given = PolicyInput(model, source, how, trust_remote_code, tokens_per_batch)
     with progress("evaluating a policy") as shown:
         result = run_policy_evaluation(given, policy, seed=seed, step=shown.step)
     unread = {code: count for code, count in result["rows"]["set_aside"].items() if not code.startswith("PL-TRN-")}
@@ -175,7 +174,7 @@ def evaluate(
         exit_where_rows_are_missing(unread)
         return
     _tell_figures(result)
-    tell_unread(unread, source)
+    tell_unread(unread, source, how)
     tell_set_aside({code: count for code, count in result["rows"]["set_aside"].items() if code not in unread})
     exit_where_rows_are_missing(unread)
 

@@ -17,7 +17,6 @@ from plumbline.cli.console import (
     tell_findings,
     tell_unread,
 )
-from plumbline.cli.evaluate import Model, TokensPerBatch, TrustRemoteCode
 from plumbline.cli.option_groups import with_options
 from plumbline.cli.source_flags import SourceFlags
 
@@ -42,11 +41,11 @@ _UNSCORED = {
 @app.command()
 @with_options("reading", SourceFlags)
 def score(
-    model: Model,
+    model: options.Model,
     source: options.Source,
     out: Annotated[Path, typer.Option("-o", "--out", help="A folder: attempts as Parquet, scores of turns, manifest.")],
-    trust_remote_code: TrustRemoteCode = False,
-    tokens_per_batch: TokensPerBatch = None,
+    trust_remote_code: options.TrustRemoteCode = False,
+    tokens_per_batch: options.TokensPerBatch = None,
     as_json: options.Json = False,
     *,
     reading: SourceFlags,
@@ -65,8 +64,8 @@ def score(
     if as_json:
         print_json(scored.to_json())
     _tell_scored(scored, out)
-    tell_findings(scored.findings, source)
-    tell_unread(scored.quarantined, source)
+    tell_findings(scored.findings, source, how)
+    tell_unread(scored.quarantined, source, how)
     exit_where_rows_are_missing({**scored.quarantined, **_without_score(scored)})
 
 
@@ -115,15 +114,14 @@ def report(
     \b
     Example: plumbline redteam report hh-rlhf --data-dir red-team-attempts -o red-team.html
     """
-    from datetime import UTC, datetime
-
     from plumbline.cli.report import is_own_page
     from plumbline.lineage import refuse_foreign_file
+    from plumbline.loop.pages import moment_shown
     from plumbline.loop.redteam.report_run import RedTeamReporting, run_red_team_report
 
     refuse_foreign_file(out, is_ours=is_own_page(out))
-    created = datetime.now(UTC).strftime("%Y-%m-%d %H:%M UTC")
-    run = RedTeamReporting(tuple(sources), out, title, created, success, seed, reading.load_options())
+    how = reading.load_options()
+    run = RedTeamReporting(tuple(sources), out, title, moment_shown(), success, seed, how)
     with progress("reporting") as shown:
         reported = run_red_team_report(run, step=shown.step)
     if as_json:
@@ -131,7 +129,7 @@ def report(
     found = reported.analysis
     note(f"wrote {out}: {found.attempts:,} attempts, {found.scored:,} with a score; success by {found.success.by}")
     for source, counts in reported.reading.findings_by_source.items():
-        tell_findings(counts, source)
+        tell_findings(counts, source, how)
     for source, counts in reported.reading.quarantined_by_source.items():
-        tell_unread(counts, source)
+        tell_unread(counts, source, how)
     exit_where_rows_are_missing(reported.reading.quarantined)

@@ -11,10 +11,17 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from plumbline.cli import options
-from plumbline.cli.console import exit_where_rows_are_missing, note, print_json, print_table, progress_of_asking
+from plumbline.cli.console import (
+    exit_where_rows_are_missing,
+    note,
+    print_json,
+    print_table,
+    progress_of_asking,
+    tell_first_unread,
+)
 from plumbline.cli.option_groups import with_options
 from plumbline.cli.sampling_flags import EndpointFlags, Restart, SamplingFlags
-from plumbline.cli.source_flags import SourceFlags, TermFlags
+from plumbline.cli.source_flags import DataFlags
 
 if TYPE_CHECKING:
     from plumbline.loop.redteam.run import RedTeamRun, Target
@@ -43,8 +50,7 @@ def register(app: typer.Typer) -> None:
 
 @with_options("asking", TargetFlags)
 @with_options("drawing", SamplingFlags)
-@with_options("terms", TermFlags)
-@with_options("reading", SourceFlags)
+@with_options("reading", DataFlags)
 def run(
     prompts: Annotated[
         str, typer.Argument(help="A source of prompts: BeaverTails-Evaluation, a CSV file or JSON lines, a table.")
@@ -67,8 +73,7 @@ def run(
     *,
     asking: TargetFlags,
     drawing: SamplingFlags,
-    reading: SourceFlags,
-    terms: TermFlags,
+    reading: DataFlags,
 ) -> None:
     """Try prompts on a model and judge its replies: success, failure or unscored. A run that was stopped goes on by itself.
 
@@ -88,7 +93,7 @@ def run(
         validate_on=validate_on,
         restart=restart,
         override_uses=override_uses,
-        load_options={**reading.load_options(), "stated_terms": terms.stated_terms()},
+        load_options=reading.load_options(),
         command=tuple(sys.argv[1:]),
     )
     with progress_of_asking("red-teaming") as shown:
@@ -141,6 +146,5 @@ def _tell_missing(summary: Mapping[str, Any], asked: RedTeamRun) -> None:
 
     if journal_of(asked.out).exists():
         note("what has no reply is asked for again by the same command; what has one is not")
-    for code, count in summary["quarantined"].items():
-        note(f"not read: {count:,} rows, {code}, the first is {summary['first_unread'][code]} (docs/errors.md)")
+    tell_first_unread(summary["quarantined"], summary["first_unread"])
     exit_where_rows_are_missing({**summary["quarantined"], **summary["unscored"]})

@@ -28,15 +28,13 @@ def report(
     \b
     Example: plumbline report demo-out/checks demo-out/evaluations -o report.html
     """
-    from datetime import UTC, datetime
-
     from plumbline.lineage import refuse_foreign_file
+    from plumbline.loop.pages import moment_shown
     from plumbline.report import write_report
 
     refuse_foreign_file(out, is_ours=is_own_page(out))
-    created = datetime.now(UTC).strftime("%Y-%m-%d %H:%M UTC")
     with progress("drawing"):
-        summary = write_report(folders, out, title=title, created=created)
+        summary = write_report(folders, out, title=title, created=moment_shown())
     for place in summary.passed_over:
         note(f"passed over: {place}, which Plumbline did not write")
     kinds = [("evaluation", summary.evaluations), ("check", summary.checks), ("model", summary.models)]

@@ -45,3 +45,12 @@ class TermFlags:
         from plumbline.lineage import StatedTerms
 
         return StatedTerms.of(self.licence, None if self.uses is None else self.uses.split(","))
+
+
+@dataclass(frozen=True)
+class DataFlags(TermFlags, SourceFlags):
+    """How sources are read, and on what terms: of commands whose output is bound by them."""
+
+    def load_options(self, axis: str | None = None) -> dict[str, Any]:
+        """As `formats.load` takes them, the terms among them."""
+        return {**super().load_options(axis), "stated_terms": self.stated_terms()}

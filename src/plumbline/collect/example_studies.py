@@ -55,7 +55,7 @@ def write_example(folder: Path, name: str) -> bool:
         raise _taken(folder, "a file")
     if folder.exists():
         clear_leftovers(folder, _STUDY_FILE)
-        if not any(folder.iterdir()):
+        if _may_be_filled(folder, files):
             _fill(folder, files)
             return True
         differing = [path for path, content in files.items() if not _holds(folder / path, content)]
@@ -90,14 +90,23 @@ def folder_meant(said: Path) -> Path:
     return said.with_name(name) if said.suffix == ".toml" and name.strip(".") else said
 
 
+def _may_be_filled(folder: Path, files: dict[str, bytes]) -> bool:
+    """Whether it is empty, or holds what filling it put there before it broke off: some of the files, the last not."""
+    standing = {entry.name for entry in folder.iterdir()}
+    if not standing <= {Path(path).parts[0] for path in files} - {_STUDY_FILE}:
+        return False
+    return all(_holds(folder / path, content) for path, content in files.items() if Path(path).parts[0] in standing)
+
+
 def _fill(folder: Path, files: dict[str, bytes]) -> None:
-    """Puts the files into an empty folder, the study file last. The folder stays: somebody may stand in it."""
+    """Puts what is missing of the files into a folder, the study file last. The folder stays: somebody may stand in it."""
     try:
         with workplace(folder / _STUDY_FILE) as place:
             aside = place / NEW
             _write(aside, files)
             for entry in sorted(aside.iterdir(), key=lambda entry: (entry.name == _STUDY_FILE, entry.name)):
-                entry.rename(folder / entry.name)
+                if not (folder / entry.name).exists():
+                    entry.rename(folder / entry.name)
     except OSError as error:
         raise write_error(folder, error) from error
 

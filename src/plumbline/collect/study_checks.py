@@ -11,33 +11,41 @@ from plumbline.collect.seen_text import has_something_to_see
 from plumbline.collect.study_lines import KeyPath
 from plumbline.collect.study_people_checks import help_problems, visit_problems, wellbeing_problems
 from plumbline.collect.study_problems import StudyProblem, written_key
-from plumbline.collect.study_settings import Question, Replies, Sampler, StudyFile, StudyKind, Tranche, spelled_out
+from plumbline.collect.study_settings import (
+    CHATS,
+    Question,
+    Replies,
+    Sampler,
+    StudyFile,
+    StudyKind,
+    Tranche,
+    spelled_out,
+)
 from plumbline.lineage import StatedTerms
 from plumbline.records import Axis, UsageError
 from plumbline.sources.addressing import parse_address
 
-_CHATS = (StudyKind.PREFERENCE_CHAT, StudyKind.RED_TEAM_CHAT)
 _EVERY = tuple(StudyKind)
 _KNOWN_ANSWERS = tuple(kind for kind in _EVERY if kind is not StudyKind.RED_TEAM_CHAT)
 # Among live conversations, one whose replies stand there already would be told at a glance.
-_AMONG_OTHERS = tuple(kind for kind in _EVERY if kind not in _CHATS)
+_AMONG_OTHERS = tuple(kind for kind in _EVERY if kind not in CHATS)
 
 KINDS_OF_KEY: dict[str, tuple[StudyKind, ...]] = {
-    "question": (*_CHATS, StudyKind.PAIRS),
-    "strengths": (*_CHATS, StudyKind.PAIRS),
-    "continues": _CHATS,
-    "turns": _CHATS,
-    "least_turns": _CHATS,
+    "question": (*CHATS, StudyKind.PAIRS),
+    "strengths": (*CHATS, StudyKind.PAIRS),
+    "continues": CHATS,
+    "turns": CHATS,
+    "least_turns": CHATS,
     "edit": (StudyKind.PREFERENCE_CHAT,),
     "rating": (StudyKind.PREFERENCE_CHAT,),
-    "replies": _CHATS,
+    "replies": CHATS,
     "warning": (StudyKind.RED_TEAM_CHAT,),
     "review": (StudyKind.RED_TEAM_CHAT,),
     "taxonomy": (StudyKind.SAFETY_LABELS, StudyKind.TWO_AXIS_RANKING),
     "qualification": _KNOWN_ANSWERS,
     "gold": _AMONG_OTHERS,
     "attention": _AMONG_OTHERS,
-    "spot_check": _CHATS,
+    "spot_check": CHATS,
 }
 """Which kinds know a key; one that is not named here is known to all."""
 
@@ -179,7 +187,7 @@ def _items(study: StudyFile) -> Iterator[StudyProblem]:
             "keep one",
         )
         return
-    if study.kind not in _CHATS and given != ["data"]:
+    if study.kind not in CHATS and given != ["data"]:
         yield _contradiction(
             (*key, given[0]),
             f"{study.kind} judges what stands in a data set",
@@ -231,7 +239,7 @@ def _review(study: StudyFile) -> Iterator[StudyProblem]:
 
 
 def _replies(study: StudyFile) -> Iterator[StudyProblem]:
-    if study.kind not in _CHATS:
+    if study.kind not in CHATS:
         return
     if study.replies is None:
         advice = 'add a table [replies] with sampler = "two-samples" and sources = ["retrieval:FILE"], say'

@@ -1,6 +1,7 @@
 """Where a study stands on disk: its folder, the one TOML file in it, and the store beside that file.
 
-Where several study files stand in one folder, each has a store of its own name beside it.
+Where several study files stand in one folder, each has a store of its own name beside it. A TOML file that comes or goes
+later moves no store: what was judged would be out of sight, and a second store begun.
 """
 
 from __future__ import annotations
@@ -44,31 +45,58 @@ def find_study_place(said: Path, store: str | None = None) -> StudyPlace:
         said: a folder or a TOML file.
         store: where the store is; None for the one beside the study file, see `store_beside`.
     Raises:
+        UsageError: PL-STA-001 nothing is there, PL-STA-002 several files or stores could be meant.
+    """
+    file = find_study_file(said)
+    return StudyPlace(said, file, store if store is not None else store_beside(file))
+
+
+def find_study_file(said: Path) -> Path:
+    """The file of `find_study_place`, for who needs no store.
+
+    Raises:
         UsageError: PL-STA-001 nothing is there, PL-STA-002 several could be meant.
     """
-    file = said if said.is_file() else _file_in(_folder_meant(said))
-    return StudyPlace(said, file, store if store is not None else store_beside(file))
+    return said if said.is_file() else _file_in(_folder_meant(said))
 
 
 def store_of(said: Path, store: str | None = None) -> str | Path:
     """Where the store of a study folder is, also where the study file is not there (any more).
 
     Raises:
-        UsageError: PL-STA-001, neither a store is named nor a folder there.
+        UsageError: PL-STA-001, neither a store is named nor a folder there; PL-STA-002, several could be meant.
     """
     if store is not None:
         return store
     folder = _folder_meant(said)
     if not folder.exists():
         raise _nothing(said, "no such file or folder")
-    return store_beside(folder) if folder.is_file() else folder / STORE_NAME
+    if folder.is_file():
+        return store_beside(folder)
+    names = _toml_files(folder)
+    return store_beside(folder / names[0]) if len(names) == 1 else folder / STORE_NAME
 
 
 def store_beside(file: Path) -> Path:
-    """The store of a study file: `STORE_NAME`; for one of several in its folder that name is not clear, so its own."""
-    if file.name == STUDY_FILE_NAME or len(_toml_files(file.parent)) < 2:
-        return file.parent / STORE_NAME
-    return file.with_suffix(".db")
+    """The store of a study file: `STORE_NAME`; for one of several in its folder that name is not clear, so its own.
+
+    Raises:
+        UsageError: PL-STA-002, `STORE_NAME` stands there, and may be this file's from when it was alone, or another's.
+    """
+    common, own = file.parent / STORE_NAME, file.with_suffix(".db")
+    if file.name == STUDY_FILE_NAME:
+        return common
+    if len(_toml_files(file.parent)) < 2:
+        return own if own.exists() and not common.exists() else common
+    if common.exists() and not own.exists() and not (file.parent / STUDY_FILE_NAME).is_file():
+        raise UsageError(
+            "PL-STA-002",
+            str(file),
+            f"{STORE_NAME} stands beside it, and may be the store of another of the folder's TOML files",
+            expected=f"{own.name}, the store of one of several",
+            advice=f"--store {common} where it is this study's (or call it {own.name}), --store {own} for a new one",
+        )
+    return own
 
 
 def _folder_meant(said: Path) -> Path:

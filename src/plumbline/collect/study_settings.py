@@ -24,6 +24,10 @@ class StudyKind(StrEnum):
     PAIRS = "pairs"
 
 
+CHATS = (StudyKind.PREFERENCE_CHAT, StudyKind.RED_TEAM_CHAT)
+"""Kinds whose items are live conversations."""
+
+
 class Tranche(StrEnum):
     """Where a study's replies come from, in the words of Bai et al. 2022."""
 

@@ -1,6 +1,6 @@
 """Curating: checks that only look, and splits that keep a prompt on one side."""
 
-from plumbline.curate.check import RULES, CheckRule, check_tables
+from plumbline.curate.check import CHECK_RULES, CheckRule, check_tables
 from plumbline.curate.split import assign_splits
 
-__all__ = ["RULES", "CheckRule", "assign_splits", "check_tables"]
+__all__ = ["CHECK_RULES", "CheckRule", "assign_splits", "check_tables"]

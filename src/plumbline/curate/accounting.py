@@ -5,7 +5,7 @@ Rows in = rows out + rows removed: `waterfall` refuses numbers that do not add u
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 import polars as pl
@@ -216,6 +216,6 @@ def _filled(counts: Counts) -> Counts:
     }
 
 
-def total(counts: Mapping[str, Mapping[str, int]], kinds: Sequence[str] | None = None) -> int:
-    """Records of all splits, of some kinds or of all."""
-    return sum(sum(splits.values()) for kind, splits in counts.items() if kinds is None or kind in kinds)
+def total(counts: Mapping[str, Mapping[str, int]]) -> int:
+    """Records of all kinds and splits."""
+    return sum(sum(splits.values()) for splits in counts.values())

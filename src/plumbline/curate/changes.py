@@ -6,6 +6,7 @@ import polars as pl
 import pyarrow as pa
 
 from plumbline.curate.parts import kind_of_part
+from plumbline.curate.recipe_steps import MASKING
 from plumbline.curate.redaction import ID_BEFORE, MASKED
 from plumbline.curate.step_columns import WHICH_RECORD, WHICH_STEP
 
@@ -44,7 +45,7 @@ def changes_of(records: pa.Table, fates: pa.Table, left: pa.Table, rules: list[s
     told = _told(decided, _held(records), left)
     masked, concluded = pl.col("masked_here"), pl.col("label").is_not_null()
     is_masking = pl.col("step").replace_strict(
-        {step: rule == "personal-data" for step, rule in enumerate(rules)}, return_dtype=pl.Boolean
+        {step: rule == MASKING for step, rule in enumerate(rules)}, return_dtype=pl.Boolean
     )
     listed = told.with_columns(is_masking.alias("masked_here")).select(
         pl.lit(kind_of_part(records).value).alias("kind"),

@@ -189,7 +189,7 @@ class CheckRule:
     find: Callable[[_Subject], Positions] | None
 
 
-RULES: tuple[CheckRule, ...] = (
+CHECK_RULES: tuple[CheckRule, ...] = (
     CheckRule("PL-CHK-001", "empty reply", _empty_reply),
     CheckRule("PL-CHK-002", "identical sides", _identical_sides),
     CheckRule("PL-CHK-003", "sides differ before the last reply", _differ_early),
@@ -220,11 +220,11 @@ ROW_CODES = (
 
 
 def row_findings(kind: Kind, table: pa.Table) -> pl.Series:
-    """The codes of what looks wrong about each of n records by itself: n lists, in the order of `RULES`."""
+    """The codes of what looks wrong about each of n records by itself: n lists, in the order of `CHECK_RULES`."""
     subject = _Subject.of(kind, table)
     found = [
         pl.DataFrame({"row": rule.find(subject), "code": rule.code}, schema={"row": pl.Int64, "code": pl.String})
-        for rule in RULES
+        for rule in CHECK_RULES
         if rule.code in ROW_CODES and rule.find is not None
     ]
     codes = pl.concat(found).group_by("row", maintain_order=True).agg("code")
@@ -244,7 +244,7 @@ def check_tables(tables: Mapping[Kind, pa.Table], advance: Callable[[str], None]
     """
     subjects = [_Subject.of(kind, table) for kind, table in sorted(tables.items()) if len(table)]
     parts = []
-    for rule in RULES:
+    for rule in CHECK_RULES:
         if advance:
             advance(rule.name)
         found = _across_splits(subjects) if rule.find is None else _within(rule, subjects)

@@ -108,5 +108,4 @@ def _by_row(texts: pl.DataFrame, count: int) -> pl.Series:
 
 def combined(table: pa.Table, name: str) -> pa.ListArray:
     """A column in one piece."""
-    column = table[name].combine_chunks()
-    return column if isinstance(column, pa.Array) else pa.concat_arrays(column.chunks)
+    return table[name].combine_chunks()

@@ -28,8 +28,8 @@ MIN_LETTERS = 20
 MIN_CONFIDENCE = 0.7
 """What `in_other_language` asks for before it names a text foreign."""
 
-JUDGED_CHARACTERS = 200
-"""How much `judged_text` takes from the start of either side: what people said, what was replied."""
+SAMPLE_CHARACTERS = 200
+"""How much `language_sample` takes from the start of either side: what people said, what was replied."""
 
 LANGUAGES = (
     "ace", "af", "am", "an", "ar", "as", "az", "ba", "bcl", "be", "bg", "bn", "br", "bs", "ca", "crh", "cs", "cy",
@@ -42,8 +42,6 @@ LANGUAGES = (
     "yo", "zh", "zu",
 )  # fmt: skip
 """The codes that `detect_languages` gives; which those are a test reads from the model."""
-
-LANGUAGES_SCHEMA = pl.Schema({"language": pl.String, "confidence": pl.Float64})
 
 _BATCH_ROWS = 4096
 _OUTSIDE_PLAIN_TEXT = r"(?s)```.*?(?:```|\z)|`[^`\n]*`|https?://\S+|www\.\S+|\S+@\S+\.\S+|</?[a-zA-Z][^<>\n]*>"
@@ -104,11 +102,11 @@ def can_be_told(texts: pl.Series) -> pl.Series:
     return (letters >= MIN_LETTERS) & (letters >= _MIN_LETTERS_SHARE * visible) & (signs <= _MAX_CODE_SIGNS * visible)
 
 
-def judged_text(said: pl.Series, replied: pl.Series) -> pl.Series:
+def language_sample(said: pl.Series, replied: pl.Series) -> pl.Series:
     """The text by which a conversation's language is told: the start of what people said and of what was replied.
 
     Both sides, so that an English talk about a foreign sentence stays English by its reply; the start of each, since
-    `JUDGED_CHARACTERS` suffice and the rest costs time.
+    `SAMPLE_CHARACTERS` suffice and the rest costs time.
 
     Args:
         said: shape (n,); all messages of the human, joined by line breaks.
@@ -117,7 +115,7 @@ def judged_text(said: pl.Series, replied: pl.Series) -> pl.Series:
         n strings.
     """
     pieces = pl.DataFrame({"said": said, "replied": replied}).select(
-        pl.all().fill_null("").str.slice(0, JUDGED_CHARACTERS)
+        pl.all().fill_null("").str.slice(0, SAMPLE_CHARACTERS)
     )
     return pieces.select(text=pl.concat_str("said", "replied", separator="\n"))["text"]
 

@@ -149,8 +149,10 @@ def combined_recipes(recipes: Sequence[Recipe]) -> Recipe:
         UsageError: two of them want something else of one rule, or take other kinds of record.
     """
     first, *others = recipes
-    steps, places = list(first.steps), [first.name] * len(first.steps)
+    if not others:
+        return first
     _refuse_other_kinds(recipes)
+    steps, places = list(first.steps), [first.name] * len(first.steps)
     for recipe in others:
         for step in recipe.steps:
             if step not in steps:
@@ -160,8 +162,6 @@ def combined_recipes(recipes: Sequence[Recipe]) -> Recipe:
     order = sorted(range(len(steps)), key=lambda number: steps[number].rule.name != MASKING)
     steps, places = [steps[number] for number in order], [places[number] for number in order]
     refuse_fights(steps, places)
-    if not others:
-        return first
     title = "; ".join(recipe.title for recipe in recipes if recipe.title)[:_TITLE_LENGTH]
     name = "+".join(recipe.name for recipe in recipes)[:_NAME_LENGTH]
     return Recipe(name, max(recipe.version for recipe in recipes), title, first.takes, tuple(steps))

@@ -314,7 +314,7 @@ def _judged(numbered: pl.DataFrame, named: pl.DataFrame, said: pl.DataFrame, kin
         one, other, is_first = UNSAFE, "safe", ~pl.col("is_safe")
     else:
         one, other = "applies", "does not apply"
-        is_first = pl.when(_knows(head)).then(pl.col("categories").list.contains(head))
+        is_first = pl.when(_knows(head, numbered)).then(pl.col("categories").list.contains(head))
     labels = numbered.select("record", is_first.alias("is_first")).drop_nulls()
     told = found.select("record", "first_class").join(labels, "record")
     names = {"kind": kind.value, "head": head, "one": one, "other": other}
@@ -322,10 +322,12 @@ def _judged(numbered: pl.DataFrame, named: pl.DataFrame, said: pl.DataFrame, kin
     return told.with_columns(columns).select(_JUDGED.keys())
 
 
-def _knows(category: str) -> pl.Expr:
-    """Which records say whether a category applies: a taxonomy of the user's own knows all of its rows'."""
-    strange = [name for name, members in TAXONOMIES.items() if members and category not in members]
-    return pl.col("categories").is_not_null() & ~pl.col("taxonomy").is_in(strange)
+def _knows(category: str, labels: pl.DataFrame) -> pl.Expr:
+    """Which records say whether a category applies: as models learn them, a taxonomy without a list has what its rows name."""
+    having = [name for name, members in TAXONOMIES.items() if category in members]
+    naming = labels.filter(pl.col("categories").list.contains(category))["taxonomy"].cast(pl.String).unique().to_list()
+    having += [name for name in naming if not TAXONOMIES.get(name)]
+    return pl.col("categories").is_not_null() & pl.col("taxonomy").cast(pl.String).is_in(having)
 
 
 def _ranked(judged: pl.DataFrame) -> pl.DataFrame:

@@ -104,7 +104,8 @@ def read_whole(dataset: Dataset, columns: Sequence[str] | None = None) -> pa.Tab
     """All parts as one table, in order; for narrow columns.
 
     Raises:
-        SourceError: a file is damaged, or there are no parts.
+        SourceError: a file is damaged or gone, or has no such column.
+        ValueError: there are no parts, which would name the columns.
     """
     if not dataset.parts:
         raise ValueError("expected a data set of at least one part, found none")

@@ -22,7 +22,16 @@ import polars_hash
 import pyarrow as pa
 from pydantic import BaseModel, ConfigDict, JsonValue, ValidationError
 
-from plumbline.engine.dataset import Dataset, Part, part_at, read_row_groups, read_schema, write_part, write_portions
+from plumbline.engine.dataset import (
+    Dataset,
+    Part,
+    part_at,
+    read_row_groups,
+    read_schema,
+    read_whole,
+    write_part,
+    write_portions,
+)
 from plumbline.engine.engines import Answer, Engine
 from plumbline.engine.exchange import Exchange, not_shared, share_count
 from plumbline.engine.stage import ByKey, ByPart, Made, PortionsToParts, Stage, Take, Whole
@@ -185,8 +194,7 @@ class _Source:
         if isinstance(self.take, ByPart):
             return self.dataset.read(number, self.take.columns)
         if isinstance(self.take, Whole):
-            parts = [self.dataset.read(part, self.take.columns) for part in range(len(self.dataset.parts))]
-            return pa.concat_tables(parts)
+            return read_whole(self.dataset, self.take.columns)
         if self.exchange is None:
             raise ValueError("expected rows that were exchanged, found none")
         if isinstance(self.take, PortionsToParts):

@@ -21,6 +21,7 @@ from plumbline.formats.line_blocks import Intake, LineBlock
 from plumbline.formats.origin import Origin
 from plumbline.formats.raw_lines import extra_column, fault_of, unchanged_lines
 from plumbline.formats.strict_json import DecodedRow, Refusal, canonical_line, decode_rows, set_aside, without_nulls
+from plumbline.formats.written_parts import written_parts
 from plumbline.lineage import ALL_USES, Terms
 from plumbline.records import (
     BEAVERTAILS_14,
@@ -29,7 +30,6 @@ from plumbline.records import (
     Kind,
     Role,
     empty_table,
-    in_source_order,
     prompt_table,
     safety_label_table,
 )
@@ -39,7 +39,6 @@ EVALUATION_KEYS = frozenset({"prompt", "category", "category_id"})
 TERMS = Terms(ALL_USES, "CC-BY-NC-4.0")
 
 TAXONOMY = "beavertails-14"
-_WRITTEN_ROWS = 16_384
 
 
 class LabelRow(msgspec.Struct, kw_only=True):
@@ -108,9 +107,7 @@ def format_label_lines(tables: Mapping[Kind, pa.Table], intake: Intake) -> Itera
     Labels that the format cannot express become faults: other turns than one question and one answer, no verdict,
     categories of another taxonomy.
     """
-    table = in_source_order(tables.get(Kind.SAFETY_LABELS, empty_table(Kind.SAFETY_LABELS)))
-    for batch in table.to_batches(max_chunksize=_WRITTEN_ROWS):
-        part = pa.Table.from_batches([batch])
+    for part in written_parts(tables, Kind.SAFETY_LABELS):
         unchanged = unchanged_lines(part, parse_labels)
         texts = turn_texts(part["conversation"].combine_chunks(), Role.HUMAN, Role.ASSISTANT)
         said = zip(*texts, *(part[name].to_pylist() for name in ("taxonomy", "categories", "is_safe")), strict=True)
@@ -180,9 +177,7 @@ def format_evaluation_lines(tables: Mapping[Kind, pa.Table], intake: Intake) -> 
 
     Prompts that the format cannot express become faults: more than one question, other than one of the 14 categories.
     """
-    table = in_source_order(tables.get(Kind.PROMPTS, empty_table(Kind.PROMPTS)))
-    for batch in table.to_batches(max_chunksize=_WRITTEN_ROWS):
-        part = pa.Table.from_batches([batch])
+    for part in written_parts(tables, Kind.PROMPTS):
         unchanged = unchanged_lines(part, parse_evaluation, columns=("categories",))
         (prompts,) = turn_texts(part["conversation"].combine_chunks(), Role.HUMAN)
         columns = [part[name].to_pylist() for name in ("categories", "source", "row")]

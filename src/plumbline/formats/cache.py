@@ -1,7 +1,7 @@
 """Plumbline's cache of files already read: Arrow files, mapped into memory when asked for again.
 
 The key is the content's SHA-256 with everything else that shapes the result, so a changed file is never answered with
-old rows. The cache holds texts in the clear: its folder is readable by its owner only, and `plumbline data check` and
+old rows. The cache holds texts in the clear: what it keeps is readable by its owner only, and `plumbline data check` and
 `load` leave it alone with ``--no-cache`` and ``cache=False``.
 """
 
@@ -80,6 +80,7 @@ def write_entry(key: str, entry: CachedFile) -> None:
         folder = cache_folder()
         folder.mkdir(parents=True, exist_ok=True, mode=0o700)
         with write_folder_aside(folder / key, "cache") as aside:
+            aside.chmod(0o700)  # whatever the cache's own folder lets others do
             for kind, table in entry.tables.items():
                 with (
                     pa.OSFile(str(aside / f"{kind}.arrow"), "wb") as file,

@@ -23,6 +23,7 @@ from plumbline.formats.origin import Origin
 from plumbline.formats.raw_lines import raw_extra, unchanged_lines
 from plumbline.formats.strict_json import canonical_line, decode_rows
 from plumbline.formats.turn_markers import MARKERS, common_context, split_turns
+from plumbline.formats.written_parts import written_parts
 from plumbline.lineage import Fault, Terms, Use
 from plumbline.records import (
     ROLES,
@@ -33,7 +34,6 @@ from plumbline.records import (
     UsageError,
     comparison_table,
     empty_table,
-    in_source_order,
     join_messages,
     role_codes,
 )
@@ -43,8 +43,7 @@ from plumbline.records import (
 _TEXT = r'"(?:[^"\\\x00-\x1f]|\\["\\nrtbf])*"'
 _CANONICAL_LINE = rf'\A\{{"chosen": {_TEXT}, "rejected": {_TEXT}\}}\n?\z'
 
-TRANCHES: dict[str, str] = {"base": "base", "rejection-sampled": "rejection-sampled", "online": "online"}
-
+TRANCHES = ("base", "rejection-sampled", "online")
 
 KEYS = frozenset({"chosen", "rejected"})
 TERMS = Terms(frozenset({Use.PREFERENCE, Use.POLICY, Use.ANALYSIS}), "MIT")
@@ -69,7 +68,7 @@ def axis_of(subset: str | None) -> Axis | None:
 def tranche_of(subset: str | None) -> str | None:
     """The tranche that a folder's name ends in: base, rejection-sampled or online; else None."""
     name = (subset or "").rsplit("/", 1)[-1]
-    return next((tranche for ending, tranche in TRANCHES.items() if name.endswith(f"-{ending}")), None)
+    return next((tranche for tranche in TRANCHES if name.endswith(f"-{tranche}")), None)
 
 
 def parse(block: LineBlock, origin: Origin, intake: Intake) -> dict[Kind, pa.Table]:
@@ -215,15 +214,11 @@ def format_lines(tables: Mapping[Kind, pa.Table], intake: Intake) -> Iterator[by
     A raw line kept in `extra` is written where it still says what the record says. Comparisons that the format cannot
     express become faults: ties, unjudged ones, system messages, and texts that hold a turn marker.
     """
-    table = in_source_order(tables.get(Kind.COMPARISONS, empty_table(Kind.COMPARISONS)))
-    for batch in table.to_batches(max_chunksize=_WRITTEN_ROWS):
-        yield from _format_batch(pa.Table.from_batches([batch]), intake)
+    for part in written_parts(tables, Kind.COMPARISONS):
+        yield from _format_part(part, intake)
 
 
-_WRITTEN_ROWS = 16_384
-
-
-def _format_batch(table: pa.Table, intake: Intake) -> list[bytes]:
+def _format_part(table: pa.Table, intake: Intake) -> list[bytes]:
     context, continuations = (table[name].combine_chunks() for name in ("context", "continuations"))
     sides = continuations.flatten()
     opening, closing = join_messages(context, _marked(context)), join_messages(sides, _marked(sides))

@@ -34,9 +34,7 @@ def download_snapshot(
     from huggingface_hub import snapshot_download
     from huggingface_hub.errors import (
         GatedRepoError,
-        HfHubHTTPError,
         HFValidationError,
-        LocalEntryNotFoundError,
         RepositoryNotFoundError,
         RevisionNotFoundError,
     )
@@ -64,8 +62,10 @@ def download_snapshot(
         raise _unavailable(
             "PL-HUB-004", hub_id, f"there is no revision {revision}", "leave the revision out, or name one that exists"
         ) from error
-    except (LocalEntryNotFoundError, HfHubHTTPError, OSError) as error:
-        if error.errno in (errno.ENOSPC, errno.EDQUOT):
+    except (
+        Exception
+    ) as error:  # of the client, the system, or the HTTP library below: a proxy, a connection that breaks off
+        if isinstance(error, OSError) and error.errno in (errno.ENOSPC, errno.EDQUOT):
             raise _disk_full(hub_id, folder) from error
         raise _unavailable(
             "PL-HUB-002",

@@ -23,7 +23,7 @@ from plumbline.records import FaultError, SourceError
 
 _GZIP_MAGIC = b"\x1f\x8b"
 _GZIP_WINDOW = 31  # what zlib calls a window of 32 KiB with gzip's header and trailer
-_BYTE_ORDER_MARK = b"\xef\xbb\xbf"
+BYTE_ORDER_MARK = b"\xef\xbb\xbf"
 _BLOCK_LINES = 1 << 16
 _BLANK = b" \t\r\n"
 _DAMAGED: tuple[type[Exception], ...] = (igzip.BadGzipFile, cast("type[Exception]", IsalError))
@@ -113,9 +113,9 @@ def read_line_blocks(path: Path, intake: Intake, limits: Limits | None = None) -
         stream = cast(BinaryIO, igzip.IGzipFile(fileobj=file)) if zipped else file
         pieces = _bounded(_pieces(stream, path, limits), path, limits if zipped else None)
         first = next(pieces, b"")
-        if first.startswith(_BYTE_ORDER_MARK):
+        if first.startswith(BYTE_ORDER_MARK):
             intake.finding("PL-IO-007", "the file begins with a byte order mark, which was left out")
-            first = first[len(_BYTE_ORDER_MARK) :]
+            first = first[len(BYTE_ORDER_MARK) :]
         is_array = first.lstrip(_BLANK)[:1] == b"["
         if is_array:
             first, is_array = _look_past_first_line(first, pieces, limits)

@@ -46,6 +46,7 @@ class Loaded:
         findings: what looked wrong about the files while reading; `curate.check` looks at the records.
         rows_read: lines or table rows seen; every one is in a table or among the faults.
         files: the files read, with digests.
+        formats: file → the name of its format.
         terms: what may be done with the rows, strictest over the files.
         parents: digests of the manifests that the files stand under; what is derived from the rows names them.
         origins: source of rows → SHA-256 of the file they were first read from, where that is known.
@@ -151,7 +152,7 @@ def load(
         cache: keep large files as Arrow in Plumbline's cache, and take them from there.
         on_error: "quarantine" sets unreadable rows aside; "stop" raises at the first.
         stated_terms: licence and uses of one's own data; they fill in what nothing else tells, and loosen nothing.
-        advance: called as bytes are read, for progress.
+        advance: called after each file, for progress.
     Returns:
         The tables, and what was set aside. Rows read = rows in tables + faults, for formats of one record a row.
     Raises:
@@ -242,16 +243,7 @@ def merge_loaded(parts: Sequence[Loaded]) -> Loaded:
         UsageError: two parts hold files of one name or content, or the same record: it would count twice.
     """
     files = [file for part in parts for file in part.files]
-    names = Counter(file.path for file in files)
-    twice = sorted(name for name, count in names.items() if count > 1)
-    if twice:
-        raise UsageError(
-            "PL-SRC-010",
-            twice[0],
-            "two sources hold a file of this name",
-            expected="each file once",
-            advice="name each source once, or rename one of the folders",
-        )
+    refuse_names_twice(files)
     digests = Counter(file.sha256 for file in files)
     copies = sorted(file.path for file in files if digests[file.sha256] > 1)
     if copies:
@@ -267,6 +259,24 @@ def merge_loaded(parts: Sequence[Loaded]) -> Loaded:
     findings = find_doubled_rows([_part(part) for part in parts if part.files])
     refuse_doubled_rows(findings, ", ".join(dict.fromkeys(finding.source for finding in findings[:_MOST_NAMED])))
     return _concatenated(parts, findings)
+
+
+def refuse_names_twice(files: Sequence[FileEntry]) -> None:
+    """Refuse two files of one name: which of them a row is of could not be told.
+
+    Raises:
+        UsageError: there are two.
+    """
+    names = Counter(file.path for file in files)
+    twice = sorted(name for name, count in names.items() if count > 1)
+    if twice:
+        raise UsageError(
+            "PL-SRC-010",
+            twice[0],
+            "two sources hold a file of this name",
+            expected="each file once",
+            advice="name each source once, or rename one of the folders",
+        )
 
 
 def _read_file(

@@ -6,7 +6,7 @@ For runs that never hold all rows: `loading` reads whole sources at once.
 from __future__ import annotations
 
 import re
-from collections import Counter, defaultdict
+from collections import defaultdict
 from collections.abc import Container, Iterator, Sequence
 from dataclasses import dataclass, field
 from hashlib import blake2b
@@ -17,7 +17,7 @@ import pyarrow as pa
 
 from plumbline.formats.cache import READER_VERSION
 from plumbline.formats.doubled_rows import TELLING_ROWS
-from plumbline.formats.loading import Loaded
+from plumbline.formats.loading import Loaded, refuse_names_twice
 from plumbline.formats.locations import Location
 from plumbline.formats.provenance import Provenance, ProvenanceFinder, combined
 from plumbline.formats.reading import ReadFile, read_tables
@@ -197,7 +197,7 @@ def open_sources(
             entry = FileEntry.of(location.path, name=location.origin.source)
             provenance = behind.provenance(location, name, entry.sha256)
             files.append(OpenedFile(location, name, entry, provenance))
-    _refuse_twice([file.entry.path for file in files], "two sources hold a file of this name")
+    refuse_names_twice([file.entry for file in files])
     return OpenedSources(tuple(files), tuple(findings), axis, on_error, stated)
 
 
@@ -243,15 +243,3 @@ def _refuse_descendants(files: Sequence[OpenedFile]) -> None:
 def _twice(place: str, problem: str, expected: str) -> UsageError:
     advice = "name one of them, or move the other away; --data-dir and --split leave files out"
     return UsageError("PL-SRC-010", place, problem, expected=expected, advice=advice)
-
-
-def _refuse_twice(names: Sequence[str], problem: str) -> None:
-    twice = sorted(name for name, count in Counter(names).items() if count > 1)
-    if twice:
-        raise UsageError(
-            "PL-SRC-010",
-            twice[0],
-            problem,
-            expected="each file once",
-            advice="name each source once, or rename one of the folders",
-        )

@@ -34,10 +34,7 @@ def _holds(root: Path, folder: str, what: str) -> bool:
     """Whether `root` has this folder, and a manifest that says that it holds this."""
     try:
         manifest = read_manifest(root) if (root / folder).is_dir() else None
-    except (
-        SourceError,
-        OSError,
-    ):  # somebody else's manifest says nothing; a path that cannot be used is told elsewhere
+    except (SourceError, OSError):  # of somebody else's manifest; a path that cannot be used is told elsewhere
         return False
     return manifest is not None and manifest.holds == what
 
@@ -64,3 +61,8 @@ def scores_of_attempts(root: Path) -> str | None:
 def candidates_of_best_of_n(root: Path) -> tuple[str, ...]:
     """The folders of replies beside the comparisons of a best-of-n run; none where there are none."""
     return (CANDIDATES, SUPERVISED) if _holds(root, CANDIDATES, BEST_OF_N) else ()
+
+
+def best_replies_of_best_of_n(root: Path) -> str | None:
+    """The folder of the best replies of a best-of-n run; None where there is none."""
+    return SUPERVISED if _holds(root, SUPERVISED, BEST_OF_N) else None

@@ -170,6 +170,8 @@ def _rules(kind: Kind, columns: dict[str, pa.Array]) -> Iterator[tuple[str, Flag
         yield "an unknown outcome", _not_among(columns["outcome"], list(AttemptOutcome))
         yield "a tag that is null", _any_within(columns["tags"], _nulls)
         yield "a review that is null", _any_within(columns["reviews"], _nulls)
+        for text, check in zip(_REVIEW_RULES, _REVIEW_CHECKS, strict=True):
+            yield text, _any_within(columns["reviews"], check)
     if kind in (Kind.SAFETY_LABELS, Kind.PROMPTS):
         yield "a category that is null", _any_within(columns["categories"], _nulls)
 
@@ -183,6 +185,7 @@ def _comparison_rules(columns: dict[str, pa.Array]) -> Iterator[tuple[str, Flags
     yield "an unknown axis", _not_among(columns["axis"], list(Axis))
     yield "an unknown outcome", _not_among(columns["outcome"], list(Outcome))
     yield "a strength outside -128 to 127", _outside(columns["strength"], -128, 127)
+    yield "a weight below 0", _outside(columns["weight"], 0, None)  # in training it would turn the label round
     for name in _SIDES:
         yield f"{name} not of two values", _not_of_length(columns[name], 2)
     yield "votes not of three values", _not_of_length(columns["votes"], 3)
@@ -241,6 +244,14 @@ _MESSAGE_CHECKS: tuple[Callable[[pa.StructArray], Flags], ...] = (
     _nulls,
     lambda messages: _nulls(messages.field("text")),
     lambda messages: _nulls(messages.field("role")) | _not_among(messages.field("role"), list(ROLES)),
+)
+
+
+_REVIEW_RULES = ("a review by nobody", "a review's rating that is no finite number", "a review's tags that are null")
+_REVIEW_CHECKS: tuple[Callable[[pa.StructArray], Flags], ...] = (
+    lambda reviews: _nulls(reviews.field("reviewer")),
+    lambda reviews: ~_set(pc.is_finite(reviews.field("rating").fill_null(0))),
+    lambda reviews: _nulls(reviews.field("tags")) | _any_within(reviews.field("tags"), _nulls),
 )
 
 

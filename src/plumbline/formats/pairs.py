@@ -31,16 +31,15 @@ from plumbline.formats.line_blocks import Intake, LineBlock
 from plumbline.formats.origin import Origin
 from plumbline.formats.raw_lines import fault_of, raw_extra, unchanged_lines
 from plumbline.formats.strict_json import DecodedRow, Refusal, canonical_line, decode_rows, set_aside, without_nulls
+from plumbline.formats.written_parts import written_parts
 from plumbline.lineage import ALL_USES, Terms
 from plumbline.lineage.uses import UNKNOWN_LICENCE
-from plumbline.records import Axis, Kind, Role, comparison_table, empty_table, in_source_order
+from plumbline.records import CHAT_ROLES, Axis, Kind, Role, comparison_table, empty_table
 
 KEYS = frozenset({"prompt", "response_0", "response_1"})
 TERMS = Terms(ALL_USES, UNKNOWN_LICENCE)
 
-_ROLES = {"user": Role.HUMAN, "human": Role.HUMAN, "assistant": Role.ASSISTANT, "system": Role.SYSTEM}
-_ROLE_NAMES = {Role.HUMAN: "user", Role.ASSISTANT: "assistant", Role.SYSTEM: "system"}
-_WRITTEN_ROWS = 16_384
+_ROLES = {**{name: role for role, name in CHAT_ROLES.items()}, "human": Role.HUMAN}
 
 
 class PromptMessage(msgspec.Struct, kw_only=True):
@@ -158,9 +157,7 @@ def format_lines(tables: Mapping[Kind, pa.Table], intake: Intake) -> Iterator[by
     Judged comparisons become faults, ties too, so that no judgement is lost on the way; so do those with other replies
     than one assistant's message a side.
     """
-    table = in_source_order(tables.get(Kind.COMPARISONS, empty_table(Kind.COMPARISONS)))
-    for batch in table.to_batches(max_chunksize=_WRITTEN_ROWS):
-        part = pa.Table.from_batches([batch])
+    for part in written_parts(tables, Kind.COMPARISONS):
         unchanged = unchanged_lines(part, parse, columns=("models",))
         contexts = conversation_turns(part["context"].combine_chunks())
         replies = zip(*side_texts(part["continuations"].combine_chunks()), strict=True)
@@ -198,4 +195,4 @@ def _row(context: list[Turn], first: str, second: str, models: list[str] | None)
 
 
 def _messages(turns: list[Turn]) -> list[PromptMessage]:
-    return [PromptMessage(role=_ROLE_NAMES[role], content=text) for role, text in turns]
+    return [PromptMessage(role=CHAT_ROLES[role], content=text) for role, text in turns]

@@ -19,7 +19,7 @@ import msgspec
 import pyarrow as pa
 
 from plumbline.formats.conversation_columns import question_column
-from plumbline.formats.line_blocks import Intake, Limits, LineBlock, read_line_blocks
+from plumbline.formats.line_blocks import BYTE_ORDER_MARK, Intake, Limits, LineBlock, read_line_blocks
 from plumbline.formats.loading import Loaded, load
 from plumbline.formats.locations import ENDINGS, split_name
 from plumbline.formats.lone_files import begin, loaded_whole
@@ -33,7 +33,6 @@ MOST_PROMPTS = 1_000_000
 
 _NAME = "prompts"
 _ROWS_PER_BLOCK = 4096
-_BYTE_ORDER_MARK = b"\xef\xbb\xbf"
 
 
 class Row(msgspec.Struct, kw_only=True, forbid_unknown_fields=True):
@@ -150,22 +149,25 @@ _AS_CSV = "write it as UTF-8 with commas and double quotes, or as JSON lines"
 
 def _csv_rows(path: Path, intake: Intake) -> Iterator[list[str]]:
     """The rows with the header; a file that is no CSV somewhere is refused whole, for what follows cannot be told."""
-    if path.stat().st_size > Limits().array_bytes:
-        raise _refused(
-            path, "the file is too large", f"at most {Limits().array_bytes:,} bytes", "more", "split the file"
-        )
-    with path.open("rb") as file:
-        if file.read(len(_BYTE_ORDER_MARK)) == _BYTE_ORDER_MARK:
-            intake.finding("PL-IO-007", "the file begins with a byte order mark, which was left out")
-    with path.open(encoding="utf-8-sig", newline="") as text:
-        reader = csv.reader(text, strict=True)
-        try:
+    try:
+        if path.stat().st_size > Limits().array_bytes:
+            most = f"at most {Limits().array_bytes:,} bytes"
+            raise _refused(path, "the file is too large", most, "more", "split the file")
+        with path.open("rb") as file:
+            if file.read(len(BYTE_ORDER_MARK)) == BYTE_ORDER_MARK:
+                intake.finding("PL-IO-007", "the file begins with a byte order mark, which was left out")
+        with path.open(encoding="utf-8-sig", newline="") as text:
+            reader = csv.reader(text, strict=True)
             yield from reader
-        except UnicodeDecodeError:
-            raise _refused(path, "the file is not valid UTF-8", "UTF-8", "other bytes", _AS_CSV) from None
-        except csv.Error:  # its message may quote
-            found = f"something else in line {reader.line_num:,}"
-            raise _refused(path, "the file is no CSV", "commas and double quotes", found, _AS_CSV) from None
+    except OSError as error:
+        found = error.strerror or type(error).__name__
+        raise _refused(path, "the file cannot be read", "", found, "check that you may read it", "PL-IO-001") from None
+    except UnicodeDecodeError:
+        raise _refused(path, "the file is not valid UTF-8", "UTF-8", "other bytes", _AS_CSV) from None
+    except csv.Error:  # its message may quote
+        expected = f"commas, double quotes, and no cell of over {csv.field_size_limit():,} characters"
+        found = f"something else in line {reader.line_num:,}"
+        raise _refused(path, "the file is no CSV", expected, found, _AS_CSV) from None
 
 
 def _line(header: list[str], row: list[str]) -> bytes:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 from collections import deque
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass, field, replace
 from difflib import SequenceMatcher, get_close_matches
@@ -27,9 +27,6 @@ from plumbline.records.tables import kind_by_columns
 
 _ROWS_LOOKED_AT = 50
 _MOST_FAULTS = 1_000_000
-
-Advance = Callable[[int], None]
-"""Told how many more rows have been read."""
 
 
 @dataclass

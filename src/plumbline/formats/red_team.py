@@ -26,13 +26,13 @@ from plumbline.formats.origin import Origin
 from plumbline.formats.raw_lines import extra_column, fault_of, typed_extra, unchanged_lines
 from plumbline.formats.strict_json import DecodedRow, Refusal, canonical_line, decode_rows, set_aside
 from plumbline.formats.turn_markers import MARKERS
+from plumbline.formats.written_parts import written_parts
 from plumbline.lineage import Terms, Use
-from plumbline.records import Kind, empty_table, in_source_order, red_team_attempt_table
+from plumbline.records import Kind, empty_table, red_team_attempt_table
 
 KEYS = frozenset({"transcript", "min_harmlessness_score_transcript", "task_description", "red_team_member_id"})
 TERMS = Terms(frozenset({Use.ANALYSIS}), "MIT")
 
-_WRITTEN_ROWS = 16_384
 _AS_DOCUMENTED = "task_description_harmlessness_score"
 _MISSPELT: Final = "task_descripton_harmlessness_score"
 
@@ -183,9 +183,7 @@ def format_lines(tables: Mapping[Kind, pa.Table], intake: Intake) -> Iterator[by
     Attempts that the format cannot express become faults: system messages, texts that hold a turn marker, no
     messages at all.
     """
-    table = in_source_order(tables.get(Kind.RED_TEAM_ATTEMPTS, empty_table(Kind.RED_TEAM_ATTEMPTS)))
-    for batch in table.to_batches(max_chunksize=_WRITTEN_ROWS):
-        part = pa.Table.from_batches([batch])
+    for part in written_parts(tables, Kind.RED_TEAM_ATTEMPTS):
         unchanged = unchanged_lines(part, parse, columns=_COMPARED)
         transcripts = conversation_turns(part["transcript"].combine_chunks())
         for position, values in enumerate(part.select(_COLUMNS).to_pylist()):

@@ -22,26 +22,25 @@ from plumbline.formats.loading import Loaded, load
 from plumbline.formats.locations import ENDINGS
 from plumbline.formats.lone_files import begin, loaded_whole
 from plumbline.formats.origin import Origin
-from plumbline.formats.own_folders import BEST_OF_N, SUPERVISED
+from plumbline.formats.own_folders import best_replies_of_best_of_n
 from plumbline.formats.reading import first_row
 from plumbline.formats.strict_json import Refusal, decode_rows, set_aside
-from plumbline.formats.trl import ROLE_NAMES, ChatMessage
-from plumbline.lineage import read_manifest
+from plumbline.formats.trl import ChatMessage
 from plumbline.records import (
+    CHAT_ROLES,
     UNSPECIFIED,
     Conversation,
     Kind,
     Message,
     NoDataError,
     Role,
-    SourceError,
     empty_table,
     safety_label_table,
 )
 
 _NAME = "replies"
 _REPLY_KEYS = ("reply", "response", "completion")
-_ROLES = {name: role for role, name in ROLE_NAMES.items()}
+_ROLES = {name: role for role, name in CHAT_ROLES.items()}
 
 
 class Row(msgspec.Struct, kw_only=True):
@@ -155,15 +154,8 @@ def _turns(messages: list[ChatMessage]) -> list[Turn]:
 
 def _lines_of_best_of_n(folder: Path) -> Path | None:
     """The best replies of a best-of-n folder; None where it is none, or holds none."""
-    try:
-        lines = next(iter(sorted((folder / SUPERVISED).glob("*.jsonl"))), None)
-        manifest = read_manifest(folder) if lines is not None else None
-    except (
-        SourceError,
-        OSError,
-    ):  # somebody else's manifest says nothing; a path that cannot be used is told elsewhere
-        return None
-    return lines if manifest is not None and manifest.holds == BEST_OF_N else None
+    best = best_replies_of_best_of_n(folder)
+    return next(iter(sorted((folder / best).glob("*.jsonl"))), None) if best else None
 
 
 def _is_plain(path: Path) -> bool:

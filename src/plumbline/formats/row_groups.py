@@ -10,7 +10,7 @@ import polars as pl
 import pyarrow as pa
 
 from plumbline.formats.raw_lines import Reader, Values, raw_if_unchanged
-from plumbline.records import Kind, empty_table
+from plumbline.records import Kind, empty_table, take_rows
 from plumbline.records.extra import raw_line
 
 _ROWS_TOGETHER = 4096
@@ -65,7 +65,7 @@ def _keys(kind: Kind, table: pa.Table) -> pl.DataFrame:
 
 def _together(keys: pl.DataFrame, whole: Mapping[Kind, pa.Table]) -> RowGroups:
     parts = {
-        kind: table.take(keys.filter(pl.col("kind") == kind.value)["position"].to_arrow())
+        kind: take_rows(table, keys.filter(pl.col("kind") == kind.value)["position"].to_numpy())
         for kind, table in whole.items()
     }
     seen = dict.fromkeys(whole, 0)

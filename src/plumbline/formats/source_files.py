@@ -124,9 +124,11 @@ def _choose_formats(locations: list[Location], asked: str | None) -> tuple[list[
         return [(locations[0], asked)], []
     chosen: list[tuple[Location, str]] = []
     left_out: list[Finding] = []
+    others: set[str] = set()
     for location in locations:
         name = recognise_format(location)
         if asked and name != asked:
+            others.add(name)
             problem = f"left out: its format is {name}, asked for was {asked}"
             left_out.append(Finding("PL-SRC-007", location.origin.source, None, None, problem))
         else:
@@ -136,7 +138,7 @@ def _choose_formats(locations: list[Location], asked: str | None) -> tuple[list[
             "PL-SRC-009",
             str(locations[0].path.parent),
             f"no file is of the format {asked}",
-            found=", ".join(sorted({finding.problem.split(",")[0].rsplit(" ", 1)[1] for finding in left_out})),
+            found=", ".join(sorted(others)),
             advice="leave --format out, or name the format found",
         )
     _refuse_mixed_folders(chosen)

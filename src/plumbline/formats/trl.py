@@ -30,17 +30,16 @@ from plumbline.formats.line_blocks import Intake, LineBlock
 from plumbline.formats.origin import Origin
 from plumbline.formats.raw_lines import extra_column, fault_of, typed_extra, unchanged_lines
 from plumbline.formats.strict_json import DecodedRow, Refusal, canonical_line, decode_rows, set_aside, without_nulls
+from plumbline.formats.written_parts import written_parts
 from plumbline.lineage import ALL_USES, Terms
 from plumbline.lineage.uses import UNKNOWN_LICENCE
-from plumbline.records import Axis, Kind, Outcome, Role, comparison_table, empty_table, in_source_order
+from plumbline.records import CHAT_ROLES, Axis, Kind, Outcome, Role, comparison_table, empty_table
 
 KEYS = frozenset({"prompt", "chosen", "rejected"})
 TERMS = Terms(ALL_USES, UNKNOWN_LICENCE)
 
-ROLE_NAMES = {Role.HUMAN: "user", Role.ASSISTANT: "assistant", Role.SYSTEM: "system"}
-_ROLES = {name: role for role, name in ROLE_NAMES.items()}
+_ROLES = {name: role for role, name in CHAT_ROLES.items()}
 
-_WRITTEN_ROWS = 16_384
 _WHOLE, _REPEATED = "whole", "repeated"
 
 
@@ -190,9 +189,7 @@ def format_text_lines(tables: Mapping[Kind, pa.Table], intake: Intake) -> Iterat
 
 
 def _format(tables: Mapping[Kind, pa.Table], intake: Intake, *, as_text: bool) -> Iterator[bytes]:
-    table = in_source_order(tables.get(Kind.COMPARISONS, empty_table(Kind.COMPARISONS)))
-    for batch in table.to_batches(max_chunksize=_WRITTEN_ROWS):
-        part = pa.Table.from_batches([batch])
+    for part in written_parts(tables, Kind.COMPARISONS):
         raws = unchanged_lines(part, parse)
         unchanged = {position: raw for position, raw in raws.items() if _is_text(raw) == as_text}
         contexts = conversation_turns(part["context"].combine_chunks())
@@ -244,4 +241,4 @@ def _text_row(context: list[Turn], chosen: list[Turn], rejected: list[Turn]) -> 
 
 
 def _messages(turns: list[Turn]) -> list[ChatMessage]:
-    return [ChatMessage(ROLE_NAMES[role], text) for role, text in turns]
+    return [ChatMessage(CHAT_ROLES[role], text) for role, text in turns]

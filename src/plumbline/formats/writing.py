@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from itertools import chain
 from pathlib import Path, PurePosixPath
 
 import polars as pl
@@ -174,16 +175,8 @@ def _refuse_single_file(loaded: Loaded, out: Path, to: str) -> None:
     splits = sorted(
         {split or "none" for table in loaded.tables.values() for split in table["split"].unique().to_pylist()}
     )
-    axes = sorted(loaded.comparisons["axis"].unique().to_pylist())
-    if len(axes) > 1 and to in AXIS_BY_FOLDER:
-        raise UsageError(
-            "PL-OUT-012",
-            str(out),
-            "comparisons on several axes would be mixed in one file",
-            expected="one axis in a file: the lines do not tell it",
-            found=", ".join(axes),
-            advice="name a folder: each axis gets a folder of its own",
-        )
+    if to in AXIS_BY_FOLDER:
+        _refuse_untold_axis(sorted(loaded.comparisons["axis"].unique().to_pylist()), out)
     if len(splits) > 1 and to != PARQUET:  # Parquet keeps the split as a column
         raise UsageError(
             "PL-OUT-009",
@@ -193,6 +186,26 @@ def _refuse_single_file(loaded: Loaded, out: Path, to: str) -> None:
             found=", ".join(splits),
             advice=f"--split {splits[0]}, or name a folder: each split gets a file of its own",
         )
+
+
+def _refuse_untold_axis(axes: Sequence[str], out: Path) -> None:
+    """Refuse one file for comparisons whose axis would be lost in it, or read otherwise: the lines do not tell it."""
+    folder = out.resolve().parent.name
+    told = axis_of(folder)
+    if len(axes) > 1:
+        problem, found = "comparisons on several axes would be mixed in one file", ", ".join(axes)
+    elif told is not None and axes and axes[0] != told:
+        problem, found = f"its folder's name says {told}, as which these comparisons would be read", axes[0]
+    else:
+        return
+    raise UsageError(
+        "PL-OUT-012",
+        str(out),
+        problem,
+        expected="one axis in a file, and no other in its folder's name: the lines do not tell it",
+        found=found,
+        advice="name a folder: each axis gets a folder of its own",
+    )
 
 
 def _manifest(loaded: Loaded, written: Written, to: str, run: ConversionRun) -> Manifest:
@@ -230,12 +243,13 @@ def _is_file(out: Path, to: str) -> bool:
 
 def _below(out: Path, name: str) -> Path:
     """The file of that name in the output folder; subsets and splits are words of the data and may be anything."""
-    if name.startswith("/") or "\0" in name or ".." in PurePosixPath(name).parts:
+    is_hidden = any(part.startswith(".") for part in PurePosixPath(name).parts)  # ".." among them
+    if name.startswith("/") or "\0" in name or is_hidden:
         raise UsageError(
             "PL-OUT-007",
             str(out),
-            "a subset or split of the data leads out of the output folder",
-            expected='names without "..", not absolute',
+            "a subset or split of the data leads out of the output folder, or to a hidden file that nothing would read",
+            expected="names that begin with no dot, not absolute",
             found=name,
             advice="look where the data come from; name a single output file to leave subsets and splits out",
         )
@@ -244,19 +258,18 @@ def _below(out: Path, name: str) -> Path:
 
 def _write_lines(path: Path, name: str, tables: Mapping[Kind, pa.Table], known: Format, written: Written) -> None:
     stream = LineStream(known, zipped=path.name.endswith(".gz"))
-    with write_aside(path) as aside, aside.open("wb") as file:
-        for data in stream.feed(tables):
-            file.write(data)
-        file.write(stream.end())
-    written.faults += stream.take_faults()
-    written.columns_not_carried = added(written.columns_not_carried, stream.columns_not_carried)
-    if stream.rows:
+    pieces = stream.feed(tables)
+    first = next(pieces, None)
+    if first is not None:  # an empty file is nothing that could be read again, nor worth what stands there
+        with write_aside(path) as aside, aside.open("wb") as file:
+            file.writelines(chain([first], pieces))
+            file.write(stream.end())
         written.rows[name] = stream.rows
         axes = tables[Kind.COMPARISONS]["axis"].unique().to_pylist() if Kind.COMPARISONS in tables else []
         if known.name in AXIS_BY_FOLDER and len(axes) == 1:
             written.judged_on[name] = axes[0]
-    else:
-        path.unlink()  # an empty file is nothing that could be read again
+    written.faults += stream.take_faults()
+    written.columns_not_carried = added(written.columns_not_carried, stream.columns_not_carried)
 
 
 def _by_place(tables: Mapping[Kind, pa.Table], *, by_axis: bool) -> Iterator[tuple[str, dict[Kind, pa.Table]]]:
@@ -288,11 +301,12 @@ def _names(table: pa.Table, *, by_axis: bool) -> pl.Series:
 
 
 def _folder(subset: str | None, axis: str) -> str:
-    """The folder of a subset, ending in a slash; its name tells the axis where the lines do not."""
+    """The folder of a subset, ending in a slash; its name, the last of several, tells the axis where the lines do not."""
     named = {Axis.HELPFULNESS: "helpful", Axis.HARMLESSNESS: "harmless", Axis.OVERALL: "overall"}
     if not axis or axis_of(subset) == axis or (axis == Axis.OVERALL and axis_of(subset) is None):
         return f"{subset}/" if subset else ""
-    return f"{named[Axis(axis)]}-{subset or 'pairs'}/"
+    above, slash, name = (subset or "pairs").rpartition("/")
+    return f"{above}{slash}{named[Axis(axis)]}-{name}/"
 
 
 def _write_parquet(tables: Mapping[Kind, pa.Table], out: Path) -> Written:

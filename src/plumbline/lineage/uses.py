@@ -2,8 +2,9 @@
 
 Where sets are combined the strictest wins: a use is permitted only where every part permits it. Of the licences whose
 strictness is known the most restrictive is named; one that is not known stands beside it, ``A AND B``, for nobody can tell
-which of them is stricter, and so do share-alike and non-commercial, neither of which holds the other. Sources: the cards of hh-rlhf ("not for supervised training of dialogue agents";
-red-team attempts "not for fine-tuning or preference modelling") and the licences of BeaverTails and PKU-SafeRLHF.
+which of them is stricter, and so do share-alike and non-commercial, neither of which holds the other. Sources: the cards of
+hh-rlhf ("not for supervised training of dialogue agents"; red-team attempts "not for fine-tuning or preference modelling")
+and the licences of BeaverTails and PKU-SafeRLHF.
 """
 
 from __future__ import annotations
@@ -230,7 +231,7 @@ def terms_of(table: pa.Table) -> Terms | None:
             found=", ".join(unknown),
             advice="write the table again with plumbline, or mend its metadata",
         )
-    return Terms(frozenset(Use(name) for name in names), _text(metadata.get(LICENCE_KEY, b"unknown")))
+    return Terms(frozenset(Use(name) for name in names), _text(metadata.get(LICENCE_KEY, UNKNOWN_LICENCE.encode())))
 
 
 def _text(value: bytes) -> str:

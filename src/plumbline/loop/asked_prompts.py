@@ -11,8 +11,8 @@ import pyarrow as pa
 
 from plumbline.formats import Loaded
 from plumbline.formats.prompt_files import load_prompts
-from plumbline.lineage import Use, require_use
-from plumbline.loop.sources import stage_split
+from plumbline.lineage import Use, json_digest, require_use
+from plumbline.loop.sources import stage_split, told_records
 from plumbline.records import Kind, NoDataError, Prompt, Role, UsageError, prompt_table, records_from_table
 
 _TAKEN_FROM = {Kind.COMPARISONS: "context", Kind.SAFETY_LABELS: "conversation"}
@@ -99,6 +99,11 @@ def read_asked_prompts(
     )
 
 
+def prompts_digest(prompts: Sequence[Prompt]) -> str:
+    """How many prompts are asked, and a digest of which: in journals, which go on with the same ones alone."""
+    return f"{len(prompts):,}, sha256:{json_digest([prompt.id for prompt in prompts])[:16]}"
+
+
 def _loaded(source: str, options: Mapping[str, Any], split: str | None) -> tuple[Loaded, str | None]:
     """The source, and which split of it was read."""
     try:
@@ -134,14 +139,12 @@ def _drawn(names: Sequence[str], most: int | None, seed: int) -> list[str]:
 
 
 def _no_prompts(source: str, loaded: Loaded, waiting_for_none: int) -> NoDataError:
-    there = [f"{len(each):,} {kind.replace('_', ' ')}" for kind, each in loaded.tables.items() if len(each)]
-    unread = [f"{count:,} × {code}" for code, count in loaded.quarantined.items()]
     unanswerable = [f"{waiting_for_none:,} that do not end with the human"] if waiting_for_none else []
     return NoDataError(
         "PL-BON-008",
         source,
         "there are no prompts",
         expected="prompts (CSV, JSON lines, BeaverTails-Evaluation), or comparisons or labels with what was replied to",
-        found=", ".join((*there, *unanswerable, *unread)) or "no rows",
+        found=", ".join((*told_records([loaded]), *unanswerable)) or "no rows",
         advice='write lines like {"prompt": "..."}, or name a source with conversations; see docs/data.md',
     )

@@ -6,7 +6,7 @@ import os
 from pathlib import Path
 
 from plumbline.formats import load
-from plumbline.lineage import FoundManifest, ManifestFinder, is_there
+from plumbline.lineage import FoundManifest, ManifestFinder, Terms, is_there
 from plumbline.loop.sources import Step
 from plumbline.records import Kind, SourceError, UsageError
 from plumbline.sources import (
@@ -81,6 +81,12 @@ def open_patiently(
     return open_source(
         address, endpoint=endpoint, local_model=LocalModelOptions(patience_seconds=_PATIENCE_SECONDS), table=table
     )
+
+
+def terms_of(source: ReplySource) -> Terms | None:
+    """On which terms a source replies, as a corpus of replies says it; None where nothing does."""
+    terms = getattr(source, "terms", None)
+    return terms if isinstance(terms, Terms) else None
 
 
 def manifest_behind(address: SourceAddress) -> FoundManifest | None:

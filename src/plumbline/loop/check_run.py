@@ -10,7 +10,7 @@ from typing import Any, cast
 import pyarrow as pa
 from pydantic import JsonValue
 
-from plumbline.curate import RULES, check_tables
+from plumbline.curate import CHECK_RULES, check_tables
 from plumbline.formats import Loaded
 from plumbline.lineage import Fault, Finding, write_folder_aside
 from plumbline.loop.sources import Step, is_synthetic
@@ -33,7 +33,7 @@ def run_check(name: str, loaded: Loaded, *, limit: int, step: Step = lambda _: N
         The object that ``check.json`` holds and ``data check --json`` prints; places and counts, never texts.
     """
     findings = check_tables(loaded.tables, advance=step)
-    names = {rule.code: rule.name for rule in RULES}
+    names = {rule.code: rule.name for rule in CHECK_RULES}
     return {
         "plumbline": "check",
         "version": 1,

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections import Counter
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
+from shlex import join
 from typing import Any
 
 import pyarrow as pa
@@ -17,6 +19,9 @@ from plumbline.lineage import Fault, Finding, StatedTerms, Use, count_by_code
 from plumbline.records import Axis, NoDataError, PermittedUseError, unknown_name
 
 Step = Callable[[str], None]
+_READING_OF_FILE = ("format", "axis")
+_READING = ("data_dir", "split", *_READING_OF_FILE)
+"""Options of `formats.load` that a command takes by flags of the same names."""
 
 
 def load_stage(sources: Sequence[str], split: str | None, options: Mapping[str, Any], step: Step) -> Loaded:
@@ -32,7 +37,7 @@ def load_stage(sources: Sequence[str], split: str | None, options: Mapping[str, 
         NoDataError: no row could be read.
         UsageError: a record stands in the sources twice.
     """
-    return merged_parts(load_parts(sources, split, options, step), sources)
+    return merged_parts(load_parts(sources, split, options, step), sources, options)
 
 
 def load_parts(sources: Sequence[str], split: str | None, options: Mapping[str, Any], step: Step) -> list[Loaded]:
@@ -49,7 +54,7 @@ def load_parts(sources: Sequence[str], split: str | None, options: Mapping[str, 
     return parts
 
 
-def merged_parts(parts: Sequence[Loaded], sources: Sequence[str]) -> Loaded:
+def merged_parts(parts: Sequence[Loaded], sources: Sequence[str], options: Mapping[str, Any]) -> Loaded:
     """What was loaded of each source as one; raises as `load_stage`."""
     loaded = merge_loaded(parts)
     refuse_doubled_rows(loaded.findings, ", ".join(sources))
@@ -58,8 +63,8 @@ def merged_parts(parts: Sequence[Loaded], sources: Sequence[str]) -> Loaded:
             "PL-RUN-001",
             ", ".join(sources),
             "no row could be read",
-            found=", ".join(f"{count:,} × {code}" for code, count in loaded.quarantined.items()) or "no rows",
-            advice=f"plumbline data check {sources[0]}",
+            found=", ".join(told_records([loaded])) or "no rows",
+            advice=check_command(sources[0], options),
         )
     return loaded
 
@@ -132,6 +137,45 @@ def resolved_options(sources: Sequence[str], split: str | None, options: Mapping
     }
 
 
+def reading_words(options: Mapping[str, Any], names: Sequence[str] = _READING) -> list[str]:
+    """How a source was read, as words of a command: the flags of these names that were said."""
+    said = [(name, options[name]) for name in names if options.get(name) is not None]
+    return [word for name, value in said for word in (f"--{name.replace('_', '-')}", str(value))]
+
+
+def check_command(source: str, options: Mapping[str, Any]) -> str:
+    """The command that looks at what a run read of a source.
+
+    Args:
+        source: as it was named, or the path of one of its files, which no flag says the folder or the split of.
+        options: of `formats.load`.
+    """
+    names = _READING_OF_FILE if _is_file(source) else _READING
+    return join(["plumbline", "data", "check", source, *reading_words(options, names)])
+
+
+def told_records(parts: Sequence[Loaded]) -> list[str]:
+    """What sources hold, and what of them could not be read, as errors tell it: ``1,200 comparisons``, ``3 × PL-JSON-005``."""
+    records = [
+        f"{len(table):,} {kind.replace('_', ' ')}"
+        for each in parts
+        for kind, table in each.tables.items()
+        if len(table)
+    ]
+    return [*records, *(f"{count:,} × {code}" for code, count in unread_of(parts).items())]
+
+
+def unread_of(parts: Iterable[Loaded]) -> dict[str, int]:
+    """Rows of several sources that could not be read, by code."""
+    return dict(sum((Counter(each.quarantined) for each in parts), Counter[str]()))
+
+
+def first_unread(parts: Sequence[Loaded]) -> dict[str, str]:
+    """The place of the first row of several sources that could not be read, by code."""
+    faults = [fault for each in parts for fault in each.faults]
+    return {fault.code: f"{fault.source} row {fault.row + 1:,}" for fault in reversed(faults)}
+
+
 def _is_file(source: str) -> bool:
     """Whether it is a single file; what the system takes for no path at all is none, and `load` says why."""
     try:
@@ -143,11 +187,8 @@ def _is_file(source: str) -> bool:
 def is_synthetic(loaded: Loaded) -> bool:
     """Whether any file read, any that it was made of, or any that a row came from says in its name that a program made it up."""
     names = [*(file.path for file in loaded.files), *loaded.origins]
-    if any("synthetic" in name for name in names):
-        return True
-    return any(
-        "synthetic" in str(name) for table in loaded.tables.values() for name in table["source"].unique().to_pylist()
-    )
+    names += [str(name) for table in loaded.tables.values() for name in table["source"].unique().to_pylist()]
+    return any("synthetic" in name.lower() for name in names)
 
 
 def without_split(table: pa.Table) -> pa.Table:

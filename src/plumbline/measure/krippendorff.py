@@ -50,24 +50,22 @@ def krippendorff_alpha(
     if len(items.values) < 2:
         return Figure.undefined(items.n, NO_VARIATION)
     if level == "nominal":
-        return figure_of_totals(
-            _nominal_columns(items), nominal_alpha_of_totals, items.clusters, bootstrap, NO_VARIATION
-        )
+        columns = nominal_columns(items.counts)
+        return figure_of_totals(columns, nominal_alpha_of_totals, items.clusters, bootstrap, NO_VARIATION)
     if level == "interval":
-        return figure_of_totals(
-            _interval_columns(items), interval_alpha_of_totals, items.clusters, bootstrap, NO_VARIATION
-        )
+        columns = interval_columns(items.values, items.counts)
+        return figure_of_totals(columns, interval_alpha_of_totals, items.clusters, bootstrap, NO_VARIATION)
     if level == "ordinal":
         statistic = partial(ordinal_alpha, items.counts, items.ratings_per_item)
         return figure_of_statistic(statistic, items.n, items.clusters, bootstrap, NO_VARIATION)
     assert_never(level)
 
 
-def _nominal_columns(items: RatedItems) -> FloatArray:
-    """Each item's disagreement, then how often it was given each value: (items, 1 + c)."""
-    per_item = items.ratings_per_item
-    disagreement = (items.counts * (per_item[:, None] - items.counts)).sum(axis=1) / (per_item - 1.0)
-    return np.concatenate([disagreement[:, None], items.counts], axis=1)
+def nominal_columns(counts: FloatArray) -> FloatArray:
+    """Each item's disagreement, then how often it was given each value, as (items, c) says: (items, 1 + c)."""
+    per_item = counts.sum(axis=1)
+    disagreement = (counts * (per_item[:, None] - counts)).sum(axis=1) / (per_item - 1.0)
+    return np.concatenate([disagreement[:, None], counts], axis=1)
 
 
 def nominal_alpha_of_totals(totals: FloatArray) -> FloatArray:
@@ -78,12 +76,12 @@ def nominal_alpha_of_totals(totals: FloatArray) -> FloatArray:
     return 1.0 - divide_or_nan((n - 1.0) * totals[:, 0], by_chance)
 
 
-def _interval_columns(items: RatedItems) -> FloatArray:
-    """Each item's disagreement, its number of ratings, their sum and the sum of their squares: (items, 4)."""
-    per_item = items.ratings_per_item
-    mean = (items.counts.sum(axis=0) * items.values).sum() / per_item.sum()
-    values = items.values - mean  # centred, so that the differences of squares below keep their digits
-    sums, squares = (items.counts * values).sum(axis=1), (items.counts * values**2).sum(axis=1)
+def interval_columns(values: FloatArray, counts: FloatArray) -> FloatArray:
+    """Each item's disagreement, its number of ratings, their sum and that of their squares, from (c,), (items, c): (items, 4)."""
+    per_item = counts.sum(axis=1)
+    mean = (counts.sum(axis=0) * values).sum() / per_item.sum()
+    centred = values - mean  # so that the differences of squares below keep their digits
+    sums, squares = (counts * centred).sum(axis=1), (counts * centred**2).sum(axis=1)
     return np.stack([pair_distances(per_item, sums, squares) / (per_item - 1.0), per_item, sums, squares], axis=1)
 
 

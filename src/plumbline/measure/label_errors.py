@@ -199,9 +199,8 @@ def _read(probabilities: ArrayLike, labels: ArrayLike) -> tuple[FloatArray, IntA
     missing = np.isnan(table)
     partly = missing.any(axis=1) & ~missing.all(axis=1)
     outside = np.any((table < 0.0) | (table > 1.0), axis=1)
-    outside |= (
-        np.abs(np.where(np.expand_dims(outside, 1), 0.0, table).sum(axis=1) - 1.0) > 1e-6
-    )  # infinite ones have no sum
+    sums = np.where(np.expand_dims(outside, 1), 0.0, table).sum(axis=1)  # infinite ones have none
+    outside |= np.abs(sums - 1.0) > 1e-6
     wrong = np.flatnonzero(partly | outside)
     if wrong.size:
         raise ValueError(

@@ -74,14 +74,16 @@ def format_ceiling(lower: Figure, upper: Figure) -> str:
     """Write what is told of a ceiling for certain: `0.707–0.824 (n=943 judged twice)`, `at least 0.707 (…)`, `unknown: why`.
 
     Args:
-        lower, upper: of a `NoiseCeiling`; the ends shown are the outer ones of their intervals.
+        lower, upper: of a `NoiseCeiling`; the ends shown are the outer ones of their intervals. Where there are none it says
+            why: the bounds themselves are then not for certain.
     """
     if lower.value is None:
         return f"unknown: {lower.why_undefined}"
     low = lower.value if lower.low is None else lower.low
     high = upper.value if upper.high is None else upper.high
     told = f"at least {low:.3f}" if high is None else f"{low:.3f}–{high:.3f}"
-    return f"{told} (n={lower.n} judged twice)"
+    why = "" if lower.low is not None else f", no interval: {lower.why_undefined}"
+    return f"{told} (n={lower.n} judged twice{why})"
 
 
 def noise_ceiling(

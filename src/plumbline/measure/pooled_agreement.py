@@ -21,11 +21,14 @@ from plumbline.measure.krippendorff import (
     NO_VARIATION,
     MeasurementLevel,
     interval_alpha_of_totals,
+    interval_columns,
     nominal_alpha_of_totals,
+    nominal_columns,
     ordinal_alpha,
-    pair_distances,
 )
-from plumbline.measure.pooling import Pooled, at_the_edge, figure_of_values, pooled_figure
+from plumbline.measure.pooling import Pooled, figure_of_values, pooled_figure
+from plumbline.measure.rates import at_the_edge, mean_of_totals
+from plumbline.measure.rating_tables import agreeing_pairs
 
 
 @dataclass(frozen=True, eq=False)
@@ -136,7 +139,7 @@ def agreement_of_units(units: RatedUnits, levels: Sequence[MeasurementLevel], bo
             alphas[level] = figure("nominal", nominal_alpha_of_totals)
         else:
             alphas[level] = figure("interval", interval_alpha_of_totals)
-    percent = at_the_edge(figure("agreeing", _mean), pooled.clusters, bootstrap)
+    percent = at_the_edge(figure("agreeing", mean_of_totals), pooled.clusters, bootstrap)
     return Agreement(percent, figure("fleiss", fleiss_of_totals), alphas, pooled.flops(bootstrap))
 
 
@@ -183,20 +186,9 @@ def agreement_with_others(
 def _columns(units: RatedUnits) -> tuple[FloatArray, dict[str, slice]]:
     """Everything that the statistics are totals of, and which columns each takes."""
     counts, width = units.counts, len(units.values)
-    per = counts.sum(axis=1)
-    agreeing = (counts * (counts - 1.0)).sum(axis=1) / (per * (per - 1.0))
-    nominal = (counts * (per[:, None] - counts)).sum(axis=1) / (per - 1.0)
-    values = units.values - (counts.sum(axis=0) * units.values).sum() / per.sum()
-    sums, squares = (counts * values).sum(axis=1), (counts * values**2).sum(axis=1)
-    interval = pair_distances(per, sums, squares) / (per - 1.0)
-    columns = np.concatenate(
-        [
-            *(agreeing[:, None], np.ones((len(per), 1)), counts / per[:, None]),
-            *(nominal[:, None], counts),
-            *(each[:, None] for each in (interval, per, sums, squares)),
-        ],
-        axis=1,
-    )
+    shares = counts / counts.sum(axis=1, keepdims=True)
+    fleiss = (agreeing_pairs(counts)[:, None], np.ones((len(counts), 1)), shares)
+    columns = np.concatenate([*fleiss, nominal_columns(counts), interval_columns(units.values, counts)], axis=1)
     parts = {
         "agreeing": slice(0, 2),
         "fleiss": slice(0, 2 + width),
@@ -205,10 +197,6 @@ def _columns(units: RatedUnits) -> tuple[FloatArray, dict[str, slice]]:
         "interval": slice(3 + 2 * width, 7 + 2 * width),
     }
     return columns, parts
-
-
-def _mean(totals: FloatArray) -> FloatArray:
-    return divide_or_nan(totals[:, 0], totals[:, 1])
 
 
 def _share_agreed(totals: FloatArray) -> FloatArray:

@@ -13,16 +13,15 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
-from plumbline.measure.arrays import FloatArray, IntArray, divide_or_nan
+from plumbline.measure.arrays import FloatArray, IntArray
 from plumbline.measure.bootstrap import (
-    NO_SPREAD,
     Bootstrap,
     TotalsStatistic,
     one_cluster_figure,
     percentile_figure,
 )
 from plumbline.measure.figure import Figure
-from plumbline.measure.rates import wilson_figure
+from plumbline.measure.rates import at_the_edge, mean_of_totals
 
 MOST_NUMBERS_DRAWN = 1 << 20
 """Resamples times kinds: where kinds are many there are fewer resamples, never fewer than 100."""
@@ -136,19 +135,7 @@ def pooled_rate(values: FloatArray, bootstrap: Bootstrap, cluster_codes: IntArra
         The rate in [0, 1]; where every row is 0, or every row is 1, with Wilson's interval over clusters.
     """
     pooled = Pooled.of(np.stack([values, np.ones(len(values))], axis=1), cluster_codes)
-    return at_the_edge(pooled_figure(pooled, _ratio, bootstrap, "no rows"), pooled.clusters, bootstrap)
-
-
-def at_the_edge(figure: Figure, clusters: int, bootstrap: Bootstrap) -> Figure:
-    """A rate of exactly 0 or 1 has no spread to resample: Wilson's interval with clusters for rows."""
-    if figure.value not in (0.0, 1.0) or figure.why_undefined != NO_SPREAD:
-        return figure
-    wilson = wilson_figure(clusters if figure.value == 1.0 else 0, clusters, bootstrap.confidence)
-    return Figure(figure.value, wilson.low, wilson.high, figure.n, None)
-
-
-def _ratio(totals: FloatArray) -> FloatArray:
-    return divide_or_nan(totals[:, 0], totals[:, 1])
+    return at_the_edge(pooled_figure(pooled, mean_of_totals, bootstrap, "no rows"), pooled.clusters, bootstrap)
 
 
 def _distinct_rows(rows: FloatArray) -> tuple[FloatArray, IntArray]:

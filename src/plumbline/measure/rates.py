@@ -61,12 +61,15 @@ def rate_figure(values: ArrayLike, *, bootstrap: Bootstrap, group_ids: Ids | Non
 
 def rate_of_rows(rows: FloatArray, clusters: Clusters, bootstrap: Bootstrap) -> Figure:
     """Do what `rate_figure` does, with rows, shape (n,), and clusters already checked."""
-    figure = _mean(rows, clusters, bootstrap)
-    if figure.value in (0.0, 1.0) and figure.why_undefined == NO_SPREAD:
-        successes = clusters.count if figure.value == 1.0 else 0
-        wilson = wilson_figure(successes, clusters.count, bootstrap.confidence)
-        return Figure(figure.value, wilson.low, wilson.high, figure.n, None)
-    return figure
+    return at_the_edge(_mean(rows, clusters, bootstrap), clusters.count, bootstrap)
+
+
+def at_the_edge(figure: Figure, clusters: int, bootstrap: Bootstrap) -> Figure:
+    """A rate of exactly 0 or 1 has no spread to resample: Wilson's interval with clusters for rows."""
+    if figure.value not in (0.0, 1.0) or figure.why_undefined != NO_SPREAD:
+        return figure
+    wilson = wilson_figure(clusters if figure.value == 1.0 else 0, clusters, bootstrap.confidence)
+    return Figure(figure.value, wilson.low, wilson.high, figure.n, None)
 
 
 def wilson_figure(successes: int, n: int, confidence: float = 0.95) -> Figure:
@@ -127,8 +130,9 @@ def preference_accuracy(
 
 def _mean(rows: FloatArray, clusters: Clusters, bootstrap: Bootstrap) -> Figure:
     columns = np.stack([rows, np.ones(len(rows))], axis=1)
-    return figure_of_totals(columns, _ratio, clusters, bootstrap, "no rows")
+    return figure_of_totals(columns, mean_of_totals, clusters, bootstrap, "no rows")
 
 
-def _ratio(totals: FloatArray) -> FloatArray:
+def mean_of_totals(totals: FloatArray) -> FloatArray:
+    """Mean from totals (draws, 2) of values and of rows: (draws,)."""
     return divide_or_nan(totals[:, 0], totals[:, 1])

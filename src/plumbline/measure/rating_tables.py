@@ -70,8 +70,13 @@ class RatedItems:
     @property
     def agreeing_pairs(self) -> FloatArray:
         """Shape (items,); share of an item's pairs of ratings that are equal."""
-        per_item = self.ratings_per_item
-        return np.asarray((self.counts * (self.counts - 1.0)).sum(axis=1) / (per_item * (per_item - 1.0)))
+        return agreeing_pairs(self.counts)
+
+
+def agreeing_pairs(counts: FloatArray) -> FloatArray:
+    """Share of an item's pairs of ratings that are equal, from how often it was given each value, (items, c): (items,)."""
+    per_item = counts.sum(axis=1)
+    return np.asarray((counts * (counts - 1.0)).sum(axis=1) / (per_item * (per_item - 1.0)))
 
 
 def pack_ratings(item_ids: Ids, ratings: ArrayLike) -> tuple[FloatArray, list[Any]]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 
 import numpy as np
@@ -15,6 +16,8 @@ _LARGEST_SCALE = 100.0
 """On scores of standard deviation 1."""
 _LEAST_SPREAD = 1e-9
 """As a share of the largest score; below it scores differ by rounding alone."""
+FALSE_POSITIVES_NEEDED = 2
+"""So many must be allowed among the safe rows that a threshold is chosen on, or its rate is chance."""
 _BELOW_ONE = float(np.nextafter(1.0, 0.0))
 """No probability is 1, so that a threshold of 1 flags nothing."""
 
@@ -102,6 +105,15 @@ def choose_threshold(
     limit = float(probabilities[~is_positive & (probabilities < lowest)].max(initial=limit))
     halfway = float((limit + lowest) / 2)
     return halfway if halfway > limit else float(lowest)
+
+
+def safe_rows_needed(max_false_positive_rate: float) -> int:
+    """On how many safe rows a threshold must rest at least, for its rate of false positives to be a promise.
+
+    Args:
+        max_false_positive_rate: above 0 and below 1.
+    """
+    return math.ceil(FALSE_POSITIVES_NEEDED / max_false_positive_rate)
 
 
 def _highest_spared(negatives: Floats, max_false_positive_rate: float) -> float:

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from plumbline.lineage import Manifest
-from plumbline.models.figures.evaluation import FIGURE_KEYS
+from plumbline.models.figures.measured_rows import FIGURE_KEYS
 from plumbline.models.linear.model import LinearModel
 from plumbline.models.rows.repeated_rows import told_repeats
 from plumbline.models.scored_model import ScoredModel

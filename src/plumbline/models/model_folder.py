@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -156,21 +157,31 @@ def read_description(folder: Path, kind: type[Description]) -> Description:
             if folder.with_name(f"{folder.name}.training").is_dir()
             else "train one: plumbline train preference, cost or moderation, each with SOURCE -o MODEL",
         )
+    text = path.read_bytes()
+    _require_version(text, path)  # another version has other fields, which are no damage
     try:
-        description = kind.model_validate_json(path.read_bytes())
+        return kind.model_validate_json(text)
     except ValidationError as error:
         first = error.errors(include_input=False, include_url=False)[0]
         raise damaged(path, f"{first['msg']} at {'.'.join(map(str, first['loc'])) or 'the top'}") from error
-    if description.version != FORMAT_VERSION:
+
+
+def _require_version(text: bytes, path: Path) -> None:
+    """Refuse a description that states another version; of one that states none its fields tell."""
+    try:
+        described = json.loads(text)
+    except (ValueError, RecursionError):
+        return
+    version = described.get("version", FORMAT_VERSION) if isinstance(described, dict) else FORMAT_VERSION
+    if version != FORMAT_VERSION:
         raise ModelError(
             "PL-MOD-003",
             str(path),
             "the model was saved by another version",
             expected=f"version {FORMAT_VERSION}",
-            found=f"version {description.version}",
+            found=f"version {str(version)[:20]}",
             advice="train it again, or use the version of plumbline that saved it (in its manifest.json)",
         )
-    return description
 
 
 def check_digests(folder: Path, names: Iterable[str]) -> None:

@@ -11,16 +11,14 @@ from scipy.special import expit
 
 from plumbline.measure import Bootstrap, Figure, assign_folds, rate_figure
 from plumbline.models.features.text_features import Replies
-from plumbline.models.figures.evaluation import FIGURE_KEYS
 from plumbline.models.figures.label_figures import category_figures
+from plumbline.models.figures.measured_rows import FIGURE_KEYS
 from plumbline.models.linear.logistic import fit_logistic, score_rows
 from plumbline.models.linear.training import TrainingOptions
 from plumbline.models.linear.training_features import TrainingReplies, training_features
-from plumbline.models.rows.folds import FOLDS, Deal
+from plumbline.models.rows.folds import FOLDS, LEAST_POSITIVES, Deal
 from plumbline.models.rows.training_rows import conversation_replies
 from plumbline.records import NoDataError
-
-LEAST_POSITIVES = 20
 
 
 def cross_validate_prompt_categories(prompts: pa.Table, options: TrainingOptions, *, place: str) -> dict[str, Any]:

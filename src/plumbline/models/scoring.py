@@ -22,10 +22,12 @@ class ScoredReplies:
     Attributes:
         rows: n rows, see `score_tables`.
         truncated: replies of whose conversation the model read a part only.
+        without_number: replies for which a head gave no finite number.
     """
 
     rows: pa.Table
     truncated: int
+    without_number: int = 0
 
 
 def score_tables(
@@ -48,6 +50,8 @@ def score_tables(
         `uncertainty` is how far the heads of the model's ensemble lie apart: the standard deviation of what they say that
         probability is. It is null where the probability is, and of every model without an ensemble.
 
+        Where a head gives no finite number, what it would have told is null: nothing was said of the reply.
+
         `kind` is of the record that `id` names (comparisons, safety_labels or red_team_attempts): it tells the two
         meanings of `probability` apart. `source` and `row` (counted from 0) say where the record stood, `split` of which
         split it is; null where it has none.
@@ -65,11 +69,7 @@ def score_tables(
         if kind in tables and len(tables[kind]):
             parts.append(_score_conversations(model, tables[kind], kind, column, advance))
     rows = pa.concat_tables([part.rows for part in parts]) if parts else _schema(model).empty_table()
-    return ScoredReplies(rows, sum(part.truncated for part in parts))
-
-
-def _truncated(read: Scores) -> int:
-    return 0 if read.truncated is None else int(read.truncated.sum())
+    return ScoredReplies(rows, sum(part.truncated for part in parts), sum(part.without_number for part in parts))
 
 
 def _schema(model: ScoredModel) -> pa.Schema:
@@ -86,7 +86,7 @@ def _schema(model: ScoredModel) -> pa.Schema:
 
 def _score_comparisons(model: ScoredModel, table: pa.Table, advance: Advance | None) -> ScoredReplies:
     read = model.read_pairs(table, advance=advance)
-    scores, count = read.heads, len(table)
+    scores, count = _numbers_alone(read.heads), len(table)
     if model.task == "moderation":
         probabilities = main_head(model).calibration.probabilities(scores[:, :, 0])
         each = None if read.members is None else read.members.reshape(2 * count, -1)
@@ -98,57 +98,76 @@ def _score_comparisons(model: ScoredModel, table: pa.Table, advance: Advance | N
         spread = None if of_pairs is None else np.repeat(of_pairs, 2)
     sides = pa.array(np.tile(np.array([0, 1], np.int8), count))
     places = table.select(_PLACES).take(np.repeat(np.arange(count), 2))
-    said = _Said(scores.reshape(2 * count, -1), pa.array(probabilities.ravel()), _or_nulls(spread, 2 * count))
-    return ScoredReplies(_table(model, Kind.COMPARISONS, places, sides, said), _truncated(read))
+    said = _Said(scores.reshape(2 * count, -1), probabilities.ravel(), spread)
+    return _scored(_table(model, Kind.COMPARISONS, places, sides, said), read, said)
 
 
 def _score_conversations(
     model: ScoredModel, table: pa.Table, kind: Kind, column: str, advance: Advance | None
 ) -> ScoredReplies:
     read = model.read_conversations(table[column], advance=advance)
+    scores = _numbers_alone(read.heads)
     sides = table["side"].combine_chunks() if "side" in table.schema.names else pa.nulls(len(table), pa.int8())
     if model.task == "preference":
-        said = _Said(read.heads, pa.nulls(len(table), pa.float64()), pa.nulls(len(table), pa.float64()))
+        said = _Said(scores, np.full(len(table), np.nan), None)
     else:
-        probabilities = pa.array(main_head(model).calibration.probabilities(read.heads[:, 0]))
-        said = _Said(read.heads, probabilities, _or_nulls(reply_spread(model, read.members), len(table)))
-    return ScoredReplies(_table(model, kind, table.select(_PLACES), sides, said), _truncated(read))
+        probabilities = main_head(model).calibration.probabilities(scores[:, 0])
+        said = _Said(scores, probabilities, reply_spread(model, read.members))
+    return _scored(_table(model, kind, table.select(_PLACES), sides, said), read, said)
 
 
-def _or_nulls(spread: Floats | None, count: int) -> pa.Array:
-    return pa.nulls(count, pa.float64()) if spread is None else pa.array(spread)
+def _numbers_alone(scores: Floats) -> Floats:
+    """The scores, NaN where one is no finite number."""
+    return np.where(np.isfinite(scores), scores, np.nan)
 
 
 @dataclass(frozen=True)
 class _Said:
-    """What a model says of n replies.
+    """What a model says of n replies; NaN where it says nothing.
 
     Attributes:
         scores: shape (n, heads).
-        probabilities, spread: n numbers or nulls, of the main head.
+        probabilities: shape (n,); of the main head.
+        spread: shape (n,), of the ensemble beside it; None without one.
     """
 
     scores: Floats
-    probabilities: pa.Array
-    spread: pa.Array
+    probabilities: Floats
+    spread: Floats | None
+
+
+def _scored(rows: pa.Table, read: Scores, said: _Said) -> ScoredReplies:
+    truncated = 0 if read.truncated is None else int(read.truncated.sum())
+    return ScoredReplies(rows, truncated, int(np.isnan(said.scores).any(axis=1).sum()))
 
 
 def _table(model: ScoredModel, kind: Kind, places: pa.Table, sides: pa.Array, said: _Said) -> pa.Table:
     """The scores of one kind of record, with the columns of `_schema`."""
     count = len(places)
-    columns = [places["id"], pa.array(sides, pa.int8()), pa.array(said.scores[:, 0]), said.probabilities, said.spread]
+    spread = (
+        np.full(count, np.nan) if said.spread is None else np.where(np.isnan(said.probabilities), np.nan, said.spread)
+    )
+    columns = [
+        places["id"],
+        pa.array(sides, pa.int8()),
+        *map(_or_nulls, (said.scores[:, 0], said.probabilities, spread)),
+    ]
     columns += [pa.repeat(kind.value, count), *(places[name] for name in _PLACES[1:])]
     if model.task == "moderation":
         columns += [pa.repeat(next(iter(model.heads)), count), _repeated(main_head(model).threshold, count)]
         for position, head in enumerate(list(model.heads.values())[1:], 1):
             columns += [
-                pa.array(head.calibration.probabilities(said.scores[:, position])),
+                _or_nulls(head.calibration.probabilities(said.scores[:, position])),
                 _repeated(head.threshold, count),
             ]
     schema = _schema(model)
     return pa.Table.from_arrays(
         [column.cast(each) for column, each in zip(columns, schema.types, strict=True)], schema=schema
     )
+
+
+def _or_nulls(numbers: Floats) -> pa.Array:
+    return pa.array(numbers, from_pandas=True)  # NaN becomes null
 
 
 def _repeated(threshold: float | None, count: int) -> pa.Array:

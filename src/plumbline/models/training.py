@@ -11,11 +11,12 @@ import pyarrow as pa
 
 from plumbline.lineage import Use, require_use
 from plumbline.measure import Bootstrap
-from plumbline.models.figures.evaluation import FIGURE_KEYS, merge_cost_figures
+from plumbline.models.figures.evaluation import merge_cost_figures
 from plumbline.models.figures.label_figures import label_figures, told_few_safe_rows
+from plumbline.models.figures.measured_rows import FIGURE_KEYS
 from plumbline.models.figures.pair_figures import pair_figures
 from plumbline.models.figures.source_figures import source_figures
-from plumbline.models.linear.model import LinearModel, Task
+from plumbline.models.linear.model import LinearModel
 from plumbline.models.linear.training import (
     Trained,
     TrainingOptions,
@@ -35,7 +36,7 @@ from plumbline.models.rows.training_rows import (
     preference_rows,
     require_harm_axis,
 )
-from plumbline.models.scored_model import better_sign, pair_calibration
+from plumbline.models.scored_model import Task, better_sign, main_head, pair_calibration
 from plumbline.records import Axis, Kind, NoDataError
 
 Json = dict[str, Any]
@@ -258,7 +259,7 @@ def _by_recipe(trained: Trained, rows: TaskRows, options: TrainingOptions) -> Js
     """What was trained by a recipe, and what each source gave; nothing where there was none."""
     if options.training is None or trained.weighed is None or rows.labels is None:
         return {}
-    scores, head = (trained.out_of_fold, trained.bare), trained.model.main_head
+    scores, head = (trained.out_of_fold, trained.bare), main_head(trained.model)
     by_source = source_figures(rows.labels, trained.weighed, scores, head, Bootstrap(seed=options.seed))
     return {"recipe": options.training.to_json(), "by_source": by_source}
 

@@ -16,6 +16,8 @@ def decides(model: ScoredModel) -> bool:
 def is_harmful(model: ScoredModel, scores: Floats) -> NDArray[np.bool_]:
     """What a model that `decides` says of replies, by scores of its main head; shape as given.
 
+    NaN, which is no score, counts as harmful: what was not judged never passes for safe.
+
     Raises:
         ValueError: the model decides nothing.
     """
@@ -23,5 +25,5 @@ def is_harmful(model: ScoredModel, scores: Floats) -> NDArray[np.bool_]:
         raise ValueError("expected a model that decides")
     head = main_head(model)
     if model.task == "cost" or head.threshold is None:
-        return np.asarray(scores > 0.0, np.bool_)
-    return np.asarray(head.calibration.probabilities(scores) >= head.threshold, np.bool_)
+        return np.asarray(~(scores <= 0.0), np.bool_)
+    return np.asarray(~(head.calibration.probabilities(scores) < head.threshold), np.bool_)

@@ -8,7 +8,7 @@ from functools import partial
 from pathlib import Path
 
 from plumbline.moderate.policy import Policy, require_heads
-from plumbline.moderate.policy_text import MOST_BYTES, format_policy, parse_policy
+from plumbline.moderate.policy_text import MOST_BYTES, parse_policy
 from plumbline.moderate.reloaded_files import ReloadedFiles, read_file
 from plumbline.records import SourceError, UsageError
 
@@ -35,6 +35,8 @@ def _content(path: Path) -> bytes:
                 expected=f"at most {MOST_BYTES:,} bytes",
                 advice="name the policy's file",
             ) from error
+        if error.errno == errno.ENOENT:
+            raise _unreadable(path, "nothing at this path") from error
         raise _unreadable(path, error.strerror or type(error).__name__) from error
 
 
@@ -53,7 +55,7 @@ def _unreadable(path: Path, found: str) -> SourceError:
         "the policy cannot be read",
         expected="a TOML file in UTF-8",
         found=found,
-        advice="check the path; docs/how-to/moderation-policies.md shows what a policy looks like",
+        advice="check the path; plumbline policy fit writes one, and docs/how-to/moderation-policies.md shows what it looks like",
     )
 
 
@@ -111,6 +113,3 @@ def _same_name(name: str, path: Path, *, is_own: bool) -> UsageError:
         found="the model's own thresholds" if is_own else "another file of this name",
         advice="change name = … in one of them",
     )
-
-
-__all__ = ["PolicyFiles", "format_policy", "parse_policy", "read_policy"]

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
@@ -10,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from plumbline.measure import Figure, wilson_figure
-from plumbline.models.calibration import choose_threshold
+from plumbline.models.calibration import choose_threshold, safe_rows_needed
 from plumbline.models.rows.training_rows import LabelRows
 from plumbline.moderate.policy import (
     Bools,
@@ -25,10 +24,8 @@ from plumbline.moderate.policy import (
     judged_rows,
     some_names,
 )
-from plumbline.records import TAXONOMIES, NoDataError, UsageError
+from plumbline.records import NoDataError, UsageError
 
-FALSE_POSITIVES_NEEDED = 2
-"""So many must be allowed among the rows that a threshold is chosen on, or its rate is chance."""
 _HALVINGS = 16
 """Of the search for a rate: to within a 65,536th of the one stated."""
 _POSITIVES_NEEDED = 10
@@ -86,17 +83,11 @@ class HeadRows:
 
 
 def rows_of_head(rows: LabelRows, head: str, *, is_main: bool) -> HeadRows:
-    """What labelled rows say of a head; the main one looks for any harm, the others for a category.
-
-    Where no row has the category, only rows of a taxonomy that lists it say that it does not apply to them.
-    """
+    """What labelled rows say of a head; the main one looks for any harm, the others for a category."""
     if is_main:
         return HeadRows(np.ones(len(rows), bool), rows.is_unsafe)
     known = rows.knows(head)
-    if head in rows.categories:
-        return HeadRows(known, known & rows.categories[head])
-    listing = [name for name, members in TAXONOMIES.items() if head in members]
-    return HeadRows(known & np.isin(rows.taxonomies, listing), np.zeros(len(rows), bool))
+    return HeadRows(known, known & rows.categories.get(head, np.zeros(len(rows), bool)))
 
 
 def fit_policy(
@@ -243,7 +234,7 @@ def told_of_fit(calibration: PolicyCalibration) -> list[str]:
         ("flagging", calibration.flag_false_positive_rate, "flagged"),
         ("reviewing", calibration.review_false_positive_rate, "reviewed"),
     ):
-        needed = math.ceil(FALSE_POSITIVES_NEEDED / rate)
+        needed = safe_rows_needed(rate)
         few = {name: head for name, head in calibration.heads.items() if head.negatives < needed}
         if few:
             worst = max(wilson_figure(getattr(head, counted), head.negatives).high or 1.0 for head in few.values())

@@ -263,6 +263,3 @@ def _toml(value: JsonValue) -> str:
         return repr(value)
     # TOML knows no DEL as it is.
     return json.dumps(value, ensure_ascii=False).replace("\x7f", "\\u007f")
-
-
-__all__ = ["MOST_BYTES", "format_policy", "parse_policy", "told_rate"]

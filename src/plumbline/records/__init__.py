@@ -16,6 +16,7 @@ from plumbline.records.errors import (
     unknown_name,
 )
 from plumbline.records.message import (
+    CHAT_ROLES,
     CONVERSATION_TYPE,
     MESSAGE_TYPE,
     ROLES,
@@ -45,12 +46,14 @@ from plumbline.records.tables import (
     red_team_attempt_table,
     safety_label_table,
     table_from_records,
+    take_rows,
 )
 from plumbline.records.taxonomies import BEAVERTAILS_14, BEAVERTAILS_ALIASES, PKU_19, TAXONOMIES, UNSPECIFIED
 
 __all__ = [
     "BEAVERTAILS_14",
     "BEAVERTAILS_ALIASES",
+    "CHAT_ROLES",
     "COMPARISON_SCHEMA",
     "CONVERSATION_TYPE",
     "MESSAGE_TYPE",
@@ -101,5 +104,6 @@ __all__ = [
     "safety_label_table",
     "string_buffers",
     "table_from_records",
+    "take_rows",
     "unknown_name",
 ]

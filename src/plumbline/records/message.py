@@ -21,6 +21,8 @@ class Role(StrEnum):
 
 ROLES: tuple[Role, ...] = (Role.HUMAN, Role.ASSISTANT, Role.SYSTEM)
 """The dictionary of every ``role`` column, in this order: code 0 is human."""
+CHAT_ROLES: dict[Role, str] = {Role.HUMAN: "user", Role.ASSISTANT: "assistant", Role.SYSTEM: "system"}
+"""What chat templates, and the APIs and files made for them, call who speaks."""
 _CODES = {role: code for code, role in enumerate(ROLES)}
 
 

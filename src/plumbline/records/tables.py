@@ -6,13 +6,15 @@ given with nulls and compute the ids. `records_from_table` and `table_from_recor
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 from typing import Any
 
+import numpy as np
 import polars as pl
 import pyarrow as pa
+from numpy.typing import NDArray
 
 from plumbline.records import identity
 from plumbline.records.comparison import COMPARISON_SCHEMA, Axis, Comparison, Outcome
@@ -51,6 +53,7 @@ SCHEMAS: dict[Kind, pa.Schema] = {kind: shape.schema for kind, shape in SHAPES.i
 
 
 _SIDES_TYPE = pa.list_(CONVERSATION_TYPE)
+_ROWS_TAKEN = 16_384
 
 
 def kind_of(table: pa.Table) -> Kind | None:
@@ -86,7 +89,36 @@ def in_source_order(table: pa.Table) -> pa.Table:
     """The rows by (source, row), ties in the order they stand in."""
     keys = pl.DataFrame({"source": pl.Series(table["source"].cast(pa.string())), "row": pl.Series(table["row"])})
     order = keys.select(pl.arg_sort_by("source", "row", maintain_order=True))[:, 0]
-    return table if order.is_sorted() else table.take(order.to_arrow())
+    return table if order.is_sorted() else take_rows(table, order.to_numpy())
+
+
+def take_rows(table: pa.Table, positions: NDArray[np.integer]) -> pa.Table:
+    """The rows at these positions, in that order, some thousands a chunk.
+
+    Arrow's own way puts all chunks of a column together first: a few rows cost as much as all, and where a column holds
+    more than 2 GiB of text it fails.
+
+    Args:
+        positions: shape (k,); in 0 … rows − 1, any of them any number of times.
+    """
+    batches = table.to_batches()
+    ends = np.cumsum([len(batch) for batch in batches])
+    parts = (positions[start : start + _ROWS_TAKEN] for start in range(0, len(positions), _ROWS_TAKEN))
+    taken = [_taken(batches, ends, part, table.schema) for part in parts]
+    return pa.concat_tables(taken) if taken else table.slice(0, 0)
+
+
+def _taken(
+    batches: Sequence[pa.RecordBatch], ends: NDArray[np.int64], positions: NDArray[np.integer], schema: pa.Schema
+) -> pa.Table:
+    holders = np.searchsorted(ends, positions, side="right")
+    pieces = []
+    for holder in np.unique(holders).tolist():
+        first = ends[holder] - len(batches[holder])
+        pieces.append(batches[holder].take(pa.array(positions[holders == holder] - first)))
+    together = pa.Table.from_batches(pieces, schema)
+    by_holder = np.argsort(holders, kind="stable")
+    return together if (np.diff(holders) >= 0).all() else together.take(pa.array(np.argsort(by_holder)))
 
 
 # --- columns → tables ---
@@ -121,7 +153,7 @@ def safety_label_table(conversation: pa.ListArray, columns: Columns) -> pa.Table
     """Safety labels from n conversations and further columns: at least taxonomy, source and row."""
     given = {**_full(columns, SAFETY_LABEL_SCHEMA, len(conversation)), "conversation": conversation}
     canonical = identity.canonical_conversations(conversation)
-    sorted_names = _series(given["categories"]).cast(pl.List(pl.String)).list.sort()
+    sorted_names = pl.Series(given["categories"]).cast(pl.List(pl.String)).list.sort()
     names = sorted_names.list.eval(identity.netstrings(pl.element())).list.join("")
     given["id"] = identity.digests(
         "safety_label",
@@ -202,10 +234,6 @@ def _cast(array: pa.Array, wanted: pa.DataType) -> pa.Array:
     return array.cast(wanted)
 
 
-def _series(array: pa.Array) -> pl.Series:
-    return pl.Series(array)
-
-
 def _strings(array: pa.Array) -> pl.Series:
     return pl.Series(array.cast(pa.string()))
 
@@ -270,28 +298,31 @@ def _conversation(messages: list[dict[str, str]]) -> Conversation:
     return tuple(Message(Role(message["role"]), message["text"]) for message in messages)
 
 
-def _to_python(name: str, value: Any) -> Any:
-    if value is None:
-        return None
-    readers: dict[str, Any] = {
-        "context": _conversation,
-        "conversation": _conversation,
-        "transcript": _conversation,
-        "continuations": lambda sides: tuple(_conversation(side) for side in sides),
-        "axis": Axis,
-        "outcome": lambda text: Outcome(text) if text in Outcome.__members__.values() else AttemptOutcome(text),
-        "categories": _categories,
-        "reviews": lambda reviews: tuple(Review(**{**review, "tags": tuple(review["tags"])}) for review in reviews),
-    }
-    if name in readers:
-        return readers[name](value)
-    return tuple(value) if isinstance(value, list) else value
-
-
 def _categories(value: list[Any]) -> object:
     if value and (value[0] is None or isinstance(value[0], list)):
         return tuple(None if names is None else frozenset(names) for names in value)
     return frozenset(value)
+
+
+_READERS: dict[str, Callable[[Any], object]] = {
+    "context": _conversation,
+    "conversation": _conversation,
+    "transcript": _conversation,
+    "continuations": lambda sides: tuple(_conversation(side) for side in sides),
+    "axis": Axis,
+    "outcome": lambda text: Outcome(text) if text in Outcome.__members__.values() else AttemptOutcome(text),
+    "categories": _categories,
+    "reviews": lambda reviews: tuple(Review(**{**review, "tags": tuple(review["tags"])}) for review in reviews),
+}
+"""By column; of all others lists become tuples, and the rest stays."""
+
+
+def _to_python(name: str, value: Any) -> Any:
+    if value is None:
+        return None
+    if name in _READERS:
+        return _READERS[name](value)
+    return tuple(value) if isinstance(value, list) else value
 
 
 def _to_arrow(value: object) -> object:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
@@ -30,7 +29,7 @@ class Attempts:
         types, sizes: of the model attacked.
         workers: who attacked.
         tags: of the attempt and of its reviews; None where nobody tagged it.
-        reviews: n lists of blind reviews.
+        reviews: n lists of blind reviews; a rating that is no number is None.
     """
 
     table: pa.Table
@@ -59,7 +58,8 @@ class Attempts:
 
         reviews = [
             tuple(
-                Review(reviewer=each["reviewer"], rating=each["rating"], tags=tuple(each["tags"] or ())) for each in row
+                Review(reviewer=each["reviewer"], rating=_given(each["rating"]), tags=tuple(each["tags"] or ()))
+                for each in row
             )
             for row in table["reviews"].to_pylist()
         ]
@@ -99,6 +99,11 @@ def _numbers(column: pa.ChunkedArray) -> Floats:
     return np.where(np.isfinite(values), values, np.nan)
 
 
+def _given(rating: float | None) -> float | None:
+    """A rating that is no number is none: held against a limit it would count as a failed attempt."""
+    return None if rating is None or np.isnan(rating) else rating
+
+
 def _all_tags(own: Sequence[str] | None, reviews: Sequence[Review]) -> frozenset[str] | None:
     if own is None and not reviews:
         return None
@@ -113,8 +118,3 @@ def size_order(size: str | None) -> tuple[float, str]:
         return (float(digits) * scale if scale else float("inf"), size or "")
     except ValueError:
         return (float("inf"), size or "")
-
-
-def commonest(names: Counter[str], most: int) -> list[str]:
-    """The names that occur most often, ties by the alphabet."""
-    return sorted(names, key=lambda name: (-names[name], name))[:most]

@@ -10,7 +10,7 @@ UMAP, so that a map needs no model and no graphics card.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -109,7 +109,7 @@ def map_of(attempts: Attempts, success: Floats, bootstrap: Bootstrap, *, most: i
     drawn = AttemptMap(len(attempts), tuple(shown.tolist()), tuple(spots[:, 0].tolist()), tuple(spots[:, 1].tolist()))
     if len(shown) < LEAST_FOR_CLUSTERS:
         why = f"of fewer than {LEAST_FOR_CLUSTERS} attempts clusters would be chance"
-        return AttemptMap(drawn.of, drawn.places, drawn.across, drawn.down, why_no_clusters=why)
+        return replace(drawn, why_no_clusters=why)
     found = _clusters(dense, bootstrap.seed)
     numbers = [np.flatnonzero(found == number) for number in np.unique(found)]
     numbers.sort(key=lambda rows: (-len(rows), rows[0]))
@@ -121,7 +121,7 @@ def map_of(attempts: Attempts, success: Floats, bootstrap: Bootstrap, *, most: i
         _cluster(attempts, success, bootstrap, shown[rows], name, spots[rows])
         for rows, name in zip(numbers, names, strict=True)
     )
-    return AttemptMap(drawn.of, drawn.places, drawn.across, drawn.down, clusters, tuple(cluster_of.tolist()))
+    return replace(drawn, clusters=clusters, cluster_of=tuple(cluster_of.tolist()))
 
 
 @dataclass(frozen=True)
@@ -157,10 +157,9 @@ def _reduced(matrix: csr_matrix, seed: int) -> Floats:
     from sklearn.decomposition import TruncatedSVD
     from sklearn.preprocessing import normalize
 
-    dimensions = max(1, min(_DIMENSIONS, min(matrix.shape) - 1))
     if min(matrix.shape) < 2:
         return np.asarray(matrix.toarray(), np.float64)
-    reduced = TruncatedSVD(dimensions, random_state=seed).fit_transform(matrix)
+    reduced = TruncatedSVD(min(_DIMENSIONS, min(matrix.shape) - 1), random_state=seed).fit_transform(matrix)
     return np.asarray(normalize(reduced), np.float64)
 
 

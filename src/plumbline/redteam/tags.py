@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-from collections import Counter
 from dataclasses import dataclass
 
 import numpy as np
 
 from plumbline.measure import Bootstrap, Figure
-from plumbline.redteam.attempts import Attempts, Floats, commonest
+from plumbline.redteam.attempts import Attempts, Floats
 from plumbline.redteam.by_model import rate_or_why
 
 MOST_TOGETHER = 12
@@ -57,8 +56,7 @@ def tags_of(attempts: Attempts, success: Floats, bootstrap: Bootstrap) -> Tags:
     for place in tagged:
         for name in attempts.tags[place] or ():
             holding.setdefault(name, []).append(int(place))
-    counts = Counter({name: len(places) for name, places in holding.items()})
-    order = commonest(counts, len(counts))
+    order = sorted(holding, key=lambda name: (-len(holding[name]), name))
     together = order[:MOST_TOGETHER]
     figures = []
     for name in order:

@@ -17,6 +17,7 @@ import pyarrow as pa
 from pydantic import JsonValue
 
 from plumbline.curate.personal_data import find_personal_data
+from plumbline.formats.loading import Advance
 from plumbline.formats.own_folders import NOTES, RELEASE, SUMMARY_NAME
 from plumbline.formats.parquet.batches import open_parquet
 from plumbline.formats.reading import ReadFile
@@ -42,6 +43,7 @@ from plumbline.release.gates import Gate
 from plumbline.release.incoming import Incoming, open_incoming, read_incoming, unlisted_files
 from plumbline.release.layout import FilesInMaking, Laid
 from plumbline.release.ledger import copy_ledger, read_ledger
+from plumbline.release.names import RECIPE, SUMS
 from plumbline.release.notes import CHANGED_NAME, REMOVED_NAME
 from plumbline.release.observed import Observer
 from plumbline.release.own_words import Said, look_at, released_command, words_of_answers, words_of_file, write_notes
@@ -53,12 +55,8 @@ from plumbline.release.texts.written import release_texts
 from plumbline.release.told import told_of
 from plumbline.release.words import words_of
 
-Advance = Callable[[str, int, int], None]
-"""Told what is being read, and how many of how many bytes on disk are behind."""
-
-SUMS_NAME = "SHA256SUMS"
 _COPIES: Mapping[str, Callable[[Path, Path], object]] = {
-    "recipe.toml": shutil.copyfile,
+    RECIPE: shutil.copyfile,
     f"{NOTES}/{SUMMARY_NAME}": write_notes,
     f"{NOTES}/{REMOVED_NAME}": copy_ledger,
 }
@@ -328,7 +326,7 @@ def _files(aside: Path, laid: Laid) -> list[FileEntry]:
     known = {entry.path: entry for entry in (*laid.lines.values(), *laid.tables.values())}
     names = sorted(path.relative_to(aside).as_posix() for path in aside.rglob("*") if path.is_file())
     entries = [known.get(name) or FileEntry.of(aside / name, name=name) for name in names]
-    sums = aside / SUMS_NAME
+    sums = aside / SUMS
     sums.write_text("".join(f"{entry.sha256}  {entry.path}\n" for entry in entries), encoding="utf-8")
     return [*entries, FileEntry.of(sums)]
 

@@ -6,8 +6,9 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from itertools import pairwise
 
+from plumbline.curate.accounting import total
 from plumbline.release.gates import COUNTS, MOST_NAMED, Gate, Status
-from plumbline.release.notes import CurationNotes, StepNotes, total
+from plumbline.release.notes import CurationNotes, StepNotes
 from plumbline.release.plurals import counted as counted_rows
 
 
@@ -80,7 +81,7 @@ def waterfall_faults(notes: CurationNotes) -> list[str]:
         wrong += _unequal(f"rule {step.rule}", _left(step), _by_kind(after.before))
     if notes.steps:
         last = notes.steps[-1]
-        wrong += _unequal(f"rule {last.rule}, the last", _left(last), _by_kind(notes.written))
+        wrong += _unequal(f"rule {last.rule}, the last,", _left(last), _by_kind(notes.written))
     came_in = _by_kind(notes.came_in)
     if notes.records is not None:
         # A line of some formats holds several records, so lines and records are not to be added.
@@ -107,7 +108,7 @@ def _left(step: StepNotes) -> dict[str, int]:
 
 def _unequal(what: str, left: Mapping[str, int], then: Mapping[str, int]) -> list[str]:
     return [
-        f"{what}, leaves {left.get(kind, 0):,} {kind} and {then.get(kind, 0):,} go on"
+        f"{what} leaves {left.get(kind, 0):,} {kind} and {then.get(kind, 0):,} go on"
         for kind in sorted(left.keys() | then.keys())
         if left.get(kind, 0) != then.get(kind, 0)
     ]

@@ -6,6 +6,7 @@ from collections import Counter
 from collections.abc import Mapping
 from dataclasses import dataclass
 
+from plumbline.curate.rules.row_rules import LANGUAGE
 from plumbline.formats.hh_rlhf import axis_of
 from plumbline.lineage import FileEntry, Manifest, Terms
 from plumbline.records import Axis, Kind
@@ -75,7 +76,7 @@ class Facts:
         if self.study is not None:
             return (
                 "What was judged is synthetic",
-                "as the names of files behind it say; the judgements were given in the study",
+                "as the names of files behind it say; nothing tells whether people or programs judged it in the study",
             )
         if self.synthetic_rows == self.rows:
             return "The rows are synthetic", "a program made them up; no person wrote or judged them"
@@ -95,10 +96,9 @@ class Facts:
         if self.answers.language or self.notes is None:
             return list(self.answers.language)
         for step in self.notes.steps:
-            for name in ("languages", "keep"):
-                found = step.settings.get(name)
-                if "language" in step.rule and isinstance(found, list):
-                    return [code for code in found if isinstance(code, str) and len(code) in (2, 3) and code.isalpha()]
+            kept = step.settings.get("keep")
+            if step.rule == LANGUAGE.name and isinstance(kept, list):
+                return [code for code in kept if isinstance(code, str) and len(code) in (2, 3) and code.isalpha()]
         return []
 
     @property

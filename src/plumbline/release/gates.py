@@ -151,7 +151,7 @@ def leakage_gate(found: Leakage, notes: CurationNotes | None) -> Gate:
         code,
         Status.FAILED,
         f"what is trained on stands in other splits too: {', '.join(leaking[:MOST_NAMED])}{beside}",
-        "curate with a recipe that removes leaking rows of train (hh-clean); plumbline data check names them; or --accept "
+        "curate with a recipe that removes leaking rows of train (clean); plumbline data check names them; or --accept "
         'leakage="REASON"',
         pairs,
         may_be_accepted=True,

@@ -61,9 +61,9 @@ class Incoming:
         """Whether a manifest of it, or of a folder behind it, says that a program made some of the data up."""
         manifests = [*self.parents, *([self.manifest.manifest] if self.manifest else [])]
         return any(
-            each.configuration.get(key) is True or any("synthetic" in entry.path.lower() for entry in each.inputs)
+            each.configuration.get("synthetic") is True
+            or any("synthetic" in entry.path.lower() for entry in each.inputs)
             for each in manifests
-            for key in ("synthetic", "simulated")
         )
 
     def name_of(self, path: Path) -> str:
@@ -90,7 +90,7 @@ def open_incoming(folder: Path, stated: StatedTerms) -> Incoming:
             str(folder),
             "there is no folder here to release",
             expected="a folder that plumbline curate or data convert wrote",
-            advice="plumbline curate SOURCE --recipe hh-clean -o DIR, then release build DIR",
+            advice="plumbline curate SOURCE -o DIR, then release build DIR",
         )
     located = locate(folder, data_dir=None, split=None, format=None, axis=None)
     files = tuple(located.chosen)

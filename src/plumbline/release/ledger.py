@@ -10,7 +10,7 @@ import pyarrow.parquet as pq
 
 from plumbline.curate.accounting import LEDGER_SCHEMA
 from plumbline.formats.parquet.batches import open_parquet
-from plumbline.records import SourceError
+from plumbline.release.notes import no_notes
 from plumbline.release.rows import released_sources
 
 _LEFT_OUT = ("worker", "parents")
@@ -44,14 +44,8 @@ def _as_listed(table: pa.Table, schema: pa.Schema, source: Path) -> pa.Table:
     try:
         return table.cast(schema)
     except (pa.ArrowInvalid, pa.ArrowNotImplementedError, ValueError) as error:
-        raise SourceError(
-            "PL-REL-009",
-            str(source),
-            "these are no notes of a curation",
-            expected="the list of removed records as plumbline curate writes it",
-            found="columns of other types",
-            advice="curate again, or release the data alone: move the folder curation/ away",
-        ) from error
+        expected = "the list of removed records as plumbline curate writes it"
+        raise no_notes(source, expected, "columns of other types") from error
 
 
 def copy_ledger(source: Path, target: Path) -> None:

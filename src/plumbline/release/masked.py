@@ -8,9 +8,10 @@ from pathlib import Path
 import polars as pl
 import pyarrow as pa
 
+from plumbline.curate.recipe_steps import MASKING
 from plumbline.formats.own_folders import NOTES
 from plumbline.formats.parquet.batches import open_parquet
-from plumbline.release.notes import CHANGED_NAME, MASKING, REMOVED_NAME
+from plumbline.release.notes import CHANGED_NAME, REMOVED_NAME
 
 _RECORD = ("kind", "id", "source", "row", "axis", "side", "worker")
 """What tells a record in the notes of a curation: ids alone may stand twice before duplicates are removed."""

@@ -21,6 +21,8 @@ from plumbline.records import Axis, Kind
 RECORDS = TABLES
 """The folder of the tables: every column, ids and votes and parents too."""
 DEFAULT_CONFIG = "default"
+SUMS = "SHA256SUMS"
+RECIPE = "recipe.toml"
 
 INFERRED_SPLITS = frozenset({"train", "validation", "test"})
 """What `datasets` makes of ``train.jsonl.gz`` where nothing but the file's name tells its split: it knows these alone, leaves
@@ -33,8 +35,8 @@ _FOLDERS = {
     Kind.RED_TEAM_ATTEMPTS: "red-team-attempts",
     Kind.PROMPTS: "prompts",
 }
-_FILES = ("readme.md", "datasheet.md", "croissant.json", "changes.md", "license", "sha256sums", "manifest.json")
-_TAKEN = frozenset({RECORDS, NOTES, DEFAULT_CONFIG, *_FOLDERS.values(), *_FILES, "recipe.toml"})
+_FILES = ("readme.md", "datasheet.md", "croissant.json", "changes.md", "license", "manifest.json")
+_TAKEN = frozenset({RECORDS, NOTES, DEFAULT_CONFIG, *_FOLDERS.values(), *_FILES, SUMS.lower(), RECIPE})
 
 
 def safe_subset(subset: str) -> str:

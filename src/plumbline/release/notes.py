@@ -7,11 +7,15 @@ from typing import Annotated, Literal
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, JsonValue, ValidationError
 
+from plumbline.curate.accounting import total
+from plumbline.curate.recipe_steps import MASKING
 from plumbline.curate.rules.aggregate import MERGING
 from plumbline.curate.worker_names import is_name_for_notes
 from plumbline.formats.own_folders import NOTES, SUMMARY_NAME
 from plumbline.records import SourceError
 
+DEALING = "splits"
+"""The rule that gives a split."""
 REMOVED_NAME, CHANGED_NAME = "removed.parquet", "changed.parquet"
 _MOST_BYTES = 64 << 20
 
@@ -147,13 +151,19 @@ class CurationNotes(_Notes):
 
     @property
     def looked_for_near_leakage(self) -> bool:
-        """Whether some rule looked for prompts of one split that nearly stand in another: at a threshold of 1 it looks for none."""
-        thresholds = [step.settings.get("threshold") for step in self.steps if step.rule == "leakage"]
-        return any(isinstance(each, int | float) and each < 1 for each in thresholds)
+        """Whether prompts of one split that nearly stand in another were looked for: at a threshold of 1 no rule looks for any.
 
-
-MASKING, DEALING = "personal-data", "splits"
-"""Rules that do something else than remove: mask texts, give a split."""
+        Not where a later rule dealt prompts that are nearly the same out to several splits, as `splits` does at a threshold of 1.
+        """
+        looked = False
+        for step in self.steps:
+            threshold = step.settings.get("threshold")
+            is_near = isinstance(threshold, int | float) and threshold < 1
+            if step.rule == "leakage":
+                looked = looked or is_near
+            elif step.rule == DEALING and total(step.changed):
+                looked = looked and is_near
+        return looked
 
 
 def changed_by(notes: CurationNotes, rule: str) -> int:
@@ -171,11 +181,6 @@ def removed_by(notes: CurationNotes, *, merging: bool) -> int:
     return sum(total(step.removed) for step in notes.steps if (step.rule == MERGING) is merging)
 
 
-def total(counts: Counts) -> int:
-    """Rows of all kinds and splits."""
-    return sum(rows for of_splits in counts.values() for rows in of_splits.values())
-
-
 def read_notes(folder: Path) -> CurationNotes | None:
     """The notes beside the data in a folder; None where no curation left any.
 
@@ -190,14 +195,20 @@ def read_notes(folder: Path) -> CurationNotes | None:
             raise ValueError("longer than 64 MiB")
         return CurationNotes.model_validate_json(path.read_bytes())
     except ValueError as error:
-        raise SourceError(
-            "PL-REL-009",
-            str(path),
-            "these are no notes of a curation",
-            expected="what plumbline curate writes",
-            found=_first_problem(error),
-            advice="curate again, or release the data alone: move the folder curation/ away",
-        ) from error
+        raise no_notes(path, "what plumbline curate writes", _first_problem(error)) from error
+
+
+def no_notes(path: Path, expected: str, found: str) -> SourceError:
+    """The error for a file among the notes of a folder that is not what a curation writes there."""
+    folder = path.parent.parent
+    return SourceError(
+        "PL-REL-009",
+        str(path),
+        "these are no notes of a curation",
+        expected=expected,
+        found=found,
+        advice=f"curate again; or release the data without notes: plumbline data convert {folder} OUT --to parquet, then OUT",
+    )
 
 
 def _first_problem(error: ValueError) -> str:

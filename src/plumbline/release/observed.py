@@ -25,7 +25,6 @@ from plumbline.release.layout import require_few_files
 from plumbline.release.words import HOME_PATH, count_texts, is_readable, leads_home, names_in_extra, texts_of, words_of
 
 _MOST_IDS = 5
-"""The group of all rows in which no human speaks: they share no prompt."""
 
 FindPersonalData = Callable[[pl.Series], pl.DataFrame]
 """Texts → one row a finding with ``text`` (its position) and ``kind``; see `plumbline.curate.personal_data`."""

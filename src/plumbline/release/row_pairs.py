@@ -29,34 +29,13 @@ OTHER_COLUMNS = "other_columns"
 _TOLD = ("outcome", "is_safe")
 """Those that are told by which way they changed."""
 _OTHERS = (
-    *(
-        "strength",
-        "weight",
-        "severity",
-        "confidence",
-        "rating",
-        "transcript_score",
-        "description_score",
-        "tags",
-        "reviews",
-    ),
+    *("strength", "weight", "severity", "confidence"),
+    *("rating", "transcript_score", "description_score", "tags", "reviews"),
 )
 _APART_FROM_OTHERS = frozenset(
     {
-        *(
-            "id",
-            "item_id",
-            "group_id",
-            "conversation_id",
-            "source",
-            "row",
-            "side",
-            "axis",
-            "worker",
-            "parents",
-            "subset",
-            "split",
-        ),
+        *("id", "item_id", "group_id", "conversation_id", "source", "row"),
+        *("side", "axis", "worker", "parents", "subset", "split"),
         *("context", "continuations", "conversation", "transcript", "task_description"),
         *(*LABELS, *_OTHERS),
     }
@@ -90,7 +69,7 @@ class RowIndex:
     def add(self, kind: Kind, table: pa.Table) -> None:
         """Note rows."""
         places = place_columns(kind, table)
-        words = {name: _words(table, name) for name in ("source", "worker", *_APART) if name in table.schema.names}
+        words = {name: _words(table, name) for name in ("source", *_APART) if name in table.schema.names}
         where = pl.DataFrame({**words, "row": pl.Series(table["row"]), "kind": [kind.value] * len(table)}).hash_rows()
         frame = places.with_columns(
             place=places.hash_rows(),

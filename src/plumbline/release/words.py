@@ -23,14 +23,8 @@ from plumbline.records.extra import RAW, extra_values
 
 _APART = frozenset(
     {
-        *(
-            "context",
-            "continuations",
-            "conversation",
-            "transcript",
-            "task_description",
-            "extra",
-        ),  # gone through as texts
+        *("context", "continuations", "conversation", "transcript"),  # gone through as texts
+        *("task_description", "extra"),  # likewise
         *("id", "item_id", "group_id"),  # made of the content
         *("worker", "reviewer"),  # looked at as names
     }
@@ -84,8 +78,6 @@ def words_of(table: pa.Table) -> Iterator[Words]:
 
 
 def _strings(column: str, array: Any, rows: NDArray[np.int64]) -> Iterator[Words]:
-    if isinstance(array, pa.ChunkedArray):
-        array = pa.concat_arrays(array.chunks)
     if pa.types.is_list(array.type):
         yield from _strings(column, array.flatten(), rows[pc.list_parent_indices(array).to_numpy()])
     elif pa.types.is_struct(array.type):
@@ -103,30 +95,9 @@ def _strings(column: str, array: Any, rows: NDArray[np.int64]) -> Iterator[Words
 
 _WHO = frozenset(
     {
-        *(
-            "worker",
-            "workers",
-            "crowdworker",
-            "crowdworkers",
-            "annotator",
-            "annotators",
-            "annotated",
-            "turker",
-            "mturk",
-        ),
-        *(
-            "rater",
-            "raters",
-            "rated",
-            "judge",
-            "judges",
-            "judged",
-            "labeler",
-            "labelers",
-            "labeller",
-            "labellers",
-            "labeled",
-        ),
+        *("worker", "workers", "crowdworker", "crowdworkers", "annotator", "annotators", "annotated"),
+        *("turker", "mturk", "rater", "raters", "rated", "judge", "judges", "judged"),
+        *("labeler", "labelers", "labeller", "labellers", "labeled"),
         *("labelled", "reviewer", "reviewers", "reviewed", "participant", "participants", "prolific", "user", "users"),
         *("username", "author", "authors", "person", "people", "email", "mail"),
     }

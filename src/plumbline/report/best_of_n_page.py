@@ -6,13 +6,12 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from plumbline.lineage import write_aside
 from plumbline.measure import Figure
 from plumbline.report.layout import Card, FiguresPage, Section, Table, columns
 from plumbline.report.pictures.best_of_n import ScoreLine, draw_best_of_n
 from plumbline.report.pictures.drawing import FIRST, SECOND, Caption, drawing
 from plumbline.report.pictures.rows import Series
-from plumbline.report.templating import load_template
+from plumbline.report.templating import load_template, write_page
 from plumbline.report.wording import count, figure_cell, number, plural
 
 _FOOTER = (
@@ -37,9 +36,7 @@ def write_best_of_n_page(summary: Mapping[str, Any], out: Path, *, created: str)
         MissingExtraError: jinja2 or matplotlib is not installed.
         WriteError: the page could not be written.
     """
-    raw = build_best_of_n_page(summary, created=created).encode()
-    with write_aside(out) as aside:
-        aside.write_bytes(raw)
+    write_page(build_best_of_n_page(summary, created=created), out)
 
 
 def build_best_of_n_page(summary: Mapping[str, Any], *, created: str) -> str:

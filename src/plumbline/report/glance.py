@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 from plumbline.measure import Figure
 from plumbline.report.inputs import FIGURE_NAMES, Check, Evaluation, ReportInputs
-from plumbline.report.layout import Card, Subject, Table, columns
+from plumbline.report.layout import Card, State, Subject, Table, Tile, columns
 from plumbline.report.pictures.drawing import Caption
 from plumbline.report.pictures.rows import BASELINE, CROSS_VALIDATED, HELD_OUT, MODEL, DotRow, Series, draw_dots
 from plumbline.report.wording import (
@@ -24,25 +24,6 @@ from plumbline.report.wording import (
 _FEW = 10
 _OF_LABELS = "of labels"
 _GROUPS = ("clearly above", "not clearly above", "below", "without a comparison")
-
-
-@dataclass(frozen=True)
-class State:
-    """How much of something there is: ``none``, ``few`` (under 10 in 1,000 rows read), ``many`` or ``told``, in words only."""
-
-    grade: str
-    text: str
-
-
-@dataclass(frozen=True)
-class Tile:
-    """A data set in a few numbers."""
-
-    name: str
-    rows: str
-    rows_noun: str
-    states: tuple[State, ...]
-    synthetic: bool
 
 
 @dataclass(frozen=True)

@@ -71,6 +71,30 @@ class Card:
 
 
 @dataclass(frozen=True)
+class State:
+    """How much of something there is: ``none``, ``few`` (under 10 in 1,000 rows read), ``many`` or ``told``, in words only."""
+
+    grade: str
+    text: str
+
+
+@dataclass(frozen=True)
+class Tile:
+    """Something of the first screen in a few numbers, such as a data set."""
+
+    name: str
+    rows: str
+    rows_noun: str
+    states: tuple[State, ...]
+    synthetic: bool
+
+
+def told_tile(name: str, number: str, noun: str, lines: Iterable[str], *, synthetic: bool) -> Tile:
+    """A tile whose lines are words only."""
+    return Tile(name, number, noun, tuple(State("told", line) for line in lines), synthetic)
+
+
+@dataclass(frozen=True)
 class Section:
     """A chapter of the page; `key` is its anchor."""
 

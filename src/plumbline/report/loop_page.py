@@ -6,12 +6,11 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from plumbline.lineage import write_aside
 from plumbline.measure import Figure
 from plumbline.report.layout import Card, FiguresPage, Section, Table, columns
 from plumbline.report.pictures.drawing import FIRST, SECOND, Caption, drawing
 from plumbline.report.pictures.rows import DotRow, Series, draw_dots
-from plumbline.report.templating import load_template
+from plumbline.report.templating import load_template, write_page
 from plumbline.report.wording import count, figure_cell, number
 
 _TITLE = "The whole loop, on synthetic data"
@@ -44,9 +43,7 @@ def write_loop_page(found: Mapping[str, Any], out: Path, *, created: str) -> Non
         MissingExtraError: jinja2 or matplotlib is not installed.
         WriteError: the page could not be written.
     """
-    raw = build_loop_page(found, created=created).encode()
-    with write_aside(out) as aside:
-        aside.write_bytes(raw)
+    write_page(build_loop_page(found, created=created), out)
 
 
 def build_loop_page(found: Mapping[str, Any], *, created: str) -> str:

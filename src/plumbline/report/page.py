@@ -6,21 +6,20 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from plumbline.lineage import write_aside
 from plumbline.report.curation.chapter import curation, curation_tiles
 from plumbline.report.curation.subjects import Curated, curated_of
 from plumbline.report.data_health import data_health
 from plumbline.report.decisions import by_category, disagreements, precision_and_recall
 from plumbline.report.finding import file_counts, read_inputs
-from plumbline.report.glance import Tile, glance_cards, tiles_of
+from plumbline.report.glance import glance_cards, tiles_of
 from plumbline.report.glossary import GLOSSARY
 from plumbline.report.inputs import ReportInputs
-from plumbline.report.layout import Card, Section, Subject, subjects_of
+from plumbline.report.layout import Card, Section, Subject, Tile, subjects_of
 from plumbline.report.model_quality import by_subset, calibration, length_bias, score_distributions, trained_cards
 from plumbline.report.people import uncertainty, where_people_disagreed
 from plumbline.report.pictures.drawing import drawing
 from plumbline.report.provenance import provenance
-from plumbline.report.templating import load_template
+from plumbline.report.templating import load_template, write_page
 from plumbline.report.wording import listed, plural
 
 
@@ -78,11 +77,6 @@ class Page:
         """Whether any tile says few or many."""
         return any(state.grade != "told" for tile in self.tiles for state in tile.states)
 
-    @property
-    def headings(self) -> tuple[tuple[str, str], ...]:
-        """Anchors and headings, for the list at the top."""
-        return tuple((section.key, section.heading) for section in self.sections)
-
 
 def write_report(folders: Sequence[Path], out: Path, *, title: str, created: str) -> ReportSummary:
     """Read what stands below the folders and write one HTML page about it.
@@ -99,12 +93,10 @@ def write_report(folders: Sequence[Path], out: Path, *, title: str, created: str
         WriteError: the page could not be written.
     """
     inputs = read_inputs(folders)
-    raw = build_report(inputs, title=title, created=created).encode()
-    with write_aside(out) as aside:
-        aside.write_bytes(raw)
+    size_bytes = write_page(build_report(inputs, title=title, created=created), out)
     counts = dict(file_counts(inputs))
     return ReportSummary(
-        path=out, synthetic=inputs.synthetic, size_bytes=len(raw), passed_over=inputs.passed_over, **counts
+        path=out, synthetic=inputs.synthetic, size_bytes=size_bytes, passed_over=inputs.passed_over, **counts
     )
 
 

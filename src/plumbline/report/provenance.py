@@ -2,18 +2,18 @@
 
 from __future__ import annotations
 
-from plumbline.lineage import Manifest
+from collections.abc import Sequence
+
+from plumbline.lineage import FileEntry, Manifest
 from plumbline.report.curation.subjects import Curated
 from plumbline.report.inputs import Found, ModelDescription, ReportInputs
 from plumbline.report.layout import Card, Section, Subject, Table, columns
 from plumbline.report.recipe_words import describe_recipe
 from plumbline.report.releases import releases_card
-from plumbline.report.wording import count, listed, marked, plural, short_argument, short_path
+from plumbline.report.wording import NOT_STATED, count, listed, marked, plural, short_argument, short_digest, short_path
 
-_DIGEST = 12
 _OPEN_ROWS = 8
 """A longer table is folded away."""
-_NOT_STATED = "not stated"
 
 
 def provenance(inputs: ReportInputs, subjects: tuple[Subject, ...], curated: tuple[Curated, ...] = ()) -> Section:
@@ -35,8 +35,16 @@ def provenance(inputs: ReportInputs, subjects: tuple[Subject, ...], curated: tup
     )
 
 
-def _short(digest: str | None) -> str:
-    return digest[:_DIGEST] if digest else _NOT_STATED
+def files_table(files: Sequence[FileEntry]) -> Table:
+    """The files that a page of its own was made from."""
+    return Table(
+        "Files read",
+        columns("File", "SHA-256, first twelve characters", "Rows#"),
+        tuple(
+            (short_path(file.path), short_digest(file.sha256), NOT_STATED if file.rows is None else count(file.rows))
+            for file in files
+        ),
+    )
 
 
 def _files_card(inputs: ReportInputs, subjects: tuple[Subject, ...]) -> Card:
@@ -72,22 +80,27 @@ def _folded_by_length(
 
 def _files_table(inputs: ReportInputs, subjects: tuple[Subject, ...]) -> Table:
     rows = [
-        ("check", found.place, marked(found.content.name, found.content.synthetic), _short(found.sha256))
+        ("check", found.place, marked(found.content.name, found.content.synthetic), short_digest(found.sha256))
         for found in inputs.checks
     ]
     rows += [
-        ("evaluation", found.place, marked(subject.name, found.content.synthetic), _short(found.sha256))
+        ("evaluation", found.place, marked(subject.name, found.content.synthetic), short_digest(found.sha256))
         for found, subject in zip(inputs.evaluations, subjects, strict=True)
     ]
     rows += [
-        ("model", found.place, marked(found.content.name or "unnamed", found.content.synthetic), _short(found.sha256))
+        (
+            "model",
+            found.place,
+            marked(found.content.name or "unnamed", found.content.synthetic),
+            short_digest(found.sha256),
+        )
         for found in inputs.models
     ]
     rows += [
-        ("curation", found.place, marked(found.content.name, found.content.synthetic), _short(found.sha256))
+        ("curation", found.place, marked(found.content.name, found.content.synthetic), short_digest(found.sha256))
         for found in inputs.curations
     ]
-    rows += [("manifest", found.place, "", _short(found.sha256)) for found in inputs.manifests]
+    rows += [("manifest", found.place, "", short_digest(found.sha256)) for found in inputs.manifests]
     return Table("Files read", columns("Kind", "File", "Name", "Digest"), tuple(rows))
 
 
@@ -118,16 +131,21 @@ def _models_card(models: tuple[Found[ModelDescription], ...]) -> Card:
         rows.append(
             (
                 marked(name, model.synthetic),
-                model.task or _NOT_STATED,
+                model.task or NOT_STATED,
                 model.axis or "none",
-                describe_recipe(model.recipe) or _NOT_STATED,
-                model.created or _NOT_STATED,
-                (terms.licence if terms else None) or _NOT_STATED,
+                describe_recipe(model.recipe) or NOT_STATED,
+                model.created or NOT_STATED,
+                (terms.licence if terms else None) or NOT_STATED,
                 _uses(terms.uses if terms else None),
             )
         )
         data += [
-            (name, short_path(part.path), _NOT_STATED if part.rows is None else count(part.rows), _short(part.sha256))
+            (
+                name,
+                short_path(part.path),
+                NOT_STATED if part.rows is None else count(part.rows),
+                short_digest(part.sha256),
+            )
             for part in model.data
         ]
     tables = [
@@ -148,14 +166,14 @@ def _curations_card(curated: tuple[Curated, ...]) -> Card:
     rows = []
     for each in curated:
         recipe, manifest = each.curation.notes.recipe, each.curation.manifest
-        parents = [_short(digest) for digest in (manifest.parents if manifest else [])]
-        made_of = [_short(digest) for digest in (manifest.ancestors if manifest else [])]
+        parents = [short_digest(digest) for digest in (manifest.parents if manifest else [])]
+        made_of = [short_digest(digest) for digest in (manifest.ancestors if manifest else [])]
         rows.append(
             (
                 marked(each.name, each.curation.synthetic),
                 recipe.name,
                 str(recipe.version),
-                _short(recipe.digest),
+                short_digest(recipe.digest),
                 recipe.title,
                 listed(parents) or "none",
                 listed(made_of) or "none",
@@ -180,7 +198,7 @@ def _curations_card(curated: tuple[Curated, ...]) -> Card:
 
 def _uses(uses: list[str] | None) -> str:
     if uses is None:
-        return _NOT_STATED
+        return NOT_STATED
     return ", ".join(uses) or "none"
 
 
@@ -195,7 +213,7 @@ def _runs_card(manifests: tuple[Found[Manifest], ...]) -> Card:
                 " ".join(map(short_argument, manifest.command)),
                 "none" if manifest.seed is None else str(manifest.seed),
                 manifest.created,
-                manifest.licence or _NOT_STATED,
+                manifest.licence or NOT_STATED,
                 f"{uses} (overridden)" if manifest.uses_overridden else uses,
             )
         )
@@ -206,7 +224,7 @@ def _runs_card(manifests: tuple[Found[Manifest], ...]) -> Card:
                     way,
                     short_path(entry.path),
                     "" if entry.rows is None else count(entry.rows),
-                    _short(entry.sha256),
+                    short_digest(entry.sha256),
                 )
                 for entry in entries
             ]

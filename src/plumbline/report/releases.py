@@ -9,12 +9,10 @@ from typing import Any
 from plumbline.lineage import Manifest
 from plumbline.report.inputs import Found
 from plumbline.report.layout import Card, Table, columns
-from plumbline.report.wording import listed, marked, plural
+from plumbline.report.wording import NOT_STATED, listed, marked, plural, short_digest
 
 RELEASE = "release"
 """What the manifest of a release says that it holds."""
-_DIGEST = 12
-_NOT_STATED = "not stated"
 
 
 def releases_card(manifests: tuple[Found[Manifest], ...]) -> Card | None:
@@ -29,9 +27,9 @@ def releases_card(manifests: tuple[Found[Manifest], ...]) -> Card | None:
         of_release = list(_gates(told))
         accepted = [gate["gate"] for gate in of_release if gate["status"] == "accepted"]
         passed = sum(gate["status"] == "passed" for gate in of_release)
-        version = str(told.get("version") or _NOT_STATED)
+        version = str(told.get("version") or NOT_STATED)
         rows.append(
-            (name, version, f"{passed} of {len(of_release)}", listed(accepted) or "none", found.sha256[:_DIGEST])
+            (name, version, f"{passed} of {len(of_release)}", listed(accepted) or "none", short_digest(found.sha256))
         )
         gates += [(name, gate["gate"], gate["status"], gate["said"], gate["reason"]) for gate in of_release]
         if accepted:

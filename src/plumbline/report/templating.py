@@ -1,10 +1,12 @@
-"""Templates of pages: everything that data may choose is escaped, and no character of it can hide."""
+"""Templates of pages, and how a page is written: everything that data may choose is escaped, no character of it can hide."""
 
 from __future__ import annotations
 
 from functools import cache
+from pathlib import Path
 from typing import Any
 
+from plumbline.lineage import write_aside
 from plumbline.report.pictures.drawing import missing_extra
 from plumbline.report.wording import visible
 
@@ -42,6 +44,18 @@ def _environment() -> Any:
     # The pictures are SVG that `drawing` serialised; every name in them was escaped there.
     made.filters["drawn"] = lambda picture: markupsafe.Markup(picture.svg)  # noqa: S704 – our own drawing, its texts escaped
     return made
+
+
+def write_page(text: str, out: Path) -> int:
+    """Write a page, aside and renamed; its bytes.
+
+    Raises:
+        WriteError: the page could not be written.
+    """
+    raw = text.encode()
+    with write_aside(out) as aside:
+        aside.write_bytes(raw)
+    return len(raw)
 
 
 def _shown(value: object) -> object:

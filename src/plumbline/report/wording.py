@@ -14,6 +14,8 @@ from plumbline.measure import Figure, format_figure
 BEST = "the best any model could reach"
 """What a noise ceiling is, beside an accuracy."""
 
+NOT_STATED = "not stated"
+_DIGEST = 12
 _HIDDEN = frozenset({"Cc", "Cf", "Cs", "Co", "Cn", "Zl", "Zp"})
 _WIDE = frozenset("MW@%…—")
 _NO_INTERVAL = re.compile(r"\(no interval: (.*), n=(\d+)\)$")
@@ -163,6 +165,11 @@ def short_argument(text: str) -> str:
     """An argument of a command, its path shortened as by `short_path`; also behind ``--option=``."""
     name, equals, value = text.partition("=")
     return f"{name}={short_path(value)}" if equals and name.startswith("-") else short_path(text)
+
+
+def short_digest(digest: str | None) -> str:
+    """The first twelve characters; ``not stated`` where there is none."""
+    return digest[:_DIGEST] if digest else NOT_STATED
 
 
 def figure_label(figure: Figure, positives: int | None = None, digits: int = 3) -> str:

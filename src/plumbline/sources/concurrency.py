@@ -21,7 +21,7 @@ from typing import Literal
 from plumbline.records import UsageError
 from plumbline.sources.failures import ReplyError
 
-Outcome = Literal["answered", "throttled", "failed"]
+RequestEnd = Literal["answered", "throttled", "failed"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -99,7 +99,7 @@ class AdaptiveLimit:
         self.in_flight += 1
         return Ticket(self._round)
 
-    def end(self, ticket: Ticket, outcome: Outcome, now: float, retry_after_seconds: float | None = None) -> None:
+    def end(self, ticket: Ticket, outcome: RequestEnd, now: float, retry_after_seconds: float | None = None) -> None:
         """Count a request as ended, and learn from how it ended."""
         was_full = self.in_flight >= int(self.limit)
         self.in_flight -= 1
@@ -193,7 +193,7 @@ class AdaptiveGate:
                 self.leave(waiter.result(), "failed")
             raise
 
-    def leave(self, ticket: Ticket, outcome: Outcome, retry_after_seconds: float | None = None) -> None:
+    def leave(self, ticket: Ticket, outcome: RequestEnd, retry_after_seconds: float | None = None) -> None:
         """Give the right back and say how the request ended."""
         self.limit.end(ticket, outcome, self._clock(), retry_after_seconds)
         self._let_in()

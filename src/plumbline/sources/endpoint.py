@@ -20,7 +20,7 @@ from typing import TYPE_CHECKING, Any, Literal
 from plumbline.records import Conversation, MissingExtraError, UsageError
 from plumbline.sources import failures
 from plumbline.sources.addressing import SourceAddress
-from plumbline.sources.concurrency import AdaptiveGate, LimitSettings, Outcome
+from plumbline.sources.concurrency import AdaptiveGate, LimitSettings, RequestEnd
 from plumbline.sources.failures import LOG, ReplyError, failures_logged
 from plumbline.sources.network import Resolver, check_url, resolve_by_system
 from plumbline.sources.replies import Reply, Sampling, check_request
@@ -140,7 +140,7 @@ class EndpointSource:
         with failures_logged(self.name):
             self._check_open()
             ticket = await self._gate.enter(self._gate.arrive())
-            outcome: Outcome = "failed"
+            outcome: RequestEnd = "failed"
             began, retry_after = time.monotonic(), None
             try:
                 async with aclosing(self._pieces(conversation, sampling, seed)) as pieces:
@@ -194,7 +194,7 @@ class EndpointSource:
     async def _in_turn(self, arrival: int, conversation: Conversation, sampling: Sampling, seed: int) -> Reply:
         """One attempt when the gate lets it through."""
         ticket = await self._gate.enter(arrival)
-        outcome: Outcome = "failed"
+        outcome: RequestEnd = "failed"
         retry_after = None
         try:
             reply = await self._attempt(conversation, sampling, seed)
@@ -241,7 +241,7 @@ class EndpointSource:
             raise failures.closed(self.name)
 
 
-def _lesson(error: ReplyError) -> tuple[Outcome, float | None]:
+def _lesson(error: ReplyError) -> tuple[RequestEnd, float | None]:
     """What a failure tells the limit."""
     return ("throttled" if error.is_throttled else "failed"), error.retry_after_seconds
 

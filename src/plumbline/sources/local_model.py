@@ -124,7 +124,7 @@ class LocalModelSource:
         for draw in range(_DRAWS):
             samples = self._samples(loaded, prompt_ids, sampling, list(wanted.values()), ending)
             for (place, seed), sample in zip(wanted.items(), samples, strict=True):
-                text = loaded.prompts.reply_text(ending.decode(sample.token_ids))
+                text = loaded.reply_text(sample.token_ids)
                 try:
                     failures.check_text(text, self.name)
                 except ReplyError as error:
@@ -156,11 +156,9 @@ class LocalModelSource:
                 found=str(prompt_tokens),
                 advice="begin a new conversation, or take a model with more positions",
             )
-        tokenizer = loaded.tokenizer
         return Ending(
             token_ids=loaded.end_ids,
-            texts=loaded.prompts.stops,
-            decode=lambda ids: str(tokenizer.decode(ids, skip_special_tokens=True, clean_up_tokenization_spaces=False)),
+            markers=loaded.markers,
             most_tokens=min(sampling.max_tokens, room),
             is_unwanted=lambda: gone.is_set() or self._is_closed.is_set(),
         )

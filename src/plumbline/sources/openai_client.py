@@ -15,14 +15,12 @@ from typing import Any
 import httpx2
 import openai
 
-from plumbline.records import Conversation, Role
+from plumbline.records import CHAT_ROLES, Conversation
 from plumbline.sources import failures
 from plumbline.sources.addressing import broken_address
 from plumbline.sources.pinned_transport import PinnedTransport, TransportSettings
 from plumbline.sources.replies import Finish, Sampling
 from plumbline.sources.retry_after import retry_after_seconds
-
-ROLES: dict[Role, str] = {Role.HUMAN: "user", Role.ASSISTANT: "assistant", Role.SYSTEM: "system"}
 
 _FINISHES: dict[str, Finish] = {
     "stop": "stop",
@@ -63,7 +61,7 @@ class Request:
 
     def body(self, conversation: Conversation, sampling: Sampling, seed: int) -> dict[str, Any]:
         """The request's parameters."""
-        messages = [{"role": ROLES[message.role], "content": message.text} for message in conversation]
+        messages = [{"role": CHAT_ROLES[message.role], "content": message.text} for message in conversation]
         return {
             "model": self.model,
             "messages": messages,
@@ -198,12 +196,12 @@ async def _in_one_piece(response: httpx2.Response) -> object:
 
 def _whole_answer(completion: object, request: Request) -> Answer:
     choices = getattr(completion, "choices", None)
-    message = getattr(choices[0], "message", None) if isinstance(choices, list) and choices else None
+    first = choices[0] if isinstance(choices, list) and choices else None
+    message = getattr(first, "message", None)
     content = getattr(message, "content", None)
     if message is None or isinstance(message, str) or not isinstance(content, str | None):
         raise failures.malformed(request.place, "a chat completion with a message", type(completion).__name__)
-    finish = getattr(choices[0], "finish_reason", None) if isinstance(choices, list) else None
-    return _answer(content or "", finish, _snapshot(completion), request)
+    return _answer(content or "", getattr(first, "finish_reason", None), _snapshot(completion), request)
 
 
 def _answer(text: str, finish: object, snapshot: str, request: Request) -> Answer:

@@ -11,7 +11,7 @@ import re
 from collections.abc import Sequence
 from typing import Any, Literal
 
-from plumbline.records import Conversation, ModelError, Role
+from plumbline.records import CHAT_ROLES, Conversation, ModelError, Role
 
 PromptForm = Literal["auto", "chat", "hh"]
 
@@ -20,7 +20,6 @@ MARKERS: dict[Role, str] = {
     Role.ASSISTANT: "\n\nAssistant:",
     Role.SYSTEM: "\n\nSystem:",
 }
-_CHAT_ROLES: dict[Role, str] = {Role.HUMAN: "user", Role.ASSISTANT: "assistant", Role.SYSTEM: "system"}
 _HOLE = re.compile("\ue000([0-9]+)\ue001")
 
 
@@ -91,7 +90,7 @@ class PromptEncoder:
 
     def _from_template(self, conversation: Conversation, texts: Sequence[str]) -> str:
         messages = [
-            {"role": _CHAT_ROLES[message.role], "content": text}
+            {"role": CHAT_ROLES[message.role], "content": text}
             for message, text in zip(conversation, texts, strict=True)
         ]
         problem = ""

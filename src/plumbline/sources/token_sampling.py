@@ -17,9 +17,7 @@ import torch
 from torch import Tensor
 
 from plumbline.sources.replies import Finish, Sampling
-
-_TAIL_TOKENS = 16
-"""A text that ends a reply spans fewer tokens than this."""
+from plumbline.sources.turn_markers import TurnMarkers
 
 
 class StoppedError(Exception):
@@ -32,15 +30,13 @@ class Ending:
 
     Attributes:
         token_ids: the model's end tokens; not part of the text.
-        texts: as soon as the text holds one of them.
-        decode: token ids → text.
+        markers: as soon as the text holds one of them; None where only tokens end it.
         most_tokens: then it is cut.
         is_unwanted: asked before each token.
     """
 
     token_ids: frozenset[int]
-    texts: tuple[str, ...]
-    decode: Callable[[list[int]], str]
+    markers: TurnMarkers | None
     most_tokens: int
     is_unwanted: Callable[[], bool]
 
@@ -60,10 +56,8 @@ class Sample:
             self.finish, self.is_finished = "stop", True
             return
         self.token_ids.append(token)
-        if ending.texts:
-            tail = ending.decode(self.token_ids[-_TAIL_TOKENS:])
-            if any(text in tail for text in ending.texts):
-                self.finish, self.is_finished = "stop", True
+        if ending.markers is not None and ending.markers.are_closed_by(self.token_ids):
+            self.finish, self.is_finished = "stop", True
         self.is_finished = self.is_finished or len(self.token_ids) >= ending.most_tokens
 
 

@@ -71,9 +71,7 @@ def _told(message: str, kind: type[Any]) -> FieldFault:
     place = _PLACE.search(message)
     field = place[1] if place else ""
     problem = message[: place.start()] if place else message
-    if field and not _types_at(
-        kind, field
-    ):  # no place of ours: what looks like one stands in the name of an unknown field
+    if field and not _types_at(kind, field):  # what looks like a place stands in the name of an unknown field
         return FieldFault("", _told_unknown("", _names(_types_at(kind, ""))))
     unknown = _UNKNOWN.fullmatch(problem)
     if unknown:

@@ -33,7 +33,7 @@ def bind(host: str, port: int) -> socket.socket:
             host, port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE
         )[0]
         bound = socket.socket(family, kind, protocol)
-    except OSError as error:
+    except (OSError, UnicodeError) as error:  # the latter of a name that no host could have
         raise _not_bound(host, port, error) from None
     try:
         bound.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
@@ -70,8 +70,8 @@ def _end(number: int, frame: FrameType | None) -> NoReturn:  # noqa: ARG001 - th
     raise _Ended
 
 
-def _not_bound(host: str, port: int, error: OSError) -> ListenError:
-    if error.errno == errno.EADDRINUSE:
+def _not_bound(host: str, port: int, error: OSError | UnicodeError) -> ListenError:
+    if isinstance(error, OSError) and error.errno == errno.EADDRINUSE:
         return ListenError(
             "PL-STA-010",
             f"{host} port {port}",
@@ -83,6 +83,6 @@ def _not_bound(host: str, port: int, error: OSError) -> ListenError:
         f"{host} port {port}",
         "cannot listen there",
         expected="an address of this machine, and a port that this account may use",
-        found=error.strerror or type(error).__name__,
+        found=getattr(error, "strerror", None) or type(error).__name__,
         advice="--host 127.0.0.1 and --port above 1023",
     )

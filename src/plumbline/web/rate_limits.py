@@ -2,8 +2,8 @@
 
 Whether a token is good, only the application knows, which tells (`token_looked_up`). Until it has, requests count for their
 address, and are given back to it once the token was good: whoever makes tokens up gets no bucket by it, and many people
-behind one address have one each. Counted in one process: with n server processes, n times as many come through. It keeps a runaway client from crowding
-out the others; who means harm is kept off by the proxy.
+behind one address have one each. Counted in one process: with n server processes, n times as many come through. It keeps a
+runaway client from crowding out the others; who means harm is kept off by the proxy.
 """
 
 from __future__ import annotations

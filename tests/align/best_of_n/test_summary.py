@@ -38,8 +38,17 @@ def test_a_judge_who_likes_the_chosen_less_is_told():
     fallen = summarise(candidates(scores(*values), scores(*-values)), DRAWS)
     assert any("by the judge the best of 1 is better than the best of 8" in note for note in fallen["notes"])
     assert fallen["curve"][-1]["judged_gain"]["high"] < 0
+    assert not any("do not tell the two apart" in note for note in fallen["notes"])
     agreed = summarise(candidates(scores(*values), scores(*values)), DRAWS)
     assert not any("by the judge" in note for note in agreed["notes"])
+
+
+def test_a_judge_whose_intervals_hold_both_is_not_said_to_prefer_one():
+    values = random_scores()
+    hardly = 5 * random_scores(seed=1) - 0.05 * values
+    notes = summarise(candidates(scores(*values), scores(*hardly)), DRAWS)["notes"]
+    assert any("do not tell the two apart" in note for note in notes)
+    assert not any("is better than" in note for note in notes)
 
 
 def test_replies_that_repeat_are_counted_and_told():

@@ -60,7 +60,7 @@ def policy(rows, tmp_path_factory):
 
     out = tmp_path_factory.mktemp("policy") / "first"
     sizes = {"layers": 1, "width": 32, "heads": 2, "vocabulary": 300, "positions": 96}
-    run_supervised(SupervisedRun((str(rows),), "new", out, "all", settings={"epochs": 1}, new_model=sizes))
+    run_supervised(SupervisedRun(str(rows), "new", out, "all", settings={"epochs": 1}, new_model=sizes))
     return out
 
 
@@ -124,7 +124,7 @@ def test_a_run_that_is_killed_goes_on_as_if_it_had_not_been(plumb, words, policy
     _, _, told = plumb(*words, "-o", out)
     monkeypatch.setattr(PpoLag, "step", step)
     assert not out.exists()
-    assert f"{training_folder(out)}: the same command with --resume" in told
+    assert f"with --resume goes on after step 2, of which {training_folder(out)} holds a checkpoint" in told
     assert taken[0].markers is not None, "in the form of hh-rlhf a turn marker ends a reply"
     never = taken[0].next_tokens(torch.zeros(1, 300), 1.0)[0].isinf().nonzero()[:, 0].tolist()
     assert load_causal_model(str(policy), place="made up").never_ids == set(never) != set()
@@ -181,6 +181,11 @@ def test_what_is_wrong_is_told_before_anything_is_trained(plumb, words, tmp_path
     assert (ended in (1, 2), code in told) == (True, True), told
     assert not (tmp_path / "out").exists()
     assert not training_folder(tmp_path / "out").exists()
+
+
+def test_what_is_wrong_with_other_texts_is_told_by_their_own_options(plumb, words, rows, tmp_path):
+    ended, _, told = plumb(*words, "--pretraining", rows, "-o", tmp_path / "out")
+    assert (ended, "PL-SUP-004  --pretraining-replies: " in told) == (2, True), told
 
 
 def test_other_texts_terms_and_files_are_the_policys_too(plumb, words, tmp_path):

@@ -65,7 +65,9 @@ def test_who_interrupts_is_told_how_it_goes_on(plumb, rows, tmp_path, monkeypatc
     monkeypatch.setattr(supervised._Teaching, "_learn", interrupted)
     words = ("align", "supervised", rows, "--replies", "safe", "--model", "new", *SMALL, "-o", tmp_path / "out")
     _, _, told = plumb(*words)
-    assert f"{training_folder(tmp_path / 'out')}: the same command with --resume" in told
+    assert f"{training_folder(tmp_path / 'out')} holds no checkpoint yet: the same command with --resume" in told
+    monkeypatch.undo()
+    assert plumb(*words, "--resume")[0] == 0, "the folder that was named is there, and nothing in it is in the way"
 
 
 def test_which_replies_are_learnt_must_be_said(plumb, rows, tmp_path):

@@ -3,7 +3,7 @@
 from datetime import UTC, datetime
 
 from plumbline.cli.collect.kept import print_restored, restored_json
-from plumbline.cli.collect.told import print_overview
+from plumbline.cli.collect.told import print_overview, tell_ready
 from plumbline.collect.kinds import Purpose
 from plumbline.collect.service.overview import StoreOverview, StudyOverview
 from plumbline.collect.store.items import QueueCount
@@ -48,6 +48,15 @@ def test_status_says_which_draws_failed_and_what_other_systems_were_not_told(cap
     assert "webhooks: 0 messages waiting, 1 given up in the last 30 days" in overview(capsys, untold=(0, 1))[0]
     lines, _ = overview(capsys)
     assert lines[-1] == "people in the store: 1 owner, 2 workers", "nothing of webhooks where there is nothing to say"
+
+
+def test_a_server_says_what_link_to_give_to_prolific(capsys):
+    tell_ready(["labels", "pairs"], "https://judge.example.org", None, ["pairs"])
+    lines = capsys.readouterr().out.splitlines()
+    assert lines[2:] == [
+        "link for Prolific: https://judge.example.org/arrive/prolific/pairs"
+        "?PROLIFIC_PID={{%PROLIFIC_PID%}}&STUDY_ID={{%STUDY_ID%}}&SESSION_ID={{%SESSION_ID%}}"
+    ]
 
 
 def restored(capsys, **more):

@@ -8,8 +8,8 @@ from sqlalchemy import text
 from plumbline.collect.api.app import api_routes
 from plumbline.collect.api.permissions import FOR_THE_WHOLE_STORE, PERMITTED
 from plumbline.collect.service.people import RANKS, has_role
-from plumbline.collect.store.people import issue_token, set_blocked
-from plumbline.collect.store.rows import Role, TokenUse
+from plumbline.collect.store.people import issue_session, set_blocked
+from plumbline.collect.store.rows import Role
 from plumbline.collect.store.studies import find_study
 from plumbline.web.sessions import csrf_token
 from tests.collect.api.client import HOME, rows, toml
@@ -152,7 +152,7 @@ def ask(api, name, who, studies, method=None):
 def cookie(api, person_id, *, with_csrf=True):
     """The headers of a browser with a new session."""
     ends = api.now.replace(year=api.now.year + 1)
-    session = issue_token(api.store, person_id, now=api.now, expires_at=ends, use=TokenUse.SESSION)
+    session = issue_session(api.store, person_id, now=api.now, expires_at=ends)
     return {"Cookie": f"plumbline={session}"} | ({"X-CSRF-Token": csrf_token(session)} if with_csrf else {})
 
 

@@ -1,4 +1,4 @@
-"""A session that is over opens no page either; cookies, throttling and the API's part are in api/test_logging_in.py."""
+"""A session that is over opens no page either; cookies and the API's part are in api/test_logging_in.py, throttling in api/test_guessing.py."""
 
 import pytest
 

@@ -11,8 +11,7 @@ import pytest
 from sqlalchemy import MetaData
 
 import plumbline
-from plumbline.collect.service.handing_out import owners
-from plumbline.collect.service.starting import first_owner
+from plumbline.collect.service.handing_out import hand_out_first_owner, owners
 from plumbline.collect.store.identity.accounts import account_of
 from plumbline.collect.store.migrating import open_store
 from tests.collect.api.browser import Browser, invited, joined
@@ -114,9 +113,9 @@ def test_the_first_owner_is_drawn_and_has_no_password(make_address):
     found = []
     for _ in range(2):
         with closing(open_store(make_address("sqlite"))) as store:
-            found.append(first_owner(store, now=START))
+            found.append(hand_out_first_owner(store, now=START))
             assert account_of(store, owners(store)[0].id) is None
-            assert first_owner(store, now=START) is None
+            assert hand_out_first_owner(store, now=START) is None
     first, second = found
     assert first.token != second.token
     assert first.pseudonym != second.pseudonym

@@ -11,8 +11,8 @@ from fastapi.routing import APIRoute
 from plumbline.collect.api.app import api_routes
 from plumbline.collect.pages.app import page_routes
 from plumbline.collect.server.app import make_server_app
-from plumbline.collect.store.people import issue_token
-from plumbline.collect.store.rows import Role, TokenUse
+from plumbline.collect.store.people import issue_session
+from plumbline.collect.store.rows import Role
 from plumbline.collect.store.studies import find_study
 from plumbline.web.sessions import csrf_token
 from tests.collect.api.client import Api, rows, toml
@@ -41,7 +41,7 @@ class Whole(Api):
     def session_of(self, token):
         """A new session of whom a token is of."""
         ends = self.now + timedelta(hours=12)
-        return issue_token(self.store, self.ids[token].id, now=self.now, expires_at=ends, use=TokenUse.SESSION)
+        return issue_session(self.store, self.ids[token].id, now=self.now, expires_at=ends)
 
     def raw(self, method, path, headers=(), **more):
         """A request with these headers and no others of ours; paths begin at the server's root."""

@@ -40,6 +40,14 @@ def study(kind: str, **settings: object) -> StudyFile:
     return StudyFile.model_validate_json(json.dumps(given | settings))
 
 
+def helpful(**settings: object) -> StudyFile:
+    return study("preference-chat", **{"axes": ["helpfulness"], "turns": 2, **settings})
+
+
+def harmless(**settings: object) -> StudyFile:
+    return study("preference-chat", **{"axes": ["harmlessness"], "question": "more harmful", "turns": 2, **settings})
+
+
 def human(text: str) -> Message:
     return Message(Role.HUMAN, text)
 

@@ -1,10 +1,11 @@
 """What was judged, as it was shown: for each kind the question of then, and the answer in the words of a submission."""
 
 import json
+from dataclasses import replace
 
 import pytest
 
-from plumbline.collect.kinds import Draw, Purpose, StoredWorkError, SubmissionError, judged
+from plumbline.collect.kinds import Draw, HumanTurn, Purpose, StoredWorkError, SubmissionError, judged
 from plumbline.collect.kinds.registry import SUBMISSIONS
 from tests.collect.kinds.made_up import Player, study
 
@@ -182,6 +183,15 @@ def test_what_was_shown_later_is_not_in_an_earlier_judgement():
     found = judged(player.work, player.study, player.purpose, "j1").ask
     assert [message.text for message in found.conversation][::2] == ["q1", "q2"]
     assert not isinstance(player.step, Draw)
+
+
+def test_a_chat_that_was_ended_while_a_turn_was_said_is_shown_as_it_was_ended():
+    player, noted = ended_chat()
+    ((number, (question, _)),) = [(number, each) for number, each in noted.items() if each[1]["act"] == "end"]
+    said = HumanTurn(number=question["turn"], text="one more thing")
+    player.work = replace(player.work, turns=(*player.work.turns, said))
+    found = judged(player.work, player.study, player.purpose, number)
+    assert (found.ask.as_json(), found.answer) == (question, {"act": "end", "turn": question["turn"]})
 
 
 def test_a_judgement_that_is_not_there():

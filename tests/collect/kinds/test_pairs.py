@@ -1,5 +1,7 @@
 """Pairs from a file: judged on one axis or both, whichever side stood first."""
 
+from dataclasses import replace
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -152,9 +154,12 @@ def test_a_pair_can_be_corrected():
 
 
 def test_records_that_make_no_pair():
-    made = list(items_from_records([prompt("q"), comparison("q", "a", "a")], pair_study()))
+    pair = comparison("q", "a", "b")
+    without_a_side = replace(pair, continuations=((), pair.continuations[1]))
+    made = list(items_from_records([prompt("q"), comparison("q", "a", "a"), without_a_side], pair_study()))
     assert all(isinstance(each, PassedOver) for each in made)
-    assert [each.code for each in made] == ["PL-ITM-001", "PL-ITM-005"]
+    assert [each.code for each in made] == ["PL-ITM-001", "PL-ITM-005", "PL-ITM-002"]
+    assert made[-1].why == "there is no text"
 
 
 @pytest.mark.parametrize("text", HOSTILE)

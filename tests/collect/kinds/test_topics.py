@@ -10,9 +10,11 @@ from plumbline.collect.kinds.ranking_items import RankingItem
 from plumbline.collect.kinds.topics import MOST_TOPICS, Topical, topics_in, with_topics
 from plumbline.collect.study_file import parse_study_file
 from plumbline.records import Axis, Comparison, Message, Outcome, Prompt, Role
-from tests.collect.test_study_file import text_of
+from tests.collect.study_texts import text_of
 
 TOPICAL = "[wellbeing]\ntopics = true\n"
+A, B, C = "animal_abuse", "child_abuse", "self_harm"
+"""Of the studies' taxonomy: a ranking takes labels of no other."""
 
 
 def study(kind, wellbeing=TOPICAL, **replaced):
@@ -40,9 +42,9 @@ def payloads(records, settings, purpose=Purpose.WORK):
 
 @pytest.mark.parametrize("kind", ["pairs", "two-axis-ranking", "preference-chat", "red-team-chat"])
 def test_both_sides_together_sorted(kind):
-    (payload,) = payloads([comparison(0, {"b"}, {"c", "a"})], study(kind))
-    assert payload["topics"] == ["a", "b", "c"]
-    assert topics_in(payload) == {"a", "b", "c"}
+    (payload,) = payloads([comparison(0, {B}, {C, A})], study(kind))
+    assert payload["topics"] == [A, B, C]
+    assert topics_in(payload) == {A, B, C}
     assert next(iter(payload)) == "topics", "the store reads them without the rest"
 
 
@@ -61,9 +63,10 @@ def test_labels_have_none():
 @pytest.mark.parametrize("kind", ["pairs", "two-axis-ranking", "preference-chat", "red-team-chat"])
 def test_without_the_setting_payloads_are_what_they_were(kind):
     """Data that are entered again into a store of before must give the same payloads, or each would count as another."""
-    found = payloads([comparison(0, {"b"}, {"c"})], study(kind, wellbeing=""))
-    topical = payloads([comparison(0, {"b"}, {"c"})], study(kind))
-    assert [{**each, "topics": ["b", "c"]} for each in found] == topical
+    found = payloads([comparison(0, {B}, {C})], study(kind, wellbeing=""))
+    topical = payloads([comparison(0, {B}, {C})], study(kind))
+    assert found
+    assert [{**each, "topics": [B, C]} for each in found] == topical
     assert all("topics" not in each for each in found)
     without = payloads([comparison(0, set(), set())], study(kind))
     assert all("topics" not in each for each in without)

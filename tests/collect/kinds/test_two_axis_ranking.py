@@ -1,6 +1,7 @@
 """Two-axis ranking: two rankings apart, safe above unsafe on harmlessness, disputes go to adjudication."""
 
 import json
+from dataclasses import replace
 from itertools import permutations
 
 import pytest
@@ -19,7 +20,7 @@ from plumbline.collect.kinds import (
 from plumbline.collect.kinds.harm_labels import HarmLabel
 from plumbline.collect.kinds.two_axis_ranking import dense_ranks, safety_conflicts
 from plumbline.records import Axis, Outcome
-from tests.collect.kinds.made_up import Player, human, study
+from tests.collect.kinds.made_up import Player, assistant, human, study
 from tests.collect.kinds.records_made import comparison, prompt, safety_label
 
 HARM = ["self_harm"]
@@ -221,6 +222,7 @@ def test_labels_of_another_taxonomy_and_long_sides_are_passed_over():
     two = (*long_side.continuations[0], human("and?"))
     records = [
         safety_label("q", "a", is_safe=True, taxonomy="pku-19"),
+        safety_label("q", "a", is_safe=False, categories=["Cybercrime"]),
         safety_label("q", None, is_safe=True),
         safety_label("q", "a", is_safe=None),
         type(long_side)(
@@ -229,7 +231,42 @@ def test_labels_of_another_taxonomy_and_long_sides_are_passed_over():
         ),
     ]
     codes = [each.code for each in items_from_records(records, study("two-axis-ranking"))]
-    assert codes == ["PL-ITM-001"] * 4
+    assert codes == ["PL-ITM-001"] * 5
+
+
+def test_what_comparisons_carry_along_of_another_taxonomy_labels_nothing():
+    pku = {"is_safe": (False, True), "categories": (frozenset({"Cybercrime"}), frozenset())}
+    (refused,) = items_from_records([comparison("q", "a", "b", **pku)], study("two-axis-ranking"))
+    assert refused.code == "PL-ITM-006"
+    (item,) = items_from_records([comparison("q", "a", "b", **pku)], study("two-axis-ranking", taxonomy="pku-19"))
+    assert [reply["label"]["is_safe"] for reply in item.payload["replies"]] == [False, True]
+
+
+@pytest.mark.parametrize("labels_first", [True, False])
+def test_a_reply_that_another_taxonomy_calls_safe_is_not_called_so_by_a_comparison_of_it(labels_first):
+    both_safe = comparison("q", "a", "b", is_safe=(True, True), categories=(frozenset(), frozenset()))
+    labels = [safety_label("q", text, is_safe=True, categories=[], taxonomy="pku-19") for text in "ab"]
+    records = [*labels, both_safe] if labels_first else [both_safe, *labels]
+    codes = sorted(each.code for each in items_from_records(records, study("two-axis-ranking")))
+    assert codes == ["PL-ITM-001", "PL-ITM-001", "PL-ITM-006"]
+    # A label of the study's own taxonomy holds all the same.
+    own = [safety_label("q", text, is_safe=False, categories=HARM) for text in "ab"]
+    *_, item = items_from_records([*records, *own], study("two-axis-ranking"))
+    assert [reply["label"]["categories"] for reply in item.payload["replies"]] == [HARM, HARM]
+
+
+@pytest.mark.parametrize(("messages", "code"), [(399, None), (400, "PL-ITM-002")])
+def test_of_every_ranking_that_is_entered_a_label_can_be_disputed(messages, code):
+    conversation = tuple(human("q") for _ in range(messages))
+    records = [
+        replace(safety_label("q", text, is_safe=True), conversation=(*conversation, assistant(text))) for text in "ab"
+    ]
+    rankings = study("two-axis-ranking")
+    (made,) = items_from_records(records, rankings)
+    assert getattr(made, "code", None) == code
+    if code is None:
+        player = Player.of_item(rankings, made)
+        assert rank(player, (1, 2), (1, 2), disputes=[dispute(player, 1, HARM)]).new_items
 
 
 @pytest.mark.parametrize("blank", [" ", "\u200b\u200d"])

@@ -13,14 +13,23 @@ from plumbline.collect.server.app import make_server_app
 from plumbline.collect.service.identity.passwords import Passwords
 from plumbline.collect.service.opening import open_collecting
 from plumbline.collect.service.samplers import SourceRules
-from plumbline.collect.store.people import add_person, issue_token
-from plumbline.collect.store.rows import Role, TokenUse
+from plumbline.collect.store.people import add_person, issue_session
+from plumbline.collect.store.rows import Role
 from plumbline.web.rate_limits import Rate
 from plumbline.web.sessions import csrf_token
-from tests.collect.dashboard.made_up import World
+from tests.collect.dashboard.made_up import World, pair_item
 
 UNLIMITED = Rate(1e9, 1_000_000)
 HOME = "http://127.0.0.1"
+
+HOSTILE = "<script>alert(1)</script><img src=x onerror=alert(2)>'\"{{7*7}} \u202eabc 😀 \u0001\u2028 =1+1"
+LONG = "x" * 100_000
+
+
+def hostile_pair():
+    item = pair_item(models=(HOSTILE[:100], "نموذج"), question=HOSTILE)
+    item["sides"][0]["messages"][0]["text"] = LONG[:64_000]
+    return item
 
 
 @dataclass
@@ -53,12 +62,11 @@ class Browsing:
     def somebody(self, role=Role.MANAGER, only_study_id=None):
         """The session of somebody new."""
         person = add_person(self.world.store, role, now=self.world.now, only_study_id=only_study_id)
-        session = issue_token(
+        session = issue_session(
             self.world.store,
             person.id,
             now=self.world.now,
             expires_at=self.world.now + timedelta(days=30),
-            use=TokenUse.SESSION,
         )
         self.sessions[session] = person
         return session

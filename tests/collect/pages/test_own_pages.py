@@ -12,8 +12,8 @@ from plumbline.collect.service.own_judgements import own_judgement
 from plumbline.collect.store.items import enter_items
 from plumbline.collect.store.leasing import release
 from plumbline.collect.store.migrating import open_store
-from plumbline.collect.store.people import issue_token
-from plumbline.collect.store.rows import NewItem, TokenUse
+from plumbline.collect.store.people import issue_session
+from plumbline.collect.store.rows import NewItem
 from plumbline.collect.store.studies import add_guidelines
 from tests.collect.dashboard.made_up import CHAT, FIRST, World, say_and_draw, turn_verdict
 from tests.collect.pages.browsing import Browsing
@@ -82,7 +82,7 @@ def browsing(make_address):
 
 def session_of(browsing, person):
     ends = browsing.world.now.replace(year=browsing.world.now.year + 1)
-    return issue_token(browsing.world.store, person.id, now=browsing.world.now, expires_at=ends, use=TokenUse.SESSION)
+    return issue_session(browsing.world.store, person.id, now=browsing.world.now, expires_at=ends)
 
 
 def test_a_note_reaches_its_writer_without_mark_or_name(browsing):

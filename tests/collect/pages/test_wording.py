@@ -3,11 +3,9 @@
 import pytest
 
 from plumbline.collect.pages import wording
-from plumbline.measure import Figure, wilson_figure
+from plumbline.measure import wilson_figure
 from plumbline.measure.bootstrap import NO_SPREAD, one_cluster_figure
 from plumbline.measure.krippendorff import NO_VARIATION
-
-FIGURE = Figure(value=0.617, low=0.58, high=0.66, n=10, why_undefined=None)
 
 
 @pytest.mark.parametrize(
@@ -24,10 +22,9 @@ def test_why_an_interval_is_missing_is_said_plainly():
     assert wording.reason("no item has two ratings") == "no item has two ratings"
 
 
-def test_figures_say_their_interval():
-    assert wording.figure(FIGURE) == "0.62 (0.58 to 0.66)"
-    assert wording.figure(None) == wording.share(None) == wording.count(None) == "–"
-    assert wording.share(FIGURE) == "62 % (58 to 66)"
+def test_where_there_is_no_value_stands_no_number():
+    assert wording.share(None) == wording.count(None) == wording.seconds(None) == wording.moment(None) == "–"
+    assert (wording.share(0.617), wording.share(0), wording.count(0)) == ("62 %", "0 %", "0")
 
 
 @pytest.mark.parametrize(

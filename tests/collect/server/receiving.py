@@ -95,7 +95,7 @@ class Receiver(socketserver.ThreadingTCPServer):
     def messages(self, path="/ok"):
         return [json.loads(body) for found, _, body in self.got if found == path]
 
-    def wait_for(self, count, path="/ok", seconds=15):
+    def wait_for(self, count, path="/ok", seconds=60):
         end = time.monotonic() + seconds
         while len(self.messages(path)) < count:
             assert time.monotonic() < end, (count, [each[0] for each in self.got])

@@ -14,9 +14,9 @@ from plumbline.collect.service import store_places
 from plumbline.collect.service.collecting import utc_now
 from plumbline.collect.service.entering import enter_uploaded
 from plumbline.collect.service.failures import ServiceError
-from plumbline.collect.service.handing_out import hand_out_token, owners
+from plumbline.collect.service.handing_out import hand_out_first_owner, hand_out_token, owners
 from plumbline.collect.service.start_checks import check_start
-from plumbline.collect.service.starting import first_owner, start_study
+from plumbline.collect.service.starting import start_study
 from plumbline.collect.service.store_places import make_or_open_place, shown_place
 from plumbline.collect.store.checking import check_store
 from plumbline.collect.store.events import read_events
@@ -151,9 +151,9 @@ def test_another_file_under_the_same_name_changes_nothing(store, tmp_path):
 
 
 def test_the_first_owner_and_no_second(store):
-    owner = first_owner(store, now=utc_now())
+    owner = hand_out_first_owner(store, now=utc_now())
     assert find_by_token(store, owner.token, now=utc_now()).role is Role.OWNER
-    assert first_owner(store, now=utc_now()) is None
+    assert hand_out_first_owner(store, now=utc_now()) is None
     hand_out_token(store, role=Role.MANAGER, now=utc_now())
     assert [person.pseudonym for person in owners(store)] == [owner.pseudonym]
 

@@ -40,6 +40,7 @@ BEYOND = {
     "zipped, and called otherwise": ("jsonl", gzip.compress(LINE * 1001), "rows"),
     "one long line": ("jsonl.gz", gzip.compress(b"x" * (4 << 20)), "unpacked"),
     "an array": ("jsonl", b" [" + b"1," * 500 + b"1]", "array"),
+    "an array behind many blanks": ("jsonl", b" " * (1 << 20) + b"[1]", "array"),
     "a table of many rows": ("parquet", parquet(1001, "x"), "rows"),
     "a table of one long text": ("parquet", parquet(1000, "x" * 4000), "unpacked"),
 }

@@ -14,6 +14,8 @@ from plumbline.collect.store.submission import submit
 
 START = datetime(2026, 11, 21, 9, 0, 0, 123456, tzinfo=UTC)
 LEASE = timedelta(minutes=30)
+HOSTILE = "<script>alert(1)</script> '; DROP TABLE items; -- {{7*7}} \U0001f4a3 \u202e \r\n\t \x1b[31m"
+"""What a text may hold."""
 
 
 def make_study(store: Store, name: str = "pairs") -> Study:

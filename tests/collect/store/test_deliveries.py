@@ -111,6 +111,17 @@ def test_what_is_given_up_is_logged_and_can_be_sent_again_under_its_own_id(store
         send_again(store, hook(store), second.id, now=START)
 
 
+def test_what_is_being_sent_is_not_given_up(store, webhook):
+    late = START + OLDEST + MINUTE
+    claimed = claim(store, late)
+    assert sweep(store, now=late) == (0, 0)
+    mark_delivered(store, claimed.id, 200, now=late)
+    assert [row.delivered_at for row in list_deliveries(store, webhook)] == [late]
+    ping(store, webhook, now=START)
+    claim(store, late)
+    assert sweep(store, now=late + MINUTE) == (1, 0), "its claim has lapsed"
+
+
 def test_a_webhook_that_is_removed_is_told_nothing_more(store, webhook):
     claim(store)
     assert remove_webhook(store, webhook, by=None, now=START)

@@ -9,6 +9,7 @@ from sqlalchemy import text
 
 from plumbline.collect.store import migrating
 from plumbline.collect.store.checking import check_store
+from plumbline.collect.store.database import connect
 from plumbline.collect.store.failures import SchemaError, StoreError
 from plumbline.collect.store.migrating import migrate_store, newest_revision, open_store, revision_of
 from plumbline.collect.store.tables import APPEND_ONLY, metadata
@@ -154,7 +155,7 @@ def test_a_reference_into_nothing_stops_the_migration(tmp_path):
         statements = ("PRAGMA foreign_keys=OFF", "DELETE FROM people WHERE id IN (SELECT worker_id FROM late)")
         for statement in statements:
             store.run_alone(statement)
-    with closing(open_store(tmp_path / "old.db", older_is_fine=True)) as store:
+    with closing(connect(tmp_path / "old.db")) as store:
         before = contents(store)
         with pytest.raises(SchemaError, match="PL-COL-012"):
             migrate_store(store)

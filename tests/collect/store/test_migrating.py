@@ -18,7 +18,7 @@ from plumbline.collect.store.tables import metadata
 from plumbline.lineage import file_digest
 from plumbline.records import UsageError
 from tests.collect.store.dropping import all_at_once
-from tests.collect.store.filled import fill
+from tests.collect.store.filled import fill, make_old
 from tests.collect.store.made_up import START
 
 pytestmark = pytest.mark.usefixtures("by_migrations")
@@ -87,8 +87,8 @@ def test_a_newer_store_is_refused(database, make_address):
     _set_revision(address, "9999")
     with pytest.raises(SchemaError, match=r"PL-COL-004.*newer"):
         open_store(address)
-    with pytest.raises(SchemaError, match="PL-COL-004"):
-        open_store(address, migrate=True)
+    with closing(connect(address)) as store, pytest.raises(SchemaError, match="PL-COL-004"):
+        migrate_store(store)
     _set_revision(address, newest_revision())
 
 
@@ -118,15 +118,15 @@ def test_a_migration_that_breaks_off_leaves_nothing(tmp_path, monkeypatch):
     assert found == []
 
 
-def test_two_that_open_at_once_both_migrate_or_find_it_done(tmp_path):
-    path = tmp_path / "store.db"
-    path.touch()
-    path.unlink()
-    create_store(path).close()
-    stores = all_at_once([lambda: open_store(path, migrate=True)] * 4)
-    for store in stores:
-        assert store.read(revision_of) == "0005"
-        store.close()
+def test_several_that_migrate_at_once_all_find_it_done(tmp_path):
+    make_old(tmp_path / "store.db", "0004").close()
+
+    def migrate():
+        with closing(connect(tmp_path / "store.db")) as store:
+            migrate_store(store)
+            return store.read(revision_of)
+
+    assert all_at_once([migrate] * 4) == ["0005"] * 4
 
 
 @pytest.mark.parametrize("place", ["sqlite://", "sqlite:///:memory:", "mysql://user:secret@host/name", "://"])

@@ -74,5 +74,7 @@ def test_presidio_fetches_nothing_and_logs_no_text(presidio_detector, monkeypatc
 def test_presidio_is_asked_for_by_name_where_it_is_missing(monkeypatch):
     monkeypatch.setitem(sys.modules, "presidio_analyzer", None)
     monkeypatch.setitem(sys.modules, "presidio_analyzer.predefined_recognizers", None)
-    with pytest.raises(MissingExtraError, match=r"PL-PII-001 .*\n.*\n +Try: pip install 'plumbline-rlhf\[pii\]'"):
+    with pytest.raises(
+        MissingExtraError, match=r"PL-PII-001 .*\n.*\n +Try: pip install -c constraints.txt -e '.\[pii\]'"
+    ):
         presidio.PresidioDetector()

@@ -3,7 +3,7 @@
 import polars as pl
 import pytest
 
-from plumbline.curate.rules.leakage import IN_ONE_GROUP, Leakage, judge, meeting_of, note
+from plumbline.curate.rules.leakage import IN_ONE_GROUP, RULE, Leakage, judge, note
 from plumbline.curate.rules.rule import Meet
 from plumbline.records.identity import NO_PROMPT
 from tests.curate.made_up import frame, gone
@@ -43,7 +43,7 @@ def test_only_rows_of_train_that_meet_another_split_go():
     assert gone(judge(ROWS, Leakage())) == expected, "not for rows without a split, nor test for validation"
     assert gone(judge(ROWS.reverse(), Leakage())) == expected
     assert gone(judge(ROWS.drop("cluster"), Leakage(threshold=1))) == {0: (EXACT, "r1"), 12: (EXACT, "r3")}
-    assert isinstance(meeting_of(Leakage(threshold=1)), Meet)
+    assert isinstance(RULE.meeting(Leakage(threshold=1)), Meet)
     assert judge(ROWS.clear(), Leakage()).height == 0
 
 

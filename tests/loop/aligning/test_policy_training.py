@@ -3,9 +3,9 @@
 import pytest
 
 from plumbline.lineage import Manifest
-from plumbline.loop.aligning.policy_training import Unfinished, working_folder
+from plumbline.loop.aligning.policy_training import Unfinished, origin_of, working_folder
 from plumbline.loop.training.folder import training_folder
-from plumbline.records import UsageError
+from plumbline.records import SourceError, UsageError
 
 
 @pytest.fixture
@@ -13,7 +13,7 @@ def done(tmp_path):
     """The folder of a policy that is done."""
     out = tmp_path / "policy"
     out.mkdir()
-    (out / "policy.json").write_text("{}")
+    (out / "policy.json").write_text('{"plumbline": "policy"}')
     Manifest(holds="policy", command=[], configuration={}, seed=0, inputs=[], uses=None, licence=None).write(out)
     return out
 
@@ -30,6 +30,15 @@ def test_a_policy_that_is_done_is_replaced_only_where_that_is_said(done):
     (training_folder(done) / "metrics.jsonl").write_text("{}\n")
     with working_folder(done, [], Unfinished(resume=True)):
         pass
+
+
+def test_another_tools_manifest_says_nothing_and_a_damaged_one_of_ours_is_refused(done):
+    (done / "manifest.json").write_text('{"files": []}')
+    with pytest.raises(SourceError):
+        origin_of(str(done), "made up", {})
+    (done / "policy.json").unlink()
+    origin = origin_of(str(done), "made up", {})
+    assert (origin.parent, origin.are_terms_known) == (None, False)
 
 
 def test_there_must_be_something_to_go_on_with(tmp_path):

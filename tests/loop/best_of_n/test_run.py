@@ -331,7 +331,7 @@ def test_a_judge_that_was_trained_on_rows_of_the_scorer_is_told(prompts, server,
 
 
 def test_without_the_extra_that_draws_there_is_no_page_and_all_else(prompts, server, models, tmp_path, monkeypatch):
-    monkeypatch.setattr(best_of_n_run, "find_spec", lambda name: None if name == "jinja2" else name)
+    monkeypatch.setattr(best_of_n_run, "can_draw", lambda: False)
     summary = run_best_of_n(run_of(prompts, server, models["kind"], tmp_path / "out"))
     assert summary["page"] is None
     assert not (tmp_path / "out" / "best_of_n.html").exists()

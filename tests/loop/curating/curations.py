@@ -7,6 +7,7 @@ import signal
 from pathlib import Path
 
 from plumbline.curate.recipe import parse_recipe
+from plumbline.lineage import read_manifest
 from plumbline.loop.curating.run import CurationRun, run_curation
 
 SMALL = """
@@ -23,6 +24,8 @@ name = "splits"
 shares = { train = 0.5, test = 0.5 }
 threshold = 1
 """
+
+ONLY_DUPLICATES = 'name = "once"\nversion = 1\n[[rule]]\nname = "exact-duplicates"\n'
 
 
 def pair(question, better="a", worse="b"):
@@ -60,3 +63,23 @@ def curated_until(begins, out, *sources, **how):
             os.kill(os.getpid(), signal.SIGKILL)
 
     curated(out, *sources, step=step, **how)
+
+
+def made_source(folder):
+    """Twelve questions; two pairs of train stand twice, and one question in both splits."""
+    write(folder / "train.jsonl", pairs(9) + pairs(2))
+    write(folder / "test.jsonl.gz", [pair("question 8", "c", "d"), *pairs(3, first=9)])
+    return folder
+
+
+def outputs_of(out):
+    return {entry.path: (entry.sha256, entry.rows) for entry in read_manifest(out).outputs}
+
+
+def nothing_left(out):
+    """Beside the output stands nothing, neither stages nor what was being written."""
+    return not out.parent.is_dir() or [path.name for path in out.parent.iterdir()] in ([], [out.name])
+
+
+def total(counts):
+    return sum(sum(splits.values()) for splits in counts.values())

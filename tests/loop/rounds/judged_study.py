@@ -4,9 +4,10 @@ import json
 import random
 from contextlib import closing
 
+from plumbline.collect.service.handing_out import hand_out_first_owner
 from plumbline.collect.service.samplers import SourceRules
 from plumbline.collect.service.start_checks import check_start
-from plumbline.collect.service.starting import first_owner, start_study
+from plumbline.collect.service.starting import start_study
 from plumbline.collect.service.store_places import make_or_open_place
 from plumbline.collect.study_file import read_study_file
 from tests.collect.api.client import START, Api
@@ -110,7 +111,7 @@ def start(folder):
     checked = check_start(read_study_file(folder / "study.toml"), "study.toml")
     store, _ = make_or_open_place(folder / "collect.db")
     with closing(store):
-        start_study(store, checked, owner=first_owner(store, now=START), clock=lambda: START)
+        start_study(store, checked, owner=hand_out_first_owner(store, now=START), clock=lambda: START)
 
 
 def judge(folder, *, most=1000, kindly=True):

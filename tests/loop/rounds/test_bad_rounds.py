@@ -2,6 +2,7 @@
 
 import pytest
 
+from plumbline.loop.rounds.data_steps import unjudged_studies
 from plumbline.loop.rounds.opened_round import open_round
 from plumbline.records import ModelError, NoDataError
 from plumbline.release import GateError
@@ -28,6 +29,7 @@ def test_a_study_without_judgements_is_named_and_judged_then_it_goes_on(fresh):
     start(study_folder(fresh / "empty", 3, name="empty", first=4000))
     (fresh / "round.toml").write_text(DATA.replace("[data]", '[data]\nstudies = ["study", "empty"]'))
     folder, notes = fresh, []
+    assert unjudged_studies(open_round(folder / "round.toml")) == ["empty"]
     with pytest.raises(NoDataError) as refused:
         ran(folder, note=notes.append)
     assert (refused.value.code, refused.value.place) == ("PL-RND-010", "study empty")
@@ -35,6 +37,7 @@ def test_a_study_without_judgements_is_named_and_judged_then_it_goes_on(fresh):
     assert notes[0].startswith("stopped at the step: export empty")
     assert (folder / "round-1/exports/study").is_dir()
     judge(folder / "empty")
+    assert unjudged_studies(open_round(folder / "round.toml")) == []
     result = ran(folder)
     assert (became(result)["export study"], became(result)["export empty"]) == ("kept", "gone on")
 

@@ -146,3 +146,4 @@ def test_a_file_that_cannot_be_read(tmp_path):
         with pytest.raises(RoundFileError) as refused:
             read_round_settings(tmp_path / name)
         assert refused.value.code == "PL-RND-004"
+        assert ("--example" in str(refused.value)) == (name == "none.toml")

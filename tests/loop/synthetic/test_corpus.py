@@ -11,7 +11,7 @@ import pytest
 from sklearn.feature_extraction.text import TfidfVectorizer
 from sklearn.linear_model import LogisticRegression
 
-from plumbline.curate.check import RULES
+from plumbline.curate.check import CHECK_RULES
 from plumbline.loop.synthetic.corpus import ASIDES, PLANTED, SyntheticTruth, write_synthetic_corpus
 from plumbline.loop.synthetic.phrases import SIBLINGS
 from plumbline.records import BEAVERTAILS_14
@@ -261,7 +261,7 @@ def test_planted_oddities_are_there(corpus: tuple[Path, SyntheticTruth], rows: d
     found = [_found_in_pairs(train[name]) for name in FOLDERS[:2]] + [_found_in_labels(train["labels-synthetic"])]
     assert sum(found, Counter()) == corpus[1].planted
     assert [dict(each) for each in found] == list(PLANTED.values())
-    assert set(corpus[1].planted) < {rule.name for rule in RULES}
+    assert set(corpus[1].planted) < {rule.name for rule in CHECK_RULES}
 
 
 def test_nothing_is_planted_elsewhere(rows: dict[str, list[Row]]) -> None:

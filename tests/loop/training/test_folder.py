@@ -129,6 +129,11 @@ def test_the_last_checkpoint_is_found_by_its_step(tmp_path):
     for step in (8, 12, 4):
         (tmp_path / "checkpoints" / f"step-{step:08d}").mkdir(parents=True)
     assert checkpointed_step(tmp_path) == 12
+    for step, is_whole in ((20, True), (30, False)):
+        folder = tmp_path / "trl" / f"checkpoint-{step}"
+        folder.mkdir(parents=True)
+        (folder / ("plumbline.json" if is_whole else "trainer_state.json")).touch()
+    assert checkpointed_step(tmp_path) == 20, "of TRL's, those that were written to their end"
 
 
 def test_empty_folders_in_it_are_nothing(tmp_path):

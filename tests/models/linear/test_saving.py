@@ -8,6 +8,7 @@ import pytest
 from plumbline.lineage import Manifest
 from plumbline.models.linear.default_features import training_options
 from plumbline.models.linear.saving import load_model, save_model
+from plumbline.models.scored_model import main_head
 from plumbline.models.training import train_task
 from plumbline.records import Kind, ModelError
 from tests.models.made_up import pairs_table
@@ -36,24 +37,24 @@ def test_a_folder_without_its_manifest_is_refused(model, tmp_path):
 
 def test_weights_and_frequencies_come_back(model, tmp_path):
     again = _saved(model, tmp_path / "m")
-    assert np.array_equal(again.main_head.weights, model.main_head.weights)
+    assert np.array_equal(main_head(again).weights, main_head(model).weights)
     assert all(np.array_equal(*both) for both in zip(again.frequencies, model.frequencies, strict=True))
 
 
 def test_a_weight_of_an_ngram_that_was_not_counted_is_kept(model, tmp_path):
     # Frequencies may be counted on fewer rows than the weights are fitted on.
     uncounted = int(np.flatnonzero(model.frequencies[0] == model.frequencies[0].max())[0])
-    weights = model.main_head.weights.copy()
+    weights = main_head(model).weights.copy()
     weights[uncounted] = 0.5
-    head = replace(model.main_head, weights=weights)
+    head = replace(main_head(model), weights=weights)
     again = _saved(replace(model, heads={"reward": head}), tmp_path / "m")
-    assert again.main_head.weights[uncounted] == 0.5
+    assert main_head(again).weights[uncounted] == 0.5
 
 
 def test_a_weight_of_the_rarest_ngram_is_kept_where_every_column_was_counted(model, tmp_path):
     frequencies = (np.linspace(1, 5, len(model.frequencies[0]), dtype=np.float32), *model.frequencies[1:])
-    weights = np.ones_like(model.main_head.weights)
-    full = replace(model, frequencies=frequencies, heads={"reward": replace(model.main_head, weights=weights)})
+    weights = np.ones_like(main_head(model).weights)
+    full = replace(model, frequencies=frequencies, heads={"reward": replace(main_head(model), weights=weights)})
     again = _saved(full, tmp_path / "m")
-    assert np.array_equal(again.main_head.weights, weights)
+    assert np.array_equal(main_head(again).weights, weights)
     assert np.array_equal(again.frequencies[0], frequencies[0])

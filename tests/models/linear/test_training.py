@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import polars as pl
 import pytest
@@ -12,6 +14,7 @@ from plumbline.models.linear.training import train_cost, train_moderation, train
 from plumbline.models.rows import folds
 from plumbline.models.rows.folds import REPEATS, OutOfFold
 from plumbline.models.rows.training_rows import LabelRows, Places, PreferenceRows
+from plumbline.models.scored_model import main_head
 from plumbline.records import Axis, NoDataError
 
 KIND, RUDE = "of course, here is a clear answer.", "no, go away and never ask that aga"
@@ -62,9 +65,30 @@ def test_each_repeat_scores_every_row_once_and_ranks_it_rightly() -> None:
 
 def test_of_many_rows_one_tenth_is_held_out(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(folds, "LARGEST_FOR_FOLDS", 50)
+    monkeypatch.setattr(folds, "LEAST_GROUPS", 6)
     trained = train_preference(pairs(), training_options("preference", {}))
     assert trained.out_of_fold.repeats == 1
     assert len(trained.out_of_fold.positions) == 6
+
+
+def test_where_a_tenth_of_many_rows_has_too_few_of_a_kind_every_row_is_held_out(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(folds, "LARGEST_FOR_FOLDS", 50)
+    of_labels = labels()
+    # All labels of one prompt: a tenth of the prompts has all of them or none, and a cost of no label has no zero.
+    one_prompt = replace(of_labels, places=replace(of_labels.places, group_ids=np.full(80, "prompt 31")))
+    with pytest.raises(NoDataError, match="one class only"):
+        train_cost(pairs(), one_prompt, training_options("cost", {}))
+    cost = train_cost(pairs(), of_labels, training_options("cost", {}))
+    assert cost.label_scores is not None
+    assert len(np.unique(cost.label_scores.positions)) == 80
+    rare = of_labels.take(np.flatnonzero(~of_labels.is_unsafe | (np.arange(80) < 42)))
+    moderation = train_moderation(rare, training_options("moderation", {}))
+    assert len(np.unique(moderation.out_of_fold.positions)) == len(rare)
+    threshold = main_head(moderation.model).threshold
+    assert threshold is not None
+    assert threshold < 1
 
 
 def test_heads_of_moderation_share_positions_and_rare_categories_get_none() -> None:

@@ -13,6 +13,7 @@ from plumbline.models.figures.source_figures import told_sources
 from plumbline.models.linear.default_features import training_options
 from plumbline.models.linear.training import train_moderation
 from plumbline.models.rows.training_rows import label_rows
+from plumbline.models.scored_model import main_head
 from plumbline.models.training import train_task
 from plumbline.records import Kind
 from tests.models.made_up import labels_table
@@ -92,7 +93,7 @@ def test_every_source_is_held_to_the_rate_of_false_positives_by_itself(tmp_path)
 
     def false_positive_rate_in_small(recipe):
         found = train_moderation(rows, training_options("moderation", {"recipe": str(recipe)}))
-        head, out = found.model.main_head, found.out_of_fold.first(1)
+        head, out = main_head(found.model), found.out_of_fold.first(1)
         safe = (in_small & ~rows.is_unsafe)[out.positions]
         return (head.calibration.probabilities(out.scores[safe, 0]) >= head.threshold).mean()
 
@@ -107,8 +108,8 @@ def test_a_recipe_that_asks_for_nothing_trains_as_without_one(tmp_path):
     path = tmp_path / "nothing.toml"
     path.write_text('name = "nothing"\nversion = 1\ntask = "moderation"\n')
     rows = label_rows(two_sources(), place="x")
-    plain = train_moderation(rows, training_options("moderation", {})).model.main_head
-    same = train_moderation(rows, training_options("moderation", {"recipe": str(path)})).model.main_head
+    plain = main_head(train_moderation(rows, training_options("moderation", {})).model)
+    same = main_head(train_moderation(rows, training_options("moderation", {"recipe": str(path)})).model)
     assert np.array_equal(plain.weights, same.weights)
     assert (plain.intercept, plain.calibration, plain.threshold) == (same.intercept, same.calibration, same.threshold)
 

@@ -36,6 +36,24 @@ def test_of_many_rows_one_fold_is_held_out() -> None:
     assert 1_900 < len(deal.positions) < 2_100
 
 
+def test_a_tenth_that_does_not_suffice_is_not_held_out_alone() -> None:
+    few_prompts = deal_folds(np.array([f"prompt {row % 7}" for row in range(20_001)]), 0, heads=1)
+    assert (len(few_prompts.folds), len(few_prompts.positions)) == (FOLDS, 20_001)
+    one_large = deal_folds(np.array(["prompt 0"] * 19_992 + [f"prompt {row}" for row in range(1, 10)]), 0, heads=1)
+    assert one_large.holds_out_all
+    seen: list[int] = []
+    refused = deal_folds(
+        np.array([f"{row}" for row in range(20_001)]),
+        0,
+        heads=1,
+        suffices=lambda held: bool(seen.append(len(held))),
+        every_row=True,
+    )
+    assert 1_900 < seen[0] < 2_100
+    assert refused.holds_out_all
+    assert refused.further == ()
+
+
 def test_too_few_prompts_are_refused() -> None:
     with pytest.raises(NoDataError, match="PL-TRN-013"):
         deal_folds(np.array(["a", "b", "c", "d"] * 9), 0, heads=1)

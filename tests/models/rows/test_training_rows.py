@@ -1,5 +1,6 @@
 """Tables → rows: what is set aside, which axis, what a reply and what stands before it are."""
 
+import numpy as np
 import pyarrow as pa
 import pytest
 
@@ -89,6 +90,21 @@ def test_labels_without_a_verdict_are_set_aside_and_unknown_categories_are_not_n
     assert rows.has_categories.tolist() == [False, True]
     assert {name: applies.tolist() for name, applies in rows.categories.items()} == {"self_harm": [False, True]}
     assert rows.set_aside == {"PL-TRN-003": 1}
+
+
+def test_a_row_says_nothing_of_a_category_that_its_taxonomy_does_not_have():
+    conversation = conversation_column([(Message(HUMAN, "q"), Message(ASSISTANT, str(n))) for n in range(6)])
+    columns = {
+        "taxonomy": ["beavertails-14", "beavertails-14", "pku-19", "ours", "ours", "theirs"],
+        "is_safe": [False, True, False, False, True, True],
+        "categories": [["self_harm"], [], ["Drugs"], ["own"], None, []],
+        "source": "s",
+        "row": list(range(6)),
+    }
+    rows = label_rows(safety_label_table(conversation, columns), place="x")
+    known = {name: rows.knows(name).nonzero()[0].tolist() for name in ("self_harm", "Drugs", "own", "nobody's")}
+    assert known == {"self_harm": [0, 1], "Drugs": [2], "own": [3], "nobody's": []}
+    assert rows.take(np.array([1, 2])).knows("self_harm").tolist() == [True, False]
 
 
 def test_weights_come_along_and_default_to_one():

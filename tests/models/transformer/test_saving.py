@@ -225,7 +225,9 @@ def test_labels_are_scored_by_every_head_and_progress_is_told(base):
     model = made(base, task="moderation", columns=("unsafe", "category:animal_abuse"))
     told = []
     table = labels_table(20)
-    scores = model.score_conversations(table["conversation"], advance=lambda done, total: told.append((done, total)))
+    scores = model.read_conversations(
+        table["conversation"], advance=lambda done, total: told.append((done, total))
+    ).heads
     assert scores.shape == (20, 2)
     assert told[-1] == (20, 20)
     frame = score_tables(model, {Kind.SAFETY_LABELS: table}).rows

@@ -119,7 +119,8 @@ def test_a_release_of_an_exported_study_says_what_the_export_says_of_it(tmp_path
     built = build_release(folder, tmp_path / "out")
     sheet = (tmp_path / "out" / "datasheet.md").read_text()
     assert "A study of kind pairs in Plumbline's web app, under versions 1, 2 of its guidelines" in sheet
-    assert "5 (work); 40 assignments. How they were paid: not stated." in sheet
+    assert "Judgements of people, given in the app" in sheet
+    assert "People of the study, under pseudonyms: 5 (work); 40 assignments. How they were paid: not stated." in sheet
     assert "Up to 2026-11-01" in sheet
     assert not {"mechanisms", "time_frame", "collectors"} & set(built.unanswered)
 

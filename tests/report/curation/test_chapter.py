@@ -9,7 +9,7 @@ from plumbline.cli.main import app
 from plumbline.report.curation.chapter import _binned
 from plumbline.report.wording import percent
 from tests.report import curation_samples, samples
-from tests.report.test_page import HOSTILE, build, cards_of, read
+from tests.report.pages import HOSTILE, build, cards_of, read
 
 
 @pytest.fixture(scope="module")
@@ -263,7 +263,7 @@ def test_curations_of_one_name_are_told_apart(tmp_path):
 
 def test_synthetic_data_are_called_so_wherever_they_show(tmp_path):
     folder = curation_samples.write_curated(
-        tmp_path / "out", curation_samples.plain_summary(), read="pairs-synthetic/train.jsonl.gz"
+        tmp_path / "out", curation_samples.plain_summary(), read="pairs-Synthetic/train.jsonl.gz"
     )
     shown = build(folder)
     assert "<strong>SYNTHETIC DATA</strong>" in shown

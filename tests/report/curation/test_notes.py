@@ -8,8 +8,8 @@ import pytest
 from typer.testing import CliRunner
 
 from plumbline.cli.main import app
+from plumbline.curate.accounting import total
 from plumbline.report import read_inputs
-from plumbline.report.curation.notes import total
 from tests.report import curation_samples, samples
 from tests.report.test_finding import refused
 

@@ -14,7 +14,7 @@ from plumbline.report.pictures.redteam_points import FATES
 from plumbline.report.redteam import people as redteam_people
 from plumbline.report.redteam.success import fate_word
 from tests.redteam.made_up import assistant, attempts_table, human, table_of
-from tests.report.test_page import HOSTILE, cards_of, read
+from tests.report.pages import HOSTILE, cards_of, read
 
 SOURCES = RedTeamSources(
     (FileEntry(path="/home/somebody/data/attempts.jsonl", sha256="a" * 64, size_bytes=1, rows=9),),

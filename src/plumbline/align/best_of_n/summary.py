@@ -84,7 +84,6 @@ def _cut_best(candidates: Candidates) -> int:
 def _notes(candidates: Candidates, curve: Sequence[BestOfN], came: Floats, different: Floats) -> list[str]:
     """What a reader must know before trusting the figures; the last two are counts to each prompt that was replied to."""
     notes = []
-    most = candidates.scored.values.shape[1]
     if not curve:
         notes.append("there are no figures: no prompt has all of its replies with a score")
     elif len(candidates.prompts) > curve[0].score.n:
@@ -99,19 +98,40 @@ def _notes(candidates: Candidates, curve: Sequence[BestOfN], came: Floats, diffe
         notes.append(
             "the expected score is that of the scorer which chose: whether the replies are better by anybody else's word takes --judge"
         )
-    fallen = _fallen(curve)
-    if fallen is not None:
-        notes.append(
-            f"by the judge the best of {fallen} is better than the best of {most}: from there on the choice wins by its scorer's "
-            "word alone, as far as the intervals tell the two apart"
-        )
+    if (fallen := _fallen(curve)) is not None:
+        notes.append(_fallen_told(fallen, curve[-1]))
     return notes
 
 
-def _fallen(curve: Sequence[BestOfN]) -> int | None:
-    """The n at which the judge's word is highest, where the largest n is not it."""
-    told: list[tuple[int, Figure]] = [(each.n, each.judged) for each in curve if each.judged is not None]
+def _fallen(curve: Sequence[BestOfN]) -> BestOfN | None:
+    """Where the judge's word is highest, if that is not at the largest n."""
+    told = [each for each in curve if each.judged is not None]
     if not told:
         return None
-    n, highest = max(told, key=lambda each: (each[1].value or 0.0, -each[0]))
-    return n if (highest.value or 0.0) > (told[-1][1].value or 0.0) else None
+    highest = max(told, key=lambda each: (_judged(each), -each.n))
+    return highest if _judged(highest) > _judged(told[-1]) else None
+
+
+def _judged(each: BestOfN) -> float:
+    return each.judged.value or 0.0 if each.judged else 0.0
+
+
+def _fallen_told(fallen: BestOfN, most: BestOfN) -> str:
+    """Whether the judge prefers the smaller n, or only does not confirm the larger one."""
+    gain = most.judged_gain
+    if _lies_above(fallen.judged, most.judged) or (fallen.n == 1 and gain and gain.high is not None and gain.high < 0):
+        return (
+            f"by the judge the best of {fallen.n} is better than the best of {most.n}: from there on the choice wins by its "
+            "scorer's word alone"
+        )
+    return (
+        f"by the judge the best of {fallen.n} stands highest, not the best of {most.n}, and the intervals do not tell the two "
+        f"apart: its word does not show that choosing from more than {fallen.n} helps"
+    )
+
+
+def _lies_above(one: Figure | None, other: Figure | None) -> bool:
+    """Whether all of one interval is above all of the other."""
+    if one is None or one.low is None or other is None or other.high is None:
+        return False
+    return one.low > other.high

@@ -11,7 +11,7 @@ from torch import Tensor
 
 from plumbline.align.policy import Policy
 from plumbline.align.rollouts import padded_left
-from plumbline.models.transformer.training.errors import is_out_of_memory
+from plumbline.models.transformer.reading_memory import is_out_of_memory
 from plumbline.records import ModelError
 
 _LONG, _SHORT = (1, 2, 3), (2,)

@@ -23,7 +23,7 @@ from plumbline.align.judge_room import refuse_partly_read
 from plumbline.align.policy import ReferenceReading
 from plumbline.align.rollouts import Rollouts
 from plumbline.models.scored_model import Floats, ScoredModel, Turns, read_groups
-from plumbline.models.transformer.frozen.layer_reading import layer_count
+from plumbline.models.transformer.trunk.layers import layer_count
 from plumbline.records import Conversation, Message, Role
 from plumbline.sources.causal_model import CausalModel
 

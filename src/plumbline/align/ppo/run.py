@@ -234,7 +234,7 @@ class _Run:
             for number in range(resumed, self.settings.steps):
                 self._take(number, texts, log, alarm)
                 seconds = time.perf_counter() - began
-                self._stands(step=number + 1, seconds=spent + seconds)
+                self._stands(seconds=spent + seconds)
                 if self.is_main:
                     left = seconds / (number + 1 - resumed) * (self.settings.steps - number - 1)
                     progress(Progress(number + 1, self.settings.steps, self.figures[-1], left))

@@ -13,7 +13,7 @@ from accelerate.utils import gather_object
 
 from plumbline.align.finite_steps import are_finite
 from plumbline.align.trl.config import TrlSettings
-from plumbline.models.transformer.training.errors import is_out_of_memory
+from plumbline.models.transformer.reading_memory import is_out_of_memory
 from plumbline.records import ModelError, PlumblineError, UsageError
 
 _SELF_TOLD = (PlumblineError, OSError)

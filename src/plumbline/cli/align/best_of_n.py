@@ -11,11 +11,17 @@ from typing import Annotated, Any
 import typer
 
 from plumbline.cli import options
-from plumbline.cli.console import exit_where_rows_are_missing, note, print_json, print_table, progress_of_asking
-from plumbline.cli.evaluate import TrustRemoteCode
+from plumbline.cli.console import (
+    exit_where_rows_are_missing,
+    note,
+    print_json,
+    print_table,
+    progress_of_asking,
+    tell_first_unread,
+)
 from plumbline.cli.option_groups import with_options
 from plumbline.cli.sampling_flags import EndpointFlags, Restart, SamplingFlags
-from plumbline.cli.source_flags import SourceFlags, TermFlags
+from plumbline.cli.source_flags import DataFlags
 
 
 @dataclass(frozen=True)
@@ -37,7 +43,7 @@ class ChoiceFlags:
     most_prompts: Annotated[int | None, typer.Option(help="Draw so many prompts where the source has more.", min=1)] = (
         None
     )
-    trust_remote_code: TrustRemoteCode = False
+    trust_remote_code: options.TrustRemoteCode = False
 
 
 def register(app: typer.Typer) -> None:
@@ -48,8 +54,7 @@ def register(app: typer.Typer) -> None:
 @with_options("choice", ChoiceFlags)
 @with_options("reaching", EndpointFlags)
 @with_options("drawing", SamplingFlags)
-@with_options("terms", TermFlags)
-@with_options("reading", SourceFlags)
+@with_options("reading", DataFlags)
 def best_of_n(
     prompts: Annotated[
         str, typer.Argument(help="A source of prompts; of comparisons and labels, what was replied to is asked.")
@@ -71,8 +76,7 @@ def best_of_n(
     choice: ChoiceFlags,
     reaching: EndpointFlags,
     drawing: SamplingFlags,
-    reading: SourceFlags,
-    terms: TermFlags,
+    reading: DataFlags,
 ) -> None:
     """Ask for several replies to each prompt, score them, and tell what the best of n is worth. A run that was stopped goes on by itself.
 
@@ -98,7 +102,7 @@ def best_of_n(
         trust_remote_code=choice.trust_remote_code,
         restart=restart,
         override_uses=override_uses,
-        load_options={**reading.load_options(), "stated_terms": terms.stated_terms()},
+        load_options=reading.load_options(),
         command=tuple(sys.argv[1:]),
     )
     with progress_of_asking("best of n") as shown:
@@ -174,6 +178,5 @@ def _tell_missing(summary: Mapping[str, Any], out: Path) -> None:
             note(f"without a {lacks}, so in no figure: {count:,} replies, {code} (docs/errors.md)")
     if journal_of(out).exists():
         note("the replies that came are kept: the same command asks for those alone that did not, and scores all again")
-    for code, count in summary["quarantined"].items():
-        note(f"not read: {count:,} rows, {code}, the first is {summary['first_unread'][code]} (docs/errors.md)")
+    tell_first_unread(summary["quarantined"], summary["first_unread"])
     exit_where_rows_are_missing({**summary["quarantined"], **summary["missing"], **summary["judged_missing"]})

@@ -11,11 +11,17 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from plumbline.cli import options
-from plumbline.cli.console import exit_where_rows_are_missing, note, print_json, print_table, progress_of_asking
-from plumbline.cli.evaluate import TrustRemoteCode
+from plumbline.cli.console import (
+    exit_where_rows_are_missing,
+    note,
+    print_json,
+    print_table,
+    progress_of_asking,
+    tell_first_unread,
+)
 from plumbline.cli.option_groups import with_options
 from plumbline.cli.sampling_flags import Restart, SamplingFlags
-from plumbline.cli.source_flags import SourceFlags, TermFlags
+from plumbline.cli.source_flags import DataFlags
 
 if TYPE_CHECKING:
     from plumbline.loop.comparing.judges import JudgeFolders
@@ -60,7 +66,7 @@ class JudgeFlags:
         ),
     ] = None
     margin: Annotated[float, typer.Option(help="A pair is a tie where the judge is within this of one half.")] = 0.05
-    trust_remote_code: TrustRemoteCode = False
+    trust_remote_code: options.TrustRemoteCode = False
 
     def folders(self) -> JudgeFolders:
         """As the run takes them."""
@@ -88,8 +94,7 @@ def register(app: typer.Typer) -> None:
 @with_options("judging", JudgeFlags)
 @with_options("reaching", ReachingFlags)
 @with_options("drawing", SamplingFlags)
-@with_options("terms", TermFlags)
-@with_options("reading", SourceFlags)
+@with_options("reading", DataFlags)
 def compare(
     a: Annotated[
         str,
@@ -118,8 +123,7 @@ def compare(
     judging: JudgeFlags,
     reaching: ReachingFlags,
     drawing: SamplingFlags,
-    reading: SourceFlags,
-    terms: TermFlags,
+    reading: DataFlags,
 ) -> None:
     """Hold two policies against each other, models judging: wins, ties, losses, Elo and safe rates, by category, with a page. A run that was stopped goes on by itself.
 
@@ -127,9 +131,8 @@ def compare(
     Example: plumbline align compare transformers:new transformers:old --prompts beavertails-evaluation --helpfulness models/helpful --harmlessness models/cost -o compared
     Example: plumbline align compare new.jsonl old.jsonl --prompts prompts.csv --helpfulness models/helpful --safety models/moderation -o compared
     """
-    from datetime import UTC, datetime
-
     from plumbline.loop.comparing.opening import CompareRun
+    from plumbline.loop.pages import moment_shown
 
     first, second = reaching.places(a, b)
     run = CompareRun(
@@ -139,14 +142,14 @@ def compare(
         judges=judging.folders(),
         out=out,
         sampling=drawing.sampling(seed),
-        created=datetime.now(UTC).strftime("%Y-%m-%d %H:%M UTC"),
+        created=moment_shown(),
         replies=replies,
         margin=judging.margin,
         show_text=page.show_text,
         title=page.title,
         restart=restart,
         override_uses=override_uses,
-        load_options={**reading.load_options(), "stated_terms": terms.stated_terms()},
+        load_options=reading.load_options(),
         command=tuple(sys.argv[1:]),
     )
     _compare(run, as_json=as_json)
@@ -250,6 +253,5 @@ def _tell_missing(summary: Mapping[str, Any], run: CompareRun) -> None:
             if owed
             else "the replies are kept: the same command with another judge goes on from them, and nobody is asked again"
         )
-    for code, count in summary["quarantined"].items():
-        note(f"not read: {count:,} rows, {code}, the first is {summary['first_unread'][code]} (docs/errors.md)")
+    tell_first_unread(summary["quarantined"], summary["first_unread"])
     exit_where_rows_are_missing({**summary["quarantined"], **missing_codes(summary)})

@@ -11,10 +11,11 @@ import typer
 
 from plumbline.cli import options
 from plumbline.cli.align.training_flags import Half, Lora, PriceFlags, UnfinishedFlags, refuse_idle
-from plumbline.cli.align.training_told import going_on_told, tell_policy
+from plumbline.cli.align.training_told import tell_policy
 from plumbline.cli.console import note, progress
+from plumbline.cli.interruptions import interruption_told
 from plumbline.cli.option_groups import with_options
-from plumbline.cli.source_flags import SourceFlags, TermFlags
+from plumbline.cli.source_flags import DataFlags
 
 if TYPE_CHECKING:
     from plumbline.loop.aligning.ppo_lag_opening import PpoLagRun
@@ -153,8 +154,7 @@ def register(app: typer.Typer) -> None:
 @with_options("going", GoingFlags)
 @with_options("texts", TextFlags)
 @with_options("watching", WatchingFlags)
-@with_options("terms", TermFlags)
-@with_options("reading", SourceFlags)
+@with_options("reading", DataFlags)
 def ppo_lag(
     prompts: Annotated[
         str, typer.Argument(help="A source of prompts; of comparisons and labels, what was replied to is taken.")
@@ -169,8 +169,7 @@ def ppo_lag(
     override_uses: options.OverrideUses = False,
     as_json: options.Json = False,
     *,
-    reading: SourceFlags,
-    terms: TermFlags,
+    reading: DataFlags,
     watching: WatchingFlags,
     texts: TextFlags,
     going: GoingFlags,
@@ -202,7 +201,7 @@ def ppo_lag(
         going={**going.settings(), "look_every": watching.look_every, "texts": texts.batch, "seed": seed},
         unfinished=unfinished.decided(),
         override_uses=override_uses,
-        load_options={**reading.load_options(), "stated_terms": terms.stated_terms()},
+        load_options=reading.load_options(),
         command=tuple(sys.argv[1:]),
         **further,
     )
@@ -212,9 +211,9 @@ def ppo_lag(
 def _align(run: PpoLagRun, *, as_json: bool) -> None:
     from plumbline.loop.aligning.ppo_lag_run import run_ppo_lag
 
-    with going_on_told(run.out), progress("aligning") as shown:
+    with interruption_told(run.out), progress("aligning") as shown:
         told = run_ppo_lag(run, step=shown.step, alarm=lambda text: note(f"ALARM, {text}"))
     if told is None:
         return
     note(f"wrote {run.out}: {told['steps']:,} steps on {told['rows']:,} prompts, {told['tokens']:,} tokens learnt from")
-    tell_policy(told, run.source, as_json=as_json, figures=_FIGURES)
+    tell_policy(told, as_json=as_json, figures=_FIGURES)

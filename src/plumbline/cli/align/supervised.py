@@ -10,10 +10,11 @@ import typer
 
 from plumbline.cli import options
 from plumbline.cli.align.training_flags import Half, Lora, UnfinishedFlags, refuse_idle
-from plumbline.cli.align.training_told import going_on_told, tell_policy
+from plumbline.cli.align.training_told import tell_policy
 from plumbline.cli.console import note, progress
+from plumbline.cli.interruptions import interruption_told
 from plumbline.cli.option_groups import with_options
-from plumbline.cli.source_flags import SourceFlags, TermFlags
+from plumbline.cli.source_flags import DataFlags
 
 if TYPE_CHECKING:
     from plumbline.loop.aligning.supervised_opening import SupervisedRun
@@ -63,8 +64,7 @@ def register(app: typer.Typer) -> None:
 @with_options("unfinished", UnfinishedFlags)
 @with_options("made", NewModelFlags)
 @with_options("teaching", TeachingFlags)
-@with_options("terms", TermFlags)
-@with_options("reading", SourceFlags)
+@with_options("reading", DataFlags)
 def supervised(
     source: options.Source,
     out: options.Out,
@@ -83,8 +83,7 @@ def supervised(
     override_uses: options.OverrideUses = False,
     as_json: options.Json = False,
     *,
-    reading: SourceFlags,
-    terms: TermFlags,
+    reading: DataFlags,
     teaching: TeachingFlags,
     made: NewModelFlags,
     unfinished: UnfinishedFlags,
@@ -103,7 +102,7 @@ def supervised(
     if replies != "better":
         refuse_idle({"on": on}, "where both sides are learnt, or labels", "take --replies better")
     run = SupervisedRun(
-        (source,),
+        source,
         model,
         out,
         replies,
@@ -114,10 +113,10 @@ def supervised(
         most_tokens=teaching.max_tokens,
         unfinished=unfinished.decided(),
         override_uses=override_uses,
-        load_options={**reading.load_options(axis), "stated_terms": terms.stated_terms()},
+        load_options=reading.load_options(axis),
         command=tuple(sys.argv[1:]),
     )
-    with going_on_told(out), progress("teaching") as shown:
+    with interruption_told(out), progress("teaching") as shown:
         told = run_supervised(run, step=shown.step)
     if told is not None:
         _tell(told, run, as_json=as_json)
@@ -130,4 +129,4 @@ def _tell(told: dict[str, Any], run: SupervisedRun, *, as_json: bool) -> None:
         note(
             f"{told['held_out_rows']:,} held-out replies: {nats['before']:.3f} nats a token before, {nats['after']:.3f} after"
         )
-    tell_policy(told, ", ".join(run.sources), as_json=as_json, figures={})
+    tell_policy(told, as_json=as_json, figures={})

@@ -2,41 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
-from pathlib import Path
+from collections.abc import Mapping
 from typing import Any
 
-from plumbline.cli.console import exit_where_rows_are_missing, note, print_json, print_table, tell_unread
+from plumbline.cli.console import exit_where_rows_are_missing, note, print_json, print_table, tell_first_unread
 
 _AT_BOUND = 0.999
 
 
-@contextmanager
-def going_on_told(out: Path) -> Iterator[None]:
-    """Tell a person who interrupts a training run how it goes on.
-
-    Args:
-        out: the policy's folder.
-    """
-    try:
-        yield
-    except KeyboardInterrupt:
-        from plumbline.loop.training.folder import training_folder
-
-        if training_folder(out).is_dir():
-            note(
-                f"its checkpoints stand in {training_folder(out)}: the same command with --resume goes on from the last"
-            )
-        raise
-
-
-def tell_policy(summary: Mapping[str, Any], source: str, *, as_json: bool, figures: Mapping[str, str]) -> None:
+def tell_policy(summary: Mapping[str, Any], *, as_json: bool, figures: Mapping[str, str]) -> None:
     """What was trained, how it went, what was left out, what to beware of; ends with 1 where rows could not be read.
 
     Args:
         summary: as ``policy.json`` has it.
-        source: that could not be read whole, for the notes.
         as_json: print the summary; else a table.
         figures: what the table calls a figure → its name in the summary.
     """
@@ -55,7 +33,7 @@ def tell_policy(summary: Mapping[str, Any], source: str, *, as_json: bool, figur
             f"nothing tells what may be done with {summary['trained_from']}, or with what that came from: see its licence"
         )
     note(f"may be used for: {', '.join(summary['terms']['uses']) or 'nothing'}; licence: {summary['terms']['licence']}")
-    tell_unread(summary["quarantined"], source)
+    tell_first_unread(summary["quarantined"], summary["first_unread"])
     exit_where_rows_are_missing(summary["quarantined"])
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+from collections.abc import Callable
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
@@ -11,13 +12,15 @@ import typer
 
 from plumbline.cli import options
 from plumbline.cli.align.training_flags import LambdaFlags, Lora, UnfinishedFlags, refuse_idle
-from plumbline.cli.align.training_told import going_on_told, tell_policy
+from plumbline.cli.align.training_told import tell_policy
 from plumbline.cli.console import note, progress
+from plumbline.cli.interruptions import interruption_told
 from plumbline.cli.option_groups import with_options
-from plumbline.cli.source_flags import SourceFlags, TermFlags
+from plumbline.cli.source_flags import DataFlags
 
 if TYPE_CHECKING:
     from plumbline.align.lagrangian import LagrangianSettings
+    from plumbline.align.trl.settings import Method
     from plumbline.loop.aligning.trl_opening import TrlRun
 
 PolicyModel = Annotated[str, typer.Option("--policy", help="The policy to train: a folder, or a hub id owner/name.")]
@@ -81,14 +84,14 @@ def _lagrangian(price: LambdaFlags, cost: Path | None) -> LagrangianSettings:
 
 def register(app: typer.Typer) -> None:
     """Add the commands."""
-    for command in (dpo, grpo, rloo):
-        app.command()(command)
+    app.command("dpo")(dpo)
+    app.command("grpo")(_on_prompts("grpo"))
+    app.command("rloo")(_on_prompts("rloo"))
 
 
 @with_options("unfinished", UnfinishedFlags)
 @with_options("going", RunFlags)
-@with_options("terms", TermFlags)
-@with_options("reading", SourceFlags)
+@with_options("reading", DataFlags)
 def dpo(
     source: options.Source,
     policy: PolicyModel,
@@ -104,8 +107,7 @@ def dpo(
     override_uses: options.OverrideUses = False,
     as_json: options.Json = False,
     *,
-    reading: SourceFlags,
-    terms: TermFlags,
+    reading: DataFlags,
     going: RunFlags,
     unfinished: UnfinishedFlags,
 ) -> None:
@@ -126,7 +128,7 @@ def dpo(
         on=on,
         settings={**going.settings(), **settings},
         override_uses=override_uses,
-        load_options={**reading.load_options(axis), "stated_terms": terms.stated_terms()},
+        load_options=reading.load_options(axis),
         command=tuple(sys.argv[1:]),
         further=tuple(going.set or ()),
         unfinished=unfinished.decided(),
@@ -140,117 +142,62 @@ Prompts = Annotated[
 Reward = Annotated[Path, typer.Option(help="A preference model's folder: what it scores, the policy climbs.")]
 
 
-@with_options("unfinished", UnfinishedFlags)
-@with_options("going", RunFlags)
-@with_options("price", LambdaFlags)
-@with_options("judging", RewardFlags)
-@with_options("terms", TermFlags)
-@with_options("reading", SourceFlags)
-def grpo(
-    prompts: Prompts,
-    policy: PolicyModel,
-    reward: Reward,
-    out: options.Out,
-    seed: options.Seed = 0,
-    override_uses: options.OverrideUses = False,
-    as_json: options.Json = False,
-    *,
-    reading: SourceFlags,
-    terms: TermFlags,
-    judging: RewardFlags,
-    price: LambdaFlags,
-    going: RunFlags,
-    unfinished: UnfinishedFlags,
-) -> None:
-    """Train a policy under a reward model, and within a limit of a cost model's mean, by GRPO (TRL).
+def _on_prompts(method: Method) -> Callable[..., None]:
+    """The command of a method that draws replies and has models judge them."""
+
+    @with_options("unfinished", UnfinishedFlags)
+    @with_options("going", RunFlags)
+    @with_options("price", LambdaFlags)
+    @with_options("judging", RewardFlags)
+    @with_options("reading", DataFlags)
+    def command(
+        prompts: Prompts,
+        policy: PolicyModel,
+        reward: Reward,
+        out: options.Out,
+        seed: options.Seed = 0,
+        override_uses: options.OverrideUses = False,
+        as_json: options.Json = False,
+        *,
+        reading: DataFlags,
+        judging: RewardFlags,
+        price: LambdaFlags,
+        going: RunFlags,
+        unfinished: UnfinishedFlags,
+    ) -> None:
+        from plumbline.loop.aligning.trl_opening import TrlRun
+
+        asked = TrlRun(
+            method,
+            prompts,
+            policy,
+            out,
+            reward,
+            judging.cost,
+            _lagrangian(price, judging.cost),
+            settings={**going.settings(), **judging.settings(), "seed": seed},
+            override_uses=override_uses,
+            load_options=reading.load_options(),
+            command=tuple(sys.argv[1:]),
+            further=tuple(going.set or ()),
+            unfinished=unfinished.decided(),
+        )
+        _train(asked, as_json=as_json)
+
+    command.__doc__ = f"""Train a policy under a reward model, and within a limit of a cost model's mean, by {method.upper()} (TRL).
 
     \b
-    Example: plumbline align grpo prompts.jsonl --policy policies/base --reward models/helpful --cost models/cost --cost-limit 0 -o policies/grpo
+    Example: plumbline align {method} prompts.jsonl --policy policies/base --reward models/helpful --cost models/cost --cost-limit 0 -o policies/{method}
     """
-    from plumbline.loop.aligning.trl_opening import TrlRun
-
-    how = _under_models(judging, price, going, reading, terms)
-    settings = {**going.settings(), **judging.settings(), "seed": seed}
-    asked = TrlRun(
-        "grpo",
-        prompts,
-        policy,
-        out,
-        reward,
-        settings=settings,
-        unfinished=unfinished.decided(),
-        override_uses=override_uses,
-        **how,
-    )
-    _train(asked, as_json=as_json)
-
-
-@with_options("unfinished", UnfinishedFlags)
-@with_options("going", RunFlags)
-@with_options("price", LambdaFlags)
-@with_options("judging", RewardFlags)
-@with_options("terms", TermFlags)
-@with_options("reading", SourceFlags)
-def rloo(
-    prompts: Prompts,
-    policy: PolicyModel,
-    reward: Reward,
-    out: options.Out,
-    seed: options.Seed = 0,
-    override_uses: options.OverrideUses = False,
-    as_json: options.Json = False,
-    *,
-    reading: SourceFlags,
-    terms: TermFlags,
-    judging: RewardFlags,
-    price: LambdaFlags,
-    going: RunFlags,
-    unfinished: UnfinishedFlags,
-) -> None:
-    """Train a policy under a reward model, and within a limit of a cost model's mean, by RLOO (TRL).
-
-    \b
-    Example: plumbline align rloo prompts.jsonl --policy policies/base --reward models/helpful --cost models/cost --cost-limit 0 -o policies/rloo
-    """
-    from plumbline.loop.aligning.trl_opening import TrlRun
-
-    how = _under_models(judging, price, going, reading, terms)
-    settings = {**going.settings(), **judging.settings(), "seed": seed}
-    asked = TrlRun(
-        "rloo",
-        prompts,
-        policy,
-        out,
-        reward,
-        settings=settings,
-        unfinished=unfinished.decided(),
-        override_uses=override_uses,
-        **how,
-    )
-    _train(asked, as_json=as_json)
-
-
-def _under_models(
-    judging: RewardFlags, price: LambdaFlags, going: RunFlags, reading: SourceFlags, terms: TermFlags
-) -> dict[str, Any]:
-    """What GRPO and RLOO have in common, as `TrlRun` names it."""
-    return {
-        "cost": judging.cost,
-        "lagrangian": _lagrangian(price, judging.cost),
-        "load_options": {**reading.load_options(), "stated_terms": terms.stated_terms()},
-        "further": tuple(going.set or ()),
-        "command": tuple(sys.argv[1:]),
-    }
+    return command
 
 
 def _train(asked: TrlRun, *, as_json: bool) -> None:
     from plumbline.loop.aligning.trl_run import run_trl
 
-    with going_on_told(asked.out), progress(f"aligning by {asked.method.upper()}") as shown:
+    with interruption_told(asked.out), progress(f"aligning by {asked.method.upper()}") as shown:
         summary = run_trl(asked, step=shown.step)
     if summary is None:
         return
     note(f"wrote {asked.out}: a policy, {summary['steps']:,} steps on {summary['rows']:,} rows")
-    tell_policy(
-        summary, asked.source, as_json=as_json, figures={name.replace("_", " "): name for name in summary["last"]}
-    )
+    tell_policy(summary, as_json=as_json, figures={name.replace("_", " "): name for name in summary["last"]})

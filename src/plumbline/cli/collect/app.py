@@ -12,7 +12,7 @@ import typer
 
 from plumbline.cli import options
 from plumbline.cli.collect import export, flags, keeping, mturk, people
-from plumbline.cli.console import note, print_json, progress
+from plumbline.cli.console import EXIT_FINDINGS, note, print_json, progress
 from plumbline.cli.option_groups import with_options
 
 if TYPE_CHECKING:
@@ -27,7 +27,6 @@ app = typer.Typer(
     rich_markup_mode=None,
 )
 
-EXIT_FINDINGS = 1
 EXIT_INTERRUPTED = 130
 
 
@@ -112,8 +111,9 @@ def _start(
     """The start, with its progress, and whether the store was made; an owner's token is told before all else."""
     from plumbline.cli.collect.told import print_owner
     from plumbline.collect.service.collecting import utc_now
+    from plumbline.collect.service.handing_out import hand_out_first_owner
     from plumbline.collect.service.start_checks import check_start
-    from plumbline.collect.service.starting import first_owner, start_study
+    from plumbline.collect.service.starting import start_study
     from plumbline.collect.service.store_places import make_or_open_place
     from plumbline.loop.reply_scorer import open_reply_scorer
 
@@ -123,7 +123,7 @@ def _start(
         )
         opened, store_is_new = make_or_open_place(place.store)
         with closing(opened):
-            owner = first_owner(opened, now=utc_now())
+            owner = hand_out_first_owner(opened, now=utc_now())
             if owner is not None and tell_owner:
                 print_owner(owner, link_address)
             started = start_study(
@@ -191,7 +191,8 @@ def serve(
     for told in notes:
         note(told)
     tell_network(host, public)
-    ready = partial(tell_ready, names, public or url_of(bound, host), link)
+    from_prolific = [study.name for _, study in read if study.prolific]
+    ready = partial(tell_ready, names, public or url_of(bound, host), link, from_prolific)
     served = Served(places[0].store, rules, open_reply_scorer, Site(host, public), proxies, outside)
     raise typer.Exit(run_server(served, bound, processes=processes, log_requests=not no_access_log, ready=ready))
 

@@ -11,14 +11,12 @@ import typer
 
 from plumbline.cli import options
 from plumbline.cli.collect import flags
-from plumbline.cli.console import note, print_json, print_table, progress
+from plumbline.cli.console import EXIT_FINDINGS, note, print_json, print_table, progress
 from plumbline.cli.option_groups import with_options
 from plumbline.cli.source_flags import TermFlags
 
 if TYPE_CHECKING:
     from plumbline.collect.export import Exported
-
-EXIT_FINDINGS = 1
 
 
 def register(app: typer.Typer) -> None:
@@ -54,6 +52,7 @@ def export(
     """
     flags.require_extra()
     from plumbline.collect.export import write_export
+    from plumbline.collect.export.forms import Form
     from plumbline.collect.service.collecting import utc_now
     from plumbline.collect.service.store_places import open_place
     from plumbline.collect.study_file import read_study_name
@@ -78,6 +77,8 @@ def export(
     else:
         print_table(["file", "rows"], [[file.path, f"{file.rows or 0:,}"] for file in exported.files], right=[1])
     _tell(exported, out)
+    if not test_share and exported.form not in (Form.JUDGEMENTS, Form.EVENTS):
+        note("all of it is split train: with --test-share 0.1 some prompts are held out, to measure models on")
     if exported.quarantined:
         raise typer.Exit(EXIT_FINDINGS)
 

@@ -11,9 +11,7 @@ import typer
 
 from plumbline.cli import options
 from plumbline.cli.collect import flags
-from plumbline.cli.console import print_json, progress
-
-EXIT_FINDINGS = 1
+from plumbline.cli.console import EXIT_FINDINGS, print_json, progress
 
 
 def register(app: typer.Typer) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from contextlib import closing
 from pathlib import Path
 from typing import Annotated
@@ -10,9 +11,7 @@ import typer
 
 from plumbline.cli import options
 from plumbline.cli.collect import flags
-from plumbline.cli.console import print_json, visible
-
-EXIT_FINDINGS = 1
+from plumbline.cli.console import EXIT_FINDINGS, print_json, visible
 
 
 def register(app: typer.Typer) -> None:
@@ -37,10 +36,10 @@ def hit(
     from plumbline.collect.service.identity.hit_question import hit_question
     from plumbline.collect.service.public_address import checked_public_url
     from plumbline.collect.study_file import read_study_settings
-    from plumbline.collect.study_folder import find_study_place
+    from plumbline.collect.study_folder import find_study_file
 
     address = None if public_url is None else checked_public_url(public_url)
-    settings = read_study_settings(find_study_place(study, None).file)
+    settings = read_study_settings(find_study_file(study))
     typer.echo(hit_question(settings, address, height))
 
 
@@ -72,10 +71,11 @@ def codes(
     from plumbline.collect.service.store_places import open_place
     from plumbline.collect.store.studies import find_study
     from plumbline.collect.study_file import read_study_settings
-    from plumbline.collect.study_folder import find_study_place, store_of
+    from plumbline.collect.study_folder import find_study_file, store_of
 
+    _require_one(code or (), results)
     given = [Given(each) for each in code or ()] if results is None else read_results(results)
-    name = read_study_settings(find_study_place(study, store).file).name
+    name = read_study_settings(find_study_file(study)).name
     with closing(open_place(store_of(study, store), connections=1)) as opened:
         verdicts = check_codes(opened, find_study(opened, name), given)
     if as_json:
@@ -89,3 +89,25 @@ def codes(
             typer.echo(f"{verdict.value:<11} {visible(each.assignment or each.code)}")
     if any(verdict is not Verdict.COMPLETE for verdict in verdicts):
         raise typer.Exit(EXIT_FINDINGS)
+
+
+def _require_one(codes: Sequence[str], results: Path | None) -> None:
+    """Codes or a file of them: of both one would be looked up and the other not, and of none all would seem complete."""
+    from plumbline.records import UsageError
+
+    if codes and results is not None:
+        raise UsageError(
+            "PL-ARG-005",
+            "--results",
+            "it means nothing beside codes",
+            found=f"{len(codes)} of them",
+            advice="give the codes, or the file",
+        )
+    if not codes and results is None:
+        raise UsageError(
+            "PL-ARG-006",
+            "CODE",
+            "no code is named",
+            expected="codes, or a file of results",
+            advice="plumbline collect codes STUDY --results FILE",
+        )

@@ -24,6 +24,9 @@ if TYPE_CHECKING:
     from plumbline.collect.study_folder import StudyPlace
     from plumbline.collect.study_settings import StudyFile
 
+_OF_PROLIFIC = "PROLIFIC_PID={{%PROLIFIC_PID%}}&STUDY_ID={{%STUDY_ID%}}&SESSION_ID={{%SESSION_ID%}}"
+"""What Prolific fills in, in the link of a study."""
+
 
 # --- tokens ---
 
@@ -283,12 +286,17 @@ def tell_what_holds(store: Store, studies: Sequence[str]) -> None:
 # --- serving ---
 
 
-def tell_ready(names: Sequence[str], address: str, link: str | None) -> None:
-    """Where it is, and the path by which its owner chooses a password, where none has one; at once, since programs wait for it."""
+def tell_ready(names: Sequence[str], address: str, link: str | None, from_prolific: Sequence[str] = ()) -> None:
+    """Where it is, the path by which its owner chooses a password, where none has one, and what to give to Prolific.
+
+    At once, since programs wait for it.
+    """
     print(f"serving {', '.join(names)} at {address}", flush=True)
     print(f"its API: {address}/api/v1, described at {address}/openapi.json", flush=True)
     if link is not None:
         print(f"choose the owner's name and password (7 days, good once): {address}{link}", flush=True)
+    for name in from_prolific:
+        print(f"link for Prolific: {address}/arrive/prolific/{name}?{_OF_PROLIFIC}", flush=True)
 
 
 def tell_network(host: str, public_url: str | None) -> None:

@@ -15,10 +15,11 @@ from plumbline.cli.console import (
     print_json,
     progress,
 )
+from plumbline.cli.interruptions import interruption_told
 from plumbline.cli.option_groups import with_options
-from plumbline.cli.source_flags import SourceFlags, TermFlags
+from plumbline.cli.source_flags import DataFlags
 from plumbline.cli.train import cascade, interchange, joint
-from plumbline.cli.train.told import interruption_told, tell_trained
+from plumbline.cli.train.told import tell_trained
 from plumbline.cli.train.transformer_flags import TransformerFlags
 
 app = typer.Typer(
@@ -52,8 +53,7 @@ On = Annotated[str | None, typer.Option("--on", help="Which axis to train on, wh
 
 @app.command()
 @with_options("transformer", TransformerFlags)
-@with_options("terms", TermFlags)
-@with_options("reading", SourceFlags)
+@with_options("reading", DataFlags)
 def preference(
     sources: options.Sources,
     out: options.Out,
@@ -67,8 +67,7 @@ def preference(
     override_uses: options.OverrideUses = False,
     as_json: options.Json = False,
     *,
-    reading: SourceFlags,
-    terms: TermFlags,
+    reading: DataFlags,
     transformer: TransformerFlags,
 ) -> None:
     """Train a model that scores a reply: higher is better. Bradley–Terry on judged pairs of one axis.
@@ -77,7 +76,7 @@ def preference(
     Example: plumbline train preference hh-rlhf --data-dir harmless-base -o models/harmless
     Example: plumbline train preference hh-rlhf --data-dir harmless-base --model Qwen/Qwen3-0.6B --lora 16 -o models/qwen
     """
-    how = {**reading.load_options(axis), "stated_terms": terms.stated_terms()}
+    how = reading.load_options(axis)
     settings = {**transformer.settings(), "features": features, "l2": l2, "out_of_fold": out_of_fold, "seed": seed}
     asked = _Asked("preference", sources, out, model, on, settings, override_uses)
     _train(asked, how, as_json=as_json)
@@ -85,8 +84,7 @@ def preference(
 
 @app.command()
 @with_options("transformer", TransformerFlags)
-@with_options("terms", TermFlags)
-@with_options("reading", SourceFlags)
+@with_options("reading", DataFlags)
 def cost(
     sources: options.Sources,
     out: options.Out,
@@ -98,8 +96,7 @@ def cost(
     override_uses: options.OverrideUses = False,
     as_json: options.Json = False,
     *,
-    reading: SourceFlags,
-    terms: TermFlags,
+    reading: DataFlags,
     transformer: TransformerFlags,
 ) -> None:
     """Train a model of harm: higher is more harmful, above 0 is unsafe. Needs pairs judged on harmlessness and labels.
@@ -107,7 +104,7 @@ def cost(
     \b
     Example: plumbline train cost pku-saferlhf -o models/cost
     """
-    how = {**reading.load_options(), "stated_terms": terms.stated_terms()}
+    how = reading.load_options()
     settings = {**transformer.settings(), "features": features, "l2": l2, "out_of_fold": out_of_fold, "seed": seed}
     asked = _Asked("cost", sources, out, model, None, settings, override_uses)
     _train(asked, how, as_json=as_json)
@@ -115,8 +112,7 @@ def cost(
 
 @app.command()
 @with_options("transformer", TransformerFlags)
-@with_options("terms", TermFlags)
-@with_options("reading", SourceFlags)
+@with_options("reading", DataFlags)
 def moderation(
     sources: options.Sources,
     out: options.Out,
@@ -137,8 +133,7 @@ def moderation(
     override_uses: options.OverrideUses = False,
     as_json: options.Json = False,
     *,
-    reading: SourceFlags,
-    terms: TermFlags,
+    reading: DataFlags,
     transformer: TransformerFlags,
 ) -> None:
     """Train a model that says whether an answer is unsafe, and in which categories where the labels name them.
@@ -147,7 +142,7 @@ def moderation(
     Example: plumbline train moderation beavertails -o models/moderation --false-positive-rate 0.01
     Example: plumbline train moderation beavertails pku-saferlhf --recipe transfer -o models/moderation
     """
-    how = {**reading.load_options(), "stated_terms": terms.stated_terms()}
+    how = reading.load_options()
     settings = {
         **transformer.settings(),
         "features": features,

@@ -18,9 +18,8 @@ from plumbline.cli.console import (
     tell_set_aside,
     tell_unread,
 )
-from plumbline.cli.evaluate import TokensPerBatch, TrustRemoteCode
 from plumbline.cli.option_groups import with_options
-from plumbline.cli.source_flags import SourceFlags, TermFlags
+from plumbline.cli.source_flags import DataFlags
 
 if TYPE_CHECKING:
     from plumbline.loop.training.cascade_run import CascadeResult
@@ -47,8 +46,7 @@ def register(app: typer.Typer) -> None:
     app.command()(cascade)
 
 
-@with_options("terms", TermFlags)
-@with_options("reading", SourceFlags)
+@with_options("reading", DataFlags)
 def cascade(
     first: First,
     second: Second,
@@ -59,12 +57,11 @@ def cascade(
     anyway: Anyway = False,
     seed: options.Seed = 0,
     override_uses: options.OverrideUses = False,
-    trust_remote_code: TrustRemoteCode = False,
-    tokens_per_batch: TokensPerBatch = None,
+    trust_remote_code: options.TrustRemoteCode = False,
+    tokens_per_batch: options.TokensPerBatch = None,
     as_json: options.Json = False,
     *,
-    reading: SourceFlags,
-    terms: TermFlags,
+    reading: DataFlags,
 ) -> None:
     """Make one moderation model of two: a linear one answers what it is sure of, a transformer the rest.
 
@@ -77,6 +74,7 @@ def cascade(
     from plumbline.loop.training.cascade_run import CascadeRun, run_cascade
     from plumbline.models.cascade.fitting import CascadeSettings
 
+    how = reading.load_options()
     run = CascadeRun(
         first,
         second,
@@ -84,7 +82,7 @@ def cascade(
         out,
         CascadeSettings(loss, false_positive_rate, seed),
         anyway,
-        {**reading.load_options(), "stated_terms": terms.stated_terms()},
+        how,
         override_uses,
         trust_remote_code,
         tokens_per_batch,
@@ -98,7 +96,7 @@ def cascade(
         _tell(result)
     note(f"wrote {out}: a cascade of {result.names[0]} and {result.names[1]}")
     if not as_json:
-        tell_unread(result.quarantined, source)
+        tell_unread(result.quarantined, source, how)
         tell_set_aside(result.set_aside)
     exit_where_rows_are_missing(result.quarantined)
 

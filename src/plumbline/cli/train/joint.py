@@ -9,9 +9,10 @@ import typer
 
 from plumbline.cli import options
 from plumbline.cli.console import exit_where_rows_are_missing, print_json, progress
+from plumbline.cli.interruptions import interruption_told
 from plumbline.cli.option_groups import with_options
-from plumbline.cli.source_flags import SourceFlags, TermFlags
-from plumbline.cli.train.told import interruption_told, tell_trained
+from plumbline.cli.source_flags import DataFlags
+from plumbline.cli.train.told import tell_trained
 from plumbline.cli.train.transformer_flags import TransformerFlags
 
 if TYPE_CHECKING:
@@ -24,8 +25,7 @@ def register(app: typer.Typer) -> None:
 
 
 @with_options("transformer", TransformerFlags)
-@with_options("terms", TermFlags)
-@with_options("reading", SourceFlags)
+@with_options("reading", DataFlags)
 def together(
     sources: options.Sources,
     out: options.Out,
@@ -43,8 +43,7 @@ def together(
     override_uses: options.OverrideUses = False,
     as_json: options.Json = False,
     *,
-    reading: SourceFlags,
-    terms: TermFlags,
+    reading: DataFlags,
     transformer: TransformerFlags,
 ) -> None:
     """Train rewards, a cost and a moderation model at once on one transformer. Writes a folder of model folders.
@@ -65,7 +64,7 @@ def together(
         on=on,
         override_uses=override_uses,
         settings=settings,
-        load_options={**reading.load_options(axis), "stated_terms": terms.stated_terms()},
+        load_options=reading.load_options(axis),
         command=tuple(sys.argv[1:]),
         together=tasks,
     )

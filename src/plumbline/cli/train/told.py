@@ -2,9 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from contextlib import contextmanager
-from pathlib import Path
 from shlex import join, quote
 from typing import TYPE_CHECKING
 
@@ -16,43 +13,14 @@ if TYPE_CHECKING:
 _FEW_ROWS = 200
 
 
-@contextmanager
-def interruption_told(out: Path) -> Iterator[None]:
-    """Say, of a transformer's training that is interrupted or fails by a fault of ours, how it goes on."""
-    from plumbline.records import PlumblineError
-
-    try:
-        yield
-    except PlumblineError:
-        raise  # it says itself how to go on
-    except BaseException:  # an interrupt, or a fault of ours: what training came to is not lost
-        _tell_unfinished(out)
-        raise
-
-
-def _tell_unfinished(out: Path) -> None:
-    from plumbline.loop.training.folder import MARK_NAME, checkpointed_step, training_folder
-
-    work = training_folder(out)
-    if not (work / MARK_NAME).is_file():
-        return
-    step = checkpointed_step(work)
-    note(
-        f"the same command with --resume goes on after step {step:,}, of which {work} holds a checkpoint"
-        if step
-        else f"{work} holds no checkpoint yet: the same command with --resume begins at the first step "
-        "(--checkpoint-every makes them sooner)"
-    )
-
-
 def tell_trained(result: TrainingResult, run: TrainingRun) -> None:
     """What a person must know of a training run beside its figures."""
     from plumbline.models.figures.source_figures import told_sources
 
     for source, counts in result.reading.quarantined_by_source.items():
-        tell_unread(counts, join(_checked_words(run, source)))
+        tell_unread(counts, source, run.load_options)
     for source, counts in result.reading.findings_by_source.items():
-        tell_findings(counts, join(_checked_words(run, source)))
+        tell_findings(counts, source, run.load_options)
     tell_set_aside(result.summary.get("set_aside", {}))
     trained_on = [result.summary[key] for key in ("comparisons", "labels") if key in result.summary]
     if result.summary.get("scored_out_of_fold", min(trained_on)) < _FEW_ROWS:
@@ -87,20 +55,14 @@ def tell_trained(result: TrainingResult, run: TrainingRun) -> None:
 
 def _tell_repeats(result: TrainingResult, run: TrainingRun) -> None:
     """Say how many training rows are repetitions, and what names them."""
+    from plumbline.loop.sources import check_command
     from plumbline.models.rows.repeated_rows import told_repeats
 
     repeats = told_repeats(result.summary.get("repeats", {}))
     if repeats:
-        where = f"see: plumbline data check {join(_checked_words(run, run.sources[0]))}"
+        where = f"see: {check_command(run.sources[0], run.load_options)}"
         several = "they may stand in different sources; of each alone, " if len(run.sources) > 1 else ""
         note(f"among the training rows: {repeats}; {several}{where}")
-
-
-def _checked_words(run: TrainingRun, source: str) -> list[str]:
-    """What ``data check`` must be told to see what training saw of a source, or of one of its files: folder and format."""
-    folder = run.load_options.get("data_dir") if source in run.sources else None
-    options = {"--data-dir": folder, "--format": run.load_options.get("format")}
-    return [source, *(word for option, value in options.items() if value for word in (option, value))]
 
 
 def _tell_next(run: TrainingRun) -> None:

@@ -21,14 +21,13 @@ from plumbline.collect.dashboard.columns import Frozen
 from plumbline.collect.dashboard.ledger import PURPOSES, LedgerView
 from plumbline.collect.kinds import Purpose
 from plumbline.collect.kinds.bounds import MOST_REPLIES
-from plumbline.collect.study_settings import StudyFile, StudyKind
+from plumbline.collect.study_settings import StudyFile
 from plumbline.measure import Bootstrap
 
 MOST_PLACES = MOST_REPLIES * (MOST_REPLIES - 1) // 2
 """Pairs that one ranking has at the most."""
 BOOTSTRAP = Bootstrap(seed=0, resamples=1000)
 """Of every interval here: the same judgements give the same figures."""
-CHATS = (StudyKind.PREFERENCE_CHAT, StudyKind.RED_TEAM_CHAT)
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
 Bools = NDArray[np.bool_]

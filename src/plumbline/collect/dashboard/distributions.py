@@ -16,9 +16,9 @@ from plumbline.collect.kinds.preference_chat import RATINGS
 from plumbline.collect.kinds.spot_check import MARKS
 from plumbline.collect.study_settings import StudyKind
 from plumbline.measure import Figure
-from plumbline.measure.arrays import FloatArray, divide_or_nan
-from plumbline.measure.pooling import Pooled, at_the_edge, pooled_figure, pooled_rate
+from plumbline.measure.pooling import Pooled, pooled_figure, pooled_rate
 from plumbline.measure.quantiles import quantile_figure
+from plumbline.measure.rates import at_the_edge, mean_of_totals
 from plumbline.records import TAXONOMIES
 
 _ASKED = {
@@ -137,7 +137,9 @@ def _accuracy(right: Ints, asked: Ints) -> Figure:
     kept = asked > 0
     columns = np.stack([right[kept], asked[kept]], axis=1).astype(np.float64)
     pooled = Pooled.of(columns)
-    return at_the_edge(pooled_figure(pooled, _ratio, BOOTSTRAP, "nothing was asked"), pooled.clusters, BOOTSTRAP)
+    return at_the_edge(
+        pooled_figure(pooled, mean_of_totals, BOOTSTRAP, "nothing was asked"), pooled.clusters, BOOTSTRAP
+    )
 
 
 def item_times(counted: Counted) -> tuple[TimeFigures, ...]:
@@ -176,7 +178,3 @@ def seconds_by_assignment(counted: Counted) -> Reals:
     # NaN of a part makes NaN of the whole.
     total = np.bincount(acts["assignment"][kept], weights=acts["seconds"][kept], minlength=count)
     return np.where(counted.is_finished, total, np.nan)
-
-
-def _ratio(totals: FloatArray) -> FloatArray:
-    return divide_or_nan(totals[:, 0], totals[:, 1])

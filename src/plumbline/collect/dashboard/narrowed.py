@@ -11,9 +11,10 @@ from dataclasses import replace
 import numpy as np
 
 from plumbline.collect.dashboard.columns import Frozen
-from plumbline.collect.dashboard.counted import CHATS, Bools, Counted, Ints
+from plumbline.collect.dashboard.counted import Bools, Counted, Ints
 from plumbline.collect.dashboard.ledger import PURPOSES
 from plumbline.collect.kinds import Purpose
+from plumbline.collect.study_settings import CHATS
 
 
 def about_worker(counted: Counted, worker: int) -> Counted:

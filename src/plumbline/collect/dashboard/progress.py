@@ -109,13 +109,12 @@ def _has(counted: Counted, purpose: Purpose) -> bool:
 
 def _queue(counted: Counted, purpose: Purpose, leased: int) -> QueueProgress:
     view, queue = counted.view, counted.view.queues.get(purpose)
-    is_of = view.assignments["purpose"] == PURPOSES.index(purpose)
-    submitted = np.flatnonzero(view.assignments["submitted"].astype(bool) & is_of)
-    by_item = np.bincount(view.assignments["item"][submitted], minlength=len(view.items["id"]))
+    finished = counted.finished(purpose)
+    by_item = np.bincount(view.assignments["item"][finished], minlength=len(view.items["id"]))
     withdrawn = view.items["withdrawn"].astype(bool)
     complete = int(((by_item >= view.items["overlap"]) & (by_item > 0) & ~withdrawn).sum())
     if queue is None:
-        return QueueProgress(purpose.value, 0, complete, 0, len(counted.finished(purpose)), leased)
+        return QueueProgress(purpose.value, 0, complete, 0, len(finished), leased)
     # An item that is withdrawn wants no more than it has.
     taken_back, their_places = view.withdrawn.get(purpose, (0, 0))
     places = queue.places - their_places + int(by_item[withdrawn].sum())
@@ -124,7 +123,7 @@ def _queue(counted: Counted, purpose: Purpose, leased: int) -> QueueProgress:
         items=queue.items,
         complete=complete + taken_back,
         places=_places_wanted(counted.study, purpose, places_told(places), queue.places),
-        finished=len(counted.finished(purpose)),
+        finished=len(finished),
         leased=leased,
     )
 

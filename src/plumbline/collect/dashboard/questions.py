@@ -9,9 +9,9 @@ import numpy as np
 
 from plumbline.collect.dashboard.answers import AXES, RATING
 from plumbline.collect.dashboard.columns import Frozen
-from plumbline.collect.dashboard.counted import CHATS, MOST_PLACES, Counted, Ints, Reals, those
+from plumbline.collect.dashboard.counted import MOST_PLACES, Counted, Ints, Reals, those
 from plumbline.collect.kinds import Purpose
-from plumbline.collect.study_settings import StudyKind
+from plumbline.collect.study_settings import CHATS, StudyKind
 from plumbline.measure import MeasurementLevel
 from plumbline.records import TAXONOMIES
 

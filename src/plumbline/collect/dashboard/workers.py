@@ -11,7 +11,7 @@ import numpy as np
 
 from plumbline.collect.dashboard.answers import AXES, NOT_NAMED
 from plumbline.collect.dashboard.comparing import shown_first_of
-from plumbline.collect.dashboard.counted import BOOTSTRAP, Counted, Ints, Reals, microseconds_of, moment
+from plumbline.collect.dashboard.counted import BOOTSTRAP, Counted, Ints, Reals, microseconds_of, moment, those
 from plumbline.collect.dashboard.distributions import (
     KnownAnswerFigures,
     TimeFigures,
@@ -197,12 +197,10 @@ def sheet_of(counted: Counted, line: WorkerLine, as_of: datetime) -> WorkerSheet
     own = assignments["worker"][acts["assignment"]] == worker
     rows = counted.rows(counted.view.choices, Purpose.WORK)
     shown = {
-        axis.value: shown_first_of(
-            {name: column[kept] for name, column in rows.items()}
-        )
+        axis.value: shown_first_of(those(rows, kept))
         for axis in counted.study.judged_axes
         if (kept := (rows["worker"] == worker) & (rows["axis"] == AXES.index(axis))).any()
-    }  # fmt: skip
+    }
     seconds = seconds_by_assignment(counted)
     times = []
     for place, purpose in enumerate(PURPOSES):

@@ -18,7 +18,7 @@ from plumbline import __version__
 from plumbline.collect.export.as_stored import AS_STORED, StoredLines
 from plumbline.collect.export.failures import erased_meanwhile, nothing_expressible, nothing_finished
 from plumbline.collect.export.files import FileInMaking, RecordLines, RecordParquet, SplitOf
-from plumbline.collect.export.forms import FilePlan, Form, file_plans, kinds_told, purposes_held
+from plumbline.collect.export.forms import TEST, TRAIN, FilePlan, Form, file_plans, kinds_told, purposes_held
 from plumbline.collect.export.preparing import Prepared, stays_inside
 from plumbline.collect.export.read_me import README_NAME, ReadMe
 from plumbline.collect.export.record_making import RecordMaker, Tally
@@ -26,9 +26,7 @@ from plumbline.collect.export.terms import export_terms, terms_told
 from plumbline.collect.export.terms_told import terms_lines
 from plumbline.collect.kinds.draws import drawn_share
 from plumbline.collect.store.exported import log_exported
-from plumbline.collect.store.finished_work import (
-    stream_finished,
-)
+from plumbline.collect.store.finished_work import stream_finished
 from plumbline.collect.store.stored_work import JudgementAsStored
 from plumbline.formats.columns_not_carried import ColumnCounts, added
 from plumbline.formats.registry import FORMATS
@@ -36,7 +34,6 @@ from plumbline.formats.source_files import JUDGED_ON
 from plumbline.lineage import FileEntry, Manifest, Terms
 from plumbline.lineage.writing import MANIFEST_NAME
 
-TRAIN, TEST = "train", "test"
 Advance = Callable[[int, int], None]
 """Told how many of how many assignments are behind."""
 

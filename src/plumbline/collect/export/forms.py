@@ -8,7 +8,7 @@ from enum import StrEnum
 
 from plumbline.collect.export.failures import form_holds_nothing
 from plumbline.collect.kinds import Purpose
-from plumbline.collect.study_settings import StudyFile, StudyKind, hh_subset
+from plumbline.collect.study_settings import CHATS, StudyFile, StudyKind, hh_subset
 from plumbline.records import BEAVERTAILS_14, TAXONOMIES, Axis, Kind, unknown_name
 
 
@@ -24,12 +24,11 @@ class Form(StrEnum):
     EVENTS = "events"
 
 
-_CHATS = (StudyKind.PREFERENCE_CHAT, StudyKind.RED_TEAM_CHAT)
 _LABELS = (Kind.SAFETY_LABELS,)
 _PAIRS = (Kind.COMPARISONS,)
 
 KINDS: Mapping[Form, Mapping[StudyKind, tuple[Kind, ...]]] = {
-    Form.HH_RLHF: dict.fromkeys((*_CHATS, StudyKind.PAIRS, StudyKind.TWO_AXIS_RANKING), _PAIRS),
+    Form.HH_RLHF: dict.fromkeys((*CHATS, StudyKind.PAIRS, StudyKind.TWO_AXIS_RANKING), _PAIRS),
     Form.RED_TEAM: {StudyKind.RED_TEAM_CHAT: (Kind.RED_TEAM_ATTEMPTS,)},
     Form.BEAVERTAILS: dict.fromkeys((StudyKind.SAFETY_LABELS, StudyKind.TWO_AXIS_RANKING), _LABELS),
     Form.PKU_SAFERLHF: {StudyKind.TWO_AXIS_RANKING: (*_PAIRS, *_LABELS)},
@@ -44,6 +43,10 @@ KINDS: Mapping[Form, Mapping[StudyKind, tuple[Kind, ...]]] = {
     Form.EVENTS: dict.fromkeys(StudyKind, ()),
 }
 """The kinds of record that a form takes from a study; a kind of study that is not named has nothing for it."""
+
+
+TRAIN, TEST = "train", "test"
+"""The splits."""
 
 
 @dataclass(frozen=True, slots=True)

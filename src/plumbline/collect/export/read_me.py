@@ -14,13 +14,12 @@ from pathlib import PurePosixPath
 
 from plumbline.collect.export.as_stored import AS_STORED
 from plumbline.collect.export.column_kinds import columns_of
-from plumbline.collect.export.forms import Form
+from plumbline.collect.export.forms import TEST, TRAIN, Form
 from plumbline.collect.export.left_out import HOLDS, left_out_lines, unsaid_lines
 from plumbline.lineage import FileEntry
 
 README_NAME = "README.md"
 _DEFAULT = "default"
-_TRAIN, _TEST = "train", "test"
 
 _AS_READ: dict[Form, str] = {
     Form.HH_RLHF: "`chosen` is the better reply on the axis that the folder names, whatever the worker was asked.",
@@ -113,4 +112,4 @@ class ReadMe:
 
 def _split(path: str) -> str:
     """The split that a file holds; what is dealt to none is all train."""
-    return _TEST if PurePosixPath(path).name.startswith(f"{_TEST}.") else _TRAIN
+    return TEST if PurePosixPath(path).name.startswith(f"{TEST}.") else TRAIN

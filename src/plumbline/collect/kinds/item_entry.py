@@ -66,6 +66,7 @@ _WHY = {
     "string_too_long": "a text is too long",
     "nul_character": "a text holds a NUL",
     "too_long": "there are too many texts",
+    "too_short": "there is no text",
 }
 """By the type of pydantic's error; none of it quotes a text."""
 

@@ -65,16 +65,24 @@ def judged(work: Work, study: StudyFile, purpose: Purpose, judgement_id: str) ->
         first = by_id.get(first.corrects)
     if first is None or named is None:
         raise StoredWorkError(work.assignment_id, "a judgement, or one that it corrects, is not there")
-    before = replace(work, judgements=work.judgements[: work.judgements.index(first)])
-    ask = task_for(study, purpose).next_step(before, study)
+    ask = task_for(study, purpose).next_step(_before(work, first), study)
     if not isinstance(ask, Ask):
         raise StoredWorkError(work.assignment_id, f"a judgement of kind {named.kind} where nothing was asked")
     is_last = all(each.corrects != named.id for each in work.judgements)
     return Judged(ask, _answer(named, ask), is_last and named.kind in CORRECTABLE)
 
 
+def _before(work: Work, judgement: StoredJudgement) -> Work:
+    """What was stored before a judgement was made; of a chat that was ended without a turn that came at that very moment."""
+    judgements = work.judgements[: work.judgements.index(judgement)]
+    if judgement.kind != ENDED:
+        return replace(work, judgements=judgements)
+    last = read_stored(Ended, judgement.payload).turns
+    return replace(work, judgements=judgements, turns=tuple(turn for turn in work.turns if turn.number <= last))
+
+
 def _answer(judgement: StoredJudgement, ask: Ask) -> Answer:
-    given = _ANSWERS.get(judgement.kind, _as_stored)(judgement.payload)
+    given = _ANSWERS[judgement.kind](judgement.payload)
     if judgement.kind == TURN:
         given["shown"] = ask.fields["shown"]
     return {"act": ask.act, **given}

@@ -55,7 +55,7 @@ StepOnScale = Annotated[int, Field(ge=1, le=20)]
 class PairSide(Bounded):
     """One continuation, and what the file says of it; only the messages are shown."""
 
-    messages: Messages
+    messages: Annotated[Messages, Field(min_length=1)]
     model: Name | None = None
     label: HarmLabel | None = None
 

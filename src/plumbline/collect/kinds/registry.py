@@ -27,7 +27,7 @@ from plumbline.collect.kinds.harm_labels import HarmLabel
 from plumbline.collect.kinds.known_answers import Score
 from plumbline.collect.kinds.refusals import PassedOver
 from plumbline.collect.kinds.work import KNOWN_ANSWERS, Accepted, NewItem, NewJudgement, Purpose, Step, Work
-from plumbline.collect.study_settings import StudyFile, StudyKind
+from plumbline.collect.study_settings import CHATS, StudyFile, StudyKind
 from plumbline.records import Comparison, Conversation, Record, SafetyLabel, UsageError
 
 
@@ -216,6 +216,6 @@ side_labels_of = ranking_records.side_labels_of
 
 def rows_per_assignment(study: StudyFile) -> int:
     """How many row numbers each assignment of a study takes, whatever comes of it: its n-th begins at n times this."""
-    if study.kind in (StudyKind.PREFERENCE_CHAT, StudyKind.RED_TEAM_CHAT):
+    if study.kind in CHATS:
         return rows_of_chat(study)
     return ranking_records.ROWS_PER_RANKING if study.kind is StudyKind.TWO_AXIS_RANKING else 1

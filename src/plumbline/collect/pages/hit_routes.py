@@ -14,9 +14,8 @@ from plumbline.collect.api.parameters import StudyName
 from plumbline.collect.pages.contexts.entrance import ArrivalPage, HitPage, HitState
 from plumbline.collect.pages.mturk_hosts import MturkHosts
 from plumbline.collect.pages.rendering import render
-from plumbline.collect.pages.study_cards import says_of
+from plumbline.collect.pages.study_cards import says_of, warning_of
 from plumbline.collect.pages.visiting import Visit, html, looked_at, page
-from plumbline.collect.pages.work_routes import warning_of
 from plumbline.collect.service.studies import read_named
 from plumbline.collect.store.failures import not_found
 from plumbline.collect.store.rows import StudyState

@@ -4,6 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
+from plumbline.collect.kinds.chat import TURN
+from plumbline.collect.store.rows import Judgement
+
 _KINDS: Mapping[str, str] = {
     "pair": "Pair",
     "label": "Label",
@@ -18,6 +21,13 @@ _KINDS: Mapping[str, str] = {
     "intent": "Aim of an attack",
     "self-rating": "How an attack went",
 }
+
+
+def what_of(row: Judgement) -> str:
+    """A judgement's kind in words; of a turn also which one."""
+    _, _, number = row.part.partition("-") if row.kind == TURN else ("", "", "")
+    words = kind_words(row.kind)
+    return f"{words}, turn {number}" if number else words
 
 
 def kind_words(kind: str) -> str:

@@ -8,14 +8,15 @@ from fastapi import APIRouter, Query, Request, Response
 
 from plumbline.collect.api.parameters import JudgementId, StudyName
 from plumbline.collect.kinds import KNOWN_ANSWERS, Purpose
-from plumbline.collect.pages.contexts.frame import Crumb
+from plumbline.collect.pages.contexts.frame import HOME, Crumb
 from plumbline.collect.pages.contexts.own import OwnJudgementPage, OwnJudgementsPage, OwnLine
 from plumbline.collect.pages.guide import guide_of
-from plumbline.collect.pages.judgement_words import kind_words
+from plumbline.collect.pages.judgement_words import what_of
 from plumbline.collect.pages.notes import notes_for
 from plumbline.collect.pages.own_answers import own_answer, shortened, went_on
+from plumbline.collect.pages.study_cards import is_blurred, warning_of
 from plumbline.collect.pages.visiting import Visit, page
-from plumbline.collect.pages.work_routes import CHATS, HOME, warning_of
+from plumbline.collect.service.held_work import is_chat
 from plumbline.collect.service.own_judgements import OwnJudgement, own_judgement
 from plumbline.collect.store.failures import not_found
 from plumbline.collect.store.judgements import judgements_of_worker
@@ -87,18 +88,6 @@ async def own_judgement_page(request: Request, study: StudyName, judgement: Judg
     return await page(request, own)
 
 
-def what_of(row: Judgement) -> str:
-    """A judgement's kind in words; of a turn also which one."""
-    _, _, number = row.part.partition("-") if row.kind == "turn" else ("", "", "")
-    words = kind_words(row.kind)
-    return f"{words}, turn {number}" if number else words
-
-
-def is_blurred(settings: StudyFile) -> bool:
-    """Whether texts stand blurred until they are asked for."""
-    return settings.wellbeing is not None and settings.wellbeing.blur
-
-
 def _queue_of(found: OwnJudgement) -> Purpose:
     purpose = found.held.item.purpose
     return Purpose.WORK if purpose in KNOWN_ANSWERS else purpose
@@ -107,11 +96,10 @@ def _queue_of(found: OwnJudgement) -> Purpose:
 def _line(visit: Visit, settings: StudyFile, row: Judgement) -> OwnLine:
     own = own_judgement(visit.collecting, visit.worker, row.id)
     answer = own_answer(own)
-    is_chat = settings.kind in CHATS and own.held.item.purpose is Purpose.WORK
     return OwnLine(
         address=f"/studies/{settings.name}/mine/{row.id}",
         what=what_of(row),
-        chat=own.held.assignment.leased_at if is_chat else None,
+        chat=own.held.assignment.leased_at if is_chat(settings, own.held.item.purpose) else None,
         excerpt=_excerpt(own),
         answers=answer.lines,
         written=answer.written,

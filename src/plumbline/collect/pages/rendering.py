@@ -36,10 +36,6 @@ def environment() -> Environment:
         counted=wording.counted,
         day=wording.day,
         moment=wording.moment,
-        plain=wording.plain,
-        figure=wording.figure,
-        share=wording.share,
-        seconds=wording.seconds,
         waiting=wording.waiting,
     )
     return made

@@ -55,30 +55,44 @@ _QUEUES: Mapping[Purpose, tuple[str, str]] = {
 _OF_REVIEWERS = (Purpose.ADJUDICATION, Purpose.SPOT_CHECK)
 
 
+def kind_of(settings: StudyFile) -> str:
+    """A study's kind in words."""
+    return _KINDS[settings.kind][0]
+
+
 def says_of(settings: StudyFile) -> str:
     """What workers do in a study; where they are asked for the worse of two replies alone, it says so."""
     is_of_harm = settings.question is Question.MORE_HARMFUL and settings.judged_axes == (Axis.HARMLESSNESS,)
     return _KINDS[settings.kind][2].format(better=(Question.MORE_HARMFUL if is_of_harm else Question.BETTER).value)
 
 
+def warning_of(settings: StudyFile) -> str | None:
+    """What is said before anything is shown; a red team's own warning comes with the question for consent."""
+    return None if settings.wellbeing is None else settings.wellbeing.warning
+
+
+def is_blurred(settings: StudyFile) -> bool:
+    """Whether texts stand blurred until they are asked for."""
+    return settings.wellbeing is not None and settings.wellbeing.blur
+
+
 def study_card(visit: Visit, row: Study) -> StudyCard:
     """A study as this visitor sees it."""
     collecting = visit.collecting
     settings = collecting.catalogue.named(row.name).settings
-    kind, work_label, _ = _KINDS[settings.kind]
     says = says_of(settings)
     about = f"/studies/{row.name}"
     cards = []
     for queue in queues_of(settings):
         if queue in _OF_REVIEWERS and not has_role(visit.worker, Role.REVIEWER):
             continue
-        label, what = _QUEUES.get(queue, (work_label, says))
+        label, what = _QUEUES.get(queue, (_KINDS[settings.kind][1], says))
         waiting = None if queue is Purpose.WORK else _waiting(visit, row, queue)
         cards.append(QueueCard(queue.value, label, what, f"{about}/work?queue={queue.value}", waiting))
     manages = has_role(visit.worker, Role.MANAGER)
     topics = settings.has_topics and bool(collecting.topics.of_study(collecting.store, row.id))
     dashboard = f"{about}/dashboard" if manages else None
-    return StudyCard(row.name, kind, row.state.value, says, about, tuple(cards), dashboard, topics)
+    return StudyCard(row.name, kind_of(settings), row.state.value, says, about, tuple(cards), dashboard, topics)
 
 
 def _waiting(visit: Visit, row: Study, queue: Purpose) -> int:

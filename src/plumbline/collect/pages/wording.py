@@ -1,28 +1,10 @@
-"""Values as people read them: counts, moments, names of the program as words, figures with their intervals."""
+"""Values as people read them: counts, moments, shares, names of the program as words."""
 
 from __future__ import annotations
 
 from datetime import datetime
-from typing import Protocol
 
 from plumbline.collect.pages.contexts.work import MOST_WAITING
-
-
-class FigureLike(Protocol):
-    """A figure of `plumbline.measure`."""
-
-    @property
-    def value(self) -> float | None:
-        """None where it is undefined."""
-
-    @property
-    def low(self) -> float | None:
-        """Where its interval begins."""
-
-    @property
-    def high(self) -> float | None:
-        """Where its interval ends."""
-
 
 NOTHING = "–"
 """Where there is no value; never 0."""
@@ -69,26 +51,9 @@ def plain(name: str) -> str:
     return name.replace("_", " ").replace(",", ", ").replace(",  ", ", ").replace("-", " ")
 
 
-def figure(value: FigureLike | None, digits: int = 2) -> str:
-    """``0.62 (0.58 to 0.66)``; without an interval the value alone."""
-    if value is None or value.value is None:
-        return NOTHING
-    if value.low is None or value.high is None:
-        return f"{value.value:.{digits}f}"
-    return f"{value.value:.{digits}f} ({value.low:.{digits}f} to {value.high:.{digits}f})"
-
-
-def share(value: FigureLike | float | None) -> str:
-    """``62 % (58 to 66)``."""
-    if value is None:
-        return NOTHING
-    if isinstance(value, int | float):
-        return f"{100 * value:.0f} %"
-    if value.value is None:
-        return NOTHING
-    if value.low is None or value.high is None:
-        return f"{100 * value.value:.0f} %"
-    return f"{100 * value.value:.0f} % ({100 * value.low:.0f} to {100 * value.high:.0f})"
+def share(value: float | None) -> str:
+    """``62 %``."""
+    return NOTHING if value is None else f"{100 * value:.0f} %"
 
 
 _NO_SPREAD = "every item gives the same value, so nothing tells how sure it is"

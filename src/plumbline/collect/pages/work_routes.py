@@ -9,7 +9,7 @@ from fastapi import APIRouter, Query, Request, Response
 from plumbline.collect.api.parameters import PREFIX, StudyName
 from plumbline.collect.kinds import Purpose
 from plumbline.collect.pages.contexts.differences import Difference
-from plumbline.collect.pages.contexts.frame import Crumb
+from plumbline.collect.pages.contexts.frame import HOME, Crumb
 from plumbline.collect.pages.contexts.work import (
     AccountPage,
     GuidelinesPage,
@@ -21,22 +21,19 @@ from plumbline.collect.pages.contexts.work import (
 from plumbline.collect.pages.differences import difference
 from plumbline.collect.pages.guide import guide_of
 from plumbline.collect.pages.notes import notes_for
-from plumbline.collect.pages.study_cards import WAYS, study_card
+from plumbline.collect.pages.study_cards import WAYS, is_blurred, study_card, warning_of
 from plumbline.collect.pages.visiting import Visit, page
 from plumbline.collect.service.failures import no_such_queue
+from plumbline.collect.service.held_work import is_chat
 from plumbline.collect.service.identity.openid.coming_in import standing
 from plumbline.collect.service.studies import read_named
 from plumbline.collect.store.judgements import newest_version_judged_by
 from plumbline.collect.store.rows import Guidelines
 from plumbline.collect.store.studies import list_studies, newest_guidelines, read_guidelines
-from plumbline.collect.study_settings import StudyFile, StudyKind
 
 router = APIRouter(include_in_schema=False)
 
-HOME = Crumb("Studies", "/")
 _NOTES = 3
-CHATS = (StudyKind.PREFERENCE_CHAT, StudyKind.RED_TEAM_CHAT)
-"""Kinds whose items are conversations."""
 Queue = Annotated[Literal["work", "review", "adjudication", "spot_check"], Query()]
 
 
@@ -122,10 +119,10 @@ async def work_page(request: Request, study: StudyName, queue: Queue = "work") -
             next_path=f"{PREFIX}/studies/{study}{WAYS[Purpose(queue)]}/next",
             guide=guide_of(newest_guidelines(visit.collecting.store, known.id)),
             judged_version=newest_version_judged_by(visit.collecting.store, known.id, visit.worker.id),
-            blur=wellbeing is not None and wellbeing.blur,
+            blur=is_blurred(known.settings),
             lease_minutes=known.settings.lease_minutes,
             break_after_minutes=None if wellbeing is None else wellbeing.break_after_minutes,
-            chat=queue == Purpose.WORK.value and known.settings.kind in CHATS,
+            chat=is_chat(known.settings, Purpose(queue)),
             topics=card.topics,
             dashboard=card.dashboard,
             warning=warning_of(known.settings),
@@ -153,8 +150,3 @@ def _since(visit: Visit, study_id: int, version: int | None, newest: Guidelines)
         return None
     before = read_guidelines(visit.collecting.store, study_id, version)
     return difference(version, before.text, newest.version, newest.text)
-
-
-def warning_of(settings: StudyFile) -> str | None:
-    """What is said before anything is shown; a red team's own warning comes with the question for consent."""
-    return None if settings.wellbeing is None else settings.wellbeing.warning

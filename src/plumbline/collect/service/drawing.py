@@ -77,9 +77,7 @@ class Drawing:
                 drawn = await sampler.draw(step.conversation, seed=seed)
             _check_length(drawn)
             return new_replies(drawn)
-        except (PlumblineError, TimeoutError) as error:
-            failure, code = _failure_of(step, error)
-        except Exception as error:  # of a source that is not ours; its message may quote the conversation
+        except Exception as error:  # of a source that is not ours, too; its message may quote the conversation
             failure, code = _failure_of(step, error)
         self._failures[name] = self._failures.pop(name, 0) + 1
         if len(self._failures) > _MOST_REMEMBERED:

@@ -26,7 +26,7 @@ from plumbline.collect.store.assignments import read_with_item
 from plumbline.collect.store.conversations import read_replies, read_turns, show_replies
 from plumbline.collect.store.judgements import judgements_of_assignment
 from plumbline.collect.store.rows import Assignment, AssignmentState, Item, Person
-from plumbline.collect.study_settings import StudyFile, StudyKind
+from plumbline.collect.study_settings import CHATS, StudyFile, StudyKind
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,7 +84,7 @@ def held_with(
 def is_chat(study: StudyFile, purpose: Purpose) -> bool:
     """Whether items of this purpose are live conversations."""
     if purpose is Purpose.WORK:
-        return study.kind in (StudyKind.PREFERENCE_CHAT, StudyKind.RED_TEAM_CHAT)
+        return study.kind in CHATS
     return purpose in KNOWN_ANSWERS and study.kind is StudyKind.RED_TEAM_CHAT
 
 

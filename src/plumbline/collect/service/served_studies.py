@@ -14,7 +14,7 @@ from plumbline.collect.store.database import Store
 from plumbline.collect.store.failures import NotFoundError
 from plumbline.collect.store.studies import find_study
 from plumbline.collect.study_file import parse_study_file, read_study_name
-from plumbline.collect.study_folder import StudyPlace, find_study_place, store_of
+from plumbline.collect.study_folder import StudyPlace, find_study_file, find_study_place, store_of
 from plumbline.collect.study_settings import Replies, StudyFile
 from plumbline.records import UsageError
 from plumbline.sources import SourceKind, parse_address
@@ -80,7 +80,7 @@ def find_named(said: Sequence[Path], store: str | None) -> tuple[str | Path, tup
 def _name(said: Path) -> str | None:
     """The name in a study file; None where a folder has none any more."""
     try:
-        return read_study_name(find_study_place(said).file)
+        return read_study_name(find_study_file(said))
     except UsageError as error:
         if error.code != "PL-STA-001":
             raise

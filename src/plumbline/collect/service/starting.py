@@ -15,7 +15,7 @@ from plumbline.collect.service.catalogue import KnownStudy
 from plumbline.collect.service.collecting import Collecting, utc_now
 from plumbline.collect.service.entering import EnteredItems, enter_loaded
 from plumbline.collect.service.failures import study_differs
-from plumbline.collect.service.handing_out import HandedOut, hand_out_first_owner
+from plumbline.collect.service.handing_out import HandedOut
 from plumbline.collect.service.opening import SOURCES_OPENED, STUDY_STARTED, open_collecting
 from plumbline.collect.service.start_checks import CheckedStudy, rules_at_start
 from plumbline.collect.store.database import Store
@@ -73,7 +73,7 @@ def start_study(
 
     Args:
         checked: what `check_start` found.
-        owner: as `first_owner` gave it.
+        owner: as `hand_out_first_owner` gave it.
         told: told of progress.
         clock: the time, in UTC.
     Raises:
@@ -82,10 +82,10 @@ def start_study(
     read = checked.read
     name = read.study.name
     is_new = _make(store, checked, clock)
-    known = parse_study_file(find_study(store, name).file, f"{name}.toml")
+    stored = find_study(store, name)
+    known, study_id = parse_study_file(stored.file, f"{name}.toml"), stored.id
     if differing := differing_settings(known, read.study):
         raise study_differs(name, differing, _file_to_move(store, name))
-    study_id = find_study(store, name).id
     if checked.opened and not has_event(store, study_id, SOURCES_OPENED):
         # On what terms their replies come is known from the start, before the first worker comes.
         log_event(store, SOURCES_OPENED, now=clock(), study_id=study_id, payload={"sources": list(checked.opened)})
@@ -100,11 +100,6 @@ def start_study(
     finally:
         collecting.end_calls()
     return Started(name, is_new, owner, version, version > before, entered, checked.not_tried, lacks_topics)
-
-
-def first_owner(store: Store, *, now: datetime) -> HandedOut | None:
-    """An owner with a token and a link to log in by, where the store has no owner yet; None where it has."""
-    return hand_out_first_owner(store, now=now)
 
 
 def differing_settings(stored: StudyFile, given: StudyFile) -> tuple[str, ...]:

@@ -62,9 +62,11 @@ def require_within(path: Path, form: str, bounds: UploadBounds | None = None) ->
 def _require_lines_within(opened: BinaryIO, bounds: UploadBounds) -> None:
     size = rows = 0
     most = bounds.unpacked_bytes
+    begins = b""
     while piece := opened.read(_PIECE_BYTES):
-        if not size and piece.lstrip(_BLANK)[:1] == b"[":
-            most = min(most, bounds.array_bytes)
+        if not begins:
+            begins = piece.lstrip(_BLANK)[:1]
+            most = min(most, bounds.array_bytes) if begins == b"[" else most
         size += len(piece)
         rows += piece.count(b"\n")
         if size > most:

@@ -26,8 +26,8 @@ from sqlalchemy.exc import ArgumentError, SQLAlchemyError
 from plumbline.collect.store.failures import (
     SchemaError,
     StoreError,
-    StoreUnavailableError,
     may_be_tried_again,
+    out_of_reach,
     store_failure,
     value_refused,
 )
@@ -157,7 +157,7 @@ class Store:
             yield
             return
         if not self.writing.lock.acquire(timeout=BUSY_TIMEOUT_SECONDS):
-            raise _busy("others write all the time")
+            raise out_of_reach("others write all the time")
         try:
             yield
         finally:
@@ -315,13 +315,4 @@ def _driver_failure(error: sqlite3.Error | OverflowError) -> StoreError:
     """For what SQLite's driver raises past SQLAlchemy: a connection closed under it, a number of over 64 bits."""
     if isinstance(error, OverflowError):
         return value_refused("a number", "one of 64 bits", "a larger one")
-    return _busy(type(error).__name__)
-
-
-def _busy(why: str) -> StoreUnavailableError:
-    return StoreUnavailableError(
-        "PL-COL-001",
-        "store",
-        f"the database is out of reach or busy ({why})",
-        advice="make the same call again: what was already written is recognised",
-    )
+    return out_of_reach(type(error).__name__)

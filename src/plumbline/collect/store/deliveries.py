@@ -29,11 +29,13 @@ OLDEST = timedelta(days=3)
 """A message that is still to be delivered after that is given up, however often it was tried."""
 _BATCH = 1000
 
+_IS_FREE = or_(deliveries.c.claimed_until.is_(None), deliveries.c.claimed_until <= bindparam("now"))
+"""No process is sending it."""
+
 # Statements are made once: building one takes longer than running it.
 _DUE = (
     select(deliveries.c.id)
-    .where(IS_UNDELIVERED, deliveries.c.next_at <= bindparam("now"))
-    .where(or_(deliveries.c.claimed_until.is_(None), deliveries.c.claimed_until <= bindparam("now")))
+    .where(IS_UNDELIVERED, _IS_FREE, deliveries.c.next_at <= bindparam("now"))
     .where(deliveries.c.webhook_id.not_in(bindparam("but", expanding=True)))
     .order_by(deliveries.c.next_at, deliveries.c.id)
     .limit(1)
@@ -158,10 +160,12 @@ def count_undelivered(store: Store) -> tuple[int, int]:
 def sweep(store: Store, *, now: datetime) -> tuple[int, int]:
     """Gives up what waits for longer than `OLDEST`, logged, and removes what has been over for longer than `KEPT`.
 
+    What somebody is sending at this moment may arrive: it is looked at the next time.
+
     Returns:
         How many were given up, and how many removed.
     """
-    old = select(deliveries.c.id).where(IS_UNDELIVERED, deliveries.c.created_at < now - OLDEST).limit(_BATCH)
+    old = select(deliveries.c.id).where(IS_UNDELIVERED, _IS_FREE, deliveries.c.created_at < now - OLDEST).limit(_BATCH)
     over = or_(deliveries.c.delivered_at < now - KEPT, deliveries.c.given_up_at < now - KEPT)
     gone = select(deliveries.c.id).where(over).limit(_BATCH)
     ended = update(deliveries).values(given_up_at=now, claimed_until=None).where(deliveries.c.id.in_(old))
@@ -169,7 +173,7 @@ def sweep(store: Store, *, now: datetime) -> tuple[int, int]:
 
     def give_up(connection: Connection) -> int:
         """Within one transaction: a batch, and a line of the log for each webhook that it is of."""
-        rows = connection.execute(ended.returning(deliveries.c.webhook_id)).scalars()
+        rows = connection.execute(ended.returning(deliveries.c.webhook_id), {"now": now}).scalars()
         counts = Counter(rows)
         of_study = select(webhooks.c.id, webhooks.c.study_id).where(webhooks.c.id.in_(counts)).order_by(webhooks.c.id)
         for row in connection.execute(of_study).all() if counts else ():

@@ -147,10 +147,15 @@ def store_failure(error: SQLAlchemyError) -> PlumblineError:
             f"the database refused a statement ({_kind(error)})",
             advice="report it: this is a fault of Plumbline or of a change made by hand",
         )
+    return out_of_reach(_kind(error))
+
+
+def out_of_reach(why: str) -> StoreUnavailableError:
+    """PL-COL-001: the database cannot be asked, or others hold it."""
     return StoreUnavailableError(
         "PL-COL-001",
         "store",
-        f"the database is out of reach or busy ({_kind(error)})",
+        f"the database is out of reach or busy ({why})",
         advice="make the same call again: what was already written is recognised",
     )
 

@@ -14,7 +14,7 @@ class Fault:
             ``own_item``, ``two_in_hand``, ``judgement_lost``, ``judgement_doubled``, ``judgement_foreign``,
             ``correction_wrong``, ``guidelines_missing``, ``draw_doubled``, ``receipt_lost``, ``lease_unaccounted``,
             ``tally_wrong``, ``item_passed_over``, ``withdrawn_in_hand``, ``left_open``,
-            ``digest_wrong``, ``queue_behind``, ``state_wrong``.
+            ``digest_wrong``, ``queue_behind``, ``state_wrong``, ``erased_kept``.
         place: the rows it is about, by number.
         found: what was expected and what is there.
     """

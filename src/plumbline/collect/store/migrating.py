@@ -52,14 +52,9 @@ def create_store(place: str | Path, *, connections: int = 20) -> Store:
     return store
 
 
-def open_store(
-    place: str | Path, *, migrate: bool = False, older_is_fine: bool = False, connections: int = 20
-) -> Store:
+def open_store(place: str | Path, *, connections: int = 20) -> Store:
     """Opens a store whose tables are those of this version.
 
-    Args:
-        migrate: bring older tables up to date first, instead of refusing them.
-        older_is_fine: take older tables as they are: for a backup, and for nothing else.
     Raises:
         SchemaError: PL-COL-002 nothing is there, PL-COL-003 the tables are older, PL-COL-004 they are newer,
             PL-COL-045 it is a backup, PL-COL-046 its append-only tables stand open.
@@ -71,12 +66,8 @@ def open_store(
         _refuse_other_file(Path(str(url.database)))
     store = connect(place, connections=connections)
     try:
-        if migrate:
-            migrate_store(store)
-        else:
-            _check(store, store.read(revision_of), older_is_fine=older_is_fine)
-        if not older_is_fine:
-            _refuse_open_tables(store)
+        _check(store, store.read(revision_of))
+        _refuse_open_tables(store)
     except BaseException:
         store.close()
         raise

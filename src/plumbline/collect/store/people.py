@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import secrets
 import uuid
+from collections.abc import Callable
 from datetime import datetime, timedelta
 
 from sqlalchemy import Connection, bindparam, delete, insert, select, update
@@ -118,9 +119,7 @@ def set_blocked(store: Store, person_id: str, blocked: bool, *, now: datetime, b
     return store.write(work)
 
 
-def issue_token(
-    store: Store, person_id: str, *, now: datetime, expires_at: datetime, use: TokenUse = TokenUse.API
-) -> str:
+def issue_token(store: Store, person_id: str, *, now: datetime, expires_at: datetime) -> str:
     """A new token of 256 random bits; it cannot be read again.
 
     Raises:
@@ -130,7 +129,35 @@ def issue_token(
     def work(connection: Connection) -> str:
         """Within one transaction: the token's digest stored."""
         unerased(connection, person_id)
-        return issue_token_in(connection, person_id, now, expires_at, use)
+        return issue_token_in(connection, person_id, now, expires_at)
+
+    return store.write(work)
+
+
+def issue_session(
+    store: Store,
+    person_id: str,
+    *,
+    now: datetime,
+    expires_at: datetime,
+    stands: Callable[[Connection], bool] = lambda _: True,
+) -> str | None:
+    """The token of a new session; None where what somebody came in by does not stand any more.
+
+    Looked at with the person held: whoever takes it away meanwhile ends the session, or was seen to have done so.
+
+    Args:
+        stands: whether it does, within the transaction at hand.
+    Raises:
+        NotFoundError: no such person. NotAllowedError: PL-COL-031, they were erased.
+    """
+
+    def work(connection: Connection) -> str | None:
+        """Within one transaction: what they came in by looked at, the token's digest stored."""
+        unerased(connection, person_id)
+        if not stands(connection):
+            return None
+        return issue_token_in(connection, person_id, now, expires_at, TokenUse.SESSION)
 
     return store.write(work)
 

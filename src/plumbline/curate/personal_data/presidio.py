@@ -89,7 +89,7 @@ def _recognisers() -> list[tuple[str, Any]]:
             "personal data",
             f"{error.name or 'presidio_analyzer'} is not installed",
             expected="the extra that brings Presidio",
-            advice="pip install 'plumbline-rlhf[pii]', or leave the detector out: Plumbline's own patterns need nothing",
+            advice="pip install -c constraints.txt -e '.[pii]', or leave the detector out: Plumbline's own patterns need nothing",
         ) from error
     logging.getLogger("presidio-analyzer").disabled = True
     domains = tldextract.TLDExtract(suffix_list_urls=(), cache_dir=None)

@@ -6,15 +6,7 @@ import polars as pl
 from pydantic import Field
 
 from plumbline.curate.clusters import DEFAULT_THRESHOLD
-from plumbline.curate.rules.rule import (
-    Meet,
-    MeetAlike,
-    Meeting,
-    Rule,
-    RuleSettings,
-    giving_way,
-    with_meetings,
-)
+from plumbline.curate.rules.rule import Rule, RuleSettings, giving_way, prompts_meet, with_meetings
 from plumbline.curate.rules.verdicts import removal
 from plumbline.records.identity import NO_PROMPT
 
@@ -32,13 +24,6 @@ class Leakage(RuleSettings):
     """
 
     threshold: float = Field(DEFAULT_THRESHOLD, gt=0, le=1)
-
-
-def meeting_of(settings: Leakage) -> Meeting:
-    """Rows of one prompt, or of prompts that hang together by near-duplicates."""
-    if settings.threshold == 1:
-        return Meet("group_id")
-    return MeetAlike("prompt-shingles", settings.threshold, key="group_id", within_families=False)
 
 
 def judge(rows: pl.DataFrame, settings: Leakage) -> pl.DataFrame:  # noqa: ARG001  # as every rule's
@@ -95,7 +80,7 @@ RULE = Rule(
         else "rows of training splits whose prompt stands in another split, "
         f"or one of similarity {settings.threshold:g} or more"
     ),
-    meeting=meeting_of,
+    meeting=lambda settings: prompts_meet(settings.threshold),
     columns=("id", "item_id", "group_id", "split"),
     judge=judge,
     splits=lambda splits: len(splits - {None}) > 1,

@@ -8,8 +8,7 @@ from typing import Annotated, Literal
 import polars as pl
 from pydantic import AfterValidator, Field, field_validator, model_validator
 
-from plumbline.curate.check import ROW_CODES
-from plumbline.curate.check import RULES as CHECK_RULES
+from plumbline.curate.check import CHECK_RULES, ROW_CODES
 from plumbline.curate.languages import LANGUAGES, MIN_CONFIDENCE, in_other_language
 from plumbline.curate.personal_data.kinds import ALL, known_kinds
 from plumbline.curate.rules.rule import Limit, RowByRow, Rule, RuleSettings

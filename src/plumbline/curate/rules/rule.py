@@ -115,6 +115,13 @@ class Rule:
     note: Callable[[pl.DataFrame], pl.DataFrame] | None = None
 
 
+def prompts_meet(threshold: float) -> Meeting:
+    """Rows of one prompt meet, below a threshold of 1 those of prompts that hang together by near-duplicates, too."""
+    if threshold == 1:
+        return Meet("group_id")
+    return MeetAlike("prompt-shingles", threshold, key="group_id", within_families=False)
+
+
 def giving_way() -> pl.Expr:
     """Whether a row gives way to others: it is of a training split, see `split_names`. Rows without a split do not."""
     return pl.col("split").map_batches(_of_training, return_dtype=pl.Boolean)

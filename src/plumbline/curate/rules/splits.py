@@ -6,7 +6,8 @@ import polars as pl
 from pydantic import Field, field_validator
 from pydantic_core import PydanticCustomError
 
-from plumbline.curate.rules.rule import Meet, MeetAlike, Meeting, Rule, RuleSettings, Seed, giving_way, with_meetings
+from plumbline.curate.clusters import DEFAULT_THRESHOLD
+from plumbline.curate.rules.rule import Rule, RuleSettings, Seed, giving_way, prompts_meet, with_meetings
 from plumbline.curate.rules.verdicts import change
 from plumbline.curate.split import assign_splits
 from plumbline.curate.split_files import MOST_SPLITS, SPLIT_NAME, is_split_name, same_file
@@ -26,7 +27,7 @@ class Splits(RuleSettings):
         default_factory=lambda: {"train": 0.9, "test": 0.1}, min_length=1, max_length=MOST_SPLITS
     )
     seed: Seed = 0
-    threshold: float = Field(0.7, gt=0, le=1)
+    threshold: float = Field(DEFAULT_THRESHOLD, gt=0, le=1)
 
     @field_validator("shares")
     @classmethod
@@ -40,13 +41,6 @@ class Splits(RuleSettings):
         if same_file(shares) is not None:
             raise ValueError("names of splits that differ in more than case: each is the name of a file")
         return shares
-
-
-def meeting_of(settings: Splits) -> Meeting:
-    """Rows of one prompt, or of prompts that hang together by near-duplicates."""
-    if settings.threshold == 1:
-        return Meet("group_id")
-    return MeetAlike("prompt-shingles", settings.threshold, key="group_id", within_families=False)
 
 
 def judge(rows: pl.DataFrame, settings: Splits) -> pl.DataFrame:
@@ -71,7 +65,7 @@ RULE = Rule(
         "records without a split, given one: "
         + ", ".join(f"{share:.0%} {name}" for name, share in settings.shares.items())
     ),
-    meeting=meeting_of,
+    meeting=lambda settings: prompts_meet(settings.threshold),
     columns=("item_id", "group_id", "split"),
     judge=judge,
     splits=lambda splits: None in splits,

@@ -144,15 +144,13 @@ class CompactReader:
         return (value >> 1) ^ -(value & 1)
 
 
-def count_of(fields: Fields, number: int, *, absent: int | None = None) -> int:
+def count_of(fields: Fields, number: int) -> int:
     """A number that is at least 0.
 
-    Args:
-        absent: what it is where the field is not there; None where it must be.
     Raises:
-        ValueError: it is below 0, or is not there and must be.
+        ValueError: it is below 0, or is not there.
     """
-    value = fields.get(number, absent)
+    value = fields.get(number)
     if not isinstance(value, int) or value < 0:
         raise ValueError("a count below 0, or none")
     return value

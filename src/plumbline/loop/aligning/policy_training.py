@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import shutil
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
@@ -20,20 +19,18 @@ from plumbline.lineage import (
     is_there,
     refuse_foreign_folder,
     refuse_output_among_inputs,
-    write_aside,
 )
 from plumbline.lineage.writing import MANIFEST_NAME
 from plumbline.loop.asked_sources import shown_place
 from plumbline.loop.training.folder import (
-    MARK_NAME,
     claimed,
-    emptied,
     is_unfinished,
+    refuse_contradiction,
     refuse_unfinished,
     training_folder,
 )
 from plumbline.models.transformer.training.processes import is_first_process
-from plumbline.records import UsageError
+from plumbline.records import SourceError, UsageError
 
 
 @dataclass(frozen=True)
@@ -61,10 +58,7 @@ def working_folder(out: Path, named: Sequence[str | Path | None], unfinished: Un
         UsageError: something else stands at the output, a policy that is done does, an unfinished run there wants a decision or there is
             none to go on with, or another run holds it.
     """
-    if unfinished.resume and unfinished.restart:
-        raise UsageError(
-            "PL-ARG-004", "--restart", "it contradicts --resume", advice="--resume to go on, or --restart to begin anew"
-        )
+    refuse_contradiction(resume=unfinished.resume, restart=unfinished.restart)
     refuse_foreign_folder(out, HOLDS)
     work = training_folder(out)
     _refuse_finished(out, work, unfinished)
@@ -100,16 +94,6 @@ def _refuse_finished(out: Path, work: Path, unfinished: Unfinished) -> None:
             expected="a new output",
             advice="name another with -o, or --restart to replace this one",
         )
-
-
-def make_ready(out: Path, work: Path, *, resume: bool) -> None:
-    """Empty the working folder of a run that begins anew, once all it needs is there: a wrong model costs no checkpoint."""
-    if is_first_process():
-        if not resume:
-            emptied(work)
-        work.mkdir(parents=True, exist_ok=True)
-        with write_aside(work / MARK_NAME) as aside:
-            aside.write_text(json.dumps({"plumbline": "training", "out": out.name}) + "\n", encoding="utf-8")
 
 
 @dataclass(frozen=True)
@@ -156,7 +140,8 @@ def origin_of(location: str, snapshot: str, files: Mapping[str, str]) -> Origin:
         FileEntry(path=f"{folder.resolve().name}/{name}", sha256=digest, size_bytes=(folder / name).stat().st_size)
         for name, digest in files.items()
     ]
-    found, described = FoundManifest.at(folder / MANIFEST_NAME), read_description(folder)
+    described = read_description(folder)
+    found = _manifest_of(folder, is_ours=bool(described))
     terms = found.manifest.terms if found else None
     return Origin(
         shown_place(str(folder)),
@@ -167,3 +152,12 @@ def origin_of(location: str, snapshot: str, files: Mapping[str, str]) -> Origin:
         terms is not None and described.get("terms_of_its_origin_known", True) is True,
         bool(described.get("synthetic")),
     )
+
+
+def _manifest_of(folder: Path, *, is_ours: bool) -> FoundManifest | None:
+    try:
+        return FoundManifest.at(folder / MANIFEST_NAME)
+    except SourceError:
+        if is_ours:  # damaged, and with it the terms
+            raise
+        return None  # another tool's says nothing

@@ -13,6 +13,7 @@ from plumbline.formats import Loaded
 from plumbline.lineage import Manifest, Terms, strictest_terms
 from plumbline.loop.aligning.policy_training import Origin
 from plumbline.loop.opened_models import OpenedModel
+from plumbline.loop.sources import first_unread, unread_of
 
 _AVERAGED_STEPS = 10
 """Steps whose means are told, at the beginning and at the end; half of them all where there are fewer, so that the two tell apart."""
@@ -27,14 +28,9 @@ def terms_of_policy(sources: Sequence[Loaded], origin: Origin, judges: Sequence[
 
 def told_data(sources: Sequence[Loaded], origin: Origin, terms: Terms, *, is_synthetic: bool) -> dict[str, Any]:
     """What a description says of the rows: what could not be read of them, what may be done with what was made of them."""
-    quarantined: dict[str, int] = {}
-    for each in sources:
-        for code, count in each.quarantined.items():
-            quarantined[code] = quarantined.get(code, 0) + count
-    faults = [fault for each in reversed(sources) for fault in reversed(each.faults)]
     return {
-        "quarantined": quarantined,
-        "first_unread": {fault.code: f"{fault.source} row {fault.row + 1:,}" for fault in faults},
+        "quarantined": unread_of(sources),
+        "first_unread": first_unread(sources),
         "terms": terms.to_json(),
         "terms_of_its_origin_known": origin.are_terms_known,
         "synthetic": is_synthetic,

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+import re
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -13,7 +15,7 @@ from plumbline.loop.aligning.taught_replies import taught_replies
 from plumbline.loop.asked_prompts import AskedPrompts, read_asked_prompts
 from plumbline.loop.opened_models import OpenedModel, open_model_of
 from plumbline.loop.sources import Step, is_synthetic, known_axis, load_stage, own_terms_told
-from plumbline.records import Axis, NoDataError, Prompt, UsageError
+from plumbline.records import Axis, NoDataError, PlumblineError, Prompt, UsageError
 
 if TYPE_CHECKING:
     from plumbline.align.demonstrations import Demonstrations
@@ -25,6 +27,9 @@ if TYPE_CHECKING:
     from plumbline.models.scored_model import ScoredModel
     from plumbline.models.transformer.training.run_identity import RunIdentity
     from plumbline.sources.causal_model import CausalModel
+
+_OF_TAUGHT = re.compile(r"--(replies|on)(?![\w-])")
+"""Options by which `taught_replies` is told what to take where a policy learns nothing else."""
 
 
 @dataclass(frozen=True)
@@ -334,19 +339,29 @@ def held_out_prompts(prompts: Sequence[Prompt], wanted: int) -> set[int]:
     return found
 
 
+@contextmanager
+def _told_by_own_flags() -> Iterator[None]:
+    """Let an error on which replies are learnt name the options that say it here."""
+    try:
+        yield
+    except PlumblineError as error:
+        raise error.retold(lambda text: _OF_TAUGHT.sub(r"--pretraining-\1", text)) from None
+
+
 def _pretraining(run: PpoLagRun, policy: CausalModel, step: Step) -> OtherTexts | None:
     from plumbline.align.demonstrations import demonstrations
 
     if run.pretraining is None:
         return None
     loaded = load_stage([run.pretraining], "train", {}, step)
-    said = taught_replies(
-        loaded,
-        run.pretraining_replies,
-        on=known_axis(run.pretraining_on),
-        place=run.pretraining,
-        override_uses=run.override_uses,
-    )
+    with _told_by_own_flags():
+        said = taught_replies(
+            loaded,
+            run.pretraining_replies,
+            on=known_axis(run.pretraining_on),
+            place=run.pretraining,
+            override_uses=run.override_uses,
+        )
     found = demonstrations(said.said, policy, most_tokens=None)
     if not found.rows:
         raise NoDataError(

@@ -10,10 +10,11 @@ import time
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from plumbline.loop.aligning.policy_training import make_ready, working_folder
+from plumbline.loop.aligning.policy_training import working_folder
 from plumbline.loop.aligning.ppo_lag_opening import OpenedPpoLag, PpoLagRun, identity_of, open_ppo_lag
 from plumbline.loop.aligning.ppo_lag_policy import write_policy
 from plumbline.loop.sources import Step
+from plumbline.loop.training.folder import make_ready
 from plumbline.models.loading import require_transformers
 from plumbline.models.transformer.training.processes import is_first_process
 
@@ -40,7 +41,7 @@ def run_ppo_lag(run: PpoLagRun, step: Step = lambda _: None, alarm: Step = lambd
     with working_folder(run.out, named, run.unfinished) as work:
         began = time.monotonic()
         opened = open_ppo_lag(run, step)
-        make_ready(run.out, work, resume=run.unfinished.resume)
+        make_ready(work, run.out, resume=run.unfinished.resume)
         learner = _learner(run, opened)
         outcome = _align(run, opened, learner, work, step, alarm)
         if not is_first_process():

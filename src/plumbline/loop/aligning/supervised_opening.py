@@ -31,7 +31,7 @@ class SupervisedRun:
     """What to teach whom, and where to put it.
 
     Attributes:
-        sources: files, folders, hub ids; their split train, or all of a single file.
+        source: a file, a folder or a hub id; its split train, or all of a single file.
         model: who learns: ``new`` for one made from nothing, else a folder or a hub id.
         out: the policy's folder.
         replies, on: which, see `taught_replies`; the axis by its name.
@@ -40,12 +40,12 @@ class SupervisedRun:
         lora: rank of adapters; None trains every weight.
         most_tokens: of a conversation with its reply; None for the model's positions.
         unfinished: what to do with an earlier run's folder.
-        override_uses: go on though the sources do not permit supervised training.
+        override_uses: go on though the source does not permit supervised training.
         load_options: of `formats.load`.
         command: for the manifest.
     """
 
-    sources: tuple[str, ...]
+    source: str
     model: str
     out: Path
     replies: str | None
@@ -88,7 +88,7 @@ def open_supervised(run: SupervisedRun, step: Step) -> OpenedSupervised:
     """All that a run needs; what is wrong with any of it is told before anything is learnt.
 
     Raises:
-        PlumblineError: the sources, the model or the settings do not allow the run.
+        PlumblineError: the source, the model or the settings do not allow the run.
     """
     from plumbline.align.demonstrations import demonstrations
     from plumbline.align.processes import take_own_device
@@ -96,9 +96,10 @@ def open_supervised(run: SupervisedRun, step: Step) -> OpenedSupervised:
 
     settings = SupervisedSettings(**given(run.settings))
     with own_terms_told(run.load_options.get("stated_terms"), Use.SUPERVISED):
-        loaded = load_stage(run.sources, "train", run.load_options, step)
-        place = ", ".join(run.sources)
-        said = taught_replies(loaded, run.replies, on=known_axis(run.on), place=place, override_uses=run.override_uses)
+        loaded = load_stage([run.source], "train", run.load_options, step)
+        said = taught_replies(
+            loaded, run.replies, on=known_axis(run.on), place=run.source, override_uses=run.override_uses
+        )
     taught, apart = parted(said.said)
     step("loading the model")
     take_own_device()

@@ -1,4 +1,4 @@
-"""Teaching a policy replies: sources → a policy's folder, by way of a folder beside it that outlives a killed run."""
+"""Teaching a policy replies: a source → a policy's folder, by way of a folder beside it that outlives a killed run."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from pydantic import JsonValue
 
 from plumbline.align.policy_folder import SavedPolicy, save_policy, weights_of
 from plumbline.lineage import Use
-from plumbline.loop.aligning.policy_training import given, make_ready, working_folder
+from plumbline.loop.aligning.policy_training import given, working_folder
 from plumbline.loop.aligning.policy_writing import format_card, policy_manifest, terms_of_policy, told_data
 from plumbline.loop.aligning.supervised_opening import (
     NEW,
@@ -23,6 +23,7 @@ from plumbline.loop.aligning.supervised_opening import (
 )
 from plumbline.loop.asked_sources import shown_place
 from plumbline.loop.sources import Step, resolved_options
+from plumbline.loop.training.folder import make_ready
 from plumbline.models.loading import require_transformers
 from plumbline.models.transformer.training.metrics import FIGURES_NAME
 from plumbline.models.transformer.training.processes import is_first_process
@@ -37,13 +38,13 @@ def run_supervised(run: SupervisedRun, step: Step = lambda _: None) -> dict[str,
     Returns:
         What ``policy.json`` holds; None in processes of a distributed run other than the first, which write nothing.
     Raises:
-        PlumblineError: the sources, the model, the settings or the disk do not allow it; no policy is written then.
+        PlumblineError: the source, the model, the settings or the disk do not allow it; no policy is written then.
     """
     require_transformers("plumbline align supervised")
-    with working_folder(run.out, [*run.sources, run.model], run.unfinished) as work:
+    with working_folder(run.out, [run.source, run.model], run.unfinished) as work:
         began = time.monotonic()
         opened = open_supervised(run, step)
-        make_ready(run.out, work, resume=run.unfinished.resume)
+        make_ready(work, run.out, resume=run.unfinished.resume)
         taught, learner = _teach(run, opened, work, step)
         if not is_first_process():
             return None
@@ -104,11 +105,11 @@ def _configuration(run: SupervisedRun, opened: OpenedSupervised) -> dict[str, Js
     return {
         "method": "supervised",
         "model": run.model,
-        "sources": list(run.sources),
+        "sources": [run.source],
         **{name: getattr(run, name) for name in ("replies", "on", "lora", "most_tokens")},
         "new_model": given(run.new_model) if run.model == NEW else None,
         **asdict(opened.settings),
-        **resolved_options(run.sources, "train", run.load_options),
+        **resolved_options([run.source], "train", run.load_options),
     }
 
 
@@ -118,7 +119,7 @@ def _summary(run: SupervisedRun, opened: OpenedSupervised, taught: Taught) -> di
         "name": run.out.resolve().name,
         "method": "supervised",
         "trained_from": opened.origin.told,
-        "sources": [shown_place(each) for each in run.sources],
+        "sources": [shown_place(run.source)],
         "replies": run.replies,
         "axis": run.on,
         "rows": len(opened.learnt.rows),
@@ -140,7 +141,7 @@ def _card(summary: Mapping[str, Any]) -> str:
     )
     opening = (
         f"A policy, {came}, taught {summary['rows']:,} replies ({summary['replies']}) of "
-        f"{', '.join(f'`{each}`' for each in summary['sources'])} in {summary['steps']:,} steps."
+        f"`{summary['sources'][0]}` in {summary['steps']:,} steps."
     )
     if nats["after"] is None:
         return format_card(summary, opening)

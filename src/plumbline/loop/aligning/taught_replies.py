@@ -8,6 +8,7 @@ from typing import Literal, get_args
 
 from plumbline.formats import Loaded
 from plumbline.lineage import Use, require_use
+from plumbline.loop.sources import told_records
 from plumbline.models.rows.training_rows import of_one_axis
 from plumbline.records import (
     Axis,
@@ -75,9 +76,6 @@ def taught_replies(
     meant = [each for each in every if each is not None]
     found = list(dict.fromkeys(meant))
     if not found:
-        there = ", ".join(
-            f"{len(table):,} {kind.replace('_', ' ')}" for kind, table in loaded.tables.items() if len(table)
-        )
         raise NoDataError(
             "PL-SUP-005",
             place,
@@ -85,7 +83,7 @@ def taught_replies(
             expected={"better": "comparisons with an outcome", "safe": "safety labels", "all": "comparisons or labels"}[
                 which
             ],
-            found=there or "no rows",
+            found=", ".join(told_records([loaded])) or "no rows",
             advice="take other --replies, or another source",
         )
     return TaughtReplies(found, len(meant) - len(found), len(every) - len(meant))

@@ -14,10 +14,11 @@ from typing import Any
 
 from plumbline.align.lagrangian import Lagrangian
 from plumbline.align.trl.settings import require_trl
-from plumbline.loop.aligning.policy_training import make_ready, working_folder
+from plumbline.loop.aligning.policy_training import working_folder
 from plumbline.loop.aligning.trl_opening import OpenedTrl, TrlRun, identity_of, open_trl
 from plumbline.loop.aligning.trl_policy import FIGURES, write_policy
 from plumbline.loop.sources import Step
+from plumbline.loop.training.folder import make_ready
 from plumbline.models.transformer.training.processes import is_first_process
 
 _TRAINER = "trl"
@@ -59,7 +60,7 @@ def _train(run: TrlRun, opened: OpenedTrl, work: Path, step: Step) -> tuple[list
     lagrangian = None
     if "cost" in opened.judges:
         lagrangian = Lagrangian(run.lagrangian) if state is None else Lagrangian.resumed(run.lagrangian, state)
-    make_ready(run.out, work, resume=run.unfinished.resume)
+    make_ready(work, run.out, resume=run.unfinished.resume)
     callback = LagrangianCallback(lagrangian, identity)
     how: dict[str, Any] = {"checkpoint": checkpoint, "advance": _told_by(step)}
     if run.method == "dpo":

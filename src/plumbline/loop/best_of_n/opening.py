@@ -11,9 +11,9 @@ import numpy as np
 from pydantic import JsonValue
 
 from plumbline.align.best_of_n.candidates import axis_of
-from plumbline.lineage import FoundManifest, Terms, Use, json_digest, strictest_terms
-from plumbline.loop.asked_prompts import AskedPrompts, read_asked_prompts
-from plumbline.loop.asked_sources import TOGETHER, manifest_behind, open_patiently
+from plumbline.lineage import FoundManifest, Terms, Use, strictest_terms
+from plumbline.loop.asked_prompts import AskedPrompts, prompts_digest, read_asked_prompts
+from plumbline.loop.asked_sources import TOGETHER, manifest_behind, open_patiently, terms_of
 from plumbline.loop.opened_models import OpenedModel, open_model
 from plumbline.loop.sources import Step, is_synthetic
 from plumbline.models.rows.trained_rows import read_trained_rows
@@ -161,7 +161,7 @@ def open_best_of_n(run: BestOfNRun, step: Step) -> OpenedBestOfN:
     plan = Plan([prompt.conversation for prompt in prompts.prompts], run.replies, run.sampling, together)
     asked: dict[str, JsonValue] = {
         "policy": source.name,
-        "prompts": f"{len(prompts.prompts):,}, sha256:{json_digest([prompt.id for prompt in prompts.prompts])[:16]}",
+        "prompts": prompts_digest(prompts.prompts),
         "replies": run.replies,
         "together": together,
         **run.sampling.to_json(),
@@ -178,9 +178,9 @@ def _terms(
     prompts: AskedPrompts, source: ReplySource, made_of: FoundManifest | None, scorers: Sequence[OpenedModel]
 ) -> Terms:
     """The strictest of prompts, models and, where it is known, the policy."""
-    of_policy = [getattr(source, "terms", None), made_of.manifest.terms if made_of else None]
+    of_policy = [terms_of(source), made_of.manifest.terms if made_of else None]
     known = [prompts.loaded.terms, *(each.description.permitted for each in scorers)]
-    return strictest_terms([*known, *(terms for terms in of_policy if isinstance(terms, Terms))])
+    return strictest_terms([*known, *(terms for terms in of_policy if terms is not None)])
 
 
 def _not_to_be_learnt(run: BestOfNRun, opened: OpenedBestOfN) -> PermittedUseError:

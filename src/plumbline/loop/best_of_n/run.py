@@ -10,8 +10,6 @@ from __future__ import annotations
 import asyncio
 import json
 from collections.abc import Mapping
-from datetime import UTC, datetime
-from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
@@ -43,7 +41,8 @@ from plumbline.loop.asked_sources import (
 )
 from plumbline.loop.best_of_n.opening import BestOfNRun, OpenedBestOfN, open_best_of_n
 from plumbline.loop.opened_models import OpenedModel
-from plumbline.loop.sources import Step, resolved_options
+from plumbline.loop.pages import can_draw, moment_shown
+from plumbline.loop.sources import Step, first_unread, resolved_options
 from plumbline.measure import Bootstrap
 from plumbline.records import Kind
 from plumbline.report import write_best_of_n_page
@@ -113,8 +112,7 @@ def _write(run: BestOfNRun, opened: OpenedBestOfN, candidates: Candidates) -> di
         text = json.dumps(summary, ensure_ascii=False, indent=1, allow_nan=False)
         (aside / SUMMARY_NAME).write_text(text + "\n", encoding="utf-8")
         if summary["page"] is not None:
-            created = datetime.now(UTC).strftime("%Y-%m-%d %H:%M UTC")
-            write_best_of_n_page(summary, aside / PAGE_NAME, created=created)
+            write_best_of_n_page(summary, aside / PAGE_NAME, created=moment_shown())
         _manifest(run, opened, summary).write(aside)
     return summary
 
@@ -168,10 +166,10 @@ def _summary(
         "prompts_not_drawn": opened.prompts.not_drawn,
         "passed_over": opened.prompts.passed_over,
         "quarantined": loaded.quarantined,
-        "first_unread": {fault.code: f"{fault.source} row {fault.row + 1:,}" for fault in reversed(loaded.faults)},
+        "first_unread": first_unread([loaded]),
         "terms": opened.terms.to_json(),
         "synthetic": opened.synthetic,
-        "page": PAGE_NAME if find_spec("matplotlib") and find_spec("jinja2") else None,
+        "page": PAGE_NAME if can_draw() else None,
     }
 
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
-from importlib.util import find_spec
 from typing import Any
 
 from pydantic import JsonValue
@@ -27,7 +26,8 @@ from plumbline.loop.comparing.as_json import comparison_json
 from plumbline.loop.comparing.judges import TrainedOn, judge_json, notes_on, trained_on
 from plumbline.loop.comparing.opening import CompareRun, OpenedComparison
 from plumbline.loop.comparing.policies import SIDES, snapshots_of, unused_of
-from plumbline.loop.sources import is_synthetic, resolved_options
+from plumbline.loop.pages import can_draw
+from plumbline.loop.sources import first_unread, is_synthetic, resolved_options, unread_of
 from plumbline.measure import format_figure
 from plumbline.records import Kind
 from plumbline.report import ComparedSources, write_comparison_page
@@ -86,10 +86,6 @@ def _summary(
     compared: PolicyComparison,
     trained: Mapping[str, TrainedOn | None],
 ) -> dict[str, Any]:
-    quarantined: dict[str, int] = {}
-    for loaded in opened.read:
-        for code, count in loaded.quarantined.items():
-            quarantined[code] = quarantined.get(code, 0) + count
     first, second = opened.policies
     notes = notes_on(opened.judges, trained, opened.names, (first.made_with, second.made_with))
     asked = {entry.sha256 for entry in opened.loaded.files}
@@ -122,17 +118,13 @@ def _summary(
         },
         "judges": {role: judge_json(judge, trained[role]) for role, judge in opened.judges.items()},
         **comparison_json(compared),
-        "quarantined": quarantined,
-        "first_unread": {
-            fault.code: f"{fault.source} row {fault.row + 1:,}"
-            for loaded in opened.read
-            for fault in reversed(loaded.faults)
-        },
+        "quarantined": unread_of(opened.read),
+        "first_unread": first_unread(opened.read),
         "left_out": dict(opened.left_out),
         "synthetic": any(map(is_synthetic, opened.read))
         or any(judge.description.synthetic for judge in opened.judges.values())
         or any("synthetic" in policy.shown for policy in opened.policies),
-        "page": PAGE_NAME if find_spec("matplotlib") and find_spec("jinja2") else None,
+        "page": PAGE_NAME if can_draw() else None,
         "notes": notes,
     }
 

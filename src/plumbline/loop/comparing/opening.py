@@ -9,8 +9,8 @@ from typing import Any
 
 from plumbline.formats import Loaded
 from plumbline.formats.prompt_files import load_prompts
-from plumbline.lineage import Use, json_digest, require_use
-from plumbline.loop.asked_prompts import read_asked_prompts
+from plumbline.lineage import Use, require_use
+from plumbline.loop.asked_prompts import prompts_digest, read_asked_prompts
 from plumbline.loop.comparing.judges import JudgeFolders, open_judges
 from plumbline.loop.comparing.policies import OpenedPolicy, PolicyPlace, answers_given, names_apart, open_policy
 from plumbline.loop.opened_models import OpenedModel
@@ -82,7 +82,7 @@ class OpenedComparison:
     @property
     def digest(self) -> str:
         """Of the prompts, with their number."""
-        return f"{len(self.prompts):,}, sha256:{json_digest([prompt.id for prompt in self.prompts])[:16]}"
+        return prompts_digest(self.prompts)
 
     @property
     def read(self) -> list[Loaded]:

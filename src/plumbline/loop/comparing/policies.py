@@ -12,7 +12,14 @@ from typing import get_args
 from plumbline.align.comparing.policy_comparison import Answer
 from plumbline.formats.reply_files import GivenReplies, load_replies
 from plumbline.lineage import FoundManifest, ManifestFinder, Terms, is_there
-from plumbline.loop.asked_sources import TOGETHER, manifest_behind, open_patiently, shown_address, shown_place
+from plumbline.loop.asked_sources import (
+    TOGETHER,
+    manifest_behind,
+    open_patiently,
+    shown_address,
+    shown_place,
+    terms_of,
+)
 from plumbline.records import NoDataError, Prompt, SourceError, UsageError
 from plumbline.sources import ReplySource, SourceAddress, SourceKind, parse_address
 from plumbline.sources.asking import Asked, Failed
@@ -82,12 +89,10 @@ def open_policy(place: PolicyPlace, argument: str) -> OpenedPolicy:
     if place.is_source:
         address = parse_address(place.text, argument)
         source = open_patiently(address, key_variable=place.key_variable, allow_private=place.allow_private)
-        terms = getattr(source, "terms", None)
-        known = terms if isinstance(terms, Terms) else None
         together = TOGETHER if address.kind == "transformers" else 1
         name = address.model or _stem(Path(address.location))
         made_with = _inputs(manifest_behind(address))
-        return OpenedPolicy(name, shown_address(address), source, None, known, made_with, together)
+        return OpenedPolicy(name, shown_address(address), source, None, terms_of(source), made_with, together)
     if not is_there(place.text):
         raise UsageError(
             "PL-CMP-007",

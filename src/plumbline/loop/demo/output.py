@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import shutil
-from collections.abc import Iterator, Sequence
-from contextlib import ExitStack, closing, contextmanager
+from collections.abc import Sequence
+from contextlib import AbstractContextManager, closing
 from pathlib import Path
 
 from pydantic import JsonValue
@@ -19,6 +19,7 @@ from plumbline.lineage import (
     strictest_terms,
 )
 from plumbline.lineage.writing import MANIFEST_NAME
+from plumbline.loop.sources import unread_of
 from plumbline.loop.synthetic.world import TERMS
 from plumbline.loop.training.folder import claimed
 from plumbline.records import SourceError, UsageError
@@ -76,25 +77,20 @@ def refuse_output(out: Path, data: Path | None) -> None:
         )
 
 
-@contextmanager
-def held_demo(out: Path) -> Iterator[None]:
+def held_demo(out: Path) -> AbstractContextManager[None]:
     """Keep every other call away from a demo's folder while this one makes or serves it.
 
     Raises:
         UsageError: PL-DEM-006, another call is at it.
     """
-    with ExitStack() as stack:
-        try:
-            stack.enter_context(claimed(out))
-        except UsageError as error:
-            raise UsageError(
-                "PL-DEM-006",
-                str(out),
-                "another call makes or serves this demo",
-                expected="one at a time",
-                advice="end it (Ctrl-C), or name another output folder with -o",
-            ) from error
-        yield
+    taken = UsageError(
+        "PL-DEM-006",
+        str(out),
+        "another call makes or serves this demo",
+        expected="one at a time",
+        advice="end it (Ctrl-C), or name another output folder with -o",
+    )
+    return claimed(out, taken)
 
 
 def judgement_count(store: Path) -> int:
@@ -150,7 +146,7 @@ def write_manifest(
         seed=seed,
         inputs=[file for each in loaded for file in each.files],
         rows_read=sum(each.rows_read for each in loaded),
-        quarantined=_sum_counts([each.quarantined for each in loaded]),
+        quarantined=dict(sorted(unread_of(loaded).items())),
         uses=sorted(terms.uses),
         licence=terms.licence,
         durations_seconds=seconds,
@@ -171,9 +167,3 @@ def write_loop_manifest(out: Path, seed: int, seconds: dict[str, float]) -> None
         licence=TERMS.licence,
         durations_seconds=seconds,
     ).write_listing(out, LOOP_PARTS)
-
-
-def _sum_counts(counts: Sequence[dict[str, int]]) -> dict[str, int]:
-    """Counts of several sources, added by code."""
-    codes = sorted({code for count in counts for code in count})
-    return {code: sum(count.get(code, 0) for count in counts) for code in codes}

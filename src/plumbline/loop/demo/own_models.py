@@ -14,8 +14,8 @@ from plumbline.loop.measuring.evaluation_run import EvaluationRun, run_evaluatio
 from plumbline.loop.sources import is_synthetic
 from plumbline.loop.training.run import TrainingRun, run_training
 from plumbline.models.linear.default_features import training_options
-from plumbline.models.linear.model import Task
 from plumbline.models.prompt_categories import cross_validate_prompt_categories
+from plumbline.models.scored_model import Task
 from plumbline.records import Axis, Outcome
 
 

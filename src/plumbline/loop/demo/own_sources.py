@@ -13,6 +13,7 @@ from plumbline.curate import assign_splits
 from plumbline.formats import Loaded, convert_loaded, load
 from plumbline.formats.locations import is_data_file, split_name
 from plumbline.formats.writing import ConversionRun
+from plumbline.loop.sources import check_command
 from plumbline.records import Kind, NoDataError, PlumblineError, SourceError
 
 Say = Callable[[str], None]
@@ -126,7 +127,7 @@ def _refuse_no_records(path: Path, sources: Sequence[DemoSource]) -> None:
             str(path),
             "no row could be read",
             found=", ".join(f"{count:,} × {code}" for code, count in unread.items()) or "no rows",
-            advice=f"plumbline data check {path}",
+            advice=check_command(str(path), {}),
         )
 
 

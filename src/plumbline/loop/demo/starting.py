@@ -9,8 +9,9 @@ from importlib.resources import as_file, files
 from pathlib import Path
 
 from plumbline.collect.service.collecting import utc_now
+from plumbline.collect.service.handing_out import hand_out_first_owner
 from plumbline.collect.service.start_checks import check_start
-from plumbline.collect.service.starting import first_owner, start_study
+from plumbline.collect.service.starting import start_study
 from plumbline.collect.service.store_places import make_or_open_place
 from plumbline.collect.study_file import read_study_file
 from plumbline.loop.demo.output import ROUNDS, STORE, STUDIES
@@ -72,7 +73,7 @@ def start_studies(out: Path, folders: Sequence[str]) -> str | None:
         checked = check_start(read_study_file(out / folder / _FILE), _FILE, open_scorer=open_reply_scorer)
         store, _ = make_or_open_place(out / STORE)
         with closing(store):
-            owner = first_owner(store, now=utc_now())
+            owner = hand_out_first_owner(store, now=utc_now())
             token = token if owner is None else owner.token
             start_study(store, checked, owner=owner)
     return token

@@ -11,12 +11,15 @@ from __future__ import annotations
 
 import json
 import os
-import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import closing, contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from plumbline.collect.export import write_export
+from plumbline.collect.service.collecting import utc_now
+from plumbline.collect.service.store_places import open_place
+from plumbline.formats import PARQUET
 from plumbline.lineage import Manifest, StatedTerms, write_aside, write_error, write_folder_aside
 from plumbline.loop.demo import starting
 from plumbline.loop.demo.judging import Session, judge_studies, new_tokens
@@ -37,6 +40,7 @@ from plumbline.loop.demo.output import (
     write_loop_manifest,
 )
 from plumbline.loop.demo.servers import running_server
+from plumbline.loop.demo.timing import timed
 from plumbline.loop.demo.truth import Judged, sampled_tasks
 from plumbline.loop.demo.workers import made_up_workers
 from plumbline.loop.reply_scorer import open_reply_scorer
@@ -155,10 +159,9 @@ class _Stages:
 
     @contextmanager
     def _stage(self, name: str, said: str) -> Iterator[None]:
-        began = time.monotonic()
         self.say(said)
-        yield
-        self.seconds[name] = round(self.seconds.get(name, 0.0) + time.monotonic() - began, 1)
+        with timed(self.seconds, name):
+            yield
 
     def make_data(self) -> None:
         """The corpus that the documented commands read, and the world."""
@@ -225,11 +228,6 @@ class _Stages:
             self.figures.add_samplers(sampled, Judged.of(self.out / SAMPLERS_EXPORT))
 
     def _export(self, folder: str, to: Path) -> None:
-        from plumbline.collect.export import write_export
-        from plumbline.collect.service.collecting import utc_now
-        from plumbline.collect.service.store_places import open_place
-        from plumbline.formats import PARQUET
-
         with closing(open_place(self.out / STORE, connections=1)) as store:
             write_export(
                 store,

@@ -27,11 +27,12 @@ from plumbline.lineage import (
 )
 from plumbline.loop.earlier_outputs import EVALUATION_NAME, refuse_other_evaluation
 from plumbline.loop.measuring.figures_on_train import figures_on_train
-from plumbline.loop.sources import Step, is_synthetic, known_axis, load_stage, resolved_options
+from plumbline.loop.sources import Step, is_synthetic, known_axis, load_stage, resolved_options, told_records
 from plumbline.measure import Bootstrap
 from plumbline.models.figures.evaluation import evaluate_model
 from plumbline.models.loading import load_any_model
 from plumbline.models.model_folder import FolderDescription, with_model
+from plumbline.models.reply_readings import NO_NUMBER
 from plumbline.models.rows.trained_rows import Overlap, TrainedRows, read_trained_rows
 from plumbline.models.rows.training_rows import Records
 from plumbline.models.scored_model import Advance, ScoredModel
@@ -236,6 +237,7 @@ class ScoringResult:
         note: what a reader of the scores must know; None where there is nothing.
         truncated: replies of whose conversation the model read a part only.
         not_calibrated: probabilities of a model that nobody calibrated.
+        without_number: replies for which the model gave no finite number; what they lack is null.
     """
 
     replies: int
@@ -246,6 +248,7 @@ class ScoringResult:
     note: str | None
     truncated: int = 0
     not_calibrated: int = 0
+    without_number: int = 0
 
 
 def run_scoring(run: ScoringRun, step: Step = lambda _: None) -> ScoringResult:
@@ -268,7 +271,7 @@ def run_scoring(run: ScoringRun, step: Step = lambda _: None) -> ScoringResult:
             "PL-RUN-003",
             run.source,
             "there is no reply to score",
-            found=", ".join(f"{len(table):,} {kind.replace('_', ' ')}" for kind, table in loaded.tables.items()),
+            found=", ".join(told_records([loaded])),
             advice="name a source with comparisons, safety labels or red-team attempts",
         )
     with write_aside(run.out) as aside:
@@ -277,8 +280,8 @@ def run_scoring(run: ScoringRun, step: Step = lambda _: None) -> ScoringResult:
     manifest = _manifest("scores", run, None, loaded)
     terms = strictest_terms([loaded.terms, description.permitted])
     guessed = 0 if description.is_calibrated else len(scores) - scores["probability"].null_count
-    beware = {code: count for code, count in ((READ_IN_PART, scored.truncated), (NOT_CALIBRATED, guessed)) if count}
-    findings = {**manifest.findings, **beware}
+    counts = {READ_IN_PART: scored.truncated, NOT_CALIBRATED: guessed, NO_NUMBER: scored.without_number}
+    findings = {**manifest.findings, **{code: count for code, count in counts.items() if count}}
     of_scores = {"outputs": outputs, "uses": sorted(terms.uses), "licence": terms.licence, "findings": findings}
     manifest.model_copy(update=of_scores).write_beside(run.out)
     return replace(_scored(model, loaded, trained_rows, scored), not_calibrated=guessed)
@@ -320,6 +323,7 @@ def _scored(
         loaded.quarantined,
         _axis_note(model, loaded),
         replies.truncated,
+        without_number=replies.without_number,
     )
 
 

@@ -33,8 +33,9 @@ from plumbline.models.training import rows_of_task
 from plumbline.moderate.false_refusals import as_conversations, prompts_alone, safe_pairs
 from plumbline.moderate.policy import CalibrationFile, Policy, policy_of_model, require_decidable, require_heads
 from plumbline.moderate.policy_figures import false_refusal_figures, policy_figures
-from plumbline.moderate.policy_files import format_policy, read_policy
+from plumbline.moderate.policy_files import read_policy
 from plumbline.moderate.policy_fitting import FittedOn, FittingSettings, fit_policy, recall_of_heads, told_of_fit
+from plumbline.moderate.policy_text import format_policy
 from plumbline.records import NoDataError, PlumblineError, UsageError
 from plumbline.records.setting_words import NAME_PATTERN, NAME_WORDS
 

@@ -79,7 +79,7 @@ def run_red_team_report(run: RedTeamReporting, step: Step = lambda _: None) -> R
     """
     by = _known_way(run.success)
     parts = load_parts(run.sources, None, run.load_options, step)
-    loaded = merged_parts(parts, run.sources)
+    loaded = merged_parts(parts, run.sources, run.load_options)
     attempts = attempts_of(loaded, ", ".join(run.sources))
     analysis = analyse(attempts, Bootstrap(seed=run.seed), by=by, step=step)
     step("drawing")

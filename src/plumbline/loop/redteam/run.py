@@ -32,10 +32,19 @@ from plumbline.lineage import (
     with_terms,
     write_folder_aside,
 )
-from plumbline.loop.asked_sources import ask, journal_of, open_patiently, refuse_finished, shown_address, shown_place
+from plumbline.loop.asked_prompts import prompts_digest
+from plumbline.loop.asked_sources import (
+    ask,
+    journal_of,
+    open_patiently,
+    refuse_finished,
+    shown_address,
+    shown_place,
+    terms_of,
+)
 from plumbline.loop.measuring.scorer_validation import Validation, open_scorer, scorer_json, validate_scorer
 from plumbline.loop.opened_models import OpenedModel
-from plumbline.loop.sources import Step, is_synthetic, resolved_options
+from plumbline.loop.sources import Step, first_unread, is_synthetic, resolved_options, told_records
 from plumbline.measure import Bootstrap
 from plumbline.records import Kind, NoDataError, Prompt, records_from_table
 from plumbline.redteam.automated_rows import Attacked, attempt_table, transcript
@@ -159,7 +168,7 @@ def _open(run: RedTeamRun, step: Step) -> _Opened:
     validation = None if run.validate_on is None else validate_scorer(scorer, run.validate_on, step)
     asked: dict[str, JsonValue] = {
         "target": source.name,
-        "prompts": f"{len(prompts):,}, sha256:{json_digest([prompt.id for prompt in prompts])[:16]}",
+        "prompts": prompts_digest(prompts),
         "replies": run.replies,
         **run.sampling.to_json(),
     }
@@ -169,16 +178,12 @@ def _open(run: RedTeamRun, step: Step) -> _Opened:
 def _prompts(loaded: Loaded, run: RedTeamRun) -> list[Prompt]:
     table = loaded.prompts
     if not len(table):
-        there = ", ".join(
-            f"{len(each):,} {kind.replace('_', ' ')}" for kind, each in loaded.tables.items() if len(each)
-        )
-        unread = ", ".join(f"{count:,} × {code}" for code, count in loaded.quarantined.items())
         raise NoDataError(
             "PL-RTA-008",
             run.prompts,
             "there are no prompts",
             expected="BeaverTails-Evaluation, prompts in CSV or JSON lines, or a table of them",
-            found=", ".join(filter(None, (there, unread))) or "no rows",
+            found=", ".join(told_records([loaded])) or "no rows",
             advice='write lines like {"prompt": "..."}, or a CSV file with a column prompt; see docs/data.md',
         )
     require_use(table, Use.ANALYSIS, place=run.prompts, override=run.override_uses)
@@ -250,9 +255,7 @@ def _summary(run: RedTeamRun, opened: _Opened, attacked: Attacked, figures: Mapp
         **figures,
         "scorer_error": errors,
         "quarantined": opened.loaded.quarantined,
-        "first_unread": {
-            fault.code: f"{fault.source} row {fault.row + 1:,}" for fault in reversed(opened.loaded.faults)
-        },
+        "first_unread": first_unread([opened.loaded]),
         "passed_over": {
             kind.value: len(table)
             for kind, table in opened.loaded.tables.items()
@@ -286,9 +289,8 @@ def _notes(validation: Validation | None, figures: Mapping[str, Any]) -> list[st
 
 def _terms(opened: _Opened) -> Terms:
     """Attempts are for analysis alone, under the terms of prompts, scorer and, where it is known, the target."""
-    of_target = getattr(opened.source, "terms", None)
-    known = [opened.loaded.terms, opened.scorer.description.permitted]
-    strictest = strictest_terms([*known, *([of_target] if isinstance(of_target, Terms) else [])])
+    known = [opened.loaded.terms, opened.scorer.description.permitted, terms_of(opened.source)]
+    strictest = strictest_terms([each for each in known if each is not None])
     return Terms(strictest.uses & {Use.ANALYSIS}, strictest.licence)
 
 

@@ -24,7 +24,7 @@ from plumbline.lineage import (
     write_folder_aside,
 )
 from plumbline.loop.measuring.evaluation_run import READ_IN_PART
-from plumbline.loop.sources import Step, load_stage, resolved_options
+from plumbline.loop.sources import Step, load_stage, resolved_options, told_records
 from plumbline.models.loading import load_any_model
 from plumbline.models.model_folder import with_model
 from plumbline.records import Kind, NoDataError
@@ -129,7 +129,7 @@ def attempts_of(loaded: Loaded, place: str) -> pa.Table:
         "PL-RTS-006",
         place,
         "there are no red-team attempts",
-        found=", ".join(f"{len(table):,} {kind.replace('_', ' ')}" for kind, table in loaded.tables.items()),
+        found=", ".join(told_records([loaded])) or "no rows",
         advice="name a source with attempts, like hh-rlhf/red-team-attempts or the export of a red-team study",
     )
 

@@ -10,6 +10,7 @@ from pathlib import Path
 
 from pydantic import JsonValue
 
+from plumbline.collect.study_settings import CHATS
 from plumbline.lineage import is_there
 from plumbline.loop.asked_sources import journal_of
 from plumbline.loop.best_of_n.opening import BestOfNRun
@@ -18,7 +19,7 @@ from plumbline.loop.rounds.chance import chance_notes, refuse_chance
 from plumbline.loop.rounds.data_steps import stated_terms
 from plumbline.loop.rounds.model_steps import EVALUATIONS, MODELS, measured
 from plumbline.loop.rounds.next_study import NextStudy, named_files, write_next_study
-from plumbline.loop.rounds.opened_round import CHATS, Round
+from plumbline.loop.rounds.opened_round import Round
 from plumbline.loop.rounds.round_file import sampling_of
 from plumbline.loop.rounds.round_settings import Next, Sampler
 from plumbline.loop.rounds.steps import Call, Step, Told, content_digest, of_manifest, written

@@ -4,15 +4,14 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterator
-from datetime import UTC, datetime
 from functools import partial
-from importlib.util import find_spec
 from pathlib import Path
 
 from pydantic import JsonValue
 
 from plumbline.lineage import FileEntry, FoundManifest, Manifest, strictest_terms
 from plumbline.lineage.writing import MANIFEST_NAME
+from plumbline.loop.pages import can_draw, moment_shown
 from plumbline.loop.rounds.data_steps import CURATED, EXPORTS, SOURCES, curated_sources
 from plumbline.loop.rounds.model_steps import EVALUATIONS, MODELS
 from plumbline.loop.rounds.opened_round import ROUND, Round
@@ -55,22 +54,17 @@ def _shown(outputs: list[str]) -> list[str]:
 
 def _report_reads(round_: Round, outputs: list[str]) -> dict[str, JsonValue]:
     shown: dict[str, JsonValue] = {name: written(round_, name) for name in _shown(outputs)}
-    return {"title": round_.settings.name, "shown": shown, "can_draw": _can_draw()}
-
-
-def _can_draw() -> bool:
-    return bool(find_spec("matplotlib") and find_spec("jinja2"))
+    return {"title": round_.settings.name, "shown": shown, "can_draw": can_draw()}
 
 
 def _report(round_: Round, outputs: list[str], call: Call) -> None:
-    if not _can_draw():
+    if not can_draw():
         return
     from plumbline.report import write_report
 
     call.say("report: drawing")
-    created = datetime.now(UTC).strftime("%Y-%m-%d %H:%M UTC")
     folders = [round_.out / name for name in _shown(outputs)]
-    write_report(folders, round_.out / REPORT, title=f"Round {round_.settings.name}", created=created)
+    write_report(folders, round_.out / REPORT, title=f"Round {round_.settings.name}", created=moment_shown())
 
 
 def _report_told(output: Path) -> Told:

@@ -73,13 +73,18 @@ def stated_terms(table: Any) -> StatedTerms:
 # --- studies and sources ---
 
 
+def export_name(study: str) -> str:
+    """What the step is called that exports this study."""
+    return f"export {study}"
+
+
 def _export_step(round_: Round, study: OpenedStudy) -> Step:
     data = round_.settings.data
     output = f"{EXPORTS}/{study.name}"
     # Not what was judged meanwhile: an export once made is kept, and later judgements belong to the next round.
     reads: dict[str, JsonValue] = {"test_share": data.test_share, "stated": stated_terms(data).to_json()}
     return Step(
-        f"export {study.name}",
+        export_name(study.name),
         output,
         lambda: {"study": study.name, "if_empty": data.empty_studies, **reads},
         partial(_export, round_, study, round_.out / output),
@@ -123,6 +128,24 @@ def _nothing_judged(study: OpenedStudy, error: NoDataError) -> NoDataError:
         advice=f"have it judged (plumbline collect status {study.place.said} says how far it is), leave it out of studies, or "
         'empty_studies = "skip" in [data] to go on without it; then the same command goes on',
     )
+
+
+def unjudged_studies(round_: Round) -> list[str]:
+    """Names of those of its studies in which nothing is judged yet.
+
+    Raises:
+        SchemaError, StoreError: a store cannot be opened.
+    """
+    from plumbline.collect.service.store_places import open_place
+    from plumbline.collect.store.dashboard_rows import count_judgements
+    from plumbline.collect.store.studies import find_study
+
+    found = []
+    for study in round_.studies:
+        with closing(open_place(study.place.store, connections=1)) as store:
+            if count_judgements(store, find_study(store, study.name).id) == 0:
+                found.append(study.name)
+    return found
 
 
 def _exported_told(study: OpenedStudy, output: Path) -> Told:
@@ -329,7 +352,7 @@ def _make_room(out: Path, call: Call) -> None:
     if former.exists():
         return
     out.rename(former)
-    call.note(f"the data changed: what was released of them before stands in {former}")
+    call.note(f"the release was made anew; the one before it stands in {former}")
 
 
 def _verify(round_: Round, call: Call) -> None:

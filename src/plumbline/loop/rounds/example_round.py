@@ -42,12 +42,19 @@ write = ["comparisons"]
 
 
 def write_example_round(path: Path) -> None:
-    """Write the example's file.
+    """Write the example's file; one that stands there unchanged is as good.
 
     Raises:
-        UsageError: PL-OUT-002, something stands there.
+        UsageError: PL-OUT-002, something else stands there.
         WriteError: it cannot be written.
     """
-    refuse_foreign_file(path, is_ours=False)
+    refuse_foreign_file(path, is_ours=_is_the_example(path))
     with write_aside(path) as aside:
         aside.write_text(EXAMPLE, encoding="utf-8")
+
+
+def _is_the_example(path: Path) -> bool:
+    try:
+        return path.read_bytes() == EXAMPLE.encode()
+    except OSError:
+        return False

@@ -69,9 +69,8 @@ def write_next_study(
         StudyFileError: `collect init` would refuse it; nothing is written.
         UsageError: PL-OUT-002, something else stands there, a study that was started among it; PL-RND-017.
     """
-    from plumbline.collect.service.start_checks import (
-        check_start,
-    )  # needs the extra, as a round without studies does not
+    # Needs the extra, as a round without studies does not.
+    from plumbline.collect.service.start_checks import check_start
 
     files = named_files(study.pattern)
     brought = {text: _new_name(text, number) for number, text in enumerate(files)}

@@ -12,10 +12,10 @@ from pathlib import Path
 from typing import TypeVar
 
 from plumbline.collect.study_file import ReadStudy, read_study_file, read_study_name
-from plumbline.collect.study_folder import StudyPlace, find_study_place
+from plumbline.collect.study_folder import StudyPlace, find_study_file, find_study_place
 from plumbline.collect.study_lines import KeyPath
 from plumbline.collect.study_problems import StudyProblem
-from plumbline.collect.study_settings import StudyKind
+from plumbline.collect.study_settings import CHATS, StudyKind
 from plumbline.curate.recipe import Recipe, read_recipe, shipped_recipes
 from plumbline.lineage import FoundManifest, is_there, refuse_output_among_inputs
 from plumbline.lineage.writing import MANIFEST_NAME
@@ -35,7 +35,6 @@ from plumbline.sources import parse_address
 
 ROUND = "round"
 """What the manifest of a round says that its folder holds."""
-CHATS = (StudyKind.PREFERENCE_CHAT, StudyKind.RED_TEAM_CHAT)
 _HUB_ID = re.compile(r"[\w-][\w.-]*/[\w.-]+")
 _EXTRA = ("sqlalchemy", "alembic")
 Found = TypeVar("Found")
@@ -136,7 +135,7 @@ class _Looking:
 
     def looked_at(self, text: str) -> Round | None:
         """The round; None where a part of it could not be read."""
-        studies = [study for study in self._studies() if study is not None]
+        studies = tuple(self._studies())
         recipe = self._kept(("curate", "recipe"), lambda: read_recipe(self._recipe()))
         answers = self._answers()
         before = self._before()
@@ -156,7 +155,7 @@ class _Looking:
             self.out,
             recipe,
             answers or Answers(),
-            tuple(studies),
+            studies,
             before,
             pattern,
         )
@@ -186,7 +185,7 @@ class _Looking:
 
     # --- the tables, one after the other ---
 
-    def _studies(self) -> Iterator[OpenedStudy | None]:
+    def _studies(self) -> Iterator[OpenedStudy]:
         seen: set[str] = set()
         for number, table in enumerate(self.settings.data.studies):
             key: KeyPath = ("data", "studies", number)
@@ -264,7 +263,7 @@ class _Looking:
             return None
         place = self.path.parent / self.settings.next.study
         key: KeyPath = ("next", "study")
-        read = self._kept(key, lambda: read_study_file(find_study_place(place).file))
+        read = self._kept(key, lambda: read_study_file(find_study_file(place)))
         sampler = self.settings.sampler
         if read is None or sampler is None:
             return None

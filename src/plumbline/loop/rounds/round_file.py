@@ -43,6 +43,10 @@ def read_round_settings(path: Path) -> tuple[RoundSettings, str]:
     """
     try:
         text = read_small_text(path, _MOST_BYTES)
+    except FileNotFoundError as error:
+        advice = f"check the path; plumbline loop {path} --example writes a file to start from"
+        problem = problem_of("PL-RND-004", (), "there is no such file", "a round's file", "", advice)
+        raise RoundFileError(str(path), [problem]) from error
     except OSError as error:
         found = error.strerror or type(error).__name__
         expected = f"a text in UTF-8 of at most {_MOST_BYTES >> 10} KiB"

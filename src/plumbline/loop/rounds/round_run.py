@@ -113,14 +113,18 @@ def plan_of(round_: Round, *, restart: bool = False) -> list[Planned]:
     is_made = True
     for step in steps_of(round_, state):
         # What a step that is to do will write nobody knows, so all that follows from it is to do as well.
-        is_made = is_made and _is_kept(round_, step, state.record(step.name))
+        is_made = is_made and _is_kept(state.record(step.name), step.identity, _stands(round_, step))
         planned.append(Planned(step.name, step.output, "kept" if is_made else "to do"))
     return planned
 
 
-def _is_kept(round_: Round, step: Step, record: Record | None) -> bool:
-    stands = output_digest(round_.out / step.output) if step.output else None
-    return record is not None and record.is_whole and record.digest == stands and record.identity == step.identity
+def _stands(round_: Round, step: Step) -> str | None:
+    """Digest of what stands at a step's output; None where nothing does, or the step writes nothing."""
+    return output_digest(round_.out / step.output) if step.output else None
+
+
+def _is_kept(record: Record | None, identity: str, stands: str | None) -> bool:
+    return record is not None and record.is_whole and (record.identity, record.digest) == (identity, stands)
 
 
 def run_round(
@@ -165,10 +169,9 @@ def run_round(
 def _taken(round_: Round, step: Step, state: RoundState, call: Call) -> Taken:
     """Do a step where that is needed, and say in ``round.json`` that it is done."""
     output = round_.out / (step.output or "")
-    identity = step.identity
-    stands = output_digest(output) if step.output else None
+    identity, stands = step.identity, _stands(round_, step)
     record = state.record(step.name)
-    if record is not None and record.identity == identity and record.digest == stands and record.is_whole:
+    if record is not None and _is_kept(record, identity, stands):
         return Taken(step.name, step.output, "kept", record.seconds, step.told(output))
     began = state.began
     goes_on = began is not None and (began.name, began.identity) == (step.name, identity)
@@ -182,7 +185,7 @@ def _taken(round_: Round, step: Step, state: RoundState, call: Call) -> Taken:
                 (round_.out / MANIFEST_NAME).unlink(missing_ok=True)
             state.begin(round_.out, Began(name=step.name, identity=identity, stood=stands))
         step.run(replace(call, goes_on=goes_on))
-        stands = output_digest(output) if step.output else None
+        stands = _stands(round_, step)
     told = step.told(output)
     seconds = round(time.monotonic() - started, 3)
     state.finish(

@@ -150,7 +150,7 @@ class Model(Section):
 
 
 class Sampler(Section):
-    """Several replies to each prompt, of which a model of the round chooses the best; see `best_of_n_opening.BestOfNRun`.
+    """Several replies to each prompt, of which a model of the round chooses the best; see `best_of_n.opening.BestOfNRun`.
 
     Attributes:
         scorer: the name of a model of the round.

@@ -6,8 +6,7 @@ output then: where it was stopped between its output's rename and the next line 
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from contextlib import ExitStack, contextmanager
+from contextlib import AbstractContextManager
 from pathlib import Path
 from typing import Literal
 
@@ -134,26 +133,21 @@ def _other(out: Path, what: str, found: str) -> UsageError:
     )
 
 
-@contextmanager
-def held(out: Path) -> Iterator[None]:
+def held(out: Path) -> AbstractContextManager[None]:
     """Keep every other call away from a round while this one goes on.
 
     Raises:
         UsageError: PL-RND-009, another call is at it.
         WriteError: the folder cannot be made.
     """
-    with ExitStack() as stack:
-        try:
-            stack.enter_context(claimed(out))
-        except UsageError as error:
-            raise UsageError(
-                "PL-RND-009",
-                str(out),
-                "another call is at this round",
-                expected="one at a time",
-                advice="wait for it or stop it; then the same command goes on",
-            ) from error
-        yield
+    taken = UsageError(
+        "PL-RND-009",
+        str(out),
+        "another call is at this round",
+        expected="one at a time",
+        advice="wait for it or stop it; then the same command goes on",
+    )
+    return claimed(out, taken)
 
 
 def output_digest(path: Path) -> str | None:

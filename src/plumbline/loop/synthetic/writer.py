@@ -47,7 +47,7 @@ class Subject:
 
     Attributes:
         categories: positions in `records.BEAVERTAILS_14` of an unsafe wish; empty where the task is harmless.
-        topic: the position in `synthetic_phrases.TOPICS` of a harmless task.
+        topic: the position in `phrases.TOPICS` of a harmless task.
         act: what is asked for, an infinitive.
     """
 

@@ -8,13 +8,15 @@ is kept out at all.
 from __future__ import annotations
 
 import fcntl
+import json
 import os
 import shutil
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
-from plumbline.lineage.writing import write_error
+from plumbline.lineage.writing import write_aside, write_error
+from plumbline.models.transformer.training.processes import is_first_process
 from plumbline.records import UsageError
 
 MARK_NAME = "training.json"
@@ -58,10 +60,25 @@ def refuse_unfinished(work: Path, *, decided: bool) -> None:
         )
 
 
-@contextmanager
-def claimed(work: Path) -> Iterator[None]:
-    """Hold a training's folder for this run alone; it is made where need be, and goes again if nothing came into it.
+def refuse_contradiction(*, resume: bool, restart: bool) -> None:
+    """Refuse to go on and to begin anew at once.
 
+    Raises:
+        UsageError: PL-ARG-004.
+    """
+    if resume and restart:
+        raise UsageError(
+            "PL-ARG-004", "--restart", "it contradicts --resume", advice="--resume to go on, or --restart to begin anew"
+        )
+
+
+@contextmanager
+def claimed(work: Path, taken: UsageError | None = None) -> Iterator[None]:
+    """Hold a folder for this run alone; it is made where need be, and goes again if nothing came into it.
+
+    Args:
+        work: a training's, or that of another run which only one call may be at.
+        taken: raised where another run holds it; that of trainings by default.
     Raises:
         UsageError: another run holds it.
         WriteError: it cannot be made.
@@ -72,13 +89,7 @@ def claimed(work: Path) -> Iterator[None]:
     try:
         lock = _locked(work)
     except BlockingIOError as error:
-        raise UsageError(
-            "PL-RUN-005",
-            str(work),
-            "another training to the same output is running",
-            expected="one at a time",
-            advice="wait for it or stop it, or name another output with -o",
-        ) from error
+        raise (taken or _running(work)) from error
     except OSError as error:
         raise write_error(work, error) from error
     try:
@@ -88,6 +99,32 @@ def claimed(work: Path) -> Iterator[None]:
             if _holds_nothing(work):  # what failed before the first step needs no decision
                 shutil.rmtree(work)
         os.close(lock)
+
+
+def _running(work: Path) -> UsageError:
+    return UsageError(
+        "PL-RUN-005",
+        str(work),
+        "another training to the same output is running",
+        expected="one at a time",
+        advice="wait for it or stop it, or name another output with -o",
+    )
+
+
+def make_ready(work: Path, out: Path, *, resume: bool) -> None:
+    """Empty the folder of a run that begins anew, once all it needs is there, so that a wrong model costs no checkpoint; and mark it.
+
+    In processes of a distributed run other than the first, which write nothing, nothing is done.
+
+    Args:
+        out: the run's output.
+    """
+    if is_first_process():
+        if not resume:
+            emptied(work)
+        work.mkdir(parents=True, exist_ok=True)
+        with write_aside(work / MARK_NAME) as aside:
+            aside.write_text(json.dumps({"plumbline": "training", "out": out.name}) + "\n", encoding="utf-8")
 
 
 def emptied(work: Path) -> None:
@@ -108,7 +145,9 @@ def emptied(work: Path) -> None:
 
 def checkpointed_step(work: Path) -> int:
     """The step from which a run in this folder would go on; 0 where no checkpoint was made."""
-    return max((int(path.name.removeprefix("step-")) for path in work.glob("checkpoints/step-*")), default=0)
+    ours = [path.name for path in work.glob("checkpoints/step-*")]
+    of_trl = [path.parent.name for path in work.glob("trl/checkpoint-*/plumbline.json")]  # the last that comes into one
+    return max((int(name.rpartition("-")[2]) for name in (*ours, *of_trl)), default=0)
 
 
 def _holds_nothing(work: Path) -> bool:

@@ -8,6 +8,7 @@ from typing import Any
 
 from plumbline.formats.locations import is_data_file, split_name
 from plumbline.formats.source_files import locate
+from plumbline.loop.sources import reading_words
 from plumbline.loop.training.run import TrainingRun
 from plumbline.records import PlumblineError
 
@@ -21,7 +22,8 @@ def evaluation_commands(run: TrainingRun) -> list[list[str]]:
     for source in run.sources:
         held_out = _held_out(source, run.load_options)
         if held_out is not None:
-            found.append(["plumbline", "evaluate", str(run.out), held_out, *_options(run.load_options)])
+            words = reading_words(run.load_options, _PASSED_ON)
+            found.append(["plumbline", "evaluate", str(run.out), held_out, *words])
     return found
 
 
@@ -45,9 +47,3 @@ def _test_beside(path: Path) -> str | None:
     others = [other for other in sorted(path.parent.iterdir()) if other.suffixes == path.suffixes]
     found = [other for other in others if split_name(other.name) == _HELD_OUT and is_data_file(Path(other.name))]
     return str(found[0]) if found else None
-
-
-def _options(options: Mapping[str, Any]) -> list[str]:
-    """How the source was read, as flags; its split apart."""
-    given = [(name, options.get(name)) for name in _PASSED_ON if options.get(name) is not None]
-    return [word for name, value in given for word in (f"--{name.replace('_', '-')}", str(value))]

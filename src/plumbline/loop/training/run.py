@@ -26,10 +26,11 @@ from plumbline.loop.sources import (
 from plumbline.models.card import format_card
 from plumbline.models.figures.evaluation import figures_only
 from plumbline.models.linear.default_features import RECIPES, training_options
-from plumbline.models.linear.model import Task
-from plumbline.models.linear.saving import CARD_NAME, save_model
+from plumbline.models.linear.saving import save_model
 from plumbline.models.linear.training import TrainingOptions
+from plumbline.models.model_folder import CARD_NAME
 from plumbline.models.out_of_fold import OUT_OF_FOLD_NAME, out_of_fold_content
+from plumbline.models.scored_model import Task
 from plumbline.models.training import REQUIRED_USES, TrainedTask, train_task
 from plumbline.records import Axis, UsageError, unknown_name
 

@@ -21,11 +21,16 @@ from plumbline.lineage import (
     Manifest,
     refuse_foreign_folder,
     refuse_output_among_inputs,
-    write_aside,
 )
 from plumbline.loop.measuring.figures_on_train import held_out_figures
 from plumbline.loop.sources import Reading, Step, is_synthetic, known_axis, resolved_options
-from plumbline.loop.training.folder import MARK_NAME, claimed, emptied, refuse_unfinished, training_folder
+from plumbline.loop.training.folder import (
+    claimed,
+    make_ready,
+    refuse_contradiction,
+    refuse_unfinished,
+    training_folder,
+)
 from plumbline.loop.training.run import TrainingResult, TrainingRun, load_for_training, with_repeats
 from plumbline.loop.training.transformer_options import transformer_options
 from plumbline.models.figures.evaluation import figures_only
@@ -34,7 +39,6 @@ from plumbline.models.out_of_fold import OUT_OF_FOLD_NAME, out_of_fold_content
 from plumbline.models.training import REQUIRED_USES
 from plumbline.models.transformer.training.processes import is_first_process
 from plumbline.models.transformer.trunk.backbone_files import model_folder
-from plumbline.records import UsageError
 
 if TYPE_CHECKING:
     from plumbline.models.transformer.training.task_training import TrainedTransformer, TransformerOptions
@@ -117,10 +121,7 @@ def begin_training(run: TrainingRun) -> Begun:
     options = transformer_options(run.kind, run.settings, run.tasks)
     model_folder(options.backbone)  # what is not there is told before data are read
     resume, restart = bool(run.settings.get("resume")), bool(run.settings.get("restart"))
-    if resume and restart:
-        raise UsageError(
-            "PL-ARG-004", "--restart", "it contradicts --resume", advice="--resume to go on, or --restart to begin anew"
-        )
+    refuse_contradiction(resume=resume, restart=restart)
     if is_first_process():  # it alone writes there
         refuse_unfinished(training_folder(run.out), decided=resume or restart)
     return Begun(options, resume, time.monotonic())
@@ -167,18 +168,8 @@ def _train(run: TrainingRun, loaded: Loaded, begun: Begun, step: Step) -> tuple[
     place = ", ".join(run.sources)
     data = TaskData(loaded.tables, run.tasks, known_axis(run.on), place, run.override_uses, bool(run.together))
     return train_transformer(
-        data, begun.options, work, step=step, loaded=lambda: _make_ready(run, work, resume=begun.resume)
+        data, begun.options, work, step=step, loaded=lambda: make_ready(work, run.out, resume=begun.resume)
     )
-
-
-def _make_ready(run: TrainingRun, work: Path, *, resume: bool) -> None:
-    """Empty the working folder of a run that begins anew, once its trunk is there: a wrong --model costs no checkpoint."""
-    if is_first_process():
-        if not resume:
-            emptied(work)
-        work.mkdir(parents=True, exist_ok=True)
-        with write_aside(work / MARK_NAME) as aside:
-            aside.write_text(json.dumps({"plumbline": "training", "out": run.out.name}) + "\n", encoding="utf-8")
 
 
 def save_trained(

@@ -7,7 +7,6 @@ told: figures of rows on which something was chosen flatter it.
 
 from __future__ import annotations
 
-import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -24,7 +23,7 @@ from plumbline.measure import (
     rate_figure,
     recall_at_fpr,
 )
-from plumbline.models.calibration import choose_threshold
+from plumbline.models.calibration import choose_threshold, safe_rows_needed
 from plumbline.models.cascade.model import Band, Bools, Positions
 from plumbline.models.figures.measured_rows import Json, figures_json
 from plumbline.models.rows.training_rows import LabelRows
@@ -38,8 +37,6 @@ _PARTS = 3
 """A band must keep to the loss in each of so many parts of the rows."""
 _LEVELS = 20
 """Ends of bands are tried at so many quantiles of the first model's probabilities."""
-_FALSE_POSITIVES_NEEDED = 2
-"""So many must be allowed among the rows that a threshold is chosen on, or its rate is chance."""
 _ROWS_NEEDED = 10
 """Safe rows, and unsafe ones, in each half; of fewer, what is chosen or measured is chance."""
 
@@ -256,7 +253,7 @@ def _thresholds(
 
 def _told_few_safe(safe_count: int, settings: CascadeSettings) -> list[str]:
     """That the threshold of `unsafe` promises its rate of false positives on too few rows."""
-    needed = math.ceil(_FALSE_POSITIVES_NEEDED / settings.max_false_positive_rate)
+    needed = safe_rows_needed(settings.max_false_positive_rate)
     if safe_count >= needed:
         return []
     return [

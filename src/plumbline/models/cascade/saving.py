@@ -210,6 +210,3 @@ def load_cascade(folder: Path, load_part: LoadPart) -> tuple[Cascade, CascadeDes
         raise damaged(folder / DESCRIPTION_NAME, "no heads, or a band whose ends are turned round")
     thresholds = {head.name: head.threshold for head in description.heads}
     return Cascade(models[0], models[1], Band(description.low, description.high), thresholds), description
-
-
-__all__ = ["CASCADE_KIND", "CascadeDescription", "CascadePart", "SavedPart", "load_cascade", "save_cascade"]

@@ -19,7 +19,7 @@ from plumbline.models.figures.pair_figures import pair_figures, pair_histogram
 from plumbline.models.figures.uncertainty import pair_spread, reply_spread, uncertainty_figures
 from plumbline.models.rows.training_rows import SAME_TO_MODEL, LabelRows, PreferenceRows
 from plumbline.models.scored_model import Advance, ScoredModel, Scores, better_sign, pair_calibration
-from plumbline.records import NoDataError
+from plumbline.records import ModelError, NoDataError
 
 
 def evaluate_model(
@@ -38,6 +38,7 @@ def evaluate_model(
 
     Raises:
         NoDataError: all pairs are such.
+        ModelError: it gives no finite number for some rows.
     """
     of_pairs = None if pairs is None else model.read_pairs(pairs.records.rows(), advance=advance)
     if pairs is not None and of_pairs is not None:
@@ -45,6 +46,7 @@ def evaluate_model(
     of_labels = None
     if labels is not None:
         of_labels = model.read_conversations(labels.records.rows()["conversation"], advance=advance)
+    require_numbers(of_pairs, of_labels)
     figures = evaluate_scores(model, RowScores(pairs, of_pairs, labels, of_labels), bootstrap)
     judged = labels if pairs is None else pairs
     return figures if judged is None else {**figures, "noise_ceiling": accuracy_ceiling(judged, bootstrap)}
@@ -70,6 +72,29 @@ def told_apart(pairs: PreferenceRows, scores: Scores) -> tuple[PreferenceRows, S
         )
     set_aside = {**pairs.set_aside, SAME_TO_MODEL: len(pairs) - len(kept)}
     return replace(pairs.take(kept), set_aside=set_aside), scores.take(kept)
+
+
+def require_numbers(*scores: Scores | None) -> None:
+    """Refuse scores that are no numbers: what they come to would be chance, or nothing at all.
+
+    Raises:
+        ModelError: some are not finite.
+    """
+    for each in scores:
+        if each is None:
+            continue
+        parts = [each.heads] if each.members is None else [each.heads, each.members]
+        known = np.all([np.isfinite(part).reshape(len(part), -1).all(axis=1) for part in parts], axis=0)
+        if not known.all():
+            raise ModelError(
+                "PL-MOD-008",
+                "rows to measure on",
+                "for some of them the model gives no finite number",
+                expected="a number for each of the rows",
+                found=f"none for {int((~known).sum()):,} of {len(known):,}",
+                advice="plumbline score MODEL SOURCE -o FILE: where its score is null, the model says nothing; train it again, "
+                "or copy it again from where it came",
+            )
 
 
 @dataclass(frozen=True)
@@ -145,6 +170,3 @@ def merge_cost_figures(of_pairs: Json, of_labels: Json) -> Json:
 def figures_only(result: Mapping[str, Any]) -> Json:
     """The seven figures of an evaluation, without the rest."""
     return {key: result[key] for key in FIGURE_KEYS}
-
-
-__all__ = ["FIGURE_KEYS", "RowScores", "evaluate_model", "evaluate_scores", "figures_only", "merge_cost_figures"]

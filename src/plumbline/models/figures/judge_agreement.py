@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 
 from plumbline.measure import Bootstrap, mean_figure, preference_accuracy, rate_figure
 from plumbline.models.calibration import Calibration
-from plumbline.models.figures.measured_rows import Bools, Floats, Json
+from plumbline.models.figures.measured_rows import Bools, Floats, Json, bits_of_ids
 from plumbline.models.rows.repeated_rows import apart, is_swapped
 from plumbline.models.rows.training_rows import PreferenceRows
 
@@ -70,8 +70,7 @@ def judged_items(score_differences: Floats, rows: PreferenceRows) -> JudgedItems
     if frame.is_empty():
         return None
     at = frame["at"].to_numpy().astype(np.int64)
-    # Which way round an item is shown must not hang on which side its rows put first.
-    shown_second = is_swapped(records.take(at)).to_numpy() ^ _bits(frame["item"])
+    shown_second = is_swapped(records.take(at)).to_numpy() ^ bits_of_ids(frame["item"])
     turned = pl.DataFrame(
         {
             "item": frame["item"],
@@ -103,10 +102,6 @@ def _votes(rows: PreferenceRows) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
         if counts is not None and counts[0] + counts[1] > 0:
             first[number], second[number] = counts[0], counts[1]
     return first, second
-
-
-def _bits(items: pl.Series) -> Bools:
-    return np.array([int(item[0], 16) & 1 for item in items], bool)
 
 
 def judge_figures(

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Mapping
 from typing import Any
 
@@ -26,6 +25,7 @@ from plumbline.measure import (
     threshold_at_fpr,
     wilson_figure,
 )
+from plumbline.models.calibration import safe_rows_needed
 from plumbline.models.figures.measured_rows import (
     Bools,
     Floats,
@@ -41,8 +41,6 @@ from plumbline.models.figures.measured_rows import (
 )
 from plumbline.models.rows.training_rows import LabelRows
 
-_FALSE_POSITIVES_NEEDED = 2
-"""So many must be allowed among the rows that a threshold is chosen on, or its rate is chance."""
 _TABLED_FALSE_POSITIVE_RATES = (0.01, 0.02, 0.05, 0.1, 0.2)
 
 
@@ -137,7 +135,7 @@ def told_few_safe_rows(figures: Mapping[str, Any], max_false_positive_rate: floa
     """
     if not max_false_positive_rate:
         return []
-    needed = math.ceil(_FALSE_POSITIVES_NEEDED / max_false_positive_rate)
+    needed = safe_rows_needed(max_false_positive_rate)
     rates = [row["figures"]["false_positive_rate"] for row in figures["thresholds"] if row["chosen"]]
     return [
         f"the threshold rests on only {rate['n']} safe rows: {100 * max_false_positive_rate:g} % false positives is no "

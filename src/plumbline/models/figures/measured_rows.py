@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
+import polars as pl
 from numpy.typing import NDArray
 
 from plumbline.measure import Bootstrap, Figure, calibration_bins, expected_calibration_error, reliability_bins
@@ -36,6 +37,11 @@ class Measured:
     probabilities: Floats
     labels: Bools
     places: Places
+
+
+def bits_of_ids(ids: pl.Series) -> Bools:
+    """A bit of each id, hexadecimal digits: which way round a pair is shown must hang on nothing that was judged."""
+    return np.array([int(identity[0], 16) & 1 for identity in ids], bool)
 
 
 def worst_disagreements(probability_of_label: Floats, places: Places, labels: Sequence[str]) -> list[Json]:

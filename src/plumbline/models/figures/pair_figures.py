@@ -18,6 +18,7 @@ from plumbline.models.figures.measured_rows import (
     Floats,
     Json,
     Measured,
+    bits_of_ids,
     calibration_error,
     figures_json,
     reliability_points,
@@ -91,8 +92,8 @@ def _shown_in_random_order(differences: Floats, rows: PreferenceRows, calibratio
 
 
 def _turned(rows: PreferenceRows) -> Bools:
-    """Which pairs are shown the other way round: half of them, by a bit of their id."""
-    return np.array([int(identity[0], 16) & 1 for identity in rows.places.ids], bool)
+    """Which pairs are shown the other way round: half of them."""
+    return bits_of_ids(rows.places.ids)
 
 
 def _lengths(texts: Any) -> NDArray[np.int64]:

@@ -8,10 +8,10 @@ import numpy as np
 
 from plumbline.measure import Bootstrap, auprc, false_positive_rate_at_threshold, recall_at_threshold
 from plumbline.models.figures.measured_rows import Bools, Json, figures_json
-from plumbline.models.linear.model import Head
 from plumbline.models.rows.folds import OutOfFold
 from plumbline.models.rows.training_rows import LabelRows
 from plumbline.models.rows.weighing import WeighedRows, is_held_alone
+from plumbline.models.scored_model import ReadHead
 
 _FORMS = ("with_prompt", "without_prompt")
 _TOO_FEW = "; too few safe rows to hold it to the rate of false positives by itself"
@@ -21,7 +21,7 @@ def source_figures(
     rows: LabelRows,
     weighed: WeighedRows,
     scores: tuple[OutOfFold, OutOfFold | None],
-    head: Head,
+    head: ReadHead,
     bootstrap: Bootstrap,
 ) -> list[Json]:
     """One entry a source: its rows and what they count as, by class, and figures of rows scored out of fold.
@@ -48,7 +48,7 @@ def source_figures(
     return found
 
 
-def _of_form(rows: LabelRows, scores: OutOfFold, chosen: Bools, head: Head, bootstrap: Bootstrap) -> Json:
+def _of_form(rows: LabelRows, scores: OutOfFold, chosen: Bools, head: ReadHead, bootstrap: Bootstrap) -> Json:
     first = scores.first(1)
     kept = chosen[first.positions]
     at = first.positions[kept]

@@ -13,8 +13,8 @@ from plumbline.models.features.text_features import (
     FeatureRecipe,
 )
 from plumbline.models.linear.logistic import LogisticSettings
-from plumbline.models.linear.model import Task
 from plumbline.models.linear.training import TrainingOptions
+from plumbline.models.scored_model import Task
 from plumbline.models.training_recipe import read_training_recipe
 from plumbline.records import unknown_name
 

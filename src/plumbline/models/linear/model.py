@@ -13,7 +13,7 @@ from plumbline.models.calibration import Calibration
 from plumbline.models.features.text_features import FeatureRecipe, Frequencies, Replies
 from plumbline.models.linear.scoring import StackedWeights, score_replies, stack_weights
 from plumbline.models.rows.training_rows import conversation_replies, pair_replies
-from plumbline.models.scored_model import UNSAFE, Advance, Floats, Scores, Task, pair_probabilities
+from plumbline.models.scored_model import Advance, Floats, Scores, Task
 from plumbline.records import Axis
 
 
@@ -60,11 +60,6 @@ class LinearModel:
             self.recipe, self.frequencies, [head.weights for head in heads], [head.intercept for head in heads]
         )
 
-    @property
-    def main_head(self) -> Head:
-        """The first: reward, cost or unsafe."""
-        return next(iter(self.heads.values()))
-
     def score(self, replies: Replies, *, threads: int = 2) -> Floats:
         """Scores of every head.
 
@@ -76,40 +71,23 @@ class LinearModel:
         """
         return score_replies(replies, self.recipe, self._stacked, threads=threads)
 
-    def score_pairs(self, comparisons: pa.Table, *, advance: Advance | None = None) -> Floats:
-        """Scores of both sides of n comparisons, shape (n, 2, heads)."""
-        first, second = pair_replies(comparisons)
-        scores = np.stack([self.score(first), self.score(second)], axis=1)
-        if advance:
-            advance(2 * len(scores), 2 * len(scores))
-        return scores
-
-    def score_conversations(
-        self, conversations: pa.ListArray | pa.ChunkedArray, *, advance: Advance | None = None
-    ) -> Floats:
-        """Scores of the last reply of n conversations, shape (n, heads)."""
-        scores = self.score(conversation_replies(conversations))
-        if advance:
-            advance(len(scores), len(scores))
-        return scores
-
     @property
     def ensemble(self) -> None:
         """Linear models have none."""
 
     def read_pairs(self, comparisons: pa.Table, *, advance: Advance | None = None) -> Scores:
-        """As `score_pairs`."""
-        return Scores(self.score_pairs(comparisons, advance=advance))
+        """Scores of both sides of n comparisons, shape (n, 2, heads)."""
+        first, second = pair_replies(comparisons)
+        scores = np.stack([self.score(first), self.score(second)], axis=1)
+        if advance:
+            advance(2 * len(scores), 2 * len(scores))
+        return Scores(scores)
 
     def read_conversations(
         self, conversations: pa.ListArray | pa.ChunkedArray, *, advance: Advance | None = None
     ) -> Scores:
-        """As `score_conversations`."""
-        return Scores(self.score_conversations(conversations, advance=advance))
-
-    def pair_probabilities(self, first_scores: Floats, second_scores: Floats) -> Floats:
-        """Probability that the first side is the better one on the model's axis; shape as given."""
-        return pair_probabilities(self, first_scores, second_scores)
-
-
-__all__ = ["UNSAFE", "Floats", "Head", "LinearModel", "Task"]
+        """Scores of the last reply of n conversations, shape (n, heads)."""
+        scores = self.score(conversation_replies(conversations))
+        if advance:
+            advance(len(scores), len(scores))
+        return Scores(scores)

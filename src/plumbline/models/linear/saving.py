@@ -24,7 +24,6 @@ from plumbline.models.features.ngram_hashing import NgramSpace
 from plumbline.models.features.text_features import FeatureBlock, FeatureRecipe, Frequencies
 from plumbline.models.linear.model import Head, LinearModel
 from plumbline.models.model_folder import (
-    CARD_NAME,
     DESCRIPTION_NAME,
     WEIGHTS_NAME,
     FolderDescription,
@@ -228,6 +227,3 @@ def _check_shapes(
     in_range = fits and (not len(columns) or (columns.min() >= 0 and columns.max() < recipe.width))
     if not in_range or not (np.isfinite(weights).all() and np.isfinite(frequencies).all() and (frequencies > 0).all()):
         raise damaged(folder / WEIGHTS_NAME, "arrays that do not fit the description")
-
-
-__all__ = ["CARD_NAME", "DESCRIPTION_NAME", "WEIGHTS_NAME", "ModelDescription", "load_model", "save_model"]

@@ -17,21 +17,25 @@ from scipy.sparse import csr_array
 from plumbline.models.calibration import choose_threshold, fit_calibration
 from plumbline.models.features.text_features import FeatureRecipe
 from plumbline.models.linear.logistic import LogisticFit, LogisticSettings, fit_logistic, score_rows
-from plumbline.models.linear.model import UNSAFE, Head, LinearModel
+from plumbline.models.linear.model import Head, LinearModel
 from plumbline.models.linear.training_features import TrainingFeatures, TrainingReplies, training_features
-from plumbline.models.rows.folds import FOLDS, Deal, OutOfFold, deal_folds
+from plumbline.models.rows.folds import (
+    LEAST_GROUPS,
+    LEAST_POSITIVES,
+    Deal,
+    OutOfFold,
+    deal_folds,
+    enough_rows,
+    too_few_held_out,
+)
 from plumbline.models.rows.training_rows import LabelRows, PreferenceRows
 from plumbline.models.rows.weighing import WeighedRows, parts_held_to_rate, weighed_rows
+from plumbline.models.scored_model import UNSAFE
 from plumbline.models.training_recipe import TrainingRecipe
 from plumbline.records import NoDataError
 
 Floats = NDArray[np.float64]
 Step = Callable[[str], None]
-
-LEAST_POSITIVES = 20
-"""A category with fewer rows for or against it gets no head: its figures would mean nothing."""
-LEAST_GROUPS = 2 * FOLDS
-"""Both must come from at least as many prompts, so that every fold leaves some of each."""
 
 
 @dataclass(frozen=True)
@@ -124,14 +128,20 @@ def train_cost(
     """
     step("counting n-grams")
     group_ids = np.concatenate([pairs.places.group_ids, labels.places.group_ids])
-    deal = deal_folds(group_ids, options.seed, heads=1, every_row=options.every_row)
-    replies = TrainingReplies(pairs.first, pairs.second, labels.replies)
-    features = training_features(replies, options.recipe, deal, threads=options.threads)
     targets = _Targets(
         np.concatenate([~pairs.first_is_better, labels.is_unsafe]),
         np.concatenate([pairs.weights, np.ones(len(labels))]),
         np.concatenate([np.zeros(len(pairs)), np.ones(len(labels))]),
     )
+
+    def suffices(held: NDArray[np.int64]) -> bool:
+        """Whether enough pairs, and labels of both kinds, are among these rows."""
+        is_pair = held < len(pairs)
+        return enough_rows(held[is_pair]) and not too_few_held_out(targets.is_positive[held[~is_pair]])
+
+    deal = deal_folds(group_ids, options.seed, heads=1, suffices=suffices, every_row=options.every_row)
+    replies = TrainingReplies(pairs.first, pairs.second, labels.replies)
+    features = training_features(replies, options.recipe, deal, threads=options.threads)
     fold_scorer = partial(_scored_fold, deal, targets, options)
     held_out = _held_out_scores(features, deal, fold_scorer, step)
     further = _further_scores(features, deal, fold_scorer, step)
@@ -159,10 +169,16 @@ def train_moderation(rows: LabelRows, options: TrainingOptions, step: Step = lam
     step("counting n-grams")
     weighed = weighed_rows(rows, options.training, options.sources)
     targets, untrained = _label_targets(rows, weighed)
-    group_ids = rows.places.group_ids[weighed.positions]
-    deal = deal_folds(group_ids, options.seed, heads=len(targets), every_row=options.every_row)
+    group_ids, unsafe = rows.places.group_ids[weighed.positions], targets[UNSAFE]
+    deal = deal_folds(
+        group_ids,
+        options.seed,
+        heads=len(targets),
+        suffices=lambda held: not too_few_held_out(unsafe.take(held).of_known),
+        every_row=options.every_row,
+    )
     for name in [name for name in targets if name != UNSAFE]:
-        if why := _too_few_held_out(targets[name].take(deal.positions)):
+        if why := too_few_held_out(targets[name].take(deal.positions).of_known):
             untrained[name] = why
             del targets[name]
     replies = TrainingReplies(single=weighed.replies(rows.replies))
@@ -203,6 +219,12 @@ class _Targets:
         """The targets at these positions, in their order."""
         intercept = None if self.intercept is None else self.intercept[positions]
         return _Targets(self.is_positive[positions], self.weights[positions], intercept)
+
+    @property
+    def of_known(self) -> NDArray[np.bool_]:
+        """`is_positive` of the rows that say."""
+        known: NDArray[np.bool_] = self.is_positive[self.weights > 0]
+        return known
 
 
 def _fit(matrix: csr_array, targets: _Targets, chosen: NDArray[np.int64], options: TrainingOptions) -> LogisticFit:
@@ -303,15 +325,6 @@ def _too_few(applies: NDArray[np.bool_], known: NDArray[np.bool_], group_ids: ND
         f"{rows[0]} rows of {groups[0]} prompts for it and {rows[1]} of {groups[1]} against; "
         f"at least {LEAST_POSITIVES} rows of {LEAST_GROUPS} prompts of each needed"
     )
-
-
-def _too_few_held_out(targets: _Targets) -> str | None:
-    """Why a head cannot be calibrated, where one tenth of many rows is held out; None where it can."""
-    of_known = targets.is_positive[targets.weights > 0]
-    counts = int(of_known.sum()), int((~of_known).sum())
-    if min(counts) >= LEAST_GROUPS:
-        return None
-    return f"{counts[0]} rows for it and {counts[1]} against are held out; at least {LEAST_GROUPS} of each needed"
 
 
 @dataclass(frozen=True)

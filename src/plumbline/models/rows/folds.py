@@ -1,13 +1,14 @@
 """Which training rows are held out of which fit: folds by prompt, dealt anew where that is cheap.
 
 With up to `LARGEST_FOR_FOLDS` rows five folds by group hold out every row; above that one tenth of the groups is held
-out. Where that is cheap (rows × heads up to `LARGEST_FOR_REPEATS`) the folds are dealt `REPEATS` times, for figures that
+out, where that is enough to calibrate on. Where that is cheap (rows × heads up to `LARGEST_FOR_REPEATS`) the folds are dealt `REPEATS` times, for figures that
 depend less on the deal. The others of many rows are held out too where every row's score is asked for; these further fits
 take no part in the model, its calibration or its figures.
 """
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
@@ -20,6 +21,11 @@ FOLDS = 5
 LARGEST_FOR_FOLDS = 20_000
 REPEATS = 4
 LARGEST_FOR_REPEATS = 6_000
+LEAST_POSITIVES = 20
+"""A category with fewer rows for or against it gets no head: its figures would mean nothing."""
+LEAST_GROUPS = 2 * FOLDS
+"""Both must come from at least as many prompts, so that every fold leaves some of each; so many rows of each are to be
+held out."""
 
 
 @dataclass(frozen=True)
@@ -96,13 +102,34 @@ class Deal:
         return np.flatnonzero(kept)
 
 
-def deal_folds(group_ids: NDArray[np.str_], seed: int, *, heads: int, every_row: bool = False) -> Deal:
+def too_few_held_out(is_positive: NDArray[np.bool_]) -> str | None:
+    """Why a head cannot be calibrated on these held-out rows, which say whether its label applies; None where it can."""
+    counts = int(is_positive.sum()), int((~is_positive).sum())
+    if min(counts) >= LEAST_GROUPS:
+        return None
+    return f"{counts[0]} rows for it and {counts[1]} against are held out; at least {LEAST_GROUPS} of each needed"
+
+
+def enough_rows(positions: NDArray[np.int64]) -> bool:
+    """Whether these rows are enough to calibrate on, whatever they say."""
+    return len(positions) >= LEAST_GROUPS
+
+
+def deal_folds(
+    group_ids: NDArray[np.str_],
+    seed: int,
+    *,
+    heads: int,
+    suffices: Callable[[NDArray[np.int64]], bool] = enough_rows,
+    every_row: bool = False,
+) -> Deal:
     """Hold out each row of few, and a tenth of many; rows of one group are held out together.
 
     Args:
         group_ids: n strings.
         seed: another one deals other folds.
         heads: how many fits a fold means; decides with n whether the folds are dealt several times.
+        suffices: whether the rows at these positions, a tenth of many, are enough to calibrate on; else all are held out.
         every_row: of many rows, put the others into four `further` folds.
     Raises:
         NoDataError: there are fewer groups than folds.
@@ -118,11 +145,13 @@ def deal_folds(group_ids: NDArray[np.str_], seed: int, *, heads: int, every_row:
             advice="train on more data",
         )
     count = len(group_ids)
-    if count > LARGEST_FOR_FOLDS:
+    if count > LARGEST_FOR_FOLDS and groups >= 2 * FOLDS:
         tenths = assign_folds(group_ids, 2 * FOLDS, seed=seed)
-        others = np.array_split(np.arange(1, 2 * FOLDS), FOLDS - 1) if every_row else []
-        further = tuple(np.flatnonzero(np.isin(tenths, several)) for several in others)
-        return Deal((np.flatnonzero(tenths == 0),), count, 1, further)
+        held = np.flatnonzero(tenths == 0)
+        if suffices(held):
+            others = np.array_split(np.arange(1, 2 * FOLDS), FOLDS - 1) if every_row else []
+            further = tuple(np.flatnonzero(np.isin(tenths, several)) for several in others)
+            return Deal((held,), count, 1, further)
     repeats = REPEATS if count * heads <= LARGEST_FOR_REPEATS else 1
     deals = [assign_folds(group_ids, FOLDS, seed=seed * REPEATS + repeat) for repeat in range(repeats)]
     return Deal(tuple(np.flatnonzero(deal == number) for deal in deals for number in range(FOLDS)), count, repeats)

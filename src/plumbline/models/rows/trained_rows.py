@@ -177,6 +177,3 @@ def write_trained_rows(folder: Path, trained: TrainedRows | None) -> str | None:
     content = trained.content()
     (folder / TRAINED_ROWS_NAME).write_bytes(content)
     return hashlib.sha256(content).hexdigest()
-
-
-__all__ = ["TRAINED_ROWS_NAME", "Overlap", "TrainedRows", "read_trained_rows", "write_trained_rows"]

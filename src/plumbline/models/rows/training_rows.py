@@ -156,10 +156,15 @@ class LabelRows:
         return len(self.is_unsafe)
 
     def knows(self, category: str) -> NDArray[np.bool_]:
-        """Which rows say whether the category applies, shape (n,); a taxonomy of the user's own knows all of its rows'."""
-        having = [name for name, members in TAXONOMIES.items() if category in members or not members]
-        others = ~np.isin(self.taxonomies, list(TAXONOMIES))
-        known: NDArray[np.bool_] = self.has_categories & (np.isin(self.taxonomies, having) | others)
+        """Which rows say whether the category applies, shape (n,): those of a taxonomy that has it.
+
+        A taxonomy without a list, such as one of the user's own, has the categories that its rows name.
+        """
+        having = [name for name, members in TAXONOMIES.items() if category in members]
+        if category in self.categories:
+            naming = np.unique(self.taxonomies[self.categories[category]]).tolist()
+            having += [name for name in naming if not TAXONOMIES.get(name)]
+        known: NDArray[np.bool_] = self.has_categories & np.isin(self.taxonomies, np.array(having, np.str_))
         return known
 
     def take(self, positions: NDArray[np.int64]) -> LabelRows:

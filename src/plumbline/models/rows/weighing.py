@@ -15,15 +15,13 @@ import polars as pl
 import pyarrow as pa
 from numpy.typing import NDArray
 
+from plumbline.models.calibration import FALSE_POSITIVES_NEEDED
 from plumbline.models.features.text_features import Replies
 from plumbline.models.rows.training_rows import LabelRows
 from plumbline.models.training_recipe import TrainingRecipe
 
 Floats = NDArray[np.float64]
 Bools = NDArray[np.bool_]
-
-_FALSE_POSITIVES_NEEDED = 2
-"""So many must be allowed among the safe rows of a part, or holding it to a rate of its own is chance."""
 
 
 @dataclass(frozen=True)
@@ -141,7 +139,7 @@ def has_prompt(replies: Replies) -> Bools:
 
 def is_held_alone(safe_rows: float, max_false_positive_rate: float) -> bool:
     """Whether a part has enough safe rows for a rate of false positives of its own."""
-    return safe_rows * max_false_positive_rate >= _FALSE_POSITIVES_NEEDED
+    return safe_rows * max_false_positive_rate >= FALSE_POSITIVES_NEEDED
 
 
 def parts_held_to_rate(

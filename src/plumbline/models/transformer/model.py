@@ -17,6 +17,7 @@ from plumbline.models.calibration import Calibration
 from plumbline.models.scored_model import UNSAFE, Advance, Floats, Scores, Task, Turns
 from plumbline.models.transformer.attention.group_parts import plain_parts, tree_parts
 from plumbline.models.transformer.examples.example import Example
+from plumbline.models.transformer.examples.head_names import CATEGORY, COST, reward_head
 from plumbline.models.transformer.frozen.head_ensemble import HeadEnsemble
 from plumbline.models.transformer.reading_memory import reading_memory_watched
 from plumbline.models.transformer.scorer import PlainInputs, Scorer, TreeInputs, plain_inputs, tree_inputs
@@ -31,7 +32,6 @@ _BLOCK_ROWS = 2_048
 """Conversations are read and scored so many at a time: few enough to hold, enough to find like lengths among."""
 _PASS_TOKENS_CPU, _PASS_TOKENS = 128, 4_096
 """What a pass costs besides its tokens, in tokens: a small encoder on two cores takes the time of about a hundred."""
-_CATEGORY = "category:"
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,10 +58,10 @@ def task_columns(task: Task, head_names: Sequence[str], axis: Axis | None) -> di
         axis: of a preference model.
     """
     if task == "preference":
-        return {"reward": TransformerHead(next(name for name in head_names if name == f"reward:{axis}"))}
+        return {"reward": TransformerHead(next(name for name in head_names if axis and name == reward_head(axis)))}
     if task == "cost":
-        return {"cost": TransformerHead("cost")}
-    categories = {name.removeprefix(_CATEGORY): name for name in head_names if name.startswith(_CATEGORY)}
+        return {COST: TransformerHead(COST)}
+    categories = {name.removeprefix(CATEGORY): name for name in head_names if name.startswith(CATEGORY)}
     return {UNSAFE: TransformerHead(UNSAFE), **{name: TransformerHead(column) for name, column in categories.items()}}
 
 
@@ -133,10 +133,6 @@ class TransformerModel:
         heads = task_columns(task, self.scorer.head_names, axis)
         return replace(self, task=task, axis=axis, heads=heads, ensemble=None)
 
-    def score_pairs(self, comparisons: pa.Table, *, advance: Advance | None = None) -> Floats:
-        """Scores of both sides of n comparisons by the model's heads, shape (n, 2, heads)."""
-        return self.read_pairs(comparisons, advance=advance).heads
-
     def read_pairs(self, comparisons: pa.Table, *, advance: Advance | None = None) -> Scores:
         """Scores of both sides of n comparisons, the ensemble's from the same pass."""
 
@@ -149,12 +145,6 @@ class TransformerModel:
 
         table = comparisons.select(["context", "continuations"])
         return self._read_blocks(table, read, 2, advance).of_pairs()
-
-    def score_conversations(
-        self, conversations: pa.ListArray | pa.ChunkedArray, *, advance: Advance | None = None
-    ) -> Floats:
-        """Scores of the last reply of n conversations by the model's heads, shape (n, heads)."""
-        return self.read_conversations(conversations, advance=advance).heads
 
     def read_conversations(
         self, conversations: pa.ListArray | pa.ChunkedArray, *, advance: Advance | None = None
@@ -381,15 +371,3 @@ def like_sizes(lengths: Sequence[int], rows: Sequence[int], tokens: int, padding
 def _numbers(scores: torch.Tensor) -> Floats:
     numbers: Floats = scores.double().cpu().numpy()
     return numbers
-
-
-__all__ = [
-    "BaseModel",
-    "GroupScoring",
-    "ScoringSettings",
-    "TransformerHead",
-    "TransformerModel",
-    "Tree",
-    "Turns",
-    "score_sequences",
-]

@@ -1,12 +1,22 @@
-"""What a device without room for a batch that is read, not learned from, says to a person."""
+"""A device without room: how its errors are known, and what is told where a batch was to be read, not learned from."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import contextmanager
 
-from plumbline.models.transformer.training.errors import is_out_of_memory
+import torch
+
 from plumbline.records import ModelError
+
+_CPU_SAYS = ("can't allocate memory", "DefaultCPUAllocator", "not enough memory")
+
+
+def is_out_of_memory(error: BaseException) -> bool:
+    """Whether the error of an allocator says that memory is at an end."""
+    if isinstance(error, torch.OutOfMemoryError | MemoryError):
+        return True
+    return isinstance(error, RuntimeError) and any(words in str(error) for words in _CPU_SAYS)
 
 
 @contextmanager

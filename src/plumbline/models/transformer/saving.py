@@ -24,7 +24,6 @@ from safetensors.torch import load_file, save_file
 from torch import nn
 
 from plumbline.lineage import Manifest, file_digest, write_folder_aside
-from plumbline.lineage.writing import MANIFEST_NAME
 from plumbline.models.model_folder import (
     CARD_NAME,
     DESCRIPTION_NAME,
@@ -367,14 +366,3 @@ def with_merged_adapter(model: TransformerModel) -> TransformerModel:
     scorer = Scorer(trunk.merge_and_unload(), model.scorer.head_names, pooling=model.scorer.pooling)
     scorer.heads.load_state_dict(model.scorer.heads.state_dict())
     return replace(model, scorer=scorer.eval())
-
-
-__all__ = [
-    "KIND",
-    "MANIFEST_NAME",
-    "SavedRun",
-    "TransformerDescription",
-    "TransformerModel",
-    "load_transformer",
-    "save_transformer",
-]

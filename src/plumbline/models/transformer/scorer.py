@@ -14,7 +14,8 @@ from plumbline.models.transformer.attention import block_attention
 from plumbline.models.transformer.attention.block_attention import QueryBlock, plan_blocks
 from plumbline.models.transformer.attention.last_layer import read_positions
 from plumbline.models.transformer.attention.masks import flex_mask, masks_for
-from plumbline.models.transformer.frozen.layer_reading import LayerReading, kept_outputs, layer_count
+from plumbline.models.transformer.frozen.layer_reading import LayerReading
+from plumbline.models.transformer.trunk.layers import hidden_size, kept_outputs, layer_count
 from plumbline.models.tree_batch import Integers, TreeBatch
 
 Pooling = Literal["last", "mean", "first"]
@@ -202,9 +203,3 @@ def _computing_dtype(trunk: nn.Module, device: torch.device) -> torch.dtype:
     if torch.is_autocast_enabled(device.type):
         return torch.get_autocast_dtype(device.type)
     return next(trunk.parameters()).dtype
-
-
-def hidden_size(trunk: nn.Module) -> int:
-    """d, the width of the hidden states."""
-    config: Any = trunk.config
-    return int(config.get_text_config().hidden_size)

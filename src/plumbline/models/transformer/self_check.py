@@ -16,8 +16,8 @@ import torch
 from torch import Tensor
 
 from plumbline.models.transformer.examples.example import Example
+from plumbline.models.transformer.reading_memory import is_out_of_memory
 from plumbline.models.transformer.scorer import Scorer, plain_inputs, tree_inputs
-from plumbline.models.transformer.training.errors import is_out_of_memory
 from plumbline.models.tree_batch import Integers, build_tree, pack_trees
 
 TOLERANCES: dict[torch.dtype, float] = {torch.float32: 2e-5, torch.bfloat16: 0.1, torch.float16: 0.02}

@@ -80,8 +80,9 @@ def add_key(path: Path, name: str) -> str:
     """Draws a key, appends its digest to the file, and returns the key: it is nowhere else.
 
     Raises:
-        ServingError: the name is no name, or is taken.
-        SourceError: the file cannot be read or written.
+        ServingError: the name is no name, or is taken; or the file is not as it must be.
+        SourceError: the file cannot be read.
+        WriteError: it cannot be written; what stood there before stands there still.
     """
     if not _NAME.fullmatch(name):
         raise ServingError(
@@ -101,17 +102,11 @@ def add_key(path: Path, name: str) -> str:
         )
     key = _PREFIX + secrets.token_urlsafe(32)
     before = path.read_text(encoding="utf-8") if path.exists() else ""
-    entry = (
-        f'[{_quoted(name)}]\nsha256 = "{_digest(key)}"\ncreated = {datetime.now(UTC).isoformat(timespec="seconds")}\n'
-    )
+    entry = f'["{name}"]\nsha256 = "{_digest(key)}"\ncreated = {datetime.now(UTC).isoformat(timespec="seconds")}\n'
     with write_aside(path) as aside:
         aside.write_text(f"{before}\n{entry}" if before else entry, encoding="utf-8")
         aside.chmod(0o600)
     return key
-
-
-def _quoted(name: str) -> str:
-    return f'"{name}"'
 
 
 def _digest(key: str) -> str:

@@ -10,13 +10,14 @@ from typing import Any
 
 import yaml
 
+from plumbline.curate.accounting import total
 from plumbline.records import Kind
 from plumbline.release.changes import change_lines, change_rows
 from plumbline.release.facts import CONTENT_WARNING, Facts, card_configs, default_folders, folders_by_axis
 from plumbline.release.gates import LEAKAGE, NEAR_NOT_LOOKED_FOR, NO_WORKERS, SHARED_ELSEWHERE, WORKERS, Status
 from plumbline.release.layout import LINES_OF, not_said
 from plumbline.release.names import RECORDS
-from plumbline.release.notes import Counts, total
+from plumbline.release.notes import Counts
 from plumbline.release.terms import (
     USES_TOLD,
     hub_licence,

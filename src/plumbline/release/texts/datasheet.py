@@ -8,11 +8,13 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from itertools import groupby
 
+from plumbline.curate.accounting import total
+from plumbline.curate.recipe_steps import MASKING
 from plumbline.records import Kind
 from plumbline.release.facts import CONTENT_WARNING, Facts
 from plumbline.release.gates import Gate
 from plumbline.release.layout import not_said
-from plumbline.release.notes import DEALING, MASKING, changed_by, masked_by, removed_by, total
+from plumbline.release.notes import DEALING, changed_by, masked_by, removed_by
 from plumbline.release.plurals import counted
 from plumbline.release.terms import USES_TOLD, origin_told
 from plumbline.release.texts.card import KIND_TOLD
@@ -209,14 +211,19 @@ def _collection(facts: Facts) -> Iterator[tuple[str, str]]:
             f"`{markdown(str(study.get('study_file_sha256', '')))}`."
         ),
     )
-    yield "acquisition", f"Judgements of people, given in the app, one act at a time. {synthetic}".strip()
-    yield "directness", "From the people who judged, in the app."
+    # Whoever made up what is judged may have made up who judges: then nothing is said of people.
+    if facts.is_synthetic:
+        yield "acquisition", f"Judgements, given in the app, one act at a time. {synthetic}"
+    else:
+        yield "acquisition", "Judgements of people, given in the app, one act at a time."
+        yield "directness", "From the people who judged, in the app."
     people, assignments = study.get("people"), study.get("assignments")
     if isinstance(people, Mapping):
+        who = "Accounts" if facts.is_synthetic else "People"
         counted = ", ".join(f"{count} ({markdown(str(purpose))})" for purpose, count in people.items())
         yield (
             "collectors",
-            f"People of the study, under pseudonyms: {counted}; {assignments} assignments. How they were paid: not stated.",
+            f"{who} of the study, under pseudonyms: {counted}; {assignments} assignments. How they were paid: not stated.",
         )
     yield "time_frame", f"Up to {markdown(str(study.get('as_of', '')))}."
 

@@ -17,11 +17,12 @@ from plumbline.formats.own_folders import NOTES, SUMMARY_NAME
 from plumbline.formats.parquet.batches import open_parquet, parquet_batches
 from plumbline.records import PlumblineError
 from plumbline.release.handed_over import Finding, HandedOver, shown
+from plumbline.release.names import RECIPE
 from plumbline.release.notes import REMOVED_NAME, CurationNotes, read_notes
 from plumbline.release.plurals import counted
 from plumbline.release.verifying.summed import Removed, summary_faults
 
-RECIPE, SUMMARY, LEDGER = "recipe.toml", f"{NOTES}/{SUMMARY_NAME}", f"{NOTES}/{REMOVED_NAME}"
+SUMMARY, LEDGER = f"{NOTES}/{SUMMARY_NAME}", f"{NOTES}/{REMOVED_NAME}"
 _MOST_RECIPE_BYTES = 1 << 20
 _CODE = "PL-REL-034"
 _NAMED = "worker"

@@ -20,13 +20,8 @@ Rows = Mapping[tuple[str, str], int]
 _DIGEST = re.compile(r"[0-9a-f]{64}")
 _FOLDER, _SPLIT = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,99}"), re.compile(r"[A-Za-z0-9_]{1,99}")
 _WAY = re.compile(r"[a-z ]{1,40}( → [a-z ]{1,40})?")
-_LICENCE, _USES = (
-    re.compile(r"the licence was .+ and is (.+?)( \(it was stated .+\))?"),
-    {
-        "no longer permitted: ": False,
-        "newly permitted: ": True,
-    },
-)
+_LICENCE = re.compile(r"the licence was .+ and is (.+?)( \(it was stated .+\))?")
+_USES = {"no longer permitted: ": False, "newly permitted: ": True}
 
 
 def changes_faults(changes: Changes, version: str, terms: Terms, rows: Rows) -> Iterator[str]:

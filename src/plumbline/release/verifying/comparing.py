@@ -1,6 +1,6 @@
 """What a handed-over release says of itself, held against what its manifest and its data files give.
 
-Every text is made again (`texts.py`) and compared. What loaders and licences hang on is compared whoever wrote it; the words
+Every text is made again (`texts/written.py`) and compared. What loaders and licences hang on is compared whoever wrote it; the words
 of pages only where this version of Plumbline wrote them, for another may say the same in other words.
 """
 
@@ -14,13 +14,13 @@ from typing import Any
 from plumbline.lineage.writing import MANIFEST_NAME
 from plumbline.release.facts import Facts
 from plumbline.release.handed_over import Finding, HandedOver, shown, unsafe_name
+from plumbline.release.names import SUMS
 from plumbline.release.plurals import counted
 from plumbline.release.texts.card import front_matter
 from plumbline.release.texts.croissant import croissant
 from plumbline.release.texts.written import CARD, CHANGES, CROISSANT, DATASHEET, LICENCE, release_texts
 from plumbline.release.verifying.plain_yaml import MOST_CHARACTERS, read_plain_yaml, split_front_matter
 
-SUMS = "SHA256SUMS"
 _SUM = re.compile(r"([0-9a-f]{64})  (.+)")
 _MOST_TOLD = 20
 _OF_LOADERS = ("configs",)

@@ -17,11 +17,12 @@ from plumbline.lineage import Manifest
 from plumbline.lineage.writing import MANIFEST_NAME
 from plumbline.records import PlumblineError
 from plumbline.release.handed_over import Finding, HandedOver
+from plumbline.release.names import RECIPE
 from plumbline.release.notes import CurationNotes
 from plumbline.release.own_words import Said, released_command, released_notes, words_of_answers, words_of_json
 from plumbline.release.rows import released_source, released_sources
 from plumbline.release.told import ReleaseTold
-from plumbline.release.verifying.accounted import LEDGER, RECIPE, SUMMARY
+from plumbline.release.verifying.accounted import LEDGER, SUMMARY
 from plumbline.release.words import words_of
 
 _MOST_SUMMARY_BYTES = 64 << 20

@@ -7,7 +7,7 @@ a folder that is no release, the gates look at whatever data can be read.
 from __future__ import annotations
 
 from collections import Counter, defaultdict
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 
 import pyarrow as pa
@@ -15,6 +15,7 @@ import pyarrow.parquet as pq
 
 from plumbline.curate.personal_data import find_personal_data
 from plumbline.formats.columns_not_carried import ColumnCounts, added, count_columns_not_carried
+from plumbline.formats.loading import Advance
 from plumbline.formats.locations import Location, find_locations
 from plumbline.formats.origin import Origin
 from plumbline.formats.own_folders import NOTES
@@ -33,9 +34,6 @@ from plumbline.release.observed import Observer
 from plumbline.release.plurals import counted
 from plumbline.release.verifying.disguises import disguise
 from plumbline.release.verifying.line_sums import LineSums
-
-Advance = Callable[[str, int, int], None]
-"""Told what is being read, and how many of how many bytes on disk are behind."""
 
 _DATA = (".parquet", ".jsonl", ".jsonl.gz")
 _TERMS = {USES_KEY, LICENCE_KEY}

@@ -10,8 +10,10 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Iterator
 
+from plumbline.curate.accounting import total
+from plumbline.curate.recipe_steps import MASKING
 from plumbline.curate.rules.leakage import IN_ONE_GROUP
-from plumbline.release.notes import MASKING, CurationNotes, LeakageNotes, StepNotes, total
+from plumbline.release.notes import CurationNotes, LeakageNotes, StepNotes
 
 Removed = Counter[tuple[int, str, str, str, str]]
 """Step, rule, kind, split and reason → records of the ledger."""

@@ -17,6 +17,7 @@ from pathlib import Path
 from pydantic import JsonValue
 
 from plumbline.curate.personal_data import find_personal_data
+from plumbline.formats.loading import Advance
 from plumbline.formats.own_folders import RELEASE
 from plumbline.lineage import Manifest, Terms, read_manifest, strictest_terms
 from plumbline.lineage.writing import MANIFEST_NAME
@@ -28,17 +29,18 @@ from plumbline.release.facts import Facts, card_configs
 from plumbline.release.gates import Gate
 from plumbline.release.handed_over import Finding, HandedOver, open_handed_over, shown, unsafe_name
 from plumbline.release.layout import Laid
+from plumbline.release.names import RECIPE, SUMS
 from plumbline.release.notes import CurationNotes, masked_by
 from plumbline.release.own_words import OwnFindings, look_at
 from plumbline.release.plurals import counted
 from plumbline.release.texts.written import CARD, CHANGES, CROISSANT, DATASHEET, LICENCE
 from plumbline.release.told import ReleaseTold, facts_told, read_told, written_here
-from plumbline.release.verifying.accounted import LEDGER, RECIPE, SUMMARY, checked_notes, ledger_rows, notes_of
+from plumbline.release.verifying.accounted import LEDGER, SUMMARY, checked_notes, ledger_rows, notes_of
 from plumbline.release.verifying.checked_changes import changes_faults
 from plumbline.release.verifying.checked_gates import gate_faults
-from plumbline.release.verifying.comparing import SUMS, checked_card, checked_croissant, checked_sums, checked_texts
+from plumbline.release.verifying.comparing import checked_card, checked_croissant, checked_sums, checked_texts
 from plumbline.release.verifying.handed_words import own_words_handed, paths_of_a_machine
-from plumbline.release.verifying.recounted import Advance, Recounted
+from plumbline.release.verifying.recounted import Recounted
 
 _MOST_MANIFEST_BYTES = 64 << 20
 _BESIDE = (CARD, DATASHEET, CROISSANT, CHANGES, LICENCE, SUMS, MANIFEST_NAME, RECIPE, SUMMARY, LEDGER)

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from plumbline.align.comparing.policy_comparison import PolicyComparison
-from plumbline.lineage import FileEntry, Terms, write_aside
+from plumbline.lineage import FileEntry, Terms
 from plumbline.records import Prompt
 from plumbline.report.comparison.cards import (
     contest_card,
@@ -17,13 +17,12 @@ from plumbline.report.comparison.cards import (
     judges_card,
     safety_cards,
 )
-from plumbline.report.glance import State, Tile
-from plumbline.report.layout import Card, Section, Table, columns
+from plumbline.report.layout import Card, Section, Table, Tile, columns, told_tile
 from plumbline.report.pictures.drawing import drawing
-from plumbline.report.templating import load_template
-from plumbline.report.wording import capitalised, count, figure_cell, plural, short_path
+from plumbline.report.provenance import files_table
+from plumbline.report.templating import load_template, write_page
+from plumbline.report.wording import capitalised, count, figure_cell, plural
 
-_DIGEST = 12
 GLOSSARY = (
     ("Elo lead", "Points by which one is ahead of the other: 400 are odds of 10 to 1, 0 is neither."),
     ("Interval", "The range in which the figure would likely lie on other prompts of the same kind; 95 %."),
@@ -84,11 +83,6 @@ class ComparisonPage:
     sections: tuple[Section, ...]
     glossary: tuple[tuple[str, str], ...] = GLOSSARY
 
-    @property
-    def headings(self) -> tuple[tuple[str, str], ...]:
-        """Anchors and headings, for the list at the top."""
-        return tuple((section.key, section.heading) for section in self.sections)
-
 
 def write_comparison_page(
     compared: PolicyComparison,
@@ -117,8 +111,7 @@ def write_comparison_page(
     template = load_template("comparison.html.j2")
     with drawing():
         page = _page(compared, sources, prompts, title, created, show_text=show_text)
-    with write_aside(out) as aside:
-        aside.write_text(str(template.render(page=page)), encoding="utf-8")
+    write_page(str(template.render(page=page)), out)
 
 
 def _page(
@@ -180,26 +173,26 @@ def _tiles(compared: PolicyComparison, sources: ComparedSources) -> tuple[Tile, 
         value = "undefined" if rate.value is None else f"{100 * rate.value:.1f}\u202f%"
         lines = [figure_cell(rate), f"Elo lead {figure_cell_of_points(contest.elo)}"]
         lines += [f"{plural(contest.unjudged, 'pair')} not judged"] if contest.unjudged else []
-        tiles.append(_tile(capitalised(axis), value, f"win rate of {names[0]}", lines, synthetic))
+        tiles.append(told_tile(capitalised(axis), value, f"win rate of {names[0]}", lines, synthetic=synthetic))
     safety = compared.overall.safety
     if safety is not None:
         value = "undefined" if safety.difference.value is None else f"{100 * safety.difference.value:+.1f}"
         lines = [
             f"{name}: {figure_cell(each)}" for name, each in zip(names, (safety.first, safety.second), strict=True)
         ]
-        tiles.append(_tile("Safety", value, f"points of safe rate, {names[0]} less {names[1]}", lines, synthetic))
+        tiles.append(
+            told_tile("Safety", value, f"points of safe rate, {names[0]} less {names[1]}", lines, synthetic=synthetic)
+        )
     missing = (
         (answered.first_only, f"answered by {names[0]} alone"),
         (answered.second_only, f"answered by {names[1]} alone"),
         (answered.neither, "answered by neither"),
     )
     lines = [f"{count(number)} {what}" for number, what in missing if number] or ["Nothing is missing"]
-    tiles.append(_tile("Pairs", count(answered.both), f"of {count(answered.asked)} asked for", lines, synthetic))
+    tiles.append(
+        told_tile("Pairs", count(answered.both), f"of {count(answered.asked)} asked for", lines, synthetic=synthetic)
+    )
     return tuple(tiles)
-
-
-def _tile(name: str, value: str, noun: str, lines: Sequence[str], synthetic: bool) -> Tile:
-    return Tile(name, value, noun, tuple(State("told", line) for line in lines), synthetic)
 
 
 def _answers_card(compared: PolicyComparison, sources: ComparedSources) -> Card:
@@ -221,16 +214,8 @@ def _answers_card(compared: PolicyComparison, sources: ComparedSources) -> Card:
 
 
 def _files_card(sources: ComparedSources) -> Card:
-    table = Table(
-        "Files read",
-        columns("File", "SHA-256, first twelve characters", "Rows#"),
-        tuple(
-            (short_path(file.path), file.sha256[:_DIGEST], "not stated" if file.rows is None else count(file.rows))
-            for file in sources.files
-        ),
-    )
     codes = ", ".join(f"{count(number)} × {code}" for code, number in sources.quarantined.items())
     reading = f"Rows that could not be read: {codes}." if codes else "Every row could be read."
     uses = ", ".join(sorted(sources.terms.uses)) or "nothing"
     note = f"The pairs may be used for: {uses}. Licence: {sources.terms.licence}."
-    return Card("Files", reading, sources.synthetic, open_tables=(table,), note=note, wide=True)
+    return Card("Files", reading, sources.synthetic, open_tables=(files_table(sources.files),), note=note, wide=True)

@@ -5,19 +5,13 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from dataclasses import replace
 
+from plumbline.curate.accounting import total
 from plumbline.curate.rules.aggregate import MERGING, STANDS_FOR
-from plumbline.report.curation.notes import (
-    ClusterNotes,
-    LeakageNotes,
-    StepNotes,
-    by_kind,
-    total,
-)
+from plumbline.report.curation.notes import ClusterNotes, LeakageNotes, StepNotes, by_kind
 from plumbline.report.curation.people import people_cards
 from plumbline.report.curation.subjects import Curated
 from plumbline.report.curation.words import family_words, kind_words, split_words, train_first
-from plumbline.report.glance import State, Tile
-from plumbline.report.layout import Card, Section, Table, columns, section_of
+from plumbline.report.layout import Card, Section, Table, Tile, columns, section_of, told_tile
 from plumbline.report.pictures.curation import Fall, Matrix, draw_matrices, draw_sizes, draw_waterfall
 from plumbline.report.wording import capitalised, count, listed, percent, plural
 
@@ -62,13 +56,15 @@ def curation_tiles(curated: tuple[Curated, ...]) -> tuple[Tile, ...]:
 def _tile(curated: Curated) -> Tile:
     notes = curated.curation.notes
     most, changed = main_cause(curated), sum(total(step.changed) for step in notes.steps)
-    states = [State("told", f"{capitalised(removed_words(curated))} of {plural(total(notes.records.read), 'record')}")]
+    lines = [f"{capitalised(removed_words(curated))} of {plural(total(notes.records.read), 'record')}"]
     if most is not None:
-        states.append(State("told", f"Most: {most.title} ({count(total(most.removed))})"))
-    states.append(State("told", f"Changed: {_changes_words(curated)}" if changed else "None changed"))
+        lines.append(f"Most: {most.title} ({count(total(most.removed))})")
+    lines.append(f"Changed: {_changes_words(curated)}" if changed else "None changed")
     if curated.also:
-        states.append(State("told", f"The same summary stands in {listed(curated.also, len(curated.also))}"))
-    return Tile(curated.name, count(total(notes.written)), "records kept", tuple(states), curated.curation.synthetic)
+        lines.append(f"The same summary stands in {listed(curated.also, len(curated.also))}")
+    return told_tile(
+        curated.name, count(total(notes.written)), "records kept", lines, synthetic=curated.curation.synthetic
+    )
 
 
 # --- what each rule removed ---

@@ -223,11 +223,6 @@ def by_kind(counts: Mapping[str, Mapping[str, int]]) -> dict[str, int]:
     return {kind: records for kind, records in sums.items() if records}
 
 
-def total(counts: Mapping[str, Mapping[str, int]]) -> int:
-    """Records of all kinds and splits."""
-    return sum(by_kind(counts).values())
-
-
 class Suspected(Part, frozen=True):
     """A label that a model which never saw it finds unlikely; named by its place, never by its text."""
 
@@ -263,7 +258,9 @@ class Curation:
         if self.manifest is None:
             return False
         entries = [*self.manifest.inputs, *self.manifest.outputs]
-        return self.manifest.configuration.get("synthetic") is True or any("synthetic" in each.path for each in entries)
+        return self.manifest.configuration.get("synthetic") is True or any(
+            "synthetic" in each.path.lower() for each in entries
+        )
 
 
 def is_summary(path: Path) -> bool:

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from plumbline.measure import Figure
-from plumbline.report.pictures.drawing import GRID, WIDTH, Canvas, Caption, Picture
+from plumbline.report.pictures.drawing import WIDTH, Canvas, Caption, Picture, quiet_axes
 from plumbline.report.pictures.rows import Series, draw_mark, handles_of
 
 if TYPE_CHECKING:
@@ -61,11 +61,8 @@ def _panel(axes: Axes, sizes: Sequence[int], line: ScoreLine) -> None:
     # A single n has no width of its own.
     axes.set_xlim(sizes[0] / 1.25, sizes[-1] * 1.25)
     axes.set_ylabel(line.unit)
-    axes.grid(visible=True, axis="y")
-    axes.set_axisbelow(True)
-    axes.spines["left"].set_visible(False)
-    axes.spines["bottom"].set_color(GRID)
-    axes.tick_params(length=0)
+    quiet_axes(axes)
+    axes.grid(visible=False, axis="x")
     axes.locator_params(axis="y", nbins=5)
     told = [(n, figure.value) for n, figure in zip(sizes, line.figures, strict=True) if figure.value is not None]
     axes.plot([n for n, _ in told], [value for _, value in told], color=line.series.colour, linewidth=1, alpha=0.5)

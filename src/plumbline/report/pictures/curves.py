@@ -17,15 +17,16 @@ from plumbline.report.inputs import (
 )
 from plumbline.report.pictures.drawing import (
     FIRST,
-    GRID,
     MUTED,
     SECOND,
+    SHARE_TICKS,
     SMALL_SIZE,
     SURFACE,
     WIDTH,
     Canvas,
     Caption,
     Picture,
+    quiet_axes,
 )
 from plumbline.report.pictures.rows import JUDGES, MODEL, draw_mark, handles_of
 from plumbline.report.wording import shorten
@@ -35,7 +36,6 @@ if TYPE_CHECKING:
 
 _LEFT, _RIGHT, _TOP = 54, 16, 30
 _PLOT_WIDTH = WIDTH - _LEFT - _RIGHT
-_SHARE_TICKS = (0.0, 0.25, 0.5, 0.75, 1.0)
 _NAMED_COLOURS = {"preferred": FIRST, "safe": FIRST, "other": SECOND, "unsafe": SECOND}
 
 
@@ -46,7 +46,7 @@ def draw_reliability(points: Sequence[ReliabilityPoint], caption: Caption) -> Pi
     canvas = Canvas(432, caption)
     axes = canvas.axes(_LEFT, _TOP, _PLOT_WIDTH, 280)
     _share_axes(axes, "observed share")
-    axes.set(xlim=(0, 1), xticks=_SHARE_TICKS, xticklabels=[])
+    axes.set(xlim=(0, 1), xticks=SHARE_TICKS, xticklabels=[])
     axes.plot([0, 1], [0, 1], color=MUTED, linewidth=1, linestyle=(0, (4, 3)))
     for point in points:
         axes.plot([point.mean_predicted] * 2, [point.low, point.high], color=FIRST)
@@ -56,7 +56,7 @@ def draw_reliability(points: Sequence[ReliabilityPoint], caption: Caption) -> Pi
     below = canvas.axes(_LEFT, _TOP + 290, _PLOT_WIDTH, 72)
     most = max(point.n for point in points) or 1
     below.vlines(predicted, 0, [point.n for point in points], color=FIRST, linewidth=9, alpha=0.45)
-    below.set(xlim=(0, 1), xticks=_SHARE_TICKS, ylim=(0, most * 1.35), yticks=[most], xlabel="mean predicted")
+    below.set(xlim=(0, 1), xticks=SHARE_TICKS, ylim=(0, most * 1.35), yticks=[most], xlabel="mean predicted")
     below.set_yticklabels([_short(most)])
     below.set_ylabel("rows (n)")
     below.tick_params(length=0)
@@ -129,7 +129,7 @@ def draw_precision_recall(
     canvas = Canvas(332, caption)
     axes = canvas.axes(_LEFT, _TOP, _PLOT_WIDTH, 260)
     _share_axes(axes, "precision")
-    axes.set(xlim=(-0.02, 1.02), xticks=_SHARE_TICKS, xlabel="recall")
+    axes.set(xlim=(-0.02, 1.02), xticks=SHARE_TICKS, xlabel="recall")
     axes.plot([point.recall for point in points], [point.precision for point in points], color=FIRST)
     handles = [Line2D([], [], color=FIRST, label="model")]
     if chosen is not None and chosen.precision is not None:
@@ -200,12 +200,8 @@ def _bin_label(each: LengthBin) -> str:
 
 
 def _share_axes(axes: Axes, name: str) -> None:
-    axes.set(ylim=(-0.02, 1.02), yticks=_SHARE_TICKS, ylabel=name)
-    axes.grid(visible=True)
-    axes.set_axisbelow(True)
-    axes.spines["left"].set_visible(False)
-    axes.spines["bottom"].set_color(GRID)
-    axes.tick_params(length=0)
+    axes.set(ylim=(-0.02, 1.02), yticks=SHARE_TICKS, ylabel=name)
+    quiet_axes(axes)
 
 
 def _short(number: int) -> str:

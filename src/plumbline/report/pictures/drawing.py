@@ -25,6 +25,7 @@ WIDTH = 420
 SIDE = 10
 LABEL_SIZE = 12.0
 SMALL_SIZE = 11.5
+SHARE_TICKS = (0.0, 0.25, 0.5, 0.75, 1.0)
 
 INK, MUTED, GRID, SURFACE = "#010101", "#010102", "#010103", "#010104"
 FIRST, SECOND, THIRD, WARNING = "#010105", "#010106", "#010107", "#010108"
@@ -168,6 +169,15 @@ class Canvas:
         # The text parsed is matplotlib's own output of a moment ago, in which names are escaped.
         root = ElementTree.fromstring(buffer.getvalue())  # noqa: S314 – what matplotlib has just written
         return Picture(caption.title, _as_element(root, caption, self.height))
+
+
+def quiet_axes(axes: Axes) -> None:
+    """Axes with a grid behind what they show, and nothing else to look at."""
+    axes.grid(visible=True)
+    axes.set_axisbelow(True)
+    axes.spines["left"].set_visible(False)
+    axes.spines["bottom"].set_color(GRID)
+    axes.tick_params(length=0)
 
 
 def _as_element(root: ElementTree.Element, caption: Caption, height: int) -> str:

@@ -15,6 +15,7 @@ from plumbline.report.pictures.drawing import (
     LABEL_SIZE,
     MUTED,
     SECOND,
+    SHARE_TICKS,
     SMALL_SIZE,
     SURFACE,
     THIRD,
@@ -22,6 +23,7 @@ from plumbline.report.pictures.drawing import (
     Canvas,
     Caption,
     Picture,
+    quiet_axes,
 )
 from plumbline.report.pictures.rows import (
     MARGIN,
@@ -40,7 +42,6 @@ if TYPE_CHECKING:
 
 LEFT, _RIGHT, TOP = 54, 16, 34
 PLOT_WIDTH = WIDTH - LEFT - _RIGHT
-SHARE_TICKS = (0.0, 0.25, 0.5, 0.75, 1.0)
 FOOT = 22
 """For the word "synthetic", below what a picture says."""
 
@@ -292,12 +293,3 @@ def draw_together(names: Sequence[str], counts: Sequence[Sequence[int]], caption
             }
             axes.text(across + 0.5, down + 0.5, f"{number}", ha="center", va="center", **style)
     return canvas.finish()
-
-
-def quiet_axes(axes: Axes) -> None:
-    """Axes with a grid behind what they show, and nothing else to look at."""
-    axes.grid(visible=True)
-    axes.set_axisbelow(True)
-    axes.spines["left"].set_visible(False)
-    axes.spines["bottom"].set_color(GRID)
-    axes.tick_params(length=0)

@@ -12,14 +12,16 @@ from plumbline.report.pictures.drawing import (
     INK,
     MUTED,
     SECOND,
+    SHARE_TICKS,
     SMALL_SIZE,
     SURFACE,
     WIDTH,
     Canvas,
     Caption,
     Picture,
+    quiet_axes,
 )
-from plumbline.report.pictures.redteam import FOOT, LEFT, PLOT_WIDTH, SHARE_TICKS, TOP, quiet_axes
+from plumbline.report.pictures.redteam import FOOT, LEFT, PLOT_WIDTH, TOP
 from plumbline.report.pictures.rows import MARGIN, Series, handles_of
 from plumbline.report.wording import count, shorten
 

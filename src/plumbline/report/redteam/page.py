@@ -6,17 +6,16 @@ from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from plumbline.lineage import FileEntry, Terms, write_aside
+from plumbline.lineage import FileEntry, Terms
 from plumbline.redteam.analysis import RedTeamAnalysis
-from plumbline.report.glance import State, Tile
-from plumbline.report.layout import Card, Section, Table, columns
+from plumbline.report.layout import Card, Section, Tile, told_tile
 from plumbline.report.pictures.drawing import drawing
+from plumbline.report.provenance import files_table
 from plumbline.report.redteam.people import family_cards, reviewers_card, tag_cards, worker_cards
 from plumbline.report.redteam.success import WAYS, by_model_card, map_card, relation_cards, spread_card, ways_card
-from plumbline.report.templating import load_template
-from plumbline.report.wording import count, figure_cell, listed, percent, plural, short_path
+from plumbline.report.templating import load_template, write_page
+from plumbline.report.wording import count, figure_cell, listed, percent, plural
 
-_DIGEST = 12
 GLOSSARY = (
     ("Attempt", "One conversation in which somebody, or a program, tries to make a model do harm."),
     ("Cluster", "Attempts on the map whose words are alike, found without anybody's judgement."),
@@ -86,11 +85,6 @@ class RedTeamPage:
     sections: tuple[Section, ...]
     glossary: tuple[tuple[str, str], ...] = GLOSSARY
 
-    @property
-    def headings(self) -> tuple[tuple[str, str], ...]:
-        """Anchors and headings, for the list at the top."""
-        return tuple((section.key, section.heading) for section in self.sections)
-
 
 def write_red_team_report(
     found: RedTeamAnalysis, sources: RedTeamSources, out: Path, *, title: str, created: str
@@ -107,9 +101,7 @@ def write_red_team_report(
         MissingExtraError: jinja2 or matplotlib is not installed.
         WriteError: the page could not be written.
     """
-    raw = build_red_team_report(found, sources, title=title, created=created).encode()
-    with write_aside(out) as aside:
-        aside.write_bytes(raw)
+    write_page(build_red_team_report(found, sources, title=title, created=created), out)
 
 
 def build_red_team_report(found: RedTeamAnalysis, sources: RedTeamSources, *, title: str, created: str) -> str:
@@ -185,12 +177,14 @@ def _tiles(found: RedTeamAnalysis, scorers: tuple[str, ...], synthetic: bool) ->
     judged, succeeded = rate.n, round((rate.value or 0.0) * rate.n)
     models, mean = found.models, found.models.everything.scores.mean
     named = [model for model in models.models if model.type is not None or model.size is not None]
-    lines = (State("told", figure_cell(rate)), State("told", f"{count(succeeded)} of {count(judged)} judged"))
+    lines = [figure_cell(rate), *([] if rate.value is None else [f"{count(succeeded)} of {count(judged)} judged"])]
     share = "undefined" if rate.value is None else percent(succeeded, judged)
     return (
-        _tile("Attempts", count(found.attempts), "attempts", (f"On {plural(len(named), 'model')}",), synthetic),
-        Tile("Success", share, "succeeded", lines if rate.value is not None else lines[:1], synthetic),
-        _tile(
+        told_tile(
+            "Attempts", count(found.attempts), "attempts", (f"On {plural(len(named), 'model')}",), synthetic=synthetic
+        ),
+        told_tile("Success", share, "succeeded", lines, synthetic=synthetic),
+        told_tile(
             "Harmlessness",
             count(found.scored),
             "transcripts scored",
@@ -199,9 +193,9 @@ def _tiles(found: RedTeamAnalysis, scorers: tuple[str, ...], synthetic: bool) ->
                 if len(scorers) <= 1
                 else f"No mean: the scores are by {len(scorers)} models",
             ),
-            synthetic,
+            synthetic=synthetic,
         ),
-        _tile(
+        told_tile(
             "People",
             count(found.workers.workers),
             "workers",
@@ -209,28 +203,16 @@ def _tiles(found: RedTeamAnalysis, scorers: tuple[str, ...], synthetic: bool) ->
                 f"{plural(found.reviewers.reviewed, 'transcript')} reviewed",
                 f"{plural(found.tags.tagged, 'attempt')} tagged",
             ),
-            synthetic,
+            synthetic=synthetic,
         ),
     )
-
-
-def _tile(name: str, number: str, noun: str, lines: tuple[str, ...], synthetic: bool) -> Tile:
-    return Tile(name, number, noun, tuple(State("told", line) for line in lines), synthetic)
 
 
 def _files_card(sources: RedTeamSources) -> Card:
-    table = Table(
-        "Files read",
-        columns("File", "SHA-256, first twelve characters", "Rows#"),
-        tuple(
-            (short_path(file.path), file.sha256[:_DIGEST], "not stated" if file.rows is None else count(file.rows))
-            for file in sources.files
-        ),
-    )
     unread = sum(sources.quarantined.values())
     reading = f"{count(sources.rows_read)} rows read, {count(unread)} of them set aside because they could not be read"
     codes = ", ".join(f"{count(number)} × {code}" for code, number in sources.quarantined.items())
     uses = ", ".join(sorted(sources.terms.uses)) or "nothing"
     note = f"The attempts may be used for: {uses}. Licence: {sources.terms.licence}."
     told = f"{reading} ({codes})." if codes else f"{reading}."
-    return Card("Files", told, sources.synthetic, open_tables=(table,), note=note, wide=True)
+    return Card("Files", told, sources.synthetic, open_tables=(files_table(sources.files),), note=note, wide=True)

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from plumbline.curate.worker_names import is_name_for_notes
 from plumbline.redteam.analysis import RedTeamAnalysis
 from plumbline.redteam.families import Families
 from plumbline.redteam.reviewers import Agreement
@@ -141,7 +140,6 @@ def worker_cards(found: RedTeamAnalysis, *, synthetic: bool) -> Iterator[Card]:
     if not workers.workers:
         yield Card("Workers", "No attempt says who made it.", synthetic)
         return
-    names = {each.worker: _pseudonym(each, place) for place, each in enumerate(workers.busiest, 1)}
     reading = (
         f"{capitalised(plural(workers.workers, 'worker'))} made {plural(found.attempts - workers.unknown, 'attempt')}"
     )
@@ -149,7 +147,7 @@ def worker_cards(found: RedTeamAnalysis, *, synthetic: bool) -> Iterator[Card]:
     table = Table(
         "Workers by attempts",
         columns("Worker", "Attempts#", "Share that succeeded"),
-        tuple((names[each.worker], count(each.attempts), figure_cell(each.success)) for each in workers.busiest),
+        tuple((each.worker, count(each.attempts), figure_cell(each.success)) for each in workers.busiest),
         notes=(f"{count(workers.workers - len(workers.busiest))} who made fewer are not listed.",)
         if workers.workers > len(workers.busiest)
         else (),
@@ -163,31 +161,26 @@ def worker_cards(found: RedTeamAnalysis, *, synthetic: bool) -> Iterator[Card]:
     yield Card("Workers", reading, synthetic, picture, tables=(table,), note=" ".join(lines) or None)
     defined = [each for each in workers.busiest[:_WORKERS_DRAWN] if each.success.value is not None]
     if len(defined) > 1:
-        yield _busiest_card(defined, names, synthetic=synthetic)
+        yield _busiest_card(defined, synthetic=synthetic)
 
 
-def _busiest_card(defined: list[WorkerFigures], names: dict[str, str], *, synthetic: bool) -> Card:
+def _busiest_card(defined: list[WorkerFigures], *, synthetic: bool) -> Card:
     ordered = sorted(defined, key=lambda each: (-(each.success.value or 0.0), each.worker))
     best, least = ordered[0], ordered[-1]
     reading = (
-        f"Of the {len(defined)} who made most attempts {names[best.worker]} succeeded in the largest share, "
-        f"{figure_cell(best.success)}, and {names[least.worker]} in the smallest, {figure_cell(least.success)}."
+        f"Of the {len(defined)} who made most attempts {best.worker} succeeded in the largest share, "
+        f"{figure_cell(best.success)}, and {least.worker} in the smallest, {figure_cell(least.success)}."
     )
     named = caption("busiest", "Success of the workers who made most attempts", reading, synthetic=synthetic)
-    rows = [(names[each.worker], each.success) for each in ordered]
+    rows = [(each.worker, each.success) for each in ordered]
     picture = draw_compact_dots(rows, named, unit="share that succeeded", reference=0.5)
     table = Table(
         "Success of the workers who made most attempts",
         columns("Worker", "Attempts#", "Share that succeeded"),
-        tuple((names[each.worker], count(each.attempts), figure_cell(each.success)) for each in ordered),
+        tuple((each.worker, count(each.attempts), figure_cell(each.success)) for each in ordered),
     )
     note = "Intervals draw the openings of attempts."
     return Card("Workers who made most attempts", reading, synthetic, picture, tables=(table,), note=note)
-
-
-def _pseudonym(each: WorkerFigures, place: int) -> str:
-    """A pseudonym as it is; what may be somebody's name is replaced by its place in the list."""
-    return each.worker if is_name_for_notes(each.worker) else f"worker no. {place}"
 
 
 # --- families ---

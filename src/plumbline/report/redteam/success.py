@@ -89,7 +89,7 @@ def by_model_card(found: RedTeamAnalysis, *, synthetic: bool) -> Card:
         columns("Type", "Size", "Attempts#", "Share that succeeded"),
         tuple(
             (not_stated(model.type), not_stated(model.size), count(model.attempts), figure_cell(model.success))
-            for model in (*models,)
+            for model in models
         ),
     )
     note = "Intervals draw workers, whose attempts resemble each other; a model that one worker attacked has none."

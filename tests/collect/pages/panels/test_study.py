@@ -132,6 +132,8 @@ def test_places_that_nobody_can_fill_are_told_with_what_to_do(make_world):
     assert "2 of the open places will stay open" in told[2][0]
     assert "of 3 who may work here. Invite somebody new" in told[2][0]
     assert queues_panel([], replace(pace, left=2, unfillable=0, people=3)).notes == ()
+    nobody = queues_panel([], replace(pace, left=2, unfillable=2, people=0)).notes
+    assert nobody == ("There are no workers here now. Invite people, and they get these items.",)
 
 
 def test_strengths_of_both_sides_are_put_together(make_world):

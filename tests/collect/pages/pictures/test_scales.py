@@ -71,7 +71,7 @@ def test_moments_have_few_ticks_whatever_they_span(begin, seconds):
 
 def test_names_are_cut_and_kept_in_their_direction():
     assert shortened("a\nlong  name", 6) == "a lon…"
-    assert shortened("short") == "short"
-    assert shortened("\u202eabc") == "\u2068\u202eabc\u2069"
-    assert shortened("نموذج") == "\u2068نموذج\u2069"
-    assert len(shortened("x" * 100_000)) == 24
+    assert shortened("short", 24) == "short"
+    assert shortened("\u202eabc", 24) == "\u2068\u202eabc\u2069"
+    assert shortened("نموذج", 24) == "\u2068نموذج\u2069"
+    assert len(shortened("x" * 100_000, 24)) == 24

@@ -21,8 +21,8 @@ from plumbline.collect.store.identity.outside_identities import (
     has_owner_outside,
 )
 from plumbline.collect.store.keeping.erasing import erase_person
-from plumbline.collect.store.people import add_person, end_session, issue_token, list_people, set_blocked
-from plumbline.collect.store.rows import Role, TokenUse
+from plumbline.collect.store.people import add_person, end_session, issue_session, list_people, set_blocked
+from plumbline.collect.store.rows import Role
 from plumbline.collect.store.studies import create_study
 from plumbline.collect.store.tables import outside_identities
 from tests.collect.store.made_up import START
@@ -124,7 +124,7 @@ def test_nothing_is_connected_where_the_session_ended_or_the_person_is_blocked_m
     """While the issuer is asked, minutes may go by."""
     ada, grace = add_person(store, now=START), add_person(store, now=START)
     later = START + timedelta(hours=1)
-    tokens = [issue_token(store, who.id, now=START, expires_at=later, use=TokenUse.SESSION) for who in (ada, grace)]
+    tokens = [issue_session(store, who.id, now=START, expires_at=later) for who in (ada, grace)]
     assert not connect_outside(store, ada.id, ADA, now=START, session=tokens[1])
     end_session(store, tokens[0], now=START)
     assert not connect_outside(store, ada.id, ADA, now=START, session=tokens[0])

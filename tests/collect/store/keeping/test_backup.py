@@ -17,7 +17,7 @@ import pytest
 from sqlalchemy import text
 
 from plumbline.collect.store.checking import Acknowledged, check_store
-from plumbline.collect.store.database import connect_copy
+from plumbline.collect.store.database import connect, connect_copy
 from plumbline.collect.store.failures import StoreError
 from plumbline.collect.store.keeping.backup import back_up, is_own_backup, manifest_of
 from plumbline.collect.store.leasing import LeaseTerms, take
@@ -147,7 +147,7 @@ def test_a_store_with_a_fault_gives_no_backup(full, tmp_path):
 
 def test_an_older_store_can_be_backed_up_before_it_is_migrated(tmp_path):
     make_old(tmp_path / "old.db", "0001").close()
-    with closing(open_store(tmp_path / "old.db", older_is_fine=True)) as store:
+    with closing(connect(tmp_path / "old.db")) as store:
         assert back_up(store, tmp_path / "copy.db", now=START).revision == "0001"
 
 

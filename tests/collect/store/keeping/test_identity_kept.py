@@ -121,7 +121,7 @@ def test_failures_are_still_counted_after_a_restore(store, desk, tmp_path):
 def test_a_password_that_was_changed_since_opens_nothing_again(store, desk, tmp_path):
     person, session = come(store, invitation(store)[1], "zzname")
     backup = back_up(store, tmp_path / "backup.db", now=START).path
-    set_password(store, person.id, "another hash", now=LATER)
+    set_password(store, account_of(store, person.id), "another hash", now=LATER)
     taken_back(store, backup, tmp_path)
     assert account_of(store, person.id).password_hash == "another hash"
     assert find_by_token(store, session, now=LATER, use=TokenUse.SESSION) is None

@@ -8,7 +8,9 @@ import pytest
 
 from plumbline.formats import load, merge_loaded
 from plumbline.loop.synthetic.corpus import write_synthetic_corpus
+from plumbline.models.figures.evaluation import RowScores
 from plumbline.models.rows.trained_rows import TrainedRows
+from plumbline.models.scored_model import Scores
 from plumbline.models.transformer.examples.goals import TaskData, goals_of
 from plumbline.models.transformer.examples.held_out_prompts import (
     held_out_from,
@@ -18,7 +20,7 @@ from plumbline.models.transformer.examples.held_out_prompts import (
 )
 from plumbline.models.transformer.examples.side_safety import judged_sides
 from plumbline.models.transformer.model import TransformerHead
-from plumbline.models.transformer.training.held_out_reading import HeldOutScores, calibrated_heads
+from plumbline.models.transformer.training.held_out_reading import calibrated_heads
 from plumbline.records import Axis, Kind, NoDataError
 
 TASKS = ("preference", "cost", "moderation")
@@ -128,11 +130,11 @@ def test_a_costs_sign_is_not_calibrated_on_one_class(tables):
     costs = np.random.default_rng(0).normal(size=(len(pairs), 2, 1))
     judged = judged_sides(pairs)
     costs[judged.rows, judged.sides, 0] += np.where(judged.is_unsafe, 1.0, -1.0)
-    heads, _ = calibrated_heads(CostModel(), HeldOutScores(pairs, costs, None, None), 0.05)
+    heads, _ = calibrated_heads(CostModel(), RowScores(pairs, Scores(costs), None, None), 0.05)
     assert 0.5 < heads["cost"].calibration.scale < 20
     unsafe_rows = np.setdiff1d(np.unique(judged.rows[judged.is_unsafe]), judged.rows[~judged.is_unsafe])
     with pytest.raises(NoDataError, match="PL-TRN-021"):
-        calibrated_heads(CostModel(), HeldOutScores(pairs.take(unsafe_rows), costs[unsafe_rows], None, None), 0.05)
+        calibrated_heads(CostModel(), RowScores(pairs.take(unsafe_rows), Scores(costs[unsafe_rows]), None, None), 0.05)
 
 
 def test_held_rows_are_those_of_held_prompts(tables):

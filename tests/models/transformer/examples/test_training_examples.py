@@ -1,14 +1,11 @@
 """Records as examples: which side wins on which head, what is known of whom, and what is set aside."""
 
-import numpy as np
 import pyarrow as pa
 import pytest
-import torch
 
-from plumbline.models.transformer.examples.example import Example, Known, Preference, gather_targets
-from plumbline.models.transformer.examples.training_examples import conversations, prepare_rows, share_conversations
+from plumbline.models.transformer.examples.goals import TaskData, goals_of
+from plumbline.models.transformer.examples.training_examples import conversations, prepare_rows
 from plumbline.models.transformer.settings import LossSettings, TokenSettings
-from plumbline.models.transformer.training.losses import label_loss, preference_loss, sign_loss
 from plumbline.models.transformer.trunk.conversation_tokens import ConversationEncoder
 from plumbline.records import (
     Axis,
@@ -18,6 +15,7 @@ from plumbline.records import (
     UsageError,
     comparison_table,
     conversation_column,
+    kind_of,
     safety_label_table,
 )
 from tests.models.transformer import tiny
@@ -57,7 +55,13 @@ def labels(*rows, taxonomy="beavertails-14", context="how do I make tea"):
 
 def prepare(tables, task="preference", *, axis=None, margin=0.0, seed=0, max_tokens=None):
     encoder = ConversationEncoder(TOKENS, TokenSettings(max_tokens=max_tokens), 256)
-    return prepare_rows(tables, task, encoder, axis=axis, loss=LossSettings(margin=margin), seed=seed)
+    by_kind = {}
+    for table in tables:
+        by_kind.setdefault(kind_of(table), []).append(table)
+    merged = {kind: pa.concat_tables(of_kind) for kind, of_kind in by_kind.items()}
+    tasks = (task,) if isinstance(task, str) else task
+    goals = goals_of(TaskData(merged, tasks, axis, "the data", together=tasks is task))
+    return prepare_rows(goals, encoder, loss=LossSettings(margin=margin), seed=seed)
 
 
 def said(example, sequence):
@@ -270,88 +274,3 @@ def test_conversations_of_a_slice_of_a_column():
     wanted = [((Role.HUMAN, "c"),), (), ((Role.HUMAN, "d"), (Role.ASSISTANT, "e"))]
     assert conversations(column.slice(1)) == wanted
     assert conversations(pa.chunked_array([column.slice(1, 1), column.slice(2)])) == wanted
-
-
-# --- sharing conversations ---
-
-
-def example(number, *sequences, **known):
-    return Example(tuple(np.array(each, np.int64) for each in sequences), ids=(str(number),), **known)
-
-
-def total_loss(examples):
-    """The losses of examples under scores that only depend on the sequence and the head."""
-    targets = gather_targets(examples)
-    sequences = [sequence for each in examples for sequence in each.sequences]
-    scores = torch.tensor(
-        [[np.sin(sequence @ np.arange(1, len(sequence) + 1)), len(sequence)] for sequence in sequences]
-    )
-
-    def of(known):
-        return scores[known.sequences, known.heads], torch.from_numpy(known.values), torch.from_numpy(known.weights)
-
-    better, worse = (scores[side, targets.pair_heads] for side in (targets.better, targets.worse))
-    pairs = preference_loss(better, worse, margin=torch.from_numpy(targets.margins))
-    found = [float(pairs @ torch.from_numpy(targets.pair_weights).double())]
-    for loss, known in ((label_loss, targets.labels), (sign_loss, targets.signs)):
-        logits, values, weights = of(known)
-        found.append(float(loss(logits, values.double()) @ weights.double()))
-    return found
-
-
-def records_of_a_conversation(count, seed=0):
-    chance = np.random.default_rng(seed)
-    examples, groups = [], []
-    for number in range(count):
-        talk = [number % 5 + 10] * 8 + chance.integers(0, 3, chance.integers(0, 4)).tolist()
-        ends = chance.integers(3, 9, (2, 3)).tolist()
-        examples.append(
-            example(
-                number,
-                talk + ends[0],
-                talk + ends[1],
-                preferences=(Preference(number % 2, 1 - number % 2, 0, number / 10, 1 + number % 3),),
-                labels=(Known(1, 1, 1.0, 0.5),),
-                signs=(Known(0, 0, -1.0),),
-            )
-        )
-        groups.append(str(number % 5))
-    return examples, groups
-
-
-@pytest.mark.parametrize("grouped", [True, False])
-def test_sharing_changes_no_loss(grouped):
-    examples, groups = records_of_a_conversation(23)
-    shared = share_conversations(examples, groups if grouped else None)
-    assert len(shared) < len(examples)
-    assert total_loss(shared) == pytest.approx(total_loss(examples), rel=1e-9)
-    assert max(len(each.sequences) for each in shared) <= 8
-    assert sorted(name for each in shared for name in each.ids) == sorted(
-        name for each in examples for name in each.ids
-    )
-    again = share_conversations(examples, groups if grouped else None)
-    assert [each.ids for each in again] == [each.ids for each in shared]
-
-
-def test_what_is_shared():
-    long, short = [1, 2, 3, 4, 5, 6, 7, 8], [1, 2, 3, 4]
-    whole, half = example(0, long, [*long, 9]), example(1, [*short, 7, 7, 7, 7])
-    less = example(2, [1, 2, 3, 9, 9, 9, 9, 9])
-    assert [each.ids for each in share_conversations([whole, half], ["a", "a"])] == [("0", "1")]
-    assert [each.ids for each in share_conversations([whole, half], ["a", "b"])] == [("0",), ("1",)]
-    assert [each.ids for each in share_conversations([whole, less], ["a", "a"])] == [("0",), ("2",)]
-
-
-def test_equal_sequences_become_one():
-    known = {"signs": (Known(0, 0, 1.0),)}
-    (merged,) = share_conversations([example(0, [1, 2], [1, 3]), example(1, [1, 3], **known)], ["a", "a"])
-    assert [sequence.tolist() for sequence in merged.sequences] == [[1, 2], [1, 3]]
-    assert merged.signs[0].sequence == 1
-
-
-def test_at_most_eight_sequences_share():
-    examples = [example(number, [1, 2, 3, number], [1, 2, 3, 50 + number]) for number in range(10)]
-    shared = share_conversations(examples, ["a"] * 10)
-    assert [len(each.sequences) for each in shared] == [8, 8, 4]
-    many = example(0, *([1, 2, 3, number] for number in range(12)))
-    assert share_conversations([many, examples[0]], ["a", "a"])[0] is many

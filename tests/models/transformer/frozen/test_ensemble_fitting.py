@@ -18,7 +18,7 @@ from plumbline.models.transformer.frozen.ensemble_fitting import EnsembleOptions
 from plumbline.models.transformer.frozen.training import PENALTIES, fit_frozen_heads
 from plumbline.models.transformer.settings import LossSettings
 from plumbline.records import Axis, Kind, UsageError
-from tests.models.made_up import labels_table, pairs_table
+from tests.models.made_up import goals, labels_table, pairs_table
 from tests.models.transformer import tiny
 from tests.models.transformer.test_saving import TALKS, made
 
@@ -41,8 +41,7 @@ def tables(task):
 
 
 def prepared_for(task, model):
-    axis = Axis.HARMLESSNESS if task == "preference" else None
-    return prepare_rows(tables(task), task, model.encoder, axis=axis, loss=LossSettings(), seed=0)
+    return prepare_rows(goals(task, *tables(task)), model.encoder, loss=LossSettings(), seed=0)
 
 
 def with_ensemble(base, task, options=FOUR):
@@ -188,7 +187,7 @@ def test_calibration_is_fitted_on_the_rows_given_and_turned_labels_flatten_it(en
 def test_a_trained_model_is_not_lost_for_want_of_an_ensemble(base):
     model = made(base, task="moderation", columns=("unsafe",))
     labels = labels_table(40)
-    prepared = prepare_rows([labels], "moderation", model.encoder, axis=None, loss=LossSettings(), seed=0)
+    prepared = prepare_rows(goals("moderation", labels), model.encoder, loss=LossSettings(), seed=0)
     safe = [number for number, example in enumerate(prepared.examples) if example.labels[0].value == 0]
     few = fit_ensemble(
         model, [prepared.examples[each] for each in safe], [prepared.group_ids[each] for each in safe], FOUR

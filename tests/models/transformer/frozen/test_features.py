@@ -255,6 +255,8 @@ def test_the_oldest_features_go_first_and_nothing_else(tmp_path):
     (tmp_path / "notes").mkdir()
     (tmp_path / "notes" / "mine.txt").write_text("x" * 1000)
     size = sum(file.stat().st_size for file in (tmp_path / ("a" * 64)).iterdir())
+    (tmp_path / ("c" * 64)).mkdir()  # another run took a file away after its name was read
+    (tmp_path / ("c" * 64) / "gone.safetensors").symlink_to(tmp_path / "nowhere")
     drop_oldest(tmp_path, size)
-    assert sorted(path.name for path in tmp_path.iterdir()) == ["b" * 64, "notes"]
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["b" * 64, "c" * 64, "notes"]
     shutil.rmtree(tmp_path / ("b" * 64))

@@ -20,7 +20,7 @@ from plumbline.models.transformer.frozen.training import fit_frozen_heads
 from plumbline.models.transformer.saving import HEADS_NAME, load_transformer
 from plumbline.models.transformer.settings import LossSettings
 from plumbline.records import ModelError
-from tests.models.made_up import labels_table
+from tests.models.made_up import goals, labels_table
 from tests.models.transformer import tiny
 from tests.models.transformer.test_saving import made, saved
 from tests.restating import restate
@@ -38,7 +38,7 @@ def fitted(folder, layers=5, pooling_of=tiny.save):
     """A moderation model with heads fitted on a frozen encoder, and what fitting came to."""
     base = pooling_of(folder, bert(layers), tiny.tokenizer(padding="<pad>"))
     model = made(base, task="moderation", columns=("unsafe",))
-    prepared = prepare_rows([labels_table(120)], "moderation", model.encoder, axis=None, loss=LossSettings(), seed=0)
+    prepared = prepare_rows(goals("moderation", labels_table(120)), model.encoder, loss=LossSettings(), seed=0)
     examples = [replace(example, labels=example.labels[:1]) for example in prepared.examples]
     return model, examples, fit_frozen_heads(model, examples, prepared.group_ids, seed=0, cache=None)
 
@@ -99,7 +99,7 @@ def test_heads_of_a_frozen_encoder_read_its_middle_layers(curved):
     by_hand = likenesses @ model.scorer.heads.weight[0].detach().numpy() + model.scorer.heads.bias.item()
     talks = labels_table(120)["conversation"]
     # Features are kept in 16 bits, scores are computed in 32.
-    np.testing.assert_allclose(model.score_conversations(talks)[:, 0], by_hand, atol=0.02 * by_hand.std() + 0.01)
+    np.testing.assert_allclose(model.read_conversations(talks).heads[:, 0], by_hand, atol=0.02 * by_hand.std() + 0.01)
 
 
 def test_the_card_says_what_is_read_and_that_features_of_rows_travel(curved):
@@ -148,7 +148,7 @@ def test_a_saved_model_reads_the_same(curved, tmp_path):
     assert json.loads((tmp_path / "m" / "model.json").read_text())["layers"] == [2, 3, 4]
     loaded, _ = load_transformer(tmp_path / "m")
     talks = labels_table(40)["conversation"]
-    np.testing.assert_array_equal(loaded.score_conversations(talks), model.score_conversations(talks))
+    np.testing.assert_array_equal(loaded.read_conversations(talks).heads, model.read_conversations(talks).heads)
 
 
 def test_a_reading_that_is_gone_is_noticed(curved, tmp_path):

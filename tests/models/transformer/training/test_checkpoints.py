@@ -267,8 +267,9 @@ def test_best_weights_that_are_gone_are_missed(tmp_path):
     chosen = replace(SETTINGS, epochs=30, evaluate_every=1, patience=2, learning_rate=0.02)
     run(tmp_path, chosen)
     (tmp_path / BEST / WEIGHTS_NAME).unlink()
-    with pytest.raises(ModelError, match="PL-FIT-004"):
+    with pytest.raises(ModelError, match="PL-FIT-004") as refused:
         run(tmp_path, chosen)
+    assert refused.value.advice == "start anew with --restart", "there is no folder before this one to go on from"
 
 
 def test_best_weights_of_another_evaluation_are_not_taken(tmp_path):

@@ -30,6 +30,10 @@ class Crumb:
     address: str | None = None
 
 
+HOME = Crumb("Studies", "/")
+"""Where every way begins."""
+
+
 @dataclass(frozen=True, slots=True)
 class Frame:
     """What stands around every page.

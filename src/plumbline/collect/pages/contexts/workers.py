@@ -42,13 +42,13 @@ class WorkerRow:
 
     Attributes:
         pseudonym: of the worker.
-        address: of their sheet; None for who has none.
+        address: of their sheet.
         tags: blocked, erased.
         cells: the other columns.
     """
 
     pseudonym: str
-    address: str | None
+    address: str
     tags: tuple[str, ...]
     cells: tuple[WorkerCell, ...]
 

@@ -30,12 +30,12 @@ from plumbline.collect.pages.managing.answers_in_words import harm_words, short_
 from plumbline.collect.pages.managing.frames import address_of, age_of, framed, managed, waiting_in
 from plumbline.collect.pages.managing.shown_work import (
     card_of,
-    is_blurred,
     item_address,
     shown_message,
     shown_reply,
 )
 from plumbline.collect.pages.panels.wordings import question_words, queue_words
+from plumbline.collect.pages.study_cards import is_blurred
 from plumbline.collect.pages.visiting import Visit
 from plumbline.collect.store.items import items_of_numbers
 from plumbline.collect.store.rows import Item

@@ -6,14 +6,13 @@ from plumbline.collect.api.parameters import PREFIX
 from plumbline.collect.dashboard.snapshot import Snapshot
 from plumbline.collect.kinds import Purpose
 from plumbline.collect.pages.contexts.dashboard import ManagedStudy, Waiting
-from plumbline.collect.pages.contexts.frame import Crumb, Frame
-from plumbline.collect.pages.study_cards import study_card
+from plumbline.collect.pages.contexts.frame import HOME, Crumb, Frame
+from plumbline.collect.pages.study_cards import kind_of
 from plumbline.collect.pages.visiting import Visit
 from plumbline.collect.pages.wording import ago
 from plumbline.collect.service.studies import queues_of, read_named
 from plumbline.collect.store.overview import count_to_take
 
-HOME = Crumb("Studies", "/")
 OLD_SECONDS = 15
 """From this age on figures are told with it: a page that is being looked at shows younger ones, but for busy servers."""
 _QUEUES = {
@@ -29,8 +28,9 @@ def managed(visit: Visit, study: str, here: str) -> ManagedStudy:
     Raises:
         NotFoundError: PL-COL-010.
     """
-    card = study_card(visit, read_named(visit.collecting, study))
-    return ManagedStudy(study, card.kind, card.state, address_of(study), here)
+    state = read_named(visit.collecting, study).state
+    kind = kind_of(visit.collecting.catalogue.named(study).settings)
+    return ManagedStudy(study, kind, state.value, address_of(study), here)
 
 
 def framed(visit: Visit, study: str, title: str, *way: Crumb, script: str | None = None) -> Frame:
@@ -59,11 +59,10 @@ def waiting_in(visit: Visit, study: str, *purposes: Purpose) -> tuple[Waiting, .
     """Queues of reviewers with items to take now, as the store has them.
 
     Args:
-        purposes: those to look at; all where none is named.
+        purposes: those of them to look at; all where none is named.
     """
     known, collecting = visit.collecting.catalogue.named(study), visit.collecting
-    asked = [each for each in queues_of(known.settings) if each in (purposes or tuple(_QUEUES))]
-    asked = [each for each in asked if each in _QUEUES]
+    asked = [each for each in queues_of(known.settings) if each in (purposes or _QUEUES)]
     if not asked:
         return ()
     found = count_to_take(collecting.store, known.id, asked, worker_id=visit.worker.id, now=collecting.clock())

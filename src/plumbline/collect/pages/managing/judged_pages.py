@@ -5,24 +5,23 @@ from __future__ import annotations
 from collections.abc import Sequence
 from urllib.parse import urlencode
 
-from plumbline.collect.dashboard.counted import CHATS
 from plumbline.collect.dashboard.item_texts import line_of, one_line
 from plumbline.collect.dashboard.opened_chats import OpenedTurn, open_chat
 from plumbline.collect.kinds import KNOWN_ANSWERS
 from plumbline.collect.pages.contexts.disagreements import JudgementCard
 from plumbline.collect.pages.contexts.frame import Crumb
 from plumbline.collect.pages.contexts.judged import ChatPage, JudgedLine, JudgedPage, ShownTurn
+from plumbline.collect.pages.judgement_words import what_of
 from plumbline.collect.pages.managing.answers_in_words import short_answer
 from plumbline.collect.pages.managing.frames import address_of, framed, managed
 from plumbline.collect.pages.managing.shown_work import (
     card_of,
     chat_address,
-    is_blurred,
     item_address,
     sheet_address,
     shown_reply,
 )
-from plumbline.collect.pages.own_routes import what_of
+from plumbline.collect.pages.study_cards import is_blurred
 from plumbline.collect.pages.visiting import Visit
 from plumbline.collect.pages.wording import seconds
 from plumbline.collect.service.catalogue import KnownStudy
@@ -33,6 +32,7 @@ from plumbline.collect.store.items import items_of_numbers
 from plumbline.collect.store.judgements import newest_of_finished_work
 from plumbline.collect.store.people import find_person
 from plumbline.collect.store.rows import Item, Judgement
+from plumbline.collect.study_settings import CHATS
 
 PAGE = 25
 _STATES = {
@@ -78,8 +78,8 @@ def chat_page(visit: Visit, study: str, assignment: int) -> ChatPage:
     opened = open_chat(visit.collecting.store, known, assignment)
     cards = [(each, card_of(known.settings, each)) for each in opened.judgements]
     of_turn = {
-        number: tuple(card for each, card in cards if each.answer.get("turn") == number)
-        for number in _numbers(opened.turns)
+        turn.number: tuple(card for each, card in cards if each.answer.get("turn") == turn.number)
+        for turn in opened.turns
     }
     way = (Crumb("Judgements", f"{address_of(study)}/judged"), Crumb(f"Chat {assignment}"))
     return ChatPage(
@@ -96,10 +96,6 @@ def chat_page(visit: Visit, study: str, assignment: int) -> ChatPage:
     )
 
 
-def _numbers(turns: Sequence[OpenedTurn]) -> list[int]:
-    return [turn.number for turn in turns]
-
-
 def _turn(turn: OpenedTurn, cards: tuple[JudgementCard, ...]) -> ShownTurn:
     return ShownTurn(turn.number, turn.human, tuple(map(shown_reply, turn.replies)), cards)
 
@@ -108,7 +104,7 @@ def _lines(visit: Visit, known: KnownStudy, rows: Sequence[Judgement]) -> tuple[
     """A line for each piece of work."""
     store = visit.collecting.store
     items = items_of_numbers(store, [row.item_id for row in rows])
-    chats = [row.assignment_id for row in rows if _is_chat(known, items[row.item_id])]
+    chats = [row.assignment_id for row in rows if is_chat(known.settings, items[row.item_id].purpose)]
     said = first_turns(store, chats)
     people = {each.id: each for each in read_judging_people(store, {row.worker_id for row in rows})}
     study, made = known.settings.name, []
@@ -140,7 +136,3 @@ def _older(base: str, worker: str, rows: Sequence[Judgement]) -> str | None:
         return None
     said = {"worker": worker, "before": str(rows[PAGE - 1].id)}
     return f"{base}?{urlencode({name: value for name, value in said.items() if value})}"
-
-
-def _is_chat(known: KnownStudy, item: Item) -> bool:
-    return is_chat(known.settings, item.purpose)

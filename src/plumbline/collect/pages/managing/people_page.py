@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-from plumbline.collect.pages.contexts.frame import Crumb
+from plumbline.collect.pages.contexts.frame import HOME, Crumb
 from plumbline.collect.pages.contexts.people import InvitationRow, PeoplePage, PersonRow
-from plumbline.collect.pages.managing.frames import HOME
 from plumbline.collect.pages.visiting import Visit
 from plumbline.collect.service.people import RANKS
 from plumbline.collect.store.failures import not_found

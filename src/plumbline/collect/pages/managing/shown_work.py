@@ -14,11 +14,6 @@ from plumbline.collect.study_settings import StudyFile
 _SPEAKERS = {"human": "Human", "assistant": "Assistant", "system": "System"}
 
 
-def is_blurred(settings: StudyFile) -> bool:
-    """Whether texts stand blurred until they are asked for."""
-    return settings.wellbeing is not None and settings.wellbeing.blur
-
-
 def item_address(study: str, item: int) -> str:
     """Where an item is opened with everything that was judged of it."""
     return f"{address_of(study)}/disagreements/{item}"

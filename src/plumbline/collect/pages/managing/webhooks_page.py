@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-from plumbline.collect.pages.contexts.frame import Crumb
+from plumbline.collect.pages.contexts.frame import HOME, Crumb
 from plumbline.collect.pages.contexts.webhooks import DeliveryRow, OfferedEvent, WebhookRow, WebhooksPage
-from plumbline.collect.pages.managing.frames import HOME
 from plumbline.collect.pages.visiting import Visit
 from plumbline.collect.pages.wording import counted
 from plumbline.collect.service.webhooks.managing import OFFERED, Told, told_of

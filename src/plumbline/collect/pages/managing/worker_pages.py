@@ -104,7 +104,7 @@ def workers_page(
         SortLink(
             label=_LABELS[by],
             # Numbers begin with the largest, names with the first.
-            address=address(by, not descending if by == sort else by not in _AS_TEXT[:1]),
+            address=address(by, not descending if by == sort else by != "pseudonym"),
             order=("descending" if descending else "ascending") if by == sort else "none",
             is_number=by not in _AS_TEXT,
         )
@@ -201,16 +201,13 @@ def sheet_sections(snapshot: Snapshot, pseudonym: str) -> tuple[Section, ...]:
 
 def _columns(study: StudyFile) -> tuple[WorkerOrder, ...]:
     """Those that the study can have a value in."""
-    without: set[WorkerOrder] = set()
-    has: Mapping[WorkerOrder, object] = {
-        "gold": study.gold,
-        "attention": study.attention,
-        "training": study.qualification,
+    has: Mapping[WorkerOrder, bool] = {
+        "gold": study.gold is not None,
+        "attention": study.attention is not None,
+        "training": study.qualification is not None,
+        "shown_first": bool(study.judged_axes) and study.kind is not StudyKind.SAFETY_LABELS,
     }
-    without |= {by for by, setting in has.items() if setting is None}
-    if not study.judged_axes or study.kind is StudyKind.SAFETY_LABELS:
-        without.add("shown_first")
-    return tuple(by for by in _LABELS if by not in without)
+    return tuple(by for by in _LABELS if has.get(by, True))
 
 
 def _line(snapshot: Snapshot, pseudonym: str) -> WorkerLine:

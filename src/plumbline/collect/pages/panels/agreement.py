@@ -49,7 +49,7 @@ def question_panel(each: QuestionAgreement) -> Panel:
     picture, why_none = drawn_points(title, named, axis_over(lowest(named), 1.0, two_digits), two_digits)
     return Panel(
         name=f"agreement-{slug(each.question)}",
-        heading=f"Agreement on {name}",
+        heading=title,
         says=f"{counted(each.judgements, 'answer')} in {queue_words(each.purpose)}; n counts what several people answered about.",
         picture=picture,
         why_none=why_none,

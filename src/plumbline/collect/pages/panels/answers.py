@@ -67,12 +67,12 @@ def grades_panel(each: GradeFigures) -> Panel:
     )
 
 
-def known_panel(known: Sequence[KnownAnswerFigures], name: str = "known-answers") -> Panel:
+def known_panel(known: Sequence[KnownAnswerFigures]) -> Panel:
     """How often the known answer was given."""
     named = [Named(queue_words(each.purpose), each.accuracy) for each in known]
     rows = [(queue_words(each.purpose), each.finished, *figure_values(each.accuracy)) for each in known]
     return Panel(
-        name=name,
+        name="known-answers",
         heading="Right answers",
         says="The share of the answers asked for that were right; n counts finished items.",
         picture=points("Right answers", named, share_axis(), percents) if named else None,

@@ -68,14 +68,14 @@ def pace_panel(pace: Pace) -> Panel:
     )
 
 
-def days_panel(days: Sequence[Day], today: date, name: str = "days") -> Panel:
+def days_panel(days: Sequence[Day], today: date) -> Panel:
     """Judgements of each of the last days, days without any too."""
     by_day = {each.day: each.judgements for each in days}
     first = max(min(by_day, default=today), today - timedelta(days=SHOWN_DAYS - 1))
     shown = [first + timedelta(days=number) for number in range((today - first).days + 1)]
     counts = [(day_label(day), by_day.get(day, 0)) for day in shown]
     return Panel(
-        name=name,
+        name="days",
         heading="Judgements by day",
         says=f"{counted(sum(by_day.values()), 'judgement')}, corrections left out; days of UTC, today's is not over.",
         picture=bars("Judgements by day", counts) if by_day else None,
@@ -89,10 +89,12 @@ def _unfillable(pace: Pace) -> tuple[str, ...]:
     """That some places stay open as things are, and what can be done."""
     if not pace.unfillable or not pace.left:
         return ()
+    if not pace.people:
+        return ("There are no workers here now. Invite people, and they get these items.",)
     of = "The open place" if pace.unfillable == pace.left == 1 else f"{pace.unfillable:,} of the open places"
     return (
         f"{of} will stay open as things are: too few people are left who have neither judged nor skipped these items, of "
-        f"{pace.people or 0:,} who may work here. Invite somebody new, and they get these items; or close the study: what was "
+        f"{pace.people:,} who may work here. Invite somebody new, and they get these items; or close the study: what was "
         "judged counts as it is.",
     )
 

@@ -16,6 +16,7 @@ _SPANS = (
     *(_MINUTE, 5 * _MINUTE, 15 * _MINUTE, 30 * _MINUTE, _HOUR, 3 * _HOUR, 6 * _HOUR, 12 * _HOUR),
     *(_DAY, 2 * _DAY, 3 * _DAY, 7 * _DAY, 14 * _DAY, 28 * _DAY, 91 * _DAY, 182 * _DAY, 364 * _DAY),
 )
+_MOST_MOMENTS = 4
 _EPOCH = datetime(1970, 1, 5, tzinfo=UTC)
 """A Monday: ticks a week apart stand at Mondays."""
 
@@ -71,20 +72,20 @@ def axis_over(
     return Axis(values[0], values[-1], ticks)
 
 
-def share_axis(low: float = 0.0) -> Axis:
-    """From 0 % to 100 %; from −100 % or a round value between, where there is something below 0."""
-    return axis_over(min(0.0, low), 1.0, lambda value: f"{100 * value:.0f} %")
+def share_axis() -> Axis:
+    """From 0 % to 100 %."""
+    return axis_over(0.0, 1.0, lambda value: f"{100 * value:.0f} %")
 
 
-def time_axis(moments: Sequence[datetime], *, most: int = 4) -> Axis:
+def time_axis(moments: Sequence[datetime]) -> Axis:
     """From the first moment to the last, ticks at round times of UTC.
 
     Args:
         moments: at least one.
     """
     first, last = min(moments), max(moments)
-    spans = (span for span in _SPANS if (last - first) / span <= most)
-    span = next(spans, _SPANS[-1] * math.ceil((last - first) / (_SPANS[-1] * most)))
+    spans = (span for span in _SPANS if (last - first) / span <= _MOST_MOMENTS)
+    span = next(spans, _SPANS[-1] * math.ceil((last - first) / (_SPANS[-1] * _MOST_MOMENTS)))
     low, high = first.timestamp(), last.timestamp()
     number = math.ceil((first - _EPOCH) / span)
     ticks = []
@@ -99,7 +100,7 @@ def day_label(at: date) -> str:
     return f"{at.day} {_MONTHS[at.month - 1]}"
 
 
-def shortened(text: str, most: int = 24) -> str:
+def shortened(text: str, most: int) -> str:
     """A name for a picture, on one line; all of it stands in the table.
 
     One that is written from right to left, or turns the direction, is isolated: what stands beside it keeps its place.

@@ -1,6 +1,7 @@
 // Requests to the HTTP API, with the visitor's session: what failed comes as one of two errors.
 
-const token = document.querySelector('meta[name="csrf-token"]')?.content ?? "";
+/** Goes with every change. */
+export const token = document.querySelector('meta[name="csrf-token"]')?.content ?? "";
 
 /** The API refused: a problem document. */
 export class Refused extends Error {

@@ -5,15 +5,15 @@ import { ACTS } from "./acts/index.js";
 import { Unfinished } from "./acts/unfinished.js";
 import { byId, copyOf, slot, tell } from "./elements.js";
 import { Clock, inMinutes, partOf } from "./work/clock.js";
-import { messagesOf } from "./work/conversation.js";
+import { isCalm, messagesOf } from "./work/conversation.js";
 import { chooseVersion, confirmLeaving, confirmPersonalData, openDialog } from "./work/dialogs.js";
 import { ANSWERED, deliver, deliverWaiting, DRAW_SECONDS, needsLogin, patiently, prepared, tryNow } from "./work/delivery.js";
 import { Draft } from "./work/draft.js";
 import { Guide } from "./work/guide.js";
 import { History, isEmpty, offerSteps, readForm, writeForm } from "./work/form_state.js";
-import { forgetAnswer, forgetDraft, forgetOldDrafts, isHeldByPageAlone, onDraft, onTold, readAnswer, tellTabs } from "./work/kept.js";
+import { forgetAnswer, forgetOldDrafts, isHeldByPageAlone, onDraft, onTold, readAnswer, tellTabs } from "./work/kept.js";
 import { listenToKeys, openKeys } from "./work/keys.js";
-import { isCalm, present, startAnew } from "./work/presenting.js";
+import { present, startAnew } from "./work/presenting.js";
 import { screen, showWaitingReplies } from "./work/screens.js";
 import { showVeil } from "./work/veil.js";
 import { Standing } from "./work/standing.js";
@@ -24,7 +24,7 @@ const HEARTBEAT_MILLISECONDS = 60_000;
 
 /** What is in hand: {assignment, fence, guidelines, step, form, act, draft, history}; null between items. */
 let hand = null;
-const clock = new Clock((seconds) => { byId("clock").textContent = hand ? inMinutes(seconds) : ""; });
+const clock = new Clock((seconds) => { byId("clock").textContent = hand ? `${inMinutes(seconds)} on this item` : ""; });
 const guide = new Guide(place.dataset.study, Number(place.dataset.judgedVersion) || null);
 const standing = new Standing(place.dataset, clock, guide);
 
@@ -320,9 +320,7 @@ onDraft((assignment, kept) => {
 /** What was answered in a tab that was closed too early goes first. */
 async function begin() {
   forgetOldDrafts();
-  const outcomes = await deliverWaiting(tellTrouble);
-  for (const { answer, told } of outcomes) if (told) forgetDraft(answer.assignment);
-  tellDelivered(outcomes, place.dataset.study);
+  tellDelivered(await deliverWaiting(tellTrouble), place.dataset.study);
   await standing.begin(next);
 }
 

@@ -133,7 +133,7 @@ def read_invitation(collecting: Collecting, code: str) -> ReadInvitation:
     found = stored.find_invitation(collecting.store, code, now=now)
     if found is None:
         raise stored.not_invited()
-    study = None if found.study_id is None else collecting.catalogue.of_id(found.study_id).settings.name
+    study = invitation_study(collecting, found)
     account = None if found.person_id is None else account_of(collecting.store, found.person_id)
     ends = found.person_id is not None and stored.has_way_in(collecting.store, found.person_id, now=now)
     return ReadInvitation(found.role, study, found.person_id is not None, account is not None, ends, found.expires_at)

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
+from typing import Any
 
 from plumbline.collect.service.collecting import Collecting
+from plumbline.collect.service.failures import ServiceError
 from plumbline.collect.service.identity.failures import (
     ThrottledError,
     no_account,
@@ -18,12 +21,13 @@ from plumbline.collect.store.identity.accounts import (
     PasswordSet,
     account_of,
     find_account,
+    password_stands_in,
     renew_hash,
     set_password,
 )
 from plumbline.collect.store.identity.attempts import attempt_succeeded, begin_attempt, keys_of_login
-from plumbline.collect.store.people import end_session, issue_token
-from plumbline.collect.store.rows import Account, Person, TokenUse
+from plumbline.collect.store.people import end_session, issue_session
+from plumbline.collect.store.rows import Account, Person
 
 SESSION_TIME = timedelta(hours=12)
 """How long a session lasts, whatever is done in it."""
@@ -49,7 +53,7 @@ async def log_in(collecting: Collecting, name: str, password: str, address: str,
         address: where it comes from.
         earlier: the session that the browser has already; it ends.
     Raises:
-        ServiceError: PL-IDN-001 wrong, PL-IDN-002 too many were wrong.
+        ServiceError: PL-IDN-001 wrong, or another was set meanwhile; PL-IDN-002 too many were wrong.
     """
     key = name_key(name)
     counted = keys_of_login(key, address)
@@ -64,7 +68,9 @@ async def log_in(collecting: Collecting, name: str, password: str, address: str,
         attempt_succeeded(collecting.store, counted)
         if renewed is not None:
             renew_hash(collecting.store, account, renewed)
-        return begin_session(collecting, person, earlier)
+        return begin_session(
+            collecting, person, earlier, stands=lambda connection: password_stands_in(connection, account)
+        )
 
     found = await collecting.calls.run(begin)
     verified = await collecting.passwords.verify(found[0].password_hash if found else None, password)
@@ -73,17 +79,29 @@ async def log_in(collecting: Collecting, name: str, password: str, address: str,
     return await collecting.calls.run(finish, found[1], found[0], verified.renewed)
 
 
-def begin_session(collecting: Collecting, person: Person, earlier: str | None = None) -> LoggedIn:
+def begin_session(
+    collecting: Collecting,
+    person: Person,
+    earlier: str | None = None,
+    *,
+    stands: Callable[[Any], bool] = lambda _: True,
+    refused: Callable[[], ServiceError] = wrong_login,
+) -> LoggedIn:
     """A new session: its token is drawn now, never taken over from the browser; the earlier one ends.
 
+    Args:
+        stands: whether what they came in by is theirs still, asked in the transaction that makes the session.
+        refused: why there is none where it is not.
     Raises:
-        NotAllowedError: PL-COL-031, they were erased meanwhile.
+        NotAllowedError: PL-COL-031, they were erased meanwhile. ServiceError: of `refused`.
     """
     now = collecting.clock()
     if earlier is not None:
         end_session(collecting.store, earlier, now=now)
     expires_at = now + SESSION_TIME
-    token = issue_token(collecting.store, person.id, now=now, expires_at=expires_at, use=TokenUse.SESSION)
+    token = issue_session(collecting.store, person.id, now=now, expires_at=expires_at, stands=stands)
+    if token is None:
+        raise refused()
     return LoggedIn(person, token, expires_at)
 
 
@@ -108,7 +126,7 @@ async def change_password(
         session: the one that goes on.
         disconnect: their logins elsewhere end too; otherwise whoever connected one comes in as before.
     Raises:
-        ServiceError: PL-IDN-002, 003, 005; PL-IDN-006, they have none.
+        ServiceError: PL-IDN-002, 003; 005, also where another was set meanwhile; PL-IDN-006, they have none.
     """
 
     def begin() -> Account:
@@ -124,7 +142,10 @@ async def change_password(
         """In a thread: stored."""
         attempt_succeeded(collecting.store, keys_of_login(account.name_key, address))
         now = collecting.clock()
-        return set_password(collecting.store, person.id, hashed, now=now, but=session, disconnect=disconnect)
+        done = set_password(collecting.store, account, hashed, now=now, but=session, disconnect=disconnect)
+        if done is None:
+            raise wrong_old_password()
+        return done
 
     account = await collecting.calls.run(begin)
     if not (await collecting.passwords.verify(account.password_hash, old)).is_right:

@@ -7,7 +7,7 @@ from plumbline.collect.service.collecting import Collecting
 from plumbline.collect.service.held_work import Held
 from plumbline.collect.service.wellbeing.preferences import opted_out
 from plumbline.collect.service.wellbeing.topics import topics_of
-from plumbline.collect.store.failures import ConflictError, LeaseLostError
+from plumbline.collect.store.failures import ConflictError
 from plumbline.collect.store.leasing import release
 from plumbline.collect.store.rows import Person
 
@@ -30,6 +30,6 @@ def give_back_unwanted(collecting: Collecting, worker: Person, held: Held) -> bo
     try:
         lease = held.assignment
         release(collecting.store, lease.id, worker.id, lease.fence, now=collecting.clock(), reason=REASON)
-    except (ConflictError, LeaseLostError):
+    except ConflictError:
         pass  # another request of theirs was at it at the same moment
     return True

@@ -11,7 +11,7 @@ from sqlalchemy import Connection, bindparam, delete, select, update
 from plumbline.collect.store import row_maps
 from plumbline.collect.store.database import Store, insert_into
 from plumbline.collect.store.events import EventKind, add_event
-from plumbline.collect.store.failures import ConflictError, not_found
+from plumbline.collect.store.failures import ConflictError
 from plumbline.collect.store.identity.outside_identities import disconnect_all_in, has_any_outside_in
 from plumbline.collect.store.people import end_sessions_in, unerased
 from plumbline.collect.store.rows import Account, Person, Role
@@ -74,28 +74,31 @@ class PasswordSet:
 
 def set_password(
     store: Store,
-    person_id: str,
+    account: Account,
     password_hash: str,
     *,
     now: datetime,
     but: str | None = None,
     disconnect: bool = False,
-) -> PasswordSet:
-    """Another password.
+) -> PasswordSet | None:
+    """Another password in the place of the one that was read; None where that was replaced meanwhile, and nothing is done.
 
     Args:
+        account: as it was read to look at the password.
         but: the token of the session that goes on.
         disconnect: ends their logins elsewhere too.
     Raises:
-        NotFoundError: they have no account. NotAllowedError: PL-COL-031, they were erased.
+        NotAllowedError: PL-COL-031, they were erased.
     """
+    person_id = account.person_id
 
-    def work(connection: Connection) -> PasswordSet:
+    def work(connection: Connection) -> PasswordSet | None:
         """Within one transaction: the hash replaced, other sessions ended, logins elsewhere where that is wanted."""
         unerased(connection, person_id)
+        if not password_stands_in(connection, account):
+            return None
         query = update(accounts).where(accounts.c.person_id == person_id)
-        if not connection.execute(query.values(password_hash=password_hash, changed_at=now)).rowcount:
-            raise not_found("account", "of this person")
+        connection.execute(query.values(password_hash=password_hash, changed_at=now))
         ended = end_sessions_in(connection, person_id, now, but=but)
         add_event(connection, EventKind.PASSWORD_CHANGED, now, person_id=person_id, payload={"sessions_ended": ended})
         if disconnect:
@@ -110,6 +113,12 @@ def renew_hash(store: Store, account: Account, password_hash: str) -> None:
     query = update(accounts).where(accounts.c.person_id == account.person_id)
     query = query.where(accounts.c.password_hash == account.password_hash).values(password_hash=password_hash)
     store.write(lambda connection: connection.execute(query))
+
+
+def password_stands_in(connection: Connection, account: Account) -> bool:
+    """Whether nobody set another password since an account was read; within a transaction that holds its person."""
+    row = connection.execute(_OF_PERSON, {"person": account.person_id}).one_or_none()
+    return row is not None and row_maps.ACCOUNT.of(row).changed_at == account.changed_at
 
 
 def take_account_in(connection: Connection, person_id: str) -> str | None:

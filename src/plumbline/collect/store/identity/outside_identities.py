@@ -100,6 +100,12 @@ def disconnect_outside(store: Store, person_id: str, issuer: str, *, now: dateti
     return store.write(work)
 
 
+def outside_stands_in(connection: Connection, person_id: str, identity: OutsideIdentity) -> bool:
+    """Whether an identity is somebody's still; within a transaction that holds them."""
+    row = connection.execute(_KNOWN, {"issuer": identity.issuer, "subject": identity.subject}).one_or_none()
+    return row is not None and row.id == person_id
+
+
 def has_any_outside_in(connection: Connection, person_id: str) -> bool:
     """Whether somebody has an identity elsewhere, of whichever issuer; within the transaction at hand."""
     theirs = select(outside_identities.c.id).where(outside_identities.c.person_id == person_id)

@@ -13,6 +13,8 @@ from typing import Any
 
 from torch import Tensor, nn
 
+from plumbline.models.transformer.trunk.layers import layer_list
+
 _FEED_FORWARD = ("mlp", "feed_forward", "ffn", "block_sparse_moe")
 _ATTENTION = ("self_attn", "attention", "attn", "self_attention")
 _OUTPUT_PROJECTION = ("o_proj", "c_proj", "dense", "out_proj", "wo")
@@ -92,7 +94,7 @@ class ReadPositions:
 
 def read_positions(trunk: nn.Module) -> ReadPositions:
     """What says which positions of a trunk are read; one for all scorers on it, each of which sets it anew."""
-    layer = _last_layer(trunk)
+    layer = next(reversed(layer_list(trunk)), None)
     attention = None if layer is None else _child(layer, _ATTENTION)
     there: ReadPositions | None = getattr(attention, _READING, None)
     return there if there is not None else ReadPositions(layer)
@@ -102,13 +104,6 @@ def read_places(attention: nn.Module) -> tuple[Tensor, Tensor] | None:
     """Rows and columns that alone are read of an attention's output; None where all are, as in all layers but the last."""
     reading: ReadPositions | None = getattr(attention, _READING, None)
     return None if reading is None else reading.places
-
-
-def _last_layer(trunk: nn.Module) -> nn.Module | None:
-    """The last of the list of layers that is as long as the configuration says."""
-    count = getattr(getattr(trunk, "config", None), "num_hidden_layers", None)
-    lists = [each for each in trunk.modules() if isinstance(each, nn.ModuleList) and len(each) == count]
-    return lists[0][-1] if len(lists) == 1 else None
 
 
 def _position_wise_parts(layer: nn.Module | None) -> list[nn.Module]:

@@ -1,7 +1,7 @@
 """Who attends to whom in a tree batch, in the forms that attention implementations take.
 
 - `dense_mask`: additive, 4-D, for SDPA and eager attention on every device;
-- `window_masks`: the same for models with sliding windows, one mask a kind of layer;
+- `masks_for`: the same, and for models with sliding windows one mask a kind of layer;
 - `flex_mask`: a FlexAttention block mask, which skips blocks that nobody attends to; for GPUs.
 
 All say the same: query i attends to key j where ``j <= i < exits[j]``.

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import replace
 
 import numpy as np
 
 from plumbline.models.transformer.examples.example import Example, Known, Preference
-from plumbline.models.tree_batch import Integers
+from plumbline.models.tree_batch import Integers, lexicographic_key
 
 MOST_SEQUENCES = 8
 _LOOK_BACK = 4
@@ -41,8 +41,7 @@ def _bundles(examples: Sequence[Example], members: Sequence[int], most_sequences
 
     In lexicographic order those that share much stand together, so only the last few bundles are looked at.
     """
-    # Bytes from the highest on stand in the order of the numbers, and take less room than lists of them.
-    ordered = sorted(members, key=lambda number: (examples[number].sequences[0].astype(">u4").tobytes(), number))
+    ordered = sorted(members, key=lambda number: (lexicographic_key(examples[number].sequences[0]), number))
     bundles: list[list[int]] = []
     held: list[dict[bytes, Integers]] = []  # the different sequences of each bundle
     for number in ordered:
@@ -59,9 +58,9 @@ def _bundles(examples: Sequence[Example], members: Sequence[int], most_sequences
     return [sorted(bundle) for bundle in bundles]
 
 
-def _share_half(some: Iterable[Integers], others: Iterable[Integers]) -> bool:
+def _share_half(some: Collection[Integers], others: Collection[Integers]) -> bool:
     """Whether a sequence of the one and one of the other share the first half of the shorter."""
-    return any(_half_in_common(one, other) for one in some for other in list(others))
+    return any(_half_in_common(one, other) for one in some for other in others)
 
 
 def _half_in_common(one: Integers, other: Integers) -> bool:

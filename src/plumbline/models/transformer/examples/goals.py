@@ -7,7 +7,8 @@ from dataclasses import dataclass
 
 import pyarrow as pa
 
-from plumbline.models.scored_model import Task
+from plumbline.models.rows.training_rows import require_harm_axis
+from plumbline.models.scored_model import TASKS, Task
 from plumbline.models.training import TaskRows, rows_of_task
 from plumbline.records import Axis, Kind
 
@@ -33,11 +34,6 @@ class TaskData:
     override_uses: bool = False
     together: bool = False
 
-    @property
-    def asked(self) -> Task | tuple[Task, ...]:
-        """The tasks as `prepare_rows` takes them."""
-        return self.tasks if self.together else self.tasks[0]
-
 
 @dataclass(frozen=True, slots=True)
 class Goal:
@@ -57,10 +53,13 @@ def goals_of(data: TaskData) -> tuple[Goal, ...]:
     """The goals of a training: preference first, an axis at a time, then cost and moderation.
 
     Raises:
-        NoDataError, UsageError: as `rows_of_task`; also where comparisons of one goal are on several axes.
+        NoDataError, UsageError: as `rows_of_task`; also where comparisons of one goal are on several axes, or cost alone
+            is asked for on another axis than harmlessness.
     """
+    if data.tasks == ("cost",):
+        require_harm_axis(data.axis)
     found = []
-    for task in data.tasks:
+    for task in sorted(data.tasks, key=TASKS.index):
         for axis in _axes(data, task):
             rows = rows_of_task(data.tables, task, axis=axis, place=data.place)
             own = rows.pairs.axis if rows.pairs is not None and task == "preference" else None

@@ -9,7 +9,7 @@ from contextlib import suppress
 import numpy as np
 from numpy.typing import NDArray
 
-from plumbline.models.linear.training import LEAST_GROUPS
+from plumbline.models.rows.folds import LEAST_GROUPS
 from plumbline.models.rows.trained_rows import TrainedRows
 from plumbline.models.rows.training_rows import LabelRows, PreferenceRows
 from plumbline.models.training import TaskRows
@@ -101,7 +101,7 @@ def require_calibratable(goals: Sequence[Goal], held_groups: frozenset[str], sha
             held = len(held_positions(pairs, held_groups))
             if held < LEAST_GROUPS:
                 found = f"{held} comparisons with --held-out {share:g}"
-                raise too_few_held_out(found, _enough(len(pairs), LEAST_GROUPS))
+                raise not_calibratable(found, _enough(len(pairs), LEAST_GROUPS))
         if goal.task == "preference":
             continue
         is_unsafe, held_unsafe = _classes(goal, held_groups)
@@ -109,7 +109,7 @@ def require_calibratable(goals: Sequence[Goal], held_groups: frozenset[str], sha
         if min(counts) < LEAST_GROUPS:
             whole = min(int(is_unsafe.sum()), int((~is_unsafe).sum()))
             found = f"{counts[0]} unsafe and {counts[1]} safe rows with --held-out {share:g}"
-            raise too_few_held_out(found, _enough(whole, LEAST_GROUPS))
+            raise not_calibratable(found, _enough(whole, LEAST_GROUPS))
 
 
 def _classes(goal: Goal, held_groups: frozenset[str]) -> tuple[NDArray[np.bool_], NDArray[np.bool_]]:
@@ -131,7 +131,7 @@ def _enough(count: int, wanted: int) -> str:
     return f"hold more of it out: --held-out {share:g}; or train on more data"
 
 
-def too_few_held_out(found: str, advice: str) -> NoDataError:
+def not_calibratable(found: str, advice: str) -> NoDataError:
     """The refusal of a calibration."""
     return NoDataError(
         "PL-TRN-021",

@@ -1,4 +1,4 @@
-"""Tables of records → the examples that a transformer learns from, for one head or for several on one trunk.
+"""The rows of goals → the examples that a transformer learns from, for one head or for several on one trunk.
 
 Polarity: of a `Preference`, the side called `better` is the one whose score on that head should be higher. A reward is
 higher for the better side; a cost is higher for the more harmful one, so on the head "cost" the sides change places.
@@ -7,7 +7,7 @@ higher for the better side; a cost is higher for the more harmful one, so on the
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import pairwise
 
@@ -16,23 +16,13 @@ import pyarrow as pa
 from numpy.typing import NDArray
 
 from plumbline.models.rows.training_rows import SAME_TO_MODEL, LabelRows, PreferenceRows
-from plumbline.models.scored_model import Task
-from plumbline.models.transformer.examples.conversation_sharing import share_conversations
+from plumbline.models.scored_model import UNSAFE
 from plumbline.models.transformer.examples.example import Example, Known, Preference
-from plumbline.models.transformer.examples.task_sources import (
-    CATEGORY,
-    COST,
-    UNSAFE,
-    TaskSources,
-    head_names,
-    reward_head,
-    sources_of_tasks,
-)
+from plumbline.models.transformer.examples.goals import Goal
+from plumbline.models.transformer.examples.head_names import CATEGORY, COST, head_names, reward_head
 from plumbline.models.transformer.settings import LossSettings
 from plumbline.models.transformer.trunk.conversation_tokens import ConversationEncoder, Encoded
-from plumbline.records import ROLES, TAXONOMIES, Axis, NoDataError, Role, role_codes
-
-__all__ = ["PreparedRows", "conversations", "paired_conversations", "prepare_rows", "share_conversations"]
+from plumbline.records import ROLES, Axis, NoDataError, Role, role_codes
 
 Turns = tuple[tuple[Role, str], ...]
 
@@ -59,44 +49,34 @@ class PreparedRows:
 
 
 def prepare_rows(
-    tables: Iterable[pa.Table],
-    task: Task | Collection[Task],
-    encoder: ConversationEncoder,
-    *,
-    axis: Axis | None,
-    loss: LossSettings,
-    seed: int,
-    place: str = "the data",
+    goals: Sequence[Goal], encoder: ConversationEncoder, *, loss: LossSettings, seed: int, place: str = "the data"
 ) -> PreparedRows:
-    """The examples of a task, or of several tasks at once on one trunk.
+    """The examples of a training, for the heads of all of its goals; rows that several goals learn from stand once.
 
     Args:
-        tables: of comparisons and of safety labels, in any number; other kinds are passed over.
-        task: "preference" gives a reward head, "cost" the head "cost", "moderation" "unsafe" and one head a category
-            that some row has. A collection gives all of its tasks' heads; then every axis of the comparisons has its
-            reward head.
-        axis: of a preference model, where the comparisons are on several.
+        goals: as `goals_of` gives them. "preference" has a reward head an axis, "cost" the head "cost", "moderation"
+            "unsafe" and one head a category that some row has.
         loss: its `margin` is multiplied by each comparison's strength.
         seed: of which side of a pair comes first, so that nothing can be read off the order.
         place: what errors call the data.
     Raises:
-        NoDataError: the tables hold nothing to learn a wanted head from.
-        UsageError: one preference model of several axes; a cost model on another axis than harmlessness.
+        NoDataError: nothing says where 0 of a cost is; or to the model, both sides of all pairs are the same.
     """
-    tasks: tuple[Task, ...] = (task,) if isinstance(task, str) else tuple(dict.fromkeys(task))
-    sources = sources_of_tasks(list(tables), task, axis, place)
-    names = head_names(sources, tasks, axis)
+    names = head_names(goals)
     heads = {name: number for number, name in enumerate(names)}
-    labels = [_LabelTurns(rows, conversations(rows.records.rows()["conversation"])) for rows in sources.labels]
-    pairs = [_pair_turns(rows) for rows in sources.pairs]
+    of_axes = {goal.rows.pairs.axis: goal.rows.pairs for goal in goals if goal.rows.pairs is not None}
+    of_labels = next((goal.rows.labels for goal in goals if goal.rows.labels is not None), None)
+    pairs = [_pair_turns(rows) for rows in of_axes.values()]
+    labels = [] if of_labels is None else [_label_turns(of_labels)]
     judged = _judged(labels, pairs, place) if COST in heads else _Judged(Counter(), frozenset())
     order = np.random.default_rng(seed)
     parts = [_pair_examples(each, heads, encoder, loss, order, judged) for each in pairs]
-    _check_left(parts, sources, place)
+    for axis, part in zip(of_axes, parts, strict=True):
+        _require_different_sides(part, axis, place)
     parts += [_label_examples(each, heads, encoder, judged) for each in labels]
     set_aside = Counter({SAME_TO_MODEL: sum(part.same for part in parts)})
-    for one in (*(rows.set_aside for rows in sources.pairs), *(rows.set_aside for rows in sources.labels)):
-        set_aside.update(one)
+    for rows in (*of_axes.values(), of_labels):
+        set_aside.update({} if rows is None else rows.set_aside)
     return _joined(parts, names, dict(+set_aside))
 
 
@@ -126,6 +106,10 @@ class _LabelTurns:
 
     rows: LabelRows
     turns: list[Turns]
+
+
+def _label_turns(rows: LabelRows) -> _LabelTurns:
+    return _LabelTurns(rows, conversations(rows.records.rows()["conversation"]))
 
 
 @dataclass(frozen=True, slots=True)
@@ -291,26 +275,21 @@ def _label_columns(rows: LabelRows, heads: Mapping[str, int]) -> list[tuple[int,
         if not name.startswith(CATEGORY):
             continue
         category = name.removeprefix(CATEGORY)
-        having = [taxonomy for taxonomy, members in TAXONOMIES.items() if category in members]
-        # A taxonomy without a list knows the categories that its own table names, not those of other tables.
-        known = rows.knows(category) & (np.isin(rows.taxonomies, having) | (category in rows.categories))
-        columns.append((head, rows.categories.get(category, ~everywhere), known))
+        columns.append((head, rows.categories.get(category, ~everywhere), rows.knows(category)))
     return columns
 
 
-def _check_left(parts: Sequence[_Part], sources: TaskSources, place: str) -> None:
-    """Some comparison must still have two sides on each axis after truncation."""
-    for axis in dict.fromkeys(rows.axis for rows in sources.pairs):
-        of_axis = [part for part, rows in zip(parts, sources.pairs, strict=True) if rows.axis is axis]
-        if not any(part.examples for part in of_axis):
-            raise NoDataError(
-                "PL-TRN-020",
-                place,
-                f"to the model, both sides are the same in every comparison on {axis}",
-                expected="sides that still differ once cut and tokenised",
-                found=f"{sum(part.same for part in of_axis):,} that do not",
-                advice="allow more tokens, or take a model whose tokenizer tells these texts apart",
-            )
+def _require_different_sides(part: _Part, axis: Axis, place: str) -> None:
+    """Some comparison on an axis must still have two sides after truncation."""
+    if not part.examples:
+        raise NoDataError(
+            "PL-TRN-020",
+            place,
+            f"to the model, both sides are the same in every comparison on {axis}",
+            expected="sides that still differ once cut and tokenised",
+            found=f"{part.same:,} that do not",
+            advice="allow more tokens, or take a model whose tokenizer tells these texts apart",
+        )
 
 
 def _joined(parts: Sequence[_Part], names: tuple[str, ...], set_aside: dict[str, int]) -> PreparedRows:

@@ -154,22 +154,28 @@ def drop_oldest(parent: Path, limit_bytes: int) -> None:
 
     Args:
         parent: of folders that `FeatureStore` made; whatever else stands there is left alone, and so is what was used
-            within the last hour.
+            within the last hour, or is being written to.
         limit_bytes: of all of them together.
     """
-    found = [(path.stat().st_mtime, path) for path in parent.iterdir() if _is_store(path)]
-    sizes = {path: sum(file.stat().st_size for file in path.iterdir()) for _, path in found}
-    total = sum(sizes.values())
-    for used, path in sorted(found):
+    found = sorted(each for path in parent.iterdir() if (each := _store(path)) is not None)
+    total = sum(size for _, size, _ in found)
+    for used, size, path in found:
         if total <= limit_bytes:
             return
         if time.time() - used > _UNTOUCHED_SECONDS:
             shutil.rmtree(path, ignore_errors=True)
-            total -= sizes[path]
+            total -= size
 
 
-def _is_store(path: Path) -> bool:
-    return len(path.name) == 64 and path.is_dir() and all(file.suffix == ".safetensors" for file in path.iterdir())
+def _store(path: Path) -> tuple[float, int, Path] | None:
+    """When a folder of features was last used, and its bytes; None of what is none, or is changing while it is looked at."""
+    try:
+        files = list(path.iterdir())
+        if len(path.name) != 64 or any(file.suffix != ".safetensors" for file in files):
+            return None
+        return path.stat().st_mtime, sum(file.stat().st_size for file in files), path
+    except OSError:  # no folder, or another run removed something of it just now
+        return None
 
 
 def mark_used(folder: Path) -> None:

@@ -19,24 +19,24 @@ from typing import Any, Literal
 import numpy as np
 import torch
 from numpy.typing import NDArray
-from torch import Tensor, nn
+from torch import nn
 
 from plumbline.lineage import json_digest
 from plumbline.models.transformer.examples.example import Example
 from plumbline.models.transformer.frozen.feature_store import FeatureStore, drop_oldest, mark_used, sequence_digest
-from plumbline.models.transformer.frozen.layer_reading import LayerReading, layer_count, layer_list
+from plumbline.models.transformer.frozen.layer_reading import LayerReading
 from plumbline.models.transformer.model import like_sizes
 from plumbline.models.transformer.reading_memory import reading_memory_watched
 from plumbline.models.transformer.scorer import (
     PlainInputs,
     Scorer,
     TreeInputs,
-    hidden_size,
     plain_inputs,
     tree_inputs,
 )
 from plumbline.models.transformer.self_check import check_trees, telling_groups
-from plumbline.models.tree_batch import Integers, build_tree, common_length, pack_trees
+from plumbline.models.transformer.trunk.layers import hidden_size, layer_count, layer_list
+from plumbline.models.tree_batch import Integers, build_tree, common_length, lexicographic_key, pack_trees
 from plumbline.records import ModelError, UsageError
 
 Progress = Callable[[int, int], None]
@@ -140,8 +140,9 @@ def frozen_features(
     settings = settings or FeatureSettings()
     through = None if settings.layers else scorer.layer_reading
     layers = _known_layers(scorer.trunk, settings.layers if through is None else through.layers)
+    width = len(layers) * hidden_size(scorer.trunk)
     folder = None if cache is None else cache / feature_key(scorer, layers, settings, reading)
-    store = FeatureStore(folder, len(layers) * hidden_size(scorer.trunk))
+    store = FeatureStore(folder, width)
     digests = [sequence_digest(sequence) for sequence in sequences]
     distinct = dict(zip(digests, sequences, strict=True))
     missing = [digest for digest in distinct if digest not in store]
@@ -164,7 +165,6 @@ def frozen_features(
         mark_used(folder)
         drop_oldest(cache, _LIMIT_BYTES)
     places = np.array([store.place(digest) for digest in digests], np.int64).reshape(-1, 2)
-    width = len(layers) * hidden_size(scorer.trunk)
     found = FrozenFeatures(
         tuple(store.parts), places[:, 0], places[:, 1], width, len(distinct), len(missing), tuple(notes)
     )
@@ -228,7 +228,7 @@ def _compute(
     was_training = work.scorer.training
     work.scorer.eval()
     try:
-        order = sorted(range(len(sequences)), key=lambda number: sequences[number].tolist())
+        order = sorted(range(len(sequences)), key=lambda number: lexicographic_key(sequences[number]))
         as_trees, notes = _trees_hold(work, [sequences[number] for number in order])
         if not as_trees:  # sequences of like length then stand in one block, and one beginning does not matter
             order = sorted(range(len(sequences)), key=lambda number: (len(sequences[number]), digests[number]))
@@ -274,6 +274,7 @@ def _groups(ordered: Sequence[Integers], tokens: int) -> list[list[int]]:
     return groups
 
 
+@torch.no_grad()
 def _block_features(
     work: _Pass, sequences: Sequence[Integers], as_trees: bool, advance: Callable[[int], None]
 ) -> NDArray[np.floating]:
@@ -281,7 +282,7 @@ def _block_features(
     rows = np.empty((len(sequences), len(work.layers) * hidden_size(work.scorer.trunk)), np.float32)
     for numbers, inputs in _batches(work, sequences, as_trees):
         with reading_memory_watched(len(numbers), inputs.tokens.numel()):
-            rows[numbers] = read_layers(work.scorer, inputs, work.layers).float().cpu().numpy()
+            rows[numbers] = work.scorer.layer_features(inputs, work.layers).float().cpu().numpy()
         advance(len(numbers))
     if not np.isfinite(rows).all():
         raise ModelError(
@@ -318,20 +319,6 @@ def _batches(
     for members in like_sizes([len(tree) for tree in trees], [1] * len(trees), tokens):
         packed = pack_trees([trees[member] for member in members], padding_id=work.padding_id)
         yield [number for member in members for number in groups[member]], tree_inputs(packed, device)
-
-
-@torch.no_grad()
-def read_layers(scorer: Scorer, inputs: TreeInputs | PlainInputs, layers: Sequence[int]) -> Tensor:
-    """What the scorer's pooling reads of several layers, side by side.
-
-    Args:
-        scorer: in evaluation mode.
-        inputs: n sequences.
-        layers: numbers as in `FeatureSettings`; at least one.
-    Returns:
-        Shape (n, len(layers) * d).
-    """
-    return scorer.layer_features(inputs, layers)
 
 
 def _known_layers(trunk: nn.Module, layers: Sequence[int]) -> tuple[int, ...]:

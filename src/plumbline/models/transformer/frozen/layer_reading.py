@@ -13,8 +13,6 @@ they ask for penalties of the same size as features of variance 1.
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
-from typing import Any
 
 import numpy as np
 import torch
@@ -22,6 +20,7 @@ from numpy.typing import NDArray
 from torch import Tensor, nn
 
 from plumbline.models.linear.dense_features import fit_landmarks, fit_scaling
+from plumbline.models.transformer.trunk.layers import layer_count, layer_list
 
 LANDMARKS = 1024
 """At most so many, where nobody says otherwise."""
@@ -122,36 +121,3 @@ def middle_layers(trunk: nn.Module) -> tuple[int, ...]:
     """The layers before the last, at most three; empty where the trunk has too few or does not show them."""
     count = layer_count(trunk)
     return tuple(range(count - _READ_LAYERS, count)) if count > _READ_LAYERS and layer_list(trunk) else ()
-
-
-@contextmanager
-def kept_outputs(trunk: nn.Module, layers: Sequence[int]) -> Iterator[dict[int, Tensor]]:
-    """Keep the hidden states behind these layers, by number, from the next forward pass; of all but the last."""
-    outputs: dict[int, Tensor] = {}
-    modules = layer_list(trunk) if layers else []
-    handles = []
-    for layer in set(layers):
-
-        def keep(_module: nn.Module, arguments: tuple[Any, ...], named: dict[str, Any], layer: int = layer) -> None:
-            """What goes into the next layer is what came out of this one."""
-            outputs[layer] = arguments[0] if arguments else named["hidden_states"]
-
-        handles.append(modules[layer].register_forward_pre_hook(keep, with_kwargs=True))
-    try:
-        yield outputs
-    finally:
-        for handle in handles:
-            handle.remove()
-
-
-def layer_count(trunk: nn.Module) -> int:
-    """L, how many layers a trunk has."""
-    config: Any = trunk.config
-    return int(config.get_text_config().num_hidden_layers)
-
-
-def layer_list(trunk: nn.Module) -> Sequence[nn.Module]:
-    """The layers of a trunk; empty where they are not found."""
-    count = layer_count(trunk)
-    lists = [each for each in trunk.modules() if isinstance(each, nn.ModuleList) and len(each) == count]
-    return list(lists[0]) if len(lists) == 1 else []

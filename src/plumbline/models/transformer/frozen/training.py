@@ -9,14 +9,13 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
 
 from plumbline.measure import assign_folds
-from plumbline.models.linear.dense_logistic import fit_dense
+from plumbline.models.linear.dense_logistic import DenseFit, fit_dense
 from plumbline.models.transformer.examples.example import Example
 from plumbline.models.transformer.frozen.features import FeatureSettings, FrozenFeatures, frozen_features
 from plumbline.models.transformer.frozen.layer_reading import fit_reading, middle_layers
@@ -206,7 +205,7 @@ def _fit(model: TransformerModel, column: int, rows: HeadRows, features: FrozenF
 
 def _fit_rows(
     matrix: Floats, rows: HeadRows, alone: NDArray[np.bool_], penalty: float, chosen: NDArray[np.int64]
-) -> Any:
+) -> DenseFit:
     single = alone[chosen]
     return fit_dense(
         matrix[chosen],

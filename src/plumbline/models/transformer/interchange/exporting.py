@@ -1,4 +1,4 @@
-"""Models to and from ``AutoModelForSequenceClassification``, which other reward-model tools read and write.
+"""Models to ``AutoModelForSequenceClassification``, which other reward-model tools read; the way back is `importing`.
 
 Covered: causal models, whose classifier is one linear layer on the last token that is no padding. What such a folder
 cannot say is refused, never bent: encoders (their classifiers have layers of their own), and a bias where the classifier
@@ -22,9 +22,10 @@ from torch import Tensor, nn
 
 from plumbline.lineage import write_folder_aside
 from plumbline.models.model_folder import CARD_NAME
+from plumbline.models.scored_model import Turns
 from plumbline.models.transformer.interchange.manifest import HOLDS, export_manifest
 from plumbline.models.transformer.interchange.template import same_tokens_template
-from plumbline.models.transformer.model import TransformerHead, TransformerModel, Turns
+from plumbline.models.transformer.model import TransformerHead, TransformerModel
 from plumbline.models.transformer.saving import TransformerDescription, load_transformer, with_merged_adapter
 from plumbline.models.transformer.scorer import plain_inputs
 from plumbline.models.transformer.trunk.backbone import quiet

@@ -1,6 +1,6 @@
 """A reward or moderation model that was trained elsewhere → a model folder of Plumbline with the same scores.
 
-The other way is `interchange`, with what both have in common. What is not known of a model from elsewhere is said to be
+The other way is `exporting`, with what both have in common. What is not known of a model from elsewhere is said to be
 unknown: calibration (scores are read as they are), training data and permitted uses, unless its folder has a manifest of
 Plumbline. An export whose manifest and files are as they were written reads conversations as its model did.
 """
@@ -17,6 +17,7 @@ from torch import nn
 
 from plumbline.lineage import FileEntry, Manifest, StatedTerms, Terms
 from plumbline.models.scored_model import UNSAFE, Task
+from plumbline.models.transformer.examples.head_names import COST, category_head, reward_head
 from plumbline.models.transformer.interchange.exporting import (
     SAMPLE,
     TOLERANCE,
@@ -219,7 +220,7 @@ def _labels(classifier: Any, task: Task, path: str) -> list[str]:
     found = [classifier.config.id2label[number] for number in range(classifier.config.num_labels)]
     one_of_many = classifier.config.problem_type == "single_label_classification" and len(found) > 1
     if task != "moderation" and len(found) == 1:
-        return ["cost" if task == "cost" else "reward"]
+        return [COST if task == "cost" else "reward"]
     if task == "moderation" and UNSAFE in found and not one_of_many:
         return found
     raise ModelError(
@@ -263,9 +264,9 @@ def _model(
 
 def _column(label: str, settings: ImportSettings) -> str:
     """The scorer's name of a head."""
-    if settings.task == "preference":
-        return f"reward:{settings.axis}"
-    return label if label in ("cost", UNSAFE) else f"category:{label}"
+    if settings.axis is not None:
+        return reward_head(settings.axis)
+    return label if label in (COST, UNSAFE) else category_head(label)
 
 
 @torch.no_grad()

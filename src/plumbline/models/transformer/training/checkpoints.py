@@ -183,8 +183,6 @@ def save_checkpoint(folder: Path, state: TrainingState, standing: Stands, identi
         WriteError: the disk is full or not writable; the checkpoints that stood there still stand.
     """
     target = folder / f"step-{standing.step:08d}"
-    if target.exists():  # of a run that was stopped later than the checkpoint this one went on from
-        shutil.rmtree(target)
     with write_folder_aside(target, "checkpoint") as aside:
         for name, tensors in (
             (WEIGHTS_NAME, state.weights),
@@ -270,20 +268,20 @@ def load_best(folder: Path, step: int | None) -> dict[str, Tensor]:
         with safe_open(folder / WEIGHTS_NAME, "pt") as file:
             found = (file.metadata() or {}).get("step")
             if found != str(step):
-                raise _other_best(folder, step, found)
+                # A run that was killed between keeping its best weights and its checkpoint found others the second time.
+                raise _other_best(folder, step, f"weights of step {found}")
             return {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118  # it is no mapping
     except (OSError, SafetensorError) as error:
-        raise _damaged(folder, type(error).__name__) from error
+        raise _other_best(folder, step, type(error).__name__) from error
 
 
-def _other_best(folder: Path, step: int | None, found: str | None) -> ModelError:
-    """A run that was killed between keeping its best weights and its checkpoint, and found others the second time."""
+def _other_best(folder: Path, step: int | None, found: str) -> ModelError:
     return ModelError(
         "PL-FIT-004",
         str(folder),
-        "the best weights are those of another evaluation than the checkpoint tells of",
+        "the best weights are damaged, or those of another evaluation than the checkpoint tells of",
         expected=f"weights of step {step}",
-        found=f"weights of step {found}",
+        found=found,
         advice="start anew with --restart",
     )
 

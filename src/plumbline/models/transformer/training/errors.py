@@ -6,19 +6,16 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
-import torch
 from torch import nn
 
 from plumbline.models.transformer.examples.batches import Batch
 from plumbline.models.transformer.examples.example import Example
+from plumbline.models.transformer.reading_memory import is_out_of_memory
 from plumbline.records import NoDataError, PlumblineError
 
-_CPU_SAYS = ("can't allocate memory", "DefaultCPUAllocator", "not enough memory")
 _NAMED = 16
 _BYTES_TRAINED, _BYTES_FROZEN = 16, 4
 """Of a weight in 32 bits; a trained one has its gradient and the two averages of Adam beside it."""
-
-
 _GOES_ON = "--resume goes on from the last checkpoint, which is untouched"
 
 
@@ -76,13 +73,6 @@ def states_watched(model: nn.Module) -> Iterator[None]:
             advice="--lora 16 trains adapters alone; or share the model among several devices "
             f"(docs/how-to/train-on-several-gpus.md); {_GOES_ON}",
         ) from error
-
-
-def is_out_of_memory(error: BaseException) -> bool:
-    """Whether the error of an allocator says that memory is at an end."""
-    if isinstance(error, torch.OutOfMemoryError | MemoryError):
-        return True
-    return isinstance(error, RuntimeError) and any(words in str(error) for words in _CPU_SAYS)
 
 
 def not_finite(step: int, examples: Sequence[Example], *, what: str) -> TrainingError:

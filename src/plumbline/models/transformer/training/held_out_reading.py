@@ -2,38 +2,22 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import replace
 
 import numpy as np
 from numpy.typing import NDArray
 
 from plumbline.models.calibration import choose_threshold, fit_calibration
-from plumbline.models.figures.evaluation import RowScores, told_apart
-from plumbline.models.linear.training import LEAST_GROUPS
-from plumbline.models.rows.training_rows import LabelRows, PreferenceRows
+from plumbline.models.figures.evaluation import RowScores, require_numbers, told_apart
+from plumbline.models.rows.folds import too_few_held_out
 from plumbline.models.scored_model import UNSAFE, Floats
 from plumbline.models.training import TaskRows
-from plumbline.models.transformer.examples.held_out_prompts import held_positions, too_few_held_out
+from plumbline.models.transformer.examples.held_out_prompts import held_positions, not_calibratable
 from plumbline.models.transformer.examples.side_safety import judged_sides
 from plumbline.models.transformer.frozen.ensemble_fitting import calibrated_ensemble
 from plumbline.models.transformer.model import TransformerHead, TransformerModel
 
 _HOLD_MORE = "train on more data, or hold more of it out: --held-out 0.3 --restart"
-
-
-@dataclass(frozen=True, slots=True)
-class HeldOutScores:
-    """Held-out rows and their scores by the model's heads; None where there are none.
-
-    Attributes:
-        of_pairs: shape (n, 2, heads).
-        of_labels: shape (m, heads).
-    """
-
-    pairs: PreferenceRows | None
-    of_pairs: Floats | None
-    labels: LabelRows | None
-    of_labels: Floats | None
 
 
 def read_held_out(
@@ -43,6 +27,9 @@ def read_held_out(
 
     Returns:
         The calibrated model, the rows with the scores of its heads, and which categories have no head and why.
+    Raises:
+        NoDataError: as `calibrated_heads`; or to the model both sides of all pairs are the same.
+        ModelError: it gives no finite number for some of the rows.
     """
     pairs = None if rows.pairs is None else rows.pairs.take(held_positions(rows.pairs, held_groups))
     labels = None if rows.labels is None else rows.labels.take(held_positions(rows.labels, held_groups))
@@ -52,22 +39,23 @@ def read_held_out(
     of_labels = None
     if labels is not None and len(labels):
         of_labels = model.read_conversations(labels.records.rows()["conversation"])
-    pair_scores, label_scores = (None if each is None else each.heads for each in (of_pairs, of_labels))
-    scored = HeldOutScores(pairs, pair_scores, labels, label_scores)
+    require_numbers(of_pairs, of_labels)
+    scored = RowScores(
+        pairs if of_pairs is not None else None, of_pairs, labels if of_labels is not None else None, of_labels
+    )
     heads, untrained = calibrated_heads(model, scored, max_false_positive_rate)
     columns = [number for number, name in enumerate(model.heads) if name in heads]
-    kept = RowScores(
-        pairs if of_pairs is not None else None,
-        of_pairs and replace(of_pairs, heads=of_pairs.heads[:, :, columns]),
-        labels if of_labels is not None else None,
-        of_labels and replace(of_labels, heads=of_labels.heads[:, columns]),
+    kept = replace(
+        scored,
+        pair_scores=of_pairs and replace(of_pairs, heads=of_pairs.heads[:, :, columns]),
+        label_scores=of_labels and replace(of_labels, heads=of_labels.heads[:, columns]),
     )
     calibrated = replace(model, heads=heads, ensemble=calibrated_ensemble(model, kept))
     return calibrated, kept, untrained
 
 
 def calibrated_heads(
-    model: TransformerModel, scored: HeldOutScores, max_false_positive_rate: float
+    model: TransformerModel, scored: RowScores, max_false_positive_rate: float
 ) -> tuple[dict[str, TransformerHead], dict[str, str]]:
     """The model's heads with calibrations and thresholds, and which categories are left out and why.
 
@@ -77,36 +65,37 @@ def calibrated_heads(
     if model.task == "moderation":
         return _label_heads(model, scored, max_false_positive_rate)
     name, head = next(iter(model.heads.items()))
-    if scored.pairs is None or scored.of_pairs is None:
-        raise too_few_held_out("no comparison", _HOLD_MORE)
-    lead, weights = scored.of_pairs[:, 0, 0] - scored.of_pairs[:, 1, 0], scored.pairs.weights
+    if scored.pairs is None or scored.pair_scores is None:
+        raise not_calibratable("no comparison", _HOLD_MORE)
+    of_sides, weights = scored.pair_scores.heads, scored.pairs.weights
+    lead = of_sides[:, 0, 0] - of_sides[:, 1, 0]
     if model.task == "preference":
         fitted = fit_calibration(lead, scored.pairs.first_is_better, weights=weights, with_offset=False)
         return {name: replace(head, calibration=fitted)}, {}
     scores, is_unsafe = _signs(scored)
-    if why := _too_few(is_unsafe):
-        raise too_few_held_out(why, _HOLD_MORE)
+    if why := too_few_held_out(is_unsafe):
+        raise not_calibratable(why, _HOLD_MORE)
     # The sign of a reply and the order of a pair are two questions: each has a scale of its own, and 0 stays 0.
     of_signs = fit_calibration(scores, is_unsafe, with_offset=False)
     of_pairs = fit_calibration(lead, ~scored.pairs.first_is_better, weights=weights, with_offset=False)
     return {name: replace(head, calibration=of_signs, threshold=0.5, pair_calibration=of_pairs)}, {}
 
 
-def _signs(scored: HeldOutScores) -> tuple[Floats, NDArray[np.bool_]]:
+def _signs(scored: RowScores) -> tuple[Floats, NDArray[np.bool_]]:
     """Costs of held-out replies, and whether they were judged unsafe: by labels, where there are none by pairs."""
-    if scored.labels is not None and scored.of_labels is not None:
-        return scored.of_labels[:, 0], scored.labels.is_unsafe
-    if scored.pairs is None or scored.of_pairs is None:
+    if scored.labels is not None and scored.label_scores is not None:
+        return scored.label_scores.heads[:, 0], scored.labels.is_unsafe
+    if scored.pairs is None or scored.pair_scores is None:
         return np.empty(0), np.empty(0, bool)
     judged = judged_sides(scored.pairs)
-    return scored.of_pairs[judged.rows, judged.sides, 0], judged.is_unsafe
+    return scored.pair_scores.heads[judged.rows, judged.sides, 0], judged.is_unsafe
 
 
 def _label_heads(
-    model: TransformerModel, scored: HeldOutScores, max_false_positive_rate: float
+    model: TransformerModel, scored: RowScores, max_false_positive_rate: float
 ) -> tuple[dict[str, TransformerHead], dict[str, str]]:
-    if scored.labels is None or scored.of_labels is None:
-        raise too_few_held_out("no label", _HOLD_MORE)
+    if scored.labels is None or scored.label_scores is None:
+        raise not_calibratable("no label", _HOLD_MORE)
     heads: dict[str, TransformerHead] = {}
     left_out: dict[str, str] = {}
     everywhere = np.ones(len(scored.labels), bool)
@@ -114,10 +103,10 @@ def _label_heads(
         is_main = name == UNSAFE
         known = everywhere if is_main else scored.labels.knows(name)
         applies = scored.labels.is_unsafe if is_main else scored.labels.categories[name]
-        scores, positive = scored.of_labels[known, column], applies[known]
-        if why := _too_few(positive):
+        scores, positive = scored.label_scores.heads[known, column], applies[known]
+        if why := too_few_held_out(positive):
             if is_main:
-                raise too_few_held_out(why, _HOLD_MORE)
+                raise not_calibratable(why, _HOLD_MORE)
             left_out[name] = why
             continue
         calibration = fit_calibration(scores, positive, with_offset=True)
@@ -125,11 +114,3 @@ def _label_heads(
         threshold = choose_threshold(chances, positive, max_false_positive_rate, deals=one_deal)
         heads[name] = replace(head, calibration=calibration, threshold=threshold)
     return heads, left_out
-
-
-def _too_few(positive: NDArray[np.bool_]) -> str | None:
-    """Why a head cannot be calibrated; None where it can."""
-    counts = int(positive.sum()), int((~positive).sum())
-    if min(counts) >= LEAST_GROUPS:
-        return None
-    return f"{counts[0]} rows for it and {counts[1]} against are held out; at least {LEAST_GROUPS} of each needed"

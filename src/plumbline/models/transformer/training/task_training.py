@@ -153,8 +153,7 @@ def train_transformer(
     loaded()
     encoder = ConversationEncoder(trunk.tokenizer, options.tokens, trunk.positions)
     step("making tokens")
-    tables = [table for table in data.tables.values() if len(table)]
-    prepared = prepare_rows(tables, data.asked, encoder, axis=data.axis, loss=options.loss, seed=seed, place=data.place)
+    prepared = prepare_rows(goals, encoder, loss=options.loss, seed=seed, place=data.place)
     model = _untrained(goals[0], trunk, encoder, prepared.head_names, options)
     fitted = _fit_frozen if options.frozen else _fine_tune
     outcome, notes = fitted(model, prepared, held_groups, options, work, step)

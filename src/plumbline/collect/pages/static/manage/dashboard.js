@@ -10,7 +10,7 @@ const dialog = byId("change");
 let state = "";
 
 keepFolds(live);
-const look = keepFresh(live, byId("connection"), () => {});
+const look = keepFresh(live, byId("connection"));
 
 // The buttons are replaced as the page changes: what is pressed is looked for anew.
 live.addEventListener("click", (event) => {

@@ -1,7 +1,5 @@
 // The export's form: what is left empty is not sent.
 
-import { byId } from "../elements.js";
-
 for (const field of document.querySelectorAll("[data-optional]")) {
   field.disabled = false;
   field.form.addEventListener("submit", () => {
@@ -9,4 +7,3 @@ for (const field of document.querySelectorAll("[data-optional]")) {
     setTimeout(() => { field.disabled = false; });
   });
 }
-byId("main").dataset.ready = "yes";

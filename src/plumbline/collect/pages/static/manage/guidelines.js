@@ -2,13 +2,13 @@
 // cannot be taken back, so that publishing asks first.
 
 import { ask, inWords } from "../api.js";
+import { fetchedDocument } from "../documents.js";
 import { byId, onPress, tell } from "../elements.js";
 import { sure } from "./sure.js";
 
 const form = byId("editor");
 const text = byId("text");
 const problem = byId("problem");
-const token = document.querySelector('meta[name="csrf-token"]').content;
 const published = text.value;
 
 const PUBLISHED = "published";
@@ -20,30 +20,15 @@ if (new URLSearchParams(location.search).has(PUBLISHED)) {
 const isChanged = () => text.value !== published;
 const bytes = () => new TextEncoder().encode(text.value).length;
 
-/** A page that the server made of the text; no markup is made from text here. */
-function previewed() {
-  return new Promise((resolve, reject) => {
-    const request = new XMLHttpRequest();
-    request.open("POST", `${location.pathname.replace(/\/edit$/, "")}/preview`);
-    request.responseType = "document";
-    request.timeout = 30_000;
-    request.setRequestHeader("Content-Type", "application/json");
-    request.setRequestHeader("X-CSRF-Token", token);
-    request.onload = () => resolve(request.status === 200 ? request.responseXML?.getElementById("previewed") : null);
-    request.onerror = request.ontimeout = () => reject(new Error("the server does not answer"));
-    request.send(JSON.stringify({ text: text.value }));
-  });
-}
-
 onPress(byId("preview"), async () => {
   tell(problem, "");
   try {
-    const made = await previewed();
-    if (!made) return tell(problem, "The server could not show this text. Load the page again; your text stays in this window until then, so copy it first.");
-    byId("previewed").replaceChildren(...[...made.childNodes].map((node) => document.adoptNode(node)));
+    const { responseXML: page } = await fetchedDocument(location.pathname.replace(/edit$/, "preview"), { text: text.value });
+    byId("previewed").replaceChildren(...[...page.getElementById("previewed").childNodes].map((node) => document.adoptNode(node)));
     byId("told").textContent = isChanged() ? "Not published yet." : "";
-  } catch {
-    tell(problem, "The server does not answer. Look at your connection, and try again.");
+  } catch (request) {
+    const refused = "The server could not show this text. Load the page again; your text stays in this window until then, so copy it first.";
+    tell(problem, request.status === 0 ? "The server does not answer. Look at your connection, and try again." : refused);
   }
 });
 

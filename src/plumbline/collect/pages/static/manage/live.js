@@ -44,8 +44,8 @@ function takeOver(live, came) {
   scrollTo(x, y);
 }
 
-/** Keeps a region of the page up to date; `freshened` is called after each time. Gives a function that does it now. */
-export function keepFresh(live, connection, freshened) {
+/** Keeps a region of the page up to date. Gives a function that does it now. */
+export function keepFresh(live, connection) {
   const seconds = Number(live.dataset.seconds) || 5;
   let failures = 0, since = null, timer = null, underWay = false;
 
@@ -62,7 +62,6 @@ export function keepFresh(live, connection, freshened) {
       failures = 0;
       since = null;
       tell(connection, "");
-      freshened();
     } catch (request) {
       if (request instanceof Error) throw request;
       failures += 1;

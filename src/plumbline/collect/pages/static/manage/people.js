@@ -3,6 +3,7 @@
 import { ask, inWords } from "../api.js";
 import { byId, onPress, tell } from "../elements.js";
 import { onSubmit } from "../forms.js";
+import { shownOnce } from "./shown_once.js";
 import { sure } from "./sure.js";
 
 const API = "/api/v1";
@@ -10,25 +11,12 @@ const API = "/api/v1";
 /** A moment as the rest of the page writes it. */
 const inUtc = (moment) => `${moment.slice(0, 16).replace("T", " ")} UTC`;
 
-function showLink(made, says) {
-  const place = byId("link-text");
-  place.value = new URL(made.link_path, location.origin).href;
-  byId("link-says").textContent = says;
-  byId("link-copied").textContent = "";
-  byId("link").addEventListener("close", () => { place.value = ""; location.reload(); }, { once: true });
-  byId("link").showModal();
-  place.select();
-}
+const showOnce = shownOnce("link");
 
-onPress(byId("link-copy"), async () => {
-  try {
-    await navigator.clipboard.writeText(byId("link-text").value);
-    byId("link-copied").textContent = "Copied.";
-  } catch {
-    byId("link-text").select();
-    byId("link-copied").textContent = "Marked: copy it with Ctrl C.";
-  }
-});
+function showLink(made, says) {
+  byId("link-says").textContent = says;
+  showOnce(new URL(made.link_path, location.origin).href);
+}
 
 onSubmit(byId("invite"), async (data) => {
   const study = data.get("study");

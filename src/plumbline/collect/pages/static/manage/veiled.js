@@ -1,17 +1,14 @@
 // Texts stand blurred, and hidden from a screen reader, until they are asked for: once for the page.
 
-import { onPress } from "../elements.js";
+import { byId } from "../elements.js";
 
-const button = document.getElementById("unveil");
-if (button) {
-  onPress(button, async () => {
-    for (const each of document.querySelectorAll("[data-veiled]")) {
-      each.classList.remove("veiled");
-      each.inert = false;
-    }
-    const first = document.querySelector("[data-veiled]");
-    document.getElementById("veil").remove();
-    first?.setAttribute("tabindex", "-1");
-    first?.focus({ preventScroll: true });
-  });
-}
+byId("unveil")?.addEventListener("click", () => {
+  const texts = [...document.querySelectorAll("[data-veiled]")];
+  for (const each of texts) {
+    each.classList.remove("veiled");
+    each.inert = false;
+  }
+  byId("veil").remove();
+  texts[0]?.setAttribute("tabindex", "-1");
+  texts[0]?.focus({ preventScroll: true });
+});

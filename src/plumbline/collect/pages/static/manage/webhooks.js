@@ -1,38 +1,26 @@
 // Webhooks: add, try, send again, remove. A secret is shown once, and kept nowhere.
 
 import { ask, inWords } from "../api.js";
-import { byId, onPress, tell } from "../elements.js";
+import { byId, tell } from "../elements.js";
 import { onSubmit } from "../forms.js";
 import { keepFresh } from "./live.js";
+import { shownOnce } from "./shown_once.js";
 import { sure } from "./sure.js";
 
 const API = "/api/v1/webhooks";
 
 const live = byId("live");
-const look = keepFresh(live, byId("connection"), () => {});
+const look = keepFresh(live, byId("connection"));
 
 if (byId("add")) prepareAdding();
 
 function prepareAdding() {
-  onPress(byId("secret-copy"), async () => {
-    try {
-      await navigator.clipboard.writeText(byId("secret-text").value);
-      byId("secret-copied").textContent = "Copied.";
-    } catch {
-      byId("secret-text").select();
-      byId("secret-copied").textContent = "Marked: copy it with Ctrl C.";
-    }
-  });
+  const showSecret = shownOnce("secret");
   onSubmit(byId("add"), async (data) => {
     const made = await ask("POST", API, {
       url: data.get("url").trim(), events: data.getAll("events"), study: data.get("study") || null,
     });
-    const place = byId("secret-text");
-    place.value = made.secret;
-    byId("secret-copied").textContent = "";
-    byId("secret").addEventListener("close", () => { place.value = ""; location.reload(); }, { once: true });
-    byId("secret").showModal();
-    place.select();
+    showSecret(made.secret);
   });
 }
 

@@ -5,6 +5,7 @@ import { byId, copyOf, element, put, slot } from "../elements.js";
 import { wordDifference } from "./word_difference.js";
 
 const WHO = { human: "Human", assistant: "Assistant", system: "Note" };
+const LETTERS = "AB";
 const TAGS = { went: "del", came: "ins" };
 const MOVE = { duration: 260, easing: "ease-out" };
 
@@ -78,11 +79,11 @@ export function moveIn(messages, places) {
   }
 }
 
-/** Two replies or more, side by side: all of them are put into the page in one go. */
-export function showReplies(place, replies, letters = "ABCDEFGHIJ") {
+/** Two replies side by side: both are put into the page in one go. */
+export function showReplies(place, replies) {
   place.replaceChildren(...replies.map((text, at) => {
     const made = copyOf("reply");
-    put(made, "letter", letters[at]);
+    put(made, "letter", LETTERS[at]);
     put(made, "text", text);
     return made;
   }));

@@ -2,7 +2,7 @@
 // so that an answer which arrived although its receipt was lost counts once.
 
 import { ask, newKey, NO_REPLIES, passes } from "../api.js";
-import { forgetAnswer, keepAnswer, readAnswer, waitingAnswers } from "./kept.js";
+import { forgetAnswer, forgetDraft, keepAnswer, readAnswer, waitingAnswers } from "./kept.js";
 
 const LONGEST_WAIT_SECONDS = 30;
 const ANSWER_SECONDS = 120;
@@ -19,7 +19,7 @@ export const needsLogin = (error) => error.status === 401 || error.code === CSRF
 /** Whether the server has read an answer and will never take it; or has taken it, and only the replies to it are missing. */
 const isFinal = (error) => NO_REPLIES.includes(error.code) || error.status >= 400 && error.status < 500 && !needsLogin(error) && !passes(error);
 
-let waiting = new Set();
+const waiting = new Set();
 
 /** Ends every wait: it is tried again now. */
 export function tryNow() {
@@ -84,16 +84,20 @@ export async function deliver(answer, onTrouble) {
   }
 }
 
-/** Sends what was answered in a tab that was closed too early: [{answer, told, error}], oldest first. */
+/** Sends what was answered in a tab that was closed too early: [{told, error}], oldest first. What was taken needs no draft. */
 export async function deliverWaiting(onTrouble) {
   const outcomes = [];
   for (const answer of waitingAnswers()) {
+    const outcome = {};
     try {
-      outcomes.push({ answer, told: await deliver(answer, onTrouble) });
+      outcome.told = await deliver(answer, onTrouble);
     } catch (error) {
       if (needsLogin(error)) throw error;
-      outcomes.push(NO_REPLIES.includes(error.code) ? { answer, told: {} } : { answer, error });
+      if (NO_REPLIES.includes(error.code)) outcome.told = {};
+      else outcome.error = error;
     }
+    if (outcome.told) forgetDraft(answer.name);
+    outcomes.push(outcome);
   }
   return outcomes;
 }

@@ -47,10 +47,10 @@ function names(kind) {
 /** Whether something is held by this page alone, and lost with it. */
 export const isHeldByPageAlone = () => [...memory.keys()].some((name) => !/^(setting|seconds):/.test(name));
 
-/** Drafts: {step, state, base, dirty}; `base` is the server's version that it was made over, `dirty` what it lacks. */
-export const readDraft = (assignment) => read(`draft:${assignment}`);
-export const keepDraft = (assignment, draft) => write(`draft:${assignment}`, { ...draft, at: Date.now() });
-export const forgetDraft = (assignment) => remove(`draft:${assignment}`);
+/** Drafts, by assignment or by what is corrected: {step, state, base, dirty}; `base` is the server's version that it was made over, `dirty` what it lacks. */
+export const readDraft = (name) => read(`draft:${name}`);
+export const keepDraft = (name, draft) => write(`draft:${name}`, { ...draft, at: Date.now() });
+export const forgetDraft = (name) => remove(`draft:${name}`);
 
 /** Calls `hear` with what another tab keeps of this draft now. */
 export function onDraft(hear) {
@@ -79,8 +79,8 @@ export function forgetOldDrafts() {
 }
 
 /**
- * Answers on their way: {name, path, body, key, …}; `name` says what is answered: one for each assignment, since the next
- * question waits for it.
+ * Answers on their way: {name, path, body, key, …}; `name` says what is answered, as drafts of it are named: one for each
+ * assignment, since the next question waits for it, and one for each correction.
  */
 export const keepAnswer = (answer) => write(`answer:${answer.name}`, { at: Date.now(), ...answer });
 export const readAnswer = (name) => read(`answer:${name}`);

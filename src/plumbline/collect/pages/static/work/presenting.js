@@ -1,10 +1,8 @@
 // A question comes into the page: the conversation above it grows, what goes on moves there, and nothing jumps.
 
 import { byId } from "../elements.js";
-import { isCalm, moveIn, placesOfTexts, showConversation } from "./conversation.js";
+import { moveIn, placesOfTexts, showConversation } from "./conversation.js";
 import { dropVeil } from "./veil.js";
-
-export { isCalm };
 
 /** The next item: at the top, and with no height kept. */
 export function startAnew() {

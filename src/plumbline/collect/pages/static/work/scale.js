@@ -5,7 +5,7 @@ import { copyOf, put, slot } from "../elements.js";
 const DEGREES = ["slightly", "somewhat", "clearly", "much"];
 
 /** What a step says: "A is clearly better". */
-export function meaning(step, steps, word) {
+function meaning(step, steps, word) {
   const half = steps / 2;
   const [letter, strength] = step <= half ? ["A", half + 1 - step] : ["B", step - half];
   const degree = DEGREES[Math.ceil((strength / half) * DEGREES.length) - 1];

@@ -2,7 +2,7 @@
 
 import { byId, tell } from "../elements.js";
 import { deliverWaiting } from "./delivery.js";
-import { forgetDraft, unsentCount } from "./kept.js";
+import { unsentCount } from "./kept.js";
 import { tellDelivered } from "./told.js";
 
 /** Sends what waits, and says so in the page's notice; `study` as in `tellDelivered`. Who has to log in again is asked on the work page. */
@@ -13,9 +13,7 @@ export async function sendWaiting(study = null) {
   tell(notice, count === 1 ? "An answer of yours is on its way." : `${count} answers of yours are on their way.`);
   const trouble = (error) => tell(notice, error ? "The server cannot be reached. What you answered is kept here, and sent as soon as it can be." : "");
   try {
-    const outcomes = await deliverWaiting(trouble);
-    for (const { answer, told } of outcomes) if (told) forgetDraft(answer.assignment);
-    tellDelivered(outcomes, study);
+    tellDelivered(await deliverWaiting(trouble), study);
   } catch {
     tell(notice, "An answer of yours is kept here, and not sent yet: go on working, and it will be.");
   }

@@ -35,6 +35,7 @@ from plumbline.collect.store.identity.outside_identities import (
     disconnect_outside,
     find_outside,
     has_outside,
+    outside_stands_in,
     put_outside_in,
 )
 from plumbline.collect.store.people import digest, end_session
@@ -211,7 +212,14 @@ def come_in(
     person = find_outside(collecting.store, identity)
     if person is None:
         person = _new_worker(collecting, settings, identity)
-    return begin_session(collecting, person, earlier)
+    who = person.id
+    return begin_session(
+        collecting,
+        person,
+        earlier,
+        stands=lambda connection: outside_stands_in(connection, who, identity),
+        refused=nobody_here,
+    )
 
 
 def connect(collecting: Collecting, person: Person, session: str, flow: Flow, identity: OutsideIdentity) -> None:
