@@ -220,3 +220,10 @@ def test_a_damaged_model_is_refused(kind, plumb, model, corpus, tmp_path):
     fails(plumb("evaluate", copy, source), code)
     fails(plumb("score", copy, source, "-o", tmp_path / "scores.jsonl"), code)
     assert [path.name for path in tmp_path.iterdir()] == ["model"]
+
+
+def test_a_model_and_data_the_other_way_round_are_told(plumb, model, corpus):
+    source = corpus / "harmless-synthetic"
+    ended = plumb("evaluate", source, model)
+    fails(ended, "PL-MOD-001")
+    assert f"the model comes first, then the data: {model} {source}" in ended[2]

@@ -100,8 +100,8 @@ def _split_advice(split: str, splits: list[str]) -> str:
     if near or len(splits) > 1:
         return f"--split {(near or splits)[0]}, or another of these"
     return (
-        f"--split {splits[0]} reads all there is, and nothing is held out to measure on; to hold some out, deal the rows "
-        "to files named train and test, as plumbline demo --data does"
+        f"--split {splits[0]} reads all there is (plumbline data show tells what kind of rows these are), and nothing is held "
+        "out to measure on; to hold some out, deal the rows to files named train and test, as plumbline demo --data does"
     )
 
 

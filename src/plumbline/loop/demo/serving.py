@@ -44,6 +44,7 @@ def serve_demo(out: Path, tell: Callable[[str], None]) -> None:
     ended = threading.Event()
     with ExitStack() as stack:
         stack.enter_context(held_demo(out))
+        tell("starting the app and moderation")
         pages = stack.enter_context(running_server([*app, "--no-access-log"], out / LOG, ready="its API: "))
         service = stack.enter_context(running_server(moderation, out / LOG, ready="serving"))
         link = pages.line("choose the owner", _LINK_SECONDS)

@@ -31,14 +31,14 @@ from plumbline.loop.sources import Step, is_synthetic, known_axis, load_stage, r
 from plumbline.measure import Bootstrap
 from plumbline.models.figures.evaluation import evaluate_model
 from plumbline.models.loading import load_any_model
-from plumbline.models.model_folder import FolderDescription, with_model
+from plumbline.models.model_folder import DESCRIPTION_NAME, FolderDescription, with_model
 from plumbline.models.reply_readings import NO_NUMBER
 from plumbline.models.rows.trained_rows import Overlap, TrainedRows, read_trained_rows
 from plumbline.models.rows.training_rows import Records
 from plumbline.models.scored_model import Advance, ScoredModel
 from plumbline.models.scoring import ScoredReplies, score_tables
 from plumbline.models.training import TaskRows, rows_of_task
-from plumbline.records import Axis, Kind, NoDataError, UsageError
+from plumbline.records import Axis, Kind, NoDataError, SourceError, UsageError
 
 SCORE_ENDINGS = (".parquet", ".jsonl", ".csv")
 READ_IN_PART = "PL-SCO-002"
@@ -118,7 +118,13 @@ def run_evaluation(run: EvaluationRun, step: Step = lambda _: None) -> dict[str,
 
 
 def _loaded_model(run: EvaluationRun | ScoringRun) -> tuple[ScoredModel, FolderDescription]:
-    return load_any_model(run.model, trust_remote_code=run.trust_remote_code, tokens_per_batch=run.tokens_per_batch)
+    try:
+        return load_any_model(run.model, trust_remote_code=run.trust_remote_code, tokens_per_batch=run.tokens_per_batch)
+    except SourceError as error:
+        if not (Path(run.source) / DESCRIPTION_NAME).is_file():
+            raise
+        advice = f"the model comes first, then the data: {run.source} {run.model}"
+        raise SourceError(error.code, error.place, error.problem, expected=error.expected, advice=advice) from error
 
 
 def _told(step: Step) -> Advance:
