@@ -40,11 +40,12 @@ ARGUMENTS = (
 )
 
 
-# Of the package and not of the session: as long as Playwright runs, its event loop counts as the running one of this thread,
-# and tests elsewhere, which start loops of their own, would be refused.
-@pytest.fixture(scope="package")
+# Of the module and not of the session: as long as Playwright runs, its event loop counts as the running one of this thread,
+# and tests elsewhere, which start loops of their own, would be refused. (Pytest takes "package" for "session" where a folder
+# has no `__init__.py`.) A start takes 0.7 seconds.
+@pytest.fixture(scope="module")
 def browser():
-    """One for all tests here: whoever needs to be alone makes a context of their own."""
+    """One for all tests of a module: whoever needs to be alone makes a context of their own."""
     sync_api = pytest.importorskip("playwright.sync_api")
     program = shutil.which("chromium-headless-shell") or shutil.which("chromium")
     if program is None:
