@@ -15,7 +15,7 @@ from tests.collect.openid_provider import (
 )
 
 
-@pytest.fixture(scope="package")
+@pytest.fixture(scope="session")
 def only_provider():
     made = OpenIdProvider(CALLBACK)
     yield made
