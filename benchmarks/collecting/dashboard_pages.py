@@ -88,7 +88,7 @@ def look_at(place: str, kind: str, *, times: int) -> dict[str, PageTimes]:
     Raises:
         SystemExit: there is no Chromium, or the server did not start.
     """
-    study = _prepared(place, kind)
+    study = to_serve(place, kind)
     with tempfile.TemporaryDirectory(prefix="dashboard-pages-") as folder:
         (Path(folder) / "study.toml").write_text(study.file, encoding="utf-8")
         (Path(folder) / "g.md").write_text("Read.", encoding="utf-8")
@@ -106,14 +106,15 @@ def look_at(place: str, kind: str, *, times: int) -> dict[str, PageTimes]:
     return found
 
 
-def _prepared(place: str, kind: str) -> ServedStudy:
+def to_serve(place: str, kind: str) -> ServedStudy:
+    """The study of this store, and an owner's session to look at it by."""
     from plumbline.collect.kinds import Purpose
     from plumbline.collect.service.collecting import utc_now
     from plumbline.collect.store.items import read_items
     from plumbline.collect.store.judgements import judgements_of_item
     from plumbline.collect.store.migrating import open_store
-    from plumbline.collect.store.people import add_person, issue_token, list_people
-    from plumbline.collect.store.rows import Role, TokenUse
+    from plumbline.collect.store.people import add_person, issue_session, list_people
+    from plumbline.collect.store.rows import Role
     from plumbline.collect.store.studies import find_study
 
     store = open_store(place)
@@ -121,7 +122,7 @@ def _prepared(place: str, kind: str) -> ServedStudy:
         study, now = find_study(store, "chat" if kind == "preference-chat" else kind), utc_now()
         owner = add_person(store, Role.OWNER, now=now)
         ends = now + timedelta(days=1)
-        session = issue_token(store, owner.id, now=now, expires_at=ends, use=TokenUse.SESSION)
+        session = issue_session(store, owner.id, now=now, expires_at=ends)
         (item,) = read_items(store, study.id, purpose=Purpose.WORK, limit=1)
         (judged, *_) = judgements_of_item(store, item.id, limit=1)
         names = {person.id: person.pseudonym for person in list_people(store)}

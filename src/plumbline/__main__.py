@@ -1,5 +1,5 @@
 """``python -m plumbline`` is ``plumbline``."""
 
-from plumbline.cli.main import run
+from plumbline.cli.entry import run
 
 run()

@@ -1,11 +1,10 @@
 """The multiplier: up where the limit is broken, down where it holds, never past its bounds, the same after a pause."""
 
-import json
 import math
 
 import pytest
 
-from plumbline.align.lagrangian import Lagrangian, LagrangianSettings
+from plumbline.align.lagrangian import Lagrangian, LagrangianSettings, LagrangianState
 from plumbline.records import UsageError
 
 
@@ -54,7 +53,7 @@ def test_it_goes_on_exactly_where_it_was():
     paused = Lagrangian(settings)
     for cost in (1.0, -2.0):
         paused.update([cost])
-    resumed = Lagrangian.resumed(settings, json.loads(json.dumps(paused.state())))
+    resumed = Lagrangian.resumed(settings, LagrangianState.model_validate_json(paused.state().model_dump_json()))
     for cost in (0.5, 3.0):
         resumed.update([cost])
     assert resumed == straight

@@ -53,5 +53,6 @@ def test_a_policy_without_an_end_token_is_not_trained(tmp_path):
 
 def test_what_describes_no_policy_says_nothing(tmp_path):
     assert read_description(tmp_path) == {}
-    (tmp_path / "policy.json").write_text("[1]")
-    assert read_description(tmp_path) == {}
+    for text in ("[1]", "[" * 100_000):
+        (tmp_path / "policy.json").write_text(text)
+        assert read_description(tmp_path) == {}

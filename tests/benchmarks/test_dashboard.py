@@ -1,10 +1,16 @@
 """The stores that the dashboard is measured on give figures, and more judgements are read on."""
 
+from contextlib import closing
+
 import pytest
 
 from benchmarks import dashboard
+from benchmarks.collecting import dashboard_pages
 from benchmarks.collecting.dashboard_store import KINDS, fill
-from plumbline.collect.store.migrating import create_store
+from plumbline.collect.service.collecting import utc_now
+from plumbline.collect.store.migrating import create_store, open_store
+from plumbline.collect.store.people import find_by_token
+from plumbline.collect.store.rows import Role, TokenUse
 from tests.benchmarks.test_collect_export import result_of
 
 JUDGEMENTS = 60
@@ -29,6 +35,9 @@ def test_every_kind_is_measured_on_judgements_that_count(tmp_path, kind):
     assert (first["flops"] > 0) == (kind != "preference-chat")
     more = result_of(dashboard.brought_up(place, kind))
     assert more["new"] == (0 if kind == "preference-chat" else dashboard.NEW)
+    session = dashboard_pages.to_serve(place, kind).session
+    with closing(open_store(place)) as store:
+        assert find_by_token(store, session, now=utc_now(), use=TokenUse.SESSION).role is Role.OWNER
 
 
 def test_every_way_on_every_store_is_a_candidate():

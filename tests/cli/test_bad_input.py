@@ -227,3 +227,4 @@ def test_a_model_and_data_the_other_way_round_are_told(plumb, model, corpus):
     ended = plumb("evaluate", source, model)
     fails(ended, "PL-MOD-001")
     assert f"the model comes first, then the data: {model} {source}" in ended[2]
+    fails(plumb("evaluate", source, "x" * 300), "PL-MOD-001")

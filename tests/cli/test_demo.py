@@ -1,8 +1,10 @@
 """``plumbline demo``: what it refuses, prints and opens. The loop itself, and how it is served: tests/loop/demo."""
 
+import sys
 from types import SimpleNamespace
 
-from plumbline.loop.demo import starting, whole_loop
+from plumbline.loop.demo import extras, own_data, whole_loop
+from plumbline.loop.demo.own_data import DemoResult
 from plumbline.loop.demo.whole_loop import LoopResult
 
 
@@ -13,8 +15,26 @@ def test_data_of_ones_own_has_no_app_to_serve(plumb, tmp_path):
     assert "Try: " in err
 
 
+def test_a_folder_that_no_option_names_is_told_which_one_would(plumb, tmp_path):
+    code, out, err = plumb("demo", "my data", "-o", tmp_path / "out")
+    assert (code, out) == (2, "")
+    assert "PL-ARG-006" in err
+    assert "Try: plumbline demo --data 'my data'" in err
+    assert not (tmp_path / "out").exists()
+
+
+def test_which_data_had_their_test_split_from_the_demo_is_told(plumb, tmp_path, monkeypatch):
+    result = DemoResult(tmp_path / "report.html", dealt={"pairs": "test 20, train 80"}, seconds={"reading": 1.0})
+    monkeypatch.setattr(own_data, "run_on_own_data", lambda *_, **__: result)
+    assert "pairs has no splits train and test" in (err := plumb("demo", "--data", tmp_path)[2])
+    assert "test 20, train 80" in err
+
+
 def test_without_its_extras_nothing_is_begun(plumb, tmp_path, monkeypatch):
-    monkeypatch.setattr(starting, "_NEEDED", ("jinja2", "no_such_library"))
+    """Not even an import of what needs them."""
+    monkeypatch.setattr(extras, "_NEEDED", ("jinja2", "no_such_library"))
+    for name in ("serving", "whole_loop", "starting"):
+        monkeypatch.setitem(sys.modules, f"plumbline.loop.demo.{name}", None)
     code, _, err = plumb("demo", "-o", tmp_path / "out")
     assert code == 2
     assert "PL-DEM-004" in err

@@ -1,11 +1,14 @@
 """`plumbline loop` as a person meets it: a file to start from, a look before, figures and notes, exit codes."""
 
 import json
+import shlex
+import sys
 
 import pytest
 
 from plumbline.loop.synthetic.corpus import write_synthetic_corpus
 from tests.cli.conftest import plumb as plumb
+from tests.loop.rounds.judged_study import study_folder
 
 
 @pytest.fixture
@@ -40,6 +43,29 @@ def test_from_the_example_to_a_finished_round(plumb, after_the_demo):
     assert 'before = "rounds/first"' in err, "as a file beside this one has to say it"
     plan = json.loads(plumb("loop", "round-1.toml", "--check", "--json")[1])
     assert {step["what"] for step in plan["steps"]} == {"kept"}
+
+
+def test_the_commands_that_come_next_can_be_typed(plumb, tmp_path):
+    """Of a path with a blank, too."""
+    file = tmp_path / "round 1.toml"
+    err = plumb("loop", file)[2]
+    assert plumb(*shlex.split(err.partition("plumbline ")[2])[:3])[0] == 0
+    err = plumb("loop", file, "--example")[2]
+    assert shlex.split(err.partition("next: plumbline ")[2]) == ["loop", str(file), "--check"]
+
+
+def test_a_round_without_studies_needs_nothing_that_collects(plumb, tmp_path, monkeypatch):
+    (tmp_path / "pairs.jsonl").touch()
+    (tmp_path / "r.toml").write_text('name = "r"\n[data]\nsources = ["pairs.jsonl"]\n')
+    monkeypatch.setitem(sys.modules, "plumbline.collect.service.store_places", None)
+    assert plumb("loop", tmp_path / "r.toml", "--check")[0] == 0
+
+
+def test_a_store_that_is_not_there_is_told_before_all_is_called_there(plumb, tmp_path):
+    study_folder(tmp_path / "study", 3)
+    (tmp_path / "r.toml").write_text('name = "r"\n[data]\nstudies = ["study"]\n')
+    code, out, err = plumb("loop", tmp_path / "r.toml", "--check")
+    assert (code, out, err[:10]) == (2, "", "PL-COL-002")
 
 
 def test_what_is_wrong_with_the_file_is_told_with_lines(plumb, tmp_path):

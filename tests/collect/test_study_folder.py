@@ -50,6 +50,19 @@ def test_a_toml_file_that_comes_or_goes_later_moves_no_store(tmp_path):
     assert find_study_place(study).store == store_of(study) == store_of(tmp_path) == tmp_path / "mine.db"
 
 
+def test_of_two_stores_beside_a_study_that_was_one_of_several_none_is_taken_unasked(tmp_path):
+    """`collect.db` is of the study that went, or this study's from before the other came."""
+    study, gone = tmp_path / "mine.toml", tmp_path / "study.toml"
+    for name in ("mine.toml", "study.toml", "mine.db", "collect.db"):
+        (tmp_path / name).write_text("")
+    assert store_of(study) == tmp_path / "mine.db"
+    gone.unlink()
+    for ask in (lambda: find_study_place(study), lambda: store_of(study), lambda: store_of(tmp_path)):
+        with pytest.raises(UsageError, match="PL-STA-002") as refused:
+            ask()
+        assert "collect.db and mine.db" in str(refused.value)
+
+
 @pytest.mark.parametrize("said", [".", "", "./", "../s", "../s/", "./../s"])
 def test_the_folder_somebody_stands_in(tmp_path, monkeypatch, said):
     (tmp_path / "s").mkdir()

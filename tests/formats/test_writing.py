@@ -193,7 +193,7 @@ def with_column(table, name, values):
     """The table with other values in a column, one a row or one for all."""
     at = table.schema.get_field_index(name)
     field = table.schema.field(at)
-    column = pa.array(values if isinstance(values, list) else [values] * len(table))
+    column = pa.array(values if isinstance(values, list) else [values] * len(table), pa.string())
     return table.set_column(at, field, column.dictionary_encode().cast(field.type))
 
 
@@ -221,6 +221,17 @@ def test_one_file_takes_neither_two_axes_nor_one_that_its_folder_contradicts(tmp
     out = tmp_path / "helpful-x" / "train.jsonl"
     convert_loaded(replace(loaded, tables={Kind.COMPARISONS: of_axis[Axis.HELPFULNESS]}), out, "hh-rlhf")
     assert set(load(out).comparisons["axis"].to_pylist()) == {Axis.HELPFULNESS}
+
+
+def test_comparisons_without_a_subset_go_to_no_folder_whose_name_says_another_axis(tmp_path):
+    loaded = load(source(tmp_path / "in", "hh-rlhf", [("train", 5)]))
+    table = with_column(with_column(loaded.comparisons, "axis", "overall"), "subset", [None] * 5)
+    loaded = replace(loaded, tables={Kind.COMPARISONS: table})
+    with pytest.raises(UsageError, match=r"PL-OUT-012(?s:.)*says helpfulness(?s:.)*name another folder"):
+        convert_loaded(loaded, tmp_path / "helpful-out", "hh-rlhf")
+    assert not (tmp_path / "helpful-out").exists()
+    convert_loaded(loaded, tmp_path / "out", "hh-rlhf")
+    assert set(load(tmp_path / "out").comparisons["axis"].to_pylist()) == {Axis.OVERALL}
 
 
 def test_where_no_row_can_be_written_what_stood_there_still_stands(tmp_path):

@@ -120,8 +120,8 @@ def test_source_order_is_by_file_then_row():
     assert list(zip(ordered["source"].to_pylist(), ordered["row"].to_pylist(), strict=True)) == sorted(rows)
 
 
-@pytest.mark.parametrize("rows_taken", [2, 100])
-def test_rows_are_taken_in_the_order_asked_for_from_any_chunks(monkeypatch, rows_taken):
+@pytest.mark.parametrize(("rows_taken", "integers"), [(2, np.int64), (100, np.uint64)])
+def test_rows_are_taken_in_the_order_asked_for_from_any_chunks(monkeypatch, rows_taken, integers):
     monkeypatch.setattr(tables, "_ROWS_TAKEN", rows_taken)
     parts = [
         prompt_table(
@@ -132,7 +132,7 @@ def test_rows_are_taken_in_the_order_asked_for_from_any_chunks(monkeypatch, rows
     ]
     whole = pa.concat_tables(parts).replace_schema_metadata({"kept": "yes"})
     for positions in ([8, 0, 4, 4, 1, 7], [0, 1, 3, 8], [], list(range(9))):
-        taken = take_rows(whole, np.array(positions, np.int64))
+        taken = take_rows(whole, np.array(positions, integers))
         assert taken.to_pylist() == [whole.slice(at, 1).to_pylist()[0] for at in positions]
         assert taken.schema.equals(whole.schema, check_metadata=True)
 

@@ -2,6 +2,7 @@
 
 import json
 import re
+import shlex
 import shutil
 
 import pyarrow as pa
@@ -238,11 +239,14 @@ def test_labels_of_another_taxonomy_and_a_synthetic_source(tmp_path):
 
 
 def test_notes_that_are_none_are_told_and_the_next_step_releases_the_data_without_them(folder, tmp_path):
+    folder = folder.rename(tmp_path / "with a space")
     (folder / "curation" / "summary.json").write_text('{"recipe": 3}')
     with pytest.raises(plumbline.records.SourceError, match="PL-REL-009") as stopped:
         build_release(folder, tmp_path / "out")
     command = re.search(r"plumbline (data convert .+? --to parquet)", str(stopped.value))[1]
-    told = CliRunner().invoke(app, [str(tmp_path / "plain") if word == "OUT" else word for word in command.split()])
+    told = CliRunner().invoke(
+        app, [str(tmp_path / "plain") if word == "OUT" else word for word in shlex.split(command)]
+    )
     assert told.exit_code == 0, told.output
     built = build_release(tmp_path / "plain", tmp_path / "out", ReleaseOptions())
     assert built.rows == sum(len(numbers) for of in (*PAIRS.values(), *LABELS.values()) for numbers in of.values())

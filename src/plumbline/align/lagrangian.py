@@ -10,9 +10,9 @@ import math
 from collections import deque
 from collections.abc import Iterable
 from dataclasses import dataclass, field
-from typing import Any
 
 import numpy as np
+from pydantic import BaseModel, ConfigDict, FiniteFloat
 
 from plumbline.records import UsageError
 
@@ -70,6 +70,15 @@ class LagrangianSettings:
                 found=wrong,
                 advice="leave it out for the published value",
             )
+
+
+class LagrangianState(BaseModel):
+    """Where a multiplier stands, as checkpoints hold it; see `Lagrangian`."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+    log_multiplier: FiniteFloat
+    costs: list[FiniteFloat]
+    steps: int
 
 
 @dataclass
@@ -137,15 +146,14 @@ class Lagrangian:
         moved = self.log_multiplier + self.settings.rate * self.multiplier * (mean - self.settings.cost_limit)
         self.log_multiplier = min(moved, math.log(self.settings.most))
 
-    def state(self) -> dict[str, Any]:
-        """What a run that goes on needs, as plain JSON."""
-        return {"log_multiplier": self.log_multiplier, "costs": list(self.costs), "steps": self.steps}
+    def state(self) -> LagrangianState:
+        """What a run that goes on needs."""
+        return LagrangianState(log_multiplier=self.log_multiplier, costs=list(self.costs), steps=self.steps)
 
     @classmethod
-    def resumed(cls, settings: LagrangianSettings, state: dict[str, Any]) -> Lagrangian:
+    def resumed(cls, settings: LagrangianSettings, state: LagrangianState) -> Lagrangian:
         """As `state` left it."""
         lagrangian = cls(settings)
-        lagrangian.log_multiplier = float(state["log_multiplier"])
-        lagrangian.costs.extend(float(cost) for cost in state["costs"])
-        lagrangian.steps = int(state["steps"])
+        lagrangian.log_multiplier, lagrangian.steps = state.log_multiplier, state.steps
+        lagrangian.costs.extend(state.costs)
         return lagrangian

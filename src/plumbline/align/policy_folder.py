@@ -113,6 +113,6 @@ def read_description(folder: Path) -> dict[str, Any]:
     """What ``policy.json`` in a folder says; nothing of a policy that Plumbline did not write."""
     try:
         found = json.loads((folder / DESCRIPTION_NAME).read_bytes())
-    except (OSError, ValueError):
+    except (OSError, ValueError, RecursionError):
         return {}
     return found if isinstance(found, dict) else {}

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import sys
 from pathlib import Path
+from shlex import quote
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
@@ -221,7 +222,7 @@ def _tell(result: CurationResult, out: Path) -> None:
     tell_splits_not_given(summary)
     tell_terms(result)
     tell_replaced(result.replaced, out)
-    note(f"next: plumbline release build {out} -o RELEASE")
+    note(f"next: plumbline release build {quote(str(out))} -o RELEASE")
 
 
 def _tell_outvoted(step: dict[str, Any]) -> None:

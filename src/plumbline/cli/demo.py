@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import os
 import sys
+from collections.abc import Sequence
 from pathlib import Path
+from shlex import quote
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
@@ -18,10 +20,11 @@ if TYPE_CHECKING:
 
 def register(app: typer.Typer) -> None:
     """Add the command."""
-    app.command()(demo)
+    app.command(context_settings={"allow_extra_args": True})(demo)
 
 
 def demo(
+    context: typer.Context,
     data: Annotated[
         Path | None,
         typer.Option(
@@ -55,6 +58,7 @@ def demo(
     Example: plumbline demo --serve
     Example: plumbline demo --data my-data -o my-report
     """
+    _refuse_more(context.args)
     if data is not None and serve:
         from plumbline.records import UsageError
 
@@ -68,6 +72,9 @@ def demo(
     if data is not None:
         _on_own_data(data, out, seed, open_report=open_report)
         return
+    from plumbline.loop.demo.extras import require_extras
+
+    require_extras()  # before what needs them is imported
     from plumbline.loop.demo.serving import is_servable, serve_demo
 
     if not (serve and is_servable(out)):
@@ -76,6 +83,20 @@ def demo(
         _show(result.report, open_report=open_report)
     if serve:
         serve_demo(out, lambda said: print(said, flush=True))
+
+
+def _refuse_more(words: Sequence[str]) -> None:
+    """Of a folder that no option names, say which one would."""
+    from plumbline.records import UsageError
+
+    if words:
+        raise UsageError(
+            "PL-ARG-006",
+            words[0],
+            "nothing says what this is",
+            expected="--data before a folder or a file of your own",
+            advice=f"plumbline demo --data {quote(words[0])}",
+        )
 
 
 def _whole_loop(out: Path, seed: int) -> LoopResult:
@@ -135,6 +156,8 @@ def _on_own_data(data: Path, out: Path, seed: int, *, open_report: bool | None) 
         ["model, measured on its test split", "figure", "value (95 % interval, n)"],
         [_row(each) for each in result.evaluations],
     )
+    for name, counts in result.dealt.items():
+        note(f"{name} has no splits train and test of its own: the demo dealt its prompts out, to {counts}")
     for name, why in result.left_out.items():
         note(f"left out: {name}: {why}")
     _tell_seconds(result.seconds)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import sys
 from collections.abc import Iterator
 from pathlib import Path
+from shlex import quote
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
@@ -75,26 +76,25 @@ def _write_example(file: Path) -> None:
     from plumbline.loop.rounds.example_round import write_example_round
 
     write_example_round(file)
-    note(f"wrote {file}; next: plumbline loop {file} --check")
+    note(f"wrote {file}; next: plumbline loop {quote(str(file))} --check")
 
 
 def _tell_check(round_: Round, *, restart: bool, as_json: bool) -> None:
-    from plumbline.loop.rounds.data_steps import export_name, unjudged_studies
+    from plumbline.loop.rounds.data_steps import unjudged_studies
     from plumbline.loop.rounds.round_run import plan_of
 
     plan = plan_of(round_, restart=restart)
+    unjudged = unjudged_studies(round_, {each.step for each in plan if each.what == "to do"})
     if as_json:
         steps = [{"step": each.step, "output": each.output, "what": each.what} for each in plan]
         print_json({"name": round_.settings.name, "out": str(round_.out), "steps": steps})
         return
     print_table(["step", "writes", "now"], [[each.step, each.output or "", each.what] for each in plan])
     note(f"everything that {round_.path} names is there; it would be written to {round_.out}")
-    to_do = {each.step for each in plan if each.what == "to do"}
-    for study in unjudged_studies(round_):
-        if export_name(study) in to_do:
-            ends = round_.settings.data.empty_studies == "stop"
-            what = "the round would stop at its export (PL-RND-010)" if ends else "the round would leave it out"
-            note(f"study {study}: nothing in it is judged yet; {what}")
+    for study in unjudged:
+        ends = round_.settings.data.empty_studies == "stop"
+        what = "the round would stop at its export (PL-RND-010)" if ends else "the round would leave it out"
+        note(f"study {study}: nothing in it is judged yet; {what}")
 
 
 def _tell(round_: Round, result: RoundResult) -> None:

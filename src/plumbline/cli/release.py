@@ -5,6 +5,7 @@ from __future__ import annotations
 import sys
 from dataclasses import dataclass
 from pathlib import Path
+from shlex import quote
 from typing import TYPE_CHECKING, Annotated
 
 import typer
@@ -135,7 +136,7 @@ def _tell_built(built: Built, release_options: ReleaseOptions, out: Path, *, has
         version = built.replaced.version or "not told"
         note(f"replaced the release that stood in {out}: version {version}, manifest {built.replaced.manifest_sha256}")
     note(f"wrote {out}: version {built.version}, {built.rows:,} records, manifest {built.manifest_sha256}")
-    note(f"next: plumbline release verify {out}")
+    note(f"next: plumbline release verify {quote(str(out))}")
 
 
 def _tell_gates(gates: tuple[Gate, ...]) -> None:

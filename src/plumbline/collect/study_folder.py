@@ -87,16 +87,19 @@ def store_beside(file: Path) -> Path:
     if file.name == STUDY_FILE_NAME:
         return common
     if len(_toml_files(file.parent)) < 2:
-        return own if own.exists() and not common.exists() else common
-    if common.exists() and not own.exists() and not (file.parent / STUDY_FILE_NAME).is_file():
-        raise UsageError(
-            "PL-STA-002",
-            str(file),
-            f"{STORE_NAME} stands beside it, and may be the store of another of the folder's TOML files",
-            expected=f"{own.name}, the store of one of several",
-            advice=f"--store {common} where it is this study's (or call it {own.name}), --store {own} for a new one",
-        )
-    return own
+        if not (common.exists() and own.exists()):
+            return own if own.exists() else common
+    elif own.exists() or not common.exists() or (file.parent / STUDY_FILE_NAME).is_file():
+        return own
+    raise UsageError(
+        "PL-STA-002",
+        str(file),
+        f"{STORE_NAME} stands beside it, and may be the store of another TOML file that stands there or did",
+        expected=f"{own.name}, the store of one of several, or {STORE_NAME} alone",
+        found=f"{STORE_NAME} and {own.name}" if own.exists() else STORE_NAME,
+        advice=f"--store {common} where it is this study's, else --store {own}; plumbline collect status --store says what "
+        "is in one",
+    )
 
 
 def _folder_meant(said: Path) -> Path:

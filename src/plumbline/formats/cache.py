@@ -23,7 +23,7 @@ from plumbline.formats.locations import Location
 from plumbline.lineage import Fault, Finding, clear_leftovers, file_digest, json_digest, write_folder_aside
 from plumbline.records import Kind, PlumblineError
 
-READER_VERSION = 3
+READER_VERSION = 4
 """Raised whenever a reader's result for the same bytes changes."""
 
 _LIMIT_BYTES = 20 << 30

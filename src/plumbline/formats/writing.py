@@ -138,6 +138,8 @@ def convert_loaded(
         _require_rows(written, to)
         _manifest(loaded, written, to, run).write_beside(out)
         return written
+    if to in AXIS_BY_FOLDER:
+        _refuse_untold_axis(_axes_beside_no_folder(loaded.comparisons), out.resolve(), out)
     with write_folder_aside(out, "data") as aside:
         written = write_tables(loaded.tables, aside, to)
         _require_rows(written, to)
@@ -176,7 +178,7 @@ def _refuse_single_file(loaded: Loaded, out: Path, to: str) -> None:
         {split or "none" for table in loaded.tables.values() for split in table["split"].unique().to_pylist()}
     )
     if to in AXIS_BY_FOLDER:
-        _refuse_untold_axis(sorted(loaded.comparisons["axis"].unique().to_pylist()), out)
+        _refuse_untold_axis(sorted(loaded.comparisons["axis"].unique().to_pylist()), out.resolve().parent, out)
     if len(splits) > 1 and to != PARQUET:  # Parquet keeps the split as a column
         raise UsageError(
             "PL-OUT-009",
@@ -188,10 +190,9 @@ def _refuse_single_file(loaded: Loaded, out: Path, to: str) -> None:
         )
 
 
-def _refuse_untold_axis(axes: Sequence[str], out: Path) -> None:
-    """Refuse one file for comparisons whose axis would be lost in it, or read otherwise: the lines do not tell it."""
-    folder = out.resolve().parent.name
-    told = axis_of(folder)
+def _refuse_untold_axis(axes: Sequence[str], folder: Path, out: Path) -> None:
+    """Refuse a file for comparisons whose axis would be lost in it, or read otherwise: the lines do not tell it."""
+    told = axis_of(folder.name)
     if len(axes) > 1:
         problem, found = "comparisons on several axes would be mixed in one file", ", ".join(axes)
     elif told is not None and axes and axes[0] != told:
@@ -204,8 +205,16 @@ def _refuse_untold_axis(axes: Sequence[str], out: Path) -> None:
         problem,
         expected="one axis in a file, and no other in its folder's name: the lines do not tell it",
         found=found,
-        advice="name a folder: each axis gets a folder of its own",
+        advice="name another folder"
+        if folder == out.resolve()
+        else "name a folder: each axis gets a folder of its own",
     )
+
+
+def _axes_beside_no_folder(comparisons: pa.Table) -> list[str]:
+    """The axes of those whose file gets no folder of its own in the output."""
+    told = pl.DataFrame({name: pl.Series(comparisons[name].cast(pa.string())) for name in ("subset", "axis")}).unique()
+    return sorted(axis for subset, axis in told.iter_rows() if not _folder(subset, axis))
 
 
 def _manifest(loaded: Loaded, written: Written, to: str, run: ConversionRun) -> Manifest:

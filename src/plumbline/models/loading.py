@@ -91,7 +91,7 @@ def model_kind(folder: Path) -> str | None:
     """What ``model.json`` calls the model; None where it does not say, which loading explains."""
     try:
         described = json.loads((folder / DESCRIPTION_NAME).read_bytes())
-    except (OSError, ValueError):
+    except (OSError, ValueError, RecursionError):
         return None
     kind = described.get("plumbline") if isinstance(described, dict) else None
     return kind if isinstance(kind, str) else None

@@ -114,7 +114,7 @@ def _taken(
     holders = np.searchsorted(ends, positions, side="right")
     pieces = []
     for holder in np.unique(holders).tolist():
-        first = ends[holder] - len(batches[holder])
+        first = int(ends[holder]) - len(batches[holder])  # a number of numpy would make unsigned positions fractions
         pieces.append(batches[holder].take(pa.array(positions[holders == holder] - first)))
     together = pa.Table.from_batches(pieces, schema)
     by_holder = np.argsort(holders, kind="stable")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from shlex import quote
 from typing import Annotated, Literal
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, JsonValue, ValidationError
@@ -200,7 +201,7 @@ def read_notes(folder: Path) -> CurationNotes | None:
 
 def no_notes(path: Path, expected: str, found: str) -> SourceError:
     """The error for a file among the notes of a folder that is not what a curation writes there."""
-    folder = path.parent.parent
+    folder = quote(str(path.parent.parent))
     return SourceError(
         "PL-REL-009",
         str(path),

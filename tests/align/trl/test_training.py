@@ -2,6 +2,7 @@
 
 import json
 import logging
+import math
 import shutil
 from types import SimpleNamespace
 
@@ -119,7 +120,7 @@ def test_a_run_that_was_stopped_goes_on_with_the_lambdas_it_would_have_had(polic
     checkpoint = last_checkpoint(tmp_path / "cut")
     assert checkpoint.name == "checkpoint-4"
     state = read_state(checkpoint, {"run": 1})
-    assert (state["steps"], len(state["costs"])) == (4, 64)
+    assert (state.steps, len(state.costs)) == (4, 64)
     resumed = Run(policy, Lagrangian.resumed(LIMIT, state))
     again = resumed.go(tmp_path / "cut", made, checkpoint=checkpoint)
     assert column(again, "lagrangian/multiplier") == column(log, "lagrangian/multiplier")
@@ -165,9 +166,14 @@ def test_a_checkpoint_of_another_run_or_a_broken_one_is_refused(tmp_path):
     with pytest.raises(ModelError, match="PL-TRT-006") as caught:
         read_state(checkpoint, {"seed": 2, "prompts": "a"})
     assert caught.value.found == "others: seed"
-    (checkpoint / STATE_NAME).write_text("{")
-    with pytest.raises(ModelError, match="PL-TRT-005"):
-        read_state(checkpoint, {"seed": 1, "prompts": "a"})
+    told = json.loads((checkpoint / STATE_NAME).read_text())
+    assert told["lagrangian"] == {"log_multiplier": math.log(LIMIT.first), "costs": [], "steps": 0}
+    others = ({"costs": ["high"]}, {"costs": None}, {"log_multiplier": math.nan})
+    damaged = [json.dumps({**told, "lagrangian": {**told["lagrangian"], **other}}) for other in others]
+    for text in ("{", "5", "[" * 100_000, json.dumps({**told, "lagrangian": 5}), *damaged):
+        (checkpoint / STATE_NAME).write_text(text)
+        with pytest.raises(ModelError, match="PL-TRT-005"):
+            read_state(checkpoint, {"seed": 1, "prompts": "a"})
 
 
 def test_a_score_that_is_no_number_ends_the_run_and_nothing_is_learnt_or_told(policy, tmp_path, caplog):
@@ -317,7 +323,7 @@ taken = []
 keep = run.callback.take
 run.callback.take = lambda costs: (taken.append(costs), keep(costs))[1]
 log = run.go(folder / "run", settings("grpo", steps=3))
-told = {"path": column(log, "lagrangian/multiplier"), "state": run.callback.lagrangian.state(), "taken": taken}
+told = {"path": column(log, "lagrangian/multiplier"), "state": run.callback.lagrangian.state().model_dump(), "taken": taken}
 (folder / f"{rank}.json").write_text(json.dumps(told))
 # Of one process alone a score is no number: both must end, and neither wait.
 bad = Run(open_policy(str(folder / "policy")), Lagrangian(LIMIT), unknown="sharp" if rank == "0" else None)
@@ -344,7 +350,7 @@ def test_two_processes_hold_one_lambda_by_the_costs_of_both(tmp_path):
     expected = Lagrangian(LIMIT)
     for costs in zip(one["taken"], other["taken"], strict=True):
         expected.update([*costs[0], *costs[1]])
-    assert one["state"] == expected.state()
+    assert one["state"] == expected.state().model_dump()
     assert done.codes == [3, 3], done.stderr[-3000:]
     assert done.stdout.count("PL-TRT-004 1 of 64") == 2
 

@@ -28,8 +28,8 @@ def server():
 
 @pytest.fixture
 def words(server, scorer, tmp_path):
-    """The words of a call; the last prompt tries the terminal."""
-    texts = [*(f"{SECRET} {number}" for number in range(5)), "=1+1 [red] \x1b[2J \n\nHuman: \u202e"]
+    """The words of a call; the first prompt stands there twice, the last tries the terminal."""
+    texts = [*(f"{SECRET} {number}" for number in (0, 0, 1, 2, 3, 4)), "=1+1 [red] \x1b[2J \n\nHuman: \u202e"]
     path = tmp_path / "prompts.jsonl"
     path.write_text("".join(json.dumps({"prompt": text}) + "\n" for text in texts))
     return ("align", "best-of-n", path, "--policy", server.address, "--allow-private", "--scorer", scorer, "-n", 4)
@@ -41,6 +41,7 @@ def test_the_curve_is_told_and_the_folder_is_a_source(plumb, words, tmp_path):
     assert ended == 0, told
     assert [line.split()[0] for line in printed.splitlines()] == ["n", "1", "2", "4"]
     assert "24 replies" in told
+    assert "1 record holds a prompt that stands in an earlier one" in told
     assert "SYNTHETIC: the figures say nothing of people" in told
     assert "takes --judge" in told
     assert SECRET not in printed + told

@@ -263,7 +263,7 @@ def test_a_linear_model_is_not_exported(corpus, plumb, tmp_path):
     assert (ended, told.split()[0]) == (2, "PL-MOD-001")
 
 
-@pytest.mark.thorough  # starts a process; `test_training_trouble` kills one in the worst moment, and ends with such weights too
+@pytest.mark.thorough  # starts a process; `test_trouble` kills one in the worst moment, and ends with such weights too
 def test_a_killed_run_goes_on_and_ends_with_the_same_weights(trained, corpus, base, plumb, tmp_path):
     out = tmp_path / "harmless"
     words = ["train", "preference", corpus / "harmless-synthetic", "--model", base, "-o", out, *SMALL]

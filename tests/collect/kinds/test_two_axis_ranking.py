@@ -18,6 +18,7 @@ from plumbline.collect.kinds import (
     score_of,
 )
 from plumbline.collect.kinds.harm_labels import HarmLabel
+from plumbline.collect.kinds.ranking_records import ranked_pairs
 from plumbline.collect.kinds.two_axis_ranking import dense_ranks, safety_conflicts
 from plumbline.records import Axis, Outcome
 from tests.collect.kinds.made_up import Player, assistant, human, study
@@ -267,6 +268,16 @@ def test_of_every_ranking_that_is_entered_a_label_can_be_disputed(messages, code
     if code is None:
         player = Player.of_item(rankings, made)
         assert rank(player, (1, 2), (1, 2), disputes=[dispute(player, 1, HARM)]).new_items
+
+
+def test_a_longer_ranking_that_is_stored_already_is_still_read():
+    """Judgements of it were made before such prompts were passed over."""
+    pair = [safety_label("q", text, is_safe=True) for text in "ab"]
+    (made,) = items_from_records(pair, study("two-axis-ranking"))
+    stored = replace(made, payload=made.payload | {"prompt": made.payload["prompt"] * 400})
+    player = Player.of_item(study("two-axis-ranking"), stored)
+    rank(player, (1, 2), (1, 2))
+    assert len(ranked_pairs(player.work, player.study, {}, 0).comparisons) == 2
 
 
 @pytest.mark.parametrize("blank", [" ", "\u200b\u200d"])

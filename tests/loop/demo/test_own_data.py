@@ -79,6 +79,7 @@ def test_the_demo_splits_a_set_without_splits_by_prompt_and_leaves_small_ones_ou
     said = []
     result = run_on_own_data(data, tmp_path / "out", seed=0, created="today", say=said.append)
     assert set(result.left_out) == {"helpful-few", "nothing"}
+    assert set(result.dealt) == {"harmless-one"}
     assert result.left_out["nothing"].startswith("PL-SRC-008")
     (evaluation,) = result.evaluations
     assert evaluation["synthetic"] is False
@@ -95,6 +96,7 @@ def test_the_demo_splits_a_set_without_splits_by_prompt_and_leaves_small_ones_ou
     assert line == (
         f"split: harmless-one dealt by prompt to test {counts['test']}, train {counts['train']}; it had all {len(rows)}"
     )
+    assert result.dealt["harmless-one"] == f"test {counts['test']}, train {counts['train']}"
     dealt = {f"{name}, dealt by the demo": {"comparisons": counts[name]} for name in ("test", "train")}
     assert checked_splits(tmp_path / "out", "harmless-one") == dealt
     assert checked_splits(tmp_path / "out", "helpful-few") == {"train": {"comparisons": 20}}

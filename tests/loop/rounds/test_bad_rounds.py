@@ -29,7 +29,8 @@ def test_a_study_without_judgements_is_named_and_judged_then_it_goes_on(fresh):
     start(study_folder(fresh / "empty", 3, name="empty", first=4000))
     (fresh / "round.toml").write_text(DATA.replace("[data]", '[data]\nstudies = ["study", "empty"]'))
     folder, notes = fresh, []
-    assert unjudged_studies(open_round(folder / "round.toml")) == ["empty"]
+    to_do = {"export study", "export empty"}
+    assert unjudged_studies(open_round(folder / "round.toml"), to_do) == ["empty"]
     with pytest.raises(NoDataError) as refused:
         ran(folder, note=notes.append)
     assert (refused.value.code, refused.value.place) == ("PL-RND-010", "study empty")
@@ -37,9 +38,12 @@ def test_a_study_without_judgements_is_named_and_judged_then_it_goes_on(fresh):
     assert notes[0].startswith("stopped at the step: export empty")
     assert (folder / "round-1/exports/study").is_dir()
     judge(folder / "empty")
-    assert unjudged_studies(open_round(folder / "round.toml")) == []
+    assert unjudged_studies(open_round(folder / "round.toml"), to_do) == []
     result = ran(folder)
     assert (became(result)["export study"], became(result)["export empty"]) == ("kept", "gone on")
+    for name in ("study", "empty"):
+        (folder / name / "collect.db").unlink()
+    assert unjudged_studies(open_round(folder / "round.toml"), set()) == [], "what was exported needs no store any more"
 
 
 def test_a_study_without_judgements_is_passed_over_where_that_is_said(fresh):

@@ -1,9 +1,12 @@
 """A round's file: all that is wrong with it told at once, with lines, and nothing of it guessed."""
 
+import os
+from pathlib import Path
+
 import pytest
 
 from plumbline.cli.train.transformer_flags import TransformerFlags
-from plumbline.loop.rounds.example_round import EXAMPLE
+from plumbline.loop.rounds.example_round import EXAMPLE, write_example_round
 from plumbline.loop.rounds.opened_round import open_round
 from plumbline.loop.rounds.round_file import RoundFileError, parse_round_settings, read_round_settings, tables_json
 from plumbline.loop.rounds.round_settings import ModelSettings
@@ -147,3 +150,13 @@ def test_a_file_that_cannot_be_read(tmp_path):
             read_round_settings(tmp_path / name)
         assert refused.value.code == "PL-RND-004"
         assert ("--example" in str(refused.value)) == (name == "none.toml")
+
+
+def test_an_example_takes_the_place_of_nothing_but_itself(tmp_path, monkeypatch):
+    """Nor does it wait for what somebody may write into a pipe."""
+    write_example_round(tmp_path / "r.toml")
+    write_example_round(tmp_path / "r.toml")
+    os.mkfifo(tmp_path / "pipe.toml")
+    monkeypatch.setattr(Path, "read_bytes", lambda path: pytest.fail(f"{path.name} was read"))
+    with pytest.raises(UsageError, match="PL-OUT-002"):
+        write_example_round(tmp_path / "pipe.toml")

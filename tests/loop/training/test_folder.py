@@ -134,6 +134,8 @@ def test_the_last_checkpoint_is_found_by_its_step(tmp_path):
         folder.mkdir(parents=True)
         (folder / ("plumbline.json" if is_whole else "trainer_state.json")).touch()
     assert checkpointed_step(tmp_path) == 20, "of TRL's, those that were written to their end"
+    (tmp_path / "checkpoints" / "step-00000040 copy").mkdir()
+    assert checkpointed_step(tmp_path) == 20, "a copy is none to go on from"
 
 
 def test_empty_folders_in_it_are_nothing(tmp_path):

@@ -19,6 +19,7 @@ from pydantic import JsonValue
 
 from plumbline.align.best_of_n.candidates import Candidates
 from plumbline.records import (
+    CHAT_ROLES,
     CONVERSATION_TYPE,
     Axis,
     Conversation,
@@ -224,8 +225,6 @@ def _told(candidates: Candidates, place: int, number: int) -> dict[str, JsonValu
 
 # --- replies to learn ---
 
-_ROLES = {Role.HUMAN: "user", Role.ASSISTANT: "assistant", Role.SYSTEM: "system"}
-
 
 def supervised_lines(
     candidates: Candidates, parents: Sequence[tuple[str, ...]], chosen: Chosen
@@ -246,7 +245,7 @@ def supervised_lines(
         if best is None or made is None or isinstance(made, Failed):
             continue
         row: dict[str, JsonValue] = {
-            "prompt": [{"role": _ROLES[said.role], "content": said.text} for said in prompt.conversation],
+            "prompt": [{"role": CHAT_ROLES[said.role], "content": said.text} for said in prompt.conversation],
             "completion": [{"role": "assistant", "content": made.text}],
             "id": digest("supervised", canonical_conversation(prompt.conversation), made.text),
             "group_id": prompt.group_id,

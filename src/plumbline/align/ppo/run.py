@@ -17,11 +17,11 @@ from pathlib import Path
 from typing import Any
 
 from accelerate.utils import set_seed
-from pydantic import BaseModel, ConfigDict, FiniteFloat
+from pydantic import BaseModel, ConfigDict
 
 from plumbline.align.checkpointing import CHECKPOINTS, figures_so_far, keep, take_up
 from plumbline.align.demonstrations import Demonstration, TextBatch, endless_batches, endless_places, text_batch
-from plumbline.align.lagrangian import Lagrangian
+from plumbline.align.lagrangian import Lagrangian, LagrangianState
 from plumbline.align.ppo.alarms import Alarm, AlarmSettings, alarms_of
 from plumbline.align.ppo.held_out_preference import HeldOutPreference
 from plumbline.align.ppo.ppo_lag import PpoLag, StepFigures
@@ -92,13 +92,11 @@ class Progress:
     Attributes:
         step, steps: done, of how many.
         figures: of the step.
-        seconds_left: an estimate.
     """
 
     step: int
     steps: int
     figures: StepFigures
-    seconds_left: float
 
 
 @dataclass(frozen=True)
@@ -124,21 +122,12 @@ class Outcome:
     seconds: float
 
 
-class _Price(BaseModel):
-    """Where a multiplier stands, see `Lagrangian.state`."""
-
-    model_config = ConfigDict(extra="forbid", frozen=True)
-    log_multiplier: FiniteFloat
-    costs: list[FiniteFloat]
-    steps: int
-
-
 class _Standing(BaseModel):
     """Where a run stands."""
 
     model_config = ConfigDict(extra="forbid", frozen=True)
     step: int = 0
-    lagrangian: _Price | None = None
+    lagrangian: LagrangianState | None = None
     held_out: dict[int, float] = {}
     held_out_reference: list[float] = []
     held_out_verdicts: list[float] | None = None
@@ -233,11 +222,9 @@ class _Run:
             spent, began = self.standing.seconds, time.perf_counter()
             for number in range(resumed, self.settings.steps):
                 self._take(number, texts, log, alarm)
-                seconds = time.perf_counter() - began
-                self._stands(seconds=spent + seconds)
+                self._stands(seconds=spent + time.perf_counter() - began)
                 if self.is_main:
-                    left = seconds / (number + 1 - resumed) * (self.settings.steps - number - 1)
-                    progress(Progress(number + 1, self.settings.steps, self.figures[-1], left))
+                    progress(Progress(number + 1, self.settings.steps, self.figures[-1]))
                 if self._is_due(self.settings.checkpoint_every):
                     self._save()
         now = self.standing
@@ -332,12 +319,12 @@ class _Run:
         if (price is None) is not (stood.lagrangian is None):
             raise _without_price(self.out / CHECKPOINTS, is_kept=stood.lagrangian is not None)
         if price is not None and stood.lagrangian is not None:
-            learner.lagrangian = Lagrangian.resumed(price.settings, stood.lagrangian.model_dump())
+            learner.lagrangian = Lagrangian.resumed(price.settings, stood.lagrangian)
         return stood.step
 
     def _save(self) -> None:
         learner, lagrangian = self.learner, self.learner.lagrangian
-        self._stands(lagrangian=None if lagrangian is None else _Price(**lagrangian.state()))
+        self._stands(lagrangian=None if lagrangian is None else lagrangian.state())
         keep(learner.accelerator, learner.policy, learner.optimizer, self.out, self.identity, self.standing)
 
 

@@ -16,7 +16,7 @@ from functools import cached_property
 from typing import Any
 
 from plumbline.models.scored_model import ScoredModel, Turns
-from plumbline.records import Conversation, Message, ModelError, Role, UsageError
+from plumbline.records import CHAT_ROLES, Conversation, Message, ModelError, Role, UsageError
 from plumbline.sources.prompt_tokens import MARKERS, PromptEncoder
 
 ChatMessage = dict[str, str]
@@ -24,8 +24,7 @@ OTHERWISE, TOO_LONG, NO_QUESTION = "PL-TRT-020", "PL-TRT-021", "PL-TRT-022"
 NO_SINGLE_REPLY, NO_ROOM = "PL-TRT-023", "PL-TRT-024"
 """Why a row is left out, see ``docs/errors.md``."""
 
-_ROLES = {"user": Role.HUMAN, "assistant": Role.ASSISTANT, "system": Role.SYSTEM}
-_NAMES = {role: name for name, role in _ROLES.items()}
+_ROLES = {name: role for role, name in CHAT_ROLES.items()}
 _MARKED = re.compile("|".join(f"({re.escape(marker)})" for marker in MARKERS.values()))
 _MARKED_ROLES = tuple(MARKERS)
 _HH_TEMPLATE = (
@@ -263,7 +262,7 @@ def _turns_of_text(text: str) -> Turns:
 
 
 def _messages(conversation: Conversation) -> list[ChatMessage]:
-    return [{"role": _NAMES[message.role], "content": message.text} for message in conversation]
+    return [{"role": CHAT_ROLES[message.role], "content": message.text} for message in conversation]
 
 
 def _conversation(messages: Sequence[ChatMessage]) -> Conversation:

@@ -16,7 +16,7 @@ import torch
 from accelerate.utils import gather_object
 from transformers import TrainerCallback, TrainerControl, TrainerState, TrainingArguments
 
-from plumbline.align.lagrangian import Lagrangian
+from plumbline.align.lagrangian import Lagrangian, LagrangianState
 from plumbline.lineage import write_aside
 from plumbline.records import ModelError
 
@@ -79,7 +79,7 @@ class LagrangianCallback(TrainerCallback):
         told = {
             "step": state.global_step,
             "identity": self.identity,
-            "lagrangian": None if self.lagrangian is None else self.lagrangian.state(),
+            "lagrangian": None if self.lagrangian is None else self.lagrangian.state().model_dump(),
         }
         with write_aside(Path(str(args.output_dir)) / f"checkpoint-{state.global_step}" / STATE_NAME) as aside:
             aside.write_text(json.dumps(told, allow_nan=False) + "\n", encoding="utf-8")
@@ -99,7 +99,7 @@ def last_checkpoint(folder: Path) -> Path | None:
     return found[max(found)] if found else None
 
 
-def read_state(checkpoint: Path, identity: Mapping[str, Any]) -> dict[str, Any] | None:
+def read_state(checkpoint: Path, identity: Mapping[str, Any]) -> LagrangianState | None:
     """What `Lagrangian.resumed` takes, of a checkpoint; None of a run without a cost.
 
     Raises:
@@ -109,7 +109,8 @@ def read_state(checkpoint: Path, identity: Mapping[str, Any]) -> dict[str, Any] 
     try:
         told = json.loads(path.read_bytes())
         known, state = dict(told["identity"]), told["lagrangian"]
-    except (OSError, ValueError, KeyError, TypeError) as error:
+        lagrangian = None if state is None else LagrangianState.model_validate(state)
+    except (OSError, ValueError, KeyError, TypeError, RecursionError) as error:
         raise ModelError(
             "PL-TRT-005",
             str(path),
@@ -127,4 +128,4 @@ def read_state(checkpoint: Path, identity: Mapping[str, Any]) -> dict[str, Any] 
             found=f"others: {', '.join(others)}",
             advice="give the run its former settings, or begin anew with --restart",
         )
-    return None if state is None else dict(state)
+    return lagrangian

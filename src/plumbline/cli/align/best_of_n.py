@@ -157,9 +157,9 @@ def _tell(summary: Mapping[str, Any], out: Path) -> None:
 
 
 _PASSED = {
-    "repeated_prompts": "records hold a prompt that stands in an earlier one: it was asked once",
-    "waiting_for_none": "records do not end with the human: there is nothing to reply to",
-    "prompts_not_drawn": "prompts were not drawn (--most-prompts)",
+    "repeated_prompts": ("record holds", "records hold", "a prompt that stands in an earlier one: it was asked once"),
+    "waiting_for_none": ("record does", "records do", "not end with the human: there is nothing to reply to"),
+    "prompts_not_drawn": ("prompt was", "prompts were", "not drawn (--most-prompts)"),
 }
 
 
@@ -167,9 +167,9 @@ def _tell_missing(summary: Mapping[str, Any], out: Path) -> None:
     """What was not asked, has no reply, was not read or has no score; the command's exit tells the last three too."""
     from plumbline.loop.asked_sources import journal_of
 
-    for key, said in _PASSED.items():
+    for key, (one, several, said) in _PASSED.items():
         if summary[key]:
-            note(f"{summary[key]:,} {said}")
+            note(f"{summary[key]:,} {one if summary[key] == 1 else several} {said}")
     for kind, count in summary["passed_over"].items():
         note(f"not asked: {count:,} {kind.replace('_', ' ')}; the prompts were taken from other records")
     for name in ("missing", "judged_missing"):

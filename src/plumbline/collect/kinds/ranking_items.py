@@ -9,15 +9,7 @@ from typing import Annotated
 
 from pydantic import Field
 
-from plumbline.collect.kinds.bounds import (
-    MOST_MESSAGES,
-    MOST_REPLIES,
-    Bounded,
-    MessageJson,
-    Name,
-    ReplyText,
-    messages_of,
-)
+from plumbline.collect.kinds.bounds import MOST_MESSAGES, MOST_REPLIES, Bounded, Messages, Name, ReplyText, messages_of
 from plumbline.collect.kinds.harm_labels import HarmLabel, majority_label
 from plumbline.collect.kinds.item_entry import Entry, ItemRefusal
 from plumbline.collect.kinds.known_answers import KnownOrder, OrderTruth
@@ -26,9 +18,6 @@ from plumbline.collect.kinds.topics import Topical, categories_of
 from plumbline.collect.study_settings import StudyFile
 from plumbline.records import TAXONOMIES, UNSPECIFIED, Comparison, Conversation, Record, Role, SafetyLabel
 from plumbline.records.identity import canonical_conversation, digest
-
-RankingPrompt = Annotated[tuple[MessageJson, ...], Field(max_length=MOST_MESSAGES - 1)]
-"""With a reply to it, the conversation of a dispute can still be stored."""
 
 
 class RankedReply(Bounded):
@@ -42,7 +31,7 @@ class RankedReply(Bounded):
 class RankingItem(Topical):
     """A prompt and its replies, in byte order; how they were ranked before is not in it."""
 
-    prompt: RankingPrompt
+    prompt: Messages
     replies: Annotated[tuple[RankedReply, ...], Field(min_length=2, max_length=MOST_REPLIES)]
     parents: tuple[str, ...] = ()
 
@@ -148,6 +137,11 @@ def _entry(
     if not 2 <= len(replies) <= MOST_REPLIES:
         why = f"{len(replies)} labelled replies to the prompt; a ranking has 2 to {MOST_REPLIES}"
         yield ItemRefusal(prompt.record, "PL-ITM-006", why)
+        return
+    if len(prompt.conversation) >= MOST_MESSAGES:
+        # With a reply to it, the conversation of a dispute could not be stored. Of items that are entered: one that is
+        # stored already was judged, and is read.
+        yield ItemRefusal(prompt.record, "PL-ITM-002", "there are too many texts")
         return
     names = [text for text, _ in replies]
     yield Entry(

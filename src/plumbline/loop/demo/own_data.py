@@ -35,12 +35,14 @@ class DemoResult:
     Attributes:
         report: the page to open.
         evaluations: what each model's ``evaluation.json`` holds.
+        dealt: source without train and test of its own → the records in those that the demo dealt its prompts out to.
         left_out: folder or model → why.
         seconds: by stage.
     """
 
     report: Path
     evaluations: list[dict[str, Any]] = field(default_factory=list)
+    dealt: dict[str, str] = field(default_factory=dict)
     left_out: dict[str, str] = field(default_factory=dict)
     seconds: dict[str, float] = field(default_factory=dict)
 
@@ -98,6 +100,7 @@ def _check_and_split(
         for source, summary in zip(dealt, summaries, strict=True):
             summary["places"] = {"by_split": source.records_by_split()}
             write_check(out / "checks" / source.name, summary, source.loaded, ["demo"], {})
+    result.dealt |= {source.name: source.judged_told for source in dealt if source.dealt_from is not None}
     return dealt
 
 

@@ -13,7 +13,7 @@ from plumbline.curate import assign_splits
 from plumbline.formats import Loaded, convert_loaded, load
 from plumbline.formats.locations import is_data_file, split_name
 from plumbline.formats.writing import ConversionRun
-from plumbline.loop.sources import check_command
+from plumbline.loop.sources import check_command, told_records
 from plumbline.records import Kind, NoDataError, PlumblineError, SourceError
 
 Say = Callable[[str], None]
@@ -53,6 +53,11 @@ class DemoSource:
             return {}
         of_judged = _by_split(self.loaded, _JUDGED)
         return {split: sum(kinds.values()) for split, kinds in of_judged.items() if split not in SHARES}
+
+    @property
+    def judged_told(self) -> str:
+        """How many judged records stand in which split: ``test 20, train 80``."""
+        return _counted(_by_split(self.loaded, _JUDGED))
 
     def records_by_split(self) -> dict[str, dict[str, int]]:
         """Split → kind → records, each split with what became of it: dealt by the demo, or not used."""
@@ -121,12 +126,11 @@ def _of_file(path: Path) -> DemoSource:
 def _refuse_no_records(path: Path, sources: Sequence[DemoSource]) -> None:
     """Refuse data of which no row could be read, before anything is written."""
     if not any(len(table) for source in sources for table in source.loaded.tables.values()):
-        unread = sum((Counter(source.loaded.quarantined) for source in sources), Counter())
         raise NoDataError(
             "PL-RUN-001",
             str(path),
             "no row could be read",
-            found=", ".join(f"{count:,} × {code}" for code, count in unread.items()) or "no rows",
+            found=", ".join(told_records([source.loaded for source in sources])) or "no rows",
             advice=check_command(str(path), {}),
         )
 
@@ -170,8 +174,7 @@ def deal_splits(source: DemoSource, out: Path, seed: int, say: Say) -> DemoSourc
     )
     run = ConversionRun(["demo"], {"shares": dict(SHARES)}, seed=seed)
     convert_loaded(dealt.loaded, dealt.path, "parquet", run=run)
-    after = _counted(_by_split(dealt.loaded, _JUDGED))
-    say(f"split: {source.name} dealt by prompt to {after}; it had {_counted(before)}")
+    say(f"split: {source.name} dealt by prompt to {dealt.judged_told}; it had {_counted(before)}")
     return dealt
 
 

@@ -17,29 +17,13 @@ from plumbline.collect.study_file import read_study_file
 from plumbline.loop.demo.output import ROUNDS, STORE, STUDIES
 from plumbline.loop.reply_scorer import open_reply_scorer
 from plumbline.loop.synthetic.world import Situation, World, write_pairs, write_prompts
-from plumbline.records import Axis, require_libraries
+from plumbline.records import Axis
 
-_NEEDED = ("jinja2", "matplotlib", "fastapi", "uvicorn", "sqlalchemy", "alembic", "argon2", "prometheus_client")
 HELPFULNESS, HARM, LABELS, SAMPLERS = (
     f"{STUDIES}/{name}-synthetic" for name in ("helpfulness", "harm", "labels", "samplers")
 )
 ONLINE = f"{ROUNDS[0]}/next"
 REPLIES, _PAIRS, _PROMPTS, _FILE = "replies", "pairs", "prompts.jsonl", "study.toml"
-
-
-def require_extras() -> None:
-    """Refuse to begin what cannot be ended.
-
-    Raises:
-        MissingExtraError: PL-DEM-004, something that collects, serves or reports is not installed.
-    """
-    require_libraries(
-        _NEEDED,
-        "PL-DEM-004",
-        "plumbline demo",
-        expected="the extras that report, collect and serve",
-        advice="pip install -c constraints.txt -e '.[report,collect,serve]'; or plumbline demo --data FOLDER, on data of your own",
-    )
 
 
 def write_files(world: World, out: Path) -> None:

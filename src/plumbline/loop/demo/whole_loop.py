@@ -22,6 +22,7 @@ from plumbline.collect.service.store_places import open_place
 from plumbline.formats import PARQUET
 from plumbline.lineage import Manifest, StatedTerms, write_aside, write_error, write_folder_aside
 from plumbline.loop.demo import starting
+from plumbline.loop.demo.extras import require_extras
 from plumbline.loop.demo.judging import Session, judge_studies, new_tokens
 from plumbline.loop.demo.loop_figures import LoopFigures
 from plumbline.loop.demo.output import (
@@ -108,7 +109,7 @@ def run_whole_loop(
         DemoError: a server ended, or refused what a worker asked.
         PlumblineError: a stage cannot be done.
     """
-    starting.require_extras()
+    require_extras()
     size = size or WorldSize()
     world = make_world(seed, tasks=size.tasks, wishes=size.wishes, unseen=size.unseen, replies=size.replies)
     stages = _Stages(out, seed, world, size.workers, say)

@@ -6,6 +6,7 @@ import json
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path
+from shlex import join
 from typing import Any
 
 import numpy as np
@@ -19,6 +20,7 @@ from plumbline.lineage import (
     FileEntry,
     Manifest,
     is_own_file,
+    is_there,
     refuse_foreign_file,
     refuse_foreign_folder,
     strictest_terms,
@@ -121,10 +123,11 @@ def _loaded_model(run: EvaluationRun | ScoringRun) -> tuple[ScoredModel, FolderD
     try:
         return load_any_model(run.model, trust_remote_code=run.trust_remote_code, tokens_per_batch=run.tokens_per_batch)
     except SourceError as error:
-        if not (Path(run.source) / DESCRIPTION_NAME).is_file():
+        if not is_there(Path(run.source) / DESCRIPTION_NAME):
             raise
-        advice = f"the model comes first, then the data: {run.source} {run.model}"
-        raise SourceError(error.code, error.place, error.problem, expected=error.expected, advice=advice) from error
+        error.advice = f"the model comes first, then the data: {join([run.source, str(run.model)])}"
+        error.retold(lambda text: text)
+        raise
 
 
 def _told(step: Step) -> Advance:

@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from contextlib import closing
 from functools import partial
 from pathlib import Path
+from shlex import quote
 
 from pydantic import JsonValue
 
@@ -216,4 +217,4 @@ def _refuse_started(round_: Round, asked: Next) -> None:
 
 
 def _next_told(output: Path) -> Told:
-    return Told((f"next study: plumbline collect init {output}",))
+    return Told((f"next study: plumbline collect init {quote(str(output))}",))

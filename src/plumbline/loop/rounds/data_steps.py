@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from contextlib import closing
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
+from shlex import quote
 from typing import Any
 
 import pyarrow as pa
@@ -73,8 +74,7 @@ def stated_terms(table: Any) -> StatedTerms:
 # --- studies and sources ---
 
 
-def export_name(study: str) -> str:
-    """What the step is called that exports this study."""
+def _export_name(study: str) -> str:
     return f"export {study}"
 
 
@@ -84,7 +84,7 @@ def _export_step(round_: Round, study: OpenedStudy) -> Step:
     # Not what was judged meanwhile: an export once made is kept, and later judgements belong to the next round.
     reads: dict[str, JsonValue] = {"test_share": data.test_share, "stated": stated_terms(data).to_json()}
     return Step(
-        export_name(study.name),
+        _export_name(study.name),
         output,
         lambda: {"study": study.name, "if_empty": data.empty_studies, **reads},
         partial(_export, round_, study, round_.out / output),
@@ -125,23 +125,29 @@ def _nothing_judged(study: OpenedStudy, error: NoDataError) -> NoDataError:
         "nothing in it is judged yet",
         expected="finished work on its own items",
         found=error.found or "none",
-        advice=f"have it judged (plumbline collect status {study.place.said} says how far it is), leave it out of studies, or "
+        advice=f"have it judged (plumbline collect status {quote(str(study.place.said))} says how far it is), leave it out of studies, or "
         'empty_studies = "skip" in [data] to go on without it; then the same command goes on',
     )
 
 
-def unjudged_studies(round_: Round) -> list[str]:
-    """Names of those of its studies in which nothing is judged yet.
+def unjudged_studies(round_: Round, to_do: Collection[str]) -> list[str]:
+    """Names of its studies in which nothing is judged yet.
 
+    Args:
+        to_do: names of the steps that are not done. Where a study was exported already, its store is not opened: it may be gone.
     Raises:
         SchemaError, StoreError: a store cannot be opened.
     """
+    waiting = [study for study in round_.studies if _export_name(study.name) in to_do]
+    if not waiting:
+        return []
+    # Needs the extra, as a round without studies does not.
     from plumbline.collect.service.store_places import open_place
     from plumbline.collect.store.dashboard_rows import count_judgements
     from plumbline.collect.store.studies import find_study
 
     found = []
-    for study in round_.studies:
+    for study in waiting:
         with closing(open_place(study.place.store, connections=1)) as store:
             if count_judgements(store, find_study(store, study.name).id) == 0:
                 found.append(study.name)
@@ -369,5 +375,5 @@ def _verify(round_: Round, call: Call) -> None:
             str(round_.out / RELEASE),
             "the release is not what it says it is",
             found="; ".join(said[:3]),
-            advice=f"plumbline release verify {round_.out / RELEASE} tells all of it; --restart builds it again",
+            advice=f"plumbline release verify {quote(str(round_.out / RELEASE))} tells all of it; --restart builds it again",
         )

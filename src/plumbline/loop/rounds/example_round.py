@@ -55,6 +55,6 @@ def write_example_round(path: Path) -> None:
 
 def _is_the_example(path: Path) -> bool:
     try:
-        return path.read_bytes() == EXAMPLE.encode()
+        return path.is_file() and path.read_bytes() == EXAMPLE.encode()
     except OSError:
         return False

@@ -10,6 +10,7 @@ from dataclasses import replace
 from difflib import get_close_matches
 from functools import partial
 from pathlib import Path
+from shlex import quote
 from typing import Any, get_args
 
 from pydantic import BaseModel, ValidationError
@@ -44,7 +45,7 @@ def read_round_settings(path: Path) -> tuple[RoundSettings, str]:
     try:
         text = read_small_text(path, _MOST_BYTES)
     except FileNotFoundError as error:
-        advice = f"check the path; plumbline loop {path} --example writes a file to start from"
+        advice = f"check the path; plumbline loop {quote(str(path))} --example writes a file to start from"
         problem = problem_of("PL-RND-004", (), "there is no such file", "a round's file", "", advice)
         raise RoundFileError(str(path), [problem]) from error
     except OSError as error:

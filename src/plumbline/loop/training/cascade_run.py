@@ -6,6 +6,7 @@ import time
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path
+from shlex import quote
 from typing import Any
 
 import numpy as np
@@ -276,7 +277,7 @@ def _not_better(first: _Part, second: _Part, fitted: FittedCascade, run: Cascade
         f"{names[1]} is not better enough than {names[0]} here, which is the better choice by itself: it is quicker",
         expected=f"at least {LEAST_GAIN:g} more AUPRC",
         found=f"{told_figure(fitted.figures['gain'])} more (AUPRC of {' and '.join(told)})",
-        advice=f"serve it alone: plumbline serve {run.first}; to make the cascade all the same: --anyway",
+        advice=f"serve it alone: plumbline serve {quote(str(run.first))}; to make the cascade all the same: --anyway",
     )
 
 

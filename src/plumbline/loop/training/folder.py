@@ -147,7 +147,8 @@ def checkpointed_step(work: Path) -> int:
     """The step from which a run in this folder would go on; 0 where no checkpoint was made."""
     ours = [path.name for path in work.glob("checkpoints/step-*")]
     of_trl = [path.parent.name for path in work.glob("trl/checkpoint-*/plumbline.json")]  # the last that comes into one
-    return max((int(name.rpartition("-")[2]) for name in (*ours, *of_trl)), default=0)
+    steps = (name.rpartition("-")[2] for name in (*ours, *of_trl))  # a copy that somebody made is called otherwise
+    return max((int(step) for step in steps if step.isdecimal()), default=0)
 
 
 def _holds_nothing(work: Path) -> bool:

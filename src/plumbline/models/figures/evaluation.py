@@ -21,6 +21,11 @@ from plumbline.models.rows.training_rows import SAME_TO_MODEL, LabelRows, Prefer
 from plumbline.models.scored_model import Advance, ScoredModel, Scores, better_sign, pair_calibration
 from plumbline.records import ModelError, NoDataError
 
+_ASK_WHICH = (
+    "plumbline score MODEL SOURCE -o FILE: where its score is null, the model says nothing; train it again, or copy it again "
+    "from where it came"
+)
+
 
 def evaluate_model(
     model: ScoredModel,
@@ -74,9 +79,11 @@ def told_apart(pairs: PreferenceRows, scores: Scores) -> tuple[PreferenceRows, S
     return replace(pairs.take(kept), set_aside=set_aside), scores.take(kept)
 
 
-def require_numbers(*scores: Scores | None) -> None:
+def require_numbers(*scores: Scores | None, advice: str | None = None) -> None:
     """Refuse scores that are no numbers: what they come to would be chance, or nothing at all.
 
+    Args:
+        advice: what to do next; None of a model that stands in a folder.
     Raises:
         ModelError: some are not finite.
     """
@@ -92,8 +99,7 @@ def require_numbers(*scores: Scores | None) -> None:
                 "for some of them the model gives no finite number",
                 expected="a number for each of the rows",
                 found=f"none for {int((~known).sum()):,} of {len(known):,}",
-                advice="plumbline score MODEL SOURCE -o FILE: where its score is null, the model says nothing; train it again, "
-                "or copy it again from where it came",
+                advice=advice or _ASK_WHICH,
             )
 
 

@@ -1,9 +1,9 @@
 """Which training rows are held out of which fit: folds by prompt, dealt anew where that is cheap.
 
 With up to `LARGEST_FOR_FOLDS` rows five folds by group hold out every row; above that one tenth of the groups is held
-out, where that is enough to calibrate on. Where that is cheap (rows × heads up to `LARGEST_FOR_REPEATS`) the folds are dealt `REPEATS` times, for figures that
-depend less on the deal. The others of many rows are held out too where every row's score is asked for; these further fits
-take no part in the model, its calibration or its figures.
+out, where that is enough to calibrate on. Where that is cheap (rows × heads up to `LARGEST_FOR_REPEATS`) the folds are
+dealt `REPEATS` times, for figures that depend less on the deal. The others of many rows are held out too where every
+row's score is asked for; these further fits take no part in the model, its calibration or its figures.
 """
 
 from __future__ import annotations

@@ -178,7 +178,7 @@ def test_adapters_without_their_model(tmp_path):
     assert refusal(ModelError, settings_of(tmp_path)).code == "PL-BBN-018"
 
 
-@pytest.mark.parametrize("content", ["{nope", "[]", ""])
+@pytest.mark.parametrize("content", ["{nope", "[]", "", "[" * 100_000], ids=["broken", "a list", "empty", "nested"])
 def test_an_unreadable_configuration(folder, content):
     (folder / "config.json").write_text(content)
     assert refusal(ModelError, settings_of(folder)).code == "PL-BBN-006"

@@ -6,9 +6,9 @@ from collections.abc import Iterator, Sequence
 from typing import Any
 
 from plumbline.models.transformer.settings import TokenSettings
-from plumbline.models.transformer.trunk.conversation_tokens import CHAT_ROLES, MARKERS, ConversationEncoder, Turns
+from plumbline.models.transformer.trunk.conversation_tokens import MARKERS, ConversationEncoder, Turns
 from plumbline.models.tree_batch import Integers
-from plumbline.records import Role
+from plumbline.records import CHAT_ROLES, Role
 
 _END = "{{ eos_token }}"
 

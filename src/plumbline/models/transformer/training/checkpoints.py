@@ -290,7 +290,7 @@ def _read_manifest(folder: Path) -> _Manifest:
     try:
         text = (folder / MANIFEST_NAME).read_bytes()
         version = json.loads(text)["format_version"]
-    except (OSError, ValueError, KeyError, TypeError) as error:
+    except (OSError, ValueError, KeyError, TypeError, RecursionError) as error:
         raise _damaged(folder, type(error).__name__) from error
     if version != FORMAT_VERSION:
         raise ModelError(

@@ -39,7 +39,7 @@ def read_held_out(
     of_labels = None
     if labels is not None and len(labels):
         of_labels = model.read_conversations(labels.records.rows()["conversation"])
-    require_numbers(of_pairs, of_labels)
+    require_numbers(of_pairs, of_labels, advice="lower --learning-rate with --restart")
     scored = RowScores(
         pairs if of_pairs is not None else None, of_pairs, labels if of_labels is not None else None, of_labels
     )

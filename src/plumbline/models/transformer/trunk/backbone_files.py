@@ -115,7 +115,7 @@ def read_configuration(folder: Path, settings: BackboneSettings) -> Mapping[str,
 def _read_object(path: Path, settings: BackboneSettings) -> dict[str, Any]:
     try:
         content = json.loads(path.read_bytes())
-    except (OSError, ValueError) as error:
+    except (OSError, ValueError, RecursionError) as error:
         content = type(error).__name__
     if isinstance(content, dict):
         return content

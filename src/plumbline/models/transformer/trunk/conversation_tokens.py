@@ -37,7 +37,7 @@ from numpy.typing import NDArray
 
 from plumbline.models.transformer.settings import TokenSettings
 from plumbline.models.tree_batch import Integers
-from plumbline.records import ModelError, NoDataError, Role, UsageError
+from plumbline.records import CHAT_ROLES, ModelError, NoDataError, Role, UsageError
 
 Turns = Sequence[tuple[Role, str]]
 
@@ -46,7 +46,6 @@ MARKERS: dict[Role, str] = {
     Role.ASSISTANT: "\n\nAssistant: ",
     Role.SYSTEM: "\n\nSystem: ",
 }
-CHAT_ROLES: dict[Role, str] = {Role.HUMAN: "user", Role.ASSISTANT: "assistant", Role.SYSTEM: "system"}
 MOST_TOKENS = 4096
 """Of a sequence, where nobody says how many."""
 LEAST_TOKENS = 8
