@@ -145,11 +145,14 @@ def test_a_folder_of_ours_is_replaced_and_nothing_of_it_stays(tmp_path):
     assert names(tmp_path) == ["out/manifest.json", "out/other"]
 
 
-@pytest.mark.parametrize("kind", ["another's folder", "a file", "a manifest that is a folder"])
+@pytest.mark.parametrize("kind", ["another's folder", "a file", "a manifest that is a folder", "a nested one"])
 def test_what_is_not_ours_is_refused_before_anything_is_done(tmp_path, kind):
     out = tmp_path / "out"
     if kind == "a file":
         out.write_text("mine")
+    elif kind == "a nested one":
+        out.mkdir()
+        (out / "manifest.json").write_text("[" * 100_000)
     else:
         (out / ("manifest.json" if "manifest" in kind else "notes")).mkdir(parents=True)
     entered = []

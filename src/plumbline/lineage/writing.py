@@ -144,7 +144,7 @@ def _foreign_content(folder: Path, holds: str) -> str | None:
         manifest = json.loads((folder / MANIFEST_NAME).read_bytes())
         named = {entry["path"]: entry.get("sha256") for entry in manifest["outputs"]}
         held = manifest["holds"]
-    except (OSError, ValueError, KeyError, TypeError):
+    except (OSError, ValueError, KeyError, TypeError, RecursionError):
         return f"a folder without a {MANIFEST_NAME} of plumbline"
     if held != holds:
         return f"a {held} folder"

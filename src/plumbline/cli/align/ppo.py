@@ -183,6 +183,9 @@ def ppo_lag(
     Example: plumbline align ppo-lag beavertails --policy policies/start --reward models/helpful --cost models/cost -o policies/aligned
     Example: plumbline align ppo-lag prompts.csv --policy my-model --lora 16 --reward models/helpful --cost models/cost --held-out models/other --steps 200 -o policies/aligned
     """
+    from plumbline.models.loading import require_transformers
+
+    require_transformers("plumbline align ppo-lag")  # before what needs them is imported
     from plumbline.loop.aligning.ppo_lag_opening import PpoLagRun
 
     further: dict[str, Any] = {**watching.asked(), **texts.asked()}

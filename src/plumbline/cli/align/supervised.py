@@ -94,6 +94,9 @@ def supervised(
     Example: plumbline align supervised beavertails --replies safe --model new -o policies/start
     Example: plumbline align supervised best/comparisons --replies better --model policies/start -o policies/second
     """
+    from plumbline.models.loading import require_transformers
+
+    require_transformers("plumbline align supervised")  # before what needs them is imported
     from plumbline.loop.aligning.supervised_opening import NEW, SupervisedRun
     from plumbline.loop.aligning.supervised_run import run_supervised
 

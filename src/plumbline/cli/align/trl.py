@@ -117,6 +117,9 @@ def dpo(
     Example: plumbline align dpo hh-rlhf --data-dir harmless-base --policy Qwen/Qwen3-0.6B -o policies/dpo
     Example: accelerate launch --num_processes 8 -m plumbline align dpo hh-rlhf --data-dir harmless-base --policy Qwen/Qwen3-8B -o policies/dpo
     """
+    from plumbline.align.trl.settings import require_trl
+
+    require_trl("align dpo")  # before what needs them is imported
     from plumbline.loop.aligning.trl_opening import TrlRun
 
     settings = {"epochs": epochs, "most_tokens": max_tokens, "divergence_weight": beta, "seed": seed}
@@ -165,6 +168,9 @@ def _on_prompts(method: Method) -> Callable[..., None]:
         going: RunFlags,
         unfinished: UnfinishedFlags,
     ) -> None:
+        from plumbline.align.trl.settings import require_trl
+
+        require_trl(f"align {method}")  # before what needs them is imported
         from plumbline.loop.aligning.trl_opening import TrlRun
 
         asked = TrlRun(

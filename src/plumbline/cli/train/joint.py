@@ -83,6 +83,9 @@ def _tasks(names: list[str] | None) -> tuple[Any, ...]:
 
 
 def _train(run: TrainingRun, *, as_json: bool) -> None:
+    from plumbline.models.loading import require_transformers
+
+    require_transformers("--model")  # before what needs them is imported
     from plumbline.loop.training.joint_run import run_joint_training
 
     with interruption_told(run.out), progress("training together") as shown:

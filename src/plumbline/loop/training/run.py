@@ -28,6 +28,7 @@ from plumbline.models.figures.evaluation import figures_only
 from plumbline.models.linear.default_features import RECIPES, training_options
 from plumbline.models.linear.saving import save_model
 from plumbline.models.linear.training import TrainingOptions
+from plumbline.models.loading import require_transformers
 from plumbline.models.model_folder import CARD_NAME
 from plumbline.models.out_of_fold import OUT_OF_FOLD_NAME, out_of_fold_content
 from plumbline.models.scored_model import Task
@@ -107,6 +108,7 @@ def run_training(run: TrainingRun, step: Step = lambda _: None) -> TrainingResul
         if run.kind == LINEAR:
             return _run_linear(run, step)
         refuse_unknown_model(run.kind)
+        require_transformers("--model")  # before what needs them is imported
         from plumbline.loop.training.transformer_run import run_transformer_training
 
         return run_transformer_training(run, step)
