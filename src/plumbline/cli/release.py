@@ -105,6 +105,7 @@ def build(
 
 def _tell_built(built: Built, release_options: ReleaseOptions, out: Path, *, has_answers: bool) -> None:
     from plumbline.release.layout import not_said
+    from plumbline.release.plurals import counted
 
     rows = [[entry.path, f"{entry.rows:,}"] for entry in built.files if entry.rows is not None]
     print_table(["file", "rows"], rows, right=[1])
@@ -120,13 +121,15 @@ def _tell_built(built: Built, release_options: ReleaseOptions, out: Path, *, has
         for line in change_lines(built.version, built.changes):
             note(line)
     if built.unanswered:
-        shown = ", ".join(built.unanswered[:3])
+        count = len(built.unanswered)
+        shown = ", ".join(built.unanswered[:3]) + (", …" if count > 3 else "")
         how = (
             "more under [datasheet] in the file of --answers"
             if has_answers
             else "write them under [datasheet] into a file for --answers"
         )
-        note(f"datasheet.md: {len(built.unanswered)} questions are not answered ({shown}, …); {how}")
+        are = "is" if count == 1 else "are"
+        note(f"datasheet.md: {counted(count, 'question')} {are} not answered ({shown}); {how}")
     missing = [name for name in ("title", "authors") if not getattr(release_options.answers, name)]
     if missing:
         note(

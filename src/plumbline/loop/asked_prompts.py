@@ -43,6 +43,13 @@ class AskedPrompts:
     not_drawn: int
     passed_over: dict[str, int]
 
+    @property
+    def told_passed_over(self) -> dict[str, int]:
+        """What was passed over, as a policy's description tells what was left out."""
+        return {
+            f"{kind.replace('_', ' ')}, which hold no prompts here": count for kind, count in self.passed_over.items()
+        }
+
 
 def read_asked_prompts(
     source: str,

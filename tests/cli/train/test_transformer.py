@@ -122,10 +122,12 @@ def scores_of(plumb, source, models, out):
 
 
 def test_it_goes_to_other_tools_and_comes_back(trained, plumb, tmp_path):
-    short = short_pairs(tmp_path / "harmless-short")
+    short, back = short_pairs(tmp_path / "harmless-short"), tmp_path / "come back"
     assert plumb("train", "export", trained[0], "-o", tmp_path / "out")[0] == 0
-    assert plumb("train", "import", tmp_path / "out", "--on", "harmlessness", "-o", tmp_path / "again")[0] == 0
-    scores = scores_of(plumb, short, (trained[0], tmp_path / "again"), tmp_path / "scores.jsonl")
+    ended, _, told = plumb("train", "import", tmp_path / "out", "--on", "harmlessness", "-o", back)
+    assert ended == 0, told
+    assert f"next: plumbline evaluate '{back}' SOURCE" in told
+    scores = scores_of(plumb, short, (trained[0], back), tmp_path / "scores.jsonl")
     assert len(scores[0]) == 2
     assert np.allclose(*scores, atol=1e-5)
 

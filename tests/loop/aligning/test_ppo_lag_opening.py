@@ -1,19 +1,24 @@
 """Which prompts are trained on, which a held-out model looks at, what a run is known by; made-up prompts."""
 
+from dataclasses import replace
 from pathlib import Path
 from types import SimpleNamespace
+
+import pytest
 
 from plumbline.align import judge_room
 from plumbline.align.lagrangian import LagrangianSettings
 from plumbline.align.ppo.ppo_lag import PpoSettings
 from plumbline.align.ppo.run import RunSettings
 from plumbline.align.rollouts import RolloutSettings
+from plumbline.loop.aligning import ppo_lag_opening
 from plumbline.loop.aligning.ppo_lag_opening import (
     FittingPrompts,
     OpenedPpoLag,
     PpoLagRun,
     Settings,
     _fitting,
+    _pretraining,
     held_out_prompts,
     identity_of,
 )
@@ -65,3 +70,21 @@ def test_a_run_by_another_judge_is_another_run():
     assert same == identity(reward="a", cost="b")
     assert same != identity(reward="a", cost="c")
     assert same != identity(reward="c", cost="b")
+
+
+def test_other_texts_are_kept_in_no_cache_either_where_the_prompts_are_not(monkeypatch):
+    """All else that says how prompts are read is theirs alone."""
+
+    class Read(Exception):
+        """The texts were about to be read."""
+
+    def load_stage(_sources, _split, options, _step):
+        seen.append(options)
+        raise Read
+
+    seen = []
+    monkeypatch.setattr(ppo_lag_opening, "load_stage", load_stage)
+    for options in ({"cache": False, "data_dir": "of the prompts"}, {}):
+        with pytest.raises(Read):
+            _pretraining(replace(RUN, pretraining="texts", load_options=options), None, print)
+    assert seen == [{"cache": False}, {"cache": True}]

@@ -308,6 +308,15 @@ def test_what_a_judge_was_trained_on_is_told(judges, tmp_path):
     assert run_comparison(labelled)["contests"] == summary["contests"]  # what the labels reply to is asked
 
 
+def test_records_that_prompts_were_not_taken_from_are_told(judges, tmp_path):
+    pairs, labels = pairs_table(6), labels_table(8)
+    write_tables({Kind.COMPARISONS: pairs, Kind.SAFETY_LABELS: labels}, tmp_path / "rows", PARQUET)
+    asked = [said[0]["text"] for said in pairs["context"].to_pylist()]
+    files = [kind_replies(tmp_path / f"{name}.jsonl", asked) for name in ("kind", "as-kind")]
+    summary = run_comparison(run_of(*files, tmp_path / "rows", judges, tmp_path / "out"))
+    assert summary["left_out"] == {"repeated": 3, "safety_labels": 8}
+
+
 def test_a_judge_that_had_a_part_in_making_a_policy_is_told(run, tmp_path, folders):
     policy = tmp_path / "policy"
     policy.mkdir()

@@ -2,6 +2,7 @@
 
 import fcntl
 import json
+import os
 import shutil
 
 import pytest
@@ -68,6 +69,21 @@ def test_a_folder_that_went_away_while_it_was_locked_is_made_anew(tmp_path, monk
         assert work.is_dir()
         refused(work)
     assert len(taken) == 3
+
+
+def test_so_is_one_that_went_away_before_it_was_opened(tmp_path, monkeypatch):
+    work, opened, taken = tmp_path / "m.training", os.open, []
+
+    def slow(path, *arguments, **named):
+        if not taken:
+            work.rmdir()
+        taken.append(path)
+        return opened(path, *arguments, **named)
+
+    monkeypatch.setattr(place.os, "open", slow)
+    with claimed(work):
+        assert taken == [work, work]
+        refused(work)
 
 
 def test_a_folder_that_always_goes_away_is_somebody_elses(tmp_path, monkeypatch):

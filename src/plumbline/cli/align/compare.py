@@ -219,7 +219,8 @@ def _tell(summary: Mapping[str, Any], out: Path) -> None:
         for code, count in codes.items():
             note(f"not judged on {role}: {count:,} pairs, {code} (docs/errors.md); neither ties nor safe")
     for why, count in summary["left_out"].items():
-        note(f"not asked: {count:,} rows {_LEFT_OUT[why]}")
+        told = f"rows {_LEFT_OUT[why]}" if why in _LEFT_OUT else f"{why.replace('_', ' ')}, which hold no prompts here"
+        note(f"not asked: {count:,} {told}")
     if summary["synthetic"]:
         note(
             "prompts, replies or what a judge was trained on are SYNTHETIC: the figures say nothing of people or models"

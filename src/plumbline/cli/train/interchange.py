@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import sys
 from pathlib import Path
+from shlex import quote
 from typing import Annotated
 
 import typer
@@ -92,4 +93,4 @@ def import_model(
     heads, notes = run_import(run)
     for told in notes:
         note(told)
-    note(f"wrote {out}: {', '.join(heads)}; it is not calibrated; next: plumbline evaluate {out} SOURCE")
+    note(f"wrote {out}: {', '.join(heads)}; it is not calibrated; next: plumbline evaluate {quote(str(out))} SOURCE")

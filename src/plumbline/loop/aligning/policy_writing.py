@@ -10,7 +10,7 @@ from typing import Any
 
 from plumbline.align.lagrangian import Lagrangian
 from plumbline.formats import Loaded
-from plumbline.lineage import Manifest, Terms, strictest_terms
+from plumbline.lineage import Manifest, Terms, count_by_code, strictest_terms
 from plumbline.loop.aligning.policy_training import Origin
 from plumbline.loop.opened_models import OpenedModel
 from plumbline.loop.sources import first_unread, unread_of
@@ -65,8 +65,8 @@ def told_means(steps: Sequence[Mapping[str, float | None]]) -> dict[str, Any]:
 def _means_of(rows: Sequence[Mapping[str, float | None]]) -> dict[str, float | None]:
     """Means of what steps tell; None of what none of them tells."""
     names = dict.fromkeys(name for row in rows for name in row)
-    known = {name: [row[name] for row in rows if row.get(name) is not None] for name in names}
-    return {name: sum(values) / len(values) if values else None for name, values in known.items()}  # type: ignore[arg-type]  # None is left out above
+    known = {name: [value for row in rows if (value := row.get(name)) is not None] for name in names}
+    return {name: sum(values) / len(values) if values else None for name, values in known.items()}
 
 
 def format_card(summary: Mapping[str, Any], opening: str, *further: str) -> str:
@@ -120,6 +120,8 @@ def policy_manifest(
 ) -> Manifest:
     """A run's manifest: all sources, the policy it came from and its judges are inputs and, where they have manifests, parents.
 
+    Counts of rows are of all sources.
+
     Args:
         sources: the rows that are trained on first, then other texts.
         overridden: a use was not permitted, and the user went on.
@@ -136,6 +138,9 @@ def policy_manifest(
             "inputs": [*manifest.inputs, *(entry for each in others for entry in each.files), *origin.files],
             "parents": [each for each in dict.fromkeys(parents) if each is not None],
             "ancestors": list(dict.fromkeys(ancestors)),
+            "rows_read": sum(each.rows_read for each in sources),
+            "quarantined": unread_of(sources),
+            "findings": count_by_code([finding for each in sources for finding in each.findings]),
             "uses": sorted(terms.uses),
             "licence": terms.licence,
             "uses_overridden": manifest.uses_overridden or overridden,

@@ -353,7 +353,8 @@ def _pretraining(run: PpoLagRun, policy: CausalModel, step: Step) -> OtherTexts 
 
     if run.pretraining is None:
         return None
-    loaded = load_stage([run.pretraining], "train", {}, step)
+    reading = {"cache": run.load_options.get("cache", True)}
+    loaded = load_stage([run.pretraining], "train", reading, step)
     with _told_by_own_flags():
         said = taught_replies(
             loaded,

@@ -111,10 +111,7 @@ def _about(run: PpoLagRun, opened: OpenedPpoLag, scorer: ReplyScorer) -> dict[st
             "for the held-out model": len(opened.prompts.held_out),
             "waiting for no reply": asked.waiting_for_none,
             "repeated prompts": asked.repeated,
-            **{
-                f"{kind.replace('_', ' ')}, which hold no prompts here": count
-                for kind, count in asked.passed_over.items()
-            },
+            **asked.told_passed_over,
         },
         "pretraining": None if opened.pretraining is None else _about_texts(opened.pretraining),
         "judges": {name: each.description.name for name, each in opened.judges.items()},

@@ -116,6 +116,10 @@ def read_prompts(
     with own_terms_told(options.get("stated_terms"), Use.POLICY):
         asked = read_asked_prompts(source, options, Use.POLICY, split="train", override_uses=override_uses)
     found = prompt_rows([prompt.conversation for prompt in asked.prompts], form, reply_tokens)
-    others = {"repeated prompts": asked.repeated, "waiting for no reply": asked.waiting_for_none}
+    others = {
+        "repeated prompts": asked.repeated,
+        "waiting for no reply": asked.waiting_for_none,
+        **asked.told_passed_over,
+    }
     set_aside = {name: count for name, count in others.items() if count}
     return TrlData(asked.loaded, asked.split, Use.POLICY, found.rows, None, {**set_aside, **found.left_out})

@@ -109,12 +109,12 @@ def open_comparison(run: CompareRun, step: Step) -> OpenedComparison:
 def _prompts(run: CompareRun) -> tuple[Loaded, list[Prompt], dict[str, int]]:
     """The prompts of a source, each as often as it stands there; of a source without any, what its rows reply to, once each.
 
-    The third are records of the latter that gave none, by why.
+    The third are records of the latter that gave none, by why; of other kinds, by kind.
     """
     loaded = load_prompts(run.prompts, **run.load_options)
     if len(loaded.prompts):
         require_use(loaded.prompts, Use.ANALYSIS, place=run.prompts, override=run.override_uses)
         return loaded, [each for each in records_from_table(loaded.prompts) if isinstance(each, Prompt)], {}
     taken = read_asked_prompts(run.prompts, run.load_options, Use.ANALYSIS, override_uses=run.override_uses)
-    left_out = {"repeated": taken.repeated, "waiting_for_none": taken.waiting_for_none}
+    left_out = {"repeated": taken.repeated, "waiting_for_none": taken.waiting_for_none, **taken.passed_over}
     return taken.loaded, taken.prompts, {why: count for why, count in left_out.items() if count}

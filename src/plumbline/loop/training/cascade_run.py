@@ -321,9 +321,7 @@ def _write(
     first, second = parts
     name = run.out.resolve().name
     synthetic = is_synthetic(loaded) or any(part.saved.description.synthetic for part in parts)
-    trained_rows = first.trained_rows or second.trained_rows
-    if first.trained_rows is not None:
-        trained_rows = first.trained_rows.united(second.trained_rows)
+    trained_rows = second.trained_rows if first.trained_rows is None else first.trained_rows.united(second.trained_rows)
     told = (first.saved.told, second.saved.told)
     save_cascade(
         run.out,

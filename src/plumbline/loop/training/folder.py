@@ -160,7 +160,10 @@ def _locked(work: Path) -> int:
     """A lock on the folder; made anew where a run that ended removed it in that moment."""
     for _ in range(_ATTEMPTS):
         work.mkdir(parents=True, exist_ok=True)
-        lock = os.open(work, os.O_RDONLY | os.O_DIRECTORY)
+        try:
+            lock = os.open(work, os.O_RDONLY | os.O_DIRECTORY)
+        except FileNotFoundError:
+            continue
         try:
             fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError:

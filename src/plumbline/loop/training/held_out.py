@@ -19,9 +19,10 @@ _PASSED_ON = ("data_dir", "format", "axis")
 def evaluation_commands(run: TrainingRun) -> list[list[str]]:
     """Words of commands that measure the model on held-out rows; one a source that has some, none where none has."""
     found = []
+    learnt = {Path(source).resolve() for source in run.sources}
     for source in run.sources:
         held_out = _held_out(source, run.load_options)
-        if held_out is not None:
+        if held_out is not None and (held_out == source or Path(held_out).resolve() not in learnt):
             words = reading_words(run.load_options, _PASSED_ON)
             found.append(["plumbline", "evaluate", str(run.out), held_out, *words])
     return found

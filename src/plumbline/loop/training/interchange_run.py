@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, get_args
+from typing import Any, get_args
 
 from plumbline.lineage import StatedTerms, refuse_foreign_folder, refuse_output_among_inputs
 from plumbline.loop.earlier_outputs import refuse_other_export, refuse_other_model
@@ -13,9 +13,6 @@ from plumbline.models.loading import TRANSFORMER_KIND, model_kind, require_trans
 from plumbline.models.model_folder import FolderDescription, read_description
 from plumbline.models.scored_model import Task
 from plumbline.records import UsageError, unknown_name
-
-if TYPE_CHECKING:
-    from plumbline.models.transformer.interchange.importing import ImportSettings
 
 TEMPLATES = ("hh", "chat")
 
@@ -88,8 +85,7 @@ def run_import(run: ImportRun) -> tuple[tuple[str, ...], tuple[str, ...]]:
         refuse_output_among_inputs(run.out, [Path(run.path)])
     from plumbline.models.transformer.interchange.importing import ImportSettings, import_sequence_classifier
 
-    settings_there: ImportSettings = ImportSettings(**settings)
-    imported = import_sequence_classifier(run.path, run.out, settings_there)
+    imported = import_sequence_classifier(run.path, run.out, ImportSettings(**settings))
     return tuple(imported.model.heads), imported.notes
 
 

@@ -37,13 +37,13 @@ from plumbline.models.figures.evaluation import figures_only
 from plumbline.models.loading import require_transformers
 from plumbline.models.out_of_fold import OUT_OF_FOLD_NAME, out_of_fold_content
 from plumbline.models.training import REQUIRED_USES
+from plumbline.models.transformer.training.metrics import FIGURES_NAME
 from plumbline.models.transformer.training.processes import is_first_process
 from plumbline.models.transformer.trunk.backbone_files import model_folder
 
 if TYPE_CHECKING:
     from plumbline.models.transformer.training.task_training import TrainedTransformer, TransformerOptions
 
-METRICS_NAME = "metrics.jsonl"
 _VERSIONED = ("torch", "transformers", "accelerate", "peft")
 
 
@@ -192,9 +192,9 @@ def save_trained(
         name, trained.model, kind, manifest, trained.held_out, trained.summary, synthetic=synthetic
     )
     training = {**trained.summary, **held_out_figures(figures_only(trained.held_out))}
-    metrics = training_folder(run.out) / METRICS_NAME
+    metrics = training_folder(run.out) / FIGURES_NAME
     files = {OUT_OF_FOLD_NAME: out_of_fold_content(trained.out_of_fold)}
-    files |= {METRICS_NAME: metrics.read_bytes()} if metrics.is_file() else {}
+    files |= {FIGURES_NAME: metrics.read_bytes()} if metrics.is_file() else {}
     saved = SavedRun(manifest, name, synthetic, json.loads(json.dumps(training)), card, files, trained.trained_rows)
     save_transformer(folder, trained.model, saved, merge_adapter=bool(run.settings.get("merge_adapter")), twin=twin)
 

@@ -134,7 +134,7 @@ def save_cascade(
         synthetic: whether a model or a row is synthetic.
         training: settings and figures.
         card: Markdown.
-        trained_rows: of both models; None where one does not say.
+        trained_rows: of both models, as far as they say; None where neither does.
     Raises:
         WriteError: the disk is full or not writable; what stood there before stands there still.
         ModelError: a model was changed while the cascade was made.
