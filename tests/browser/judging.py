@@ -32,6 +32,17 @@ def draft_saved(page, **state):
         yield
 
 
+@contextmanager
+def drafts_held(page):
+    """What the page tells the server of a draft waits for the block's end: no answer comes between two things that are chosen."""
+    held = []
+    page.route("**/draft", lambda route: held.append(route))
+    yield
+    while held:  # more may come meanwhile
+        held.pop(0).continue_()
+    page.unroute("**/draft")
+
+
 class Judge:
     """Somebody in a browser of their own, at the work page of a study of pairs on both axes."""
 

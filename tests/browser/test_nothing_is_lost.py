@@ -2,7 +2,7 @@
 
 import pytest
 
-from tests.browser.judging import FORM, Judge, draft_saved, exported_rows, pressed_rows
+from tests.browser.judging import FORM, Judge, draft_saved, drafts_held, exported_rows, pressed_rows
 from tests.browser.served import Served
 
 ONE_EACH = (("overlap = 2", "overlap = 1"), ("lease_minutes = 15", "lease_minutes = 1"))
@@ -178,7 +178,8 @@ def test_two_devices_that_say_different_things_are_shown_both(judge, served, bro
     elsewhere = Judge(browser, served, session)
     with draft_saved(judge.page, helpfulness=2, harmlessness=2):
         mine = judge.choose(2, 2)
-    elsewhere.choose(7, 7)
+    with drafts_held(elsewhere.page):
+        elsewhere.choose(7, 7)
     dialog = elsewhere.page.locator("#conflict")
     dialog.wait_for(state="visible")
     here, there = (dialog.locator(f"[data-slot={side}]").inner_text() for side in ("here", "there"))
@@ -197,8 +198,9 @@ def test_two_devices_that_say_different_things_are_shown_both(judge, served, bro
     elsewhere.send(mine)
     elsewhere.wait_for_next(mine)
     # The first device still shows it, and says something else: that comes second, and is told.
-    judge.choose(8, 8)
-    judge.page.keyboard.press("Enter")
+    with drafts_held(judge.page):
+        judge.choose(8, 8)
+        judge.page.keyboard.press("Enter")
     judge.page.wait_for_selector("#notice:visible")
     assert "answered before" in judge.page.locator("#notice").inner_text()
     elsewhere.context.close()
